@@ -1,0 +1,129 @@
+import type { Caller, UserCaller } from "./caller.ts";
+import {
+  CredentialRequired,
+  type ErrorDefinition,
+  OperationError,
+  OrganizationInactive,
+  PermissionDenied,
+  RouteNotFound,
+} from "./errors.ts";
+
+/** Who may call an operation. Declared with it; an operation without one does not start. */
+export type Rule =
+  | { readonly kind: "anyone"; readonly why: string }
+  | { readonly kind: "signedIn" }
+  | { readonly kind: "permission"; readonly permission: string; readonly scope: "tenant" | "internal" }
+  | { readonly kind: "subject"; readonly field: string }
+  | { readonly kind: "operator" }
+  | { readonly kind: "either"; readonly rules: readonly Rule[] };
+
+/** Everybody, also without a credential; `why` says the reason. */
+export const anyone = (why: string): Rule => ({ kind: "anyone", why });
+/** Whoever has a live session. */
+export const signedIn = (): Rule => ({ kind: "signedIn" });
+/** Whoever holds `value` in the organization that the operation acts on. */
+export const permission = (value: string): Rule => ({ kind: "permission", permission: value, scope: "tenant" });
+/** Whoever holds `value` in the internal scope, with a session of that scope. */
+export const internal = (value: string): Rule => ({ kind: "permission", permission: value, scope: "internal" });
+/** The user whom the input's `field` names. */
+export const subject = (field: string): Rule => ({ kind: "subject", field });
+/** Whoever has the machine: the command line. */
+export const operatorOnly = (): Rule => ({ kind: "operator" });
+export const either = (...rules: readonly Rule[]): Rule => ({ kind: "either", rules });
+
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Why a user may not, in one word; the access module knows more, this is what the door needs. */
+export type Refusal = "not_a_member" | "missing_permission" | "organization_suspended" | "unavailable";
+
+/** Answers whether a user holds a permission in an organization (null: the internal scope). The access module is it. */
+export interface Authorizer {
+  holds(userId: string, organizationId: string | null, permission: string): MaybePromise<true | Refusal>;
+}
+
+export interface Subject {
+  readonly caller: Caller;
+  readonly tenant: string | null | undefined;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** What a caller with no standing in the tenant is told: the same as for an id that does not exist (HOSTILE 20). */
+  readonly absent: ErrorDefinition | undefined;
+}
+
+type Outcome = true | OperationError;
+
+/** Throws the refusal of `rule`, or returns. Of several ways the most telling refusal is given. */
+export async function authorize(rule: Rule, asked: Subject, authorizer: Authorizer): Promise<void> {
+  const outcome = await evaluate(rule, asked, authorizer);
+  if (outcome !== true) throw outcome;
+}
+
+async function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): Promise<Outcome> {
+  const { caller } = asked;
+  if (rule.kind === "anyone") return true;
+  if (rule.kind === "either") return firstThatHolds(rule.rules, asked, authorizer);
+  // Who has the machine has the database; the command line's operations still say which they are.
+  if (caller.kind === "operator" || caller.kind === "system") return true;
+  if (rule.kind === "operator") return new OperationError(RouteNotFound);
+  if (caller.kind === "anonymous") return new OperationError(CredentialRequired);
+  if (rule.kind === "signedIn") return true;
+  if (rule.kind === "subject") return asked.input[rule.field] === caller.userId || denied();
+  return rule.scope === "internal"
+    ? internalPermission(rule.permission, caller, authorizer)
+    : tenantPermission(rule.permission, caller, asked, authorizer);
+}
+
+async function firstThatHolds(rules: readonly Rule[], asked: Subject, authorizer: Authorizer): Promise<Outcome> {
+  let telling: OperationError | undefined;
+  for (const rule of rules) {
+    const outcome = await evaluate(rule, asked, authorizer);
+    if (outcome === true) return true;
+    if (telling === undefined || outcome.definition.status === 404) telling = outcome;
+  }
+  return telling ?? denied();
+}
+
+async function internalPermission(value: string, caller: UserCaller, authorizer: Authorizer): Promise<Outcome> {
+  if (caller.organizationId !== null) return denied(value);
+  return (await authorizer.holds(caller.userId, null, value)) === true || denied(value);
+}
+
+async function tenantPermission(value: string, caller: UserCaller, asked: Subject, authorizer: Authorizer): Promise<Outcome> {
+  const { tenant, absent } = asked;
+  const unknown = () => new OperationError(absent ?? RouteNotFound);
+  if (tenant === undefined || tenant === null) return absent ? unknown() : denied(value);
+  // A session that was begun for one organization never acts in another.
+  if (caller.organizationId !== null && caller.organizationId !== tenant) return unknown();
+  const answer = await authorizer.holds(caller.userId, tenant, value);
+  if (answer === true) return true;
+  if (answer === "not_a_member") return unknown();
+  return answer === "organization_suspended" ? new OperationError(OrganizationInactive) : denied(value);
+}
+
+const denied = (value?: string): OperationError =>
+  new OperationError(PermissionDenied, value === undefined ? [] : [{ rule: "permission", permission: value }]);
+
+/** The rule in words, for the API's description. */
+export function describeRule(rule: Rule): string {
+  switch (rule.kind) {
+    case "anyone":
+      return `Anyone: ${rule.why}.`;
+    case "signedIn":
+      return "Any signed-in user.";
+    case "permission":
+      return rule.scope === "tenant"
+        ? `Permission \`${rule.permission}\` in the organization.`
+        : `Permission \`${rule.permission}\` in the internal scope.`;
+    case "subject":
+      return `The user named by \`${rule.field}\`.`;
+    case "operator":
+      return "The command line on the machine itself.";
+    case "either":
+      return rule.rules.map(describeRule).join(" Or: ");
+  }
+}
+
+/** The permissions that a rule names, for the check that each of them is defined. */
+export function permissionsIn(rule: Rule): readonly { readonly permission: string; readonly scope: "tenant" | "internal" }[] {
+  if (rule.kind === "permission") return [rule];
+  return rule.kind === "either" ? rule.rules.flatMap(permissionsIn) : [];
+}

@@ -1,0 +1,77 @@
+import { permissionsIn } from "./authorization.ts";
+import type { ErrorDefinition } from "./errors.ts";
+import { kernelErrors } from "./errors.ts";
+import type { EventDefinition } from "./event.ts";
+import type { Context } from "./module.ts";
+import type { Operation } from "./operation.ts";
+
+/** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
+export interface Catalogue {
+  readonly contexts: readonly Context[];
+  readonly operations: readonly Operation[];
+  readonly byName: ReadonlyMap<string, Operation>;
+  readonly events: readonly EventDefinition[];
+  /** Every error that some operation or the kernel can return, by code. */
+  readonly errors: ReadonlyMap<string, ErrorDefinition>;
+}
+
+/** Collects the declarations and refuses what is incomplete or says two things: such a program does not start. */
+export function catalogue(contexts: readonly Context[]): Catalogue {
+  const operations = contexts.flatMap((context) => context.operations);
+  const problems: string[] = [];
+  const byName = unique(operations, (operation) => operation.name, "operation", problems);
+  unique(
+    operations.filter((operation) => operation.http),
+    (operation) => shapeOf(operation.http as string),
+    "route",
+    problems,
+  );
+  unique(
+    contexts.flatMap((context) => context.events),
+    (event) => event.type,
+    "event",
+    problems,
+  );
+  for (const operation of operations) problems.push(...faultsOf(operation));
+  const errors = new Map<string, ErrorDefinition>();
+  for (const error of [
+    ...kernelErrors,
+    ...operations.flatMap((operation) => [...operation.errors, ...(operation.absent ? [operation.absent] : [])]),
+  ]) {
+    const known = errors.get(error.code);
+    if (known && known !== error) problems.push(`error code ${error.code} is defined twice`);
+    errors.set(error.code, error);
+  }
+  if (problems.length > 0) throw new Error(`The operations are not complete:\n  ${problems.join("\n  ")}`);
+  return { contexts, operations, byName, events: contexts.flatMap((context) => context.events), errors };
+}
+
+/** Routes that differ in the names of their parameters only are the same route. */
+const shapeOf = (http: string): string => http.replace(/:\w+/g, ":");
+
+function faultsOf(operation: Operation): string[] {
+  const faults: string[] = [];
+  const say = (fault: string) => faults.push(`${operation.name} ${fault}`);
+  // Types say so too; a declaration that was cast, or came from JavaScript, is still refused.
+  if (!operation.allow) say("says nothing of who may call it");
+  if (operation.http !== undefined && !/^(GET|POST|PUT|PATCH|DELETE) \/\S*$/.test(operation.http))
+    say(`has a route that cannot be read: ${operation.http}`);
+  for (const [, parameter] of (operation.http ?? "").matchAll(/:(\w+)/g)) {
+    if (parameter && !(parameter in operation.input.properties)) say(`has :${parameter} in its route and not in its input`);
+  }
+  if (operation.kind === "query" && operation.http !== undefined && !/^(GET|POST) /.test(operation.http))
+    say("is a query behind a writing method");
+  const asksTenant = operation.allow && permissionsIn(operation.allow).some((needed) => needed.scope === "tenant");
+  if (asksTenant && !operation.absent) say("asks a permission in a tenant and does not say what a stranger is told (absent)");
+  return faults;
+}
+
+function unique<Item>(items: readonly Item[], keyOf: (item: Item) => string, what: string, problems: string[]): Map<string, Item> {
+  const found = new Map<string, Item>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (found.has(key)) problems.push(`${what} ${key} is declared twice`);
+    found.set(key, item);
+  }
+  return found;
+}

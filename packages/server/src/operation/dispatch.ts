@@ -1,0 +1,25 @@
+import type { Caller, Origin } from "./caller.ts";
+
+/** A call of an operation, from whichever door. */
+export interface Call {
+  readonly operation: string;
+  readonly input: Record<string, unknown>;
+  readonly caller: Caller;
+  readonly origin: Origin;
+  readonly idempotencyKey?: string | undefined;
+  /** The version that If-Match names. */
+  readonly ifMatch?: number | undefined;
+  readonly traceparent?: string | undefined;
+}
+
+export interface Answer {
+  readonly output: unknown;
+  /** Of a command: the revision of its transaction. */
+  readonly revision?: string;
+}
+
+/**
+ * The dispatch port. A caller hands over a call and gets an answer, or an OperationError; it cannot tell whether the
+ * operation ran in its own process.
+ */
+export type Dispatch = (call: Call) => Promise<Answer>;

@@ -1,0 +1,92 @@
+/** An error that an operation can return: a stable code, its HTTP status (ruling 7), a public sentence. */
+export interface ErrorDefinition<Code extends string = string> {
+  readonly code: Code;
+  readonly status: number;
+  readonly message: string;
+}
+
+/** Where the error is and which rule was broken; never the value that was sent. */
+export interface ErrorDetail {
+  readonly field?: string;
+  readonly rule?: string;
+  readonly [name: string]: unknown;
+}
+
+/** Declares an error. Codes are `context.what_is_wrong`; they are only ever added (STYLE 12). */
+export const defineError = <const Code extends string>(code: Code, status: number, message: string): ErrorDefinition<Code> => ({
+  code,
+  status,
+  message,
+});
+
+/** A declared error on its way to the door. `cause` is for the log only. */
+export class OperationError extends Error {
+  readonly definition: ErrorDefinition;
+  readonly details: readonly ErrorDetail[];
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    definition: ErrorDefinition,
+    details: readonly ErrorDetail[] = [],
+    options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+  ) {
+    super(definition.message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "OperationError";
+    this.definition = definition;
+    this.details = details;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** What the kernel itself can answer, whichever operation was called. */
+export const ValidationFailed = defineError("common.validation_failed", 400, "The request is not valid.");
+export const RouteNotFound = defineError("common.not_found", 404, "There is nothing at this address.");
+export const VersionConflict = defineError(
+  "common.version_conflict",
+  412,
+  "The resource has changed since the version that was given in If-Match.",
+);
+export const IdempotencyKeyReused = defineError(
+  "common.idempotency_key_reused",
+  409,
+  "This Idempotency-Key was used for a different request.",
+);
+export const TooManyRequests = defineError("common.too_many_requests", 429, "Too many requests. Wait before trying again.");
+export const PayloadTooLarge = defineError("common.payload_too_large", 413, "The request body is too large.");
+export const UnsupportedMediaType = defineError("common.unsupported_media_type", 415, "The request body must be application/json.");
+export const DependencyUnavailable = defineError("common.unavailable", 503, "The service cannot answer now. Try again.");
+export const RevisionNotReached = defineError(
+  "common.revision_not_reached",
+  503,
+  "The revision that was asked for has not been reached here yet. Try again.",
+);
+export const InternalError = defineError("common.internal", 500, "Something went wrong on our side.");
+export const CredentialRequired = defineError("auth.credential_required", 401, "A credential is required.");
+export const CredentialInvalid = defineError("auth.credential_invalid", 401, "The credential is unknown, expired or revoked.");
+export const PermissionDenied = defineError("auth.permission_denied", 403, "You do not have the permission that this needs.");
+export const OrganizationInactive = defineError("auth.organization_suspended", 403, "The organization is suspended.");
+export const CrossSiteRequest = defineError(
+  "auth.cross_site_request",
+  403,
+  "A request that carries the session cookie must come from this site.",
+);
+
+export const kernelErrors: readonly ErrorDefinition[] = [
+  ValidationFailed,
+  RouteNotFound,
+  VersionConflict,
+  IdempotencyKeyReused,
+  TooManyRequests,
+  PayloadTooLarge,
+  UnsupportedMediaType,
+  DependencyUnavailable,
+  RevisionNotReached,
+  InternalError,
+  CredentialRequired,
+  CredentialInvalid,
+  PermissionDenied,
+  OrganizationInactive,
+  CrossSiteRequest,
+];
+
+export const invalid = (...details: ErrorDetail[]): OperationError => new OperationError(ValidationFailed, details);

@@ -1,0 +1,22 @@
+import type { Static, TObject } from "./schema.ts";
+import { closed } from "./schema.ts";
+
+/**
+ * An event that a module emits: its type with the version, the aggregate that it is about, the schema of its data.
+ * CloudEvents 1.0 names (CONTRACT "Events"); S3 §20.2, §21.2.
+ */
+export interface EventDefinition<Data extends TObject = TObject> {
+  /** `user.registered.v1`. */
+  readonly type: string;
+  /** What it says, one sentence. */
+  readonly says: string;
+  /** The aggregate's kind and the field of the data with its id: `["user", "userId"]`. */
+  readonly subject: readonly [kind: string, field: keyof Static<Data> & string];
+  /** The field of the data with the tenant, where there is one. */
+  readonly tenant?: keyof Static<Data> & string;
+  readonly data: Data;
+}
+
+export function defineEvent<Data extends TObject>(definition: EventDefinition<Data>): EventDefinition<Data> {
+  return { ...definition, data: closed(definition.data) };
+}

@@ -1,0 +1,55 @@
+import { parseCookie, stringifySetCookie } from "cookie";
+import type { FastifyRequest } from "fastify";
+import { CrossSiteRequest, OperationError } from "../errors.ts";
+
+/** Where the session token stands in a browser (CONTRACT "Credentials"). */
+export const sessionCookieName = "gh_session";
+
+export interface SentCredential {
+  readonly token: string;
+  readonly from: "header" | "cookie";
+}
+
+/**
+ * The credential of a request: `Authorization: Bearer` before the cookie. A cookie is sent by the browser whoever
+ * wrote the page, so a request that changes something is taken from our own pages only (S3 §18.4).
+ */
+export function credentialOf(request: FastifyRequest, publicUrl: string, method: string): SentCredential | undefined {
+  const { authorization, cookie } = request.headers;
+  if (authorization !== undefined) {
+    const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+    // Another scheme is no credential of ours: it is refused as an unknown one, not overlooked.
+    return { token: token ?? "", from: "header" };
+  }
+  if (cookie === undefined) return undefined;
+  const token = parseCookie(cookie)[sessionCookieName];
+  if (token === undefined) return undefined;
+  if (method !== "GET") refuseOtherSites(request, publicUrl);
+  return { token, from: "cookie" };
+}
+
+function refuseOtherSites(request: FastifyRequest, publicUrl: string): void {
+  const site = request.headers["sec-fetch-site"];
+  const origin = request.headers.origin;
+  const foreignSite = site !== undefined && site !== "same-origin" && site !== "none";
+  const foreignOrigin = origin !== undefined && origin !== new URL(publicUrl).origin;
+  if (foreignSite || (site === undefined && foreignOrigin)) throw new OperationError(CrossSiteRequest);
+}
+
+export const sessionCookie = (output: { readonly sessionToken: string; readonly expiresAt: string }, publicUrl: string): string =>
+  stringifySetCookie({
+    ...cookieOptions(publicUrl),
+    name: sessionCookieName,
+    value: output.sessionToken,
+    expires: new Date(output.expiresAt),
+  });
+
+export const clearSessionCookie = (publicUrl: string): string =>
+  stringifySetCookie({ ...cookieOptions(publicUrl), name: sessionCookieName, value: "", expires: new Date(0) });
+
+const cookieOptions = (publicUrl: string) => ({
+  httpOnly: true,
+  sameSite: "lax" as const,
+  path: "/",
+  secure: publicUrl.startsWith("https:"),
+});

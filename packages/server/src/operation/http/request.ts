@@ -1,0 +1,72 @@
+import { randomUUID } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import { Value } from "typebox/value";
+import { invalid } from "../errors.ts";
+import type { Operation } from "../operation.ts";
+import { type TObject, Type } from "../schema.ts";
+
+/** Where the parts of an operation's input stand in a request. */
+export interface InputReader {
+  readonly parameters: readonly string[];
+  /** The fields that come in the query; undefined where the body has them. */
+  readonly query: TObject | undefined;
+}
+
+export function inputReader(operation: Operation, url: string): InputReader {
+  const parameters = [...url.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
+  const inQuery = operation.http?.startsWith("GET ") === true;
+  const rest = Object.fromEntries(Object.entries(operation.input.properties).filter(([name]) => !parameters.includes(name)));
+  return { parameters, query: inQuery ? Type.Object(rest) : undefined };
+}
+
+/** The operation's input: parameters, and the query's or the body's fields beside them. */
+export function inputOf(reader: InputReader, request: FastifyRequest): Record<string, unknown> {
+  const given = reader.query === undefined ? bodyOf(request) : queryOf(reader.query, request);
+  if (reader.parameters.length === 0) return given;
+  const parameters = request.params as Record<string, string>;
+  for (const name of reader.parameters) {
+    // The address says what is acted on; a body that says it too would be a second opinion.
+    if (Object.hasOwn(given, name)) throw invalid({ field: name, rule: "unknown_field", message: "is given by the address" });
+  }
+  return { ...given, ...parameters };
+}
+
+function bodyOf(request: FastifyRequest): Record<string, unknown> {
+  const body = request.body;
+  if (body === undefined || body === null) {
+    if (body === null) throw invalid({ field: "body", rule: "type:object", message: "must be an object" });
+    return {};
+  }
+  if (typeof body !== "object" || Array.isArray(body)) throw invalid({ field: "body", rule: "type:object", message: "must be an object" });
+  return body as Record<string, unknown>;
+}
+
+/** Texts of the query become the numbers and booleans that the schema asks for; what cannot stays as it is and fails. */
+function queryOf(schema: TObject, request: FastifyRequest): Record<string, unknown> {
+  return Value.Convert(schema, { ...(request.query as object) }) as Record<string, unknown>;
+}
+
+/** If-Match with one strong version, as the ETag gave it; `*` asks for nothing (RFC 9110 §13.1.1). */
+export function ifMatchOf(request: FastifyRequest): number | undefined {
+  const header = request.headers["if-match"];
+  if (header === undefined || header === "*") return undefined;
+  const version = /^"(\d{1,9})"$/.exec(header)?.[1];
+  if (version === undefined) throw invalid({ field: "If-Match", rule: "etag", message: 'must be one ETag, as "3"' });
+  return Number(version);
+}
+
+const acceptableId = /^[\w.:-]{1,128}$/;
+const traceparent = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
+
+/** The caller's x-request-id where it is one, else a new one. */
+export function requestIdOf(headers: Record<string, string | string[] | undefined>): string {
+  const given = headers["x-request-id"];
+  return typeof given === "string" && acceptableId.test(given) ? given : randomUUID();
+}
+
+/** The trace that the caller is in (W3C Trace Context), or one of this request's own. */
+export function traceOf(request: FastifyRequest): string {
+  const header = request.headers["traceparent"];
+  const given = typeof header === "string" ? traceparent.exec(header)?.[1] : undefined;
+  return given ?? request.id.replaceAll("-", "");
+}

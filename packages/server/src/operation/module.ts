@@ -1,0 +1,219 @@
+import type { Consumer } from "../platform/bus/bus.ts";
+import type { ReadHandle, WriteHandle } from "../platform/database/database.ts";
+import type { SchemaStep } from "../platform/database/migrations.ts";
+import type { Job, JobName } from "../platform/jobs/jobs.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { MaybePromise } from "./authorization.ts";
+import type { Caller, Origin, UserCaller } from "./caller.ts";
+import type { ErrorDefinition, ErrorDetail } from "./errors.ts";
+import type { EventDefinition } from "./event.ts";
+import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery } from "./operation.ts";
+import type { Static, TObject, TSchema } from "./schema.ts";
+import { closed } from "./schema.ts";
+
+/** A module's SQL, in two halves: what a query may use, and what only a command may. */
+export interface Store<Reads, Writes> {
+  reads(db: ReadHandle): Reads;
+  writes(tx: WriteHandle): Writes;
+}
+
+/** What the functions that a module offers to others stand on. */
+export interface FaceContext<StoreSide, State, Uses> {
+  readonly store: StoreSide;
+  readonly state: State;
+  readonly uses: Uses;
+  readonly now: Date;
+}
+
+export interface WritingFaceContext<StoreSide, State, Uses> extends FaceContext<StoreSide, State, Uses> {
+  readonly emit: Emit;
+  readonly enqueue: Enqueue;
+}
+
+export type Emit = <Data extends TObject>(event: EventDefinition<Data>, data: Static<Data>) => void;
+export type Enqueue = <Payload extends object>(job: JobName<Payload>, payload: Payload) => Promise<void>;
+export type Fail<Errors extends readonly ErrorDefinition[]> = (error: Errors[number], ...details: ErrorDetail[]) => never;
+
+interface Shared<State> {
+  readonly caller: Caller;
+  /** The signed-in user; refuses the call where nobody is signed in. */
+  readonly user: UserCaller;
+  readonly origin: Origin;
+  readonly now: Date;
+  readonly state: State;
+  readonly platform: Platform;
+}
+
+export interface QueryContext<Reads, State, Uses, Errors extends readonly ErrorDefinition[]> extends Shared<State> {
+  readonly store: Reads;
+  readonly uses: Uses;
+  readonly fail: Fail<Errors>;
+  /** The limit and the place to go on from of a list (CONTRACT "Answers"). */
+  page(input: { readonly limit?: number; readonly cursor?: string }): PageRequest;
+}
+
+export interface PageRequest {
+  /** Rows to read: one more than the page has, to tell whether there is a next one. */
+  readonly fetch: number;
+  /** The key of the last item of the page before, or undefined on the first. */
+  readonly after: readonly string[] | undefined;
+  /** Cuts the rows to a page; `keyOf` gives what the next page goes on from. */
+  cut<Row>(
+    rows: readonly Row[],
+    keyOf: (row: Row) => readonly string[],
+  ): { readonly rows: readonly Row[]; readonly nextCursor: string | null };
+}
+
+/** For queries from memory, `prepare` and `tenant`: reads are asked for one by one, over every tenant's rows. */
+export interface ReadingContext<Reads, State, ReadFaces, Errors extends readonly ErrorDefinition[]> extends Shared<State> {
+  readonly fail: Fail<Errors>;
+  reading<T>(work: (store: Reads, uses: ReadFaces) => Promise<T>): Promise<T>;
+}
+
+export interface CommandContext<Reads, Writes, State, Uses, Errors extends readonly ErrorDefinition[]> extends Shared<State> {
+  readonly store: Reads & Writes;
+  readonly uses: Uses;
+  readonly fail: Fail<Errors>;
+  readonly emit: Emit;
+  readonly enqueue: Enqueue;
+  /** Refuses with 412 when the caller's If-Match names another version than `current`. */
+  expectVersion(current: number): void;
+}
+
+/** A declared module, whatever its types. */
+// biome-ignore lint/suspicious/noExplicitAny: the types are known where the module is declared and used, not where it is carried
+export type AnyModule = Module<any, any, any, any, any, any>;
+
+export type ReadFacesOf<Uses extends Record<string, AnyModule>> = {
+  readonly [Name in keyof Uses]: Uses[Name] extends Module<infer _R, infer _W, infer _S, infer _U, infer ReadFace, infer _F>
+    ? ReadFace
+    : never;
+};
+export type FacesOf<Uses extends Record<string, AnyModule>> = {
+  readonly [Name in keyof Uses]: Uses[Name] extends Module<infer _R, infer _W, infer _S, infer _U, infer ReadFace, infer WriteFace>
+    ? ReadFace & WriteFace
+    : never;
+};
+
+export interface ModuleDeclaration<Reads, Writes, State, Uses extends Record<string, AnyModule>, ReadFace, WriteFace> {
+  readonly store: Store<Reads, Writes>;
+  /** The faces of the modules below that this one uses. */
+  readonly uses?: Uses;
+  /** What a process keeps in memory for this module, made once at start. */
+  readonly state?: (platform: Platform) => State;
+  /** Functions that other modules may call; they run in the caller's transaction. */
+  readonly reads?: (context: FaceContext<Reads, State, ReadFacesOf<Uses>>) => ReadFace;
+  readonly writes?: (context: WritingFaceContext<Reads & Writes, State, FacesOf<Uses>>) => WriteFace;
+}
+
+/** Declares a bounded context and ties the types of its operations to its store and to the modules it uses. */
+export function module<
+  Reads,
+  Writes,
+  State = undefined,
+  // biome-ignore lint/complexity/noBannedTypes: the empty record is what a module that uses none has
+  Uses extends Record<string, AnyModule> = {},
+  // biome-ignore lint/complexity/noBannedTypes: as above
+  ReadFace = {},
+  // biome-ignore lint/complexity/noBannedTypes: as above
+  WriteFace = {},
+>(name: string, declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadFace, WriteFace>) {
+  return new Module<Reads, Writes, State, Uses, ReadFace, WriteFace>(name, declaration);
+}
+
+export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>, ReadFace, WriteFace> {
+  readonly name: string;
+  readonly declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadFace, WriteFace>;
+
+  constructor(name: string, declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadFace, WriteFace>) {
+    this.name = name;
+    this.declaration = declaration;
+  }
+
+  /** A use case that changes state: one transaction, its events in the outbox (DESIGN, idea 2). */
+  command<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = [], Prepared = undefined>(
+    name: string,
+    declaration: OperationDeclaration<Input, Output> & {
+      readonly errors?: Errors;
+      /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
+      tenant?(
+        context: ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
+        input: Static<Input>,
+      ): MaybePromise<string | null | undefined>;
+    } & RunnableCommand<
+        CommandContext<Reads, Writes, State, FacesOf<Uses>, Errors>,
+        ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
+        Input,
+        Output,
+        Prepared
+      >,
+  ): Operation {
+    return this.#operation("command", name, declaration as never);
+  }
+
+  /** A use case that only reads. */
+  query<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
+    name: string,
+    declaration: OperationDeclaration<Input, Output> & {
+      readonly errors?: Errors;
+      tenant?(
+        context: ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
+        input: Static<Input>,
+      ): MaybePromise<string | null | undefined>;
+    } & RunnableQuery<QueryContext<Reads, State, ReadFacesOf<Uses>, Errors>, Input, Output>,
+  ): Operation {
+    return this.#operation("query", name, declaration as never);
+  }
+
+  /** A query on the hot path: the kernel opens no transaction; what memory does not know is read with `reading`. */
+  memoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
+    name: string,
+    declaration: OperationDeclaration<Input, Output> & {
+      readonly errors?: Errors;
+      tenant?(
+        context: ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
+        input: Static<Input>,
+      ): MaybePromise<string | null | undefined>;
+    } & RunnableQuery<ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>, Input, Output>,
+  ): Operation {
+    return this.#operation("query", name, declaration as never, true);
+  }
+
+  #operation(kind: Operation["kind"], name: string, declaration: Declared, fromMemory = false): Operation {
+    const hasOrganization = "organizationId" in (declaration.input as TObject).properties;
+    const byField = (_context: never, input: { organizationId?: string | null }) =>
+      hasOrganization ? (input.organizationId ?? null) : undefined;
+    return {
+      ...declaration,
+      name: `${this.name}.${name}`,
+      kind,
+      module: this.name,
+      input: closed(declaration.input),
+      output: closed(declaration.output),
+      errors: declaration.errors ?? [],
+      tenantOf: (declaration.tenant ?? byField) as Operation["tenantOf"],
+      fromMemory,
+      prepare: declaration.prepare,
+    };
+  }
+}
+
+interface Declared extends OperationDeclaration<TObject, TSchema> {
+  readonly errors?: readonly ErrorDefinition[];
+  readonly tenant?: Operation["tenantOf"];
+  readonly prepare?: Operation["prepare"];
+  readonly run: Operation["run"];
+}
+
+/** What a module's index.ts hands to the runtime. */
+export interface Context {
+  readonly module: AnyModule;
+  readonly operations: readonly Operation[];
+  readonly events: readonly EventDefinition[];
+  /** Errors that are returned outside of operations' declarations; usually none. */
+  readonly steps: readonly SchemaStep[];
+  /** Given the platform and the module's state. */
+  readonly consumers?: (platform: Platform, state: never) => readonly Consumer[];
+  // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
+  readonly jobs?: (platform: Platform, state: never) => readonly Job<any>[];
+}

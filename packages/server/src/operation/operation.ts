@@ -1,0 +1,61 @@
+import type { Limit } from "../platform/limits/limits.ts";
+import type { MaybePromise, Rule } from "./authorization.ts";
+import type { ErrorDefinition } from "./errors.ts";
+import type { Static, TObject, TSchema } from "./schema.ts";
+
+/** A limit on calls, counted per address that they come from. */
+export interface RateLimit extends Limit {
+  readonly per: "address";
+}
+
+/** What every operation declares (DESIGN, idea 1). */
+export interface OperationDeclaration<Input extends TObject, Output extends TSchema> {
+  /** `METHOD /path/:parameter`. Without one the operation has no HTTP route (the command line's own). */
+  readonly http?: string;
+  /** One sentence for the API's description. */
+  readonly summary: string;
+  /** Who may call it. */
+  readonly allow: Rule;
+  readonly input: Input;
+  readonly output: Output;
+  /** The status of success; 200, or 204 where the output is Nothing. */
+  readonly status?: number;
+  /** What a caller with no standing in the tenant is told; the same as for an unknown id. */
+  readonly absent?: ErrorDefinition;
+  readonly limit?: RateLimit;
+  /** The representation has a `version`: it becomes the ETag, and If-Match is honoured. */
+  readonly versioned?: boolean;
+  /** Why the operation must see rows of every tenant. Without it, it sees its tenant's and the caller's own. */
+  readonly everyTenant?: string;
+  /** The answer carries a session token that a browser keeps as a cookie, or ends the cookie's session. */
+  readonly cookie?: "begins" | "ends";
+}
+
+/** How a run is told apart from the declaration: the kernel calls these with the module's own context. */
+export interface RunnableCommand<Context, Prepare, Input extends TObject, Output extends TSchema, Prepared> {
+  /**
+   * Slow or limited work before the transaction: hashing, look-ups, limits. What it returns is handed to `run`,
+   * which checks again whatever may have changed (STYLE 6).
+   */
+  prepare?(context: Prepare, input: Static<Input>): Promise<Prepared>;
+  run(context: Context, input: Static<Input>, prepared: Prepared): Promise<Static<Output>>;
+}
+
+export interface RunnableQuery<Context, Input extends TObject, Output extends TSchema> {
+  run(context: Context, input: Static<Input>): MaybePromise<Static<Output>>;
+}
+
+/** An operation as the kernel keeps it: the declaration, without the types that tied it together. */
+export interface Operation extends OperationDeclaration<TObject, TSchema> {
+  /** `tenancy.removeMember`. */
+  readonly name: string;
+  readonly kind: "command" | "query";
+  readonly module: string;
+  readonly errors: readonly ErrorDefinition[];
+  /** The tenant that a call acts in: an id, null for the internal scope, undefined where there is none. */
+  readonly tenantOf: (context: never, input: never) => MaybePromise<string | null | undefined>;
+  /** A query that answers from memory: the kernel opens no transaction for it. */
+  readonly fromMemory: boolean;
+  readonly prepare: ((context: never, input: never) => Promise<unknown>) | undefined;
+  readonly run: (context: never, input: never, prepared: never) => MaybePromise<unknown>;
+}

@@ -1,0 +1,61 @@
+import Type, { type Static, type TObject, type TSchema } from "typebox";
+
+export type { Static, TObject, TSchema };
+export { Type };
+
+export const Uuid = Type.String({ format: "uuid" });
+
+/** RFC 5321 bounds an address at 254 characters. */
+export const Email = Type.String({ format: "email", maxLength: 254 });
+
+/** A date and time in ISO 8601, UTC. */
+export const Timestamp = Type.String({ format: "date-time" });
+
+/** The length of S3's VARCHAR(255) columns; a name has at least one character that is not a space. */
+export const Name = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S" });
+
+export const Description = Type.String({ maxLength: 2_000 });
+
+/** A field whose value is redacted wherever the input is kept: audit, logs. */
+export const secretMark = "x-secret";
+export const Secret = (options: { minLength?: number; maxLength: number }) => Type.String({ ...options, [secretMark]: true });
+
+/** An opaque single-use token, as the links in mails carry it. */
+export const Token = Secret({ minLength: 20, maxLength: 200 });
+
+/** No body: 204. */
+export const Nothing = Type.Null();
+
+export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+
+export const oneOf = <const Values extends readonly string[]>(...values: Values) => Type.Enum(values as unknown as [...Values]);
+
+/** `?limit=` (50, at most 200) and `?cursor=` of every list (CONTRACT "Answers"). */
+export const pageDefault = 50;
+export const pageMax = 200;
+export const Paging = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: pageMax, default: pageDefault })),
+  cursor: Type.Optional(Type.String({ maxLength: 1_000 })),
+};
+
+export const Page = <Item extends TSchema>(item: Item) => Type.Object({ items: Type.Array(item), nextCursor: nullable(Type.String()) });
+
+/** A write's revision, as text or as a number: it is echoed by callers, never computed with. */
+export const RevisionInput = Type.Union([
+  Type.String({ pattern: "^[0-9]{1,19}$" }),
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+]);
+
+/** Refuses fields that a schema does not name, at every depth where the schema does not say otherwise. */
+export function closed<Schema extends TSchema>(schema: Schema): Schema {
+  const node = schema as TSchema & Record<string, unknown>;
+  if (node["type"] === "object" && node["additionalProperties"] === undefined && node["patternProperties"] === undefined) {
+    node["additionalProperties"] = false;
+  }
+  for (const property of Object.values((node["properties"] as Record<string, TSchema> | undefined) ?? {})) closed(property);
+  for (const list of ["anyOf", "allOf", "oneOf"]) {
+    for (const member of (node[list] as TSchema[] | undefined) ?? []) closed(member);
+  }
+  if (node["items"] !== undefined && !Array.isArray(node["items"])) closed(node["items"] as TSchema);
+  return schema;
+}

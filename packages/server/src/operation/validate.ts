@@ -1,0 +1,72 @@
+import { Compile } from "typebox/compile";
+import { type ErrorDetail, invalid } from "./errors.ts";
+import type { TObject } from "./schema.ts";
+
+/** Checks an input against its schema; throws `common.validation_failed` naming each place and the rule. */
+export type InputCheck = (input: Record<string, unknown>) => void;
+
+/** More would not help the caller, and a body of errors is a way to make the server work. */
+const detailsMax = 20;
+
+export function inputCheck(schema: TObject): InputCheck {
+  const validator = Compile(schema);
+  return (input) => {
+    if (!validator.Check(input)) throw invalid(...detailsOf(validator.Errors(input)));
+    refuseUnstorable(input, "");
+  };
+}
+
+interface SchemaFault {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message: string;
+  readonly params: Record<string, unknown>;
+}
+
+function detailsOf(faults: readonly unknown[]): ErrorDetail[] {
+  const details = (faults as readonly SchemaFault[]).flatMap((fault): ErrorDetail[] => {
+    const at = fault.instancePath.slice(1).replaceAll("/", ".");
+    const place = (name: string) => (at === "" ? name : `${at}.${name}`);
+    if (fault.keyword === "required") {
+      return (fault.params["requiredProperties"] as string[]).map((name) => ({
+        field: place(name),
+        rule: "required",
+        message: "is required",
+      }));
+    }
+    if (fault.keyword === "additionalProperties") {
+      return (fault.params["additionalProperties"] as string[]).map((name) => ({
+        field: place(name),
+        rule: "unknown_field",
+        message: "is not a field of this request",
+      }));
+    }
+    // A closed object also reports each unknown field as a "false schema"; the line above says it better.
+    if (fault.keyword === "boolean") return [];
+    return [{ field: at || "body", rule: ruleName(fault), message: fault.message }];
+  });
+  const seen = new Set<string>();
+  return details
+    .filter((detail) => {
+      const key = `${detail.field} ${detail.rule}`;
+      return seen.has(key) ? false : seen.add(key);
+    })
+    .slice(0, detailsMax);
+}
+
+const ruleName = (fault: SchemaFault): string =>
+  fault.keyword === "format" || fault.keyword === "type" ? `${fault.keyword}:${String(fault.params[fault.keyword])}` : fault.keyword;
+
+/** PostgreSQL keeps no NUL, and half a surrogate pair is no character: both are refused rather than altered. */
+function refuseUnstorable(value: unknown, at: string): void {
+  if (typeof value === "string") {
+    if (value.includes("\u0000") || !value.isWellFormed())
+      throw invalid({ field: at || "body", rule: "text", message: "holds a character that cannot be stored" });
+    return;
+  }
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    refuseUnstorable(name, at);
+    refuseUnstorable(member, at === "" ? name : `${at}.${name}`);
+  }
+}

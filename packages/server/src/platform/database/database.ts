@@ -1,0 +1,44 @@
+import type { Kysely, Transaction } from "kysely";
+import type { ReadonlyKysely } from "kysely/readonly";
+
+/**
+ * Whose rows a transaction may see. Row-level security enforces it: the tables compare their
+ * `organization_id` (and, where a row also belongs to a person, their `user_id`) with these settings,
+ * so a forgotten WHERE returns nothing of another tenant (DESIGN, idea 7).
+ */
+export interface Scope {
+  /** An organization's id; `internal` for rows of no organization; `*` for every tenant; `none` for no tenant's rows. */
+  readonly tenant: string;
+  /** Lets this user's own rows through, whichever organization they belong to. */
+  readonly user?: string;
+}
+
+/** Every tenant's rows: for what has no tenant yet (sign-in) or serves all (the worker). State why at each use. */
+export const everyTenant: Scope = { tenant: "*" };
+export const internalScope: Scope = { tenant: "internal" };
+
+export const tenantScope = (organizationId: string, user?: string): Scope =>
+  user === undefined ? { tenant: organizationId } : { tenant: organizationId, user };
+
+/** What belongs to this user and to no one else. */
+export const userScope = (userId: string): Scope => ({ tenant: "none", user: userId });
+
+// The port is shared by modules that each know their own tables only; a module's store narrows the type.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type AnyTables = any;
+export type ReadHandle<Tables = AnyTables> = ReadonlyKysely<Tables>;
+export type WriteHandle<Tables = AnyTables> = Transaction<Tables>;
+
+/** The database port. PGlite and PostgreSQL sit behind it; both speak the same SQL through the same Kysely types. */
+export interface Database {
+  readonly kind: "pglite" | "postgresql";
+  /** Runs reads under `scope`, in one snapshot-less read-only transaction (each statement sees what is committed). */
+  read<T>(scope: Scope, work: (db: ReadHandle) => Promise<T>): Promise<T>;
+  /** Runs `work` in one transaction under `scope`: committed when it resolves, rolled back when it rejects. */
+  transact<T>(scope: Scope, work: (tx: WriteHandle) => Promise<T>): Promise<T>;
+  /** The owner's handle, outside of row-level security: migrations and the doctor. */
+  readonly owner: Kysely<AnyTables>;
+  /** Rejects when the database cannot answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+/** A dependency that cannot answer now. The door turns it into 503; `cause` stays in the log. */
+export class Unavailable extends Error {
+  readonly dependency: string;
+  constructor(dependency: string, cause: unknown) {
+    super(`${dependency} is unavailable`, { cause });
+    this.name = "Unavailable";
+    this.dependency = dependency;
+  }
+}
+
+interface DriverError {
+  readonly code?: string;
+  readonly constraint?: string;
+}
+
+const codeOf = (error: unknown): string => (typeof error === "object" && error !== null ? String((error as DriverError).code ?? "") : "");
+
+/** Names of the socket's errors that node gives when a server is not there, or goes away in the middle. */
+const socketFaults = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH", "ENOENT"]);
+// 08 connection exceptions, 57P0x shutdown, 53 out of resources (PostgreSQL, appendix A).
+const serverFault = /^(08|53|57P0)/;
+// `pg` reports these without a code.
+const poolFault =
+  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|pool after calling end/;
+
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof Unavailable) return true;
+  const code = codeOf(error);
+  return socketFaults.has(code) || serverFault.test(code) || (error instanceof Error && poolFault.test(error.message));
+}
+
+/** Another transaction was in the way; the same work may pass if it is begun anew (40001, 40P01). */
+export const isTransient = (error: unknown): boolean => ["40001", "40P01"].includes(codeOf(error));
+
+/** The name of the unique constraint or index that a write ran into, or undefined. */
+export const violatedUnique = (error: unknown): string | undefined =>
+  codeOf(error) === "23505" ? ((error as DriverError).constraint ?? "") : undefined;
+
+/** The name of the foreign key that a write or a delete ran into, or undefined. */
+export const violatedReference = (error: unknown): string | undefined =>
+  ["23503", "23001"].includes(codeOf(error)) ? ((error as DriverError).constraint ?? "") : undefined;
+
+export async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Unavailable) && isUnavailable(error)) throw new Unavailable("database", error);
+    throw error;
+  }
+}

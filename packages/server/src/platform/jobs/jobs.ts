@@ -1,0 +1,27 @@
+import type { WriteHandle } from "../database/database.ts";
+
+/**
+ * The jobs port: work that is done later, at least once, by any process with the worker's role.
+ * A handler must be idempotent, or say in its `stage` how far an attempt got (STYLE 14).
+ */
+export interface Jobs {
+  /** Begins to work on `job`'s queue. */
+  work<Payload extends object>(job: Job<Payload>): Promise<void>;
+  /** Records a job in the caller's transaction: it exists if and only if the transaction commits. */
+  enqueue<Payload extends object>(tx: WriteHandle, job: JobName<Payload>, payload: Payload): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What an enqueuer must know of a job: its queue and the type of its payload. */
+export interface JobName<Payload extends object> {
+  readonly name: string;
+  /** Never set; carries the payload's type. */
+  readonly payload?: Payload;
+}
+
+export interface Job<Payload extends object> extends JobName<Payload> {
+  /** Five-field cron in UTC: also enqueues an empty payload on schedule. */
+  readonly schedule?: string;
+  handle(payload: Payload): Promise<void>;
+}

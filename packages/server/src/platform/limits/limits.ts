@@ -1,0 +1,49 @@
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+
+/** At most `points` in `seconds`, counted from the first. */
+export interface Limit {
+  readonly points: number;
+  readonly seconds: number;
+}
+
+/** The limits port: counters that forget. */
+export interface Limits {
+  /** Takes one point. Answers how long to wait, in seconds, when none was left, else 0. */
+  take(name: string, key: string, limit: Limit): Promise<number>;
+  /** How long to wait, in seconds, when no point is left; 0 otherwise. Takes none. */
+  peek(name: string, key: string, limit: Limit): Promise<number>;
+  /** Gives all points back. */
+  reset(name: string, key: string, limit: Limit): Promise<void>;
+}
+
+/** Counts in this process's memory. */
+export function inProcessLimits(): Limits {
+  const limiters = new Map<string, RateLimiterMemory>();
+  const limiterFor = (name: string, { points, seconds }: Limit): RateLimiterMemory => {
+    const id = `${name}:${points}:${seconds}`;
+    const known = limiters.get(id);
+    if (known) return known;
+    const created = new RateLimiterMemory({ keyPrefix: name, points, duration: seconds });
+    limiters.set(id, created);
+    return created;
+  };
+  const secondsOf = (result: RateLimiterRes): number => Math.max(1, Math.ceil(result.msBeforeNext / 1_000));
+  return {
+    async take(name, key, limit) {
+      try {
+        await limiterFor(name, limit).consume(key);
+        return 0;
+      } catch (result) {
+        if (result instanceof RateLimiterRes) return secondsOf(result);
+        throw result;
+      }
+    },
+    async peek(name, key, limit) {
+      const found = await limiterFor(name, limit).get(key);
+      return found !== null && found.consumedPoints >= limit.points ? secondsOf(found) : 0;
+    },
+    async reset(name, key, limit) {
+      await limiterFor(name, limit).delete(key);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import type { Logger } from "pino";
+import { coalesced } from "../coalesce.ts";
+import { type Database, everyTenant } from "../database/database.ts";
+import { covers, type LoggedEvent, type NewEvent, type Revision } from "./event.ts";
+import { readTail } from "./log.ts";
+
+type Listener = (event: LoggedEvent) => void;
+
+/**
+ * How old a revoked right may be in any process. A process that has heard nothing for half of it stops trusting its
+ * memory (DESIGN, idea 9), so a right cannot outlive the bound even when this process is cut off.
+ */
+export const revocationBoundMs = 1_000;
+const leaseMs = revocationBoundMs / 2;
+/** Several times within a lease, so that one lost answer does not end it. */
+const heartbeatMs = 125;
+
+/**
+ * Hears the log's head and tells this process's memories what changed. One a process.
+ *
+ * Events are handed over as soon as they are visible, without waiting for the horizon: to forget early is safe. An
+ * event is handed over once here; after a restart memories are empty, so there is nothing to repeat.
+ */
+export class LogFollower {
+  readonly #database: Database;
+  readonly #logger: Logger;
+  readonly #listeners: Listener[] = [];
+  readonly #handedOver = new Map<string, string>();
+  #horizon = "0";
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #lastBeat: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(database: Database, logger: Logger) {
+    this.#database = database;
+    this.#logger = logger;
+  }
+
+  /** Called with each event of the log, from any process, once this process can see it. Must not throw or wait. */
+  onEvent(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
+  async start(): Promise<void> {
+    const head = await this.#database.read(everyTenant, (db) => readTail(db, "9223372036854775807"));
+    this.#horizon = head.horizon;
+    this.#heardAt = performance.now();
+    this.#beat();
+  }
+
+  /** True while memory may be trusted. */
+  get fresh(): boolean {
+    return performance.now() - this.#heardAt < leaseMs;
+  }
+
+  /** Milliseconds since the log's head was last heard. */
+  get ageMs(): number {
+    return performance.now() - this.#heardAt;
+  }
+
+  /** True when what `revision` wrote has been handed to this process's memories. */
+  hasSeen(revision: Revision): boolean {
+    return covers(this.#horizon, revision) || [...this.#handedOver.values()].includes(revision);
+  }
+
+  /** Reads the head and resolves when everything that was visible at the call has been handed over. */
+  readonly catchUp: () => Promise<void> = coalesced(() => this.#read());
+
+  /** Hands over what this process has just committed itself, without reading it back. */
+  announce(events: readonly NewEvent[], revision: Revision, occurredAt: Date): void {
+    for (const event of events) {
+      this.#handOver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#lastBeat;
+  }
+
+  #beat(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#lastBeat = this.catchUp().finally(() => this.#beat());
+    }, heartbeatMs);
+    this.#timer.unref();
+  }
+
+  async #read(): Promise<void> {
+    const askedAt = performance.now();
+    try {
+      const tail = await this.#database.read(everyTenant, (db) => readTail(db, this.#horizon));
+      for (const event of tail.events) this.#handOver(event);
+      this.#horizon = tail.horizon;
+      for (const [id, transaction] of this.#handedOver) {
+        if (covers(this.#horizon, transaction)) this.#handedOver.delete(id);
+      }
+      // Dated from the question, not the answer: the answer tells how things stood when it was asked.
+      this.#heardAt = askedAt;
+    } catch (error) {
+      this.#logger.warn({ err: error }, "the head of the log could not be read");
+    }
+  }
+
+  #handOver(event: LoggedEvent): void {
+    if (this.#handedOver.has(event.id)) return;
+    this.#handedOver.set(event.id, event.position.transaction);
+    for (const listener of this.#listeners) listener(event);
+  }
+}

@@ -1,0 +1,138 @@
+import { type Kysely, sql } from "kysely";
+import type { AnyTables, ReadHandle, WriteHandle } from "../database/database.ts";
+import { type SchemaStep, tenantTable } from "../database/migrations.ts";
+import type { LoggedEvent, NewEvent, Position, Revision, Tail } from "./event.ts";
+
+/**
+ * The one ordered log (DESIGN, idea 8). A command appends its events in its own transaction (the outbox); feeds,
+ * projections and relays read them by position.
+ */
+export const logSteps: readonly SchemaStep[] = [
+  {
+    name: "0001_log_events",
+    why: "the outbox: events in the order in which their transactions ended",
+    async up(db) {
+      await sql`create table events (
+        sequence bigint generated always as identity primary key,
+        transaction xid8 not null default pg_current_xact_id(),
+        id uuid not null unique,
+        type text not null,
+        subject text not null,
+        organization_id uuid,
+        data jsonb not null,
+        traceparent text,
+        occurred_at timestamptz not null
+      )`.execute(db);
+      await sql`create index events_in_commit_order on events (transaction, sequence)`.execute(db);
+      await sql`create index events_of_a_subject on events (subject, transaction)`.execute(db);
+      await tenantTable(db, "events", { tenant: "organization_id" });
+    },
+  },
+];
+
+/**
+ * A transaction that began earlier has met, on the same aggregate, the events of one that began later and has
+ * already ended. The log orders by transaction id, so appending now would put effect before cause: the caller
+ * begins the command anew, with a new transaction id.
+ */
+export class OvertakenError extends Error {
+  constructor(subject: string) {
+    super(`a later transaction has already written about ${subject}`);
+    this.name = "OvertakenError";
+  }
+}
+
+/** Appends events to the log inside the caller's transaction. Throws {@link OvertakenError}; nothing is kept then. */
+export async function append(
+  tx: WriteHandle,
+  events: readonly NewEvent[],
+  envelope: { readonly occurredAt: Date; readonly traceparent: string | null },
+): Promise<void> {
+  if (events.length === 0) return;
+  const subjects = [...new Set(events.map((event) => event.subject))];
+  const { rows } = await sql<{ subject: string }>`
+    select subject from events
+    where subject in (${sql.join(subjects)}) and transaction > pg_current_xact_id() limit 1`.execute(tx);
+  if (rows[0]) throw new OvertakenError(rows[0].subject);
+  await tx
+    .insertInto("events")
+    .values(
+      events.map((event) => ({
+        id: event.id,
+        type: event.type,
+        subject: event.subject,
+        organization_id: event.organizationId,
+        data: JSON.stringify(event.data),
+        traceparent: envelope.traceparent,
+        occurred_at: envelope.occurredAt,
+      })),
+    )
+    .execute();
+}
+
+/** The id of the caller's transaction: what its write is known by. */
+export async function revisionOf(tx: WriteHandle): Promise<Revision> {
+  const { rows } = await sql<{ revision: string }>`select pg_current_xact_id()::text as revision`.execute(tx);
+  return (rows[0] as { revision: string }).revision;
+}
+
+interface EventRow {
+  readonly sequence: string;
+  readonly transaction: string;
+  readonly id: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly organization_id: string | null;
+  readonly data: Record<string, unknown>;
+  readonly traceparent: string | null;
+  readonly occurred_at: Date;
+}
+
+const eventColumns = sql`sequence::text, transaction::text, id, type, subject, organization_id, data, traceparent, occurred_at`;
+
+const toEvent = (row: EventRow): LoggedEvent => ({
+  position: { transaction: row.transaction, sequence: row.sequence },
+  id: row.id,
+  type: row.type,
+  subject: row.subject,
+  organizationId: row.organization_id,
+  data: row.data,
+  traceparent: row.traceparent,
+  occurredAt: row.occurred_at,
+});
+
+const ofTypes = (types: readonly string[] | undefined) => (types === undefined ? sql`true` : sql`type in (${sql.join(types)})`);
+
+/**
+ * The next events after `after`, in commit order, stopping at the snapshot's horizon: a transaction that is still
+ * open has taken its number already, and to pass it would be to miss it.
+ */
+export async function readAfter(
+  db: ReadHandle | Kysely<AnyTables>,
+  after: Position,
+  options: { readonly limit: number; readonly types?: readonly string[] },
+): Promise<readonly LoggedEvent[]> {
+  const { rows } = await sql<EventRow>`
+    select ${eventColumns} from events
+    where (transaction, sequence) > (${after.transaction}::xid8, ${after.sequence}::bigint)
+      and transaction < pg_snapshot_xmin(pg_current_snapshot())
+      and ${ofTypes(options.types)}
+    order by transaction, sequence limit ${options.limit}`.execute(db as Kysely<AnyTables>);
+  return rows.map(toEvent);
+}
+
+/**
+ * Everything visible that was not yet settled at `horizon`, also what lies beyond the present one. For readers to whom
+ * the order is nothing and the delay is everything (a cache that must forget): they may be handed an event
+ * again, and never miss one, because they come back to the same horizon until it has moved.
+ */
+export async function readTail(db: ReadHandle | Kysely<AnyTables>, horizon: string, types?: readonly string[]): Promise<Tail> {
+  const { rows } = await sql<EventRow & { readonly horizon: string }>`
+    with head as (select pg_snapshot_xmin(pg_current_snapshot())::text as horizon)
+    select head.horizon, e.* from head left join (
+      select ${eventColumns} from events where transaction >= ${horizon}::xid8 and ${ofTypes(types)}
+    ) e on true
+    order by e.transaction::xid8, e.sequence::bigint`.execute(db as Kysely<AnyTables>);
+  const head = rows[0] as EventRow & { readonly horizon: string };
+  return { horizon: head.horizon, events: rows.filter((row) => row.id !== null).map(toEvent) };
+}

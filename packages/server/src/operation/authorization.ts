@@ -13,8 +13,10 @@ export type Rule =
   | { readonly kind: "anyone"; readonly why: string }
   | { readonly kind: "signedIn" }
   | { readonly kind: "permission"; readonly permission: string; readonly scope: "tenant" | "internal" }
+  | { readonly kind: "scoped"; readonly tenant: string; readonly internal: string }
   | { readonly kind: "subject"; readonly field: string }
   | { readonly kind: "operator" }
+  | { readonly kind: "byInput"; readonly field: string; readonly cases: Readonly<Record<string, Rule>>; readonly otherwise: Rule }
   | { readonly kind: "either"; readonly rules: readonly Rule[] };
 
 /** Everybody, also without a credential; `why` says the reason. */
@@ -25,10 +27,14 @@ export const signedIn = (): Rule => ({ kind: "signedIn" });
 export const permission = (value: string): Rule => ({ kind: "permission", permission: value, scope: "tenant" });
 /** Whoever holds `value` in the internal scope, with a session of that scope. */
 export const internal = (value: string): Rule => ({ kind: "permission", permission: value, scope: "internal" });
+/** One permission where the call acts in an organization, another where it acts in the internal scope. */
+export const scoped = (needed: { readonly tenant: string; readonly internal: string }): Rule => ({ kind: "scoped", ...needed });
 /** The user whom the input's `field` names. */
 export const subject = (field: string): Rule => ({ kind: "subject", field });
 /** Whoever has the machine: the command line. */
 export const operatorOnly = (): Rule => ({ kind: "operator" });
+/** One rule where the input's `field` has a value that is listed, another for all else. */
+export const byInput = (field: string, cases: Readonly<Record<string, Rule>>, otherwise: Rule): Rule => ({ kind: "byInput", field, cases, otherwise });
 export const either = (...rules: readonly Rule[]): Rule => ({ kind: "either", rules });
 
 export type MaybePromise<T> = T | Promise<T>;
@@ -39,6 +45,8 @@ export type Refusal = "not_a_member" | "missing_permission" | "organization_susp
 /** Answers whether a user holds a permission in an organization (null: the internal scope). The access module is it. */
 export interface Authorizer {
   holds(userId: string, organizationId: string | null, permission: string): MaybePromise<true | Refusal>;
+  /** Everything that the user holds there. */
+  permissionsOf(userId: string, organizationId: string | null): Promise<readonly string[]>;
 }
 
 export interface Subject {
@@ -61,12 +69,22 @@ async function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): Pro
   const { caller } = asked;
   if (rule.kind === "anyone") return true;
   if (rule.kind === "either") return firstThatHolds(rule.rules, asked, authorizer);
+  if (rule.kind === "byInput") {
+    const value = asked.input[rule.field];
+    const chosen = typeof value === "string" && Object.hasOwn(rule.cases, value) ? (rule.cases[value] as Rule) : rule.otherwise;
+    return evaluate(chosen, asked, authorizer);
+  }
   // Who has the machine has the database; the command line's operations still say which they are.
   if (caller.kind === "operator" || caller.kind === "system") return true;
   if (rule.kind === "operator") return new OperationError(RouteNotFound);
   if (caller.kind === "anonymous") return new OperationError(CredentialRequired);
   if (rule.kind === "signedIn") return true;
   if (rule.kind === "subject") return asked.input[rule.field] === caller.userId || denied();
+  if (rule.kind === "scoped") {
+    return asked.tenant === null
+      ? internalPermission(rule.internal, caller, authorizer)
+      : tenantPermission(rule.tenant, caller, asked, authorizer);
+  }
   return rule.scope === "internal"
     ? internalPermission(rule.permission, caller, authorizer)
     : tenantPermission(rule.permission, caller, asked, authorizer);
@@ -113,8 +131,15 @@ export function describeRule(rule: Rule): string {
       return rule.scope === "tenant"
         ? `Permission \`${rule.permission}\` in the organization.`
         : `Permission \`${rule.permission}\` in the internal scope.`;
+    case "scoped":
+      return `Permission \`${rule.tenant}\` in the organization; for the internal scope \`${rule.internal}\` there.`;
     case "subject":
       return `The user named by \`${rule.field}\`.`;
+    case "byInput":
+      return [
+        ...Object.entries(rule.cases).map(([value, inner]) => `With \`${rule.field}\` ${value}: ${describeRule(inner)}`),
+        `Otherwise: ${describeRule(rule.otherwise)}`,
+      ].join(" ");
     case "operator":
       return "The command line on the machine itself.";
     case "either":
@@ -125,5 +150,12 @@ export function describeRule(rule: Rule): string {
 /** The permissions that a rule names, for the check that each of them is defined. */
 export function permissionsIn(rule: Rule): readonly { readonly permission: string; readonly scope: "tenant" | "internal" }[] {
   if (rule.kind === "permission") return [rule];
+  if (rule.kind === "scoped") {
+    return [
+      { permission: rule.tenant, scope: "tenant" },
+      { permission: rule.internal, scope: "internal" },
+    ];
+  }
+  if (rule.kind === "byInput") return [...Object.values(rule.cases), rule.otherwise].flatMap(permissionsIn);
   return rule.kind === "either" ? rule.rules.flatMap(permissionsIn) : [];
 }

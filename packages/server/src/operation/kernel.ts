@@ -8,6 +8,7 @@ import {
   userScope,
   type WriteHandle,
 } from "../platform/database/database.ts";
+import { widen } from "../platform/database/scoped.ts";
 import { isTransient } from "../platform/database/faults.ts";
 import type { NewEvent } from "../platform/log/event.ts";
 import { append, OvertakenError } from "../platform/log/log.ts";
@@ -17,7 +18,7 @@ import { type Authorizer, authorize } from "./authorization.ts";
 import type { Caller, UserCaller } from "./caller.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Answer, Call, Dispatch } from "./dispatch.ts";
-import { CredentialRequired, type ErrorDefinition, type ErrorDetail, OperationError, VersionConflict } from "./errors.ts";
+import { CredentialRequired, type ErrorDefinition, type ErrorDetail, OperationError, TooManyRequests, VersionConflict } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import { claimKey, hashRequest, keepAnswer } from "./idempotency.ts";
 import type { AnyModule, Emit, Enqueue } from "./module.ts";
@@ -37,7 +38,7 @@ export class Kernel {
   readonly platform: Platform;
   readonly #states = new Map<string, unknown>();
   readonly #runnable = new Map<string, Runnable>();
-  #authorizer: Authorizer = { holds: () => "unavailable" };
+  #authorizer: Authorizer = { holds: () => "unavailable", permissionsOf: async () => [] };
 
   constructor(catalogue: Catalogue, platform: Platform) {
     this.catalogue = catalogue;
@@ -53,6 +54,10 @@ export class Kernel {
   /** Given once at start, by the runtime: the module that knows who holds what. */
   authorizeWith(authorizer: Authorizer): void {
     this.#authorizer = authorizer;
+  }
+
+  get authorizer(): Authorizer {
+    return this.#authorizer;
   }
 
   stateOf<State>(module: { readonly name: string }): State {
@@ -85,10 +90,17 @@ export class Kernel {
     runnable.check(call.input);
     const tenant = await operation.tenantOf(prepared as never, call.input as never);
     await authorize(operation.allow, { caller: call.caller, tenant, input: call.input, absent: operation.absent }, this.#authorizer);
+    await this.#limit(operation, call);
     if (operation.fromMemory) return { output: await operation.run(prepared as never, call.input as never, undefined as never) };
     const scope = scopeOf(operation, tenant, call.caller);
     if (operation.kind === "query") return this.#query(runnable, call, scope);
     return this.#command(runnable, call, scope, tenant, prepared);
+  }
+
+  async #limit({ name, limit }: Operation, call: Call): Promise<void> {
+    if (limit === undefined || call.origin.ip === null || this.platform.settings.signInLimit === "off") return;
+    const wait = await this.platform.limits.take(name, call.origin.ip, limit);
+    if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
   }
 
   async #query({ operation, module }: Runnable, call: Call, scope: Scope): Promise<Answer> {
@@ -140,6 +152,7 @@ export class Kernel {
       if (first) return { ...first, repeated: true };
       const run = new CommandRun(this, module, call, tx, now, events);
       const output = await operation.run(run as never, call.input as never, prepared as never);
+      await widen(tx);
       await append(tx, events, { occurredAt: now, traceparent: call.traceparent ?? null });
       const revision = await recordAudit(tx, {
         operation,
@@ -244,6 +257,15 @@ class Preparation extends Run {
       this.platform.database.read(everyTenant, (db) =>
         work(this.module.declaration.store.reads(db), this.kernel.faces(this.module, { db, now: this.now })),
       );
+  }
+  get notHeld() {
+    return async (organizationId: string | null, values: readonly string[]): Promise<readonly string[]> => {
+      const { caller } = this;
+      if (caller.kind === "operator" || caller.kind === "system" || values.length === 0) return [];
+      if (caller.kind === "anonymous") return values;
+      const held = new Set(await this.kernel.authorizer.permissionsOf(caller.userId, organizationId));
+      return values.filter((value) => !held.has(value));
+    };
   }
 }
 

@@ -5,6 +5,7 @@ import type { Job, JobName } from "../platform/jobs/jobs.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { MaybePromise } from "./authorization.ts";
 import type { Caller, Origin, UserCaller } from "./caller.ts";
+import type { Dispatch } from "./dispatch.ts";
 import type { ErrorDefinition, ErrorDetail } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery } from "./operation.ts";
@@ -68,6 +69,8 @@ export interface PageRequest {
 export interface ReadingContext<Reads, State, ReadFaces, Errors extends readonly ErrorDefinition[]> extends Shared<State> {
   readonly fail: Fail<Errors>;
   reading<T>(work: (store: Reads, uses: ReadFaces) => Promise<T>): Promise<T>;
+  /** Those of `values` that the caller does not hold in the organization (null: the internal scope). */
+  notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface CommandContext<Reads, Writes, State, Uses, Errors extends readonly ErrorDefinition[]> extends Shared<State> {
@@ -212,8 +215,14 @@ export interface Context {
   readonly events: readonly EventDefinition[];
   /** Errors that are returned outside of operations' declarations; usually none. */
   readonly steps: readonly SchemaStep[];
-  /** Given the platform and the module's state. */
-  readonly consumers?: (platform: Platform, state: never) => readonly Consumer[];
+  /** `faces` binds the reading faces of the modules that this one uses to a transaction. */
+  // biome-ignore lint/suspicious/noExplicitAny: the faces' types are known to the module, which declares what it uses
+  readonly consumers?: (platform: Platform, faces: (tx: WriteHandle) => any) => readonly Consumer[];
+  /** Commands without input that are called each time the product starts. */
+  readonly atStart?: readonly Operation[];
+  /** The queues of its jobs: made in every process, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
-  readonly jobs?: (platform: Platform, state: never) => readonly Job<any>[];
+  readonly queues?: readonly JobName<any>[];
+  // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
+  readonly jobs?: (platform: Platform, dispatch: Dispatch) => readonly Job<any>[];
 }

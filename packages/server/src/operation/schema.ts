@@ -28,7 +28,7 @@ export const Nothing = Type.Null();
 
 export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
-export const oneOf = <const Values extends readonly string[]>(...values: Values) => Type.Enum(values as unknown as [...Values]);
+export const oneOf = <const Values extends readonly string[]>(...values: Values) => Type.Unsafe<Values[number]>({ type: "string", enum: [...values] });
 
 /** `?limit=` (50, at most 200) and `?cursor=` of every list (CONTRACT "Answers"). */
 export const pageDefault = 50;

@@ -8,7 +8,7 @@ import { CredentialInvalid, OperationError } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { clearSessionCookie, credentialOf, type SentCredential, sessionCookie } from "./credential.ts";
 import { answerError, type ErrorReporter } from "./error-answer.ts";
-import { ifMatchOf, inputOf, inputReader, traceOf } from "./request.ts";
+import { ifMatchOf, inputOf, inputReader, requestIdOf, traceOf } from "./request.ts";
 
 export interface DoorOptions {
   readonly catalogue: Catalogue;
@@ -29,6 +29,7 @@ const requestTimeoutMs = 30_000;
 export function httpDoor(options: DoorOptions): FastifyInstance {
   const app = Fastify({
     logger: false,
+    genReqId: (request) => requestIdOf(request.headers),
     bodyLimit: bodyBytesMax,
     requestTimeout: requestTimeoutMs,
     trustProxy: options.trustProxy,
@@ -63,7 +64,7 @@ function addRoute(app: FastifyInstance, operation: Operation, options: DoorOptio
   const read = inputReader(operation, url);
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const requestId = reply.request.id;
+    const requestId = request.id;
     const sent = credentialOf(request, options.publicUrl, method);
     const caller = sent === undefined ? anonymous : await callerOf(sent, options, operation);
     const answer = await options.dispatch({

@@ -30,7 +30,7 @@ export interface Consumer {
   /** Must be idempotent. A rejection is retried, then the event is put aside as a dead letter. */
   handle(events: readonly LoggedEvent[], tx: WriteHandle): Promise<void>;
   /** Called once what `handle` wrote is committed. */
-  committed?(events: readonly LoggedEvent[]): void;
+  committed?(events: readonly LoggedEvent[]): Promise<void>;
 }
 
 export interface Subscription {

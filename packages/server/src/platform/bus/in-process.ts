@@ -2,9 +2,11 @@ import { sql } from "kysely";
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
+import { isTransient, isUnavailable } from "../database/faults.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
 import { readAfter, readTail } from "../log/log.ts";
+import { maskText } from "../telemetry/masking.ts";
 import type { Bus, Consumer, Subscription } from "./bus.ts";
 
 export const busSteps: readonly SchemaStep[] = [
@@ -36,21 +38,31 @@ export const busSteps: readonly SchemaStep[] = [
 const lookEveryMs = 500;
 /** Tries of one event before it is put aside; the pauses between them double from the first. */
 const attemptsMax = 6;
-const firstPauseMs = 50;
+const firstPauseMsDefault = 50;
+const pauseDoublingsMax = 6;
+/** How often `idle` asks whether what others hold up (an open transaction, another process at work) is done. */
+const idleLookMs = 25;
+/**
+ * A consumer whose place lies further behind the horizon than this many transactions is moved up to it where there is
+ * nothing for it in between, so that it does not search the same stretch of the log at every look; an eager one first
+ * goes through such a stretch in order, in batches.
+ */
+const distanceMax = 1_000n;
+const catchUpBatch = 200;
 
 /**
  * The embedded bus: a consumer is a cursor over the log. Progress is a row that is locked while a batch is handled, so
  * of several processes one works at a time, and effects and progress are committed together.
  */
-export function inProcessBus(database: Database, logger: Logger): Bus {
+export function inProcessBus(database: Database, logger: Logger, options: { readonly firstPauseMs?: number } = {}): Bus {
   const running = new Set<ConsumerLoop>();
   return {
     async consume(consumer) {
-      const loop = new ConsumerLoop(database, logger, consumer);
+      const loop = new ConsumerLoop(database, logger, consumer, options.firstPauseMs ?? firstPauseMsDefault);
       running.add(loop);
       await loop.start();
       return {
-        idle: () => loop.drain(),
+        idle: () => loop.idle(),
         close: async () => {
           running.delete(loop);
           await loop.close();
@@ -72,19 +84,27 @@ class ConsumerLoop {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #consumer: Consumer;
+  readonly #firstPauseMs: number;
   /** Events beyond the horizon that an eager consumer has handled already. */
   readonly #ahead = new Map<string, string>();
+  /** Failures of the next event, one after the other. */
   #failures = 0;
+  /** Pauses since the last success. */
+  #pauses = 0;
+  /** True while another process holds this consumer's place. */
+  #heldElsewhere = false;
   #closed = false;
+  readonly #closing = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(database: Database, logger: Logger, consumer: Consumer) {
+  constructor(database: Database, logger: Logger, consumer: Consumer, firstPauseMs: number) {
     this.#database = database;
     this.#logger = logger;
     this.#consumer = consumer;
+    this.#firstPauseMs = firstPauseMs;
   }
 
-  readonly drain: () => Promise<void> = coalesced(async () => {
+  readonly #drain: () => Promise<void> = coalesced(async () => {
     while (!this.#closed && (await this.#step())) {
       // Each step handles one batch; the loop ends with the first that finds nothing.
     }
@@ -100,13 +120,23 @@ class ConsumerLoop {
   }
 
   wake(): void {
-    this.drain().catch((error) => this.#logger.error({ err: error, consumer: this.#consumer.name }, "a consumer stopped"));
+    this.#drain().catch((error) => this.#logger.error({ err: error, consumer: this.#consumer.name }, "a consumer stopped"));
+  }
+
+  async idle(): Promise<void> {
+    const newest = await this.#newestOfLog();
+    for (;;) {
+      await this.#drain();
+      if (this.#closed || (await this.#hasHandled(newest))) return;
+      await this.#pause(idleLookMs);
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.drain().catch(() => {});
+    this.#closing.resolve();
+    await this.#drain().catch(() => {});
   }
 
   #look(): void {
@@ -121,30 +151,41 @@ class ConsumerLoop {
     let handled: readonly LoggedEvent[] = [];
     try {
       const more = await this.#database.transact(everyTenant, async (tx) => {
-        const from = await this.#lockProgress(tx);
-        if (from === undefined) return false;
-        const next = this.#consumer.eager ? await this.#nextEager(tx, from) : await this.#nextInOrder(tx, from);
+        const place = await this.#lockPlace(tx);
+        this.#heldElsewhere = place === undefined;
+        if (place === undefined) return false;
+        const next = await this.#next(tx, place);
         if (next.events.length > 0) await this.#consumer.handle(next.events, tx);
         if (next.progress) await this.#saveProgress(tx, next.progress);
         handled = next.events;
-        return next.events.length > 0;
+        return next.more;
       });
       this.#failures = 0;
-      for (const event of handled) {
-        if (this.#consumer.eager) this.#ahead.set(event.id, event.position.transaction);
-      }
-      if (handled.length > 0) this.#consumer.committed?.(handled);
+      this.#pauses = 0;
+      this.#settle(handled);
       return more;
     } catch (error) {
       return this.#recover(error);
     }
   }
 
+  #settle(handled: readonly LoggedEvent[]): void {
+    if (handled.length === 0) return;
+    if (this.#consumer.eager) for (const event of handled) this.#ahead.set(event.id, event.position.transaction);
+    try {
+      this.#consumer.committed?.(handled);
+    } catch (error) {
+      // The events are handled and committed: to hand them over again would help nobody.
+      this.#logger.error({ err: error, consumer: this.#consumer.name }, "a consumer failed after its commit");
+    }
+  }
+
   /** The consumer's place, locked until the transaction ends; undefined while another process works. */
-  async #lockProgress(tx: WriteHandle): Promise<Position | undefined> {
-    const { rows } = await sql<Position>`
-      select transaction::text, sequence::text from consumers where name = ${this.#consumer.name}
-      for update skip locked`.execute(tx);
+  async #lockPlace(tx: WriteHandle): Promise<Place | undefined> {
+    // The horizon is read before the events are: whatever lies below it is visible to the statement that reads them.
+    const { rows } = await sql<Place>`
+      select transaction::text, sequence::text, pg_snapshot_xmin(pg_current_snapshot())::text as horizon
+      from consumers where name = ${this.#consumer.name} for update skip locked`.execute(tx);
     return rows[0];
   }
 
@@ -153,52 +194,116 @@ class ConsumerLoop {
       where name = ${this.#consumer.name}`.execute(tx);
   }
 
-  async #nextInOrder(tx: WriteHandle, from: Position): Promise<Next> {
-    // After a failure one event at a time, so that a poisoned one is found and the others pass.
-    const limit = this.#failures > 0 ? 1 : (this.#consumer.batch ?? 1);
-    const events = await readAfter(tx, from, { limit, types: this.#consumer.types });
-    return { events, progress: events.at(-1)?.position };
+  #next(tx: WriteHandle, place: Place): Promise<Next> {
+    return this.#consumer.eager && !isFarBehind(place) ? this.#nextEager(tx, place) : this.#nextInOrder(tx, place);
   }
 
-  async #nextEager(tx: WriteHandle, from: Position): Promise<Next> {
-    const tail = await readTail(tx, from.transaction, this.#consumer.types);
+  async #nextInOrder(tx: WriteHandle, place: Place): Promise<Next> {
+    // After a failure one event at a time, so that a poisoned one is found and the others pass.
+    const limit = this.#failures > 0 ? 1 : (this.#consumer.batch ?? (this.#consumer.eager ? catchUpBatch : 1));
+    const events = await readAfter(tx, place, { limit, types: this.#consumer.types });
+    const last = events.at(-1)?.position;
+    const progress = last ?? (isFarBehind(place) ? { transaction: place.horizon, sequence: "0" } : undefined);
+    return { events: events.filter((event) => !this.#ahead.has(event.id)), progress, more: last !== undefined };
+  }
+
+  async #nextEager(tx: WriteHandle, place: Place): Promise<Next> {
+    const tail = await readTail(tx, place.transaction, this.#consumer.types);
     for (const [id, transaction] of this.#ahead) {
       if (BigInt(transaction) < BigInt(tail.horizon) && !tail.events.some((event) => event.id === id)) this.#ahead.delete(id);
     }
-    const fresh = tail.events.filter((event) => !this.#ahead.has(event.id));
-    const moved = fresh.length > 0 && tail.horizon !== from.transaction;
-    return { events: fresh, progress: moved ? { transaction: tail.horizon, sequence: "0" } : undefined };
+    const fresh = tail.events.filter((event) => !this.#ahead.has(event.id) && isAfter(event.position, place));
+    const events = this.#failures > 0 ? fresh.slice(0, 1) : fresh;
+    const moved = fresh.length > 0 && events.length === fresh.length && tail.horizon !== place.transaction;
+    return { events, progress: moved ? { transaction: tail.horizon, sequence: "0" } : undefined, more: events.length > 0 };
   }
 
   async #recover(error: unknown): Promise<boolean> {
-    this.#failures += 1;
+    // A dependency that is away, or another transaction in the way, is no fault of the event: it waits as long as that takes.
+    if (!isUnavailable(error) && !isTransient(error)) this.#failures += 1;
+    this.#pauses += 1;
     this.#logger.warn({ err: error, consumer: this.#consumer.name, attempt: this.#failures }, "an event could not be handled");
-    if (this.#failures >= attemptsMax && !this.#consumer.eager) {
-      await this.#putAside(error);
-      this.#failures = 0;
-      return true;
-    }
-    await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** Math.min(this.#failures - 1, 6)));
+    if (this.#failures >= attemptsMax && (await this.#putAside(error))) return true;
+    await this.#pause(this.#firstPauseMs * 2 ** Math.min(this.#pauses - 1, pauseDoublingsMax));
     return !this.#closed;
   }
 
-  /** Records the next event as a dead letter and goes past it. */
-  async #putAside(error: unknown): Promise<void> {
-    await this.#database.transact(everyTenant, async (tx) => {
-      const from = await this.#lockProgress(tx);
-      if (from === undefined) return;
-      const { events } = await this.#nextInOrder(tx, from);
-      const poisoned = events[0];
-      if (!poisoned) return;
-      const failure = error instanceof Error ? error.message : String(error);
-      await sql`insert into dead_letters (consumer, event_id, attempts, failure, failed_at)
-        values (${this.#consumer.name}, ${poisoned.id}, ${attemptsMax}, ${failure}, now()) on conflict do nothing`.execute(tx);
-      await this.#saveProgress(tx, poisoned.position);
+  /** Records the next event as a dead letter and goes past it. False when the database does not let it. */
+  async #putAside(error: unknown): Promise<boolean> {
+    try {
+      const poisoned = await this.#database.transact(everyTenant, async (tx) => {
+        const place = await this.#lockPlace(tx);
+        if (place === undefined) return [];
+        const next = await this.#next(tx, place);
+        const event = next.events[0];
+        if (event) {
+          const failure = maskText(error instanceof Error ? error.message : String(error));
+          await sql`insert into dead_letters (consumer, event_id, attempts, failure, failed_at)
+            values (${this.#consumer.name}, ${event.id}, ${attemptsMax}, ${failure}, now()) on conflict do nothing`.execute(tx);
+        }
+        if (next.progress) await this.#saveProgress(tx, next.progress);
+        return next.events;
+      });
+      if (this.#consumer.eager) for (const event of poisoned) this.#ahead.set(event.id, event.position.transaction);
+      for (const event of poisoned) {
+        this.#logger.error({ err: error, consumer: this.#consumer.name, eventId: event.id }, "an event was put aside as a dead letter");
+      }
+      this.#failures = 0;
+      this.#pauses = 0;
+      return true;
+    } catch (failure) {
+      this.#logger.warn({ err: failure, consumer: this.#consumer.name }, "an event could not be put aside");
+      return false;
+    }
+  }
+
+  /** The newest event for this consumer that is committed, also beyond the horizon. */
+  async #newestOfLog(): Promise<Position> {
+    return this.#database.read(everyTenant, async (db) => {
+      const { rows } = await sql<Position>`
+        select transaction::text, sequence::text from events where type in (${sql.join(this.#consumer.types)})
+        order by events.transaction desc, events.sequence desc limit 1`.execute(db as never);
+      return rows[0] ?? beginning;
     });
   }
+
+  async #hasHandled(newest: Position): Promise<boolean> {
+    // An eager consumer has handled whatever it could see, unless another process did so in its place.
+    if (this.#consumer.eager) return !this.#heldElsewhere;
+    return this.#database.read(everyTenant, async (db) => {
+      const { rows } = await sql<Position>`
+        select transaction::text, sequence::text from consumers where name = ${this.#consumer.name}`.execute(db as never);
+      return rows[0] !== undefined && !isAfter(newest, rows[0]);
+    });
+  }
+
+  /** Waits, or until the loop is closed. */
+  async #pause(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([
+      new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, ms);
+      }),
+      this.#closing.promise,
+    ]);
+    clearTimeout(timer);
+  }
+}
+
+interface Place extends Position {
+  /** The horizon when the place was locked. */
+  readonly horizon: string;
 }
 
 interface Next {
   readonly events: readonly LoggedEvent[];
   readonly progress: Position | undefined;
+  /** Whether there may be more behind these. */
+  readonly more: boolean;
 }
+
+const isFarBehind = (place: Place): boolean => BigInt(place.horizon) - BigInt(place.transaction) > distanceMax;
+
+const isAfter = (left: Position, right: Position): boolean =>
+  BigInt(left.transaction) > BigInt(right.transaction) ||
+  (left.transaction === right.transaction && BigInt(left.sequence) > BigInt(right.sequence));

@@ -26,20 +26,27 @@ export interface MigrationReport {
  * other waits. A database that a newer, breaking release has migrated is refused.
  */
 export async function migrate(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<MigrationReport> {
-  await refuseNewerBreakingSchema(db, steps);
-  const migrator = new Migrator({
-    db,
-    migrationTableName: "schema_steps",
-    migrationLockTableName: "schema_steps_lock",
-    // A step that an older binary does not know is a newer additive one, and the older binary may run on it.
-    allowUnorderedMigrations: true,
-    provider: { getMigrations: async () => asMigrations(await withUnknownSteps(db, steps)) },
-  });
-  const { error, results } = await migrator.migrateToLatest();
-  if (error) throw error;
-  const applied = (results ?? []).map((result) => result.migrationName);
-  await recordBreaking(db, steps);
-  return { applied, alreadyCurrent: applied.length === 0 };
+  for (let unknown = await unknownSteps(db, steps); ; ) {
+    await refuseNewerBreakingSchema(db, steps);
+    const migrator = new Migrator({
+      db,
+      migrationTableName: "schema_steps",
+      migrationLockTableName: "schema_steps_lock",
+      // A step that an older binary does not know is a newer additive one, and the older binary may run on it.
+      allowUnorderedMigrations: true,
+      // Listed beforehand: asked for inside Kysely's transaction, a database with one connection would wait for itself.
+      provider: { getMigrations: async () => asMigrations([...steps, ...unknown]) },
+    });
+    const { error, results } = await migrator.migrateToLatest();
+    if (!error) {
+      const applied = (results ?? []).map((result) => result.migrationName);
+      return { applied, alreadyCurrent: applied.length === 0 };
+    }
+    // A newer release may have taken a step since the list was made; Kysely then misses it in what it was told.
+    const unknownNow = await unknownSteps(db, steps);
+    if (unknownNow.length === unknown.length) throw error;
+    unknown = unknownNow;
+  }
 }
 
 /** The steps that a database has not taken yet. */
@@ -68,22 +75,25 @@ async function refuseNewerBreakingSchema(db: Kysely<AnyTables>, steps: readonly 
   }
 }
 
-async function recordBreaking(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<void> {
-  await sql`create table if not exists schema_breaking (name text primary key)`.execute(db);
-  for (const step of steps.filter((candidate) => candidate.breaking)) {
-    await sql`insert into schema_breaking (name) values (${step.name}) on conflict do nothing`.execute(db);
-  }
-}
-
 /** Kysely refuses a database with a step that it is not told of; a newer additive one is told of as a no-op. */
-async function withUnknownSteps(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<readonly SchemaStep[]> {
+async function unknownSteps(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<readonly SchemaStep[]> {
   const known = new Set(steps.map((step) => step.name));
   const newer = (await takenSteps(db)).filter((name) => !known.has(name));
-  return [...steps, ...newer.map((name) => ({ name, why: "taken by a newer release", up: async () => {} }))];
+  return newer.map((name) => ({ name, why: "taken by a newer release", up: async () => {} }));
 }
 
 const asMigrations = (steps: readonly SchemaStep[]): Record<string, Migration> =>
-  Object.fromEntries(steps.map((step) => [step.name, { up: step.up }]));
+  Object.fromEntries(steps.map((step) => [step.name, { up: (db: Kysely<AnyTables>) => take(db, step) }]));
+
+async function take(db: Kysely<AnyTables>, step: SchemaStep): Promise<void> {
+  // A step serves every tenant; a login that is held by row-level security would otherwise fill in no row.
+  await sql`select set_config('app.tenant', '*', true)`.execute(db);
+  await step.up(db);
+  if (!step.breaking) return;
+  // With the step itself, so that no crash leaves a broken schema that an older binary does not know as one.
+  await sql`create table if not exists schema_breaking (name text primary key)`.execute(db);
+  await sql`insert into schema_breaking (name) values (${step.name}) on conflict do nothing`.execute(db);
+}
 
 /** Makes the role that a bypassing login steps down to. A login that is held by row-level security needs none. */
 export async function createApplicationRole(db: Kysely<AnyTables>): Promise<void> {
@@ -97,15 +107,20 @@ export async function createApplicationRole(db: Kysely<AnyTables>): Promise<void
     end if;
   exception when duplicate_object or unique_violation then null;
   end $$`.execute(db);
-  await sql`grant usage on schema public to ${sql.id(applicationRole)}`.execute(db);
+  await whereApplicationRole(db, `grant usage on schema public to ${applicationRole}`);
 }
 
 /** How a table's rows are told apart by tenant. */
 export interface TenantRule {
   /** The column with the organization's id; a NULL in it marks a row of the internal scope. */
   readonly tenant: string;
-  /** The column with the person that the row belongs to, where that person may see it in any tenant. */
+  /**
+   * The column with the person that the row belongs to, where that person may see it in any tenant. To change it, the
+   * call acts in the row's tenant or for the person alone, or the row is of no tenant.
+   */
   readonly owner?: string;
+  /** Only ever added to: whatever the scope, a row of no tenant may be appended, and is not seen by it. */
+  readonly journal?: boolean;
 }
 
 /**
@@ -114,14 +129,23 @@ export interface TenantRule {
  */
 export async function tenantTable(db: Kysely<AnyTables>, table: string, rule: TenantRule): Promise<void> {
   const column = sql.ref(rule.tenant);
-  const ownerSees = rule.owner ? sql`or ${sql.ref(rule.owner)} = (select nullif(current_setting('app.user', true), '')::uuid)` : sql``;
-  await sql`alter table ${sql.table(table)} enable row level security`.execute(db);
-  await sql`alter table ${sql.table(table)} force row level security`.execute(db);
-  await sql`create policy tenant on ${sql.table(table)} using (
+  const on = sql.table(table);
+  await sql`alter table ${on} enable row level security`.execute(db);
+  await sql`alter table ${on} force row level security`.execute(db);
+  await sql`create policy tenant on ${on} using (
     ${column} = (select case when current_setting('app.tenant', true) ~ '^[0-9a-fA-F-]{36}$' then current_setting('app.tenant', true)::uuid end)
     or (${column} is null and (select current_setting('app.tenant', true)) = 'internal')
-    or (select current_setting('app.tenant', true)) = '*'
-    ${ownerSees})`.execute(db);
+    or (select current_setting('app.tenant', true)) = '*')`.execute(db);
+  if (rule.owner) {
+    const own = sql`${sql.ref(rule.owner)} = (select nullif(current_setting('app.user', true), '')::uuid)`;
+    // Seen everywhere, but ownership alone carries no write from one tenant into another.
+    const ownHere = sql`${own} and (${column} is null or (select current_setting('app.tenant', true)) = 'none')`;
+    await sql`create policy own_rows on ${on} for select using (${own})`.execute(db);
+    await sql`create policy own_insert on ${on} for insert with check (${ownHere})`.execute(db);
+    await sql`create policy own_update on ${on} for update using (${ownHere})`.execute(db);
+    await sql`create policy own_delete on ${on} for delete using (${ownHere})`.execute(db);
+  }
+  if (rule.journal) await sql`create policy journal on ${on} for insert with check (${column} is null)`.execute(db);
   await grantToApplication(db, table);
 }
 
@@ -134,9 +158,13 @@ async function grantToApplication(db: Kysely<AnyTables>, table: string): Promise
   await whereApplicationRole(db, `grant select, insert, update, delete on ${table} to ${applicationRole}`);
 }
 
-/** Runs a statement where the application role exists: on a login that needs none there is nothing to grant. */
+/**
+ * Runs a statement where the application role exists: on a login that needs none there is nothing to grant.
+ * One at a time: of two grants on one object at the same moment PostgreSQL refuses the second ("tuple concurrently updated").
+ */
 export async function whereApplicationRole(db: Kysely<AnyTables>, statement: string): Promise<void> {
   await sql`do $$ begin
+    perform pg_advisory_xact_lock(hashtext('gatehouse grants'));
     if exists (select from pg_roles where rolname = ${sql.lit(applicationRole)}) then ${sql.raw(statement)}; end if;
   end $$`.execute(db);
 }

@@ -19,6 +19,6 @@ export async function openPglite(dataDir: string, image?: Blob): Promise<Embedde
   if (dataDir !== "memory") mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const pglite = await PGlite.create(folder, image ? { loadDataDir: image } : {});
   const kysely = new Kysely<AnyTables>({ dialect: new PGliteDialect({ pglite }) });
-  const database = scopedDatabase({ kind: "pglite", writer: kysely, reader: kysely }, () => kysely.destroy());
+  const database = scopedDatabase({ kind: "pglite", writer: kysely, reader: kysely, owner: kysely }, () => kysely.destroy());
   return Object.assign(database, { kind: "pglite" as const, pglite });
 }

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { AnyTables, Database, ReadHandle, Scope, WriteHandle } from "./database.ts";
+import { type AnyTables, type Database, everyTenant, type ReadHandle, type Scope, type WriteHandle } from "./database.ts";
 import { translated } from "./faults.ts";
 
 /** The role that a bypassing login steps down to inside every transaction. Made by the first migration. */
@@ -9,6 +9,7 @@ interface Handles {
   readonly kind: Database["kind"];
   readonly writer: Kysely<AnyTables>;
   readonly reader: Kysely<AnyTables>;
+  readonly owner: Kysely<AnyTables>;
 }
 
 /**
@@ -22,40 +23,47 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
   const { writer, reader } = handles;
   const stepDown = once(() => bypassesRowSecurity(writer));
 
-  const enter = async (tx: WriteHandle, scope: Scope): Promise<void> => {
-    const user = scope.user ?? "";
-    await ((await stepDown())
-      ? sql`select set_config('role', ${applicationRole}, true), set_config('app.tenant', ${scope.tenant}, true), set_config('app.user', ${user}, true)`
-      : sql`select set_config('app.tenant', ${scope.tenant}, true), set_config('app.user', ${user}, true)`
-    ).execute(tx);
+  const enter = async (tx: WriteHandle, scope: Scope, access: "read only" | "read write"): Promise<void> => {
+    const settings = [
+      sql`set_config('app.tenant', ${scope.tenant}, true), set_config('app.user', ${scope.user ?? ""}, true)`,
+      ...((await stepDown()) ? [sql`set_config('role', ${applicationRole}, true)`] : []),
+      // As a setting, because PGlite's driver begins every transaction as one that may write.
+      ...(access === "read only" ? [sql`set_config('transaction_read_only', 'on', true)`] : []),
+    ];
+    await sql`select ${sql.join(settings)}`.execute(tx);
   };
 
   return {
     kind: handles.kind,
-    owner: writer,
+    owner: handles.owner,
     read: (scope, work) =>
       translated(async () => {
         await stepDown();
-        return reader
-          .transaction()
-          .setAccessMode("read only")
-          .execute(async (tx) => {
-            await enter(tx, scope);
-            return work(tx as unknown as ReadHandle);
-          });
+        return reader.transaction().execute(async (tx) => {
+          await enter(tx, scope, "read only");
+          return work(tx as unknown as ReadHandle);
+        });
       }),
     transact: (scope, work) =>
       translated(async () => {
         // Asked before the transaction begins: on the one connection of PGlite the question would wait for itself.
         await stepDown();
         return writer.transaction().execute(async (tx) => {
-          await enter(tx, scope);
+          await enter(tx, scope, "read write");
           return work(tx);
         });
       }),
     ping: () => translated(async () => void (await sql`select 1`.execute(reader))),
     close,
   };
+}
+
+/**
+ * Lets the rest of a transaction see every tenant's rows. For what the kernel itself adds after a use case has run: the
+ * log and the trail, whose rows may be of no tenant.
+ */
+export async function widen(tx: WriteHandle): Promise<void> {
+  await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);
 }
 
 async function bypassesRowSecurity(db: Kysely<AnyTables>): Promise<boolean> {

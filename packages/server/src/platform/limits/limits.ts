@@ -10,6 +10,8 @@ export interface Limit {
 export interface Limits {
   /** Takes one point. Answers how long to wait, in seconds, when none was left, else 0. */
   take(name: string, key: string, limit: Limit): Promise<number>;
+  /** Gives one point back. */
+  giveBack(name: string, key: string, limit: Limit): Promise<void>;
   /** How long to wait, in seconds, when no point is left; 0 otherwise. Takes none. */
   peek(name: string, key: string, limit: Limit): Promise<number>;
   /** Gives all points back. */
@@ -37,6 +39,9 @@ export function inProcessLimits(): Limits {
         if (result instanceof RateLimiterRes) return secondsOf(result);
         throw result;
       }
+    },
+    async giveBack(name, key, limit) {
+      await limiterFor(name, limit).reward(key, 1);
     },
     async peek(name, key, limit) {
       const found = await limiterFor(name, limit).get(key);

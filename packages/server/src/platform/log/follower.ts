@@ -27,6 +27,7 @@ export class LogFollower {
   readonly #listeners: Listener[] = [];
   readonly #handedOver = new Map<string, string>();
   #horizon = "0";
+  #revision: Revision = "0";
   #heardAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #lastBeat: Promise<void> | undefined;
@@ -45,7 +46,7 @@ export class LogFollower {
   /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
   async start(): Promise<void> {
     const head = await this.#database.read(everyTenant, (db) => readTail(db, "9223372036854775807"));
-    this.#horizon = head.horizon;
+    this.#settle(head.horizon);
     this.#heardAt = performance.now();
     this.#beat();
   }
@@ -60,6 +61,11 @@ export class LogFollower {
     return performance.now() - this.#heardAt;
   }
 
+  /** The newest revision below which this process has seen everything. */
+  get revision(): Revision {
+    return this.#revision;
+  }
+
   /** True when what `revision` wrote has been handed to this process's memories. */
   hasSeen(revision: Revision): boolean {
     return covers(this.#horizon, revision) || [...this.#handedOver.values()].includes(revision);
@@ -70,6 +76,8 @@ export class LogFollower {
 
   /** Hands over what this process has just committed itself, without reading it back. */
   announce(events: readonly NewEvent[], revision: Revision, occurredAt: Date): void {
+    // The log may have been read between the commit and this call.
+    if (covers(this.#horizon, revision)) return;
     for (const event of events) {
       this.#handOver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
     }
@@ -79,6 +87,12 @@ export class LogFollower {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#lastBeat;
+  }
+
+  #settle(horizon: string): void {
+    if (horizon === this.#horizon) return;
+    this.#horizon = horizon;
+    this.#revision = String(BigInt(horizon) - 1n);
   }
 
   #beat(): void {
@@ -94,7 +108,7 @@ export class LogFollower {
     try {
       const tail = await this.#database.read(everyTenant, (db) => readTail(db, this.#horizon));
       for (const event of tail.events) this.#handOver(event);
-      this.#horizon = tail.horizon;
+      this.#settle(tail.horizon);
       for (const [id, transaction] of this.#handedOver) {
         if (covers(this.#horizon, transaction)) this.#handedOver.delete(id);
       }
@@ -108,6 +122,13 @@ export class LogFollower {
   #handOver(event: LoggedEvent): void {
     if (this.#handedOver.has(event.id)) return;
     this.#handedOver.set(event.id, event.position.transaction);
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // The other memories must hear of it all the same, and the command that announced it is committed.
+        this.#logger.error({ err: error, eventType: event.type }, "a listener of the log failed");
+      }
+    }
   }
 }

@@ -1,0 +1,75 @@
+import type { Decision } from "@gatehouse/policy";
+import type { MaybePromise } from "../../operation/authorization.ts";
+import { nullable, oneOf, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
+import { PermissionValue } from "./model.ts";
+import type { AccessReader } from "./read-model/reader.ts";
+
+/** S3 §8, the request of the authorization check; `minRevision` is ours (CONTRACT, authorization check). */
+export const CheckRequest = Type.Object({
+  userId: Uuid,
+  tenantId: Type.Optional(nullable(Uuid)),
+  actionType: PermissionValue,
+  resourceType: Type.Optional(nullable(Type.String({ maxLength: 255 }))),
+  resourceId: Type.Optional(nullable(Type.String({ maxLength: 255 }))),
+  contextData: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown()))),
+  minRevision: Type.Optional(RevisionInput),
+});
+export type CheckRequest = Static<typeof CheckRequest>;
+
+/** The part that decided, in one word beside S3's sentence. */
+export const ReasonCode = oneOf(
+  "role",
+  "not_a_member",
+  "user_inactive",
+  "organization_suspended",
+  "missing_permission",
+  "permission_data_unavailable",
+);
+
+/** S3 §8, the answer of the authorization check. */
+export const CheckAnswer = Type.Object({
+  isAuthorized: Type.Boolean(),
+  reason: Type.String(),
+  reasonCode: ReasonCode,
+  missingPermissions: Type.Array(Type.String()),
+  applicableEntitlements: Type.Record(Type.String(), Type.Unknown()),
+  decisionId: Uuid,
+  revision: Type.String(),
+});
+export type CheckAnswer = Static<typeof CheckAnswer>;
+
+/** The sentence of S3 §8, for a person who looks at a log or a test. */
+export function sentenceOf(decision: Decision, action: string): string {
+  switch (decision.reason) {
+    case "role":
+      return `Allowed by role '${decision.role?.name}'`;
+    case "not_a_member":
+      return "Denied: the user has no role in this scope";
+    case "user_inactive":
+      return "Denied: the user is not active";
+    case "organization_suspended":
+      return "Denied: the organization is not active";
+    case "missing_permission":
+      return `Denied: no role of the user gives '${action}'`;
+    case "permission_data_unavailable":
+      return "Denied: permission data not available";
+  }
+}
+
+export const decideFor = (reader: AccessReader, request: CheckRequest): MaybePromise<Decision> =>
+  reader.decide(
+    request.userId,
+    request.tenantId ?? null,
+    request.actionType,
+    request.minRevision === undefined ? undefined : String(request.minRevision),
+  );
+
+export const answerOf = (decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({
+  isAuthorized: decision.allowed,
+  reason: sentenceOf(decision, request.actionType),
+  reasonCode: decision.reason,
+  missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
+  applicableEntitlements: {},
+  decisionId: crypto.randomUUID(),
+  revision,
+});

@@ -1,0 +1,30 @@
+import { internal } from "../../../operation/authorization.ts";
+import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
+import { violatedReference } from "../../../platform/database/faults.ts";
+import { PermissionInUse, PermissionNotFound, SystemPermission } from "../errors.ts";
+import { PermissionDeleted } from "../events.ts";
+import { access } from "../module.ts";
+
+/** Deletes a permission that no role holds and that has none below it (S3 §8.3). */
+export const deletePermission = access.command("deletePermission", {
+  http: "DELETE /api/v1/iam/permissions/:permissionId",
+  summary: "Delete a permission definition that is not in use.",
+  allow: internal("Permission.Manage"),
+  everyTenant: "a permission is in use when a role of any organization holds it",
+  input: Type.Object({ permissionId: Uuid }),
+  output: Nothing,
+  errors: [PermissionNotFound, SystemPermission, PermissionInUse],
+  async run({ store, emit, fail }, { permissionId }) {
+    await store.lockTree();
+    const row = (await store.permissionById(permissionId)) ?? fail(PermissionNotFound);
+    if (row.is_system_permission) fail(SystemPermission);
+    try {
+      await store.deletePermission(row.id);
+    } catch (error) {
+      if (violatedReference(error) !== undefined) fail(PermissionInUse);
+      throw error;
+    }
+    emit(PermissionDeleted, { permissionId: row.id, value: row.value, scope: row.scope, parent: row.parent });
+    return null;
+  },
+});

@@ -1,0 +1,31 @@
+import { scoped } from "../../../operation/authorization.ts";
+import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
+import { violatedReference } from "../../../platform/database/faults.ts";
+import { RoleInUse, RoleNotFound, SystemRole } from "../errors.ts";
+import { RoleDeleted } from "../events.ts";
+import { access } from "../module.ts";
+import { tenantOfRole } from "../role-tenant.ts";
+
+/** Deletes a role that nobody holds and no open invitation offers (S3 §8.2, §8.3). */
+export const deleteRole = access.command("deleteRole", {
+  http: "DELETE /api/v1/iam/roles/:roleId",
+  summary: "Delete a role that is not in use.",
+  allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  input: Type.Object({ roleId: Uuid }),
+  output: Nothing,
+  errors: [RoleNotFound, SystemRole, RoleInUse],
+  tenant: tenantOfRole,
+  async run({ store, emit, fail }, { roleId }) {
+    const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
+    if (row.is_system_role) fail(SystemRole);
+    try {
+      await store.deleteRole(row.id);
+    } catch (error) {
+      if (violatedReference(error) !== undefined) fail(RoleInUse);
+      throw error;
+    }
+    emit(RoleDeleted, { roleId: row.id, organizationId: row.organization_id, name: row.name, scope: row.scope });
+    return null;
+  },
+});

@@ -1,0 +1,36 @@
+import { scoped } from "../../../operation/authorization.ts";
+import { Type, Uuid } from "../../../operation/schema.ts";
+import { PermissionNotFound, RoleNotFound, SystemRole } from "../errors.ts";
+import { PermissionRemovedFromRole } from "../events.ts";
+import { PermissionValue, Role } from "../model.ts";
+import { access } from "../module.ts";
+import { representOne } from "../represent.ts";
+import { tenantOfRole } from "../role-tenant.ts";
+
+/** Takes permissions from a role (S3 §8.2, §8.3). One that it was not given is no error: it is not there afterwards. */
+export const removeRolePermissions = access.command("removeRolePermissions", {
+  http: "DELETE /api/v1/iam/roles/:roleId/permissions",
+  summary: "Remove permissions from a role.",
+  allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  versioned: true,
+  input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
+  output: Role,
+  errors: [RoleNotFound, SystemRole, PermissionNotFound],
+  tenant: tenantOfRole,
+  async run({ store, emit, fail, expectVersion, now }, { roleId, permissions }) {
+    const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
+    if (row.is_system_role) fail(SystemRole);
+    expectVersion(row.version);
+    const found = await store.permissionsByValue(permissions);
+    const unknown = permissions.filter((value) => !found.some((definition) => definition.value === value));
+    if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map((value) => ({ field: "permissions", permission: value })));
+    await store.removeRolePermissions(
+      row.id,
+      found.map(({ id }) => id),
+    );
+    const updated = await store.touchRole(row.id, now);
+    emit(PermissionRemovedFromRole, { roleId: row.id, organizationId: row.organization_id, permissions });
+    return representOne(store, updated);
+  },
+});

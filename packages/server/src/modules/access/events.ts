@@ -1,0 +1,91 @@
+import { defineEvent } from "../../operation/event.ts";
+import { Name, nullable, Type, Uuid } from "../../operation/schema.ts";
+import { AccessScope, PermissionValue } from "./model.ts";
+
+const permissionData = Type.Object({
+  permissionId: Uuid,
+  value: PermissionValue,
+  scope: AccessScope,
+  parent: nullable(PermissionValue),
+});
+
+export const PermissionDefined = defineEvent({
+  type: "permission.created.v1",
+  says: "A permission was defined.",
+  subject: ["permission", "permissionId"],
+  data: permissionData,
+});
+
+export const PermissionUpdated = defineEvent({
+  type: "permission.updated.v1",
+  says: "A permission's description or place in the tree changed.",
+  subject: ["permission", "permissionId"],
+  data: Type.Object({ ...permissionData.properties, previousParent: nullable(PermissionValue) }),
+});
+
+export const PermissionDeleted = defineEvent({
+  type: "permission.deleted.v1",
+  says: "A permission is no longer defined.",
+  subject: ["permission", "permissionId"],
+  data: permissionData,
+});
+
+const roleData = Type.Object({ roleId: Uuid, organizationId: nullable(Uuid), name: Name, scope: AccessScope });
+const aboutRole = { subject: ["role", "roleId"], tenant: "organizationId" } as const;
+
+export const RoleCreated = defineEvent({ type: "role.created.v1", says: "A role was made.", ...aboutRole, data: roleData });
+export const RoleUpdated = defineEvent({ type: "role.updated.v1", says: "A role's name or description changed.", ...aboutRole, data: roleData });
+export const RoleDeleted = defineEvent({ type: "role.deleted.v1", says: "A role was deleted.", ...aboutRole, data: roleData });
+
+const rolePermissionsData = Type.Object({ roleId: Uuid, organizationId: nullable(Uuid), permissions: Type.Array(PermissionValue) });
+
+export const PermissionAddedToRole = defineEvent({
+  type: "role.permissions_added.v1",
+  says: "A role was given permissions.",
+  ...aboutRole,
+  data: rolePermissionsData,
+});
+
+export const PermissionRemovedFromRole = defineEvent({
+  type: "role.permissions_removed.v1",
+  says: "Permissions were taken from a role.",
+  ...aboutRole,
+  data: rolePermissionsData,
+});
+
+export const RolesAssigned = defineEvent({
+  type: "assignment.changed.v1",
+  says: "The roles of a user in a scope changed; none is left when the list is empty.",
+  subject: ["user", "userId"],
+  tenant: "organizationId",
+  data: Type.Object({ userId: Uuid, organizationId: nullable(Uuid), roleIds: Type.Array(Uuid) }),
+});
+
+export const TenantStatusChanged = defineEvent({
+  type: "tenant.status_changed.v1",
+  says: "Decisions in the organization now depend on this status.",
+  subject: ["organization", "organizationId"],
+  tenant: "organizationId",
+  data: Type.Object({ organizationId: Uuid, status: Type.String() }),
+});
+
+export const ReadModelChanged = defineEvent({
+  type: "access.read_model_changed.v1",
+  says: "The read model of decisions now contains what these events changed.",
+  subject: ["read-model", "changeId"],
+  data: Type.Object({ changeId: Uuid, handled: Type.Array(Uuid), keys: Type.Array(Type.String()) }),
+});
+
+export const events = [
+  PermissionDefined,
+  PermissionUpdated,
+  PermissionDeleted,
+  RoleCreated,
+  RoleUpdated,
+  RoleDeleted,
+  PermissionAddedToRole,
+  PermissionRemovedFromRole,
+  RolesAssigned,
+  TenantStatusChanged,
+  ReadModelChanged,
+];

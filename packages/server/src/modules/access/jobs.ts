@@ -1,0 +1,23 @@
+import { system } from "../../operation/caller.ts";
+import type { Dispatch } from "../../operation/dispatch.ts";
+import { backgroundOrigin } from "../../operation/scheduled.ts";
+import type { Job, JobName } from "../../platform/jobs/jobs.ts";
+
+export interface Repair {
+  readonly keys: readonly string[];
+}
+
+export const repairJob: JobName<Repair> = { name: "access.repair-read-model" };
+
+/** Puts parts back that a check has found missing. */
+export const repairWork = (dispatch: Dispatch): Job<Repair> => ({
+  ...repairJob,
+  async handle({ keys }) {
+    await dispatch({
+      operation: "access.repairReadModel",
+      input: { keys },
+      caller: system,
+      origin: backgroundOrigin(),
+    });
+  },
+});

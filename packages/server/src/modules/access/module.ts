@@ -1,0 +1,97 @@
+import { effectivePermissions } from "@gatehouse/policy";
+import { v7 as uuid } from "uuid";
+import { module } from "../../operation/module.ts";
+import { identity } from "../identity/index.ts";
+import { RoleCreated, RolesAssigned, TenantStatusChanged } from "./events.ts";
+import type { AccessScope } from "./model.ts";
+import { AccessReader } from "./read-model/reader.ts";
+import { accessStore, type RoleRow } from "./store.ts";
+import { administratorRole, ownerRole, systemRoleNamed, systemRoles } from "./system.ts";
+
+/** What other modules know of a role. */
+export interface RoleSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: AccessScope;
+  readonly organizationId: string | null;
+  readonly isSystemRole: boolean;
+}
+
+const summary = (row: RoleRow): RoleSummary => ({
+  id: row.id,
+  name: row.name,
+  scope: row.scope,
+  organizationId: row.organization_id,
+  isSystemRole: row.is_system_role,
+});
+
+/** Who may do what: the permission tree, roles, who holds them where, and the decisions made from them (S3 §6.1, §6.2, §8). */
+export const access = module("access", {
+  store: accessStore,
+  state: (platform) => new AccessReader(platform),
+  uses: { identity },
+  reads: ({ store }) => ({
+    async rolesByIds(ids: readonly string[]): Promise<readonly RoleSummary[]> {
+      return (await store.rolesByIds(ids)).map(summary);
+    },
+    /** The role ids of each user in a scope, in the order in which they were given. */
+    rolesOf: (userIds: readonly string[], organizationId: string | null) => store.assignments(userIds, organizationId),
+    async ownerRoleOf(organizationId: string): Promise<string | undefined> {
+      return (await store.systemRole(ownerRole, organizationId))?.id;
+    },
+    async administratorRole(): Promise<string | undefined> {
+      return (await store.systemRole(administratorRole, null))?.id;
+    },
+    holders: (roleId: string): Promise<number> => store.holders(roleId),
+    /** Everything that holding the roles gives: what someone must hold to give them. */
+    async permissionsGivenBy(roleIds: readonly string[]): Promise<readonly string[]> {
+      const roles = await store.rolesByIds(roleIds);
+      const given = await store.givenPermissions(roleIds);
+      const nodes = await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER });
+      const all = new Set<string>();
+      for (const role of roles) {
+        const rule = role.is_system_role ? systemRoleNamed(role.name, role.scope) : undefined;
+        const values = rule
+          ? (await store.valuesOfScope(role.scope)).filter((value) => rule.gives(value))
+          : effectivePermissions(nodes, given.get(role.id) ?? []);
+        for (const value of values) all.add(value);
+      }
+      return [...all];
+    },
+  }),
+  writes: ({ store, emit, now }) => ({
+    /** Makes the system roles of a new organization and returns their ids by name. */
+    async createSystemRoles(organizationId: string): Promise<ReadonlyMap<string, string>> {
+      const made = new Map<string, string>();
+      for (const role of systemRoles.filter(({ scope }) => scope === "Organization")) {
+        const row = await store.insertRole({
+          id: uuid(),
+          name: role.name,
+          description: role.description,
+          scope: role.scope,
+          organization_id: organizationId,
+          is_system_role: true,
+          created_at: now,
+          updated_at: now,
+        });
+        emit(RoleCreated, { roleId: row.id, organizationId, name: role.name, scope: role.scope });
+        made.set(role.name, row.id);
+      }
+      return made;
+    },
+    /** The roles that exist among `ids`, kept from being deleted until the transaction ends. */
+    async lockRolesForUse(ids: readonly string[]): Promise<readonly RoleSummary[]> {
+      return (await store.lockRolesForUse(ids)).map(summary);
+    },
+    /** Makes `roleIds` the only roles of the user in the scope; none of them ends what the user may do there. */
+    async assign(userId: string, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
+      await store.setAssignments(userId, organizationId, roleIds, now);
+      emit(RolesAssigned, { userId, organizationId, roleIds: [...roleIds] });
+    },
+    /** What decisions in the organization depend on from now on. */
+    async setTenantStatus(organizationId: string, status: string): Promise<void> {
+      await store.setTenantStatus(organizationId, status);
+      emit(TenantStatusChanged, { organizationId, status });
+    },
+  }),
+});

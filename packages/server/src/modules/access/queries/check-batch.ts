@@ -1,0 +1,39 @@
+import { signedIn } from "../../../operation/authorization.ts";
+import { type ErrorDetail, PermissionDenied } from "../../../operation/errors.ts";
+import { Type } from "../../../operation/schema.ts";
+import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
+import { UnknownPermission } from "../errors.ts";
+import { access } from "../module.ts";
+
+/** More at once would let one request hold the process for long. */
+const checksMax = 1_000;
+
+/** Many checks in one request; the answers stand in the order of the questions (CONTRACT, endpoints). */
+export const checkBatch = access.memoryQuery("checkBatch", {
+  http: "POST /api/v1/iam/authorization/check-batch",
+  summary: "Check many actions at once.",
+  allow: signedIn(),
+  input: Type.Object({ checks: Type.Array(CheckRequest, { minItems: 1, maxItems: checksMax }) }),
+  output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
+  errors: [UnknownPermission, PermissionDenied],
+  tenant: () => undefined,
+  async run({ state, platform, caller, fail, notHeld }, { checks }) {
+    const others = caller.kind === "user" && checks.some((check) => check.userId !== caller.userId);
+    if (others) {
+      const lacking = caller.organizationId === null ? await notHeld(null, ["Authorization.Check"]) : ["Authorization.Check"];
+      if (lacking.length > 0) fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
+    }
+    const decisions = checks.map((check) => decideFor(state, check));
+    const results = [];
+    const unknown: ErrorDetail[] = [];
+    for (const [index, check] of checks.entries()) {
+      const decided = decisions[index] as (typeof decisions)[number];
+      const decision = decided instanceof Promise ? await decided : decided;
+      if (!decision.allowed && (await state.scopeOf(check.actionType)) === undefined) unknown.push({ field: `checks.${index}.actionType` });
+      platform.metrics.decisions.labels(decision.allowed ? "true" : "false", decision.reason).inc();
+      results.push(answerOf(decision, check, platform.log.revision));
+    }
+    if (unknown.length > 0) fail(UnknownPermission, ...unknown);
+    return { results, revision: platform.log.revision };
+  },
+});

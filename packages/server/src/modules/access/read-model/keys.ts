@@ -1,0 +1,37 @@
+/** The parts that decisions are made from, under the cache keys of S3 §6.2. */
+export const userKey = (userId: string): string => `iam:user:id:${userId}`;
+export const tenantStatusKey = (organizationId: string): string => `iam:org:${organizationId}:status`;
+export const membershipKey = (userId: string, organizationId: string | null): string =>
+  organizationId === null ? `iam:membership:user:${userId}:internal` : `iam:membership:user:${userId}:org:${organizationId}`;
+export const roleKey = (roleId: string): string => `iam:role:id:${roleId}`;
+export const effectiveKey = (roleId: string): string => `iam:role:${roleId}:effective_permissions`;
+/** What a system role gives is the same in every organization, so it is kept once and not once an organization. */
+export const systemEffectiveKey = (scope: string, name: string): string => `iam:role:system:${scope}:${name}:effective_permissions`;
+export const permissionKey = (value: string): string => `iam:permission:value:${value}`;
+
+export const isEffectiveKey = (key: string): boolean => key.endsWith(":effective_permissions");
+
+/** Stands for the lists of every role: which ones a change of the tree touches is found out by the projector. */
+export const everyEffectiveList = "iam:role:*:effective_permissions";
+
+export interface UserPart {
+  readonly status: string;
+}
+export interface TenantPart {
+  readonly status: string;
+}
+export interface MembershipPart {
+  readonly roleIds: readonly string[];
+}
+export interface RolePart {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: string;
+  readonly organizationId: string | null;
+  /** The key of the list with everything that the role gives. */
+  readonly effective: string;
+}
+export type EffectivePart = readonly string[];
+export interface PermissionPart {
+  readonly scope: string;
+}

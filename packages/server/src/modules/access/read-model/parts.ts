@@ -1,0 +1,78 @@
+import { LRUCache } from "lru-cache";
+
+/** One value of the read model in memory. Views hold parts; a stale one is never decided from. */
+export interface Part<Value = unknown> {
+  readonly key: string;
+  /** Null where the read model has nothing under the key. */
+  readonly value: Value | null;
+  stale: boolean;
+}
+
+/** Enough for the users that are active at a time; what falls out is read again from the next layer. */
+const partsMax = 400_000;
+
+type Fetch = (keys: readonly string[]) => Promise<readonly (unknown | null)[]>;
+
+/** The first layer: parts in this process, forgotten by key. Concurrent loads of one key are one load. */
+export class Parts {
+  readonly #fetch: Fetch;
+  // A part that falls out may still be in a view; nobody could tell it of a change any more, so it becomes stale.
+  readonly #parts = new LRUCache<string, Part>({ max: partsMax, dispose: (part) => void (part.stale = true) });
+  readonly #loading = new Map<string, { readonly part: Promise<Part>; doomed: boolean }>();
+
+  constructor(fetch: Fetch) {
+    this.#fetch = fetch;
+  }
+
+  forget(key: string): void {
+    this.#parts.delete(key);
+    // What is on its way may have been read before the change.
+    const loading = this.#loading.get(key);
+    if (loading) loading.doomed = true;
+  }
+
+  forgetWhere(concerns: (key: string) => boolean): void {
+    for (const key of [...this.#parts.keys(), ...this.#loading.keys()]) {
+      if (concerns(key)) this.forget(key);
+    }
+  }
+
+  /** How many of `keys` are in memory. */
+  known(keys: readonly string[]): number {
+    return keys.filter((key) => this.#parts.has(key)).length;
+  }
+
+  /** The parts of `keys` in their order. One that was changed while it was read comes back stale. */
+  load(keys: readonly string[]): Promise<readonly Part[]> {
+    const missing = keys.filter((key) => !this.#parts.has(key) && !this.#usableLoad(key));
+    if (missing.length > 0) {
+      const values = this.#fetch(missing);
+      missing.forEach((key, index) => void this.#begin(key, values.then((all) => all[index] ?? null)));
+    }
+    return Promise.all(keys.map((key) => this.#parts.get(key) ?? (this.#loading.get(key) as { part: Promise<Part> }).part));
+  }
+
+  #usableLoad(key: string): boolean {
+    return this.#loading.get(key)?.doomed === false;
+  }
+
+  #begin(key: string, value: Promise<unknown | null>): void {
+    const load = {
+      doomed: false,
+      part: value.then(
+        (loaded): Part => {
+          const part = { key, value: loaded, stale: load.doomed };
+          if (!load.doomed) this.#parts.set(key, part);
+          if (this.#loading.get(key) === load) this.#loading.delete(key);
+          return part;
+        },
+        (error) => {
+          if (this.#loading.get(key) === load) this.#loading.delete(key);
+          throw error;
+        },
+      ),
+    };
+    load.part.catch(() => {});
+    this.#loading.set(key, load);
+  }
+}

@@ -1,0 +1,62 @@
+import { everyEffectiveList, isEffectiveKey } from "./keys.ts";
+
+/**
+ * Which parts have changed in the tables but not yet in the read model. A decision that needs one of them waits, so it
+ * is never older than a write that this process knows of, its own or another's.
+ */
+export class Pending {
+  /** For each part, the events that the projector has still to handle. */
+  readonly #byKey = new Map<string, Set<string>>();
+  readonly #keysOf = new Map<string, readonly string[]>();
+  #waiting: (() => void)[] = [];
+
+  /** `keys` are behind until the event `id` has been handled. */
+  add(id: string, keys: readonly string[]): void {
+    if (this.#keysOf.has(id)) return;
+    this.#keysOf.set(id, keys);
+    for (const key of keys) {
+      const events = this.#byKey.get(key);
+      if (events) events.add(id);
+      else this.#byKey.set(key, new Set([id]));
+    }
+  }
+
+  handled(ids: readonly string[]): void {
+    for (const id of ids) {
+      for (const key of this.#keysOf.get(id) ?? []) {
+        const events = this.#byKey.get(key);
+        events?.delete(id);
+        if (events?.size === 0) this.#byKey.delete(key);
+      }
+      this.#keysOf.delete(id);
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const proceed of waiting) proceed();
+  }
+
+  behind(keys: readonly string[]): boolean {
+    if (this.#byKey.size === 0) return false;
+    return keys.some((key) => this.#byKey.has(key) || (isEffectiveKey(key) && this.#byKey.has(everyEffectiveList)));
+  }
+
+  get size(): number {
+    return this.#keysOf.size;
+  }
+
+  /** Resolves true once none of `keys` is behind, false when `deadline` (performance.now) came first. */
+  async settled(keys: readonly string[], deadline: number): Promise<boolean> {
+    while (this.behind(keys)) {
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return true;
+  }
+}

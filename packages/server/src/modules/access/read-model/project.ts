@@ -1,0 +1,151 @@
+import { effectivePermissions } from "@gatehouse/policy";
+import { type Kysely, sql } from "kysely";
+import type { AnyTables, WriteHandle } from "../../../platform/database/database.ts";
+import { revisionOf } from "../../../platform/log/log.ts";
+import type { UserStatus } from "../../identity/index.ts";
+import { systemRoleNamed, systemRoles } from "../system.ts";
+import { everyEffectiveList, roleKey, systemEffectiveKey, effectiveKey } from "./keys.ts";
+
+/** What the projection needs of people: their status, by id. */
+export type UserStatuses = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserStatus>>;
+
+export interface Computed {
+  readonly key: string;
+  readonly organizationId: string | null;
+  /** Null leaves a marker: the part was there and is no longer. */
+  readonly value: unknown;
+}
+
+/** What was written, and the version that it was written under: the id of the transaction. */
+export interface Projected {
+  readonly parts: readonly Computed[];
+  readonly version: bigint;
+}
+
+/** Computes each part under `keys` from the tables and writes it, with the lists that a change of the tree touches. */
+export async function projectKeys(tx: WriteHandle, keys: readonly string[], statuses: UserStatuses): Promise<Projected> {
+  const wanted = keys.includes(everyEffectiveList)
+    ? [...new Set([...keys.filter((key) => key !== everyEffectiveList), ...(await everyList(tx))])]
+    : keys;
+  const definitions = new Definitions(tx);
+  const computed: Computed[] = [];
+  for (const key of wanted) computed.push(await compute(tx, key, statuses, definitions));
+  for (const { key, organizationId, value } of computed) {
+    await sql`insert into access_read_model (key, organization_id, value, version)
+      values (${key}, ${organizationId}, ${JSON.stringify(value)}::jsonb, pg_current_xact_id()::text::bigint)
+      on conflict (key) do update set value = excluded.value, organization_id = excluded.organization_id, version = excluded.version
+      where access_read_model.version <= excluded.version`.execute(tx);
+  }
+  return { parts: computed, version: BigInt(await revisionOf(tx)) };
+}
+
+/** The lists of every role that was given anything, and those of the system roles. */
+async function everyList(tx: WriteHandle): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select distinct role_id as id from role_permissions join roles on roles.id = role_id where not roles.is_system_role`.execute(tx);
+  return [...rows.map(({ id }) => effectiveKey(id)), ...systemRoles.map((role) => systemEffectiveKey(role.scope, role.name))];
+}
+
+interface Definition {
+  readonly value: string;
+  readonly parent: string | null;
+  readonly scope: string;
+}
+
+/** The permission tree, read once a projection. */
+class Definitions {
+  readonly #tx: WriteHandle;
+  #all: Promise<readonly Definition[]> | undefined;
+  constructor(tx: WriteHandle) {
+    this.#tx = tx;
+  }
+  all(): Promise<readonly Definition[]> {
+    this.#all ??= sql<Definition>`
+      select child.value, parent.value as parent, child.scope
+      from permission_definitions child left join permission_definitions parent on parent.id = child.parent_permission_id`
+      .execute(this.#tx)
+      .then(({ rows }) => rows);
+    return this.#all;
+  }
+}
+
+const patterns = {
+  user: /^iam:user:id:(.+)$/,
+  tenant: /^iam:org:(.+):status$/,
+  membership: /^iam:membership:user:([^:]+):(?:org:(.+)|internal)$/,
+  systemList: /^iam:role:system:(\w+):(\w+):effective_permissions$/,
+  list: /^iam:role:([^:]+):effective_permissions$/,
+  role: /^iam:role:id:(.+)$/,
+  permission: /^iam:permission:value:(.+)$/,
+} as const;
+
+async function compute(tx: WriteHandle, key: string, statuses: UserStatuses, definitions: Definitions): Promise<Computed> {
+  const db = tx as unknown as Kysely<AnyTables>;
+  const user = patterns.user.exec(key);
+  if (user) {
+    const status = (await statuses([user[1] as string])).get(user[1] as string);
+    return { key, organizationId: null, value: status ? { status } : null };
+  }
+  const tenant = patterns.tenant.exec(key);
+  if (tenant) {
+    const row = await db.selectFrom("access_tenants").select("status").where("organization_id", "=", tenant[1]).executeTakeFirst();
+    return { key, organizationId: row ? (tenant[1] as string) : null, value: row ? { status: row["status"] } : null };
+  }
+  const membership = patterns.membership.exec(key);
+  if (membership) return computeMembership(db, key, membership[1] as string, membership[2] ?? null);
+  const systemList = patterns.systemList.exec(key);
+  if (systemList) return { key, organizationId: null, value: await systemListOf(systemList[2] as string, systemList[1] as string, definitions) };
+  const list = patterns.list.exec(key);
+  if (list) return computeList(db, key, list[1] as string, definitions);
+  const role = patterns.role.exec(key);
+  if (role) return computeRole(db, role[1] as string);
+  const permission = patterns.permission.exec(key);
+  const found = (await definitions.all()).find(({ value }) => value === permission?.[1]);
+  return { key, organizationId: null, value: found ? { scope: found.scope } : null };
+}
+
+async function computeMembership(db: Kysely<AnyTables>, key: string, userId: string, organizationId: string | null): Promise<Computed> {
+  const rows = await db
+    .selectFrom("role_assignments")
+    .select("role_id")
+    .where("user_id", "=", userId)
+    .where("organization_id", "is not distinct from", organizationId)
+    .orderBy("assigned_at")
+    .orderBy("role_id")
+    .execute();
+  return { key, organizationId, value: rows.length > 0 ? { roleIds: rows.map((row) => row["role_id"]) } : null };
+}
+
+async function computeRole(db: Kysely<AnyTables>, id: string): Promise<Computed> {
+  const key = roleKey(id);
+  const row = await db.selectFrom("roles").select(["name", "scope", "organization_id", "is_system_role"]).where("id", "=", id).executeTakeFirst();
+  if (!row) return { key, organizationId: null, value: null };
+  const { name, scope, organization_id: organizationId, is_system_role: isSystem } = row as Record<string, string>;
+  const effective = isSystem ? systemEffectiveKey(scope as string, name as string) : effectiveKey(id);
+  return { key, organizationId: organizationId ?? null, value: { id, name, scope, organizationId: organizationId ?? null, effective } };
+}
+
+async function computeList(db: Kysely<AnyTables>, key: string, roleId: string, definitions: Definitions): Promise<Computed> {
+  const role = await db.selectFrom("roles").select("organization_id").where("id", "=", roleId).executeTakeFirst();
+  if (!role) return { key, organizationId: null, value: null };
+  const given = await db
+    .selectFrom("role_permissions")
+    .innerJoin("permission_definitions", "permission_definitions.id", "permission_definition_id")
+    .select("value")
+    .where("role_id", "=", roleId)
+    .execute();
+  const effective = effectivePermissions(
+    await definitions.all(),
+    given.map((row) => row["value"] as string),
+  );
+  return { key, organizationId: role["organization_id"] as string | null, value: [...effective].sort() };
+}
+
+async function systemListOf(name: string, scope: string, definitions: Definitions): Promise<readonly string[]> {
+  const role = systemRoleNamed(name, scope as never);
+  if (!role) return [];
+  return (await definitions.all())
+    .filter((definition) => definition.scope === scope && role.gives(definition.value))
+    .map(({ value }) => value)
+    .sort();
+}

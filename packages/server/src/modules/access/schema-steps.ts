@@ -1,0 +1,82 @@
+import { sql } from "kysely";
+import { type SchemaStep, sharedTable, tenantTable } from "../../platform/database/migrations.ts";
+
+export const steps: readonly SchemaStep[] = [
+  {
+    name: "0021_access_permission_definitions",
+    why: "the permission tree (S3 §6.1); it is the product's vocabulary and belongs to no tenant",
+    async up(db) {
+      await sql`create table permission_definitions (
+        id uuid primary key,
+        value varchar(255) not null unique,
+        description text,
+        scope varchar(50) not null check (scope in ('Internal', 'Organization')),
+        parent_permission_id uuid references permission_definitions (id) on delete restrict,
+        is_system_permission boolean not null default false,
+        version integer not null default 1,
+        created_at timestamptz not null,
+        updated_at timestamptz not null
+      )`.execute(db);
+      await sql`create index idx_permission_definitions_parent on permission_definitions (parent_permission_id)`.execute(db);
+      await sharedTable(db, "permission_definitions");
+    },
+  },
+  {
+    name: "0022_access_roles",
+    why: "roles, what they were given and who holds them where (S3 §6.1); a row without organization is of the internal scope",
+    async up(db) {
+      await sql`create table roles (
+        id uuid primary key,
+        name varchar(255) not null,
+        description text,
+        scope varchar(50) not null check (scope in ('Internal', 'Organization')),
+        organization_id uuid references organizations (id) on delete cascade,
+        is_system_role boolean not null default false,
+        version integer not null default 1,
+        created_at timestamptz not null,
+        updated_at timestamptz not null,
+        check ((scope = 'Internal') = (organization_id is null))
+      )`.execute(db);
+      await sql`create unique index idx_roles_name_organization on roles (name, organization_id) nulls not distinct`.execute(db);
+      await sql`create index idx_roles_organization on roles (organization_id, id)`.execute(db);
+      await tenantTable(db, "roles", { tenant: "organization_id" });
+
+      await sql`create table role_permissions (
+        role_id uuid not null references roles (id) on delete cascade,
+        permission_definition_id uuid not null references permission_definitions (id) on delete restrict,
+        organization_id uuid,
+        primary key (role_id, permission_definition_id)
+      )`.execute(db);
+      await sql`create index idx_role_permissions_permission on role_permissions (permission_definition_id)`.execute(db);
+      await tenantTable(db, "role_permissions", { tenant: "organization_id" });
+
+      await sql`create table role_assignments (
+        user_id uuid not null references users (id) on delete cascade,
+        organization_id uuid references organizations (id) on delete cascade,
+        role_id uuid not null references roles (id) on delete restrict,
+        assigned_at timestamptz not null,
+        unique nulls not distinct (user_id, organization_id, role_id)
+      )`.execute(db);
+      await sql`create index idx_role_assignments_role on role_assignments (role_id, user_id)`.execute(db);
+      await tenantTable(db, "role_assignments", { tenant: "organization_id", owner: "user_id" });
+    },
+  },
+  {
+    name: "0023_access_read_model",
+    why: "what decisions are made from (DESIGN, idea 3), under the keys of S3 §6.2",
+    async up(db) {
+      await sql`create table access_tenants (
+        organization_id uuid primary key references organizations (id) on delete cascade,
+        status varchar(50) not null
+      )`.execute(db);
+      await tenantTable(db, "access_tenants", { tenant: "organization_id" });
+      await sql`create table access_read_model (
+        key text primary key,
+        organization_id uuid,
+        value jsonb not null,
+        version bigint not null
+      )`.execute(db);
+      await tenantTable(db, "access_read_model", { tenant: "organization_id" });
+    },
+  },
+];

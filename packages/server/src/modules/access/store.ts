@@ -1,0 +1,257 @@
+import { type Generated, type Selectable, sql } from "kysely";
+import type { Store } from "../../operation/module.ts";
+import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import type { AccessScope, Permission, Role } from "./model.ts";
+import { type Projected, projectKeys, type UserStatuses } from "./read-model/project.ts";
+
+interface PermissionDefinitions {
+  readonly id: string;
+  readonly value: string;
+  readonly description: string | null;
+  readonly scope: AccessScope;
+  readonly parent_permission_id: string | null;
+  readonly is_system_permission: boolean;
+  readonly version: Generated<number>;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+interface Roles {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly scope: AccessScope;
+  readonly organization_id: string | null;
+  readonly is_system_role: boolean;
+  readonly version: Generated<number>;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+interface RolePermissions {
+  readonly role_id: string;
+  readonly permission_definition_id: string;
+  readonly organization_id: string | null;
+}
+
+interface RoleAssignments {
+  readonly user_id: string;
+  readonly organization_id: string | null;
+  readonly role_id: string;
+  readonly assigned_at: Date;
+}
+
+interface Tables {
+  readonly permission_definitions: PermissionDefinitions;
+  readonly roles: Roles;
+  readonly role_permissions: RolePermissions;
+  readonly role_assignments: RoleAssignments;
+  readonly access_tenants: { readonly organization_id: string; readonly status: string };
+}
+
+export type PermissionRow = Selectable<PermissionDefinitions> & { readonly parent: string | null };
+export type RoleRow = Selectable<Roles>;
+
+export const toPermission = (row: PermissionRow): Permission => ({
+  id: row.id,
+  value: row.value,
+  description: row.description,
+  scope: row.scope,
+  parent: row.parent,
+  isSystemPermission: row.is_system_permission,
+  createdAt: row.created_at.toISOString(),
+  updatedAt: row.updated_at.toISOString(),
+  version: row.version,
+});
+
+export const toRole = (row: RoleRow, permissions: readonly string[]): Role => ({
+  id: row.id,
+  name: row.name,
+  description: row.description,
+  scope: row.scope,
+  organizationId: row.organization_id,
+  isSystemRole: row.is_system_role,
+  permissions: [...permissions],
+  createdAt: row.created_at.toISOString(),
+  updatedAt: row.updated_at.toISOString(),
+  version: row.version,
+});
+
+function reads(db: ReadHandle<Tables>) {
+  const permissions = () =>
+    db
+      .selectFrom("permission_definitions as p")
+      .leftJoin("permission_definitions as above", "above.id", "p.parent_permission_id")
+      .selectAll("p")
+      .select("above.value as parent");
+  return {
+    permissionById: (id: string): Promise<PermissionRow | undefined> => permissions().where("p.id", "=", id).executeTakeFirst(),
+    permissionsByValue: (values: readonly string[]): Promise<PermissionRow[]> =>
+      values.length === 0 ? Promise.resolve([]) : permissions().where("p.value", "in", values).execute(),
+    permissionPage(options: { readonly scope?: AccessScope; readonly after?: string | undefined; readonly limit: number }): Promise<PermissionRow[]> {
+      let query = permissions().orderBy("p.value").limit(options.limit);
+      if (options.scope !== undefined) query = query.where("p.scope", "=", options.scope);
+      if (options.after !== undefined) query = query.where("p.value", ">", options.after);
+      return query.execute();
+    },
+    /** Every definition of a scope: what the rules of system roles range over. */
+    async valuesOfScope(scope: AccessScope): Promise<readonly string[]> {
+      const rows = await db.selectFrom("permission_definitions").select("value").where("scope", "=", scope).orderBy("value").execute();
+      return rows.map((row) => row.value);
+    },
+
+    roleById: (id: string): Promise<RoleRow | undefined> => db.selectFrom("roles").selectAll().where("id", "=", id).executeTakeFirst(),
+    rolesByIds: (ids: readonly string[]): Promise<RoleRow[]> =>
+      ids.length === 0 ? Promise.resolve([]) : db.selectFrom("roles").selectAll().where("id", "in", ids).execute(),
+    systemRole: (name: string, organizationId: string | null): Promise<RoleRow | undefined> =>
+      db
+        .selectFrom("roles")
+        .selectAll()
+        .where("organization_id", "is not distinct from", organizationId)
+        .where("name", "=", name)
+        .where("is_system_role", "=", true)
+        .executeTakeFirst(),
+    rolePage(options: { readonly organizationId: string | null; readonly after?: readonly string[] | undefined; readonly limit: number }): Promise<RoleRow[]> {
+      const { after } = options;
+      let query = db
+        .selectFrom("roles")
+        .selectAll()
+        .where("organization_id", "is not distinct from", options.organizationId)
+        .orderBy("is_system_role", "desc")
+        .orderBy("name")
+        .orderBy("id")
+        .limit(options.limit);
+      if (after) query = query.where(sql<boolean>`(not is_system_role, name, id) > (${after[0]}::boolean, ${after[1]}, ${after[2]}::uuid)`);
+      return query.execute();
+    },
+    /** What each role was given, by role. */
+    async givenPermissions(roleIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+      if (roleIds.length === 0) return new Map();
+      const rows = await db
+        .selectFrom("role_permissions")
+        .innerJoin("permission_definitions", "permission_definitions.id", "permission_definition_id")
+        .select(["role_id", "value"])
+        .where("role_id", "in", roleIds)
+        .orderBy("value")
+        .execute();
+      return grouped(rows.map((row) => [row.role_id, row.value]));
+    },
+    /** The roles of each user in a scope, in the order in which they were given. */
+    async assignments(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>> {
+      if (userIds.length === 0) return new Map();
+      const rows = await db
+        .selectFrom("role_assignments")
+        .select(["user_id", "role_id"])
+        .where("user_id", "in", userIds)
+        .where("organization_id", "is not distinct from", organizationId)
+        .orderBy("assigned_at")
+        .orderBy("role_id")
+        .execute();
+      return grouped(rows.map((row) => [row.user_id, row.role_id]));
+    },
+    /** How many users hold a role. */
+    async holders(roleId: string): Promise<number> {
+      const row = await db
+        .selectFrom("role_assignments")
+        .select((eb) => eb.fn.countAll<string>().as("count"))
+        .where("role_id", "=", roleId)
+        .executeTakeFirstOrThrow();
+      return Number(row.count);
+    },
+  };
+}
+
+function grouped(pairs: readonly (readonly [key: string, value: string])[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const [key, value] of pairs) {
+    const group = groups.get(key);
+    if (group) group.push(value);
+    else groups.set(key, [value]);
+  }
+  return groups;
+}
+
+function writes(tx: WriteHandle<Tables>) {
+  return {
+    async insertPermission(row: Omit<PermissionDefinitions, "version">): Promise<void> {
+      await tx.insertInto("permission_definitions").values(row).execute();
+    },
+    async updatePermission(id: string, change: { description: string | null; parentId: string | null }, now: Date): Promise<void> {
+      await tx
+        .updateTable("permission_definitions")
+        .set({ description: change.description, parent_permission_id: change.parentId, updated_at: now, version: sql<number>`version + 1` })
+        .where("id", "=", id)
+        .execute();
+    },
+    /** One writer of the tree at a time: two moves that are each fine could together make a cycle. */
+    async lockTree(): Promise<void> {
+      await sql`select pg_advisory_xact_lock(hashtext('access.permission_tree'))`.execute(tx);
+    },
+    async isBelow(id: string, above: string): Promise<boolean> {
+      const { rows } = await sql<{ found: boolean }>`
+        with recursive up as (
+          select id, parent_permission_id from permission_definitions where id = ${id}
+          union select p.id, p.parent_permission_id from permission_definitions p join up on p.id = up.parent_permission_id
+        ) select exists (select from up where id = ${above}) as found`.execute(tx);
+      return rows[0]?.found ?? false;
+    },
+    async deletePermission(id: string): Promise<void> {
+      await tx.deleteFrom("permission_definitions").where("id", "=", id).execute();
+    },
+
+    lockRole: (id: string): Promise<RoleRow | undefined> =>
+      tx.selectFrom("roles").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
+    /** Keeps roles from being deleted or changed while they are given. */
+    lockRolesForUse: (ids: readonly string[]): Promise<RoleRow[]> =>
+      ids.length === 0 ? Promise.resolve([]) : tx.selectFrom("roles").selectAll().where("id", "in", ids).orderBy("id").forShare().execute(),
+    insertRole: (row: Omit<Roles, "version">): Promise<RoleRow> => tx.insertInto("roles").values(row).returningAll().executeTakeFirstOrThrow(),
+    updateRole: (id: string, change: { name: string; description: string | null }, now: Date): Promise<RoleRow> =>
+      tx
+        .updateTable("roles")
+        .set({ ...change, updated_at: now, version: sql<number>`version + 1` })
+        .where("id", "=", id)
+        .returningAll()
+        .executeTakeFirstOrThrow(),
+    touchRole: (id: string, now: Date): Promise<RoleRow> =>
+      tx
+        .updateTable("roles")
+        .set({ updated_at: now, version: sql<number>`version + 1` })
+        .where("id", "=", id)
+        .returningAll()
+        .executeTakeFirstOrThrow(),
+    async deleteRole(id: string): Promise<void> {
+      await tx.deleteFrom("roles").where("id", "=", id).execute();
+    },
+    async addRolePermissions(role: RoleRow, permissionIds: readonly string[]): Promise<void> {
+      const rows = permissionIds.map((id) => ({ role_id: role.id, permission_definition_id: id, organization_id: role.organization_id }));
+      if (rows.length > 0) await tx.insertInto("role_permissions").values(rows).onConflict((conflict) => conflict.doNothing()).execute();
+    },
+    async removeRolePermissions(roleId: string, permissionIds: readonly string[]): Promise<void> {
+      if (permissionIds.length === 0) return;
+      await tx.deleteFrom("role_permissions").where("role_id", "=", roleId).where("permission_definition_id", "in", permissionIds).execute();
+    },
+
+    /** Makes `roleIds` the only roles of the user in the scope. */
+    async setAssignments(userId: string, organizationId: string | null, roleIds: readonly string[], now: Date): Promise<void> {
+      let removed = tx.deleteFrom("role_assignments").where("user_id", "=", userId).where("organization_id", "is not distinct from", organizationId);
+      if (roleIds.length > 0) removed = removed.where("role_id", "not in", roleIds);
+      await removed.execute();
+      if (roleIds.length === 0) return;
+      await tx
+        .insertInto("role_assignments")
+        .values(roleIds.map((id) => ({ user_id: userId, organization_id: organizationId, role_id: id, assigned_at: now })))
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    },
+    async setTenantStatus(organizationId: string, status: string): Promise<void> {
+      await tx
+        .insertInto("access_tenants")
+        .values({ organization_id: organizationId, status })
+        .onConflict((conflict) => conflict.column("organization_id").doUpdateSet({ status }))
+        .execute();
+    },
+    project: (keys: readonly string[], statuses: UserStatuses): Promise<Projected> => projectKeys(tx as unknown as WriteHandle, keys, statuses),
+  };
+}
+
+export const accessStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };

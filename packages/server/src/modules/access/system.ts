@@ -1,0 +1,82 @@
+import type { AccessScope } from "./model.ts";
+
+/** A permission of the product itself. */
+export interface SystemPermission {
+  readonly value: string;
+  readonly description: string;
+}
+
+const organization: readonly SystemPermission[] = [
+  { value: "Organization", description: "Everything about the organization itself" },
+  { value: "Organization.Read", description: "See the organization's settings" },
+  { value: "Organization.Update", description: "Change the organization's settings" },
+  { value: "Organization.ManageOwners", description: "Make and unmake owners" },
+  { value: "Organization.ReadMembers", description: "See the members" },
+  { value: "Organization.InviteMember", description: "Invite people, and revoke invitations" },
+  { value: "Organization.ChangeMemberRole", description: "Change the roles of members" },
+  { value: "Organization.RemoveMember", description: "Remove members" },
+  { value: "Organization.ReadRoles", description: "See the roles" },
+  { value: "Organization.ManageRoles", description: "Make, change and delete roles" },
+];
+
+const internal: readonly SystemPermission[] = [
+  { value: "Authorization", description: "Everything about decisions" },
+  { value: "Authorization.Check", description: "Ask what any user may do" },
+  { value: "User", description: "Everything about users" },
+  { value: "User.Read", description: "See users" },
+  { value: "User.SetStatus", description: "Suspend users and let them in again" },
+  { value: "Permission", description: "Everything about permission definitions" },
+  { value: "Permission.Read", description: "See internal permission definitions" },
+  { value: "Permission.Manage", description: "Define, change and delete permissions" },
+  { value: "Tenant", description: "Everything about organizations as tenants" },
+  { value: "Tenant.Read", description: "See every organization" },
+  { value: "Tenant.Update", description: "Change the settings of every organization" },
+  { value: "Tenant.SetStatus", description: "Suspend organizations and let them in again" },
+  { value: "InternalRole", description: "Everything about internal roles" },
+  { value: "InternalRole.Read", description: "See internal roles" },
+  { value: "InternalRole.Manage", description: "Make, change and delete internal roles" },
+  { value: "InternalMember", description: "Everything about internal members" },
+  { value: "InternalMember.Read", description: "See who holds internal roles" },
+  { value: "InternalMember.Manage", description: "Give and take internal roles" },
+];
+
+export const systemPermissions: Readonly<Record<AccessScope, readonly SystemPermission[]>> = {
+  Organization: organization,
+  Internal: internal,
+};
+
+/** Only owners: with these, an administrator could make himself one. The root of the tree holds them too. */
+const ownersOnly = new Set(["Organization", "Organization.ManageOwners"]);
+const memberHolds = new Set(["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"]);
+
+/** A role that comes with the product. What it gives is a rule over all definitions, so that new ones are covered. */
+export interface SystemRoleDefinition {
+  readonly name: string;
+  readonly scope: AccessScope;
+  readonly description: string;
+  /** Whether holding the role gives a permission of its scope. */
+  gives(value: string): boolean;
+}
+
+export const ownerRole = "Owner";
+export const administratorRole = "Administrator";
+
+export const systemRoles: readonly SystemRoleDefinition[] = [
+  { name: ownerRole, scope: "Organization", description: "Everything in the organization", gives: () => true },
+  {
+    name: "Admin",
+    scope: "Organization",
+    description: "Everything in the organization but making owners",
+    gives: (value) => !ownersOnly.has(value),
+  },
+  {
+    name: "Member",
+    scope: "Organization",
+    description: "Seeing the organization, its members and its roles",
+    gives: (value) => memberHolds.has(value),
+  },
+  { name: administratorRole, scope: "Internal", description: "Everything in the internal scope", gives: () => true },
+];
+
+export const systemRoleNamed = (name: string, scope: AccessScope): SystemRoleDefinition | undefined =>
+  systemRoles.find((role) => role.name === name && role.scope === scope);

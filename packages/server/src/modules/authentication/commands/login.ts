@@ -1,0 +1,86 @@
+import { anyone } from "../../../operation/authorization.ts";
+import { OperationError, OrganizationInactive } from "../../../operation/errors.ts";
+import { Email, nullable, Secret, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
+import { pseudonym } from "../../../platform/secrets.ts";
+import { decoyHash, hashPassword, needsRehash, User, verifyPassword } from "../../identity/index.ts";
+import { Attempts } from "../attempts.ts";
+import { EmailNotVerified, InvalidCredentials, NotAMember, TooManyAttempts, UserSuspended } from "../errors.ts";
+import { authentication } from "../module.ts";
+
+/** An address that was not signed in from for longer is a stranger's again. */
+const knownForMs = 90 * 24 * 3_600 * 1_000;
+
+/**
+ * Signs in with a password, in an organization or without one (S3 §8.1, §8.3). An unknown address, a wrong password and
+ * an account that waits answer alike, in the same time; what is wrong with an account is told to who knows its password.
+ */
+export const login = authentication.command("login", {
+  http: "POST /api/v1/iam/auth/login",
+  summary: "Sign in with e-mail address and password.",
+  allow: anyone("the password is the credential"),
+  limit: { per: "address", points: 300, seconds: 300 },
+  cookie: "begins",
+  everyTenant: "who signs in is not yet in a tenant",
+  input: Type.Object({ email: Email, password: Secret({ minLength: 1, maxLength: 128 }), organizationId: Type.Optional(nullable(Uuid)) }),
+  output: Type.Object({
+    sessionToken: Type.String(),
+    expiresAt: Timestamp,
+    user: User,
+    organizationId: nullable(Uuid),
+  }),
+  errors: [InvalidCredentials, TooManyAttempts, EmailNotVerified, UserSuspended, NotAMember, OrganizationInactive],
+  tenant: () => undefined,
+  async prepare({ reading, platform, origin, now, fail }, { email, password, organizationId }) {
+    const { limits, metrics, settings } = platform;
+    const refuse = (error: typeof InvalidCredentials | typeof EmailNotVerified | typeof UserSuspended | typeof NotAMember): never => {
+      metrics.signIns.inc({ result: error.code });
+      return fail(error as typeof InvalidCredentials);
+    };
+    const address = pseudonym(origin.ip ?? "");
+    const facts = await reading((_store, uses) => uses.identity.signInFacts(email));
+    const attempts = new Attempts(limits, email, address);
+    const wait = await attempts.begin(async () =>
+      facts === undefined ? false : reading((store) => store.isKnown(facts.userId, address, new Date(now.getTime() - knownForMs))),
+    );
+    if (wait > 0 && settings.signInLimit === "on") {
+      metrics.signIns.inc({ result: TooManyAttempts.code });
+      throw new OperationError(TooManyAttempts, [], { retryAfterSeconds: wait });
+    }
+    const matches = await verifyPassword(password, facts?.passwordHash ?? (await decoyHash(settings.passwordHash)));
+    if (!facts || !matches) return refuse(InvalidCredentials);
+    await attempts.succeeded();
+    if (facts.status === "PendingConfirmation") refuse(EmailNotVerified);
+    if (facts.status === "Suspended") refuse(UserSuspended);
+    if (organizationId) {
+      const standing = await reading(async (_store, uses) => ({
+        member: await uses.tenancy.isMember(facts.userId, organizationId),
+        status: await uses.tenancy.organizationStatus(organizationId),
+      }));
+      if (!standing.member) refuse(NotAMember);
+      if (standing.status !== "Active") fail(OrganizationInactive);
+    }
+    const rehashed = needsRehash(facts.passwordHash, settings.passwordHash) ? await hashPassword(password, settings.passwordHash) : undefined;
+    return { facts, address, rehashed };
+  },
+  async run({ store, uses, origin, platform, now, fail }, input, { facts, address, rehashed }) {
+    const { userId } = facts;
+    // Between the look at the password and here, the password may have been changed or the user suspended.
+    const current = await uses.identity.signInFacts(input.email);
+    const session = await uses.identity.sessionFacts(userId);
+    if (!session || current?.passwordHash !== facts.passwordHash || session.status !== "Active") return fail(InvalidCredentials);
+    if (rehashed !== undefined) await uses.identity.replaceHash(userId, facts.passwordHash, rehashed);
+    await store.remember(userId, address, now);
+    const organizationId = input.organizationId ?? null;
+    const { token, expiresAt } = await uses.sessions.begin({
+      userId,
+      organizationId,
+      userEpoch: session.sessionEpoch,
+      ipAddress: origin.ip,
+      userAgent: origin.userAgent,
+      absoluteSeconds: platform.settings.sessionAbsoluteSeconds,
+    });
+    const user = (await uses.identity.userById(userId)) ?? fail(InvalidCredentials);
+    platform.metrics.signIns.inc({ result: "ok" });
+    return { sessionToken: token, expiresAt: expiresAt.toISOString(), user, organizationId };
+  },
+});

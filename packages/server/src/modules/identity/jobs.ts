@@ -1,0 +1,25 @@
+import { system } from "../../operation/caller.ts";
+import type { Dispatch } from "../../operation/dispatch.ts";
+import { backgroundOrigin } from "../../operation/scheduled.ts";
+import type { Job, JobName } from "../../platform/jobs/jobs.ts";
+
+export interface StartPasswordReset {
+  readonly email: string;
+  readonly requestId: string;
+  readonly traceId: string;
+}
+
+export const startPasswordResetJob: JobName<StartPasswordReset> = { name: "identity.start-password-reset" };
+
+/** Does, away from the request, what would tell a known address from an unknown one by its time. */
+export const startPasswordResetWork = (dispatch: Dispatch): Job<StartPasswordReset> => ({
+  ...startPasswordResetJob,
+  async handle({ email, requestId, traceId }) {
+    await dispatch({
+      operation: "identity.startPasswordReset",
+      input: { email },
+      caller: system,
+      origin: backgroundOrigin({ requestId, traceId }),
+    });
+  },
+});

@@ -1,0 +1,51 @@
+import type { ErrorDetail } from "../../operation/errors.ts";
+import { Email, Name, oneOf, type Static, Timestamp, Type, Uuid } from "../../operation/schema.ts";
+
+/** S3 §6.1 `users.status`. */
+export const UserStatus = oneOf("PendingConfirmation", "Active", "Suspended");
+export type UserStatus = Static<typeof UserStatus>;
+
+export const User = Type.Object({
+  id: Uuid,
+  email: Email,
+  firstName: Name,
+  lastName: Name,
+  locale: Type.String(),
+  status: UserStatus,
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  version: Type.Integer(),
+});
+export type User = Static<typeof User>;
+
+/** BCP 47; the length is S3's column. */
+export const Locale = Type.String({ minLength: 2, maxLength: 10 });
+
+export const NewPassword = Type.String({ minLength: 8, maxLength: 128, "x-secret": true });
+
+/** What sign-in needs to know of a user. */
+export interface SignInFacts {
+  readonly userId: string;
+  readonly email: string;
+  readonly passwordHash: string;
+  readonly status: UserStatus;
+}
+
+/** What a session depends on: it holds while the user is active and in the epoch in which it began. */
+export interface SessionFacts {
+  readonly status: UserStatus;
+  /** Grows with each change of the password and each suspension. */
+  readonly sessionEpoch: number;
+}
+
+/** The canonical form of a BCP 47 tag (`vi-vn` → `vi-VN`), or the detail that says why it is none. */
+export function canonicalLocale(tag: string): string | ErrorDetail {
+  try {
+    return Intl.getCanonicalLocales(tag)[0] as string;
+  } catch {
+    return { field: "locale", rule: "bcp47", message: "is not a BCP 47 language tag, as en or vi-VN" };
+  }
+}
+
+/** Addresses are compared without regard to case, as people write them; kept as they were given. */
+export const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();

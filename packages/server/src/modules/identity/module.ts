@@ -1,0 +1,51 @@
+import { v7 as uuid } from "uuid";
+import { module } from "../../operation/module.ts";
+import { notifications } from "../notifications/index.ts";
+import { UserRegistered } from "./events.ts";
+import type { SessionFacts, SignInFacts, User } from "./model.ts";
+import { identityStore, toUser } from "./store.ts";
+
+/** People, their credentials and the life of their accounts (S3 §6.1 users, §8 use cases 8.1). */
+export const identity = module("identity", {
+  store: identityStore,
+  uses: { notifications },
+  reads: ({ store }) => ({
+    signInFacts: (email: string): Promise<SignInFacts | undefined> => store.signInFacts(email),
+    sessionFacts: (userId: string): Promise<SessionFacts | undefined> => store.sessionFacts(userId),
+    /** The users that exist among `ids`, by id. */
+    async usersById(ids: readonly string[]): Promise<ReadonlyMap<string, User>> {
+      return new Map((await store.byIds(ids)).map((row) => [row.id, toUser(row)]));
+    },
+    async userById(id: string): Promise<User | undefined> {
+      const row = await store.byId(id);
+      return row && toUser(row);
+    },
+    async userByEmail(email: string): Promise<User | undefined> {
+      const row = await store.byEmail(email);
+      return row && toUser(row);
+    },
+  }),
+  writes: ({ store, emit, now }) => ({
+    replaceHash: (userId: string, from: string, to: string): Promise<void> => store.replaceHash(userId, from, to),
+    /** Makes an active user whose address somebody with the machine vouches for. */
+    async createActiveUser(user: { email: string; passwordHash: string; firstName: string; lastName: string; locale: string }): Promise<User> {
+      const row = await store.insert({
+        id: uuid(),
+        email: user.email,
+        password_hash: user.passwordHash,
+        status: "Active",
+        first_name: user.firstName,
+        last_name: user.lastName,
+        locale: user.locale,
+        password_reset_token: null,
+        password_reset_token_expires_at: null,
+        email_verification_token: null,
+        email_verification_token_expires_at: null,
+        created_at: now,
+        updated_at: now,
+      });
+      emit(UserRegistered, { userId: row.id, email: row.email, firstName: row.first_name, lastName: row.last_name, locale: row.locale });
+      return toUser(row);
+    },
+  }),
+});

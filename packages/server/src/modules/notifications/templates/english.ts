@@ -1,0 +1,38 @@
+import type { Language } from "./templates.ts";
+
+export const english: Language = {
+  closing: "If you did not expect this message, you can ignore it.",
+  "verify-email": ({ firstName }) => ({
+    subject: "Confirm your e-mail address",
+    paragraphs: [`Hello ${firstName},`, "Please confirm that this address is yours, so that you can sign in."],
+    action: "Confirm my address",
+  }),
+  "address-known": ({ firstName }) => ({
+    subject: "You already have an account",
+    paragraphs: [
+      `Hello ${firstName},`,
+      "Someone, perhaps you, has just tried to register with this address. It already has an account, so nothing was changed.",
+      "If it was you, sign in as usual, or reset your password if you have forgotten it.",
+    ],
+    action: "Go to the start page",
+  }),
+  "reset-password": ({ firstName }) => ({
+    subject: "Reset your password",
+    paragraphs: [`Hello ${firstName},`, "With this link you choose a new password. It works once, and for one hour."],
+    action: "Choose a new password",
+  }),
+  "password-changed": ({ firstName }) => ({
+    subject: "Your password was changed",
+    paragraphs: [
+      `Hello ${firstName},`,
+      "The password of your account has just been changed and every session was ended.",
+      "If it was not you, reset the password at once and tell your administrator.",
+    ],
+    action: "Go to the start page",
+  }),
+  invitation: ({ organizationName, inviterName }) => ({
+    subject: `Invitation to ${organizationName}`,
+    paragraphs: ["Hello,", `${inviterName} invites you to join ${organizationName}.`, "Sign in or register with this address to accept."],
+    action: "Accept the invitation",
+  }),
+};

@@ -1,0 +1,45 @@
+import { english } from "./english.ts";
+import { type Language, languages, type MailData, type Template, type Words } from "./templates.ts";
+
+type Data = Record<string, string> & { readonly publicUrl: string };
+
+const linkOf: { readonly [Name in Template]: (data: Data) => string } = {
+  "verify-email": ({ publicUrl, token }) => `${publicUrl}/verify-email?token=${token}`,
+  "address-known": ({ publicUrl }) => `${publicUrl}/`,
+  "reset-password": ({ publicUrl, token }) => `${publicUrl}/reset-password?token=${token}`,
+  "password-changed": ({ publicUrl }) => `${publicUrl}/`,
+  invitation: ({ publicUrl, invitationId, token }) => `${publicUrl}/invitations/${invitationId}/accept?token=${token}`,
+};
+
+/** A mail in the recipient's language (`vi-VN` takes `vi`), else in English. */
+export function renderMail(template: Template, locale: string, data: Data): { subject: string; text: string; html: string } {
+  const tag = locale.toLowerCase().split("-")[0] ?? "en";
+  const language = languages[tag] ?? english;
+  const words = wordsOf(language, template, data);
+  const link = linkOf[template](data);
+  return { subject: oneLine(words.subject), text: textOf(words, link, language), html: htmlOf(words, link, language, languages[tag] ? tag : "en") };
+}
+
+const wordsOf = (language: Language, template: Template, data: Data): Words =>
+  (language[template] as (data: MailData[Template]) => Words)(data as unknown as MailData[Template]);
+
+/** A name with a line break in it must not begin a header of its own. */
+const oneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
+
+const textOf = (words: Words, link: string, language: Language): string =>
+  [...words.paragraphs, ...(words.action ? [`${words.action}:\n${link}`] : []), language.closing].join("\n\n");
+
+function htmlOf(words: Words, link: string, language: Language, tag: string): string {
+  const paragraphs = words.paragraphs.map((text) => `<p>${escaped(text)}</p>`).join("\n");
+  const action = words.action
+    ? `<p><a href="${escaped(link)}" style="display:inline-block;padding:10px 18px;border-radius:6px;background:#1f4fd8;color:#fff;text-decoration:none">${escaped(words.action)}</a></p>`
+    : "";
+  return `<!doctype html><html lang="${tag}"><body style="font:16px/1.5 system-ui,sans-serif;color:#1c2430;max-width:34em;margin:2em auto;padding:0 1em">
+${paragraphs}
+${action}
+<p style="color:#667">${escaped(language.closing)}</p>
+</body></html>`;
+}
+
+const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] as string);

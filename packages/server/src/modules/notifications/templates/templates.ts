@@ -1,0 +1,25 @@
+import { english } from "./english.ts";
+import { vietnamese } from "./vietnamese.ts";
+
+/** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (HOSTILE 27). */
+export interface MailData {
+  readonly "verify-email": { readonly firstName: string; readonly token: string };
+  readonly "address-known": { readonly firstName: string };
+  readonly "reset-password": { readonly firstName: string; readonly token: string };
+  readonly "password-changed": { readonly firstName: string };
+  readonly invitation: { readonly organizationName: string; readonly inviterName: string; readonly invitationId: string; readonly token: string };
+}
+
+export type Template = keyof MailData;
+
+/** The words of a mail: a subject, paragraphs, and the label of its one link where it has one. */
+export interface Words {
+  readonly subject: string;
+  readonly paragraphs: readonly string[];
+  readonly action?: string;
+}
+
+/** Every language has every mail, and a closing line for all of them. */
+export type Language = { readonly [Name in Template]: (data: MailData[Name]) => Words } & { readonly closing: string };
+
+export const languages: Readonly<Record<string, Language>> = { en: english, vi: vietnamese };

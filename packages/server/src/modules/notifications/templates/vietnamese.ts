@@ -1,0 +1,38 @@
+import type { Language } from "./templates.ts";
+
+export const vietnamese: Language = {
+  closing: "Nếu bạn không chờ đợi thư này, bạn có thể bỏ qua.",
+  "verify-email": ({ firstName }) => ({
+    subject: "Xác minh địa chỉ email của bạn",
+    paragraphs: [`Xin chào ${firstName},`, "Vui lòng xác nhận địa chỉ này là của bạn để có thể đăng nhập."],
+    action: "Xác nhận địa chỉ",
+  }),
+  "address-known": ({ firstName }) => ({
+    subject: "Bạn đã có tài khoản",
+    paragraphs: [
+      `Xin chào ${firstName},`,
+      "Có người, có thể là bạn, vừa đăng ký bằng địa chỉ này. Địa chỉ đã có tài khoản nên không có gì thay đổi.",
+      "Nếu đó là bạn, hãy đăng nhập như bình thường, hoặc đặt lại mật khẩu nếu bạn đã quên.",
+    ],
+    action: "Đến trang chủ",
+  }),
+  "reset-password": ({ firstName }) => ({
+    subject: "Đặt lại mật khẩu",
+    paragraphs: [`Xin chào ${firstName},`, "Dùng liên kết này để chọn mật khẩu mới. Liên kết chỉ dùng được một lần, trong một giờ."],
+    action: "Chọn mật khẩu mới",
+  }),
+  "password-changed": ({ firstName }) => ({
+    subject: "Mật khẩu của bạn đã được thay đổi",
+    paragraphs: [
+      `Xin chào ${firstName},`,
+      "Mật khẩu tài khoản của bạn vừa được thay đổi và mọi phiên làm việc đã kết thúc.",
+      "Nếu không phải bạn, hãy đặt lại mật khẩu ngay và báo cho quản trị viên.",
+    ],
+    action: "Đến trang chủ",
+  }),
+  invitation: ({ organizationName, inviterName }) => ({
+    subject: `Lời mời tham gia ${organizationName}`,
+    paragraphs: ["Xin chào,", `${inviterName} mời bạn tham gia ${organizationName}.`, "Hãy đăng nhập hoặc đăng ký bằng địa chỉ này để chấp nhận."],
+    action: "Chấp nhận lời mời",
+  }),
+};

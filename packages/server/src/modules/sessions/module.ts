@@ -1,0 +1,45 @@
+import { v7 as uuid } from "uuid";
+import { module } from "../../operation/module.ts";
+import { newSecret, hashSecret } from "../../platform/secrets.ts";
+import { identity } from "../identity/index.ts";
+import { tenancy } from "../tenancy/index.ts";
+import { SessionStarted } from "./events.ts";
+import { tokenPrefix } from "./model.ts";
+import { SessionMemory } from "./session-memory.ts";
+import { sessionStore } from "./store.ts";
+
+export interface NewSession {
+  readonly userId: string;
+  readonly organizationId: string | null;
+  readonly userEpoch: number;
+  readonly ipAddress: string | null;
+  readonly userAgent: string | null;
+  readonly absoluteSeconds: number;
+}
+
+/** Who is signed in, from where and until when (S3 §6.1 sessions, §6.2 invalidation). */
+export const sessions = module("sessions", {
+  store: sessionStore,
+  state: (platform) => new SessionMemory(platform),
+  uses: { identity, tenancy },
+  writes: ({ store, emit, now }) => ({
+    /** Begins a session; the token is given out once and kept as its hash. */
+    async begin(session: NewSession): Promise<{ readonly token: string; readonly expiresAt: Date }> {
+      const token = newSecret(tokenPrefix);
+      const row = await store.insert({
+        id: uuid(),
+        user_id: session.userId,
+        organization_id: session.organizationId,
+        token: hashSecret(token),
+        user_epoch: session.userEpoch,
+        ip_address: session.ipAddress,
+        user_agent: session.userAgent,
+        expires_at: new Date(now.getTime() + session.absoluteSeconds * 1_000),
+        created_at: now,
+        last_active_at: now,
+      });
+      emit(SessionStarted, { sessionId: row.id, userId: row.user_id, organizationId: row.organization_id });
+      return { token, expiresAt: row.expires_at };
+    },
+  }),
+});

@@ -1,0 +1,189 @@
+import { LRUCache } from "lru-cache";
+import type { MaybePromise } from "../../operation/authorization.ts";
+import type { UserCaller } from "../../operation/caller.ts";
+import { everyTenant, type ReadHandle } from "../../platform/database/database.ts";
+import { Unavailable } from "../../platform/database/faults.ts";
+import type { LoggedEvent } from "../../platform/log/event.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { hashSecret } from "../../platform/secrets.ts";
+import { PasswordChanged, ProfileUpdated, type SessionFacts, type User, UserStatusChanged } from "../identity/index.ts";
+import { MemberRemoved } from "../tenancy/index.ts";
+import { SessionEnded } from "./events.ts";
+import { isSessionToken } from "./model.ts";
+import { sessionStore } from "./store.ts";
+
+/** A live session in memory, with the person whose it is. */
+export interface LiveSession {
+  readonly caller: UserCaller;
+  readonly id: string;
+  /** As the API shows it. */
+  readonly shown: { readonly id: string; readonly organizationId: string | null; readonly createdAt: string; readonly expiresAt: string };
+  readonly user: User;
+  readonly expiresAt: number;
+  /** Last use that this process knows of, and the last that it has told the database; milliseconds. */
+  lastActiveAt: number;
+  recordedAt: number;
+}
+
+/** What the identity module tells about the person of a session. */
+export interface People {
+  sessionFacts(userId: string): Promise<SessionFacts | undefined>;
+  userById(id: string): Promise<User | undefined>;
+}
+
+const sessionsMax = 200_000;
+/** Uses within this time are one use to the database: idle limits are counted in minutes. */
+const recordEveryMs = 60_000;
+const flushEveryMs = 5_000;
+
+/** Ends what an event says: everything of a user is forgotten, to be read anew if it is still there. */
+const endingTypes = new Set([SessionEnded.type, PasswordChanged.type, UserStatusChanged.type, ProfileUpdated.type, MemberRemoved.type]);
+
+/**
+ * Tells who a session token belongs to: from memory while the log is heard, else from the database (DESIGN, idea 9).
+ * A session that was ended anywhere is forgotten here as soon as the log tells of it. One a process.
+ */
+export class SessionMemory {
+  readonly #platform: Platform;
+  readonly #live = new LRUCache<string, LiveSession>({
+    max: sessionsMax,
+    dispose: (session, tokenHash) => this.#unlink(session, tokenHash),
+  });
+  readonly #byUser = new Map<string, Set<string>>();
+  readonly #used = new Map<string, LiveSession>();
+  readonly #byCaller = new WeakMap<UserCaller, LiveSession>();
+  #people: ((db: ReadHandle) => People) | undefined;
+  /** Counts what was ended, so that a read that began before an end is not kept after it. */
+  #endings = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    platform.log.onEvent((event) => this.#hear(event));
+  }
+
+  /** `people` binds the identity module's answers to a read. */
+  start(people: (db: ReadHandle) => People): void {
+    this.#people = people;
+    this.#timer = setInterval(() => void this.flush(), flushEveryMs);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** The live session that a caller was recognized by. */
+  ofCaller(caller: UserCaller): LiveSession | undefined {
+    return this.#byCaller.get(caller);
+  }
+
+  /** The session of a token; null when there is none, or it is over. Throws Unavailable when that cannot be known. */
+  find(token: string): MaybePromise<LiveSession | null> {
+    if (!isSessionToken(token)) return null;
+    const tokenHash = hashSecret(token);
+    if (this.#platform.log.fresh) {
+      const session = this.#live.get(tokenHash);
+      if (session !== undefined && !this.#isOver(session)) return this.#use(session);
+    }
+    return this.#read(tokenHash);
+  }
+
+  /** Writes down when sessions were last used. */
+  async flush(): Promise<void> {
+    if (this.#used.size === 0) return;
+    const used = [...this.#used.values()];
+    this.#used.clear();
+    try {
+      await this.#platform.database.transact(everyTenant, (tx) =>
+        sessionStore.writes(tx).recordActivity(used.map((session) => ({ id: session.id, at: new Date(session.lastActiveAt) }))),
+      );
+    } catch (error) {
+      this.#platform.logger.warn({ err: error }, "the last use of sessions could not be written down");
+    }
+  }
+
+  #use(session: LiveSession): LiveSession {
+    const now = this.#platform.clock.now();
+    session.lastActiveAt = now;
+    if (now - session.recordedAt >= recordEveryMs) {
+      session.recordedAt = now;
+      this.#used.set(session.id, session);
+    }
+    return session;
+  }
+
+  #isOver(session: LiveSession): boolean {
+    const now = this.#platform.clock.now();
+    return now >= session.expiresAt || now - session.lastActiveAt >= this.#platform.settings.sessionIdleSeconds * 1_000;
+  }
+
+  async #read(tokenHash: string): Promise<LiveSession | null> {
+    const { log } = this.#platform;
+    if (!log.fresh) await log.catchUp();
+    if (!log.fresh) throw new Unavailable("event log", undefined);
+    for (;;) {
+      const endings = this.#endings;
+      const session = await this.#load(tokenHash);
+      // Something was ended while this was read: it may have been this session.
+      if (endings !== this.#endings) continue;
+      this.#live.delete(tokenHash);
+      if (session === null || this.#isOver(session)) return null;
+      this.#link(session, tokenHash);
+      return this.#use(session);
+    }
+  }
+
+  #load(tokenHash: string): Promise<LiveSession | null> {
+    return this.#platform.database.read(everyTenant, async (db) => {
+      const row = await sessionStore.reads(db).byTokenHash(tokenHash);
+      if (!row || !this.#people) return null;
+      const people = this.#people(db);
+      const facts = await people.sessionFacts(row.user_id);
+      if (facts?.status !== "Active" || facts.sessionEpoch !== row.user_epoch) return null;
+      const user = await people.userById(row.user_id);
+      if (!user) return null;
+      const lastActiveAt = row.last_active_at.getTime();
+      return {
+        caller: { kind: "user", userId: row.user_id, sessionId: row.id, organizationId: row.organization_id },
+        id: row.id,
+        shown: {
+          id: row.id,
+          organizationId: row.organization_id,
+          createdAt: row.created_at.toISOString(),
+          expiresAt: row.expires_at.toISOString(),
+        },
+        user,
+        expiresAt: row.expires_at.getTime(),
+        lastActiveAt,
+        recordedAt: lastActiveAt,
+      };
+    });
+  }
+
+  #hear(event: LoggedEvent): void {
+    if (!endingTypes.has(event.type)) return;
+    this.#endings += 1;
+    const { userId } = event.data as { userId: string };
+    for (const tokenHash of [...(this.#byUser.get(userId) ?? [])]) this.#live.delete(tokenHash);
+  }
+
+  #link(session: LiveSession, tokenHash: string): void {
+    this.#live.set(tokenHash, session);
+    this.#byCaller.set(session.caller, session);
+    const own = this.#byUser.get(session.caller.userId);
+    if (own) own.add(tokenHash);
+    else this.#byUser.set(session.caller.userId, new Set([tokenHash]));
+  }
+
+  #unlink(session: LiveSession, tokenHash: string): void {
+    const own = this.#byUser.get(session.caller.userId);
+    own?.delete(tokenHash);
+    if (own?.size === 0) this.#byUser.delete(session.caller.userId);
+  }
+}

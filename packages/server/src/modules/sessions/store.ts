@@ -1,0 +1,71 @@
+import { type Selectable, sql } from "kysely";
+import type { Store } from "../../operation/module.ts";
+import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+
+interface Sessions {
+  readonly id: string;
+  readonly user_id: string;
+  readonly organization_id: string | null;
+  readonly token: string;
+  readonly user_epoch: number;
+  readonly ip_address: string | null;
+  readonly user_agent: string | null;
+  readonly expires_at: Date;
+  readonly created_at: Date;
+  readonly last_active_at: Date;
+}
+
+interface Tables {
+  readonly sessions: Sessions;
+}
+
+export type SessionRow = Selectable<Sessions>;
+
+function reads(db: ReadHandle<Tables>) {
+  return {
+    byTokenHash: (tokenHash: string): Promise<SessionRow | undefined> =>
+      db.selectFrom("sessions").selectAll().where("token", "=", tokenHash).executeTakeFirst(),
+    /** Live sessions of a user, newest first. */
+    live(userId: string, now: Date, idleSince: Date, place: { after: string | undefined; limit: number }): Promise<SessionRow[]> {
+      let query = db
+        .selectFrom("sessions")
+        .selectAll()
+        .where("user_id", "=", userId)
+        .where("expires_at", ">", now)
+        .where("last_active_at", ">", idleSince)
+        .orderBy("id", "desc")
+        .limit(place.limit);
+      if (place.after !== undefined) query = query.where("id", "<", place.after);
+      return query.execute();
+    },
+  };
+}
+
+function writes(tx: WriteHandle<Tables>) {
+  return {
+    insert: (row: Sessions): Promise<SessionRow> => tx.insertInto("sessions").values(row).returningAll().executeTakeFirstOrThrow(),
+    /** Ends a session of the user; undefined when he has no such session. */
+    end: (userId: string, id: string): Promise<SessionRow | undefined> =>
+      tx.deleteFrom("sessions").where("user_id", "=", userId).where("id", "=", id).returningAll().executeTakeFirst(),
+    async endEarlierEpochs(userId: string, epoch: number): Promise<void> {
+      await tx.deleteFrom("sessions").where("user_id", "=", userId).where("user_epoch", "<", epoch).execute();
+    },
+    async endInOrganization(userId: string, organizationId: string): Promise<void> {
+      await tx.deleteFrom("sessions").where("user_id", "=", userId).where("organization_id", "=", organizationId).execute();
+    },
+    async recordActivity(active: readonly { readonly id: string; readonly at: Date }[]): Promise<void> {
+      if (active.length === 0) return;
+      const values = sql.join(active.map(({ id, at }) => sql`(${id}::uuid, ${at}::timestamptz)`));
+      await sql`update sessions set last_active_at = greatest(last_active_at, seen.at)
+        from (values ${values}) as seen (id, at) where sessions.id = seen.id`.execute(tx);
+    },
+    async removeOver(now: Date, idleSince: Date): Promise<void> {
+      await tx
+        .deleteFrom("sessions")
+        .where((eb) => eb.or([eb("expires_at", "<=", now), eb("last_active_at", "<=", idleSince)]))
+        .execute();
+    },
+  };
+}
+
+export const sessionStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };

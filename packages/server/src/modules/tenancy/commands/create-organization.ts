@@ -1,0 +1,56 @@
+import { v7 as uuid } from "uuid";
+import { signedIn } from "../../../operation/authorization.ts";
+import { invalid } from "../../../operation/errors.ts";
+import { Name, Type } from "../../../operation/schema.ts";
+import { violatedUnique } from "../../../platform/database/faults.ts";
+import { ownerRole } from "../../access/index.ts";
+import { NameTaken, SlugTaken } from "../errors.ts";
+import { MemberJoined, OrganizationCreated } from "../events.ts";
+import { Country, countryFault, Organization, Slug } from "../model.ts";
+import { tenancy } from "../module.ts";
+import { toOrganization } from "../store.ts";
+
+/** Makes an organization with its system roles; whoever makes it is its first owner (S3 §8.2). */
+export const createOrganization = tenancy.command("createOrganization", {
+  http: "POST /api/v1/iam/organizations",
+  summary: "Create an organization; the caller becomes its owner.",
+  allow: signedIn(),
+  everyTenant: "the organization does not exist yet",
+  status: 201,
+  versioned: true,
+  input: Type.Object({ name: Name, slug: Slug, country: Country }),
+  output: Organization,
+  errors: [NameTaken, SlugTaken],
+  async run({ store, uses, user, emit, fail, now }, input) {
+    const fault = countryFault(input.country);
+    if (fault) throw invalid(fault);
+    const organization = { id: uuid(), name: input.name, slug: input.slug, country: input.country, logo_asset_id: null };
+    const row = await store
+      .insertOrganization({ ...organization, status: "Active", created_at: now, updated_at: now })
+      .catch((error: unknown) => failTaken(error, fail));
+    const roles = await uses.access.createSystemRoles(row.id);
+    const ownerRoleId = roles.get(ownerRole) as string;
+    const membershipId = uuid();
+    await store.insertMembership({ id: membershipId, user_id: user.userId, organization_id: row.id, role_id: ownerRoleId, joined_at: now });
+    await uses.access.setTenantStatus(row.id, row.status);
+    await uses.access.assign(user.userId, row.id, [ownerRoleId]);
+    emit(OrganizationCreated, {
+      organizationId: row.id,
+      name: row.name,
+      slug: row.slug,
+      country: row.country,
+      logoAssetId: null,
+      ownerUserId: user.userId,
+    });
+    emit(MemberJoined, { membershipId, userId: user.userId, organizationId: row.id, roleIds: [ownerRoleId] });
+    return toOrganization(row);
+  },
+});
+
+/** Says which of the unique fields was taken. */
+export function failTaken(error: unknown, fail: (error: typeof NameTaken | typeof SlugTaken, detail: { field: string; rule: string }) => never): never {
+  const index = violatedUnique(error);
+  if (index === "idx_organizations_slug") fail(SlugTaken, { field: "slug", rule: "taken" });
+  if (index !== undefined) fail(NameTaken, { field: "name", rule: "taken" });
+  throw error;
+}

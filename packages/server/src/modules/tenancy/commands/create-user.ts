@@ -1,0 +1,27 @@
+import { operatorOnly } from "../../../operation/authorization.ts";
+import { invalid } from "../../../operation/errors.ts";
+import { Type } from "../../../operation/schema.ts";
+import { canonicalLocale, EmailTaken, hashChosenPassword, User } from "../../identity/index.ts";
+import { tenancy } from "../module.ts";
+import { makeAdministrator, NewUser } from "../new-user.ts";
+
+/** Makes an active user from the command line (`gatehouse user create`), as an internal administrator where asked. */
+export const createUser = tenancy.command("createUser", {
+  summary: "Create an active user.",
+  allow: operatorOnly(),
+  everyTenant: "a user belongs to no tenant, an administrator to the internal scope",
+  input: Type.Object({ ...NewUser, administrator: Type.Optional(Type.Boolean()) }),
+  output: User,
+  errors: [EmailTaken],
+  prepare: async ({ platform }, { email, password }) => hashChosenPassword(password, email, platform.settings),
+  async run(context, input, passwordHash) {
+    const { uses, fail } = context;
+    const locale = canonicalLocale(input.locale ?? "en");
+    if (typeof locale !== "string") throw invalid(locale);
+    if (await uses.identity.userByEmail(input.email)) fail(EmailTaken, { field: "email", rule: "taken" });
+    const { email, firstName, lastName } = input;
+    const user = await uses.identity.createActiveUser({ email, passwordHash, firstName, lastName, locale });
+    if (input.administrator) await makeAdministrator(context, user);
+    return user;
+  },
+});

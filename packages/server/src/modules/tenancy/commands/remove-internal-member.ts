@@ -1,0 +1,35 @@
+import { internal } from "../../../operation/authorization.ts";
+import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
+import { NotHeld } from "../../access/index.ts";
+import { LastAdministrator, MembershipNotFound } from "../errors.ts";
+import { MemberRemoved } from "../events.ts";
+import { mayHandOut } from "../give-roles.ts";
+import { tenancy } from "../module.ts";
+
+/** Takes every internal role from a user; the last administrator stays. */
+export const removeInternalMember = tenancy.command("removeInternalMember", {
+  http: "DELETE /api/v1/iam/internal/memberships/:userId",
+  summary: "Remove a user from the internal scope.",
+  allow: internal("InternalMember.Manage"),
+  input: Type.Object({ userId: Uuid }),
+  output: Nothing,
+  errors: [MembershipNotFound, NotHeld, LastAdministrator],
+  tenant: () => null,
+  async prepare(context, { userId }) {
+    const current = await context.reading((_store, uses) => uses.access.rolesOf([userId], null));
+    await mayHandOut(context, null, current.get(userId) ?? []);
+  },
+  async run({ store, uses, emit, fail }, { userId }) {
+    await store.lockInternalScope();
+    const row = (await store.membershipOf(userId, null)) ?? fail(MembershipNotFound);
+    const administrator = (await uses.access.administratorRole()) as string;
+    const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
+    if (held.includes(administrator) && (await uses.access.holders(administrator)) === 1) {
+      fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
+    }
+    await store.removeMembership(row.id);
+    await uses.access.assign(userId, null, []);
+    emit(MemberRemoved, { membershipId: row.id, userId, organizationId: null });
+    return null;
+  },
+});

@@ -1,0 +1,35 @@
+import { permission } from "../../../operation/authorization.ts";
+import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
+import { NotHeld } from "../../access/index.ts";
+import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
+import { MemberRemoved } from "../events.ts";
+import { mayHandOut } from "../give-roles.ts";
+import { tenancy } from "../module.ts";
+
+/** Removes a member (S3 §8.2). The last owner stays, also when two owners remove each other at the same moment. */
+export const removeMember = tenancy.command("removeMember", {
+  http: "DELETE /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
+  summary: "Remove a member from an organization.",
+  allow: permission("Organization.RemoveMember"),
+  absent: OrganizationNotFound,
+  input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
+  output: Nothing,
+  errors: [MembershipNotFound, LastOwner, NotHeld],
+  async prepare(context, { organizationId, membershipId }) {
+    const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
+    await mayHandOut(context, organizationId, current);
+  },
+  async run({ store, uses, emit, fail }, { organizationId, membershipId }) {
+    await store.lockOrganization(organizationId);
+    const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
+    const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
+    const ownerRoleId = (await uses.access.ownerRoleOf(organizationId)) as string;
+    if (held.includes(ownerRoleId) && (await uses.access.holders(ownerRoleId)) === 1) {
+      fail(LastOwner, { field: "membershipId", rule: "last_owner" });
+    }
+    await store.removeMembership(member.id);
+    await uses.access.assign(member.user_id, organizationId, []);
+    emit(MemberRemoved, { membershipId, userId: member.user_id, organizationId });
+    return null;
+  },
+});

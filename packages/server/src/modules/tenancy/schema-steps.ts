@@ -1,0 +1,83 @@
+import { sql } from "kysely";
+import { type SchemaStep, sharedTable, tenantTable } from "../../platform/database/migrations.ts";
+
+export const steps: readonly SchemaStep[] = [
+  {
+    name: "0020_tenancy_organizations",
+    why: "the tenants (S3 §6.1); everything that carries organization_id refers to them",
+    async up(db) {
+      await sql`create table organizations (
+        id uuid primary key,
+        name varchar(255) not null,
+        slug varchar(255) not null,
+        status varchar(50) not null default 'Active' check (status in ('Active', 'Suspended')),
+        country varchar(10) not null,
+        logo_asset_id uuid,
+        version integer not null default 1,
+        created_at timestamptz not null,
+        updated_at timestamptz not null
+      )`.execute(db);
+      await sql`create unique index idx_organizations_name on organizations (name)`.execute(db);
+      await sql`create unique index idx_organizations_slug on organizations (slug)`.execute(db);
+      await tenantTable(db, "organizations", { tenant: "id" });
+    },
+  },
+  {
+    name: "0030_tenancy_memberships",
+    why: "who belongs where (S3 §6.1); the roles of a member are in role_assignments, role_id is the first of them",
+    async up(db) {
+      await sql`create table memberships (
+        id uuid primary key,
+        user_id uuid not null references users (id) on delete cascade,
+        organization_id uuid references organizations (id) on delete cascade,
+        role_id uuid not null references roles (id) on delete restrict,
+        version integer not null default 1,
+        joined_at timestamptz not null
+      )`.execute(db);
+      await sql`create unique index idx_memberships_user_org on memberships (user_id, organization_id) nulls not distinct`.execute(db);
+      await sql`create index idx_memberships_org on memberships (organization_id, id)`.execute(db);
+      await sql`create index idx_memberships_role on memberships (role_id)`.execute(db);
+      await tenantTable(db, "memberships", { tenant: "organization_id", owner: "user_id" });
+    },
+  },
+  {
+    name: "0031_tenancy_invitations",
+    why: "offers of a membership to an address (S3 §6.1)",
+    async up(db) {
+      await sql`create table invitations (
+        id uuid primary key,
+        organization_id uuid not null references organizations (id) on delete cascade,
+        invitee_email varchar(255) not null,
+        inviter_user_id uuid references users (id) on delete set null,
+        role_id uuid references roles (id) on delete set null,
+        status varchar(50) not null default 'Pending' check (status in ('Pending', 'Accepted', 'Revoked', 'Expired')),
+        token varchar(255) not null unique,
+        expires_at timestamptz not null,
+        created_at timestamptz not null
+      )`.execute(db);
+      await sql`create index idx_invitations_email on invitations (lower(invitee_email))`.execute(db);
+      await sql`create index idx_invitations_org_status on invitations (organization_id, status)`.execute(db);
+      await sql`create unique index idx_invitations_open on invitations (organization_id, lower(invitee_email)) where status = 'Pending'`.execute(db);
+      await tenantTable(db, "invitations", { tenant: "organization_id" });
+      await sql`create table invitation_roles (
+        invitation_id uuid not null references invitations (id) on delete cascade,
+        role_id uuid not null references roles (id) on delete restrict,
+        organization_id uuid not null,
+        primary key (invitation_id, role_id)
+      )`.execute(db);
+      await sql`create index idx_invitation_roles_role on invitation_roles (role_id)`.execute(db);
+      await tenantTable(db, "invitation_roles", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0032_tenancy_set_up",
+    why: "the one-time link with which the first administrator is made; one row while it is open",
+    async up(db) {
+      await sql`create table set_up (
+        only_row boolean primary key default true check (only_row),
+        token varchar(255) not null
+      )`.execute(db);
+      await sharedTable(db, "set_up");
+    },
+  },
+];

@@ -1,0 +1,264 @@
+import { type Generated, type Selectable, sql } from "kysely";
+import type { Store } from "../../operation/module.ts";
+import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
+
+interface Organizations {
+  readonly id: string;
+  readonly name: string;
+  readonly slug: string;
+  readonly status: OrganizationStatus;
+  readonly country: string;
+  readonly logo_asset_id: string | null;
+  readonly version: Generated<number>;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+interface Memberships {
+  readonly id: string;
+  readonly user_id: string;
+  readonly organization_id: string | null;
+  readonly role_id: string;
+  readonly version: Generated<number>;
+  readonly joined_at: Date;
+}
+
+interface Invitations {
+  readonly id: string;
+  readonly organization_id: string;
+  readonly invitee_email: string;
+  readonly inviter_user_id: string | null;
+  readonly role_id: string | null;
+  readonly status: InvitationStatus;
+  readonly token: string;
+  readonly expires_at: Date;
+  readonly created_at: Date;
+}
+
+interface InvitationRoles {
+  readonly invitation_id: string;
+  readonly role_id: string;
+  readonly organization_id: string;
+}
+
+interface Tables {
+  readonly organizations: Organizations;
+  readonly memberships: Memberships;
+  readonly invitations: Invitations;
+  readonly invitation_roles: InvitationRoles;
+  readonly set_up: { readonly only_row: Generated<boolean>; readonly token: string };
+}
+
+export type OrganizationRow = Selectable<Organizations>;
+export type MembershipRow = Selectable<Memberships>;
+export type InvitationRow = Selectable<Invitations>;
+
+export const toOrganization = (row: OrganizationRow): Organization => ({
+  id: row.id,
+  name: row.name,
+  slug: row.slug,
+  status: row.status,
+  country: row.country,
+  logoAssetId: row.logo_asset_id,
+  createdAt: row.created_at.toISOString(),
+  updatedAt: row.updated_at.toISOString(),
+  version: row.version,
+});
+
+interface RolesOf {
+  rolesOf(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
+}
+
+interface PageOf {
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+function reads(db: ReadHandle<Tables>) {
+  return {
+    organizationById: (id: string): Promise<OrganizationRow | undefined> =>
+      db.selectFrom("organizations").selectAll().where("id", "=", id).executeTakeFirst(),
+    organizationPage({ after, limit }: PageOf): Promise<OrganizationRow[]> {
+      let query = db.selectFrom("organizations").selectAll().orderBy("id").limit(limit);
+      if (after !== undefined) query = query.where("id", ">", after);
+      return query.execute();
+    },
+    organizationsOf(userId: string, { after, limit }: PageOf): Promise<OrganizationRow[]> {
+      let query = db
+        .selectFrom("organizations")
+        .innerJoin("memberships", "memberships.organization_id", "organizations.id")
+        .selectAll("organizations")
+        .where("memberships.user_id", "=", userId)
+        .orderBy("organizations.id")
+        .limit(limit);
+      if (after !== undefined) query = query.where("organizations.id", ">", after);
+      return query.execute();
+    },
+    membershipOf: (userId: string, organizationId: string | null): Promise<MembershipRow | undefined> =>
+      db
+        .selectFrom("memberships")
+        .selectAll()
+        .where("user_id", "=", userId)
+        .where("organization_id", "is not distinct from", organizationId)
+        .executeTakeFirst(),
+    membershipPage(organizationId: string | null, { after, limit }: PageOf): Promise<MembershipRow[]> {
+      let query = db
+        .selectFrom("memberships")
+        .selectAll()
+        .where("organization_id", "is not distinct from", organizationId)
+        .orderBy("id")
+        .limit(limit);
+      if (after !== undefined) query = query.where("id", ">", after);
+      return query.execute();
+    },
+    invitationById: (id: string): Promise<InvitationRow | undefined> =>
+      db.selectFrom("invitations").selectAll().where("id", "=", id).executeTakeFirst(),
+    invitationPage(organizationId: string, status: InvitationStatus | undefined, now: Date, { after, limit }: PageOf): Promise<InvitationRow[]> {
+      let query = db.selectFrom("invitations").selectAll().where("organization_id", "=", organizationId).orderBy("id").limit(limit);
+      if (status === "Expired") query = query.where("status", "=", "Pending").where("expires_at", "<=", now);
+      else if (status === "Pending") query = query.where("status", "=", "Pending").where("expires_at", ">", now);
+      else if (status !== undefined) query = query.where("status", "=", status);
+      if (after !== undefined) query = query.where("id", ">", after);
+      return query.execute();
+    },
+    /** The roles of a membership, none where it is not of this scope. */
+    async rolesOfMembership(access: RolesOf, organizationId: string | null, id: string): Promise<readonly string[]> {
+      const row = await db
+        .selectFrom("memberships")
+        .select("user_id")
+        .where("organization_id", "is not distinct from", organizationId)
+        .where("id", "=", id)
+        .executeTakeFirst();
+      return row ? ((await access.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
+    },
+    async rolesOffered(invitationIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+      if (invitationIds.length === 0) return new Map();
+      const rows = await db
+        .selectFrom("invitation_roles")
+        .select(["invitation_id", "role_id"])
+        .where("invitation_id", "in", invitationIds)
+        .orderBy("role_id")
+        .execute();
+      const byInvitation = Map.groupBy(rows, (row) => row.invitation_id);
+      return new Map([...byInvitation].map(([id, offered]) => [id, offered.map((row) => row.role_id)]));
+    },
+    async setUpIsOpen(): Promise<boolean> {
+      return (await db.selectFrom("set_up").select("only_row").executeTakeFirst()) !== undefined;
+    },
+  };
+}
+
+function writes(tx: WriteHandle<Tables>) {
+  return {
+    insertOrganization: (row: Omit<Organizations, "version">): Promise<OrganizationRow> =>
+      tx.insertInto("organizations").values(row).returningAll().executeTakeFirstOrThrow(),
+    /** The lock that everything about an organization's owners is done under. */
+    lockOrganization: (id: string): Promise<OrganizationRow | undefined> =>
+      tx.selectFrom("organizations").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
+    updateOrganization: (
+      id: string,
+      change: { name: string; slug: string; country: string; logo_asset_id: string | null; status: OrganizationStatus },
+      now: Date,
+    ): Promise<OrganizationRow> =>
+      tx
+        .updateTable("organizations")
+        .set({ ...change, updated_at: now, version: sql<number>`version + 1` })
+        .where("id", "=", id)
+        .returningAll()
+        .executeTakeFirstOrThrow(),
+
+    insertMembership: (row: Omit<Memberships, "version">): Promise<MembershipRow | undefined> =>
+      tx
+        .insertInto("memberships")
+        .values(row)
+        .onConflict((conflict) => conflict.columns(["user_id", "organization_id"]).doNothing())
+        .returningAll()
+        .executeTakeFirst(),
+    lockMembership: (organizationId: string | null, id: string): Promise<MembershipRow | undefined> =>
+      tx
+        .selectFrom("memberships")
+        .selectAll()
+        .where("organization_id", "is not distinct from", organizationId)
+        .where("id", "=", id)
+        .forUpdate()
+        .executeTakeFirst(),
+    setFirstRole: (id: string, roleId: string): Promise<MembershipRow> =>
+      tx
+        .updateTable("memberships")
+        .set({ role_id: roleId, version: sql<number>`version + 1` })
+        .where("id", "=", id)
+        .returningAll()
+        .executeTakeFirstOrThrow(),
+    async removeMembership(id: string): Promise<void> {
+      await tx.deleteFrom("memberships").where("id", "=", id).execute();
+    },
+    /** The lock that everything about internal administrators is done under; there is no row to lock. */
+    async lockInternalScope(): Promise<void> {
+      await sql`select pg_advisory_xact_lock(hashtext('tenancy.internal_scope'))`.execute(tx);
+    },
+
+    /** Marks what time has ended, so that the address can be invited anew. */
+    async expireInvitations(organizationId: string, email: string, now: Date): Promise<void> {
+      const ended = await tx
+        .updateTable("invitations")
+        .set({ status: "Expired" })
+        .where("organization_id", "=", organizationId)
+        .where(sql<string>`lower(invitee_email)`, "=", email.toLowerCase())
+        .where("status", "=", "Pending")
+        .where("expires_at", "<=", now)
+        .returning("id")
+        .execute();
+      for (const { id } of ended) await tx.deleteFrom("invitation_roles").where("invitation_id", "=", id).execute();
+    },
+    async expireEveryInvitation(now: Date): Promise<void> {
+      await sql`with ended as (
+          update invitations set status = 'Expired' where status = 'Pending' and expires_at <= ${now} returning id
+        ) delete from invitation_roles using ended where invitation_id = ended.id`.execute(tx);
+    },
+    insertInvitation: async (row: Invitations, roleIds: readonly string[]): Promise<InvitationRow> => {
+      const inserted = await tx.insertInto("invitations").values(row).returningAll().executeTakeFirstOrThrow();
+      await tx
+        .insertInto("invitation_roles")
+        .values(roleIds.map((id) => ({ invitation_id: row.id, role_id: id, organization_id: row.organization_id })))
+        .execute();
+      return inserted;
+    },
+    /** Spends an invitation in one guarded update; undefined when it is not open, or has another token. */
+    acceptInvitation: (id: string, tokenHash: string, now: Date): Promise<InvitationRow | undefined> =>
+      tx
+        .updateTable("invitations")
+        .set({ status: "Accepted" })
+        .where("id", "=", id)
+        .where("token", "=", tokenHash)
+        .where("status", "=", "Pending")
+        .where("expires_at", ">", now)
+        .returningAll()
+        .executeTakeFirst(),
+    revokeInvitation: (id: string): Promise<InvitationRow | undefined> =>
+      tx
+        .updateTable("invitations")
+        .set({ status: "Revoked" })
+        .where("id", "=", id)
+        .where("status", "=", "Pending")
+        .returningAll()
+        .executeTakeFirst(),
+    /** What was offered stays readable in the events; the rows would keep roles from being deleted. */
+    async releaseOfferedRoles(invitationId: string): Promise<void> {
+      await tx.deleteFrom("invitation_roles").where("invitation_id", "=", invitationId).execute();
+    },
+
+    async openSetUp(tokenHash: string): Promise<void> {
+      await sql`insert into set_up (token) values (${tokenHash}) on conflict (only_row) do update set token = excluded.token`.execute(tx);
+    },
+    async closeSetUp(): Promise<void> {
+      await tx.deleteFrom("set_up").execute();
+    },
+    /** Spends the set-up token; false when it is not the one. */
+    async spendSetUpToken(tokenHash: string): Promise<boolean> {
+      return (await tx.deleteFrom("set_up").where("token", "=", tokenHash).returning("only_row").executeTakeFirst()) !== undefined;
+    },
+  };
+}
+
+export const tenancyStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };

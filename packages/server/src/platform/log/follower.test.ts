@@ -1,0 +1,147 @@
+import { afterEach, beforeAll, expect, it } from "vitest";
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
+import { wireTo } from "../contract/proxy.ts";
+import { silent } from "../contract/silent.ts";
+import { type Database, everyTenant } from "../database/database.ts";
+import { openPostgresql } from "../database/postgresql.ts";
+import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
+import { followerContract } from "./contract/follower-contract.ts";
+import type { LoggedEvent } from "./event.ts";
+import { LogFollower, revocationBoundMs } from "./follower.ts";
+import { logSteps, revisionOf } from "./log.ts";
+
+followerContract("PGlite", () => freshPglite(logSteps));
+
+// Several processes, open transactions and a network that fails: not to be had on one embedded connection.
+describeOnPostgresql("on a server", () => {
+  followerContract("PostgreSQL", () => freshPostgresql(logSteps));
+  followerContract("PostgreSQL, a plain login that owns the database", () => freshPostgresql(logSteps, "plain"));
+
+  let fresh: Fresh;
+  const toClose: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    fresh = await freshPostgresql(logSteps);
+    return () => fresh.close();
+  }, 60_000);
+  afterEach(async () => {
+    for (const close of toClose.splice(0).reverse()) await close();
+  });
+
+  const following = async (database: Database) => {
+    const follower = new LogFollower(database, silent);
+    const heard: LoggedEvent[] = [];
+    follower.onEvent((event) => heard.push(event));
+    await follower.start();
+    toClose.push(() => follower.stop());
+    return { follower, heard };
+  };
+
+  it("hands over an event without waiting for an older transaction that is still open, and once only", async () => {
+    const { follower, heard } = await following(fresh.database);
+    const slow = await holdTransaction(fresh.database);
+    const early = newEvent({ subject: "thing/slow" });
+    const slowRevision = await slow.run(async (tx) => {
+      await appendIn(tx, early);
+      return revisionOf(tx);
+    });
+    const quick = newEvent({ subject: "thing/quick" });
+    const quickRevision = await appendTo(fresh.another(1), [quick]);
+    await expect.poll(() => idsOf(heard)).toEqual([quick.id]);
+    expect(follower.hasSeen(quickRevision)).toBe(true);
+    expect(follower.hasSeen(slowRevision)).toBe(false);
+    expect(BigInt(follower.revision)).toBeLessThan(BigInt(slowRevision));
+
+    await slow.commit();
+    await expect.poll(() => idsOf(heard)).toEqual([quick.id, early.id]);
+    await expect.poll(() => BigInt(follower.revision) >= BigInt(quickRevision)).toBe(true);
+    expect(follower.hasSeen(slowRevision)).toBe(true);
+    expect(idsOf(heard)).toEqual([quick.id, early.id]);
+  });
+
+  it("tells every process of every write, however many write at once", async () => {
+    const processes = await Promise.all([1, 2, 3].map(() => following(fresh.another(2))));
+    const writers = [1, 2, 3, 4].map(() => fresh.another(2));
+    const written = (
+      await Promise.all(
+        writers.map(async (database, writer) => {
+          const ids: string[] = [];
+          for (let round = 0; round < 25; round += 1) {
+            const event = newEvent({ subject: `thing/${writer}` });
+            const revision = await appendTo(database, [event]);
+            if (writer === 0) processes[0]?.follower.announce([event], revision, new Date());
+            ids.push(event.id);
+          }
+          return ids;
+        }),
+      )
+    ).flat();
+    for (const { heard } of processes) await expect.poll(() => idsOf(heard).toSorted()).toEqual(written.toSorted());
+  });
+
+  it("stops being trusted within half the revocation bound when the database freezes, and is trusted again when it answers", async () => {
+    const wire = await wireTo(fresh.url as string);
+    toClose.push(() => wire.close());
+    const database = openPostgresql({ url: wire.url, poolSize: 2 });
+    toClose.push(() => database.close());
+    const { follower, heard } = await following(database);
+    await follower.catchUp();
+
+    wire.hold();
+    const heldAt = performance.now();
+    const event = newEvent();
+    await appendTo(fresh.database, [event]);
+    await expect.poll(() => follower.fresh, { interval: 5 }).toBe(false);
+    // It may have heard the head once more while the wire was being held, so its age is measured from there.
+    expect(performance.now() - heldAt).toBeLessThan(revocationBoundMs);
+    expect(follower.ageMs).toBeGreaterThanOrEqual(revocationBoundMs / 2);
+    expect(heard).toEqual([]);
+
+    wire.release();
+    await expect.poll(() => follower.fresh).toBe(true);
+    expect(idsOf(heard), "what happened meanwhile is known before memory is trusted again").toEqual([event.id]);
+  });
+
+  it("stops being trusted when the database is gone, and hears what it missed once it is back", async () => {
+    const wire = await wireTo(fresh.url as string);
+    toClose.push(() => wire.close());
+    const database = openPostgresql({ url: wire.url, poolSize: 2 });
+    toClose.push(() => database.close());
+    const { follower, heard } = await following(database);
+
+    await wire.cut();
+    const events = [newEvent(), newEvent()];
+    for (const event of events) await appendTo(fresh.database, [event]);
+    await expect.poll(() => follower.fresh).toBe(false);
+    await follower.catchUp();
+    expect(follower.fresh).toBe(false);
+    expect(heard).toEqual([]);
+
+    await wire.mend();
+    await expect.poll(() => follower.fresh).toBe(true);
+    expect(idsOf(heard)).toEqual(idsOf(events));
+  });
+
+  it("refuses to begin where no database answers", async () => {
+    const database = openPostgresql({ url: "postgres://postgres@127.0.0.1:1/nowhere" });
+    toClose.push(() => database.close());
+    await expect(new LogFollower(database, silent).start()).rejects.toThrow("database is unavailable");
+  });
+
+  it("misses no event while transactions of all lengths overlap", async () => {
+    const { heard } = await following(fresh.another(1));
+    const expected: string[] = [];
+    const open: Awaited<ReturnType<typeof holdTransaction>>[] = [];
+    for (let round = 0; round < 30; round += 1) {
+      const held = await holdTransaction(round % 2 === 0 ? fresh.database : fresh.another(1), everyTenant);
+      const event = newEvent({ subject: `thing/${round}` });
+      await held.run((tx) => appendIn(tx, event));
+      open.push(held);
+      // The oldest of three stays open the longest.
+      const oldest = open.length > 3 ? open.splice(round % 3, 1)[0] : undefined;
+      await oldest?.commit();
+      expected.push(event.id);
+    }
+    for (const held of open) await held.commit();
+    await expect.poll(() => idsOf(heard).toSorted()).toEqual(expected.toSorted());
+  });
+});

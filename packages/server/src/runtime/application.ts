@@ -1,0 +1,75 @@
+import { access, type AccessReader, authorizerOf } from "../modules/access/index.ts";
+import { sessions, type SessionMemory } from "../modules/sessions/index.ts";
+import { catalogue } from "../operation/catalogue.ts";
+import type { Dispatch } from "../operation/dispatch.ts";
+import { system } from "../operation/caller.ts";
+import { backgroundOrigin } from "../operation/scheduled.ts";
+import { Kernel } from "../operation/kernel.ts";
+import type { WriteHandle } from "../platform/database/database.ts";
+import type { Subscription } from "../platform/bus/bus.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Configuration } from "./configuration.ts";
+import { contexts } from "./modules.ts";
+import { openPorts, type Overrides, type Ports } from "./ports.ts";
+
+/** A process's parts, put together: ports, modules, and the worker that keeps projections and sends mails. */
+export interface Application {
+  readonly kernel: Kernel;
+  readonly platform: Platform;
+  readonly inbox: Ports["inbox"];
+  readonly dispatch: Dispatch;
+  readonly sessions: SessionMemory;
+  readonly reader: AccessReader;
+  /** Begins to consume events and to work on jobs: the worker's role. */
+  startWorker(): Promise<void>;
+  /** Resolves when every consumer has handled what is in the log. */
+  settled(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
+export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
+  const known = catalogue(contexts);
+  const queues = contexts.flatMap((context) => context.queues ?? []).map((queue) => queue.name);
+  const ports = await openPorts(configuration, queues, overrides);
+  const { platform } = ports;
+  try {
+    const kernel = new Kernel(known, platform);
+    const reader = kernel.stateOf<AccessReader>(access);
+    const memory = kernel.stateOf<SessionMemory>(sessions);
+    kernel.authorizeWith(authorizerOf(reader));
+    await platform.log.start();
+    await reader.start();
+    memory.start((db) => (kernel.faces(sessions, { db, now: new Date() }) as { identity: never }).identity);
+    const subscriptions: Subscription[] = [];
+    return {
+      kernel,
+      platform,
+      inbox: ports.inbox,
+      dispatch: kernel.dispatch,
+      sessions: memory,
+      reader,
+      async startWorker() {
+        for (const { name } of contexts.flatMap((context) => context.atStart ?? [])) {
+          await kernel.dispatch({ operation: name, input: {}, caller: system, origin: backgroundOrigin() });
+        }
+        for (const { module, consumers } of contexts) {
+          const faces = (tx: WriteHandle) => kernel.faces(module, { db: tx as never, now: new Date(platform.clock.now()) });
+          for (const consumer of consumers?.(platform, faces) ?? []) subscriptions.push(await platform.bus.consume(consumer));
+        }
+        for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
+      },
+      async settled() {
+        for (const subscription of subscriptions) await subscription.idle();
+        await platform.log.catchUp();
+      },
+      async stop() {
+        await memory.stop();
+        await ports.close();
+      },
+    };
+  } catch (error) {
+    await ports.close();
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { ConfigurationError } from "../configuration.ts";
+import { DataDirectoryHeld } from "../data-lock.ts";
+import { OperationError } from "../../operation/errors.ts";
+import { Unavailable } from "../../platform/database/faults.ts";
+import { type Command, UsageError } from "./command.ts";
+import { configCommand } from "./config.ts";
+import { doctorCommand } from "./doctor.ts";
+import { migrateCommand } from "./migrate.ts";
+import { openapiCommand } from "./openapi.ts";
+import { startCommand } from "./start.ts";
+import { userCreateCommand } from "./user-create.ts";
+import { version } from "../version.ts";
+
+const commands: readonly Command[] = [startCommand, migrateCommand, userCreateCommand, configCommand, openapiCommand, doctorCommand];
+
+/** Exit codes of sysexits.h, where one says what happened. */
+const exit = { failure: 1, usage: 64, unavailable: 69, configuration: 78 } as const;
+
+/** The command line: `gatehouse <command> [options]`. */
+export async function main(args: readonly string[]): Promise<void> {
+  if (args.length === 0 || args[0] === "help" || args[0] === "--help") return say(help());
+  if (args[0] === "--version") return say(version);
+  const command = commands.find(({ words }) => words.every((word, index) => args[index] === word));
+  if (!command) return end(exit.usage, `There is no command "${args.slice(0, 2).join(" ")}".\n\n${help()}`);
+  const rest = args.slice(command.words.length);
+  if (rest.includes("--help")) return say(`${command.usage}\n\n${command.does}`);
+  try {
+    await command.run(rest);
+  } catch (error) {
+    const [code, text] = explained(error, command);
+    end(code, text);
+  }
+}
+
+function explained(error: unknown, command: Command): readonly [number, string] {
+  if (error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS")) {
+    return [exit.usage, `${(error as Error).message}\n\n${command.usage}`];
+  }
+  if (error instanceof ConfigurationError) return [exit.configuration, `The configuration is not right:\n  ${error.problems.join("\n  ")}`];
+  if (error instanceof DataDirectoryHeld) return [exit.configuration, `${error.message}\nStop it, or give this one another GATEHOUSE_DATA_DIR.`];
+  if (error instanceof Unavailable) return [exit.unavailable, `The ${error.dependency} does not answer: ${causeOf(error)}`];
+  if (error instanceof OperationError) return [exit.failure, operationText(error)];
+  if ((error as { code?: string }).code === "EADDRINUSE") return [exit.configuration, `${(error as Error).message}. Choose another PORT, or stop what listens there.`];
+  return [exit.failure, error instanceof Error ? (error.stack ?? error.message) : String(error)];
+}
+
+const causeOf = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message);
+
+function operationText(error: OperationError): string {
+  const details = error.details.map((detail) => `\n  ${detail.field ?? ""}: ${String(detail["message"] ?? detail.rule ?? "")}`);
+  return `${error.message} (${error.definition.code})${details.join("")}`;
+}
+
+const help = (): string =>
+  [
+    `gatehouse ${version}`,
+    "",
+    "Commands:",
+    ...commands.map((command) => `  ${command.words.join(" ").padEnd(14)} ${command.does.split("\n")[0]}`),
+    "",
+    "gatehouse <command> --help tells more. Configuration is environment variables: gatehouse config lists them.",
+  ].join("\n");
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function end(code: number, text: string): void {
+  process.stderr.write(`${text}\n`);
+  process.exitCode = code;
+}

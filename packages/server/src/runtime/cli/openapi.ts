@@ -1,0 +1,17 @@
+import { catalogue } from "../../operation/catalogue.ts";
+import { openapi } from "../../operation/openapi.ts";
+import { contexts } from "../modules.ts";
+import { version } from "../version.ts";
+import type { Command } from "./command.ts";
+
+/** What a description that belongs to no installation names as its server. */
+const placeholder = "http://127.0.0.1:8080";
+
+export const openapiCommand: Command = {
+  words: ["openapi"],
+  usage: "gatehouse openapi > openapi.json",
+  does: "Print the API's description (OpenAPI 3.1).",
+  async run() {
+    process.stdout.write(`${JSON.stringify(openapi(catalogue(contexts), { version, publicUrl: placeholder }), null, 2)}\n`);
+  },
+};

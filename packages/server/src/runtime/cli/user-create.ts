@@ -1,0 +1,43 @@
+import { createInterface } from "node:readline/promises";
+import { parseArgs } from "node:util";
+import { readConfiguration } from "../configuration.ts";
+import { type Command, UsageError } from "./command.ts";
+import { callOperation } from "./reach.ts";
+
+export const userCreateCommand: Command = {
+  words: ["user", "create"],
+  usage:
+    "gatehouse user create --email a@example.com --first-name A --last-name B [--locale en] [--administrator]\n" +
+    "The password is read from GATEHOUSE_USER_PASSWORD, or from standard input.",
+  does: "Create an active user, with --administrator as an internal administrator.\nWorks beside a running server as well as alone.",
+  async run(args) {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        email: { type: "string" },
+        "first-name": { type: "string" },
+        "last-name": { type: "string" },
+        locale: { type: "string", default: "en" },
+        administrator: { type: "boolean", default: false },
+      },
+    });
+    const { email, locale, administrator } = values;
+    const firstName = values["first-name"];
+    const lastName = values["last-name"];
+    if (!email || !firstName || !lastName) throw new UsageError("--email, --first-name and --last-name are needed.");
+    const configuration = readConfiguration(process.env);
+    const password = await readPassword();
+    const user = await callOperation(configuration, "tenancy.createUser", { email, password, firstName, lastName, locale, administrator });
+    process.stdout.write(`${JSON.stringify(user, null, 2)}\n`);
+  },
+};
+
+/** Not an option: options are seen by everybody who lists the processes. */
+async function readPassword(): Promise<string> {
+  const given = process.env["GATEHOUSE_USER_PASSWORD"];
+  if (given !== undefined) return given;
+  const lines = createInterface({ input: process.stdin, output: process.stdin.isTTY ? process.stderr : undefined, terminal: false });
+  if (process.stdin.isTTY) process.stderr.write("Password: ");
+  for await (const line of lines) return line;
+  throw new UsageError("No password was given on standard input.");
+}

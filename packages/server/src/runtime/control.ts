@@ -1,0 +1,24 @@
+import { timingSafeEqual } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import { operator } from "../operation/caller.ts";
+import type { Dispatch } from "../operation/dispatch.ts";
+import { OperationError, RouteNotFound } from "../operation/errors.ts";
+import { backgroundOrigin } from "../operation/scheduled.ts";
+import { hashSecret } from "../platform/secrets.ts";
+
+export const controlPath = "/control/dispatch";
+
+/**
+ * The door of the command line beside a running embedded server, which alone can hold the database. Whoever shows the
+ * secret of the lock file can read the data directory, and so everything in it.
+ */
+export function registerControl(app: FastifyInstance, dispatch: Dispatch, secret: string): void {
+  const expected = Buffer.from(hashSecret(secret));
+  app.post(controlPath, async (request, reply) => {
+    const shown = Buffer.from(hashSecret(request.headers.authorization?.replace(/^Bearer /, "") ?? ""));
+    if (!timingSafeEqual(shown, expected)) throw new OperationError(RouteNotFound);
+    const { operation, input } = request.body as { operation: string; input: Record<string, unknown> };
+    const answer = await dispatch({ operation, input, caller: operator, origin: backgroundOrigin() });
+    return reply.send(answer);
+  });
+}

@@ -1,0 +1,31 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { invitationPage } from "./invitation-page.ts";
+import { english } from "./texts.ts";
+
+/** The scripts are plain JavaScript, so that the compiler does not see what they take from the pages: this does. */
+const scripts = readdirSync(new URL("./assets/", import.meta.url))
+  .filter((name) => name.endsWith(".js"))
+  .map((name) => ({ name, source: readFileSync(new URL(`./assets/${name}`, import.meta.url), "utf8") }));
+const found = (source: string, pattern: RegExp): string[] => [...source.matchAll(pattern)].map(([, name]) => name as string);
+
+test("the scripts use the words that the pages carry, and all of them", () => {
+  const used = new Set(scripts.flatMap(({ source }) => found(source, /(?<!\/)\bwords\.(\w+)/g)));
+  expect([...used].sort()).toEqual(Object.keys(english.browser).sort());
+});
+
+test("what the invitation's script looks for is on its page", () => {
+  const { source } = scripts.find(({ name }) => name === "invitation.js") ?? { source: "" };
+  const page = invitationPage(english, "en", "0190c2a0-0000-7000-8000-000000000001", "abc").body.text;
+  const ids = found(source, /element\("([\w-]+)"\)/g);
+  const steps = found(source, /goTo\("([\w-]+)"\)/g);
+  expect(ids.length).toBeGreaterThan(5);
+  for (const id of ids) expect(page).toContain(`id="${id}"`);
+  for (const step of steps) expect(page).toContain(`data-step="${step}"`);
+  for (const target of found(page, /data-go="([\w-]+)"/g)) expect(page).toContain(`data-step="${target}"`);
+});
+
+test("each import of a script is a file beside it", () => {
+  const names = new Set(scripts.map(({ name }) => name));
+  for (const { source } of scripts) for (const imported of found(source, /from "\.\/([^"]+)"/g)) expect(names).toContain(imported);
+});

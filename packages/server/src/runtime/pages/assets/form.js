@@ -1,0 +1,86 @@
+import { call } from "./api.js";
+import { sentenceFor, sentenceForField, words } from "./words.js";
+
+/**
+ * Makes a form (fields.ts) send its fields as JSON to its operation. `done(body, input)` is told of success;
+ * `failed(failure, input)` of the rest, and shows it itself when it returns true.
+ */
+export function wireForm(form, { done, failed = () => false }) {
+  const button = form.querySelector("button[type=submit]");
+  for (const box of form.querySelectorAll("[data-reveal]")) wireReveal(box);
+  let sending = false;
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (sending) return;
+    clearErrors(form);
+    const wrong = faultsOf(form);
+    if (wrong.length > 0) return showFailure(form, { code: "common.validation_failed", details: wrong });
+
+    sending = true;
+    const label = button.textContent;
+    button.textContent = words.sending;
+    // Not `disabled`: that would take the focus away from who pressed it.
+    button.setAttribute("aria-disabled", "true");
+    const input = Object.fromEntries(new FormData(form));
+    const answer = await call("POST", form.dataset.call, input);
+    sending = false;
+    button.textContent = label;
+    button.removeAttribute("aria-disabled");
+
+    if (answer.ok) {
+      form.reset();
+      done(answer.body, input);
+    } else if (!failed(answer.failure, input)) showFailure(form, answer.failure);
+  });
+  button.disabled = false;
+}
+
+function wireReveal(box) {
+  const password = document.getElementById(box.dataset.reveal);
+  const follow = () => {
+    password.type = box.checked ? "text" : "password";
+  };
+  box.addEventListener("change", follow);
+  // After the reset the box is unchecked without having changed.
+  box.form.addEventListener("reset", () => setTimeout(follow));
+}
+
+/** What can be told without asking the server. */
+function faultsOf(form) {
+  return [...form.querySelectorAll("input[required]")].flatMap((input) => {
+    if (input.value.trim() === "") return [{ field: input.name, rule: "required" }];
+    return input.validity.typeMismatch ? [{ field: input.name, rule: "format:email" }] : [];
+  });
+}
+
+/** Each detail at its field, the rest above the button; the focus goes to the first field that is wrong. */
+export function showFailure(form, failure) {
+  const elsewhere = failure.details.filter((detail) => !showAtField(form, detail));
+  const first = form.querySelector("[aria-invalid=true]");
+  form.querySelector(".form-error").textContent = generalSentence(failure, elsewhere, first !== null);
+  first?.focus();
+}
+
+function showAtField(form, detail) {
+  const input = form.querySelector(`input[required][name="${CSS.escape(detail.field ?? "")}"]`);
+  if (input === null) return false;
+  input.setAttribute("aria-invalid", "true");
+  document.getElementById(`${input.id}-error`).textContent = sentenceForField(detail);
+  return true;
+}
+
+function generalSentence(failure, elsewhere, marked) {
+  if (failure.code !== "common.validation_failed") return sentenceFor(failure);
+  if (elsewhere.some((detail) => detail.field === "token")) return words.badLink;
+  const rest = elsewhere.map((detail) => `${detail.field ?? ""}: ${sentenceForField(detail)}`);
+  return [marked && words.checkFields, ...rest].filter(Boolean).join(" ") || sentenceFor(failure);
+}
+
+export function clearErrors(form) {
+  form.querySelector(".form-error").textContent = "";
+  for (const input of form.querySelectorAll("[aria-invalid]")) {
+    input.removeAttribute("aria-invalid");
+    document.getElementById(`${input.id}-error`).textContent = "";
+  }
+}

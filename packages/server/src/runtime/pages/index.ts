@@ -1,0 +1,55 @@
+import type { FastifyInstance } from "fastify";
+import type { ErrorDefinition } from "../../operation/errors.ts";
+import { addDocs } from "./docs-routes.ts";
+import { errorPage, errorsPage, unknownErrorPage } from "./error-pages.ts";
+import { setHeaders } from "./headers.ts";
+import { addInbox, type ReadableInbox } from "./inbox-routes.ts";
+import { addLinkPages } from "./link-routes.ts";
+import { ownFiles } from "./own-files.ts";
+import { pageSender, type Show } from "./show.ts";
+import { startPage } from "./start-page.ts";
+import { askAgain, sendFile } from "./static-file.ts";
+
+export interface PageOptions {
+  readonly publicUrl: string;
+  readonly version: string;
+  /** The API's description; asked for once, when it is first read. */
+  readonly openapi: () => object;
+  /** Every error that the API can answer, by code. */
+  readonly errors: ReadonlyMap<string, ErrorDefinition>;
+  /** Only where mails are kept instead of being sent (platform/mail/inbox.ts). */
+  readonly inbox?: ReadableInbox | undefined;
+}
+
+/** The pages that a person meets: start, set-up, the links of our mails, the development inbox, the API, the errors. */
+export function registerPages(app: FastifyInstance, options: PageOptions): void {
+  const hasInbox = options.inbox !== undefined;
+  const show = pageSender({ version: options.version, hasInbox });
+  // A scope of its own, so that these headers are on the pages and not on the API.
+  app.register(async (scope) => {
+    scope.addHook("onRequest", async (request, reply) => setHeaders(reply, request.id));
+    scope.get("/", (request, reply) => show(request, reply, (texts) => startPage(texts, options.publicUrl, hasInbox)));
+    addLinkPages(scope, show);
+    addInbox(scope, options.inbox, show);
+    addDocs(scope, options.openapi, show);
+    addErrorPages(scope, options.errors, show);
+    await addOwnFiles(scope);
+  });
+}
+
+function addErrorPages(scope: FastifyInstance, errors: PageOptions["errors"], show: Show): void {
+  scope.get("/errors", (request, reply) => show(request, reply, (texts) => errorsPage(texts, errors)));
+  scope.get("/errors/:code", (request, reply) => {
+    const { code } = request.params as { code: string };
+    const error = errors.get(code);
+    return show(request, reply, (texts) => (error === undefined ? unknownErrorPage(texts, code) : errorPage(texts, error)));
+  });
+}
+
+async function addOwnFiles(scope: FastifyInstance): Promise<void> {
+  const files = await ownFiles();
+  scope.get("/pages/assets/:file", (request, reply) => {
+    const file = files.get((request.params as { file: string }).file);
+    return file === undefined ? reply.callNotFound() : sendFile(file, askAgain, request, reply);
+  });
+}

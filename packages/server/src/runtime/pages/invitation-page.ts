@@ -1,0 +1,51 @@
+import { currentPasswordField, emailField, form, nameFields, newPasswordField } from "./fields.ts";
+import { type Html, html } from "./html.ts";
+import type { Language } from "./language.ts";
+import type { Page } from "./page.ts";
+import { step } from "./steps.ts";
+import type { Texts } from "./texts.ts";
+
+/**
+ * Sign in or register, then accept. Which step comes first is known in the browser only (GET users/me, with the
+ * cookie): assets/invitation.js leads through them. `id` must have been checked to be a UUID: it stands in an address.
+ */
+export function invitationPage(texts: Texts, language: Language, id: string, token: string): Page {
+  const { invitation } = texts;
+  return {
+    title: invitation.title,
+    script: "invitation.js",
+    body: html`${step("check", invitation.title, check(texts), { first: true })}
+${step("sign-in", invitation.signInTitle, signIn(texts))}
+${step("register", invitation.registerTitle, registration(texts, language))}
+${step("accept", invitation.acceptTitle, acceptance(texts, id, token))}
+${step("done", invitation.doneTitle, html`<p class="lead">${invitation.done}</p>`)}`,
+  };
+}
+
+const check = ({ invitation }: Texts): Html =>
+  html`<p id="checking" class="lead" role="status">${invitation.checking}</p>
+<p class="form-error" role="alert" id="check-error"></p>
+<p><button type="button" id="check-again" hidden>${invitation.retry}</button></p>`;
+
+const signIn = (texts: Texts): Html => {
+  const { invitation } = texts;
+  const fields = [emailField("sign-in", texts), currentPasswordField("sign-in", texts)];
+  return html`<p class="lead">${invitation.signInLead}</p>
+<p class="note" role="status" id="sign-in-note" data-registered="${invitation.registered}" data-ended="${invitation.sessionEnded}" hidden></p>
+${form({ id: "sign-in", call: "/api/v1/iam/auth/login", submit: invitation.signIn, fields })}
+<p class="aside">${invitation.noAccount} <button type="button" class="link" data-go="register">${invitation.toRegister}</button></p>`;
+};
+
+const registration = (texts: Texts, language: Language): Html => {
+  const { invitation } = texts;
+  const fields = [nameFields("register", texts), emailField("register", texts), newPasswordField("register", texts)];
+  const hidden = { locale: language };
+  return html`<p class="lead">${invitation.registerLead}</p>
+${form({ id: "register", call: "/api/v1/iam/auth/register", submit: invitation.register, hidden, fields })}
+<p class="aside">${invitation.haveAccount} <button type="button" class="link" data-go="sign-in">${invitation.toSignIn}</button></p>`;
+};
+
+const acceptance = ({ invitation }: Texts, id: string, token: string): Html =>
+  html`<p class="lead">${invitation.signedInAs} <strong id="signed-in-as"></strong></p>
+${form({ id: "accept", call: `/api/v1/iam/invitations/${id}/accept`, submit: invitation.accept, hidden: { token }, fields: null })}
+<p class="aside"><button type="button" class="link" id="other-account">${invitation.otherAccount}</button></p>`;

@@ -1,0 +1,26 @@
+import { english, type Texts } from "./texts.ts";
+import { vietnamese } from "./texts-vi.ts";
+
+export const languages: Readonly<Record<"en" | "vi", Texts>> = { en: english, vi: vietnamese };
+export type Language = keyof typeof languages;
+
+/** More preferences than this are no browser's. */
+const preferencesMax = 20;
+
+/** The language of ours that the reader likes best (RFC 9110 §12.5.4); English where none is named. */
+export function languageOf(acceptLanguage: string | undefined): Language {
+  const wishes = (acceptLanguage ?? "").split(",", preferencesMax).flatMap((wish): { language: Language; weight: number }[] => {
+    const [tag = "", ...parameters] = wish.split(";").map((part) => part.trim());
+    const weight = Number(parameters.find((parameter) => parameter.startsWith("q="))?.slice(2) ?? 1);
+    const language = languageNamed(tag.toLowerCase());
+    return language !== undefined && weight > 0 ? [{ language, weight }] : [];
+  });
+  // The sort is stable: of two wishes that weigh the same, the one that was named first is taken.
+  return wishes.sort((one, other) => other.weight - one.weight)[0]?.language ?? "en";
+}
+
+function languageNamed(tag: string): Language | undefined {
+  const primary = tag.split("-", 1)[0];
+  if (primary === "en" || tag === "*") return "en";
+  return primary === "vi" ? "vi" : undefined;
+}

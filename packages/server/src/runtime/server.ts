@@ -1,0 +1,74 @@
+import { randomUUID } from "node:crypto";
+import Fastify, { type FastifyInstance } from "fastify";
+import { httpDoor } from "../operation/http/door.ts";
+import { openapi } from "../operation/openapi.ts";
+import type { Application } from "./application.ts";
+import { type Configuration, isLoopback } from "./configuration.ts";
+import { registerControl } from "./control.ts";
+import { type Lifecycle, registerHealth } from "./health.ts";
+import { registerPages } from "./pages/index.ts";
+
+export interface Server {
+  /** Where it listens. */
+  readonly url: string;
+  /** Lets requests in flight finish, then closes. */
+  close(): Promise<void>;
+}
+
+/** The door with everything that stands beside the operations: pages, health, metrics, the command line's entrance. */
+export function frontDoor(application: Application, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): FastifyInstance {
+  const { kernel, platform, sessions } = application;
+  const { publicUrl, version } = configuration.settings;
+  const app = httpDoor({
+    catalogue: kernel.catalogue,
+    dispatch: application.dispatch,
+    authenticate: (token) => {
+      const found = sessions.find(token);
+      return found instanceof Promise ? found.then((session) => session?.caller ?? null) : (found?.caller ?? null);
+    },
+    publicUrl,
+    trustProxy: configuration.trustProxy,
+    report: (error, { traceId, method, route }) => platform.logger.error({ err: error, traceId, method, route }, "a request failed"),
+  });
+  registerHealth(app, application, lifecycle);
+  if (isLoopback(configuration.host)) registerMetrics(app, application);
+  if (controlSecret !== undefined) registerControl(app, application.dispatch, controlSecret);
+  registerPages(app, {
+    publicUrl,
+    version,
+    openapi: () => openapi(kernel.catalogue, { version, publicUrl }),
+    errors: kernel.catalogue.errors,
+    inbox: application.inbox,
+  });
+  return app;
+}
+
+/** Listens, on the operations port too where there is one. */
+export async function listen(application: Application, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): Promise<Server> {
+  const app = frontDoor(application, configuration, lifecycle, controlSecret);
+  const operations = configuration.operationsPort === undefined ? undefined : operationsDoor(application, lifecycle);
+  const url = await app.listen({ host: configuration.host, port: configuration.port });
+  await operations?.listen({ host: configuration.host, port: configuration.operationsPort as number });
+  return {
+    url,
+    async close() {
+      await app.close();
+      await operations?.close();
+    },
+  };
+}
+
+function operationsDoor(application: Application, lifecycle: Lifecycle): FastifyInstance {
+  const app = Fastify({ logger: false, genReqId: () => randomUUID() });
+  registerHealth(app, application, lifecycle);
+  registerMetrics(app, application);
+  return app;
+}
+
+function registerMetrics(app: FastifyInstance, application: Application): void {
+  const { metrics, log } = application.platform;
+  app.get("/metrics", async (_request, reply) => {
+    metrics.logAgeSeconds.set(log.ageMs / 1_000);
+    return reply.header("content-type", metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+}

@@ -8,6 +8,7 @@ import {
   type ErrorDefinition,
   IdempotencyKeyReused,
   InternalError,
+  kernelErrors,
   OrganizationInactive,
   PayloadTooLarge,
   PermissionDenied,
@@ -41,7 +42,13 @@ interface Route {
 export function openapi(catalogue: Catalogue, about: { version: string; publicUrl: string }): object {
   const routes = routesOf(catalogue);
   const errors = new Map<string, ErrorDefinition>();
-  for (const { operation, method } of routes) for (const error of errorsOf(operation, method)) errors.set(error.code, error);
+  const shared = new Map<string, Json>();
+  for (const { operation, method } of routes) {
+    for (const error of errorsOf(operation, method)) errors.set(error.code, error);
+    for (const [status, group] of byStatus(errorsOf(operation, method))) {
+      if (isKernels(group)) shared.set(sharedName(status, group), errorResponse(status, group));
+    }
+  }
   return {
     openapi: "3.1.0",
     info: {
@@ -57,6 +64,7 @@ export function openapi(catalogue: Catalogue, about: { version: string; publicUr
       schemas: { Error: errorEnvelope },
       headers: headerComponents,
       parameters: parameterComponents,
+      responses: Object.fromEntries([...shared].toSorted(([left], [right]) => compare(left, right))),
       examples: Object.fromEntries([...errors.values()].toSorted(byCode).map((error) => [error.code, exampleOf(error, about.publicUrl)])),
       securitySchemes,
     },
@@ -174,11 +182,25 @@ function responsesOf({ operation, method }: Route): Json {
     },
     ...(nothing ? {} : { content: { "application/json": { schema: published(operation.output) } } }),
   };
-  const byStatus = Map.groupBy(errorsOf(operation, method), (error) => error.status);
-  const failures = [...byStatus].map(([failed, errors]) => [String(failed), errorResponse(failed, errors.toSorted(byCode))] as const);
+  const failures = [...byStatus(errorsOf(operation, method))].map(
+    ([failed, group]) =>
+      [
+        String(failed),
+        isKernels(group) ? { $ref: `#/components/responses/${sharedName(failed, group)}` } : errorResponse(failed, group),
+      ] as const,
+  );
   // An object's keys that are numbers come out in their order, whatever the order of writing.
   return Object.fromEntries([[String(status), success] as const, ...failures]);
 }
+
+const byStatus = (errors: readonly ErrorDefinition[]): ReadonlyMap<number, readonly ErrorDefinition[]> =>
+  Map.groupBy(errors.toSorted(byCode), (error) => error.status);
+
+/** What only the kernel says is the same for many operations, and described once. */
+const isKernels = (errors: readonly ErrorDefinition[]): boolean => errors.every((error) => kernelErrors.includes(error));
+
+const sharedName = (status: number, errors: readonly ErrorDefinition[]): string =>
+  `${status}_${errors.map(({ code }) => code.slice(code.indexOf(".") + 1)).join("_or_")}`;
 
 function errorResponse(status: number, errors: readonly ErrorDefinition[]): Json {
   return {

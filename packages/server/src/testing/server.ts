@@ -1,0 +1,128 @@
+import type { FastifyInstance, InjectOptions } from "fastify";
+import { pino } from "pino";
+import { inject } from "vitest";
+import { operator } from "../operation/caller.ts";
+import { backgroundOrigin } from "../operation/scheduled.ts";
+import type { InboxItem } from "../platform/mail/inbox.ts";
+import { type Application, assemble } from "../runtime/application.ts";
+import { readConfiguration } from "../runtime/configuration.ts";
+import { frontDoor } from "../runtime/server.ts";
+import { readImage } from "./image.ts";
+import { makeDatabase } from "./postgres.ts";
+
+/** An answer as tests look at it. */
+export interface Answer<Body = Record<string, never>> {
+  readonly status: number;
+  readonly body: Body;
+  readonly headers: Readonly<Record<string, string | string[] | number | undefined>>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+export type AnyBody = any;
+
+export interface CallOptions {
+  readonly token?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The address that the request comes from. */
+  readonly from?: string;
+}
+
+/** A whole server behind its HTTP door, on a database of its own. */
+export interface TestServer {
+  readonly application: Application;
+  readonly door: FastifyInstance;
+  readonly clock: MovableClock;
+  /** Calls `"POST /api/v1/iam/…"` through the door. */
+  call<Body = AnyBody>(route: string, options?: CallOptions): Promise<Answer<Body>>;
+  /** Waits for the newest mail of a template to an address. */
+  mail(to: string, template: string): Promise<InboxItem>;
+  /** Lines that were logged, parsed. */
+  readonly logged: AnyBody[];
+  close(): Promise<void>;
+}
+
+export class MovableClock {
+  #shiftMs = 0;
+  now(): number {
+    return Date.now() + this.#shiftMs;
+  }
+  advance(seconds: number): void {
+    this.#shiftMs += seconds * 1_000;
+  }
+}
+
+export type Backend = "pglite" | "postgresql";
+
+/** Every suite runs on either database; TEST_BACKEND=postgresql chooses the real one. */
+export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "postgresql" : "pglite";
+
+/** Starts a server for tests. Environment variables as CONTRACT names them go into `environment`. */
+export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
+  const database = on === "postgresql" ? await makeDatabase() : undefined;
+  const configuration = readConfiguration({
+    GATEHOUSE_DATA_DIR: "memory",
+    PUBLIC_URL: "http://127.0.0.1:8080",
+    ...(database ? { DATABASE_URL: database.url } : {}),
+    ...environment,
+  });
+  const clock = new MovableClock();
+  const logged: AnyBody[] = [];
+  const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const application = await assemble(configuration, {
+    clock,
+    logger,
+    ...(database ? {} : { image: readImage(inject("databaseImage")) }),
+  });
+  await application.startWorker();
+  const door = frontDoor(application, configuration, { stage: "running" });
+  await door.ready();
+  return {
+    application,
+    door,
+    clock,
+    logged,
+    call: (route, options) => call(door, route, options),
+    mail: (to, template) => waitForMail(application, to, template),
+    async close() {
+      await door.close();
+      await application.stop();
+      await database?.drop();
+    },
+  };
+}
+
+async function call<Body>(door: FastifyInstance, route: string, options: CallOptions = {}): Promise<Answer<Body>> {
+  const [method, url] = route.split(" ") as [string, string];
+  const request: InjectOptions = {
+    method: method as "GET",
+    url,
+    headers: {
+      ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+      ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+      ...options.headers,
+    },
+    ...(options.from === undefined ? {} : { remoteAddress: options.from }),
+    ...(options.body === undefined ? {} : { payload: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
+  };
+  const response = await door.inject(request);
+  const isJson = String(response.headers["content-type"] ?? "").startsWith("application/json");
+  return { status: response.statusCode, body: (isJson ? response.json() : response.body) as Body, headers: response.headers };
+}
+
+/** Mails are sent by a job; more than this is a fault and not a delay. */
+const mailWaitMs = 10_000;
+
+async function waitForMail(application: Application, to: string, template: string): Promise<InboxItem> {
+  const deadline = Date.now() + mailWaitMs;
+  while (Date.now() < deadline) {
+    const found = (await application.inbox?.list())?.find((mail) => mail.to === to && mail.template === template);
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`no ${template} mail came for ${to}`);
+}
+
+/** Calls an operation that has no route, as the command line does. */
+export const asOperator = async (server: TestServer, operation: string, input: Record<string, unknown>): Promise<AnyBody> =>
+  (await server.application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() })).output;

@@ -1,16 +1,16 @@
-import { access, type AccessReader, authorizerOf } from "../modules/access/index.ts";
-import { sessions, type SessionMemory } from "../modules/sessions/index.ts";
+import { type AccessReader, access, authorizerOf } from "../modules/access/index.ts";
+import { type SessionMemory, sessions } from "../modules/sessions/index.ts";
+import { system } from "../operation/caller.ts";
 import { catalogue } from "../operation/catalogue.ts";
 import type { Dispatch } from "../operation/dispatch.ts";
-import { system } from "../operation/caller.ts";
-import { backgroundOrigin } from "../operation/scheduled.ts";
 import { Kernel } from "../operation/kernel.ts";
-import type { WriteHandle } from "../platform/database/database.ts";
+import { backgroundOrigin } from "../operation/scheduled.ts";
 import type { Subscription } from "../platform/bus/bus.ts";
+import type { WriteHandle } from "../platform/database/database.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Configuration } from "./configuration.ts";
 import { contexts } from "./modules.ts";
-import { openPorts, type Overrides, type Ports } from "./ports.ts";
+import { type Overrides, openPorts, type Ports } from "./ports.ts";
 
 /** A process's parts, put together: ports, modules, and the worker that keeps projections and sends mails. */
 export interface Application {
@@ -41,6 +41,9 @@ export async function assemble(configuration: Configuration, overrides: Override
     await platform.log.start();
     await reader.start();
     memory.start((db) => (kernel.faces(sessions, { db, now: new Date() }) as { identity: never }).identity);
+    for (const { name } of contexts.flatMap((context) => context.atStart ?? [])) {
+      await kernel.dispatch({ operation: name, input: {}, caller: system, origin: backgroundOrigin() });
+    }
     const subscriptions: Subscription[] = [];
     return {
       kernel,
@@ -50,9 +53,6 @@ export async function assemble(configuration: Configuration, overrides: Override
       sessions: memory,
       reader,
       async startWorker() {
-        for (const { name } of contexts.flatMap((context) => context.atStart ?? [])) {
-          await kernel.dispatch({ operation: name, input: {}, caller: system, origin: backgroundOrigin() });
-        }
         for (const { module, consumers } of contexts) {
           const faces = (tx: WriteHandle) => kernel.faces(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, faces) ?? []) subscriptions.push(await platform.bus.consume(consumer));

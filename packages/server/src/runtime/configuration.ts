@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseEnv } from "node:util";
 import type { Settings } from "../platform/settings.ts";
-import { variables, type Variable } from "./variables.ts";
+import { type Variable, variables } from "./variables.ts";
 import { version } from "./version.ts";
 
 /** Everything that the configuration decides. */
@@ -40,7 +40,7 @@ export function readConfiguration(environment: Environment): Configuration {
   const given = { ...fileOf(environment), ...withoutEmpty(environment) };
   const problems: string[] = [];
   const values = new Map<string, unknown>();
-  for (const variable of variables) values.set(variable.name, valueOf(variable, given, problems));
+  for (const variable of variables) values.set(variable.name, parsedValue(variable, given, problems));
   if (problems.length > 0) throw new ConfigurationError(problems);
   const configuration = assemble((name) => values.get(name) as never);
   problems.push(...refusals(configuration));
@@ -62,7 +62,7 @@ function fileOf(environment: Environment): Environment {
 const withoutEmpty = (environment: Environment): Environment =>
   Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
 
-function valueOf(variable: Variable, given: Environment, problems: string[]): unknown {
+function parsedValue(variable: Variable, given: Environment, problems: string[]): unknown {
   const text = given[variable.name];
   if (text === undefined) return variable.fallback;
   const value = variable.parse(text);
@@ -115,7 +115,8 @@ function refusals(configuration: Configuration): string[] {
   if (isLoopback(configuration.host)) return [];
   const needed: string[] = [];
   if (configuration.databaseUrl === undefined) needed.push("DATABASE_URL is not set: embedded storage is for this machine alone.");
-  if (configuration.masterKey === undefined) needed.push("GATEHOUSE_MASTER_KEY is not set: base64 of 32 random bytes (openssl rand -base64 32).");
+  if (configuration.masterKey === undefined)
+    needed.push("GATEHOUSE_MASTER_KEY is not set: base64 of 32 random bytes (openssl rand -base64 32).");
   if (configuration.smtpUrl === undefined) needed.push("SMTP_URL is not set: the development inbox would show everybody's mails.");
   if (!configuration.trustProxy || !configuration.settings.publicUrl.startsWith("https:")) {
     needed.push("PUBLIC_URL must be https://… and TRUST_PROXY=true: passwords must not cross a network in the clear.");

@@ -50,7 +50,10 @@ export function registerHealth(app: FastifyInstance, application: Application, l
   app.get("/health/background", async (_request, reply) => {
     const { postgresql, messageBroker } = await dependencies();
     const jobs = await probe(() => platform.jobs.ping(), {});
-    return send(reply, answer({ postgresql, messageBroker, module: component(jobs.status === "UP", { eventsNotInReadModel: application.reader.behind }) }));
+    return send(
+      reply,
+      answer({ postgresql, messageBroker, module: component(jobs.status === "UP", { eventsNotInReadModel: application.reader.behind }) }),
+    );
   });
 }
 

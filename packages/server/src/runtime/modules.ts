@@ -1,4 +1,3 @@
-import type { Context } from "../operation/module.ts";
 import { context as access } from "../modules/access/index.ts";
 import { context as authentication } from "../modules/authentication/index.ts";
 import { context as identity } from "../modules/identity/index.ts";
@@ -7,6 +6,7 @@ import { context as sessions } from "../modules/sessions/index.ts";
 import { context as tenancy } from "../modules/tenancy/index.ts";
 import { auditSteps } from "../operation/audit.ts";
 import { idempotencySteps } from "../operation/idempotency.ts";
+import type { Context } from "../operation/module.ts";
 import { busSteps } from "../platform/bus/in-process.ts";
 import { createApplicationRole, type SchemaStep } from "../platform/database/migrations.ts";
 import { logSteps } from "../platform/log/log.ts";

@@ -37,8 +37,7 @@ export interface Ports {
 export async function openPorts(configuration: Configuration, queues: readonly string[], overrides: Overrides = {}): Promise<Ports> {
   const { settings } = configuration;
   const logger =
-    overrides.logger ??
-    createLogger({ level: configuration.logLevel, version: settings.version, environment: configuration.environment });
+    overrides.logger ?? createLogger({ level: configuration.logLevel, version: settings.version, environment: configuration.environment });
   const database = await openDatabase(configuration, logger, overrides);
   try {
     await migrate(database.owner, schemaSteps);

@@ -16,7 +16,12 @@ export interface Server {
 }
 
 /** The door with everything that stands beside the operations: pages, health, metrics, the command line's entrance. */
-export function frontDoor(application: Application, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): FastifyInstance {
+export function frontDoor(
+  application: Application,
+  configuration: Configuration,
+  lifecycle: Lifecycle,
+  controlSecret?: string,
+): FastifyInstance {
   const { kernel, platform, sessions } = application;
   const { publicUrl, version } = configuration.settings;
   const app = httpDoor({
@@ -44,7 +49,12 @@ export function frontDoor(application: Application, configuration: Configuration
 }
 
 /** Listens, on the operations port too where there is one. */
-export async function listen(application: Application, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): Promise<Server> {
+export async function listen(
+  application: Application,
+  configuration: Configuration,
+  lifecycle: Lifecycle,
+  controlSecret?: string,
+): Promise<Server> {
   const app = frontDoor(application, configuration, lifecycle, controlSecret);
   const operations = configuration.operationsPort === undefined ? undefined : operationsDoor(application, lifecycle);
   const url = await app.listen({ host: configuration.host, port: configuration.port });

@@ -1,4 +1,4 @@
-import { constants, accessSync, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { pendingSteps } from "../../platform/database/migrations.ts";
@@ -74,7 +74,11 @@ async function postgresql(url: string): Promise<readonly Finding[]> {
       found.version >= 150_000 ? good("PostgreSQL answers") : bad("PostgreSQL is older than 15"),
       found.bypasses && !found.may
         ? bad("the login bypasses row-level security and cannot make the role gatehouse_app: use one that does neither")
-        : good(found.bypasses ? "the login bypasses row-level security; transactions step down to gatehouse_app" : "the login is held by row-level security"),
+        : good(
+            found.bypasses
+              ? "the login bypasses row-level security; transactions step down to gatehouse_app"
+              : "the login is held by row-level security",
+          ),
       good(pending.length === 0 ? "the schema is up to date" : `${pending.length} steps of the schema are pending; a start applies them`),
     ];
   } catch (error) {

@@ -1,7 +1,8 @@
-import { ConfigurationError } from "../configuration.ts";
-import { DataDirectoryHeld } from "../data-lock.ts";
 import { OperationError } from "../../operation/errors.ts";
 import { Unavailable } from "../../platform/database/faults.ts";
+import { ConfigurationError } from "../configuration.ts";
+import { DataDirectoryHeld } from "../data-lock.ts";
+import { version } from "../version.ts";
 import { type Command, UsageError } from "./command.ts";
 import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -9,7 +10,6 @@ import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { startCommand } from "./start.ts";
 import { userCreateCommand } from "./user-create.ts";
-import { version } from "../version.ts";
 
 const commands: readonly Command[] = [startCommand, migrateCommand, userCreateCommand, configCommand, openapiCommand, doctorCommand];
 
@@ -37,10 +37,12 @@ function explained(error: unknown, command: Command): readonly [number, string] 
     return [exit.usage, `${(error as Error).message}\n\n${command.usage}`];
   }
   if (error instanceof ConfigurationError) return [exit.configuration, `The configuration is not right:\n  ${error.problems.join("\n  ")}`];
-  if (error instanceof DataDirectoryHeld) return [exit.configuration, `${error.message}\nStop it, or give this one another GATEHOUSE_DATA_DIR.`];
+  if (error instanceof DataDirectoryHeld)
+    return [exit.configuration, `${error.message}\nStop it, or give this one another GATEHOUSE_DATA_DIR.`];
   if (error instanceof Unavailable) return [exit.unavailable, `The ${error.dependency} does not answer: ${causeOf(error)}`];
   if (error instanceof OperationError) return [exit.failure, operationText(error)];
-  if ((error as { code?: string }).code === "EADDRINUSE") return [exit.configuration, `${(error as Error).message}. Choose another PORT, or stop what listens there.`];
+  if ((error as { code?: string }).code === "EADDRINUSE")
+    return [exit.configuration, `${(error as Error).message}. Choose another PORT, or stop what listens there.`];
   return [exit.failure, error instanceof Error ? (error.stack ?? error.message) : String(error)];
 }
 

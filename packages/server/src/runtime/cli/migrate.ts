@@ -16,7 +16,8 @@ export const migrateCommand: Command = {
     const holder = runningServer(configuration);
     if (holder) return say(`The server that runs on ${configuration.dataDir} (process ${holder.pid}) has migrated it at its start.`);
     const embedded = configuration.databaseUrl === undefined;
-    const lock = embedded && configuration.dataDir !== "memory" ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
+    const lock =
+      embedded && configuration.dataDir !== "memory" ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
     const database = embedded ? await openPglite(configuration.dataDir) : openPostgresql({ url: configuration.databaseUrl as string });
     try {
       const pending = await pendingSteps(database.owner, schemaSteps);

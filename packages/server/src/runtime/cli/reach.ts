@@ -1,5 +1,5 @@
 import { operator } from "../../operation/caller.ts";
-import { OperationError, type ErrorDetail } from "../../operation/errors.ts";
+import { type ErrorDetail, OperationError } from "../../operation/errors.ts";
 import { backgroundOrigin } from "../../operation/scheduled.ts";
 import { assemble } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
@@ -43,6 +43,7 @@ async function callRunning(holder: Holder, operation: string, input: Record<stri
     body: JSON.stringify({ operation, input }),
   });
   const body = (await response.json()) as { output?: unknown; error?: { code: string; message: string; details: ErrorDetail[] } };
-  if (body.error) throw new OperationError({ code: body.error.code, message: body.error.message, status: response.status }, body.error.details);
+  if (body.error)
+    throw new OperationError({ code: body.error.code, message: body.error.message, status: response.status }, body.error.details);
   return body.output;
 }

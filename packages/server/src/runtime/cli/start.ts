@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { OperationError } from "../../operation/errors.ts";
 import { operator } from "../../operation/caller.ts";
+import { OperationError } from "../../operation/errors.ts";
 import { backgroundOrigin } from "../../operation/scheduled.ts";
 import { type Application, assemble } from "../application.ts";
 import { banner } from "../banner.ts";
@@ -71,11 +71,19 @@ async function firstAdministrator(application: Application, configuration: Confi
   const { token } = output as { token: string | null };
   if (token === null || configuration.administrator === undefined) return token;
   try {
-    await call("tenancy.createUser", { ...configuration.administrator, firstName: "First", lastName: "Administrator", administrator: true });
+    await call("tenancy.createUser", {
+      ...configuration.administrator,
+      firstName: "First",
+      lastName: "Administrator",
+      administrator: true,
+    });
     return null;
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
-    application.platform.logger.warn({ err: error, details: error.details }, "the administrator of GATEHOUSE_ADMIN_EMAIL could not be made");
+    application.platform.logger.warn(
+      { err: error, details: error.details },
+      "the administrator of GATEHOUSE_ADMIN_EMAIL could not be made",
+    );
     return token;
   }
 }

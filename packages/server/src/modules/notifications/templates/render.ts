@@ -1,5 +1,6 @@
 import { english } from "./english.ts";
-import { type Language, languages, type MailData, type Template, type Words } from "./templates.ts";
+import { languages } from "./languages.ts";
+import type { Language, MailData, Template, Words } from "./templates.ts";
 
 type Data = Record<string, string> & { readonly publicUrl: string };
 

@@ -1,6 +1,3 @@
-import { english } from "./english.ts";
-import { vietnamese } from "./vietnamese.ts";
-
 /** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (HOSTILE 27). */
 export interface MailData {
   readonly "verify-email": { readonly firstName: string; readonly token: string };
@@ -21,5 +18,3 @@ export interface Words {
 
 /** Every language has every mail, and a closing line for all of them. */
 export type Language = { readonly [Name in Template]: (data: MailData[Name]) => Words } & { readonly closing: string };
-
-export const languages: Readonly<Record<string, Language>> = { en: english, vi: vietnamese };

@@ -1,0 +1,79 @@
+/** The import rules (STYLE 1 to 3): floors go down, modules are entered by their door and in one direction. */
+const src = "^packages/server/src";
+
+// From the ground up; packages/server/src/runtime/modules.ts has the same order and a test compares them.
+const order = ["notifications", "identity", "access", "tenancy", "sessions", "authentication"];
+
+const upward = order.slice(0, -1).map((name, index) => ({
+  name: `${name}-uses-what-is-above`,
+  comment: "Modules use each other in one direction; what would run the other way travels as an event.",
+  severity: "error",
+  from: { path: `${src}/modules/${name}/` },
+  to: { path: `${src}/modules/(${order.slice(index + 1).join("|")})/` },
+}));
+
+export default {
+  forbidden: [
+    { name: "no-circles", severity: "error", from: {}, to: { circular: true } },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "platform-is-the-ground",
+      severity: "error",
+      from: { path: `${src}/platform/` },
+      to: { path: `${src}/(operation|modules|runtime)/` },
+    },
+    {
+      name: "operation-stands-on-platform",
+      severity: "error",
+      from: { path: `${src}/operation/` },
+      to: { path: `${src}/(modules|runtime)/` },
+    },
+    {
+      name: "modules-below-runtime",
+      severity: "error",
+      from: { path: `${src}/modules/`, pathNot: "\\.test\\.ts$" },
+      to: { path: `${src}/runtime/` },
+    },
+    {
+      name: "one-door-a-module",
+      comment: "Others import a module's index.ts, never a deeper path.",
+      severity: "error",
+      from: { path: `${src}/(?:modules/([^/]+)|runtime|operation)/`, pathNot: "\\.test\\.ts$" },
+      to: { path: `${src}/modules/([^/]+)/`, pathNot: [`${src}/modules/[^/]+/index\\.ts$`, `${src}/modules/$1/`] },
+    },
+    ...upward,
+    {
+      name: "use-cases-know-no-http-and-no-sql",
+      comment: "A command imports no Fastify and no query builder; its SQL is in the module's store.ts.",
+      severity: "error",
+      from: { path: `${src}/modules/[^/]+/(commands|queries)/` },
+      to: { path: "node_modules/(fastify|kysely|pg|@electric-sql)/" },
+    },
+    {
+      name: "fastify-at-the-door-only",
+      severity: "error",
+      from: { path: src, pathNot: [`${src}/operation/http/`, `${src}/runtime/`, "\\.test\\.ts$", `${src}/testing/`] },
+      to: { path: "node_modules/fastify/" },
+    },
+    {
+      name: "policy-is-pure",
+      comment: "The decision engine has no dependency and runs in a browser.",
+      severity: "error",
+      from: { path: "^packages/policy/src/", pathNot: "\\.test\\.ts$" },
+      to: { pathNot: "^packages/policy/src/" },
+    },
+    {
+      name: "tests-are-not-shipped",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/", pathNot: ["\\.test\\.ts$", `${src}/testing/`, "/contract/"] },
+      to: { path: ["\\.test\\.ts$", `${src}/testing/`, "/contract/", "node_modules/(vitest|fast-check)/"] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^bench/" },
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "types"], extensions: [".ts", ".js", ".mjs"] },
+  },
+};

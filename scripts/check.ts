@@ -1,0 +1,43 @@
+/** `npm run check`: everything that can be said of the source without running the product. Runs all, then tells what failed. */
+import { spawn } from "node:child_process";
+
+interface Check {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+const checks: readonly Check[] = [
+  { name: "types", command: ["tsc", "-p", "."] },
+  { name: "lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
+  // It reads TypeScript through swc and still warns that it found no TypeScript compiler older than 7.
+  { name: "import rules", command: ["depcruise", "packages", "tests", "--config", ".dependency-cruiser.mjs"] },
+  { name: "references", command: ["node", "scripts/references.ts", "--check"] },
+  { name: "documentation", command: ["node", "scripts/check-documentation.ts"] },
+];
+
+function run({ command }: Check): Promise<{ readonly ok: boolean; readonly output: string }> {
+  const [program, ...args] = command as [string, ...string[]];
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, FORCE_COLOR: "0" } });
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.on("error", (error) => resolve({ ok: false, output: `${program}: ${error.message}` }));
+    child.on("close", (code) => resolve({ ok: code === 0, output }));
+  });
+}
+
+let failed = 0;
+for (const check of checks) {
+  const began = performance.now();
+  const { ok, output } = await run(check);
+  const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+  process.stdout.write(`${ok ? "ok    " : "FAILED"} ${check.name} (${seconds} s)\n`);
+  if (!ok) process.stdout.write(`${output.trim()}\n`);
+  if (!ok) failed += 1;
+}
+process.exitCode = failed > 0 ? 1 : 0;

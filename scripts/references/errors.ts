@@ -1,0 +1,15 @@
+import type { Catalogue } from "../../packages/server/src/operation/catalogue.ts";
+import { code, head, table } from "./page.ts";
+
+/** Every code that an answer can have, with the operations that declare it. */
+export function errorsPage({ errors, operations }: Catalogue): string {
+  const rows = [...errors.values()]
+    .sort((one, other) => (one.code < other.code ? -1 : 1))
+    .map((error) => {
+      const by = operations
+        .filter((operation) => operation.errors.includes(error) || operation.absent === error)
+        .map(({ name }) => code(name));
+      return [code(error.code), String(error.status), error.message, by.length > 0 ? by.join(", ") : "any operation"];
+    });
+  return `${head("Errors", "Codes are stable: they are only ever added. The envelope is the same from every door.")}\n${table(["Code", "Status", "Message", "Answered by"], rows)}`;
+}

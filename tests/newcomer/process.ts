@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "..", "..");
+
+/** `gatehouse start` as a process of its own, as a user starts it. */
+export interface RunningServer {
+  readonly url: string;
+  /** What it has printed. */
+  output(): string;
+  /** Ends it and resolves with its exit code, null after a kill. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+const readyWithinMs = 30_000;
+
+export async function startServer(dataDir: string, environment: Readonly<Record<string, string>> = {}): Promise<RunningServer> {
+  const port = Number(environment["PORT"] ?? (await freePort()));
+  const child = spawn(process.execPath, [join(root, "packages/server/bin/gatehouse.js"), "start"], {
+    cwd: root,
+    env: { PATH: process.env["PATH"], GATEHOUSE_DATA_DIR: dataDir, PORT: String(port), ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  const keep = (chunk: Buffer) => {
+    text += chunk.toString();
+  };
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  const url = `http://127.0.0.1:${port}`;
+  const server = { url, output: () => text, end: (signal: NodeJS.Signals) => endProcess(child, signal) };
+  await waitUntilReady(child, url, () => text);
+  return server;
+}
+
+async function waitUntilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
+  const deadline = Date.now() + readyWithinMs;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${output()}`);
+    const ready = await fetch(`${url}/health/ready`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (ready) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the server was not ready in time:\n${output()}`);
+}
+
+function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null) return resolve(child.exitCode);
+    child.once("exit", (code) => resolve(code));
+    child.kill(signal);
+  });
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+export interface Run {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs a program to its end, with what it prints. */
+export function run(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  input = "",
+): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      env: { PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`, HOME: process.env["HOME"], ...environment },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output }));
+    child.stdin.end(input);
+  });
+}
+
+export const gatehouse = (args: readonly string[], environment: Readonly<Record<string, string>> = {}, input = ""): Promise<Run> =>
+  run(process.execPath, [join(root, "packages/server/bin/gatehouse.js"), ...args], environment, input);

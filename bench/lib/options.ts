@@ -1,0 +1,37 @@
+/** The command line and the environment of the bench, validated before anything is started. */
+export interface Options {
+  names: string[];
+  check: boolean;
+  list: boolean;
+  /** Length of one repetition under load. */
+  seconds: number;
+  repetitions: number;
+  /** Over how many fresh pairs of processes the repetitions are spread. */
+  processes: number;
+}
+
+export class UsageError extends Error {}
+
+export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options {
+  const flags = args.filter((arg) => arg.startsWith("-"));
+  const unknown = flags.filter((flag) => flag !== "--check" && flag !== "--list");
+  if (unknown.length > 0) throw new UsageError(`Unknown option ${unknown.join(", ")}. Takes [NAME ...] [--check] [--list].`);
+  return {
+    names: args.filter((arg) => !arg.startsWith("-")),
+    check: flags.includes("--check"),
+    list: flags.includes("--list"),
+    // 4 s: long enough that a garbage collection is an average and not an event, short enough to alternate often.
+    seconds: wholeNumber(env, "BENCH_SECONDS", 4, 1, 60),
+    // Fewer than five repetitions say nothing about the spread.
+    repetitions: wholeNumber(env, "BENCH_REPETITIONS", 5, 5, 50),
+    processes: wholeNumber(env, "BENCH_PROCESSES", 3, 1, 20),
+  };
+}
+
+function wholeNumber(env: NodeJS.ProcessEnv, name: string, normal: number, min: number, max: number): number {
+  const text = env[name];
+  if (text === undefined || text === "") return normal;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new UsageError(`${name} got "${text}"; it takes a whole number from ${min} to ${max}.`);
+}

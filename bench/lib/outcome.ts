@@ -1,0 +1,48 @@
+import type { Measured, Row } from "./row.ts";
+import { median, spread } from "./statistics.ts";
+
+export interface Outcome {
+  name: string;
+  compares: string;
+  /** Medians over the repetitions. */
+  ours: number;
+  reference: number;
+  /** Median of the ratios of paired repetitions: what slows both neighbours of a pair cancels out. */
+  ratio: number;
+  reach: number;
+  direction: Row["direction"];
+  reached: boolean;
+  unit: string;
+  spread: { ours: [number, number]; reference: [number, number]; ratio: [number, number] };
+  /** Median of the cores that others kept busy; null where it cannot be known. */
+  othersBusyCores: number | null;
+  asked?: string;
+  notes: string[];
+  pairs: Measured["pairs"];
+  raw?: unknown;
+}
+
+export function judge(row: Row, measured: Measured): Outcome {
+  const ours = measured.pairs.map((pair) => pair.ours);
+  const reference = measured.pairs.map((pair) => pair.reference);
+  const ratios = measured.pairs.map((pair) => pair.ours / pair.reference);
+  const ratio = median(ratios);
+  const busy = measured.pairs.flatMap((pair) => pair.busyBefore ?? []);
+  return {
+    name: row.name,
+    compares: row.compares,
+    ours: median(ours),
+    reference: median(reference),
+    ratio,
+    reach: row.reach,
+    direction: row.direction,
+    reached: row.direction === "atLeast" ? ratio >= row.reach : ratio <= row.reach,
+    unit: row.unit,
+    spread: { ours: spread(ours), reference: spread(reference), ratio: spread(ratios) },
+    othersBusyCores: busy.length > 0 ? median(busy) : null,
+    ...(row.asked ? { asked: row.asked } : {}),
+    notes: measured.notes,
+    pairs: measured.pairs,
+    raw: measured.raw,
+  };
+}

@@ -1,6 +1,8 @@
-/** Every relative link and every path in code in the documentation leads to something that exists. */
+/** Every relative link, every path and every operation that the documentation names in code exists. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { catalogue } from "../packages/server/src/operation/catalogue.ts";
+import { contexts } from "../packages/server/src/runtime/modules.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = globSync(["*.md", "docs/**/*.md", "bench/*.md", "packages/*/README.md"], { cwd: root });
@@ -8,6 +10,13 @@ const link = /\]\(([^)\s]+)\)/g;
 /** `packages/…`, `docs/…` and the like, in code; a place of a kind (`<module>`, `*`, `…`) is no path. */
 const path = /`((?:packages|docs|bench|scripts|tests|deploy)\/[\w./-]+)`/g;
 
+/** The same below the server's sources, as docs/sources.md writes them. */
+const sourcePath = /`((?:modules|operation|platform|runtime)\/[\w./-]*)`/g;
+/** An operation's name, `tenancy.inviteMember`. */
+const operationName = new RegExp(`\`((?:${contexts.map(({ module }) => module.name).join("|")})\\.[a-z]\\w+)\``, "g");
+
+const known = catalogue(contexts);
+const names = new Set([...known.byName.keys(), ...known.errors.keys()]);
 const problems: string[] = [];
 for (const page of pages) {
   const text = readFileSync(join(root, page), "utf8");
@@ -18,6 +27,12 @@ for (const page of pages) {
   }
   for (const [, file] of text.matchAll(path)) {
     if (file && !existsSync(join(root, file))) problems.push(`${page}: there is no ${file}`);
+  }
+  for (const [, file] of text.matchAll(sourcePath)) {
+    if (file && !existsSync(join(root, "packages/server/src", file))) problems.push(`${page}: there is no packages/server/src/${file}`);
+  }
+  for (const [, name] of text.matchAll(operationName)) {
+    if (name && !names.has(name)) problems.push(`${page}: there is no operation or error ${name}`);
   }
 }
 for (const problem of problems) process.stderr.write(`${problem}\n`);

@@ -1,4 +1,5 @@
 import type { Caller, Origin } from "./caller.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
 
 /** A call of an operation, from whichever door. */
 export interface Call {
@@ -20,6 +21,6 @@ export interface Answer {
 
 /**
  * The dispatch port. A caller hands over a call and gets an answer, or an OperationError; it cannot tell whether the
- * operation ran in its own process.
+ * operation ran in its own process. What memory answers comes without a promise; a refusal may be thrown or rejected.
  */
-export type Dispatch = (call: Call) => Promise<Answer>;
+export type Dispatch = (call: Call) => MaybePromise<Answer>;

@@ -31,6 +31,7 @@ export const idempotencySteps: readonly SchemaStep[] = [
 /** A client that retries later than this is not retrying. */
 export const keptSeconds = 24 * 3_600;
 const purpose = "idempotent answer";
+const requestPurpose = "idempotent request";
 
 export interface FirstAnswer {
   readonly output: unknown;
@@ -61,14 +62,16 @@ export async function claimKey(
   keys: Keys,
 ): Promise<FirstAnswer | undefined> {
   const { caller, operation, key } = claimOf(call.operation, call.caller, call.key);
+  // Sealed, because a request may hold a password, and its bare hash could be searched for it.
+  const requestHash = keys.seal(call.requestHash, requestPurpose);
   const claimed = await sql`insert into idempotency_keys (caller, operation, key, request_hash, created_at)
-    values (${caller}, ${operation}, ${key}, ${call.requestHash}, ${call.now}) on conflict do nothing returning key`.execute(tx);
+    values (${caller}, ${operation}, ${key}, ${requestHash}, ${call.now}) on conflict do nothing returning key`.execute(tx);
   if (claimed.rows.length > 0) return undefined;
   const { rows } = await sql<{ request_hash: string; answer: string; revision: string }>`
     select request_hash, answer, revision from idempotency_keys
     where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
   const first = rows[0];
-  if (!first || first.request_hash !== call.requestHash) {
+  if (!first || keys.open(first.request_hash, requestPurpose) !== call.requestHash) {
     throw new OperationError(IdempotencyKeyReused, [{ field: "Idempotency-Key", rule: "reused" }]);
   }
   return { output: JSON.parse(keys.open(first.answer, purpose)), revision: first.revision };

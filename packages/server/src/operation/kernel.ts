@@ -8,19 +8,21 @@ import {
   userScope,
   type WriteHandle,
 } from "../platform/database/database.ts";
-import { widen } from "../platform/database/scoped.ts";
 import { isTransient } from "../platform/database/faults.ts";
+import { widen } from "../platform/database/scoped.ts";
 import type { NewEvent } from "../platform/log/event.ts";
 import { append, OvertakenError } from "../platform/log/log.ts";
 import type { Platform } from "../platform/platform.ts";
 import { recordAudit } from "./audit.ts";
 import { type Authorizer, authorize } from "./authorization.ts";
 import type { Caller, UserCaller } from "./caller.ts";
+import { canonicalIds } from "./canonical.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Answer, Call, Dispatch } from "./dispatch.ts";
 import { CredentialRequired, type ErrorDefinition, type ErrorDetail, OperationError, TooManyRequests, VersionConflict } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import { claimKey, hashRequest, keepAnswer } from "./idempotency.ts";
+import { after, type MaybePromise } from "./maybe-promise.ts";
 import type { AnyModule, Emit, Enqueue } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { pageRequest } from "./paging.ts";
@@ -46,7 +48,12 @@ export class Kernel {
     for (const { module, operations } of catalogue.contexts) {
       this.#states.set(module.name, module.declaration.state?.(platform));
       for (const operation of operations) {
-        this.#runnable.set(operation.name, { operation, module, check: inputCheck(operation.input) });
+        this.#runnable.set(operation.name, {
+          operation,
+          module,
+          check: inputCheck(operation.input),
+          canonical: canonicalIds(operation.input),
+        });
       }
     }
   }
@@ -64,52 +71,74 @@ export class Kernel {
     return this.#states.get(module.name) as State;
   }
 
-  readonly dispatch: Dispatch = async (call) => {
+  readonly dispatch: Dispatch = (call) => {
     const runnable = this.#runnable.get(call.operation);
     if (!runnable) throw new Error(`no operation is named ${call.operation}`);
     const began = performance.now();
-    try {
-      const answer = await this.#run(runnable, call);
-      this.#observe(call.operation, "ok", began);
-      return answer;
-    } catch (error) {
-      this.#observe(call.operation, error instanceof OperationError ? error.definition.code : "fault", began);
+    const failed = (error: unknown): never => {
+      this.#observe(runnable, call, error instanceof OperationError ? error.definition.code : "fault", began);
       throw error;
+    };
+    const answered = (answer: Answer): Answer => {
+      this.#observe(runnable, call, "ok", began);
+      return answer;
+    };
+    let answer: MaybePromise<Answer>;
+    try {
+      answer = this.#run(runnable, call);
+    } catch (error) {
+      return failed(error);
     }
+    return answer instanceof Promise ? answer.then(answered, failed) : answered(answer);
   };
 
-  #observe(operation: string, outcome: string, began: number): void {
-    this.platform.metrics.operationSeconds.labels(operation, outcome).observe((performance.now() - began) / 1_000);
+  /** One measurement a call, and one line of the log: at `info` for somebody's command, at `debug` for all else (S3 §16.2). */
+  #observe({ operation }: Runnable, call: Call, outcome: string, began: number): void {
+    const { logger, metrics } = this.platform;
+    const milliseconds = performance.now() - began;
+    metrics.operationSeconds.observe(operation.name, outcome, milliseconds / 1_000);
+    const level = operation.kind === "command" && call.caller.kind !== "system" ? "info" : "debug";
+    if (logger.isLevelEnabled(level)) logger[level](logged(operation, call, outcome, milliseconds), `${operation.name}: ${outcome}`);
   }
 
-  async #run(runnable: Runnable, call: Call): Promise<Answer> {
+  #run(runnable: Runnable, received: Call): MaybePromise<Answer> {
     const { operation } = runnable;
-    const prepared = new Preparation(this, runnable.module, call);
     // Who is not signed in learns that first, not what is wrong with the body.
-    if (call.caller.kind === "anonymous" && operation.allow.kind !== "anyone") throw new OperationError(CredentialRequired);
-    runnable.check(call.input);
-    const tenant = await operation.tenantOf(prepared as never, call.input as never);
-    await authorize(operation.allow, { caller: call.caller, tenant, input: call.input, absent: operation.absent }, this.#authorizer);
-    await this.#limit(operation, call);
-    if (operation.fromMemory) return { output: await operation.run(prepared as never, call.input as never, undefined as never) };
+    if (received.caller.kind === "anonymous" && operation.allow.kind !== "anyone") throw new OperationError(CredentialRequired);
+    runnable.check(received.input);
+    const input = runnable.canonical(received.input);
+    const call = input === received.input ? received : { ...received, input };
+    const preparation = new Preparation(this, runnable.module, call);
+    return after(operation.tenantOf(preparation as never, call.input as never), (tenant) => {
+      const asked = { caller: call.caller, tenant, input: call.input, absent: operation.absent };
+      return after(authorize(operation.allow, asked, this.#authorizer), () =>
+        after(this.#limit(operation, call), () => this.#perform(runnable, call, tenant, preparation)),
+      );
+    });
+  }
+
+  #perform(runnable: Runnable, call: Call, tenant: string | null | undefined, preparation: Preparation): MaybePromise<Answer> {
+    const { operation } = runnable;
+    if (operation.fromMemory) {
+      return after(operation.run(preparation as never, call.input as never, undefined as never), (output) => ({ output }));
+    }
     const scope = scopeOf(operation, tenant, call.caller);
     if (operation.kind === "query") return this.#query(runnable, call, scope);
-    return this.#command(runnable, call, scope, tenant, prepared);
+    return this.#command(runnable, call, scope, tenant, preparation);
   }
 
-  async #limit({ name, limit }: Operation, call: Call): Promise<void> {
+  #limit({ name, limit }: Operation, call: Call): MaybePromise<void> {
     if (limit === undefined || call.origin.ip === null || this.platform.settings.signInLimit === "off") return;
-    const wait = await this.platform.limits.take(name, call.origin.ip, limit);
-    if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+    return this.platform.limits.take(name, call.origin.ip, limit).then((wait) => {
+      if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+    });
   }
 
   async #query({ operation, module }: Runnable, call: Call, scope: Scope): Promise<Answer> {
+    // A list over every tenant is still one person's: its cursors are for whoever was given them.
+    const list = `${operation.name} ${scope.tenant} ${call.caller.kind === "user" ? call.caller.userId : ""}`;
     const output = await this.platform.database.read(scope, async (db) =>
-      operation.run(
-        new QueryRun(this, module, call, db, `${operation.name} ${scope.tenant} ${scope.user ?? ""}`) as never,
-        call.input as never,
-        undefined as never,
-      ),
+      operation.run(new QueryRun(this, module, call, db, list) as never, call.input as never, undefined as never),
     );
     return { output };
   }
@@ -195,6 +224,7 @@ interface Runnable {
   readonly operation: Operation;
   readonly module: AnyModule;
   readonly check: InputCheck;
+  readonly canonical: (input: Record<string, unknown>) => Record<string, unknown>;
 }
 
 interface Bound {
@@ -211,18 +241,39 @@ function scopeOf(operation: Operation, tenant: string | null | undefined, caller
   return user === undefined ? { tenant: "none" } : userScope(user);
 }
 
+function logged({ kind, name }: Operation, { caller, origin }: Call, outcome: string, milliseconds: number): Record<string, unknown> {
+  const user = caller.kind === "user" ? { userId: caller.userId, sessionId: caller.sessionId, organizationId: caller.organizationId } : {};
+  return {
+    module: kind,
+    traceId: origin.traceId,
+    operation: name,
+    outcome,
+    durationMs: Math.round(milliseconds * 10) / 10,
+    caller: caller.kind,
+    ...user,
+    ipAddress: origin.ip,
+    userAgent: origin.userAgent,
+  };
+}
+
 /** What every run has. */
 class Run {
   protected readonly kernel: Kernel;
   protected readonly call: Call;
   protected readonly module: AnyModule;
-  readonly now: Date;
+  #now: Date | undefined;
 
-  constructor(kernel: Kernel, module: AnyModule, call: Call, now = new Date(kernel.platform.clock.now())) {
+  constructor(kernel: Kernel, module: AnyModule, call: Call, now?: Date) {
     this.kernel = kernel;
     this.call = call;
     this.module = module;
-    this.now = now;
+    this.#now = now;
+  }
+
+  /** One moment for the whole run. */
+  get now(): Date {
+    this.#now ??= new Date(this.kernel.platform.clock.now());
+    return this.#now;
   }
 
   get caller(): Caller {

@@ -3,11 +3,11 @@ import type { ReadHandle, WriteHandle } from "../platform/database/database.ts";
 import type { SchemaStep } from "../platform/database/migrations.ts";
 import type { Job, JobName } from "../platform/jobs/jobs.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { MaybePromise } from "./authorization.ts";
 import type { Caller, Origin, UserCaller } from "./caller.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { ErrorDefinition, ErrorDetail } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
 import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery } from "./operation.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 import { closed } from "./schema.ts";
@@ -133,19 +133,13 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     this.declaration = declaration;
   }
 
-  /** A use case that changes state: one transaction, its events in the outbox (DESIGN, idea 2). */
+  /** A use case that changes state: one transaction, its events in the outbox (ARCHITECTURE, idea 2). */
   command<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = [], Prepared = undefined>(
     name: string,
-    declaration: OperationDeclaration<Input, Output> & {
-      readonly errors?: Errors;
-      /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
-      tenant?(
-        context: ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
-        input: Static<Input>,
-      ): MaybePromise<string | null | undefined>;
-    } & RunnableCommand<
+    declaration: Declaration<Input, Output, Errors, Reading<Reads, State, Uses, Errors>> &
+      RunnableCommand<
         CommandContext<Reads, Writes, State, FacesOf<Uses>, Errors>,
-        ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
+        Reading<Reads, State, Uses, Errors>,
         Input,
         Output,
         Prepared
@@ -157,13 +151,8 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   /** A use case that only reads. */
   query<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
-    declaration: OperationDeclaration<Input, Output> & {
-      readonly errors?: Errors;
-      tenant?(
-        context: ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
-        input: Static<Input>,
-      ): MaybePromise<string | null | undefined>;
-    } & RunnableQuery<QueryContext<Reads, State, ReadFacesOf<Uses>, Errors>, Input, Output>,
+    declaration: Declaration<Input, Output, Errors, Reading<Reads, State, Uses, Errors>> &
+      RunnableQuery<QueryContext<Reads, State, ReadFacesOf<Uses>, Errors>, Input, Output>,
   ): Operation {
     return this.#operation("query", name, declaration as never);
   }
@@ -171,13 +160,8 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   /** A query on the hot path: the kernel opens no transaction; what memory does not know is read with `reading`. */
   memoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
-    declaration: OperationDeclaration<Input, Output> & {
-      readonly errors?: Errors;
-      tenant?(
-        context: ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>,
-        input: Static<Input>,
-      ): MaybePromise<string | null | undefined>;
-    } & RunnableQuery<ReadingContext<Reads, State, ReadFacesOf<Uses>, Errors>, Input, Output>,
+    declaration: Declaration<Input, Output, Errors, Reading<Reads, State, Uses, Errors>> &
+      RunnableQuery<Reading<Reads, State, Uses, Errors>, Input, Output>,
   ): Operation {
     return this.#operation("query", name, declaration as never, true);
   }
@@ -201,11 +185,37 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   }
 }
 
+type Reading<Reads, State, Uses extends Record<string, AnyModule>, Errors extends readonly ErrorDefinition[]> = ReadingContext<
+  Reads,
+  State,
+  ReadFacesOf<Uses>,
+  Errors
+>;
+
+/** What every operation of a module declares beside how it runs. */
+type Declaration<Input extends TObject, Output extends TSchema, Errors extends readonly ErrorDefinition[], Context> = OperationDeclaration<
+  Input,
+  Output
+> & {
+  readonly errors?: Errors;
+  /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
+  tenant?(context: Context, input: Static<Input>): MaybePromise<string | null | undefined>;
+};
+
 interface Declared extends OperationDeclaration<TObject, TSchema> {
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
   readonly prepare?: Operation["prepare"];
   readonly run: Operation["run"];
+}
+
+/** A figure about what a module keeps, counted over every tenant. */
+export interface TableGauge {
+  readonly name: string;
+  readonly help: string;
+  /** The one label that its values differ in. */
+  readonly label?: string;
+  read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
 }
 
 /** What a module's index.ts hands to the runtime. */
@@ -218,6 +228,8 @@ export interface Context {
   /** `faces` binds the reading faces of the modules that this one uses to a transaction. */
   // biome-ignore lint/suspicious/noExplicitAny: the faces' types are known to the module, which declares what it uses
   readonly consumers?: (platform: Platform, faces: (tx: WriteHandle) => any) => readonly Consumer[];
+  /** Figures that are counted in the tables when somebody asks for the metrics. */
+  readonly gauges?: readonly TableGauge[];
   /** Commands without input that are called each time the product starts. */
   readonly atStart?: readonly Operation[];
   /** The queues of its jobs: made in every process, so that any may enqueue. */

@@ -177,7 +177,7 @@ function responsesOf({ operation, method }: Route): Json {
     headers: {
       "x-request-id": { $ref: "#/components/headers/RequestId" },
       ...(operation.kind === "command" ? { "x-gatehouse-revision": { $ref: "#/components/headers/Revision" } } : {}),
-      ...(operation.versioned ? { etag: { $ref: "#/components/headers/ETag" } } : {}),
+      ...(operation.versioned && !nothing ? { etag: { $ref: "#/components/headers/ETag" } } : {}),
       ...(operation.cookie ? { "set-cookie": { $ref: "#/components/headers/SessionCookie" } } : {}),
     },
     ...(nothing ? {} : { content: { "application/json": { schema: published(operation.output) } } }),

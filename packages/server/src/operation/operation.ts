@@ -1,6 +1,7 @@
 import type { Limit } from "../platform/limits/limits.ts";
-import type { MaybePromise, Rule } from "./authorization.ts";
+import type { Rule } from "./authorization.ts";
 import type { ErrorDefinition } from "./errors.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 
 /** A limit on calls, counted per address that they come from. */
@@ -23,7 +24,7 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   /** What a caller with no standing in the tenant is told; the same as for an unknown id. */
   readonly absent?: ErrorDefinition;
   readonly limit?: RateLimit;
-  /** The representation has a `version`: it becomes the ETag, and If-Match is honoured. */
+  /** What is acted on has a `version`: If-Match is honoured, and the version of an answered representation becomes the ETag. */
   readonly versioned?: boolean;
   /** Why the operation must see rows of every tenant. Without it, it sees its tenant's and the caller's own. */
   readonly everyTenant?: string;

@@ -9,7 +9,10 @@ export function backgroundOrigin(continued?: { readonly requestId: string; reado
 }
 
 /** A job that calls an operation on a schedule (five-field cron, UTC). */
-export const scheduled = (dispatch: Dispatch, work: { readonly name: string; readonly operation: string; readonly schedule: string }): Job<object> => ({
+export const scheduled = (
+  dispatch: Dispatch,
+  work: { readonly name: string; readonly operation: string; readonly schedule: string },
+): Job<object> => ({
   name: work.name,
   schedule: work.schedule,
   async handle() {

@@ -28,14 +28,17 @@ export const Nothing = Type.Null();
 
 export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
-export const oneOf = <const Values extends readonly string[]>(...values: Values) => Type.Unsafe<Values[number]>({ type: "string", enum: [...values] });
+export const oneOf = <const Values extends readonly string[]>(...values: Values) =>
+  Type.Unsafe<Values[number]>({ type: "string", enum: [...values] });
 
+/** A sealed cursor holds a name of 255 characters, of which each may take six bytes (`\u0001`), and two ids beside it. */
+const cursorMax = 3_000;
 /** `?limit=` (50, at most 200) and `?cursor=` of every list (CONTRACT "Answers"). */
 export const pageDefault = 50;
 export const pageMax = 200;
 export const Paging = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: pageMax, default: pageDefault })),
-  cursor: Type.Optional(Type.String({ maxLength: 1_000 })),
+  cursor: Type.Optional(Type.String({ maxLength: cursorMax })),
 };
 
 export const Page = <Item extends TSchema>(item: Item) => Type.Object({ items: Type.Array(item), nextCursor: nullable(Type.String()) });

@@ -12,7 +12,6 @@ export function inputCheck(schema: TObject): InputCheck {
   const validator = Compile(schema);
   return (input) => {
     if (!validator.Check(input)) throw invalid(...detailsOf(validator.Errors(input)));
-    refuseUnstorable(input, "");
   };
 }
 
@@ -56,17 +55,3 @@ function detailsOf(faults: readonly unknown[]): ErrorDetail[] {
 
 const ruleName = (fault: SchemaFault): string =>
   fault.keyword === "format" || fault.keyword === "type" ? `${fault.keyword}:${String(fault.params[fault.keyword])}` : fault.keyword;
-
-/** PostgreSQL keeps no NUL, and half a surrogate pair is no character: both are refused rather than altered. */
-function refuseUnstorable(value: unknown, at: string): void {
-  if (typeof value === "string") {
-    if (value.includes("\u0000") || !value.isWellFormed())
-      throw invalid({ field: at || "body", rule: "text", message: "holds a character that cannot be stored" });
-    return;
-  }
-  if (typeof value !== "object" || value === null) return;
-  for (const [name, member] of Object.entries(value)) {
-    refuseUnstorable(name, at);
-    refuseUnstorable(member, at === "" ? name : `${at}.${name}`);
-  }
-}

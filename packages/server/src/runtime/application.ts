@@ -9,6 +9,7 @@ import type { Subscription } from "../platform/bus/bus.ts";
 import type { WriteHandle } from "../platform/database/database.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Configuration } from "./configuration.ts";
+import { registerGauges } from "./gauges.ts";
 import { contexts } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
 
@@ -38,9 +39,13 @@ export async function assemble(configuration: Configuration, overrides: Override
     const reader = kernel.stateOf<AccessReader>(access);
     const memory = kernel.stateOf<SessionMemory>(sessions);
     kernel.authorizeWith(authorizerOf(reader));
+    registerGauges(platform);
     await platform.log.start();
     await reader.start();
-    memory.start((db) => (kernel.faces(sessions, { db, now: new Date() }) as { identity: never }).identity);
+    memory.start((db) => {
+      const { identity, tenancy } = kernel.faces(sessions, { db, now: new Date() }) as Record<string, object>;
+      return { ...identity, ...tenancy } as never;
+    });
     for (const { name } of contexts.flatMap((context) => context.atStart ?? [])) {
       await kernel.dispatch({ operation: name, input: {}, caller: system, origin: backgroundOrigin() });
     }

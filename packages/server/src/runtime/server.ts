@@ -35,6 +35,7 @@ export function frontDoor(
     trustProxy: configuration.trustProxy,
     report: (error, { traceId, method, route }) => platform.logger.error({ err: error, traceId, method, route }, "a request failed"),
   });
+  refuseForeignHosts(app, publicUrl);
   registerHealth(app, application, lifecycle);
   if (isLoopback(configuration.host)) registerMetrics(app, application);
   if (controlSecret !== undefined) registerControl(app, application.dispatch, controlSecret);
@@ -47,6 +48,19 @@ export function frontDoor(
   });
   return app;
 }
+
+/**
+ * The inbox shows tokens to whoever is on this machine. A page elsewhere could make a name of its own lead here (DNS
+ * rebinding) and read it in a visitor's browser; then the Host header is that name.
+ */
+function refuseForeignHosts(app: FastifyInstance, publicUrl: string): void {
+  const known = new Set(["localhost", "127.0.0.1", "[::1]", new URL(publicUrl).hostname]);
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.url.startsWith("/dev/") && !known.has(hostnameOf(request.headers.host))) return reply.callNotFound();
+  });
+}
+
+const hostnameOf = (host: string | undefined): string => (URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "");
 
 /** Listens, on the operations port too where there is one. */
 export async function listen(

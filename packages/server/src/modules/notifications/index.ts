@@ -1,5 +1,5 @@
 import type { Context } from "../../operation/module.ts";
-import { sendMailJob, sendMail } from "./jobs.ts";
+import { sendMail, sendMailJob } from "./jobs.ts";
 import { notifications } from "./module.ts";
 
 export { notifications };

@@ -1,14 +1,16 @@
 import fastJsonStringify from "fast-json-stringify";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { MaybePromise } from "../authorization.ts";
-import { anonymous, type Caller } from "../caller.ts";
+import { anonymous, type Caller, type Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
-import type { Dispatch } from "../dispatch.ts";
-import { CredentialInvalid, OperationError } from "../errors.ts";
+import type { Answer, Call, Dispatch } from "../dispatch.ts";
+import { CredentialInvalid, invalid, OperationError } from "../errors.ts";
+import { after, type MaybePromise } from "../maybe-promise.ts";
 import type { Operation } from "../operation.ts";
+import { refuseUnstorable } from "../storable.ts";
 import { clearSessionCookie, credentialOf, type SentCredential, sessionCookie } from "./credential.ts";
 import { answerError, type ErrorReporter } from "./error-answer.ts";
 import { ifMatchOf, inputOf, inputReader, requestIdOf, traceOf } from "./request.ts";
+import { writeTogether } from "./write-together.ts";
 
 export interface DoorOptions {
   readonly catalogue: Catalogue;
@@ -32,7 +34,8 @@ export function httpDoor(options: DoorOptions): FastifyInstance {
     genReqId: (request) => requestIdOf(request.headers),
     bodyLimit: bodyBytesMax,
     requestTimeout: requestTimeoutMs,
-    trustProxy: options.trustProxy,
+    // One proxy: the last address, which it has added itself. What stands before it, the client may have written.
+    trustProxy: options.trustProxy ? (_address, hop) => hop < 1 : false,
     forceCloseConnections: "idle",
     // The router's own 414-like refusal of a long parameter would be a 404 without our envelope.
     routerOptions: { maxParamLength: 500 },
@@ -47,13 +50,27 @@ export function httpDoor(options: DoorOptions): FastifyInstance {
 /** JSON, or no body at all: what a form on another site can send is refused by its type. */
 function acceptJsonOnly(app: FastifyInstance): void {
   app.removeContentTypeParser("text/plain");
-  const parse = app.getDefaultJsonParser("error", "error");
+  const parseCarefully = app.getDefaultJsonParser("error", "error");
   app.removeContentTypeParser("application/json");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else parse(request, body as string, done);
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, text: string, done) => {
+    if (text.length === 0) return done(null, undefined);
+    try {
+      if (!suspicious(text)) return done(null, JSON.parse(text));
+      parseCarefully(request, text, (error, body) => {
+        if (error === null) refuseUnstorable(body);
+        done(error, body);
+      });
+    } catch (error) {
+      done(Object.assign(error as Error, { statusCode: 400 }), undefined);
+    }
   });
 }
+
+/**
+ * Whether a body could name a prototype, a NUL or half a surrogate pair: decoded UTF-8 has none of these unless they are
+ * written out, or spelled with an escape. Only such a body is worth searching.
+ */
+const suspicious = (text: string): boolean => text.includes("\\u") || text.includes("__proto__") || text.includes('"constructor"');
 
 function addRoute(app: FastifyInstance, operation: Operation, options: DoorOptions): void {
   if (operation.http === undefined) return;
@@ -63,45 +80,93 @@ function addRoute(app: FastifyInstance, operation: Operation, options: DoorOptio
   const nothing = (operation.output as { type?: string }).type === "null";
   const read = inputReader(operation, url);
 
-  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const requestId = request.id;
-    const sent = credentialOf(request, options.publicUrl, method);
-    const caller = sent === undefined ? anonymous : await callerOf(sent, options, operation);
-    const answer = await options.dispatch({
-      operation: operation.name,
-      input: inputOf(read, request),
-      caller,
-      origin: {
-        ip: request.ip,
-        userAgent: request.headers["user-agent"]?.slice(0, 500) ?? null,
-        requestId,
-        traceId: traceOf(request),
-      },
-      idempotencyKey: method === "POST" && operation.kind === "command" ? idempotencyKeyOf(request) : undefined,
-      ifMatch: operation.versioned ? ifMatchOf(request) : undefined,
-      traceparent: request.headers["traceparent"] as string | undefined,
-    });
-    reply.header("x-request-id", requestId).header("cache-control", "no-store");
-    if (answer.revision !== undefined) reply.header("x-gatehouse-revision", answer.revision);
-    if (operation.versioned) reply.header("etag", `"${(answer.output as { version: number }).version}"`);
-    if (operation.cookie === "begins") reply.header("set-cookie", sessionCookie(answer.output as never, options.publicUrl));
-    if (operation.cookie === "ends") reply.header("set-cookie", clearSessionCookie(options.publicUrl));
-    if (nothing) return reply.code(status === 200 ? 204 : status).send();
-    return reply.code(status).header("content-type", "application/json; charset=utf-8").send(serialize(answer.output));
+  const send = (answer: Answer, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const headers = ["x-request-id", request.id, "cache-control", "no-store"];
+    if (answer.revision !== undefined) headers.push("x-gatehouse-revision", answer.revision);
+    if (operation.versioned && !nothing) headers.push("etag", `"${(answer.output as { version: number }).version}"`);
+    if (operation.cookie === "begins") headers.push("set-cookie", sessionCookie(answer.output as never, options.publicUrl));
+    if (operation.cookie === "ends") headers.push("set-cookie", clearSessionCookie(options.publicUrl));
+    if (nothing) return respond(reply, status === 200 ? 204 : status, headers, undefined);
+    return respond(reply, status, headers, serialize(answer.output));
   };
+
+  const handler = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | FastifyReply => {
+    const fail = (error: unknown) => answerError(error, request, reply, options);
+    try {
+      const sent = credentialOf(request, options.publicUrl, method);
+      const caller = sent === undefined ? anonymous : callerOf(sent, options, operation);
+      const answer = after(caller, (known) => options.dispatch(callOf(request, known)));
+      if (answer instanceof Promise) return answer.then((given) => send(given, request, reply)).catch(fail);
+      return send(answer, request, reply);
+    } catch (error) {
+      return fail(error);
+    }
+  };
+
+  const callOf = (request: FastifyRequest, caller: Caller): Call => ({
+    operation: operation.name,
+    input: inputOf(read, request),
+    caller,
+    origin: new RequestOrigin(request),
+    idempotencyKey: method === "POST" && operation.kind === "command" ? idempotencyKeyOf(request) : undefined,
+    ifMatch: operation.versioned ? ifMatchOf(request) : undefined,
+    traceparent: request.headers["traceparent"] as string | undefined,
+  });
   app.route({ method, url, handler, exposeHeadRoute: false });
 }
 
-async function callerOf(sent: SentCredential, options: DoorOptions, operation: Operation): Promise<Caller> {
-  const found = options.authenticate(sent.token);
-  const caller = found instanceof Promise ? await found : found;
-  if (caller !== null) return caller;
-  // A stale cookie must not keep a browser from signing in again.
-  if (sent.from === "cookie" && operation.allow.kind === "anyone") return anonymous;
-  throw new OperationError(CredentialInvalid);
+/**
+ * Writes an answer that is complete. Past Fastify's own sending, which looks for streams, hooks and types that an
+ * operation's answer never has; it would cost as much as the operation.
+ */
+function respond(reply: FastifyReply, status: number, headers: string[], body: string | undefined): FastifyReply {
+  reply.hijack();
+  if (body !== undefined)
+    headers.push("content-type", "application/json; charset=utf-8", "content-length", String(Buffer.byteLength(body)));
+  writeTogether(() => {
+    reply.raw.writeHead(status, headers);
+    reply.raw.end(body);
+  });
+  return reply;
 }
+
+function callerOf(sent: SentCredential, options: DoorOptions, operation: Operation): MaybePromise<Caller> {
+  return after(options.authenticate(sent.token), (caller) => {
+    if (caller !== null) return caller;
+    // A stale cookie must not keep a browser from signing in again.
+    if (sent.from === "cookie" && operation.allow.kind === "anyone") return anonymous;
+    throw new OperationError(CredentialInvalid);
+  });
+}
+
+/** Read when somebody asks: most calls of memory ask for none of it. */
+class RequestOrigin implements Origin {
+  readonly #request: FastifyRequest;
+  constructor(request: FastifyRequest) {
+    this.#request = request;
+  }
+  get ip(): string {
+    return this.#request.ip;
+  }
+  get userAgent(): string | null {
+    return this.#request.headers["user-agent"]?.slice(0, 500) ?? null;
+  }
+  get requestId(): string {
+    return this.#request.id;
+  }
+  get traceId(): string {
+    return traceOf(this.#request);
+  }
+}
+
+const idempotencyKeyMax = 255;
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers["idempotency-key"];
-  return typeof key === "string" && key.length > 0 ? key.slice(0, 255) : undefined;
+  if (typeof key !== "string" || key.length === 0) return undefined;
+  // To cut it would make one key of two.
+  if (key.length > idempotencyKeyMax) {
+    throw invalid({ field: "Idempotency-Key", rule: "maxLength", message: `must not be longer than ${idempotencyKeyMax} characters` });
+  }
+  return key;
 }

@@ -4,6 +4,7 @@ import { Value } from "typebox/value";
 import { invalid } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { type TObject, Type } from "../schema.ts";
+import { refuseUnstorable } from "../storable.ts";
 
 /** Where the parts of an operation's input stand in a request. */
 export interface InputReader {
@@ -24,6 +25,7 @@ export function inputOf(reader: InputReader, request: FastifyRequest): Record<st
   const given = reader.query === undefined ? bodyOf(request) : queryOf(reader.query, request);
   if (reader.parameters.length === 0) return given;
   const parameters = request.params as Record<string, string>;
+  refuseUnstorable(parameters);
   for (const name of reader.parameters) {
     // The address says what is acted on; a body that says it too would be a second opinion.
     if (Object.hasOwn(given, name)) throw invalid({ field: name, rule: "unknown_field", message: "is given by the address" });
@@ -43,7 +45,13 @@ function bodyOf(request: FastifyRequest): Record<string, unknown> {
 
 /** Texts of the query become the numbers and booleans that the schema asks for; what cannot stays as it is and fails. */
 function queryOf(schema: TObject, request: FastifyRequest): Record<string, unknown> {
-  return Value.Convert(schema, { ...(request.query as object) }) as Record<string, unknown>;
+  const given = request.query as Readonly<Record<string, unknown>>;
+  const converted = Value.Convert(schema, { ...given }) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(converted)) {
+    // `1.5` is no way to write 1: what is not the same number again was not one of the kind that is asked for.
+    if (typeof value === "number" && String(value) !== given[name]) converted[name] = given[name];
+  }
+  return converted;
 }
 
 /** If-Match with one strong version, as the ETag gave it; `*` asks for nothing (RFC 9110 §13.1.1). */

@@ -14,10 +14,12 @@ const topLevel = new Set(["module", "traceId", "spanId", "err"]);
 /**
  * Structured logs in the format of S3 §16.2:
  * `{ timestamp, level, module, traceId, message, context, metadata: { service, version, environment } }`.
- * Secrets and e-mail addresses are masked in every field and in the message.
+ * Secrets and e-mail addresses are masked in every field and in the message. A child logger is for `module`, `traceId`
+ * and `spanId`; what else it is given stands beside the message, not in `context`.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  return pino(
+  const metadata = { service: "iam", version: options.version, environment: options.environment };
+  const logger = pino(
     {
       level: options.level,
       messageKey: "message",
@@ -29,17 +31,34 @@ export function createLogger(options: LoggerOptions): Logger {
       },
       hooks: {
         logMethod(args, method) {
-          const last = args.length - 1;
-          const values = args as unknown[];
-          if (typeof values[last] === "string") values[last] = maskText(values[last] as string);
-          method.apply(this, args);
+          method.apply(this, withoutSecrets(args as unknown[]) as Parameters<typeof method>);
         },
       },
-      mixin: () => ({ metadata: { service: "iam", version: options.version, environment: options.environment } }),
-      mixinMergeStrategy: (fields, mixin) => Object.assign({}, fields, mixin),
+      mixin: (_fields, _level, logger) => ("module" in logger.bindings() ? {} : { module: "background" }),
+      mixinMergeStrategy: (fields, mixin) => ({ ...mixin, ...fields, metadata }),
     },
     options.destination ?? pino.destination({ fd: 1, sync: true }),
   );
+  return maskingChildren(logger);
+}
+
+/** pino asks no formatter what a child is given; its children inherit this way of making them. */
+function maskingChildren(logger: Logger): Logger {
+  const { child } = logger;
+  return Object.assign(logger, {
+    child(this: Logger, bindings: Record<string, unknown>, options?: object) {
+      return child.call(this, masked(bindings) as Record<string, unknown>, options as never);
+    },
+  });
+}
+
+/** The arguments of a log method, masked: the message, what is put into it, and an error's message where it stands for one. */
+function withoutSecrets(args: readonly unknown[]): unknown[] {
+  const [first, ...rest] = args;
+  if (typeof first === "string") return [maskText(first), ...rest.map(masked)];
+  const error = first instanceof Error ? first : (first as { readonly err?: unknown } | null | undefined)?.err;
+  const [message = error instanceof Error ? error.message : undefined, ...values] = rest;
+  return message === undefined ? [first] : [first, masked(message), ...values.map(masked)];
 }
 
 function arranged(fields: Record<string, unknown>): Record<string, unknown> {
@@ -50,5 +69,5 @@ function arranged(fields: Record<string, unknown>): Record<string, unknown> {
     if (topLevel.has(name)) beside[name === "err" ? "error" : name] = masked(value);
     else Object.assign(context, masked({ [name]: value }));
   }
-  return { module: "background", ...beside, ...(Object.keys(context).length > 0 ? { context } : {}), metadata };
+  return { ...beside, ...(Object.keys(context).length > 0 ? { context } : {}), metadata };
 }

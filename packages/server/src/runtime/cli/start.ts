@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { operator } from "../../operation/caller.ts";
+import { system } from "../../operation/caller.ts";
 import { OperationError } from "../../operation/errors.ts";
 import { backgroundOrigin } from "../../operation/scheduled.ts";
 import { type Application, assemble } from "../application.ts";
@@ -66,7 +66,7 @@ async function serve(configuration: Configuration, lock: DataLock | undefined): 
 /** Makes the administrator that the variables name, or a one-time link; neither when there is one already. */
 async function firstAdministrator(application: Application, configuration: Configuration): Promise<string | null> {
   const call = (operation: string, input: Record<string, unknown>) =>
-    application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() });
+    application.dispatch({ operation, input, caller: system, origin: backgroundOrigin() });
   const { output } = await call("tenancy.openSetUp", {});
   const { token } = output as { token: string | null };
   if (token === null || configuration.administrator === undefined) return token;

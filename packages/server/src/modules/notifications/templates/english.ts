@@ -18,10 +18,11 @@ export const english: Language = {
   }),
   "reset-password": ({ firstName }) => ({
     subject: "Reset your password",
-    paragraphs: [`Hello ${firstName},`, "With this link you choose a new password. It works once, and for one hour."],
+    paragraphs: [`Hello ${firstName},`, "With this link you choose a new password. It works once, and not for long."],
     action: "Choose a new password",
   }),
   "password-changed": ({ firstName }) => ({
+    important: true,
     subject: "Your password was changed",
     paragraphs: [
       `Hello ${firstName},`,

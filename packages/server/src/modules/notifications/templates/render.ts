@@ -18,7 +18,11 @@ export function renderMail(template: Template, locale: string, data: Data): { su
   const language = languages[tag] ?? english;
   const words = wordsOf(language, template, data);
   const link = linkOf[template](data);
-  return { subject: oneLine(words.subject), text: textOf(words, link, language), html: htmlOf(words, link, language, languages[tag] ? tag : "en") };
+  return {
+    subject: oneLine(words.subject),
+    text: textOf(words, link, language),
+    html: htmlOf(words, link, language, languages[tag] ? tag : "en"),
+  };
 }
 
 const wordsOf = (language: Language, template: Template, data: Data): Words =>
@@ -28,7 +32,9 @@ const wordsOf = (language: Language, template: Template, data: Data): Words =>
 const oneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
 
 const textOf = (words: Words, link: string, language: Language): string =>
-  [...words.paragraphs, ...(words.action ? [`${words.action}:\n${link}`] : []), language.closing].join("\n\n");
+  [...words.paragraphs, ...(words.action ? [`${words.action}:\n${link}`] : []), ...closingOf(words, language)].join("\n\n");
+
+const closingOf = (words: Words, language: Language): readonly string[] => (words.important ? [] : [language.closing]);
 
 function htmlOf(words: Words, link: string, language: Language, tag: string): string {
   const paragraphs = words.paragraphs.map((text) => `<p>${escaped(text)}</p>`).join("\n");
@@ -38,7 +44,9 @@ function htmlOf(words: Words, link: string, language: Language, tag: string): st
   return `<!doctype html><html lang="${tag}"><body style="font:16px/1.5 system-ui,sans-serif;color:#1c2430;max-width:34em;margin:2em auto;padding:0 1em">
 ${paragraphs}
 ${action}
-<p style="color:#667">${escaped(language.closing)}</p>
+${closingOf(words, language)
+  .map((text) => `<p style="color:#667">${escaped(text)}</p>`)
+  .join("")}
 </body></html>`;
 }
 

@@ -18,10 +18,11 @@ export const vietnamese: Language = {
   }),
   "reset-password": ({ firstName }) => ({
     subject: "Đặt lại mật khẩu",
-    paragraphs: [`Xin chào ${firstName},`, "Dùng liên kết này để chọn mật khẩu mới. Liên kết chỉ dùng được một lần, trong một giờ."],
+    paragraphs: [`Xin chào ${firstName},`, "Dùng liên kết này để chọn mật khẩu mới. Liên kết chỉ dùng được một lần, trong thời gian ngắn."],
     action: "Chọn mật khẩu mới",
   }),
   "password-changed": ({ firstName }) => ({
+    important: true,
     subject: "Mật khẩu của bạn đã được thay đổi",
     paragraphs: [
       `Xin chào ${firstName},`,
@@ -32,7 +33,11 @@ export const vietnamese: Language = {
   }),
   invitation: ({ organizationName, inviterName }) => ({
     subject: `Lời mời tham gia ${organizationName}`,
-    paragraphs: ["Xin chào,", `${inviterName} mời bạn tham gia ${organizationName}.`, "Hãy đăng nhập hoặc đăng ký bằng địa chỉ này để chấp nhận."],
+    paragraphs: [
+      "Xin chào,",
+      `${inviterName} mời bạn tham gia ${organizationName}.`,
+      "Hãy đăng nhập hoặc đăng ký bằng địa chỉ này để chấp nhận.",
+    ],
     action: "Chấp nhận lời mời",
   }),
 };

@@ -12,6 +12,19 @@ export interface Person {
 
 export const unique = (): string => randomBytes(5).toString("hex");
 
+/** A client's address that no other test calls from: limits are counted by address. */
+export const anAddress = (): string => `10.${[...randomBytes(3)].join(".")}`;
+
+/** What a newcomer registers with. */
+export const registration = (overrides: Readonly<Record<string, unknown>> = {}) => ({
+  email: `newcomer-${unique()}@example.com` as string,
+  password,
+  firstName: "Lan",
+  lastName: "Tran",
+  locale: "en",
+  ...overrides,
+});
+
 /** The token in the link of a mail. */
 export const tokenIn = (mail: { readonly links: readonly string[] }): string =>
   new URL(mail.links[0] as string).searchParams.get("token") as string;
@@ -19,16 +32,20 @@ export const tokenIn = (mail: { readonly links: readonly string[] }): string =>
 /** Registers, confirms and signs in, as a newcomer does. */
 export async function newPerson(server: TestServer, name = "person"): Promise<Person> {
   const email = `${name}-${unique()}@example.com`;
-  await expectStatus(201, server.call("POST /api/v1/iam/auth/register", { body: { email, password, firstName: name, lastName: "Test", locale: "en" } }));
+  const from = anAddress();
+  await expectStatus(201, server.call("POST /api/v1/iam/auth/register", { from, body: registration({ email, firstName: name, lastName: "Test" }) }));
   const token = tokenIn(await server.mail(email, "verify-email"));
-  const { body } = await expectStatus(200, server.call("POST /api/v1/iam/auth/verify-email", { body: { token } }));
+  const { body } = await expectStatus(200, server.call("POST /api/v1/iam/auth/verify-email", { from, body: { token } }));
   return { id: body.id, email, token: await signIn(server, email) };
 }
 
 export async function signIn(server: TestServer, email: string, organizationId?: string): Promise<string> {
   const { body } = await expectStatus(
     200,
-    server.call("POST /api/v1/iam/auth/login", { body: { email, password, ...(organizationId ? { organizationId } : {}) } }),
+    server.call("POST /api/v1/iam/auth/login", {
+      from: anAddress(),
+      body: { email, password, ...(organizationId ? { organizationId } : {}) },
+    }),
   );
   return body.sessionToken;
 }
@@ -72,7 +89,7 @@ export async function joinAs(server: TestServer, organization: OrganizationOf, p
       body: { email: person.email, roleId },
     }),
   );
-  const mail = await server.mail(person.email, "invitation");
+  const mail = await server.mail(person.email, "invitation", invited.body.id);
   const { body } = await expectStatus(
     200,
     server.call(`POST /api/v1/iam/invitations/${invited.body.id}/accept`, { token: person.token, body: { token: tokenIn(mail) } }),

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { pino } from "pino";
 import { inject } from "vitest";
@@ -5,7 +6,7 @@ import { operator } from "../operation/caller.ts";
 import { backgroundOrigin } from "../operation/scheduled.ts";
 import type { InboxItem } from "../platform/mail/inbox.ts";
 import { type Application, assemble } from "../runtime/application.ts";
-import { readConfiguration } from "../runtime/configuration.ts";
+import { type Configuration, readConfiguration } from "../runtime/configuration.ts";
 import { frontDoor } from "../runtime/server.ts";
 import { readImage } from "./image.ts";
 import { makeDatabase } from "./postgres.ts";
@@ -35,10 +36,13 @@ export interface TestServer {
   readonly clock: MovableClock;
   /** Calls `"POST /api/v1/iam/…"` through the door. */
   call<Body = AnyBody>(route: string, options?: CallOptions): Promise<Answer<Body>>;
-  /** Waits for the newest mail of a template to an address. */
-  mail(to: string, template: string): Promise<InboxItem>;
+  /** Waits for the newest mail of a template to an address, whose text has `about` in it. */
+  mail(to: string, template: string, about?: string): Promise<InboxItem>;
   /** Lines that were logged, parsed. */
   readonly logged: AnyBody[];
+  readonly configuration: Configuration;
+  /** Another process on the same database, with memories of its own. On PostgreSQL only: PGlite has one holder. */
+  beside(options?: { readonly worker?: boolean }): Promise<TestServer>;
   close(): Promise<void>;
 }
 
@@ -60,21 +64,46 @@ export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "
 /** Starts a server for tests. Environment variables as CONTRACT names them go into `environment`. */
 export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
   const database = on === "postgresql" ? await makeDatabase() : undefined;
-  const configuration = readConfiguration({
-    GATEHOUSE_DATA_DIR: "memory",
-    PUBLIC_URL: "http://127.0.0.1:8080",
-    ...(database ? { DATABASE_URL: database.url } : {}),
-    ...environment,
-  });
-  const clock = new MovableClock();
+  const server = await openTestServer(
+    {
+      GATEHOUSE_DATA_DIR: "memory",
+      // Processes on one database share it, as CONTRACT asks.
+      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      ...(database ? { DATABASE_URL: database.url } : {}),
+      ...environment,
+    },
+    { fresh: true },
+  );
+  return {
+    ...server,
+    async close() {
+      await server.close();
+      await database?.drop();
+    },
+  };
+}
+
+interface OpenOptions {
+  /** Begin from the migrated image instead of what the data directory holds. */
+  readonly fresh?: boolean;
+  /** Without one, nothing projects, sends or cleans up. */
+  readonly worker?: boolean;
+  readonly clock?: MovableClock;
+}
+
+/** Opens a server on a database that is there already, or that `environment` names. */
+export async function openTestServer(environment: Readonly<Record<string, string>>, options: OpenOptions = {}): Promise<TestServer> {
+  const configuration = readConfiguration({ PUBLIC_URL: "http://127.0.0.1:8080", ...environment });
+  const clock = options.clock ?? new MovableClock();
   const logged: AnyBody[] = [];
   const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const fromImage = options.fresh === true && configuration.databaseUrl === undefined;
   const application = await assemble(configuration, {
     clock,
     logger,
-    ...(database ? {} : { image: readImage(inject("databaseImage")) }),
+    ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
   });
-  await application.startWorker();
+  if (options.worker !== false) await application.startWorker();
   const door = frontDoor(application, configuration, { stage: "running" });
   await door.ready();
   return {
@@ -82,12 +111,13 @@ export async function startTestServer(environment: Readonly<Record<string, strin
     door,
     clock,
     logged,
+    configuration,
     call: (route, options) => call(door, route, options),
-    mail: (to, template) => waitForMail(application, to, template),
+    mail: (to, template, about = "") => waitForMail(application, to, template, about),
+    beside: ({ worker = false } = {}) => openTestServer(environment, { worker, clock }),
     async close() {
       await door.close();
       await application.stop();
-      await database?.drop();
     },
   };
 }
@@ -113,10 +143,11 @@ async function call<Body>(door: FastifyInstance, route: string, options: CallOpt
 /** Mails are sent by a job; more than this is a fault and not a delay. */
 const mailWaitMs = 10_000;
 
-async function waitForMail(application: Application, to: string, template: string): Promise<InboxItem> {
+async function waitForMail(application: Application, to: string, template: string, about: string): Promise<InboxItem> {
   const deadline = Date.now() + mailWaitMs;
   while (Date.now() < deadline) {
-    const found = (await application.inbox?.list())?.find((mail) => mail.to === to && mail.template === template);
+    const mails = (await application.inbox?.list()) ?? [];
+    const found = mails.find((mail) => mail.to === to && mail.template === template && mail.text.includes(about));
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -1,5 +1,6 @@
 import type { Decision } from "@gatehouse/policy";
-import type { MaybePromise } from "../../operation/authorization.ts";
+import type { Caller } from "../../operation/caller.ts";
+import type { MaybePromise } from "../../operation/maybe-promise.ts";
 import { nullable, oneOf, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
 import { PermissionValue } from "./model.ts";
 import type { AccessReader } from "./read-model/reader.ts";
@@ -56,13 +57,18 @@ export function sentenceOf(decision: Decision, action: string): string {
   }
 }
 
-export const decideFor = (reader: AccessReader, request: CheckRequest): MaybePromise<Decision> =>
-  reader.decide(
-    request.userId,
-    request.tenantId ?? null,
-    request.actionType,
-    request.minRevision === undefined ? undefined : String(request.minRevision),
-  );
+const notHere: Decision = { allowed: false, reason: "not_a_member" };
+
+/** A session that was begun for one organization is a stranger's everywhere else (decision 0014), also in what it may ask. */
+const asksElsewhere = (caller: Caller, tenantId: string | null): boolean =>
+  caller.kind === "user" && caller.organizationId !== null && caller.organizationId !== tenantId;
+
+export function decideFor(reader: AccessReader, request: CheckRequest, caller: Caller): MaybePromise<Decision> {
+  const tenantId = request.tenantId ?? null;
+  if (asksElsewhere(caller, tenantId)) return notHere;
+  const { minRevision } = request;
+  return reader.decide(request.userId, tenantId, request.actionType, minRevision === undefined ? undefined : String(minRevision));
+}
 
 export const answerOf = (decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({
   isAuthorized: decision.allowed,

@@ -34,7 +34,12 @@ const roleData = Type.Object({ roleId: Uuid, organizationId: nullable(Uuid), nam
 const aboutRole = { subject: ["role", "roleId"], tenant: "organizationId" } as const;
 
 export const RoleCreated = defineEvent({ type: "role.created.v1", says: "A role was made.", ...aboutRole, data: roleData });
-export const RoleUpdated = defineEvent({ type: "role.updated.v1", says: "A role's name or description changed.", ...aboutRole, data: roleData });
+export const RoleUpdated = defineEvent({
+  type: "role.updated.v1",
+  says: "A role's name or description changed.",
+  ...aboutRole,
+  data: roleData,
+});
 export const RoleDeleted = defineEvent({ type: "role.deleted.v1", says: "A role was deleted.", ...aboutRole, data: roleData });
 
 const rolePermissionsData = Type.Object({ roleId: Uuid, organizationId: nullable(Uuid), permissions: Type.Array(PermissionValue) });

@@ -43,9 +43,9 @@ export const access = module("access", {
       return (await store.systemRole(administratorRole, null))?.id;
     },
     holders: (roleId: string): Promise<number> => store.holders(roleId),
-    /** Everything that holding the roles gives: what someone must hold to give them. */
-    async permissionsGivenBy(roleIds: readonly string[]): Promise<readonly string[]> {
-      const roles = await store.rolesByIds(roleIds);
+    /** Everything that holding the roles of this scope gives: what someone must hold to give them. Others give nothing here. */
+    async permissionsGivenBy(organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> {
+      const roles = (await store.rolesByIds(roleIds)).filter((role) => role.organization_id === organizationId);
       const given = await store.givenPermissions(roleIds);
       const nodes = await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER });
       const all = new Set<string>();

@@ -2,6 +2,7 @@ import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import type { AccessScope, Permission, Role } from "./model.ts";
+import { projectorName } from "./read-model/keys.ts";
 import { type Projected, projectKeys, type UserStatuses } from "./read-model/project.ts";
 
 interface PermissionDefinitions {
@@ -88,7 +89,11 @@ function reads(db: ReadHandle<Tables>) {
     permissionById: (id: string): Promise<PermissionRow | undefined> => permissions().where("p.id", "=", id).executeTakeFirst(),
     permissionsByValue: (values: readonly string[]): Promise<PermissionRow[]> =>
       values.length === 0 ? Promise.resolve([]) : permissions().where("p.value", "in", values).execute(),
-    permissionPage(options: { readonly scope?: AccessScope; readonly after?: string | undefined; readonly limit: number }): Promise<PermissionRow[]> {
+    permissionPage(options: {
+      readonly scope?: AccessScope;
+      readonly after?: string | undefined;
+      readonly limit: number;
+    }): Promise<PermissionRow[]> {
       let query = permissions().orderBy("p.value").limit(options.limit);
       if (options.scope !== undefined) query = query.where("p.scope", "=", options.scope);
       if (options.after !== undefined) query = query.where("p.value", ">", options.after);
@@ -111,7 +116,11 @@ function reads(db: ReadHandle<Tables>) {
         .where("name", "=", name)
         .where("is_system_role", "=", true)
         .executeTakeFirst(),
-    rolePage(options: { readonly organizationId: string | null; readonly after?: readonly string[] | undefined; readonly limit: number }): Promise<RoleRow[]> {
+    rolePage(options: {
+      readonly organizationId: string | null;
+      readonly after?: readonly string[] | undefined;
+      readonly limit: number;
+    }): Promise<RoleRow[]> {
       const { after } = options;
       let query = db
         .selectFrom("roles")
@@ -204,7 +213,8 @@ function writes(tx: WriteHandle<Tables>) {
     /** Keeps roles from being deleted or changed while they are given. */
     lockRolesForUse: (ids: readonly string[]): Promise<RoleRow[]> =>
       ids.length === 0 ? Promise.resolve([]) : tx.selectFrom("roles").selectAll().where("id", "in", ids).orderBy("id").forShare().execute(),
-    insertRole: (row: Omit<Roles, "version">): Promise<RoleRow> => tx.insertInto("roles").values(row).returningAll().executeTakeFirstOrThrow(),
+    insertRole: (row: Omit<Roles, "version">): Promise<RoleRow> =>
+      tx.insertInto("roles").values(row).returningAll().executeTakeFirstOrThrow(),
     updateRole: (id: string, change: { name: string; description: string | null }, now: Date): Promise<RoleRow> =>
       tx
         .updateTable("roles")
@@ -224,16 +234,28 @@ function writes(tx: WriteHandle<Tables>) {
     },
     async addRolePermissions(role: RoleRow, permissionIds: readonly string[]): Promise<void> {
       const rows = permissionIds.map((id) => ({ role_id: role.id, permission_definition_id: id, organization_id: role.organization_id }));
-      if (rows.length > 0) await tx.insertInto("role_permissions").values(rows).onConflict((conflict) => conflict.doNothing()).execute();
+      if (rows.length > 0)
+        await tx
+          .insertInto("role_permissions")
+          .values(rows)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
     },
     async removeRolePermissions(roleId: string, permissionIds: readonly string[]): Promise<void> {
       if (permissionIds.length === 0) return;
-      await tx.deleteFrom("role_permissions").where("role_id", "=", roleId).where("permission_definition_id", "in", permissionIds).execute();
+      await tx
+        .deleteFrom("role_permissions")
+        .where("role_id", "=", roleId)
+        .where("permission_definition_id", "in", permissionIds)
+        .execute();
     },
 
     /** Makes `roleIds` the only roles of the user in the scope. */
     async setAssignments(userId: string, organizationId: string | null, roleIds: readonly string[], now: Date): Promise<void> {
-      let removed = tx.deleteFrom("role_assignments").where("user_id", "=", userId).where("organization_id", "is not distinct from", organizationId);
+      let removed = tx
+        .deleteFrom("role_assignments")
+        .where("user_id", "=", userId)
+        .where("organization_id", "is not distinct from", organizationId);
       if (roleIds.length > 0) removed = removed.where("role_id", "not in", roleIds);
       await removed.execute();
       if (roleIds.length === 0) return;
@@ -250,7 +272,12 @@ function writes(tx: WriteHandle<Tables>) {
         .onConflict((conflict) => conflict.column("organization_id").doUpdateSet({ status }))
         .execute();
     },
-    project: (keys: readonly string[], statuses: UserStatuses): Promise<Projected> => projectKeys(tx as unknown as WriteHandle, keys, statuses),
+    /** Waits for the projector's batch and keeps the next one out; it works under the lock of its place. */
+    async lockReadModel(): Promise<void> {
+      await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
+    },
+    project: (keys: readonly string[], statuses: UserStatuses): Promise<Projected> =>
+      projectKeys(tx as unknown as WriteHandle, keys, statuses),
   };
 }
 

@@ -12,16 +12,18 @@ const accountName = "sign-in account";
 /**
  * Counts attempts before the password is looked at, so that many at once are counted too. Known and unknown accounts are
  * counted alike (HOSTILE 28, 29). Strangers can lock an account for strangers only: who signs in from where he has
- * before is counted for himself, and a reset password is a way in at any time.
+ * before is counted for himself, and a reset password is a way in at any time, because what was counted against the
+ * password before is not counted against the new one.
  */
 export class Attempts {
   readonly #limits: Limits;
   readonly #account: string;
   readonly #pair: string;
 
-  constructor(limits: Limits, email: string, address: string) {
+  /** `passwordHash` is the account's, where there is one. */
+  constructor(limits: Limits, email: string, address: string, passwordHash: string | undefined) {
     this.#limits = limits;
-    this.#account = pseudonym(email.toLowerCase());
+    this.#account = pseudonym(`${email.toLowerCase()} ${passwordHash ?? ""}`);
     this.#pair = `${this.#account}/${address}`;
   }
 

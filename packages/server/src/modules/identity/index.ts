@@ -7,6 +7,7 @@ import { startPasswordReset } from "./commands/start-password-reset.ts";
 import { updateMe } from "./commands/update-me.ts";
 import { verifyEmail } from "./commands/verify-email.ts";
 import { events } from "./events.ts";
+import { userGauge } from "./gauges.ts";
 import { startPasswordResetJob, startPasswordResetWork } from "./jobs.ts";
 import { identity } from "./module.ts";
 import { getMe } from "./queries/get-me.ts";
@@ -23,9 +24,21 @@ export { identity };
 
 export const context: Context = {
   module: identity,
-  operations: [register, verifyEmail, forgotPassword, startPasswordReset, resetPassword, getMe, updateMe, listUsers, getUser, setUserStatus],
+  operations: [
+    register,
+    verifyEmail,
+    forgotPassword,
+    startPasswordReset,
+    resetPassword,
+    getMe,
+    updateMe,
+    listUsers,
+    getUser,
+    setUserStatus,
+  ],
   events,
   steps,
+  gauges: [userGauge],
   queues: [startPasswordResetJob],
   jobs: (_platform, dispatch) => [startPasswordResetWork(dispatch)],
 };

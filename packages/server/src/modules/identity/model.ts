@@ -19,7 +19,8 @@ export const User = Type.Object({
 export type User = Static<typeof User>;
 
 /** BCP 47; the length is S3's column. */
-export const Locale = Type.String({ minLength: 2, maxLength: 10 });
+const localeLengthMax = 10;
+export const Locale = Type.String({ minLength: 2, maxLength: localeLengthMax });
 
 export const NewPassword = Type.String({ minLength: 8, maxLength: 128, "x-secret": true });
 
@@ -40,10 +41,19 @@ export interface SessionFacts {
 
 /** The canonical form of a BCP 47 tag (`vi-vn` → `vi-VN`), or the detail that says why it is none. */
 export function canonicalLocale(tag: string): string | ErrorDetail {
+  const canonical = canonicalOf(tag);
+  if (canonical === undefined) return { field: "locale", rule: "bcp47", message: "is not a BCP 47 language tag, as en or vi-VN" };
+  // The canonical form may be the longer one: `sh-001` is `sr-Latn-001`.
+  if (canonical.length > localeLengthMax)
+    return { field: "locale", rule: "maxLength", message: `must not be longer than ${localeLengthMax} characters in its canonical form` };
+  return canonical;
+}
+
+function canonicalOf(tag: string): string | undefined {
   try {
-    return Intl.getCanonicalLocales(tag)[0] as string;
+    return Intl.getCanonicalLocales(tag)[0];
   } catch {
-    return { field: "locale", rule: "bcp47", message: "is not a BCP 47 language tag, as en or vi-VN" };
+    return undefined;
   }
 }
 

@@ -27,8 +27,15 @@ export const identity = module("identity", {
   }),
   writes: ({ store, emit, now }) => ({
     replaceHash: (userId: string, from: string, to: string): Promise<void> => store.replaceHash(userId, from, to),
-    /** Makes an active user whose address somebody with the machine vouches for. */
-    async createActiveUser(user: { email: string; passwordHash: string; firstName: string; lastName: string; locale: string }): Promise<User> {
+    /** Makes an active user whose address somebody with the machine vouches for; undefined where the address is taken. */
+    async createActiveUser(user: {
+      email: string;
+      passwordHash: string;
+      firstName: string;
+      lastName: string;
+      locale: string;
+    }): Promise<User | undefined> {
+      if (await store.lockByEmail(user.email)) return undefined;
       const row = await store.insert({
         id: uuid(),
         email: user.email,

@@ -67,6 +67,14 @@ const earlierRegistrationsMax = 5;
 function reads(db: ReadHandle<Tables>) {
   const byId = (id: string): Promise<UserRow | undefined> => db.selectFrom("users").selectAll().where("id", "=", id).executeTakeFirst();
   return {
+    async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
+      const rows = await db
+        .selectFrom("users")
+        .select((eb) => ["status", eb.fn.countAll<string>().as("count")])
+        .groupBy("status")
+        .execute();
+      return rows.map((row) => ({ label: row.status, value: Number(row.count) }));
+    },
     byId,
     byEmail: (email: string): Promise<UserRow | undefined> =>
       db.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", email.toLowerCase()).executeTakeFirst(),
@@ -86,6 +94,10 @@ function reads(db: ReadHandle<Tables>) {
         .executeTakeFirst();
       return row && { userId: row.id, email: row.email, passwordHash: row.password_hash, status: row.status };
     },
+    /** The address that a reset token was mailed to. */
+    async addressOfResetToken(tokenHash: string): Promise<string | undefined> {
+      return (await db.selectFrom("users").select("email").where("password_reset_token", "=", tokenHash).executeTakeFirst())?.email;
+    },
     async sessionFacts(userId: string): Promise<SessionFacts | undefined> {
       const row = await db.selectFrom("users").select(["status", "session_epoch"]).where("id", "=", userId).executeTakeFirst();
       return row && { status: row.status, sessionEpoch: row.session_epoch };
@@ -102,8 +114,15 @@ function writes(tx: WriteHandle<Tables>) {
     async insert(user: Insertable<Users>): Promise<UserRow> {
       return tx.insertInto("users").values(user).returningAll().executeTakeFirstOrThrow();
     },
-    lockByEmail: (email: string): Promise<UserRow | undefined> =>
-      tx.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", email.toLowerCase()).forUpdate().executeTakeFirst(),
+    /** Locks the address, also one that nobody has yet: of two that register it at the same moment one comes after the other. */
+    async lockByEmail(email: string): Promise<UserRow | undefined> {
+      const address = email.toLowerCase();
+      await sql`select pg_advisory_xact_lock(hashtext('identity.address'), hashtext(${address}))`.execute(tx);
+      return tx.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", address).forUpdate().executeTakeFirst();
+    },
+    /** In the order of their ids, so that two who lock the same users do not wait for each other. */
+    lockByIds: (ids: readonly string[]): Promise<UserRow[]> =>
+      tx.selectFrom("users").selectAll().where("id", "in", ids).orderBy("id").forUpdate().execute(),
     lockById: (id: string): Promise<UserRow | undefined> =>
       tx.selectFrom("users").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
 
@@ -126,7 +145,11 @@ function writes(tx: WriteHandle<Tables>) {
           select email_verification_token from earlier_registrations where user_id = ${current.id}
           order by email_verification_token_expires_at desc offset ${earlierRegistrationsMax})`.execute(tx);
       }
-      await tx.updateTable("users").set({ ...registered(next), ...touch(now) }).where("id", "=", current.id).execute();
+      await tx
+        .updateTable("users")
+        .set({ ...registered(next), ...touch(now) })
+        .where("id", "=", current.id)
+        .execute();
     },
 
     /**
@@ -180,7 +203,11 @@ function writes(tx: WriteHandle<Tables>) {
       return (await tx.selectFrom("users").select("id").where(column, "=", tokenHash).executeTakeFirst()) !== undefined;
     },
     async earlierTokenExists(tokenHash: string): Promise<boolean> {
-      const found = await tx.selectFrom("earlier_registrations").select("user_id").where("email_verification_token", "=", tokenHash).executeTakeFirst();
+      const found = await tx
+        .selectFrom("earlier_registrations")
+        .select("user_id")
+        .where("email_verification_token", "=", tokenHash)
+        .executeTakeFirst();
       return found !== undefined;
     },
 

@@ -7,9 +7,11 @@ import { sessionStore } from "./store.ts";
 
 /**
  * Deletes sessions that another module's change has ended. They are refused from the change on: by the user's epoch, or
- * because a member who was removed holds nothing there.
+ * by the membership that is gone.
  */
-export const endSessionsOfChangedUsers = (peopleOf: (tx: WriteHandle) => { readonly identity: Pick<People, "sessionFacts"> }): Consumer => ({
+export const endSessionsOfChangedUsers = (
+  peopleOf: (tx: WriteHandle) => { readonly identity: Pick<People, "sessionFacts"> },
+): Consumer => ({
   name: "sessions.end-with-user",
   types: [PasswordChanged.type, UserStatusChanged.type, MemberRemoved.type],
   batch: 50,

@@ -4,6 +4,7 @@ import { logout } from "./commands/logout.ts";
 import { removeOverSessions } from "./commands/remove-over-sessions.ts";
 import { endSessionsOfChangedUsers } from "./consumers.ts";
 import { events } from "./events.ts";
+import { sessionGauge } from "./gauges.ts";
 import { removeOverSessionsJob, removeOverSessionsWork } from "./jobs.ts";
 import { sessions } from "./module.ts";
 import { getSession } from "./queries/get-session.ts";
@@ -20,6 +21,7 @@ export const context: Context = {
   events,
   steps,
   consumers: (_platform, faces) => [endSessionsOfChangedUsers(faces)],
+  gauges: [sessionGauge],
   queues: [removeOverSessionsJob],
   jobs: (_platform, dispatch) => [removeOverSessionsWork(dispatch)],
 };

@@ -1,6 +1,6 @@
 import { v7 as uuid } from "uuid";
 import { module } from "../../operation/module.ts";
-import { newSecret, hashSecret } from "../../platform/secrets.ts";
+import { hashSecret, newSecret } from "../../platform/secrets.ts";
 import { identity } from "../identity/index.ts";
 import { tenancy } from "../tenancy/index.ts";
 import { SessionStarted } from "./events.ts";

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
-import type { MaybePromise } from "../../operation/authorization.ts";
 import type { UserCaller } from "../../operation/caller.ts";
+import type { MaybePromise } from "../../operation/maybe-promise.ts";
 import { everyTenant, type ReadHandle } from "../../platform/database/database.ts";
 import { Unavailable } from "../../platform/database/faults.ts";
 import type { LoggedEvent } from "../../platform/log/event.ts";
@@ -25,10 +25,11 @@ export interface LiveSession {
   recordedAt: number;
 }
 
-/** What the identity module tells about the person of a session. */
+/** What the identity and tenancy modules tell about the person of a session. */
 export interface People {
   sessionFacts(userId: string): Promise<SessionFacts | undefined>;
   userById(id: string): Promise<User | undefined>;
+  isMember(userId: string, organizationId: string): Promise<boolean>;
 }
 
 const sessionsMax = 200_000;
@@ -62,7 +63,7 @@ export class SessionMemory {
     platform.log.onEvent((event) => this.#hear(event));
   }
 
-  /** `people` binds the identity module's answers to a read. */
+  /** `people` binds the other modules' answers to a read. */
   start(people: (db: ReadHandle) => People): void {
     this.#people = people;
     this.#timer = setInterval(() => void this.flush(), flushEveryMs);
@@ -148,6 +149,8 @@ export class SessionMemory {
       if (facts?.status !== "Active" || facts.sessionEpoch !== row.user_epoch) return null;
       const user = await people.userById(row.user_id);
       if (!user) return null;
+      // Over with the membership: its row goes later, and until then must not come back into memory.
+      if (row.organization_id !== null && !(await people.isMember(row.user_id, row.organization_id))) return null;
       const lastActiveAt = row.last_active_at.getTime();
       return {
         caller: { kind: "user", userId: row.user_id, sessionId: row.id, organizationId: row.organization_id },

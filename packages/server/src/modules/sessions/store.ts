@@ -23,6 +23,14 @@ export type SessionRow = Selectable<Sessions>;
 
 function reads(db: ReadHandle<Tables>) {
   return {
+    async countLive(now: Date): Promise<readonly { readonly value: number }[]> {
+      const row = await db
+        .selectFrom("sessions")
+        .select((eb) => eb.fn.countAll<string>().as("count"))
+        .where("expires_at", ">", now)
+        .executeTakeFirstOrThrow();
+      return [{ value: Number(row.count) }];
+    },
     byTokenHash: (tokenHash: string): Promise<SessionRow | undefined> =>
       db.selectFrom("sessions").selectAll().where("token", "=", tokenHash).executeTakeFirst(),
     /** Live sessions of a user, newest first. */

@@ -3,7 +3,7 @@ import { NotHeld, type RoleSummary } from "../access/index.ts";
 import { RoleUnknown } from "./errors.ts";
 
 interface AccessReads {
-  permissionsGivenBy(roleIds: readonly string[]): Promise<readonly string[]>;
+  permissionsGivenBy(organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]>;
 }
 
 interface Preparing<Store> {
@@ -17,10 +17,15 @@ const detailsMax = 20;
 
 /**
  * Refuses to give or take roles that give more than the caller holds himself, so that nobody rises by his own hand and
- * nobody unmakes whoever stands above him. Asked before the transaction: holdings come from the read model.
+ * nobody unmakes whoever stands above him. Asked before the transaction: holdings come from the read model. A role of
+ * another scope is left to {@link rolesInScope}, so that what it gives is told to nobody here.
  */
-export async function mayHandOut<Store>(context: Preparing<Store>, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
-  const given = await context.reading((_store, uses) => uses.access.permissionsGivenBy(roleIds));
+export async function mayHandOut<Store>(
+  context: Preparing<Store>,
+  organizationId: string | null,
+  roleIds: readonly string[],
+): Promise<void> {
+  const given = await context.reading((_store, uses) => uses.access.permissionsGivenBy(organizationId, roleIds));
   const lacking = await context.notHeld(organizationId, given);
   if (lacking.length === 0) return;
   context.fail(NotHeld, ...lacking.slice(0, detailsMax).map((permission) => ({ field: "roleIds", rule: "held", permission })));

@@ -13,6 +13,7 @@ import { setInternalRoles } from "./commands/set-internal-roles.ts";
 import { setUp } from "./commands/set-up.ts";
 import { updateOrganization } from "./commands/update-organization.ts";
 import { events } from "./events.ts";
+import { organizationGauge } from "./gauges.ts";
 import { expireInvitationsJob, expireInvitationsWork } from "./jobs.ts";
 import { tenancy } from "./module.ts";
 import { getOrganization } from "./queries/get-organization.ts";
@@ -49,6 +50,7 @@ export const context: Context = {
   ],
   events,
   steps,
+  gauges: [organizationGauge],
   queues: [expireInvitationsJob],
   jobs: (_platform, dispatch) => [expireInvitationsWork(dispatch)],
 };

@@ -1,6 +1,6 @@
 import { v7 as uuid } from "uuid";
-import { Email, Name, type Static, Type } from "../../operation/schema.ts";
 import type { Emit } from "../../operation/module.ts";
+import { Email, Name, type Static, Type } from "../../operation/schema.ts";
 import { Locale, NewPassword, type User } from "../identity/index.ts";
 import { MemberJoined } from "./events.ts";
 
@@ -11,11 +11,20 @@ export type NewUser = Static<typeof NewUserObject>;
 
 interface Writing {
   readonly store: {
-    insertMembership(row: { id: string; user_id: string; organization_id: null; role_id: string; joined_at: Date }): Promise<{ id: string } | undefined>;
+    insertMembership(row: {
+      id: string;
+      user_id: string;
+      organization_id: null;
+      role_id: string;
+      joined_at: Date;
+    }): Promise<{ id: string } | undefined>;
     closeSetUp(): Promise<void>;
   };
   readonly uses: {
-    readonly access: { administratorRole(): Promise<string | undefined>; assign(userId: string, organizationId: null, roleIds: readonly string[]): Promise<void> };
+    readonly access: {
+      administratorRole(): Promise<string | undefined>;
+      assign(userId: string, organizationId: null, roleIds: readonly string[]): Promise<void>;
+    };
   };
   readonly emit: Emit;
   readonly now: Date;

@@ -8,7 +8,11 @@ interface AccessReads {
 }
 
 /** Memberships of one scope with the names of their roles. */
-export async function representMembers(access: AccessReads, organizationId: string | null, rows: readonly MembershipRow[]): Promise<Membership[]> {
+export async function representMembers(
+  access: AccessReads,
+  organizationId: string | null,
+  rows: readonly MembershipRow[],
+): Promise<Membership[]> {
   const held = await access.rolesOf(
     rows.map((row) => row.user_id),
     organizationId,

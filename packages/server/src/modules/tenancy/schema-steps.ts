@@ -57,7 +57,9 @@ export const steps: readonly SchemaStep[] = [
       )`.execute(db);
       await sql`create index idx_invitations_email on invitations (lower(invitee_email))`.execute(db);
       await sql`create index idx_invitations_org_status on invitations (organization_id, status)`.execute(db);
-      await sql`create unique index idx_invitations_open on invitations (organization_id, lower(invitee_email)) where status = 'Pending'`.execute(db);
+      await sql`create unique index idx_invitations_open on invitations (organization_id, lower(invitee_email)) where status = 'Pending'`.execute(
+        db,
+      );
       await tenantTable(db, "invitations", { tenant: "organization_id" });
       await sql`create table invitation_roles (
         invitation_id uuid not null references invitations (id) on delete cascade,

@@ -77,6 +77,14 @@ interface PageOf {
 
 function reads(db: ReadHandle<Tables>) {
   return {
+    async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
+      const rows = await db
+        .selectFrom("organizations")
+        .select((eb) => ["status", eb.fn.countAll<string>().as("count")])
+        .groupBy("status")
+        .execute();
+      return rows.map((row) => ({ label: row.status, value: Number(row.count) }));
+    },
     organizationById: (id: string): Promise<OrganizationRow | undefined> =>
       db.selectFrom("organizations").selectAll().where("id", "=", id).executeTakeFirst(),
     organizationPage({ after, limit }: PageOf): Promise<OrganizationRow[]> {
@@ -84,7 +92,8 @@ function reads(db: ReadHandle<Tables>) {
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
-    organizationsOf(userId: string, { after, limit }: PageOf): Promise<OrganizationRow[]> {
+    /** The organizations of a user, or the one of them that his session is for. */
+    organizationsOf(userId: string, only: string | null, { after, limit }: PageOf): Promise<OrganizationRow[]> {
       let query = db
         .selectFrom("organizations")
         .innerJoin("memberships", "memberships.organization_id", "organizations.id")
@@ -92,6 +101,7 @@ function reads(db: ReadHandle<Tables>) {
         .where("memberships.user_id", "=", userId)
         .orderBy("organizations.id")
         .limit(limit);
+      if (only !== null) query = query.where("organizations.id", "=", only);
       if (after !== undefined) query = query.where("organizations.id", ">", after);
       return query.execute();
     },
@@ -114,11 +124,21 @@ function reads(db: ReadHandle<Tables>) {
     },
     invitationById: (id: string): Promise<InvitationRow | undefined> =>
       db.selectFrom("invitations").selectAll().where("id", "=", id).executeTakeFirst(),
-    invitationPage(organizationId: string, status: InvitationStatus | undefined, now: Date, { after, limit }: PageOf): Promise<InvitationRow[]> {
+    invitationPage(
+      organizationId: string,
+      status: InvitationStatus | undefined,
+      now: Date,
+      { after, limit }: PageOf,
+    ): Promise<InvitationRow[]> {
       let query = db.selectFrom("invitations").selectAll().where("organization_id", "=", organizationId).orderBy("id").limit(limit);
-      if (status === "Expired") query = query.where("status", "=", "Pending").where("expires_at", "<=", now);
-      else if (status === "Pending") query = query.where("status", "=", "Pending").where("expires_at", ">", now);
-      else if (status !== undefined) query = query.where("status", "=", status);
+      // Time ends an invitation; that it has is marked later.
+      if (status === "Expired") {
+        query = query.where((eb) =>
+          eb.or([eb("status", "=", "Expired"), eb.and([eb("status", "=", "Pending"), eb("expires_at", "<=", now)])]),
+        );
+      }
+      if (status === "Pending") query = query.where("status", "=", "Pending").where("expires_at", ">", now);
+      if (status === "Accepted" || status === "Revoked") query = query.where("status", "=", status);
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
@@ -235,12 +255,14 @@ function writes(tx: WriteHandle<Tables>) {
         .where("expires_at", ">", now)
         .returningAll()
         .executeTakeFirst(),
-    revokeInvitation: (id: string): Promise<InvitationRow | undefined> =>
+    /** Ends an open invitation; undefined when it is not open. */
+    revokeInvitation: (id: string, now: Date): Promise<InvitationRow | undefined> =>
       tx
         .updateTable("invitations")
         .set({ status: "Revoked" })
         .where("id", "=", id)
         .where("status", "=", "Pending")
+        .where("expires_at", ">", now)
         .returningAll()
         .executeTakeFirst(),
     /** What was offered stays readable in the events; the rows would keep roles from being deleted. */

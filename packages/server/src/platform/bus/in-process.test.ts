@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { describeOnPostgresql, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
 import { wireTo } from "../contract/proxy.ts";
 import { silent } from "../contract/silent.ts";
 import { everyTenant } from "../database/database.ts";
@@ -71,13 +72,13 @@ describeOnPostgresql("on a server", () => {
       const quick = on.event({ subject: "thing/quick" });
       await on.append(quick);
       bus.wake();
-      await expect.poll(() => idsOf(eager.handled)).toEqual([quick.id]);
+      await eventually(() => idsOf(eager.handled)).toEqual([quick.id]);
       expect(ordered.handled).toEqual([]);
 
       await slow.commit();
       bus.wake();
-      await expect.poll(() => idsOf(ordered.handled)).toEqual([early.id, quick.id]);
-      await expect.poll(() => idsOf(eager.handled)).toEqual([quick.id, early.id]);
+      await eventually(() => idsOf(ordered.handled)).toEqual([early.id, quick.id]);
+      await eventually(() => idsOf(eager.handled)).toEqual([quick.id, early.id]);
     });
 
     it("is not idle for an ordered consumer while an older transaction holds back what is committed", async () => {
@@ -222,7 +223,7 @@ describeOnPostgresql("on a server", () => {
           }>`select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - transaction::text::bigint)::text as behind
             from consumers where name in (${ordered.name}, ${eager.name})`.execute(on.database.owner)
         ).rows.map((row) => Number(row.behind));
-      await expect.poll(async () => Math.max(...(await places()))).toBeLessThanOrEqual(1_000);
+      await eventually(async () => Math.max(...(await places()))).toBeLessThanOrEqual(1_000);
       const event = on.event();
       await on.append(event);
       for (const subscription of subscriptions) await subscription.idle();
@@ -269,19 +270,14 @@ describeOnPostgresql("on a server", () => {
         await expect(bus.ping()).rejects.toThrow("database is unavailable");
         // Longer than a poisoned event would be tried.
         let refused = 0;
-        await expect
-          .poll(
-            async () => {
-              await bus.ping().catch(() => {
-                refused += 1;
-              });
-              return refused;
-            },
-            { timeout: 10_000 },
-          )
-          .toBeGreaterThan(12);
+        await eventually(async () => {
+          await bus.ping().catch(() => {
+            refused += 1;
+          });
+          return refused;
+        }).toBeGreaterThan(12);
         await wire.mend();
-        await expect.poll(() => idsOf(consumer.handled), { timeout: 10_000 }).toEqual(idsOf(events));
+        await eventually(() => idsOf(consumer.handled)).toEqual(idsOf(events));
         expect(await on.deadLetters()).toEqual([]);
         expect(await on.effects()).toEqual(idsOf(events));
       } finally {

@@ -12,7 +12,9 @@ export function inProcessCache(): Cache {
     async put(key, value, { version, ttlSeconds }) {
       const kept = entries.get(key);
       if (kept && kept.version > version) return;
-      entries.set(key, { value, version }, { ttl: ttlSeconds * 1_000 });
+      // To the library no time at all means for ever.
+      if (ttlSeconds <= 0) entries.delete(key);
+      else entries.set(key, { value, version }, { ttl: ttlSeconds * 1_000 });
     },
     async delete(keys) {
       for (const key of keys) entries.delete(key);

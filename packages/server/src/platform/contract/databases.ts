@@ -7,7 +7,7 @@ import { openPglite } from "../database/pglite.ts";
 import { openPostgresql } from "../database/postgresql.ts";
 
 /** A server where tests may make databases of their own (named `gatehouse_test_…`) and drop them. */
-const serverUrl = process.env["GATEHOUSE_TEST_POSTGRESQL_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
+const serverUrl = process.env["TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
 const whyNoPostgresql = await pinged();
 

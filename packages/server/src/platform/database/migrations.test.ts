@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
 import { migrationsContract } from "./contract/migrations-contract.ts";
 import { createApplicationRole, migrate, type SchemaStep, sharedTable, whereApplicationRole } from "./migrations.ts";
 import { openPglite } from "./pglite.ts";
@@ -88,16 +89,14 @@ describeOnPostgresql("on a server", () => {
     const one = migrate(fresh.another(2).owner, [slow]);
     await inside.promise;
     const other = migrate(fresh.another(2).owner, [slow]);
-    await expect
-      .poll(
-        async () =>
-          (
-            await sql`select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())`.execute(
-              (fresh as Fresh).database.owner,
-            )
-          ).rows,
-      )
-      .toHaveLength(1);
+    await eventually(
+      async () =>
+        (
+          await sql`select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())`.execute(
+            (fresh as Fresh).database.owner,
+          )
+        ).rows,
+    ).toHaveLength(1);
     goOn.resolve();
     expect(await one).toEqual({ applied: ["0001_slow"], alreadyCurrent: false });
     expect(await other).toEqual({ applied: [], alreadyCurrent: true });

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { describeOnPostgresql, type Fresh, freshPostgresql, holdTransaction } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
 import { type Wire, wireTo } from "../contract/proxy.ts";
 import { type Database, everyTenant } from "./database.ts";
 import { isTransient, Unavailable } from "./faults.ts";
@@ -94,13 +95,10 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     );
     const statement = held.run((tx) => sql`select pg_sleep(30)`.execute(tx));
     statement.catch(() => {});
-    await expect
-      .poll(
-        async () =>
-          (await sql<{ state: string }>`select state from pg_stat_activity where pid = ${pid}`.execute(fresh.database.owner)).rows[0]
-            ?.state,
-      )
-      .toBe("active");
+    await eventually(
+      async () =>
+        (await sql<{ state: string }>`select state from pg_stat_activity where pid = ${pid}`.execute(fresh.database.owner)).rows[0]?.state,
+    ).toBe("active");
     await line.cut();
     await expect(statement).rejects.toThrow();
     await expect(held.commit()).rejects.toBeInstanceOf(Unavailable);
@@ -126,7 +124,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     const database = open(line.url, { onIdleError: (error) => told.push(error) });
     await Promise.all([database.ping(), database.ping()]);
     await line.cut();
-    await expect.poll(() => told.length).toBeGreaterThan(0);
+    await eventually(() => told.length).toBeGreaterThan(0);
     await line.mend();
     await expect(Promise.all([database.ping(), database.ping(), database.ping()])).resolves.toHaveLength(3);
   });
@@ -139,14 +137,12 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     // The client's own limit: the statement's, and two seconds for an answer that is on its way.
     await expect(database.read(everyTenant, async () => {})).rejects.toBeInstanceOf(Unavailable);
     line.release();
-    await expect
-      .poll(() =>
-        database.ping().then(
-          () => "answers",
-          () => "away",
-        ),
-      )
-      .toBe("answers");
+    await eventually(() =>
+      database.ping().then(
+        () => "answers",
+        () => "away",
+      ),
+    ).toBe("answers");
     await expect(database.read(everyTenant, async () => "right")).resolves.toBe("right");
   }, 20_000);
 

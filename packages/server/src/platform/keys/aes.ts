@@ -23,17 +23,26 @@ export function aesKeys(masterKey: Buffer): Keys {
   return {
     seal(plaintext, purpose) {
       const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv("aes-256-gcm", keyFor(purpose), nonce);
+      const cipher = createCipheriv("aes-256-gcm", keyFor(purpose), nonce, { authTagLength: tagBytes });
       const body = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
       return `${format}.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
     },
     open(sealed, purpose) {
-      const [found, body] = sealed.split(".");
-      if (found !== format || !body) throw new Error("not a sealed value");
-      const bytes = Buffer.from(body, "base64url");
-      const decipher = createDecipheriv("aes-256-gcm", keyFor(purpose), bytes.subarray(0, nonceBytes));
+      const bytes = bytesOf(sealed);
+      const decipher = createDecipheriv("aes-256-gcm", keyFor(purpose), bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
       decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
       return Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString("utf8");
     },
   };
+}
+
+/** One value has one text: what decodes to the same bytes but is written differently was not sealed here. */
+function bytesOf(sealed: string): Buffer {
+  const prefix = `${format}.`;
+  const body = sealed.slice(prefix.length);
+  const bytes = Buffer.from(body, "base64url");
+  if (!sealed.startsWith(prefix) || bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== body) {
+    throw new Error("not a sealed value");
+  }
+  return bytes;
 }

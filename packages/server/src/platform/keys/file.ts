@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { masterKeyBytes } from "./aes.ts";
 
@@ -9,6 +9,7 @@ export function masterKeyFromFile(dataDir: string): Buffer {
   const file = join(dataDir, "master.key");
   if (existsSync(file)) return decodeMasterKey(readFileSync(file, "utf8").trim(), file);
   const key = randomBytes(masterKeyBytes);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   writeFileSync(file, `${key.toString("base64")}\n`, { mode: 0o600, flag: "wx" });
   chmodSync(file, 0o600);
   return key;

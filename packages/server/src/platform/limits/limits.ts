@@ -10,7 +10,7 @@ export interface Limit {
 export interface Limits {
   /** Takes one point. Answers how long to wait, in seconds, when none was left, else 0. */
   take(name: string, key: string, limit: Limit): Promise<number>;
-  /** Gives one point back. */
+  /** Gives one point back, where one was taken. */
   giveBack(name: string, key: string, limit: Limit): Promise<void>;
   /** How long to wait, in seconds, when no point is left; 0 otherwise. Takes none. */
   peek(name: string, key: string, limit: Limit): Promise<number>;
@@ -30,19 +30,25 @@ export function inProcessLimits(): Limits {
     return created;
   };
   const secondsOf = (result: RateLimiterRes): number => Math.max(1, Math.ceil(result.msBeforeNext / 1_000));
+  const giveBack = async (limiter: RateLimiterMemory, key: string): Promise<void> => {
+    const { consumedPoints } = await limiter.reward(key, 1);
+    // More than were taken would be more than there are.
+    if (consumedPoints < 0) await limiter.penalty(key, 1);
+  };
   return {
     async take(name, key, limit) {
+      const limiter = limiterFor(name, limit);
       try {
-        await limiterFor(name, limit).consume(key);
+        await limiter.consume(key);
         return 0;
       } catch (result) {
-        if (result instanceof RateLimiterRes) return secondsOf(result);
-        throw result;
+        if (!(result instanceof RateLimiterRes)) throw result;
+        // The library counts refused calls too; they have taken nothing.
+        await giveBack(limiter, key);
+        return secondsOf(result);
       }
     },
-    async giveBack(name, key, limit) {
-      await limiterFor(name, limit).reward(key, 1);
-    },
+    giveBack: (name, key, limit) => giveBack(limiterFor(name, limit), key),
     async peek(name, key, limit) {
       const found = await limiterFor(name, limit).get(key);
       return found !== null && found.consumedPoints >= limit.points ? secondsOf(found) : 0;

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { describeOnPostgresql, type Fresh, freshPostgresql, type HeldTransaction, holdTransaction } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
 import { type Database, everyTenant, type Scope, tenantScope, userScope } from "../database/database.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { appendIn, appendTo, idsOf, newEvent, readFrom } from "./contract/events.ts";
@@ -34,8 +35,9 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     // Appended and awaited: a test begins at a horizon that nothing holds back.
     const marker = newEvent({ type: "test.begins.v1" });
     await appendTo(database, [marker]);
-    start = await expect
-      .poll(async () => (await readFrom(database, beginning, { types: ["test.begins.v1"] })).find((event) => event.id === marker.id))
+    start = await eventually(async () =>
+      (await readFrom(database, beginning, { types: ["test.begins.v1"] })).find((event) => event.id === marker.id),
+    )
       .toBeDefined()
       .then(async () => (await readFrom(database, beginning, { types: ["test.begins.v1"] })).at(-1)?.position as Position);
   });
@@ -58,7 +60,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
 
     expect(await readAll()).toEqual([]);
     await slow.commit();
-    await expect.poll(async () => idsOf(await readAll())).toEqual([early.id, quick.id]);
+    await eventually(async () => idsOf(await readAll())).toEqual([early.id, quick.id]);
   });
 
   it("does not let a reader pass a transaction that has its place but has not appended yet", async () => {
@@ -70,7 +72,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await slow.run((tx) => appendIn(tx, late));
     expect(await readAll()).toEqual([]);
     await slow.commit();
-    await expect.poll(async () => idsOf(await readAll())).toEqual([late.id, quick.id]);
+    await eventually(async () => idsOf(await readAll())).toEqual([late.id, quick.id]);
   });
 
   it("goes on at once when the transaction that readers waited for is rolled back", async () => {
@@ -80,7 +82,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await appendTo(database, [quick]);
     expect(await readAll()).toEqual([]);
     await slow.rollback();
-    await expect.poll(async () => idsOf(await readAll())).toEqual([quick.id]);
+    await eventually(async () => idsOf(await readAll())).toEqual([quick.id]);
   });
 
   it("goes on when the connection of an open transaction breaks", async () => {
@@ -90,7 +92,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await appendTo(database, [quick]);
     const pid = await slow.run(async (tx) => (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)).rows[0]?.pid);
     await sql`select pg_terminate_backend(${pid})`.execute(database.owner);
-    await expect.poll(async () => idsOf(await readAll())).toEqual([quick.id]);
+    await eventually(async () => idsOf(await readAll())).toEqual([quick.id]);
     await expect(slow.commit()).rejects.toThrow();
   });
 
@@ -117,7 +119,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await appendTo(database, [first]);
     const second = newEvent();
     await appendTo(database, [second]);
-    await expect.poll(async () => idsOf(await readAll())).toEqual([first.id, second.id]);
+    await eventually(async () => idsOf(await readAll())).toEqual([first.id, second.id]);
   });
 
   it("refuses a transaction that has taken its place before one that has already written about the subject, and keeps nothing of it", async () => {
@@ -128,7 +130,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
       overtaken.run((tx) => appendIn(tx, newEvent({ subject: "thing/other" }), newEvent({ subject: "thing/contested" }))),
     ).rejects.toThrow(OvertakenError);
     await overtaken.rollback();
-    await expect.poll(async () => idsOf(await readAll())).toEqual([later.id]);
+    await eventually(async () => idsOf(await readAll())).toEqual([later.id]);
   });
 
   const [red, blue, ada] = [randomUUID(), randomUUID(), randomUUID()];
@@ -243,14 +245,12 @@ describeOnPostgresql("the log under interleaved transactions", () => {
         } finally {
           for (const slot of [...open.keys()]) await end(slot, slot % 2 === 0 ? "commit" : "rollback");
         }
-        await expect
-          .poll(async () => {
-            while ((await readOn(3)) > 0) {
-              // To the end, in small pages.
-            }
-            return read.length;
-          })
-          .toBe(committed.size);
+        await eventually(async () => {
+          while ((await readOn(3)) > 0) {
+            // To the end, in small pages.
+          }
+          return read.length;
+        }).toBe(committed.size);
         expect(new Set(idsOf(read))).toEqual(committed);
         for (const [index, event] of read.entries()) {
           const before = read[index - 1];
@@ -308,12 +308,10 @@ describeOnPostgresql("the log under interleaved transactions", () => {
 
     const { rows } = await sql<{ name: string; changes: number }>`select name, changes from aggregates`.execute(database.owner);
     const expected = rows.reduce((sum, row) => sum + row.changes, 0);
-    await expect
-      .poll(async () => {
-        await readOn();
-        return read.length;
-      })
-      .toBe(expected);
+    await eventually(async () => {
+      await readOn();
+      return read.length;
+    }).toBe(expected);
     for (const { name, changes } of rows) {
       const seen = read.filter((event) => event.subject === name).map((event) => event.data["change"]);
       expect(seen).toEqual(Array.from({ length: changes }, (_, index) => index + 1));

@@ -25,6 +25,9 @@ export const inboxSteps: readonly SchemaStep[] = [
   },
 ];
 
+/** An address in a text, without the brackets around it and the punctuation behind it. */
+const link = /https?:\/\/[^\s<>"'()]*[^\s<>"'().,;:!?]/g;
+
 /** The inbox is for the last things that happened; what is older is dropped. */
 const keptMax = 200;
 
@@ -72,7 +75,7 @@ export function developmentInbox(database: Database): DevelopmentInbox {
           html: row.body_html,
           template: row.template,
           locale: row.locale,
-          links: row.body_text.match(/https?:\/\/\S+/g) ?? [],
+          links: row.body_text.match(link) ?? [],
           createdAt: row.created_at,
         }));
       });

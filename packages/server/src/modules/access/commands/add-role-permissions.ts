@@ -1,5 +1,6 @@
 import { scoped } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
+import { violatedReference } from "../../../platform/database/faults.ts";
 import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { PermissionAddedToRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
@@ -40,10 +41,16 @@ export const addRolePermissions = access.command("addRolePermissions", {
         found.find((candidate) => candidate.value === value) ?? fail(PermissionNotFound, { field: "permissions", permission: value });
       if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permissions", rule: "same_scope", permission: value });
     }
-    await store.addRolePermissions(
-      row,
-      found.map(({ id }) => id),
-    );
+    try {
+      await store.addRolePermissions(
+        row,
+        found.map(({ id }) => id),
+      );
+    } catch (error) {
+      // Deleted in this moment: by the time it would be held there is no such permission.
+      if (violatedReference(error) !== undefined) fail(PermissionNotFound, { field: "permissions" });
+      throw error;
+    }
     const updated = await store.touchRole(row.id, now);
     emit(PermissionAddedToRole, { roleId: row.id, organizationId: row.organization_id, permissions });
     return representOne(store, updated);

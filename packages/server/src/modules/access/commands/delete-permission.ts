@@ -10,14 +10,16 @@ export const deletePermission = access.command("deletePermission", {
   http: "DELETE /api/v1/iam/permissions/:permissionId",
   summary: "Delete a permission definition that is not in use.",
   allow: internal("Permission.Manage"),
+  versioned: true,
   everyTenant: "a permission is in use when a role of any organization holds it",
   input: Type.Object({ permissionId: Uuid }),
   output: Nothing,
   errors: [PermissionNotFound, SystemPermission, PermissionInUse],
-  async run({ store, emit, fail }, { permissionId }) {
+  async run({ store, emit, fail, expectVersion }, { permissionId }) {
     await store.lockTree();
     const row = (await store.permissionById(permissionId)) ?? fail(PermissionNotFound);
     if (row.is_system_permission) fail(SystemPermission);
+    expectVersion(row.version);
     try {
       await store.deletePermission(row.id);
     } catch (error) {

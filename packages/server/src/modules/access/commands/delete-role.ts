@@ -12,13 +12,15 @@ export const deleteRole = access.command("deleteRole", {
   summary: "Delete a role that is not in use.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
   absent: RoleNotFound,
+  versioned: true,
   input: Type.Object({ roleId: Uuid }),
   output: Nothing,
   errors: [RoleNotFound, SystemRole, RoleInUse],
   tenant: tenantOfRole,
-  async run({ store, emit, fail }, { roleId }) {
+  async run({ store, emit, fail, expectVersion }, { roleId }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
+    expectVersion(row.version);
     try {
       await store.deleteRole(row.id);
     } catch (error) {

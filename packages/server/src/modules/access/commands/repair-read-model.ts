@@ -12,7 +12,10 @@ export const repairReadModel = access.command("repairReadModel", {
   input: Type.Object({ keys: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 1_000 }) }),
   output: Nothing,
   async run({ store, uses, emit }, { keys }) {
-    const statuses = async (ids: readonly string[]) => new Map([...(await uses.identity.usersById(ids))].map(([id, user]) => [id, user.status]));
+    // The projector and this one after the other: what is computed first must not be written last.
+    await store.lockReadModel();
+    const statuses = async (ids: readonly string[]) =>
+      new Map([...(await uses.identity.usersById(ids))].map(([id, user]) => [id, user.status]));
     const { parts } = await store.project(keys, statuses);
     emit(ReadModelChanged, { changeId: uuid(), handled: [], keys: parts.map(({ key }) => key) });
     return null;

@@ -18,7 +18,9 @@ export const syncSystemDefinitions = access.command("syncSystemDefinitions", {
   output: Nothing,
   async run({ store, emit, now }) {
     await store.lockTree();
-    const wanted = Object.entries(systemPermissions).flatMap(([scope, list]) => list.map((one) => ({ ...one, scope: scope as AccessScope })));
+    const wanted = Object.entries(systemPermissions).flatMap(([scope, list]) =>
+      list.map((one) => ({ ...one, scope: scope as AccessScope })),
+    );
     const ids = new Map((await store.permissionsByValue(wanted.map(({ value }) => value))).map((row) => [row.value, row.id]));
     for (const { value, description, scope } of wanted.filter((one) => !ids.has(one.value))) {
       const id = uuid();
@@ -39,7 +41,16 @@ export const syncSystemDefinitions = access.command("syncSystemDefinitions", {
     for (const role of systemRoles.filter(({ scope }) => scope === "Internal")) {
       if (await store.systemRole(role.name, null)) continue;
       const { name, description, scope } = role;
-      const row = await store.insertRole({ id: uuid(), name, description, scope, organization_id: null, is_system_role: true, created_at: now, updated_at: now });
+      const row = await store.insertRole({
+        id: uuid(),
+        name,
+        description,
+        scope,
+        organization_id: null,
+        is_system_role: true,
+        created_at: now,
+        updated_at: now,
+      });
       emit(RoleCreated, { roleId: row.id, organizationId: null, name, scope });
     }
     return null;

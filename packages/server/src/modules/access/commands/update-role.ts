@@ -15,10 +15,7 @@ export const updateRole = access.command("updateRole", {
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
   absent: RoleNotFound,
   versioned: true,
-  input: Type.Object(
-    { roleId: Uuid, name: Type.Optional(Name), description: Type.Optional(nullable(Description)) },
-    { minProperties: 2 },
-  ),
+  input: Type.Object({ roleId: Uuid, name: Type.Optional(Name), description: Type.Optional(nullable(Description)) }, { minProperties: 2 }),
   output: Role,
   errors: [RoleNotFound, SystemRole, RoleNameTaken],
   tenant: tenantOfRole,

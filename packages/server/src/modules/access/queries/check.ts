@@ -17,8 +17,8 @@ export const check = access.memoryQuery("check", {
   output: CheckAnswer,
   errors: [UnknownPermission],
   tenant: () => undefined,
-  run({ state, platform, fail }, request) {
-    const decided = decideFor(state, request);
+  run({ state, platform, caller, fail }, request) {
+    const decided = decideFor(state, request, caller);
     const answer = (decision: Decision) => counted(platform, decision, answerOf(decision, request, platform.log.revision));
     if (!(decided instanceof Promise) && decided.allowed) return answer(decided);
     return (async () => {
@@ -31,6 +31,6 @@ export const check = access.memoryQuery("check", {
 });
 
 function counted<Answer>(platform: Platform, decision: Decision, answer: Answer): Answer {
-  platform.metrics.decisions.labels(decision.allowed ? "true" : "false", decision.reason).inc();
+  platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
   return answer;
 }

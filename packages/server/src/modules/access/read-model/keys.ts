@@ -1,3 +1,6 @@
+/** The consumer that keeps the read model; its place is the lock that the read model is written under. */
+export const projectorName = "access.read-model";
+
 /** The parts that decisions are made from, under the cache keys of S3 §6.2. */
 export const userKey = (userId: string): string => `iam:user:id:${userId}`;
 export const tenantStatusKey = (organizationId: string): string => `iam:org:${organizationId}:status`;

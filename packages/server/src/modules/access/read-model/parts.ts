@@ -17,7 +17,12 @@ type Fetch = (keys: readonly string[]) => Promise<readonly (unknown | null)[]>;
 export class Parts {
   readonly #fetch: Fetch;
   // A part that falls out may still be in a view; nobody could tell it of a change any more, so it becomes stale.
-  readonly #parts = new LRUCache<string, Part>({ max: partsMax, dispose: (part) => void (part.stale = true) });
+  readonly #parts = new LRUCache<string, Part>({
+    max: partsMax,
+    dispose: (part) => {
+      part.stale = true;
+    },
+  });
   readonly #loading = new Map<string, { readonly part: Promise<Part>; doomed: boolean }>();
 
   constructor(fetch: Fetch) {
@@ -47,7 +52,13 @@ export class Parts {
     const missing = keys.filter((key) => !this.#parts.has(key) && !this.#usableLoad(key));
     if (missing.length > 0) {
       const values = this.#fetch(missing);
-      missing.forEach((key, index) => void this.#begin(key, values.then((all) => all[index] ?? null)));
+      missing.forEach(
+        (key, index) =>
+          void this.#begin(
+            key,
+            values.then((all) => all[index] ?? null),
+          ),
+      );
     }
     return Promise.all(keys.map((key) => this.#parts.get(key) ?? (this.#loading.get(key) as { part: Promise<Part> }).part));
   }

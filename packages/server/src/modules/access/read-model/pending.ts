@@ -1,10 +1,15 @@
 import { everyEffectiveList, isEffectiveKey } from "./keys.ts";
 
+/** Far more than are ever on their way at a time. */
+const handledBeforeMax = 10_000;
+
 /**
  * Which parts have changed in the tables but not yet in the read model. A decision that needs one of them waits, so it
  * is never older than a write that this process knows of, its own or another's.
  */
 export class Pending {
+  /** Events that were told to be handled before they were heard of: the projector may read what a later transaction wrote. */
+  readonly #handledBefore = new Set<string>();
   /** For each part, the events that the projector has still to handle. */
   readonly #byKey = new Map<string, Set<string>>();
   readonly #keysOf = new Map<string, readonly string[]>();
@@ -12,7 +17,7 @@ export class Pending {
 
   /** `keys` are behind until the event `id` has been handled. */
   add(id: string, keys: readonly string[]): void {
-    if (this.#keysOf.has(id)) return;
+    if (this.#keysOf.has(id) || this.#handledBefore.delete(id)) return;
     this.#keysOf.set(id, keys);
     for (const key of keys) {
       const events = this.#byKey.get(key);
@@ -23,6 +28,7 @@ export class Pending {
 
   handled(ids: readonly string[]): void {
     for (const id of ids) {
+      if (!this.#keysOf.has(id)) this.#remember(id);
       for (const key of this.#keysOf.get(id) ?? []) {
         const events = this.#byKey.get(key);
         events?.delete(id);
@@ -33,6 +39,16 @@ export class Pending {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const proceed of waiting) proceed();
+  }
+
+  #remember(id: string): void {
+    this.#handledBefore.add(id);
+    // Most are from before this process began to listen and never come; those that do come come soon.
+    if (this.#handledBefore.size <= handledBeforeMax) return;
+    for (const oldest of this.#handledBefore) {
+      this.#handledBefore.delete(oldest);
+      break;
+    }
   }
 
   behind(keys: readonly string[]): boolean {

@@ -4,7 +4,7 @@ import type { AnyTables, WriteHandle } from "../../../platform/database/database
 import { revisionOf } from "../../../platform/log/log.ts";
 import type { UserStatus } from "../../identity/index.ts";
 import { systemRoleNamed, systemRoles } from "../system.ts";
-import { everyEffectiveList, roleKey, systemEffectiveKey, effectiveKey } from "./keys.ts";
+import { effectiveKey, everyEffectiveList, roleKey, systemEffectiveKey } from "./keys.ts";
 
 /** What the projection needs of people: their status, by id. */
 export type UserStatuses = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserStatus>>;
@@ -94,7 +94,8 @@ async function compute(tx: WriteHandle, key: string, statuses: UserStatuses, def
   const membership = patterns.membership.exec(key);
   if (membership) return computeMembership(db, key, membership[1] as string, membership[2] ?? null);
   const systemList = patterns.systemList.exec(key);
-  if (systemList) return { key, organizationId: null, value: await systemListOf(systemList[2] as string, systemList[1] as string, definitions) };
+  if (systemList)
+    return { key, organizationId: null, value: await systemListOf(systemList[2] as string, systemList[1] as string, definitions) };
   const list = patterns.list.exec(key);
   if (list) return computeList(db, key, list[1] as string, definitions);
   const role = patterns.role.exec(key);
@@ -118,7 +119,11 @@ async function computeMembership(db: Kysely<AnyTables>, key: string, userId: str
 
 async function computeRole(db: Kysely<AnyTables>, id: string): Promise<Computed> {
   const key = roleKey(id);
-  const row = await db.selectFrom("roles").select(["name", "scope", "organization_id", "is_system_role"]).where("id", "=", id).executeTakeFirst();
+  const row = await db
+    .selectFrom("roles")
+    .select(["name", "scope", "organization_id", "is_system_role"])
+    .where("id", "=", id)
+    .executeTakeFirst();
   if (!row) return { key, organizationId: null, value: null };
   const { name, scope, organization_id: organizationId, is_system_role: isSystem } = row as Record<string, string>;
   const effective = isSystem ? systemEffectiveKey(scope as string, name as string) : effectiveKey(id);

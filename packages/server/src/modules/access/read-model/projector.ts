@@ -5,10 +5,9 @@ import type { LoggedEvent } from "../../../platform/log/event.ts";
 import { append } from "../../../platform/log/log.ts";
 import type { Platform } from "../../../platform/platform.ts";
 import { ReadModelChanged } from "../events.ts";
+import { projectorName } from "./keys.ts";
 import type { Projected } from "./project.ts";
 import { keysTouchedBy, projectedTypes } from "./touched.ts";
-
-export const projectorName = "access.read-model";
 
 /** A second line behind events: how long the shared cache keeps a part (S3 §27.1, permission cache). */
 export const cacheSeconds = 3_600;

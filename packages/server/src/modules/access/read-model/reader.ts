@@ -1,13 +1,13 @@
 import { type Decision, decide, type RoleFacts, type SubjectFacts } from "@gatehouse/policy";
 import { sql } from "kysely";
 import { LRUCache } from "lru-cache";
-import type { MaybePromise } from "../../../operation/authorization.ts";
 import { OperationError, RevisionNotReached } from "../../../operation/errors.ts";
+import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { everyTenant } from "../../../platform/database/database.ts";
 import { Unavailable } from "../../../platform/database/faults.ts";
+import type { LoggedEvent } from "../../../platform/log/event.ts";
 import { revocationBoundMs } from "../../../platform/log/follower.ts";
 import { readTail } from "../../../platform/log/log.ts";
-import type { LoggedEvent } from "../../../platform/log/event.ts";
 import type { Platform } from "../../../platform/platform.ts";
 import { ReadModelChanged } from "../events.ts";
 import { repairJob } from "../jobs.ts";
@@ -19,6 +19,7 @@ import {
   membershipKey,
   type PermissionPart,
   permissionKey,
+  projectorName,
   type RolePart,
   roleKey,
   type TenantPart,
@@ -29,7 +30,7 @@ import {
 import { LeastVersions } from "./least-versions.ts";
 import { type Part, Parts } from "./parts.ts";
 import { Pending } from "./pending.ts";
-import { cacheSeconds, projectorName } from "./projector.ts";
+import { cacheSeconds } from "./projector.ts";
 import { keysTouchedBy, projectedTypes } from "./touched.ts";
 
 /** What decisions about one user in one scope are made from, with the parts that it was put together from. */
@@ -65,7 +66,9 @@ export class AccessReader {
   /** Finds out what the projector has still to handle from before this process began to listen. */
   async start(): Promise<void> {
     const { events } = await this.#platform.database.read(everyTenant, async (db) => {
-      const { rows } = await sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`.execute(db as never);
+      const { rows } = await sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`.execute(
+        db as never,
+      );
       return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
     });
     for (const event of events) this.#hear(event);
@@ -139,7 +142,11 @@ export class AccessReader {
   async #compose(userId: string, organizationId: string | null, deadline: number): Promise<View> {
     const keys = [membershipKey(userId, organizationId), userKey(userId)];
     if (organizationId !== null) keys.push(tenantStatusKey(organizationId));
-    const [membership, user, tenant] = (await this.#load(keys, deadline)) as [Part<MembershipPart>, Part<UserPart>, Part<TenantPart> | undefined];
+    const [membership, user, tenant] = (await this.#load(keys, deadline)) as [
+      Part<MembershipPart>,
+      Part<UserPart>,
+      Part<TenantPart> | undefined,
+    ];
     const roleIds = membership.value?.roleIds ?? [];
     const roles = (await this.#load<RolePart>(roleIds.map(roleKey), deadline)) as readonly Part<RolePart>[];
     const lists = await this.#load<EffectivePart>(
@@ -167,7 +174,9 @@ export class AccessReader {
   /** The cache, then the table; what the table has is put into the cache under its version. */
   async #fetch(keys: readonly string[]): Promise<readonly (unknown | null)[]> {
     const { cache, database, metrics } = this.#platform;
-    const cached = (await cache.getMany(keys)).map((hit, index) => (hit && hit.version >= this.#least.of(keys[index] as string) ? hit : null));
+    const cached = (await cache.getMany(keys)).map((hit, index) =>
+      hit && hit.version >= this.#least.of(keys[index] as string) ? hit : null,
+    );
     const missing = keys.filter((_key, index) => cached[index] === null);
     const found = new Map<string, unknown>(keys.flatMap((key, index) => (cached[index] ? [[key, JSON.parse(cached[index].value)]] : [])));
     metrics.readModelLookups.inc({ found: "cache" }, keys.length - missing.length);
@@ -208,7 +217,9 @@ export class AccessReader {
   /** Asks the worker to put missing parts back; the check itself has been denied (ruling 2). */
   #repair(parts: readonly Part[]): void {
     const now = performance.now();
-    const missing = parts.filter((part) => part.value === null && (this.#repaired.get(part.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs);
+    const missing = parts.filter(
+      (part) => part.value === null && (this.#repaired.get(part.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs,
+    );
     if (missing.length === 0) return;
     const { database, jobs, logger } = this.#platform;
     const keys = missing.map((part) => part.key);

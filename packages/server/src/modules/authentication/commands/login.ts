@@ -38,7 +38,7 @@ export const login = authentication.command("login", {
     };
     const address = pseudonym(origin.ip ?? "");
     const facts = await reading((_store, uses) => uses.identity.signInFacts(email));
-    const attempts = new Attempts(limits, email, address);
+    const attempts = new Attempts(limits, email, address, facts?.passwordHash);
     const wait = await attempts.begin(async () =>
       facts === undefined ? false : reading((store) => store.isKnown(facts.userId, address, new Date(now.getTime() - knownForMs))),
     );
@@ -59,7 +59,9 @@ export const login = authentication.command("login", {
       if (!standing.member) refuse(NotAMember);
       if (standing.status !== "Active") fail(OrganizationInactive);
     }
-    const rehashed = needsRehash(facts.passwordHash, settings.passwordHash) ? await hashPassword(password, settings.passwordHash) : undefined;
+    const rehashed = needsRehash(facts.passwordHash, settings.passwordHash, password)
+      ? await hashPassword(password, settings.passwordHash)
+      : undefined;
     return { facts, address, rehashed };
   },
   async run({ store, uses, origin, platform, now, fail }, input, { facts, address, rehashed }) {

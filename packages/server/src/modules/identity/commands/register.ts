@@ -19,6 +19,7 @@ export const register = identity.command("register", {
   summary: "Register a new user and mail a link to confirm the address.",
   allow: anyone("a newcomer has no account yet"),
   limit: { per: "address", points: 30, seconds: 600 },
+  versioned: true,
   input: Type.Object({ email: Email, password: NewPassword, firstName: Name, lastName: Name, locale: Locale }),
   output: User,
   status: 201,
@@ -54,7 +55,12 @@ export const register = identity.command("register", {
     const known = await store.lockByEmail(input.email);
     if (known && known.status !== "PendingConfirmation") {
       if (settings.knownAddress === "explicit") fail(EmailTaken, { field: "email", rule: "taken" });
-      await uses.notifications.mail({ template: "address-known", to: known.email, locale: known.locale, data: { firstName: known.first_name } });
+      await uses.notifications.mail({
+        template: "address-known",
+        to: known.email,
+        locale: known.locale,
+        data: { firstName: known.first_name },
+      });
       return toUser(row);
     }
     if (known) await store.supersedeRegistration(known, registration, now);

@@ -16,7 +16,10 @@ export const resetPassword = identity.command("resetPassword", {
   input: Type.Object({ token: Token, password: NewPassword }),
   output: Nothing,
   errors: [TokenInvalid, TokenExpired],
-  prepare: async ({ platform }, { password }) => hashChosenPassword(password, "", platform.settings),
+  async prepare({ reading, platform }, { token, password }) {
+    const email = await reading((store) => store.addressOfResetToken(hashSecret(token)));
+    return hashChosenPassword(password, email ?? "", platform.settings);
+  },
   async run({ store, uses, emit, fail, now }, { token }, passwordHash) {
     const tokenHash = hashSecret(token);
     const late = await store.tokenExists("password_reset_token", tokenHash);

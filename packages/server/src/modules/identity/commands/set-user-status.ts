@@ -1,4 +1,5 @@
 import { internal } from "../../../operation/authorization.ts";
+import { CredentialInvalid } from "../../../operation/errors.ts";
 import { oneOf, Type, Uuid } from "../../../operation/schema.ts";
 import { OwnStatus, UserNotFound } from "../errors.ts";
 import { UserStatusChanged } from "../events.ts";
@@ -14,10 +15,14 @@ export const setUserStatus = identity.command("setUserStatus", {
   versioned: true,
   input: Type.Object({ userId: Uuid, status: oneOf("Active", "Suspended") }),
   output: User,
-  errors: [UserNotFound, OwnStatus],
+  errors: [UserNotFound, OwnStatus, CredentialInvalid],
   async run({ store, caller, emit, fail, expectVersion, now }, { userId, status }) {
     if (caller.kind === "user" && caller.userId === userId) fail(OwnStatus);
-    const row = (await store.lockById(userId)) ?? fail(UserNotFound);
+    const actor = caller.kind === "user" ? caller.userId : userId;
+    const locked = await store.lockByIds([userId, actor]);
+    const row = locked.find(({ id }) => id === userId) ?? fail(UserNotFound);
+    // Of two administrators who suspend each other at the same moment, the second is no longer one who may.
+    if (caller.kind === "user" && locked.find(({ id }) => id === actor)?.status !== "Active") fail(CredentialInvalid);
     expectVersion(row.version);
     const confirmed = row.email_verification_token === null;
     const next = status === "Active" && !confirmed ? "PendingConfirmation" : status;

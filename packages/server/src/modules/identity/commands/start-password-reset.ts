@@ -18,7 +18,12 @@ export const startPasswordReset = identity.command("startPasswordReset", {
     if (row?.status !== "Active") return null;
     const token = newSecret();
     await store.setResetToken(row.id, hashSecret(token), new Date(now.getTime() + platform.settings.resetPasswordSeconds * 1_000));
-    await uses.notifications.mail({ template: "reset-password", to: row.email, locale: row.locale, data: { firstName: row.first_name, token } });
+    await uses.notifications.mail({
+      template: "reset-password",
+      to: row.email,
+      locale: row.locale,
+      data: { firstName: row.first_name, token },
+    });
     emit(PasswordResetRequested, { userId: row.id });
     return null;
   },

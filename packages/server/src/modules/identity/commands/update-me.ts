@@ -13,7 +13,10 @@ export const updateMe = identity.command("updateMe", {
   summary: "Update the own profile.",
   allow: signedIn(),
   versioned: true,
-  input: Type.Object({ firstName: Type.Optional(Name), lastName: Type.Optional(Name), locale: Type.Optional(Locale) }, { minProperties: 1 }),
+  input: Type.Object(
+    { firstName: Type.Optional(Name), lastName: Type.Optional(Name), locale: Type.Optional(Locale) },
+    { minProperties: 1 },
+  ),
   output: User,
   errors: [UserNotFound],
   async run({ store, user, emit, fail, expectVersion, now }, input) {

@@ -13,6 +13,7 @@ export const verifyEmail = identity.command("verifyEmail", {
   summary: "Confirm an e-mail address with the token from the mail.",
   allow: anyone("the token is the credential"),
   limit: { per: "address", points: 60, seconds: 600 },
+  versioned: true,
   input: Type.Object({ token: Token }),
   output: User,
   errors: [TokenInvalid, TokenExpired],

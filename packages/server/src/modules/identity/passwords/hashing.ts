@@ -18,15 +18,22 @@ export const hashPassword = (password: string, setting: HashSetting): Promise<st
 /** Verifies against either kind of hash, whatever the setting (ruling 4). A hash that cannot be read matches nothing. */
 export async function verifyPassword(password: string, hashed: string): Promise<boolean> {
   try {
-    return await (hashed.startsWith("$argon2") ? argon2Verify(hashed, password) : bcryptVerify(password, hashed));
+    if (hashed.startsWith("$argon2")) return await argon2Verify(hashed, password);
+    // Two passwords that differ behind what bcrypt reads are two passwords (HOSTILE 30).
+    return (await bcryptVerify(password, hashed)) && Buffer.byteLength(password) <= bcryptBytesMax;
   } catch {
     return false;
   }
 }
 
-/** True when a hash was made under another setting and is to be made anew while the password is at hand. */
-export const needsRehash = (hashed: string, setting: HashSetting): boolean =>
-  setting === "bcrypt" ? !new RegExp(`^\\$2[aby]\\$${bcryptCost}\\$`).test(hashed) : !hashed.startsWith(argon2Prefix);
+/**
+ * True when a hash was made under another setting and is to be made anew while the password is at hand. A password that
+ * bcrypt would cut keeps the hash that it has: another one would let its beginning in.
+ */
+export function needsRehash(hashed: string, setting: HashSetting, password: string): boolean {
+  if (setting === "argon2id") return !hashed.startsWith(argon2Prefix);
+  return !new RegExp(`^\\$2[aby]\\$${bcryptCost}\\$`).test(hashed) && Buffer.byteLength(password) <= bcryptBytesMax;
+}
 
 let decoy: Promise<string> | undefined;
 

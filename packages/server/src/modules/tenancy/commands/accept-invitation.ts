@@ -19,7 +19,12 @@ import { tenancy } from "../module.ts";
 import { representInvitation, representMember } from "../represent.ts";
 import type { InvitationRow } from "../store.ts";
 
-const refusals = { Accepted: InvitationAccepted, Revoked: InvitationRevoked, Expired: InvitationExpired, Pending: InvitationExpired } as const;
+const refusals = {
+  Accepted: InvitationAccepted,
+  Revoked: InvitationRevoked,
+  Expired: InvitationExpired,
+  Pending: InvitationExpired,
+} as const;
 
 /**
  * Accepts an invitation with the token that was mailed, signed in as the invited address (S3 §8.2). A wrong token and an

@@ -48,7 +48,10 @@ export const createOrganization = tenancy.command("createOrganization", {
 });
 
 /** Says which of the unique fields was taken. */
-export function failTaken(error: unknown, fail: (error: typeof NameTaken | typeof SlugTaken, detail: { field: string; rule: string }) => never): never {
+export function failTaken(
+  error: unknown,
+  fail: (error: typeof NameTaken | typeof SlugTaken, detail: { field: string; rule: string }) => never,
+): never {
   const index = violatedUnique(error);
   if (index === "idx_organizations_slug") fail(SlugTaken, { field: "slug", rule: "taken" });
   if (index !== undefined) fail(NameTaken, { field: "name", rule: "taken" });

@@ -18,9 +18,9 @@ export const createUser = tenancy.command("createUser", {
     const { uses, fail } = context;
     const locale = canonicalLocale(input.locale ?? "en");
     if (typeof locale !== "string") throw invalid(locale);
-    if (await uses.identity.userByEmail(input.email)) fail(EmailTaken, { field: "email", rule: "taken" });
     const { email, firstName, lastName } = input;
-    const user = await uses.identity.createActiveUser({ email, passwordHash, firstName, lastName, locale });
+    const created = await uses.identity.createActiveUser({ email, passwordHash, firstName, lastName, locale });
+    const user = created ?? fail(EmailTaken, { field: "email", rule: "taken" });
     if (input.administrator) await makeAdministrator(context, user);
     return user;
   },

@@ -11,6 +11,7 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   http: "DELETE /api/v1/iam/internal/memberships/:userId",
   summary: "Remove a user from the internal scope.",
   allow: internal("InternalMember.Manage"),
+  versioned: true,
   input: Type.Object({ userId: Uuid }),
   output: Nothing,
   errors: [MembershipNotFound, NotHeld, LastAdministrator],
@@ -19,9 +20,10 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
     const current = await context.reading((_store, uses) => uses.access.rolesOf([userId], null));
     await mayHandOut(context, null, current.get(userId) ?? []);
   },
-  async run({ store, uses, emit, fail }, { userId }) {
+  async run({ store, uses, emit, fail, expectVersion }, { userId }) {
     await store.lockInternalScope();
     const row = (await store.membershipOf(userId, null)) ?? fail(MembershipNotFound);
+    expectVersion(row.version);
     const administrator = (await uses.access.administratorRole()) as string;
     const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
     if (held.includes(administrator) && (await uses.access.holders(administrator)) === 1) {

@@ -12,6 +12,7 @@ export const removeMember = tenancy.command("removeMember", {
   summary: "Remove a member from an organization.",
   allow: permission("Organization.RemoveMember"),
   absent: OrganizationNotFound,
+  versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
   output: Nothing,
   errors: [MembershipNotFound, LastOwner, NotHeld],
@@ -19,9 +20,10 @@ export const removeMember = tenancy.command("removeMember", {
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
     await mayHandOut(context, organizationId, current);
   },
-  async run({ store, uses, emit, fail }, { organizationId, membershipId }) {
+  async run({ store, uses, emit, fail, expectVersion }, { organizationId, membershipId }) {
     await store.lockOrganization(organizationId);
     const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
+    expectVersion(member.version);
     const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
     const ownerRoleId = (await uses.access.ownerRoleOf(organizationId)) as string;
     if (held.includes(ownerRoleId) && (await uses.access.holders(ownerRoleId)) === 1) {

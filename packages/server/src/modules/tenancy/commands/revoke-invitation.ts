@@ -4,7 +4,12 @@ import { InvitationAccepted, InvitationExpired, InvitationNotFound, InvitationRe
 import { InvitationWasRevoked } from "../events.ts";
 import { tenancy } from "../module.ts";
 
-const refusals = { Accepted: InvitationAccepted, Revoked: InvitationRevoked, Expired: InvitationExpired, Pending: InvitationExpired } as const;
+const refusals = {
+  Accepted: InvitationAccepted,
+  Revoked: InvitationRevoked,
+  Expired: InvitationExpired,
+  Pending: InvitationExpired,
+} as const;
 
 /** Revokes an open invitation (S3 §8.2); its link is dead from then on. */
 export const revokeInvitation = tenancy.command("revokeInvitation", {
@@ -19,8 +24,8 @@ export const revokeInvitation = tenancy.command("revokeInvitation", {
     const row = await reading((store) => store.invitationById(invitationId));
     return (row ?? fail(InvitationNotFound)).organization_id;
   },
-  async run({ store, emit, fail }, { invitationId }) {
-    const row = await store.revokeInvitation(invitationId);
+  async run({ store, emit, fail, now }, { invitationId }) {
+    const row = await store.revokeInvitation(invitationId, now);
     if (!row) {
       const current = (await store.invitationById(invitationId)) ?? fail(InvitationNotFound);
       return fail(refusals[current.status]);

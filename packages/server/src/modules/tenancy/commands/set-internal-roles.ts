@@ -14,6 +14,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
   http: "PUT /api/v1/iam/internal/memberships/:userId",
   summary: "Give a user roles of the internal scope.",
   allow: internal("InternalMember.Manage"),
+  versioned: true,
   input: Type.Object({ userId: Uuid, ...RoleChoice }),
   output: Membership,
   errors: [UserUnknown, RoleUnknown, NotHeld, LastAdministrator],
@@ -24,7 +25,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
     await mayHandOut(context, null, [...wanted, ...(current.get(input.userId) ?? [])]);
     return wanted;
   },
-  async run({ store, uses, emit, fail, now }, { userId }, wanted) {
+  async run({ store, uses, emit, fail, expectVersion, now }, { userId }, wanted) {
     await store.lockInternalScope();
     if (!(await uses.identity.userById(userId))) fail(UserUnknown, { field: "userId" });
     await rolesInScope(uses.access, null, wanted, fail);
@@ -33,8 +34,10 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
     const administrator = (await uses.access.administratorRole()) as string;
     const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
     const unmakes = held.includes(administrator) && !wanted.includes(administrator);
-    if (unmakes && (await uses.access.holders(administrator)) === 1) fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
+    if (unmakes && (await uses.access.holders(administrator)) === 1)
+      fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     const existing = joined ?? (await store.membershipOf(userId, null)) ?? fail(UserUnknown);
+    expectVersion(existing.version);
     const row = joined ?? (await store.setFirstRole(existing.id, first));
     await uses.access.assign(userId, null, wanted);
     emit(joined ? MemberJoined : MemberRolesChanged, { membershipId: row.id, userId, organizationId: null, roleIds: [...wanted] });

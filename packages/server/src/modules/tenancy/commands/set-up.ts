@@ -15,21 +15,20 @@ export const setUp = tenancy.command("setUp", {
   limit: { per: "address", points: 30, seconds: 600 },
   everyTenant: "a user belongs to no tenant, an administrator to the internal scope",
   status: 201,
+  versioned: true,
   input: Type.Object({ token: Token, ...NewUser }),
   output: User,
   errors: [SetUpDone, SetUpTokenInvalid, EmailTaken],
-  async prepare({ reading, platform, fail }, { email, password }) {
-    if (!(await reading((store) => store.setUpIsOpen()))) fail(SetUpDone);
-    return hashChosenPassword(password, email, platform.settings);
-  },
+  prepare: async ({ platform }, { email, password }) => hashChosenPassword(password, email, platform.settings),
   async run(context, input, passwordHash) {
     const { store, uses, fail } = context;
     const locale = canonicalLocale(input.locale ?? "en");
     if (typeof locale !== "string") throw invalid(locale);
-    if (!(await store.spendSetUpToken(hashSecret(input.token)))) fail(SetUpTokenInvalid);
-    if (await uses.identity.userByEmail(input.email)) fail(EmailTaken, { field: "email", rule: "taken" });
+    // Told in here, so that a retry with its Idempotency-Key gets the first answer although the set-up is closed by then.
+    if (!(await store.spendSetUpToken(hashSecret(input.token)))) fail((await store.setUpIsOpen()) ? SetUpTokenInvalid : SetUpDone);
     const { email, firstName, lastName } = input;
-    const user = await uses.identity.createActiveUser({ email, passwordHash, firstName, lastName, locale });
+    const created = await uses.identity.createActiveUser({ email, passwordHash, firstName, lastName, locale });
+    const user = created ?? fail(EmailTaken, { field: "email", rule: "taken" });
     await makeAdministrator(context, user);
     return user;
   },

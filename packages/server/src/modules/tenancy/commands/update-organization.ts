@@ -14,7 +14,11 @@ const setStatus = internal("Tenant.SetStatus");
 export const updateOrganization = tenancy.command("updateOrganization", {
   http: "PUT /api/v1/iam/organizations/:organizationId",
   summary: "Update an organization's settings, or as an internal administrator its status.",
-  allow: byInput("status", { Active: setStatus, Suspended: setStatus }, either(permission("Organization.Update"), internal("Tenant.Update"))),
+  allow: byInput(
+    "status",
+    { Active: setStatus, Suspended: setStatus },
+    either(permission("Organization.Update"), internal("Tenant.Update")),
+  ),
   absent: OrganizationNotFound,
   versioned: true,
   input: Type.Object(
@@ -50,7 +54,13 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     const row = await store.updateOrganization(before.id, change, now).catch((error: unknown) => failTaken(error, fail));
     const { organizationId: id, status, ...settings } = input;
     if (Object.keys(settings).length > 0) {
-      emit(OrganizationUpdated, { organizationId: id, name: row.name, slug: row.slug, country: row.country, logoAssetId: row.logo_asset_id });
+      emit(OrganizationUpdated, {
+        organizationId: id,
+        name: row.name,
+        slug: row.slug,
+        country: row.country,
+        logoAssetId: row.logo_asset_id,
+      });
     }
     if (status !== undefined && status !== before.status) {
       await uses.access.setTenantStatus(row.id, status);

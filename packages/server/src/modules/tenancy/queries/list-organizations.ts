@@ -15,9 +15,9 @@ export const listOrganizations = tenancy.query("listOrganizations", {
   async run({ store, user, page }, input) {
     const request = page(input);
     const place = { after: request.after?.[0], limit: request.fetch };
-    const found = input.of === "all" ? await store.organizationPage(place) : await store.organizationsOf(user.userId, place);
-    const visible = input.of === "all" || user.organizationId === null ? found : found.filter((row) => row.id === user.organizationId);
-    const { rows, nextCursor } = request.cut(visible, (row) => [row.id]);
+    const found =
+      input.of === "all" ? await store.organizationPage(place) : await store.organizationsOf(user.userId, user.organizationId, place);
+    const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     return { items: rows.map(toOrganization), nextCursor };
   },
 });

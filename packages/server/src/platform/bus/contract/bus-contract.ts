@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { eventually } from "../../contract/eventually.ts";
 import { type Database, everyTenant, type WriteHandle } from "../../database/database.ts";
 import { Unavailable } from "../../database/faults.ts";
 import { type SchemaStep, sharedTable } from "../../database/migrations.ts";
@@ -144,9 +145,9 @@ export function busContract(name: string, make: () => Promise<BusUnderTest>): vo
       const [woken, found] = [on.event(), on.event()];
       await on.append(woken);
       bus.wake();
-      await expect.poll(() => idsOf(consumer.handled)).toEqual([woken.id]);
+      await eventually(() => idsOf(consumer.handled)).toEqual([woken.id]);
       await on.append(found);
-      await expect.poll(() => idsOf(consumer.handled), { timeout: 3_000 }).toEqual([woken.id, found.id]);
+      await eventually(() => idsOf(consumer.handled)).toEqual([woken.id, found.id]);
     });
 
     it("is idle only once everything that was in the log has been handled", async () => {
@@ -191,7 +192,7 @@ export function busContract(name: string, make: () => Promise<BusUnderTest>): vo
       await on.append(second);
       await (await bus.consume(other)).idle();
       expect(idsOf(other.handled)).toEqual([first.id, second.id]);
-      await expect.poll(() => idsOf(one.handled)).toEqual([first.id, second.id]);
+      await eventually(() => idsOf(one.handled)).toEqual([first.id, second.id]);
     });
 
     it("hands an event over again after its handler failed, keeps nothing of the failed try, and then goes on in order", async () => {

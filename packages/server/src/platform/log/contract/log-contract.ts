@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Fresh } from "../../contract/databases.ts";
+import { eventually } from "../../contract/eventually.ts";
 import { type Database, everyTenant, internalScope, tenantScope, userScope } from "../../database/database.ts";
 import { beginning, covers, type Position } from "../event.ts";
 import { append, readTail } from "../log.ts";
@@ -25,7 +26,7 @@ export function logContract(name: string, make: () => Promise<Fresh>): void {
     /** All events, once no transaction anywhere on the server holds the horizon below the newest. */
     const settled = async () => {
       const { events } = await database.read(everyTenant, (db) => readTail(db, "0"));
-      await expect.poll(async () => idsOf(await readFrom(database))).toEqual(idsOf(events));
+      await eventually(async () => idsOf(await readFrom(database))).toEqual(idsOf(events));
       return readFrom(database);
     };
 

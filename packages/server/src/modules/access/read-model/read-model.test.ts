@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectWritten } from "../../../testing/answers.ts";
+import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, signIn, unique } from "../../../testing/people.ts";
+import { makeDatabase } from "../../../testing/postgres.ts";
+import { type AnyBody, asOperator, backend, openTestServer, startTestServer, type TestServer } from "../../../testing/server.ts";
+import { effectiveKey, membershipKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+interface Staffed {
+  readonly organization: OrganizationOf;
+  readonly person: Person;
+  readonly role: string;
+}
+
+/** A person who may update the organization by a role of its own, and has not asked anything yet. */
+async function staffed(on: TestServer = server): Promise<Staffed> {
+  const organization = await newOrganization(on);
+  const { token } = organization.owner;
+  const { body } = await on.call("POST /api/v1/iam/roles", {
+    token,
+    body: { name: `Updaters ${unique()}`, scope: "Organization", organizationId: organization.id },
+  });
+  expectWritten(await on.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions: ["Organization.Update"] } }), 200);
+  const person = await newPerson(on);
+  await joinAs(on, organization, person, body.id);
+  return { organization, person, role: body.id };
+}
+
+const ask = async ({ organization, person }: Staffed, on: TestServer = server): Promise<AnyBody> =>
+  (
+    await on.call("POST /api/v1/iam/authorization/check", {
+      token: person.token,
+      body: { userId: person.id, tenantId: organization.id, actionType: "Organization.Update" },
+    })
+  ).body;
+
+describe("a part of the read model that is lost", () => {
+  const lost: readonly [string, (at: Staffed) => string][] = [
+    ["the permissions of a role", ({ role }) => effectiveKey(role)],
+    ["a role", ({ role }) => roleKey(role)],
+    ["the status of the organization", ({ organization }) => tenantStatusKey(organization.id)],
+    ["the status of the user", ({ person }) => userKey(person.id)],
+  ];
+  it.each(lost)("%s: the check is denied with its own reason and a warning, and the worker puts it back", async (_what, keyOf) => {
+    const at = await staffed();
+    const key = keyOf(at);
+    await server.application.settled();
+    const { database, cache } = server.application.platform;
+    const before = await rowOf(key);
+    await sql`delete from access_read_model where key = ${key}`.execute(database.owner);
+    await cache.delete([key]);
+    expect(await ask(at)).toMatchObject({
+      isAuthorized: false,
+      reason: "Denied: permission data not available",
+      reasonCode: "permission_data_unavailable",
+      missingPermissions: [],
+    });
+    const warnings = server.logged.filter((line) => line.keys?.includes(key));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0].level).toBe(40);
+    await expect.poll(async () => (await ask(at)).isAuthorized, { timeout: 10_000 }).toBe(true);
+    expect(await rowOf(key)).toEqual(before);
+  });
+
+  async function rowOf(key: string): Promise<unknown> {
+    const { rows } = await sql<{ value: unknown }>`select value from access_read_model where key = ${key}`.execute(
+      server.application.platform.database.owner,
+    );
+    return rows[0]?.value;
+  }
+});
+
+describe("the cache in front of the read model", () => {
+  it("never wins with an old value after a change", async () => {
+    const at = await staffed();
+    const key = membershipKey(at.person.id, at.organization.id);
+    expect((await ask(at)).isAuthorized).toBe(true);
+    await server.application.settled();
+    const { cache } = server.application.platform;
+    const old = await cache.get(key);
+    expect(old).not.toBeNull();
+    const roles = await rolesOf(server, at.organization);
+    const { body } = await server.call(`GET /api/v1/iam/organizations/${at.organization.id}/memberships`, { token: at.organization.owner.token });
+    const membership = body.items.find(({ userId }: AnyBody) => userId === at.person.id);
+    const changed = await server.call(`PUT /api/v1/iam/organizations/${at.organization.id}/memberships/${membership.id}`, {
+      token: at.organization.owner.token,
+      body: { roleId: roles["Member"] },
+    });
+    expectWritten(changed, 200);
+    await server.application.settled();
+    // A slow process puts back what it has read before the change.
+    await cache.delete([key]);
+    await cache.put(key, old?.value as string, { version: old?.version as bigint, ttlSeconds: 3_600 });
+    expect((await ask(at)).isAuthorized).toBe(false);
+  });
+});
+
+describe("a repair at the same moment as a change", () => {
+  it("never leaves what was true before the change", async () => {
+    const at = await staffed();
+    const { token } = at.organization.owner;
+    for (let round = 0; round < 10; round += 1) {
+      const method = round % 2 === 0 ? "DELETE" : "POST";
+      await Promise.all([
+        asOperator(server, "access.repairReadModel", { keys: [effectiveKey(at.role)] }),
+        server.call(`${method} /api/v1/iam/roles/${at.role}/permissions`, { token, body: { permissions: ["Organization.Update"] } }),
+        asOperator(server, "access.repairReadModel", { keys: [effectiveKey(at.role)] }),
+      ]);
+      expect((await ask(at)).isAuthorized, `round ${round}`).toBe(method === "POST");
+      await server.application.settled();
+      const { rows } = await sql<{ value: string[] }>`select value from access_read_model where key = ${effectiveKey(at.role)}`.execute(
+        server.application.platform.database.owner,
+      );
+      expect(rows[0]?.value, `round ${round}`).toEqual(method === "POST" ? ["Organization.Update"] : []);
+    }
+  });
+});
+
+describe("after a restart", () => {
+  it("a check is right even when nothing had projected the last change before the process stopped", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-restart-"));
+    const database = backend === "postgresql" ? await makeDatabase() : undefined;
+    const environment = { GATEHOUSE_DATA_DIR: join(folder, "data"), ...(database ? { DATABASE_URL: database.url } : {}) };
+    const restarted = async (worker: boolean) => openTestServer(environment, { worker });
+    try {
+      const first = await restarted(true);
+      const at = await staffed(first);
+      await newAdministrator(first);
+      expect((await ask(at, first)).isAuthorized).toBe(true);
+      await first.close();
+
+      // Nobody projects: the change is in the log and not in the read model when the process ends.
+      const second = await restarted(false);
+      const taken = await second.call(`DELETE /api/v1/iam/roles/${at.role}/permissions`, {
+        token: at.organization.owner.token,
+        body: { permissions: ["Organization.Update"] },
+      });
+      expectWritten(taken, 200);
+      expect(second.application.reader.behind).toBe(1);
+      await second.close();
+
+      const third = await restarted(false);
+      expect(third.application.reader.behind).toBe(1);
+      const asked = ask(at, third);
+      await third.application.startWorker();
+      expect(await asked).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
+      expect(await ask(at, third)).toMatchObject({ isAuthorized: false });
+      await signIn(third, at.person.email);
+      await third.close();
+    } finally {
+      await database?.drop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

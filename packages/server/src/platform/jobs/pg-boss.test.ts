@@ -1,0 +1,126 @@
+import { sql } from "kysely";
+import { expect, it } from "vitest";
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
+import { wireTo } from "../contract/proxy.ts";
+import { silent } from "../contract/silent.ts";
+import { everyTenant } from "../database/database.ts";
+import { type JobsUnderTest, jobsContract } from "./contract/jobs-contract.ts";
+import type { Jobs } from "./jobs.ts";
+import { pgBossJobs } from "./pg-boss.ts";
+
+const on = async (make: () => Promise<Fresh>): Promise<JobsUnderTest> => {
+  const fresh = await make();
+  const { database } = fresh;
+  return {
+    database,
+    start: (queues) => pgBossJobs(database, fresh.url, queues, silent),
+    letTimePass: async (queue) =>
+      void (await sql`update jobs.job set start_after = now() where name = ${queue} and state = 'retry'`.execute(database.owner)),
+    waiting: async (queue) => {
+      const { rows } = await sql<{ data: unknown; tries: number }>`
+        select data, retry_count as tries from jobs.job where name = ${queue} and state in ('created', 'retry') order by created_on, id`.execute(
+        database.owner,
+      );
+      return rows;
+    },
+    scheduleOf: async (queue) => {
+      const { rows } = await sql<{
+        cron: string;
+        timezone: string;
+      }>`select cron, timezone from jobs.schedule where name = ${queue}`.execute(database.owner);
+      return rows[0];
+    },
+    close: () => fresh.close(),
+  };
+};
+
+jobsContract("pg-boss on PGlite", () => on(() => freshPglite([])));
+
+// Several processes and logins: what one embedded connection cannot prove.
+describeOnPostgresql("on a server", () => {
+  jobsContract("pg-boss on PostgreSQL", () => on(() => freshPostgresql([])));
+  jobsContract("pg-boss on PostgreSQL with a plain login", () => on(() => freshPostgresql([], "plain")));
+
+  const withDatabase = async (test: (fresh: Fresh) => Promise<void>): Promise<void> => {
+    const fresh = await freshPostgresql([]);
+    try {
+      await test(fresh);
+    } finally {
+      await fresh.close();
+    }
+  };
+
+  it(
+    "comes up in several processes that start on an empty database at the same moment",
+    () =>
+      withDatabase(async (fresh) => {
+        const queues = ["one", "two", "three"];
+        const started = await Promise.all(Array.from({ length: 4 }, () => pgBossJobs(fresh.another(2), fresh.url, queues, silent)));
+        const { rows } = await sql<{ name: string }>`select name from jobs.queue where name in (${sql.join(queues)}) order by name`.execute(
+          fresh.database.owner,
+        );
+        expect(rows.map((row) => row.name)).toEqual(["one", "three", "two"]);
+        await Promise.all(started.map((jobs) => jobs.close()));
+      }),
+    60_000,
+  );
+
+  it(
+    "does each job in one of several processes",
+    () =>
+      withDatabase(async (fresh) => {
+        const done: number[] = [];
+        const started: Jobs[] = [];
+        for (let process = 0; process < 3; process += 1) started.push(await pgBossJobs(fresh.another(2), fresh.url, ["shared"], silent));
+        for (const jobs of started)
+          await jobs.work<{ index: number }>({ name: "shared", handle: async ({ index }) => void done.push(index) });
+        await fresh.database.transact(everyTenant, async (tx) => {
+          for (let index = 0; index < 12; index += 1) await started[index % 3]?.enqueue(tx, { name: "shared" }, { index });
+        });
+        await eventually(() => done.toSorted((left, right) => left - right)).toEqual(Array.from({ length: 12 }, (_, index) => index));
+        await Promise.all(started.map((jobs) => jobs.close()));
+        expect(done).toHaveLength(12);
+      }),
+    60_000,
+  );
+
+  it(
+    "goes on by itself, and loses no job, after the database was away",
+    () =>
+      withDatabase(async (fresh) => {
+        const wire = await wireTo(fresh.url as string);
+        const jobs = await pgBossJobs(fresh.database, wire.url, ["kept"], silent);
+        const done: object[] = [];
+        await jobs.work({ name: "kept", handle: async (payload) => void done.push(payload) });
+        await fresh.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: "kept" }, { n: 1 }));
+        await eventually(() => done).toEqual([{ n: 1 }]);
+        await wire.cut();
+        await fresh.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: "kept" }, { n: 2 }));
+        await wire.mend();
+        await eventually(() => done).toEqual([{ n: 1 }, { n: 2 }]);
+        await jobs.close();
+        await wire.close();
+      }),
+    60_000,
+  );
+
+  it(
+    "keeps a job from other connections until its transaction has committed",
+    () =>
+      withDatabase(async (fresh) => {
+        const jobs = await pgBossJobs(fresh.database, fresh.url, ["held"], silent);
+        const done: object[] = [];
+        await jobs.work({ name: "held", handle: async (payload) => void done.push(payload) });
+        await fresh.database.transact(everyTenant, async (tx) => {
+          await jobs.enqueue(tx, { name: "held" }, { n: 1 });
+          const { rows } = await sql`select 1 from jobs.job where name = 'held'`.execute(fresh.database.owner);
+          expect(rows).toEqual([]);
+          expect(done).toEqual([]);
+        });
+        await eventually(() => done).toEqual([{ n: 1 }]);
+        await jobs.close();
+      }),
+    60_000,
+  );
+});

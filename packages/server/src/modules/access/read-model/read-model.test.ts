@@ -7,7 +7,7 @@ import { expectWritten } from "../../../testing/answers.ts";
 import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, signIn, unique } from "../../../testing/people.ts";
 import { makeDatabase } from "../../../testing/postgres.ts";
 import { type AnyBody, asOperator, backend, openTestServer, startTestServer, type TestServer } from "../../../testing/server.ts";
-import { effectiveKey, membershipKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
+import { effectiveKey, membershipKey, roleKey, userKey } from "./keys.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -47,7 +47,6 @@ describe("a part of the read model that is lost", () => {
   const lost: readonly [string, (at: Staffed) => string][] = [
     ["the permissions of a role", ({ role }) => effectiveKey(role)],
     ["a role", ({ role }) => roleKey(role)],
-    ["the status of the organization", ({ organization }) => tenantStatusKey(organization.id)],
     ["the status of the user", ({ person }) => userKey(person.id)],
   ];
   it.each(lost)("%s: the check is denied with its own reason and a warning, and the worker puts it back", async (_what, keyOf) => {

@@ -13,7 +13,7 @@ const bcryptCost = 12;
 export const bcryptBytesMax = 72;
 
 export const hashPassword = (password: string, setting: HashSetting): Promise<string> =>
-  setting === "bcrypt" ? bcryptHash(password, { cost: bcryptCost }) : argon2Hash(password, argon2Parameters);
+  setting === "bcrypt" ? bcryptHash(password, bcryptCost) : argon2Hash(password, argon2Parameters);
 
 /** Verifies against either kind of hash, whatever the setting (ruling 4). A hash that cannot be read matches nothing. */
 export async function verifyPassword(password: string, hashed: string): Promise<boolean> {

@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { contexts } from "../runtime/modules.ts";
+import { anyone, internal, permission, permissionsIn } from "./authorization.ts";
+import { catalogue } from "./catalogue.ts";
+import { defineError } from "./errors.ts";
+import { defineEvent } from "./event.ts";
+import { type Context, module } from "./module.ts";
+import type { Operation } from "./operation.ts";
+import { Nothing, Type, Uuid } from "./schema.ts";
+
+const thing = module("thing", { store: { reads: () => ({}), writes: () => ({}) } });
+const Missing = defineError("thing.missing", 404, "There is no such thing.");
+const sound = {
+  http: "GET /things/:thingId",
+  summary: "A thing.",
+  allow: anyone("it is a test"),
+  input: Type.Object({ thingId: Uuid }),
+  output: Nothing,
+  run: async () => null,
+} as const;
+const operation = (name: string, overrides: Readonly<Record<string, unknown>> = {}): Operation =>
+  thing.query(name, { ...sound, ...overrides } as never);
+const contextOf = (operations: readonly Operation[], events: Context["events"] = []): Context => ({
+  module: thing,
+  operations,
+  events,
+  steps: [],
+});
+const starting = (...operations: readonly Operation[]) => catalogue([contextOf(operations)]);
+
+describe("a program does not start with", () => {
+  it("a sound operation: it does", () => {
+    expect(starting(operation("get")).byName.has("thing.get")).toBe(true);
+  });
+
+  it("an operation that does not say who may call it", () => {
+    expect(() => starting(operation("get", { allow: undefined }))).toThrow("thing.get says nothing of who may call it");
+  });
+
+  it("two operations of one name, or on one route, whatever its parameters are called", () => {
+    expect(() => starting(operation("get"), operation("get", { http: undefined }))).toThrow("operation thing.get is declared twice");
+    const other = operation("read", { http: "GET /things/:id", input: Type.Object({ id: Uuid }) });
+    expect(() => starting(operation("get"), other)).toThrow("route GET /things/: is declared twice");
+    expect(() => starting(operation("get"), operation("other", { http: "GET /other/:thingId" }))).not.toThrow();
+  });
+
+  it("a parameter in a route that the input does not have", () => {
+    expect(() => starting(operation("get", { input: Type.Object({}) }))).toThrow("thing.get has :thingId in its route and not in its input");
+  });
+
+  it("a route that cannot be read, or a query behind a writing method", () => {
+    expect(() => starting(operation("get", { http: "FETCH /things/:thingId" }))).toThrow("has a route that cannot be read");
+    expect(() => starting(operation("get", { http: "DELETE /things/:thingId" }))).toThrow("is a query behind a writing method");
+  });
+
+  it("a permission in a tenant, and no word of what a stranger is told", () => {
+    const asking = { allow: permission("Thing.Read") };
+    expect(() => starting(operation("get", asking))).toThrow("does not say what a stranger is told");
+    expect(() => starting(operation("get", { ...asking, absent: Missing }))).not.toThrow();
+    expect(() => starting(operation("get", { allow: internal("Thing.Read") }))).not.toThrow();
+  });
+
+  it("one error code or event type for two things", () => {
+    const twin = defineError("thing.missing", 410, "It is gone.");
+    expect(() => starting(operation("get", { errors: [Missing] }), operation("two", { http: undefined, errors: [twin] }))).toThrow(
+      "error code thing.missing is defined twice",
+    );
+    const made = () => defineEvent({ type: "thing.made.v1", says: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
+    expect(() => catalogue([contextOf([], [made(), made()])])).toThrow("event thing.made.v1 is declared twice");
+  });
+
+  it("several faults, without telling all of them at once", () => {
+    expect(() => starting(operation("a", { allow: undefined }), operation("b", { input: Type.Object({}) }))).toThrow(
+      /thing\.a says nothing[\s\S]*thing\.b has :thingId/,
+    );
+  });
+});
+
+describe("the product's own operations", () => {
+  const known = catalogue(contexts);
+
+  it("ask only for permissions that the product defines, in their scope", async () => {
+    const { systemPermissions } = await import("../modules/access/index.ts");
+    for (const { name, allow } of known.operations) {
+      for (const needed of permissionsIn(allow)) {
+        const scope = needed.scope === "tenant" ? "Organization" : "Internal";
+        expect(
+          systemPermissions[scope].map(({ value }) => value),
+          `${name} asks for ${needed.permission}`,
+        ).toContain(needed.permission);
+      }
+    }
+  });
+
+  it("have every row of S3 §8 among them", () => {
+    const routes = new Set(known.operations.map(({ http }) => http?.replace(/:\w+/g, ":")));
+    for (const row of [
+      "POST /auth/register",
+      "POST /auth/verify-email",
+      "POST /auth/login",
+      "POST /auth/logout",
+      "GET /auth/sessions",
+      "DELETE /auth/sessions/:",
+      "POST /auth/forgot-password",
+      "POST /auth/reset-password",
+      "GET /users/me",
+      "PUT /users/me",
+      "POST /organizations",
+      "PUT /organizations/:",
+      "GET /organizations/:/memberships",
+      "PUT /organizations/:/memberships/:",
+      "DELETE /organizations/:/memberships/:",
+      "POST /organizations/:/invitations",
+      "POST /invitations/:/accept",
+      "DELETE /invitations/:",
+      "POST /authorization/check",
+      "GET /roles",
+      "POST /roles",
+      "PUT /roles/:",
+      "DELETE /roles/:",
+      "POST /roles/:/permissions",
+      "DELETE /roles/:/permissions",
+      "GET /permissions",
+      "POST /permissions",
+      "PUT /permissions/:",
+      "DELETE /permissions/:",
+    ]) {
+      const [method, path] = row.split(" ");
+      expect(routes, row).toContain(`${method} /api/v1/iam${path}`);
+    }
+  });
+
+  it("keep every password and token out of what is kept of an input", () => {
+    for (const { name, input } of known.operations) {
+      for (const [field, schema] of Object.entries(input.properties)) {
+        if (!/password|token|secret/i.test(field)) continue;
+        expect((schema as unknown as Record<string, unknown>)["x-secret"], `${name} ${field}`).toBe(true);
+      }
+    }
+  });
+});

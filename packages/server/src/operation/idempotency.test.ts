@@ -1,0 +1,118 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectError, expectWritten } from "../testing/answers.ts";
+import { anAddress, newAdministrator, newPerson, type Person, password, registration, unique } from "../testing/people.ts";
+import { type AnyBody, type Answer, startTestServer, type TestServer } from "../testing/server.ts";
+import { withoutTrace } from "../testing/traces.ts";
+
+let server: TestServer;
+let person: Person;
+let administrator: Person;
+beforeAll(async () => {
+  server = await startTestServer();
+  person = await newPerson(server);
+  administrator = await newAdministrator(server);
+});
+afterAll(() => server.close());
+
+const draft = () => {
+  const name = `Kept ${unique()}`;
+  return { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" };
+};
+const create = (body: unknown, key: string, token = person.token): Promise<Answer<AnyBody>> =>
+  server.call("POST /api/v1/iam/organizations", { token, body, headers: { "idempotency-key": key } });
+const countOf = async (name: string): Promise<string | undefined> => {
+  const { rows } = await sql<{ count: string }>`select count(*)::text as count from organizations where name = ${name}`.execute(
+    server.application.platform.database.owner,
+  );
+  return rows[0]?.count;
+};
+
+describe("Idempotency-Key on a POST", () => {
+  it("gives the first answer again: status, body, revision and ETag, and nothing is done twice", async () => {
+    const [body, key] = [draft(), unique()];
+    const first = await create(body, key);
+    expectWritten(first, 201);
+    const again = await withoutTrace(server, () => create(body, key));
+    expectWritten(again, 201);
+    expect(again.body).toEqual(first.body);
+    for (const name of ["x-gatehouse-revision", "etag"]) expect(again.headers[name]).toBe(first.headers[name]);
+    expect(await countOf(body.name)).toBe("1");
+  });
+
+  it("with another body is refused with 409, and nothing is done", async () => {
+    const key = unique();
+    expectWritten(await create(draft(), key), 201);
+    expectError(await withoutTrace(server, () => create(draft(), key)), 409, "common.idempotency_key_reused", "Idempotency-Key");
+  });
+
+  it("is the caller's own, and the operation's own", async () => {
+    const key = unique();
+    const other = await newPerson(server);
+    const [one, two] = [await create(draft(), key), await create(draft(), key, other.token)];
+    expect([one.status, two.status]).toEqual([201, 201]);
+    const role = await server.call("POST /api/v1/iam/permissions", {
+      token: administrator.token,
+      body: { value: `P${unique()}`, scope: "Organization" },
+      headers: { "idempotency-key": key },
+    });
+    expectWritten(role, 201);
+  });
+
+  it("of sixteen at the same moment has one effect and one answer", async () => {
+    const [body, key] = [draft(), unique()];
+    const answers = await Promise.all(Array.from({ length: 16 }, () => create(body, key)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(201));
+    expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
+    expect(new Set(answers.map(({ headers }) => headers["x-gatehouse-revision"])).size).toBe(1);
+    expect(await countOf(body.name)).toBe("1");
+  });
+
+  it("of an attempt that failed is free again, also for another body", async () => {
+    const key = unique();
+    const taken = draft();
+    await create(taken, unique());
+    expectError(await withoutTrace(server, () => create(taken, key)), 409, "tenancy.name_taken");
+    expectError(await withoutTrace(server, () => create({ ...taken, country: "ZZ" }, key)), 400, "common.validation_failed");
+    expectWritten(await create(draft(), key), 201);
+  });
+
+  it("gives a sign-in's session again, which lies sealed in the database, with the request", async () => {
+    const key = unique();
+    const login = () =>
+      server.call("POST /api/v1/iam/auth/login", {
+        body: { email: person.email, password },
+        from: anAddress(),
+        headers: { "idempotency-key": key },
+      });
+    const [first, again] = [await login(), await login()];
+    expect(again.body).toEqual(first.body);
+    expect(again.headers["set-cookie"]).toBe(first.headers["set-cookie"]);
+    const { rows } = await sql<Record<string, string>>`select * from idempotency_keys where key = ${key}`.execute(
+      server.application.platform.database.owner,
+    );
+    expect(rows).toHaveLength(1);
+    const { createHash } = await import("node:crypto");
+    const bare = createHash("sha256").update(JSON.stringify({ email: person.email, password })).digest("hex");
+    expect(JSON.stringify(rows)).not.toContain(first.body.sessionToken);
+    expect(JSON.stringify(rows)).not.toContain(bare);
+  });
+
+  it("keeps a registration to one mail", async () => {
+    const [body, key] = [registration(), unique()];
+    const register = () => server.call("POST /api/v1/iam/auth/register", { body, from: anAddress(), headers: { "idempotency-key": key } });
+    const first = await register();
+    const again = await withoutTrace(server, register);
+    expect(again.body).toEqual(first.body);
+  });
+
+  it("that is too long is refused; two long ones are never taken for one", async () => {
+    expectError(await withoutTrace(server, () => create(draft(), "k".repeat(256))), 400, "common.validation_failed", "Idempotency-Key");
+    expectWritten(await create(draft(), "k".repeat(255)), 201);
+  });
+
+  it("with no key given makes two of two", async () => {
+    const [one, two] = [await create(draft(), ""), await create(draft(), "")];
+    expect([one.status, two.status]).toEqual([201, 201]);
+  });
+});

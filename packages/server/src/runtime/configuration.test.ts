@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ConfigurationError, readConfiguration } from "./configuration.ts";
+import { variables } from "./variables.ts";
+
+/** What is wrong with an environment, one line a variable; empty where nothing is. */
+function problemsOf(environment: Readonly<Record<string, string>>): readonly string[] {
+  try {
+    readConfiguration(environment);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    return (error as ConfigurationError).problems;
+  }
+}
+const key = Buffer.alloc(32, 7).toString("base64");
+const reachable = {
+  HOST: "0.0.0.0",
+  DATABASE_URL: "postgres://app:password@db/gatehouse",
+  GATEHOUSE_MASTER_KEY: key,
+  SMTP_URL: "smtp://mail",
+  PUBLIC_URL: "https://id.example.com",
+  TRUST_PROXY: "true",
+};
+
+describe("the configuration", () => {
+  it("of nothing is a start on this machine alone, with the defaults of CONTRACT", () => {
+    expect(readConfiguration({})).toMatchObject({
+      host: "127.0.0.1",
+      port: 8080,
+      dataDir: "./data",
+      databaseUrl: undefined,
+      smtpUrl: undefined,
+      masterKey: undefined,
+      trustProxy: false,
+      logLevel: "info",
+      administrator: undefined,
+      settings: { publicUrl: "http://127.0.0.1:8080", passwordHash: "argon2id", knownAddress: "conceal", signInLimit: "on" },
+    });
+    expect(readConfiguration({ PORT: "" }).port).toBe(8080);
+    expect(readConfiguration({ PORT: "0", HOST: "::1" }).settings.publicUrl).toBe("http://[::1]:0");
+    expect(readConfiguration({ PUBLIC_URL: "http://localhost:3000/" }).settings.publicUrl).toBe("http://localhost:3000");
+  });
+
+  const wrong: readonly [string, string][] = [
+    ["PORT", "70000"],
+    ["PORT", "-1"],
+    ["PORT", "80a"],
+    ["HOST", "example.com"],
+    ["GATEHOUSE_ROLE", "everything"],
+    ["DATABASE_URL", "mysql://user:hunter2@db/x"],
+    ["DATABASE_URL", "hunter2"],
+    ["REDIS_URL", "redis://:hunter2@cache"],
+    ["EVENTS_URL", "amqp://user:hunter2@broker"],
+    ["SMTP_URL", "http://user:hunter2@mail"],
+    ["PUBLIC_URL", "https://id.example.com/path"],
+    ["PUBLIC_URL", "ftp://id.example.com"],
+    ["PUBLIC_URL", "id.example.com"],
+    ["TRUST_PROXY", "yes"],
+    ["TRUST_PROXY", "TRUE"],
+    ["TRUST_PROXY", "constructor"],
+    ["GATEHOUSE_ADMIN_EMAIL", "not an address"],
+    ["GATEHOUSE_ADMIN_PASSWORD", "hunter2"],
+    ["GATEHOUSE_MASTER_KEY", "hunter2"],
+    ["GATEHOUSE_MASTER_KEY", Buffer.alloc(31).toString("base64")],
+    ["PASSWORD_HASH", "md5"],
+    ["KNOWN_ADDRESS", "hide"],
+    ["SESSION_IDLE_SECONDS", "59"],
+    ["SESSION_IDLE_SECONDS", "1e3"],
+    ["SESSION_ABSOLUTE_SECONDS", "0"],
+    ["VERIFY_EMAIL_SECONDS", "-60"],
+    ["RESET_PASSWORD_SECONDS", "86401"],
+    ["INVITATION_SECONDS", "soon"],
+    ["GATEHOUSE_SIGN_IN_LIMIT", "no"],
+    ["OPERATIONS_PORT", "0"],
+    ["LOG_LEVEL", "loud"],
+  ];
+  it.each(wrong)("with %s=%s is refused by the variable's name, what it got and what it takes; a secret is not shown", (name, value) => {
+    const problems = problemsOf({ [name]: value });
+    expect(problems).toHaveLength(1);
+    const variable = variables.find((one) => one.name === name);
+    expect(problems[0]).toContain(name);
+    expect(problems[0]).toContain(`it takes ${variable?.takes}`);
+    if (variable?.secret) expect(problems[0]).not.toContain(value);
+    else expect(problems[0]).toContain(JSON.stringify(value));
+    expect(problems[0]).not.toContain("hunter2");
+  });
+
+  it("tells everything that is wrong at once", () => {
+    expect(problemsOf({ PORT: "x", LOG_LEVEL: "loud", PASSWORD_HASH: "md5" })).toHaveLength(3);
+  });
+
+  it("is read from a file too, and the environment stands above it", () => {
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-configuration-"));
+    const file = join(folder, "gatehouse.env");
+    writeFileSync(file, "PORT=9000\nLOG_LEVEL=warn\n# a comment\n");
+    expect(readConfiguration({ GATEHOUSE_CONFIG: file, PORT: "9001" })).toMatchObject({ port: 9001, logLevel: "warn" });
+    const missing = join(folder, "missing.env");
+    expect(problemsOf({ GATEHOUSE_CONFIG: missing })).toEqual([expect.stringContaining(`GATEHOUSE_CONFIG is ${missing}`)]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("that others can reach is taken with a database, a key, mail and HTTPS behind a proxy", () => {
+    expect(readConfiguration(reachable).host).toBe("0.0.0.0");
+  });
+
+  it.each([
+    ["DATABASE_URL", undefined],
+    ["GATEHOUSE_MASTER_KEY", undefined],
+    ["SMTP_URL", undefined],
+    ["PUBLIC_URL", "http://id.example.com"],
+    ["PUBLIC_URL", undefined],
+    ["TRUST_PROXY", "false"],
+    ["GATEHOUSE_SIGN_IN_LIMIT", "off"],
+  ])("that others can reach is refused where %s is %s", (name, value) => {
+    const { [name as "HOST"]: _, ...others } = reachable;
+    const problems = problemsOf({ ...others, ...(value === undefined ? {} : { [name]: value }) });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain("HOST is 0.0.0.0, which others can reach");
+    expect(problems[0]).toContain(name);
+    expect(problems[0]).not.toContain(key);
+    expect(problems[0]).not.toContain("password@");
+  });
+
+  it.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("on %s is this machine's alone", (host) => {
+    expect(problemsOf({ HOST: host })).toEqual([]);
+  });
+});

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { newPerson } from "../testing/people.ts";
+import { type AnyBody, type Answer, backend, startTestServer, type TestServer } from "../testing/server.ts";
+import { frontDoor } from "./server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const probe = (path: string): Promise<Answer<AnyBody>> => server.call(`GET ${path}`);
+const kind = backend === "pglite" ? "embedded (PGlite)" : "PostgreSQL";
+
+describe("the probes of S3 §17", () => {
+  it("/health says that the process runs, and asks no dependency", async () => {
+    expect(await probe("/health")).toMatchObject({ status: 200, body: { status: "UP", components: {} } });
+    const ping = vi.spyOn(server.application.platform.database, "ping").mockRejectedValue(new Error("away"));
+    try {
+      expect((await probe("/health")).status).toBe(200);
+      expect(ping).not.toHaveBeenCalled();
+    } finally {
+      ping.mockRestore();
+    }
+  });
+
+  it.each(["/health/ready", "/health/startup"])("%s asks database, cache and broker, in S3's format", async (path) => {
+    const answer = await probe(path);
+    expect(answer.status).toBe(200);
+    expect(answer.body.status).toBe("UP");
+    const reached = { status: "UP", details: { connection: "established", latency: expect.stringMatching(/^\d+ms$/) } };
+    expect(answer.body.components).toMatchObject({
+      postgresql: { ...reached, details: { ...reached.details, kind } },
+      redis: reached,
+      messageBroker: reached,
+      module: { status: "UP", details: { stage: "running" } },
+    });
+  });
+
+  it.each([
+    ["/health/query", ["postgresql", "module"]],
+    ["/health/command", ["postgresql", "module"]],
+    ["/health/background", ["postgresql", "messageBroker", "module"]],
+  ])("%s tells of its module", async (path, components) => {
+    const answer = await probe(path);
+    expect(answer).toMatchObject({ status: 200, body: { status: "UP" } });
+    expect(Object.keys(answer.body.components)).toEqual(expect.arrayContaining(components));
+  });
+
+  it("/health/query knows how old the log is and what the read model lacks", async () => {
+    const { details } = (await probe("/health/query")).body.components.module;
+    expect(details).toMatchObject({ logAgeMs: expect.any(Number), eventsNotInReadModel: expect.any(Number), sessionsInMemory: expect.any(Number) });
+  });
+
+  it("answer 503 and name what is down, without its cause, while the database is away", async () => {
+    const ping = vi.spyOn(server.application.platform.database, "ping").mockRejectedValue(new Error("connect ECONNREFUSED 10.0.0.7"));
+    try {
+      for (const path of ["/health/ready", "/health/startup", "/health/query", "/health/command", "/health/background"]) {
+        const answer = await probe(path);
+        expect(answer.status, path).toBe(503);
+        expect(answer.body.status).toBe("DOWN");
+        expect(answer.body.components.postgresql).toMatchObject({ status: "DOWN", details: { connection: "failed" } });
+        expect(JSON.stringify(answer.body)).not.toContain("10.0.0.7");
+      }
+    } finally {
+      ping.mockRestore();
+    }
+  });
+
+  it.each(["starting", "stopping"] as const)("a process that is %s is not ready, and lives", async (stage) => {
+    const door = frontDoor(server.application, server.configuration, { stage });
+    await door.ready();
+    try {
+      expect((await door.inject("/health/ready")).statusCode).toBe(503);
+      expect((await door.inject("/health/ready")).json().components.module).toEqual({ status: "DOWN", details: { stage } });
+      expect((await door.inject("/health")).statusCode).toBe(200);
+    } finally {
+      await door.close();
+    }
+  });
+
+  it.each(["/health", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/nowhere"])("%s carries x-request-id, as every response", async (path) => {
+    const answer = await server.call(`GET ${path}`, { headers: { "x-request-id": "probe-1" } });
+    expect(answer.headers["x-request-id"]).toBe("probe-1");
+  });
+});
+
+describe("/metrics", () => {
+  it("has every declared name, and counts what happens", async () => {
+    const person = await newPerson(server);
+    await server.call("POST /api/v1/iam/authorization/check", { token: person.token, body: { userId: person.id, actionType: "User.Read" } });
+    await server.application.settled();
+    const answer = await server.call<string>("GET /metrics");
+    expect(answer.status).toBe(200);
+    expect(answer.headers["content-type"]).toMatch(/^text\/plain/);
+    for (const name of [
+      "gatehouse_operation_duration_seconds",
+      "gatehouse_authorization_decisions_total",
+      "gatehouse_read_model_lookups_total",
+      "gatehouse_sign_ins_total",
+      "gatehouse_events_appended_total",
+      "gatehouse_events_handled_total",
+      "gatehouse_log_age_seconds",
+      "process_resident_memory_bytes",
+    ]) {
+      expect(answer.body, name).toContain(`# TYPE ${name} `);
+    }
+    const valueOf = (line: RegExp) => Number(line.exec(answer.body)?.[1] ?? "0");
+    expect(valueOf(/^gatehouse_sign_ins_total\{result="ok"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(valueOf(/^gatehouse_authorization_decisions_total\{allowed="false",reason="not_a_member"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(valueOf(/^gatehouse_operation_duration_seconds_count\{operation="authentication.login",outcome="ok"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(valueOf(/^gatehouse_events_appended_total\{type="user.registered.v1"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(answer.body).not.toContain(person.email);
+    expect(answer.body).not.toContain(person.id);
+  });
+});

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
-import { httpDoor } from "../operation/http/door.ts";
+import { httpDoor, sayRequestId } from "../operation/http/door.ts";
 import { openapi } from "../operation/openapi.ts";
 import type { Application } from "./application.ts";
 import { type Configuration, isLoopback } from "./configuration.ts";
@@ -84,6 +84,7 @@ export async function listen(
 
 function operationsDoor(application: Application, lifecycle: Lifecycle): FastifyInstance {
   const app = Fastify({ logger: false, genReqId: () => randomUUID() });
+  sayRequestId(app);
   registerHealth(app, application, lifecycle);
   registerMetrics(app, application);
   return app;

@@ -37,7 +37,7 @@ const origin = {
     return plain ? parsed.origin : undefined;
   },
 };
-const boolean = { takes: '"true" or "false"', parse: (value: string) => ({ true: true, false: false })[value] };
+const boolean = { takes: '"true" or "false"', parse: (value: string) => (value === "true" ? true : value === "false" ? false : undefined) };
 const absentIn = (release: string) => ({
   takes: `nothing yet: this release runs ${release}`,
   parse: () => undefined,

@@ -41,11 +41,20 @@ export function httpDoor(options: DoorOptions): FastifyInstance {
     // An address that the router cannot read, or with a longer parameter than that, comes here without a route.
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply as FastifyReply, options),
   });
+  sayRequestId(app);
   acceptJsonOnly(app);
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options));
   app.setNotFoundHandler((request, reply) => answerError(undefined, request, reply, options));
   for (const operation of options.catalogue.operations) addRoute(app, operation, options);
   return app;
+}
+
+/** Every response carries its id, also one that no operation gives; an operation's answers are written past the hooks. */
+export function sayRequestId(app: FastifyInstance): void {
+  app.addHook("onSend", (request, reply, payload, done) => {
+    if (!reply.hasHeader("x-request-id")) reply.header("x-request-id", request.id);
+    done(null, payload);
+  });
 }
 
 /** JSON, or no body at all: what a form on another site can send is refused by its type. */

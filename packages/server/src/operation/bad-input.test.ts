@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError } from "../testing/answers.ts";
 import { anAddress, newAdministrator, newOrganization, type OrganizationOf, type Person, registration, unique } from "../testing/people.ts";
-import { type AnyBody, type Answer, startTestServer, type TestServer } from "../testing/server.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "../testing/server.ts";
 import { withoutTrace } from "../testing/traces.ts";
 
 let server: TestServer;
@@ -81,7 +81,13 @@ describe("a field", () => {
   });
 
   it("by which another tenant, a right or a state would be taken is none: the row stays as it was", async () => {
-    for (const extra of [{ organizationId: organization.id }, { isSystemRole: true }, { emailVerified: true }, { version: 9 }, { createdAt: "2020" }]) {
+    for (const extra of [
+      { organizationId: organization.id },
+      { isSystemRole: true },
+      { emailVerified: true },
+      { version: 9 },
+      { createdAt: "2020" },
+    ]) {
       const answer = await withoutTrace(server, () =>
         server.call("PUT /api/v1/iam/users/me", { token: organization.owner.token, body: { firstName: "X", ...extra } }),
       );
@@ -94,7 +100,8 @@ describe("a field", () => {
     expectError(answer, 400, "common.validation_failed");
     const fields = answer.body.error.details.map(({ field }: AnyBody) => field);
     for (const field of ["name", "slug", "country", "extra"]) expect(fields).toContain(field);
-    for (const { rule, message } of answer.body.error.details) expect({ rule, message }).toEqual({ rule: expect.any(String), message: expect.any(String) });
+    for (const { rule, message } of answer.body.error.details)
+      expect({ rule, message }).toEqual({ rule: expect.any(String), message: expect.any(String) });
     expect(JSON.stringify(answer.body)).not.toContain("secret");
   });
 
@@ -111,13 +118,20 @@ describe("a field", () => {
 });
 
 describe("an id", () => {
-  it.each(["7", "me", "0198c0de00007000800000000000abcd", "{0198c0de-0000-7000-8000-00000000abcd}", "0198c0de-0000-7000-8000-00000000abcg", "%00", "..%2f"])(
-    "written as %j is refused by its name",
-    async (id) => {
-      const answer = await withoutTrace(server, () => server.call(`GET /api/v1/iam/organizations/${id}`, { token: organization.owner.token }));
-      expectError(answer, 400, "common.validation_failed", "organizationId");
-    },
-  );
+  it.each([
+    "7",
+    "me",
+    "0198c0de00007000800000000000abcd",
+    "{0198c0de-0000-7000-8000-00000000abcd}",
+    "0198c0de-0000-7000-8000-00000000abcg",
+    "%00",
+    "..%2f",
+  ])("written as %j is refused by its name", async (id) => {
+    const answer = await withoutTrace(server, () =>
+      server.call(`GET /api/v1/iam/organizations/${id}`, { token: organization.owner.token }),
+    );
+    expectError(answer, 400, "common.validation_failed", "organizationId");
+  });
 
   it("is the same in capitals: in the address, in a body, and in what is answered and recorded", async () => {
     const renamed = await server.call(`PUT /api/v1/iam/organizations/${organization.id.toUpperCase()}`, {
@@ -133,7 +147,10 @@ describe("what is wrong is told in the order in which it matters", () => {
     expectError(await server.call(create, { body: { nonsense: true } }), 401, "auth.credential_required");
     expectError(await server.call("PUT /api/v1/iam/users/me", { body: "{" }), 400, "common.validation_failed");
     const refused = await withoutTrace(server, () =>
-      server.call("POST /api/v1/iam/permissions", { token: organization.owner.token, body: { value: "Organization.Read", scope: "Organization" } }),
+      server.call("POST /api/v1/iam/permissions", {
+        token: organization.owner.token,
+        body: { value: "Organization.Read", scope: "Organization" },
+      }),
     );
     expectError(refused, 403, "auth.permission_denied");
   });

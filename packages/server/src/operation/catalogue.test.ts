@@ -45,7 +45,9 @@ describe("a program does not start with", () => {
   });
 
   it("a parameter in a route that the input does not have", () => {
-    expect(() => starting(operation("get", { input: Type.Object({}) }))).toThrow("thing.get has :thingId in its route and not in its input");
+    expect(() => starting(operation("get", { input: Type.Object({}) }))).toThrow(
+      "thing.get has :thingId in its route and not in its input",
+    );
   });
 
   it("a route that cannot be read, or a query behind a writing method", () => {
@@ -65,7 +67,8 @@ describe("a program does not start with", () => {
     expect(() => starting(operation("get", { errors: [Missing] }), operation("two", { http: undefined, errors: [twin] }))).toThrow(
       "error code thing.missing is defined twice",
     );
-    const made = () => defineEvent({ type: "thing.made.v1", says: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
+    const made = () =>
+      defineEvent({ type: "thing.made.v1", says: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
     expect(() => catalogue([contextOf([], [made(), made()])])).toThrow("event thing.made.v1 is declared twice");
   });
 

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectWritten } from "../testing/answers.ts";
 import { anAddress, newAdministrator, newPerson, type Person, password, registration, unique } from "../testing/people.ts";
-import { type AnyBody, type Answer, startTestServer, type TestServer } from "../testing/server.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "../testing/server.ts";
 import { withoutTrace } from "../testing/traces.ts";
 
 let server: TestServer;
@@ -93,7 +93,9 @@ describe("Idempotency-Key on a POST", () => {
     );
     expect(rows).toHaveLength(1);
     const { createHash } = await import("node:crypto");
-    const bare = createHash("sha256").update(JSON.stringify({ email: person.email, password })).digest("hex");
+    const bare = createHash("sha256")
+      .update(JSON.stringify({ email: person.email, password }))
+      .digest("hex");
     expect(JSON.stringify(rows)).not.toContain(first.body.sessionToken);
     expect(JSON.stringify(rows)).not.toContain(bare);
   });

@@ -5,8 +5,11 @@ export { Type };
 
 export const Uuid = Type.String({ format: "uuid" });
 
-/** RFC 5321 bounds an address at 254 characters. */
-export const Email = Type.String({ format: "email", maxLength: 254 });
+/**
+ * RFC 5321 bounds an address at 254 characters. Printable ASCII only: the format alone lets anything stand between quotes,
+ * line breaks and letters whose lower case the database writes otherwise.
+ */
+export const Email = Type.String({ format: "email", maxLength: 254, pattern: "^[!-~]+$" });
 
 /** A date and time in ISO 8601, UTC. */
 export const Timestamp = Type.String({ format: "date-time" });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { newPerson } from "../testing/people.ts";
-import { type AnyBody, type Answer, backend, startTestServer, type TestServer } from "../testing/server.ts";
+import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "../testing/server.ts";
 import { frontDoor } from "./server.ts";
 
 let server: TestServer;
@@ -49,7 +49,11 @@ describe("the probes of S3 §17", () => {
 
   it("/health/query knows how old the log is and what the read model lacks", async () => {
     const { details } = (await probe("/health/query")).body.components.module;
-    expect(details).toMatchObject({ logAgeMs: expect.any(Number), eventsNotInReadModel: expect.any(Number), sessionsInMemory: expect.any(Number) });
+    expect(details).toMatchObject({
+      logAgeMs: expect.any(Number),
+      eventsNotInReadModel: expect.any(Number),
+      sessionsInMemory: expect.any(Number),
+    });
   });
 
   it("answer 503 and name what is down, without its cause, while the database is away", async () => {
@@ -79,16 +83,22 @@ describe("the probes of S3 §17", () => {
     }
   });
 
-  it.each(["/health", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/nowhere"])("%s carries x-request-id, as every response", async (path) => {
-    const answer = await server.call(`GET ${path}`, { headers: { "x-request-id": "probe-1" } });
-    expect(answer.headers["x-request-id"]).toBe("probe-1");
-  });
+  it.each(["/health", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/nowhere"])(
+    "%s carries x-request-id, as every response",
+    async (path) => {
+      const answer = await server.call(`GET ${path}`, { headers: { "x-request-id": "probe-1" } });
+      expect(answer.headers["x-request-id"]).toBe("probe-1");
+    },
+  );
 });
 
 describe("/metrics", () => {
   it("has every declared name, and counts what happens", async () => {
     const person = await newPerson(server);
-    await server.call("POST /api/v1/iam/authorization/check", { token: person.token, body: { userId: person.id, actionType: "User.Read" } });
+    await server.call("POST /api/v1/iam/authorization/check", {
+      token: person.token,
+      body: { userId: person.id, actionType: "User.Read" },
+    });
     await server.application.settled();
     const answer = await server.call<string>("GET /metrics");
     expect(answer.status).toBe(200);
@@ -108,7 +118,9 @@ describe("/metrics", () => {
     const valueOf = (line: RegExp) => Number(line.exec(answer.body)?.[1] ?? "0");
     expect(valueOf(/^gatehouse_sign_ins_total\{result="ok"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(valueOf(/^gatehouse_authorization_decisions_total\{allowed="false",reason="not_a_member"\} (\d+)$/m)).toBeGreaterThan(0);
-    expect(valueOf(/^gatehouse_operation_duration_seconds_count\{operation="authentication.login",outcome="ok"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(valueOf(/^gatehouse_operation_duration_seconds_count\{operation="authentication.login",outcome="ok"\} (\d+)$/m)).toBeGreaterThan(
+      0,
+    );
     expect(valueOf(/^gatehouse_events_appended_total\{type="user.registered.v1"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(answer.body).not.toContain(person.email);
     expect(answer.body).not.toContain(person.id);

@@ -3,8 +3,8 @@ import {
   anAddress,
   joinAs,
   newAdministrator,
+  newcomer,
   newOrganization,
-  newPerson,
   password,
   registration,
   rolesOf,
@@ -21,7 +21,7 @@ describe("the logs of a whole walk", () => {
       secrets.add(setUpToken);
       const administrator = await newAdministrator(server);
       const organization = await newOrganization(server);
-      const guest = await newPerson(server);
+      const guest = await newcomer(server);
       await joinAs(server, organization, guest, (await rolesOf(server, organization))["Member"] as string);
       for (const { token } of [administrator, organization.owner, guest]) secrets.add(token);
       const login = (body: unknown) => server.call("POST /api/v1/iam/auth/login", { body, from: anAddress() });
@@ -33,11 +33,20 @@ describe("the logs of a whole walk", () => {
       await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email: guest.email }, from: anAddress() });
       const reset = tokenIn(await server.mail(guest.email, "reset-password"));
       secrets.add(reset);
-      await server.call(`POST /api/v1/iam/auth/reset-password?token=${reset}`, { body: { token: reset, password: "password1" }, from: anAddress() });
-      await server.call("POST /api/v1/iam/auth/reset-password", { body: { token: reset, password: "a harbour after the storm" }, from: anAddress() });
+      await server.call(`POST /api/v1/iam/auth/reset-password?token=${reset}`, {
+        body: { token: reset, password: "password1" },
+        from: anAddress(),
+      });
+      await server.call("POST /api/v1/iam/auth/reset-password", {
+        body: { token: reset, password: "a harbour after the storm" },
+        from: anAddress(),
+      });
       secrets.add("a harbour after the storm");
       const failing = vi.spyOn(server.application.platform.database, "transact").mockRejectedValue(new Error("the disk is full"));
-      const failed = await server.call("POST /api/v1/iam/auth/register", { body: registration({ email: "unlucky@example.com" }), from: anAddress() });
+      const failed = await server.call("POST /api/v1/iam/auth/register", {
+        body: registration({ email: "unlucky@example.com" }),
+        from: anAddress(),
+      });
       failing.mockRestore();
       expect(failed.status).toBe(500);
       expect(JSON.stringify(failed.body)).not.toContain("disk");

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { AnyBody, Answer } from "./server.ts";
+import type { Answer, AnyBody } from "./server.ts";
 
 /** An answer is this error, in the one envelope, with the headers of every answer. */
 export function expectError(answer: Answer<AnyBody>, status: number, code: string, field?: string): void {

@@ -29,11 +29,21 @@ export const registration = (overrides: Readonly<Record<string, unknown>> = {}) 
 export const tokenIn = (mail: { readonly links: readonly string[] }): string =>
   new URL(mail.links[0] as string).searchParams.get("token") as string;
 
-/** Registers, confirms and signs in, as a newcomer does. */
+/** A user with a confirmed address, signed in. Made as the command line makes one: a registration takes twice as long. */
 export async function newPerson(server: TestServer, name = "person"): Promise<Person> {
   const email = `${name}-${unique()}@example.com`;
+  const user = await asOperator(server, "tenancy.createUser", { email, password, firstName: name, lastName: "Test" });
+  return { id: user.id, email, token: await signIn(server, email) };
+}
+
+/** Registers, confirms and signs in, as a newcomer does. */
+export async function newcomer(server: TestServer, name = "newcomer"): Promise<Person> {
+  const email = `${name}-${unique()}@example.com`;
   const from = anAddress();
-  await expectStatus(201, server.call("POST /api/v1/iam/auth/register", { from, body: registration({ email, firstName: name, lastName: "Test" }) }));
+  await expectStatus(
+    201,
+    server.call("POST /api/v1/iam/auth/register", { from, body: registration({ email, firstName: name, lastName: "Test" }) }),
+  );
   const token = tokenIn(await server.mail(email, "verify-email"));
   const { body } = await expectStatus(200, server.call("POST /api/v1/iam/auth/verify-email", { from, body: { token } }));
   return { id: body.id, email, token: await signIn(server, email) };
@@ -53,7 +63,13 @@ export async function signIn(server: TestServer, email: string, organizationId?:
 /** An internal administrator. */
 export async function newAdministrator(server: TestServer): Promise<Person> {
   const email = `administrator-${unique()}@example.com`;
-  const user = await asOperator(server, "tenancy.createUser", { email, password, firstName: "An", lastName: "Administrator", administrator: true });
+  const user = await asOperator(server, "tenancy.createUser", {
+    email,
+    password,
+    firstName: "An",
+    lastName: "Administrator",
+    administrator: true,
+  });
   return { id: user.id, email, token: await signIn(server, email) };
 }
 
@@ -69,14 +85,20 @@ export async function newOrganization(server: TestServer, owner?: Person): Promi
   const name = `School ${unique()}`;
   const { body } = await expectStatus(
     201,
-    server.call("POST /api/v1/iam/organizations", { token: person.token, body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" } }),
+    server.call("POST /api/v1/iam/organizations", {
+      token: person.token,
+      body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" },
+    }),
   );
   return { id: body.id, owner: person, body };
 }
 
 /** The roles of an organization by name. */
 export async function rolesOf(server: TestServer, organization: OrganizationOf): Promise<Readonly<Record<string, string>>> {
-  const { body } = await expectStatus(200, server.call(`GET /api/v1/iam/roles?organizationId=${organization.id}`, { token: organization.owner.token }));
+  const { body } = await expectStatus(
+    200,
+    server.call(`GET /api/v1/iam/roles?organizationId=${organization.id}`, { token: organization.owner.token }),
+  );
   return Object.fromEntries(body.items.map((role: AnyBody) => [role.name, role.id]));
 }
 
@@ -97,7 +119,10 @@ export async function joinAs(server: TestServer, organization: OrganizationOf, p
   return body;
 }
 
-export async function expectStatus<Body>(status: number, answer: Promise<{ status: number; body: Body }>): Promise<{ status: number; body: Body }> {
+export async function expectStatus<Body>(
+  status: number,
+  answer: Promise<{ status: number; body: Body }>,
+): Promise<{ status: number; body: Body }> {
   const given = await answer;
   if (given.status !== status) throw new Error(`expected ${status}, got ${given.status}: ${JSON.stringify(given.body)}`);
   return given;

@@ -17,7 +17,9 @@ export async function contentOf(server: TestServer): Promise<Readonly<Record<str
   await database.transact(everyTenant, async (tx) => {
     for (const { name } of tables.filter((table) => !movingByThemselves.has(table.name) && !table.name.startsWith("schema_"))) {
       const { rows } = await sql<{ digest: string }>`
-        select count(*) || ' ' || coalesce(md5(string_agg(t::text, chr(10) order by t::text)), '') as digest from ${sql.table(name)} t`.execute(tx);
+        select count(*) || ' ' || coalesce(md5(string_agg(t::text, chr(10) order by t::text)), '') as digest from ${sql.table(name)} t`.execute(
+        tx,
+      );
       content[name] = rows[0]?.digest ?? "";
     }
     const { rows } = await sql<{ jobs: string }>`

@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectRead, expectWritten } from "../../testing/answers.ts";
-import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, signIn, unique } from "../../testing/people.ts";
-import { type AnyBody, type Answer, startTestServer, type TestServer } from "../../testing/server.ts";
+import {
+  joinAs,
+  newAdministrator,
+  newOrganization,
+  newPerson,
+  type OrganizationOf,
+  type Person,
+  rolesOf,
+  signIn,
+  unique,
+} from "../../testing/people.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "../../testing/server.ts";
 import { withoutTrace } from "../../testing/traces.ts";
 
 let server: TestServer;
@@ -33,7 +43,8 @@ async function newRole(name: string, permissions: readonly string[], at = organi
     token,
     body: { name: `${name} ${unique()}`, scope: "Organization", organizationId: at.id },
   });
-  if (permissions.length > 0) expectWritten(await server.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions } }), 200);
+  if (permissions.length > 0)
+    expectWritten(await server.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions } }), 200);
   return body.id;
 }
 const permissionsOf = (method: "POST" | "DELETE", role: string, permissions: readonly string[]): Promise<Answer<AnyBody>> =>
@@ -77,14 +88,21 @@ describe("POST /api/v1/iam/authorization/check", () => {
     });
     const stranger = await newPerson(server);
     expect(await own(stranger, product)).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", missingPermissions: [product] });
-    expect(await own(seller, product, { tenantId: "0198c0de-0000-7000-8000-000000000000" })).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member" });
+    expect(await own(seller, product, { tenantId: "0198c0de-0000-7000-8000-000000000000" })).toMatchObject({
+      isAuthorized: false,
+      reasonCode: "not_a_member",
+    });
   });
 
   it("holds from a parent on down, at once for what is defined below it later", async () => {
     expect((await own(seller, product)).isAuthorized).toBe(true);
     expect((await own(seller, `${product}.Read`)).isAuthorized).toBe(true);
     const later = `${product}.Archive.Now`;
-    expectError(await check(seller.token, { userId: seller.id, tenantId: organization.id, actionType: later }), 400, "access.unknown_permission");
+    expectError(
+      await check(seller.token, { userId: seller.id, tenantId: organization.id, actionType: later }),
+      400,
+      "access.unknown_permission",
+    );
     await define(`${product}.Archive`);
     const defined = await define(later);
     expect((await own(seller, later)).isAuthorized).toBe(true);
@@ -111,7 +129,9 @@ describe("POST /api/v1/iam/authorization/check", () => {
       expect((await own(person, `${product}.Create`)).isAuthorized, `given in round ${round}`).toBe(true);
       const taken = await permissionsOf("DELETE", role, [`${product}.Create`]);
       const { "x-gatehouse-revision": minRevision } = taken.headers;
-      expect((await own(person, `${product}.Create`, round % 2 === 0 ? {} : { minRevision })).isAuthorized, `taken in round ${round}`).toBe(false);
+      expect((await own(person, `${product}.Create`, round % 2 === 0 ? {} : { minRevision })).isAuthorized, `taken in round ${round}`).toBe(
+        false,
+      );
     }
   });
 
@@ -167,7 +187,8 @@ describe("POST /api/v1/iam/authorization/check", () => {
   it("has a minimal revision: one that is reached is fine, a future one gets 503, and what is none gets 400", async () => {
     const written = await permissionsOf("POST", await newRole("Revised", []), [product]);
     const revision = written.headers["x-gatehouse-revision"] as string;
-    for (const minRevision of [0, "1", revision, Number(revision)]) expect((await own(seller, product, { minRevision })).isAuthorized).toBe(true);
+    for (const minRevision of [0, "1", revision, Number(revision)])
+      expect((await own(seller, product, { minRevision })).isAuthorized).toBe(true);
     const body = { userId: seller.id, tenantId: organization.id, actionType: product };
     const future = await check(seller.token, { ...body, minRevision: "999999999999" });
     expectError(future, 503, "common.revision_not_reached", "minRevision");
@@ -246,7 +267,8 @@ describe("POST /api/v1/iam/authorization/check-batch", () => {
 });
 
 describe("GET /api/v1/iam/users/me/permissions", () => {
-  const mine = (token: string, query = ""): Promise<Answer<AnyBody>> => server.call(`GET /api/v1/iam/users/me/permissions${query}`, { token });
+  const mine = (token: string, query = ""): Promise<Answer<AnyBody>> =>
+    server.call(`GET /api/v1/iam/users/me/permissions${query}`, { token });
 
   it("lists everything that the roles give, what is below a parent included, in order", async () => {
     const answer = await mine(seller.token, `?organizationId=${organization.id}`);

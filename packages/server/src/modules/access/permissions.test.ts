@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectRead, expectWritten } from "../../testing/answers.ts";
 import { newAdministrator, newOrganization, newPerson, type Person, unique } from "../../testing/people.ts";
-import { type AnyBody, type Answer, startTestServer, type TestServer } from "../../testing/server.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "../../testing/server.ts";
 import { withoutTrace } from "../../testing/traces.ts";
 
 let server: TestServer;
@@ -21,7 +21,8 @@ const update = (id: string, body: unknown, token = administrator.token, headers 
   server.call(`PUT /api/v1/iam/permissions/${id}`, { token, body, headers });
 const remove = (id: string, token = administrator.token, headers = {}): Promise<Answer<AnyBody>> =>
   server.call(`DELETE /api/v1/iam/permissions/${id}`, { token, headers });
-const list = (query = "", token = administrator.token): Promise<Answer<AnyBody>> => server.call(`GET /api/v1/iam/permissions${query}`, { token });
+const list = (query = "", token = administrator.token): Promise<Answer<AnyBody>> =>
+  server.call(`GET /api/v1/iam/permissions${query}`, { token });
 const root = (): string => `P${unique()}`;
 
 describe("POST /api/v1/iam/permissions", () => {
@@ -100,7 +101,11 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
     expectWritten(described, 200);
     expect(described.body).toMatchObject({ description: "Make one", parent: one, version: 2, value: `${one}.Create` });
     expect((await update(moved.id, { parent: other })).body).toMatchObject({ description: "Make one", parent: other });
-    expect((await update(moved.id, { parent: null, description: null })).body).toMatchObject({ description: null, parent: null, version: 4 });
+    expect((await update(moved.id, { parent: null, description: null })).body).toMatchObject({
+      description: null,
+      parent: null,
+      version: 4,
+    });
     expectError(await withoutTrace(server, () => update(moved.id, { value: "Other" })), 400, "common.validation_failed", "value");
     expectError(await withoutTrace(server, () => update(moved.id, {})), 400, "common.validation_failed");
   });
@@ -112,12 +117,17 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
     await define(`${name}.A.B`);
     const internal = root();
     await define(internal, { scope: "Internal" });
-    const attempt = (id: string, body: unknown, token?: string, headers = {}) => withoutTrace(server, () => update(id, body, token, headers));
+    const attempt = (id: string, body: unknown, token?: string, headers = {}) =>
+      withoutTrace(server, () => update(id, body, token, headers));
     expectError(await attempt(top.id, { parent: `${name}.A.B` }), 409, "access.parent_cycle", "parent");
     expectError(await attempt(top.id, { parent: name }), 409, "access.parent_cycle", "parent");
     expectError(await attempt(middle.id, { parent: root() }), 404, "access.parent_not_found", "parent");
     expectError(await attempt(middle.id, { parent: internal }), 409, "access.scope_mismatch", "parent");
-    expectError(await attempt(middle.id, { description: "New" }, administrator.token, { "if-match": '"3"' }), 412, "common.version_conflict");
+    expectError(
+      await attempt(middle.id, { description: "New" }, administrator.token, { "if-match": '"3"' }),
+      412,
+      "common.version_conflict",
+    );
     expectError(await attempt(middle.id, { description: "New" }, person.token), 403, "auth.permission_denied");
     expectError(await attempt(nowhere, { description: "New" }), 404, "access.permission_not_found");
     const system = (await list("?limit=200")).body.items.find(({ value }: AnyBody) => value === "Organization.Read");
@@ -142,13 +152,20 @@ describe("DELETE /api/v1/iam/permissions/{id}", () => {
     const organization = await newOrganization(server);
     const { token } = organization.owner;
     const role = (
-      await server.call("POST /api/v1/iam/roles", { token, body: { name: "Holder", scope: "Organization", organizationId: organization.id } })
+      await server.call("POST /api/v1/iam/roles", {
+        token,
+        body: { name: "Holder", scope: "Organization", organizationId: organization.id },
+      })
     ).body;
     await server.call(`POST /api/v1/iam/roles/${role.id}/permissions`, { token, body: { permissions: [`${name}.A`] } });
     expectError(await withoutTrace(server, () => remove(top.id)), 409, "access.permission_in_use");
     expectError(await withoutTrace(server, () => remove(below.id)), 409, "access.permission_in_use");
     await server.call(`DELETE /api/v1/iam/roles/${role.id}/permissions`, { token, body: { permissions: [`${name}.A`] } });
-    expectError(await withoutTrace(server, () => remove(below.id, administrator.token, { "if-match": '"5"' })), 412, "common.version_conflict");
+    expectError(
+      await withoutTrace(server, () => remove(below.id, administrator.token, { "if-match": '"5"' })),
+      412,
+      "common.version_conflict",
+    );
     expectWritten(await remove(below.id, administrator.token, { "if-match": '"1"' }), 204);
     expectWritten(await remove(top.id), 204);
     expectError(await withoutTrace(server, () => remove(top.id)), 404, "access.permission_not_found");

@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectRead, expectWritten } from "../../testing/answers.ts";
-import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, signIn, unique } from "../../testing/people.ts";
-import { type AnyBody, type Answer, startTestServer, type TestServer } from "../../testing/server.ts";
+import {
+  joinAs,
+  newAdministrator,
+  newOrganization,
+  newPerson,
+  type OrganizationOf,
+  type Person,
+  rolesOf,
+  signIn,
+  unique,
+} from "../../testing/people.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "../../testing/server.ts";
 import { withoutTrace } from "../../testing/traces.ts";
 
 let server: TestServer;
@@ -95,13 +105,20 @@ describe("PUT and DELETE /api/v1/iam/roles/{id}", () => {
     const renamed = await change("PUT", id, admin.token, { name: `Renamed ${unique()}`, description: "New" });
     expectWritten(renamed, 200);
     expect(renamed.body).toMatchObject({ id, description: "New", version: 2 });
-    expect((await change("PUT", id, admin.token, { description: null })).body).toMatchObject({ name: renamed.body.name, description: null });
+    expect((await change("PUT", id, admin.token, { description: null })).body).toMatchObject({
+      name: renamed.body.name,
+      description: null,
+    });
     expectError(
       await withoutTrace(server, () => change("PUT", id, admin.token, { description: "Old" }, { "if-match": '"2"' })),
       412,
       "common.version_conflict",
     );
-    expectError(await withoutTrace(server, () => change("DELETE", id, admin.token, undefined, { "if-match": '"2"' })), 412, "common.version_conflict");
+    expectError(
+      await withoutTrace(server, () => change("DELETE", id, admin.token, undefined, { "if-match": '"2"' })),
+      412,
+      "common.version_conflict",
+    );
     expectWritten(await change("DELETE", id, admin.token, undefined, { "if-match": '"3"' }), 204);
     expectError(await change("DELETE", id, admin.token), 404, "access.role_not_found");
     expectError(await change("PUT", id, admin.token, { description: "Gone" }), 404, "access.role_not_found");
@@ -202,7 +219,11 @@ describe("POST and DELETE /api/v1/iam/roles/{id}/permissions", () => {
     expect(taken.body.permissions).toEqual([other]);
     expect((await take(id, [one])).body.permissions).toEqual([other]);
     expect((await server.call(`GET /api/v1/iam/roles/${id}`, { token: member.token })).body.permissions).toEqual([other]);
-    expectError(await withoutTrace(server, () => give(id, [one], organization.owner.token, { "if-match": '"2"' })), 412, "common.version_conflict");
+    expectError(
+      await withoutTrace(server, () => give(id, [one], organization.owner.token, { "if-match": '"2"' })),
+      412,
+      "common.version_conflict",
+    );
   });
 
   it("refuse an unknown permission, one of the other scope, and nonsense", async () => {
@@ -213,7 +234,11 @@ describe("POST and DELETE /api/v1/iam/roles/{id}/permissions", () => {
     expectError(await withoutTrace(server, () => give(id, [known, unknown])), 404, "access.permission_not_found", "permissions");
     expectError(await withoutTrace(server, () => take(id, [unknown])), 404, "access.permission_not_found", "permissions");
     const internalRole = (await create({ scope: "Internal", organizationId: null }, administrator.token)).body;
-    expectError(await withoutTrace(server, () => give(internalRole.id, ["Organization.Read"], administrator.token)), 403, "access.permission_not_held");
+    expectError(
+      await withoutTrace(server, () => give(internalRole.id, ["Organization.Read"], administrator.token)),
+      403,
+      "access.permission_not_held",
+    );
     expectError(await withoutTrace(server, () => give(id, [internal])), 403, "access.permission_not_held");
     for (const permissions of [[], [known, known], ["not a value"], [5], "Product"] as never[]) {
       expectError(await withoutTrace(server, () => give(id, permissions)), 400, "common.validation_failed");

@@ -216,7 +216,7 @@ describe("POST /api/v1/iam/auth/verify-email", () => {
     const token = await registeredToken(registration());
     const answers = await Promise.all(Array.from({ length: 16 }, () => verify(token)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(answers.filter(({ status }) => status === 400)).toHaveLength(15);
+    for (const refused of answers.filter(({ status }) => status !== 200)) expectError(refused, 400, "identity.token_invalid", "token");
   });
 
   it("tells an expired link by its own code, of this registration and of one before it", async () => {

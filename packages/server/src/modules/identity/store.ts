@@ -202,14 +202,6 @@ function writes(tx: WriteHandle<Tables>) {
     async tokenExists(column: "email_verification_token" | "password_reset_token", tokenHash: string): Promise<boolean> {
       return (await tx.selectFrom("users").select("id").where(column, "=", tokenHash).executeTakeFirst()) !== undefined;
     },
-    async earlierTokenExists(tokenHash: string): Promise<boolean> {
-      const found = await tx
-        .selectFrom("earlier_registrations")
-        .select("user_id")
-        .where("email_verification_token", "=", tokenHash)
-        .executeTakeFirst();
-      return found !== undefined;
-    },
 
     async setResetToken(id: string, tokenHash: string, expiresAt: Date): Promise<void> {
       await tx

@@ -54,8 +54,8 @@ export class SessionMemory {
   readonly #used = new Map<string, LiveSession>();
   readonly #byCaller = new WeakMap<UserCaller, LiveSession>();
   #people: ((db: ReadHandle) => People) | undefined;
-  /** Counts what was ended, so that a read that began before an end is not kept after it. */
-  #endings = 0;
+  /** For each read that is under way, whose sessions were changed since it began: it must not be kept after that. */
+  readonly #reads = new Set<Set<string>>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(platform: Platform) {
@@ -129,12 +129,13 @@ export class SessionMemory {
     if (!log.fresh) await log.catchUp();
     if (!log.fresh) throw new Unavailable("event log", undefined);
     for (;;) {
-      const endings = this.#endings;
-      const session = await this.#load(tokenHash);
-      // Something was ended while this was read: it may have been this session.
-      if (endings !== this.#endings) continue;
+      const changedMeanwhile = new Set<string>();
+      this.#reads.add(changedMeanwhile);
+      const session = await this.#load(tokenHash).finally(() => this.#reads.delete(changedMeanwhile));
       this.#live.delete(tokenHash);
       if (session === null || this.#isOver(session)) return null;
+      // What was read may be from before the change.
+      if (changedMeanwhile.has(session.caller.userId)) continue;
       this.#link(session, tokenHash);
       return this.#use(session);
     }
@@ -171,8 +172,8 @@ export class SessionMemory {
 
   #hear(event: LoggedEvent): void {
     if (!endingTypes.has(event.type)) return;
-    this.#endings += 1;
     const { userId } = event.data as { userId: string };
+    for (const changedMeanwhile of this.#reads) changedMeanwhile.add(userId);
     for (const tokenHash of [...(this.#byUser.get(userId) ?? [])]) this.#live.delete(tokenHash);
   }
 

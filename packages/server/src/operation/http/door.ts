@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import fastJsonStringify from "fast-json-stringify";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { anonymous, type Caller, type Origin } from "../caller.ts";
@@ -76,15 +77,21 @@ function acceptJsonOnly(app: FastifyInstance): void {
     refuseUnstorable(body);
     return body;
   };
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, text: string, done) => {
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, bytes: Buffer, done) => {
     let body: unknown;
     try {
-      body = read(request, text);
+      body = read(request, textOf(bytes));
     } catch (error) {
       return done(Object.assign(error as Error, { statusCode: 400 }), undefined);
     }
     done(null, body);
   });
+}
+
+/** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (HOSTILE 41). */
+function textOf(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw invalid({ field: "body", rule: "utf8", message: "is not UTF-8" });
+  return bytes.toString("utf8");
 }
 
 /**
@@ -144,7 +151,7 @@ function respond(reply: FastifyReply, status: number, headers: string[], body: s
   reply.hijack();
   if (body !== undefined)
     headers.push("content-type", "application/json; charset=utf-8", "content-length", String(Buffer.byteLength(body)));
-  writeTogether(() => {
+  writeTogether(reply.raw, () => {
     reply.raw.writeHead(status, headers);
     reply.raw.end(body);
   });
@@ -180,14 +187,12 @@ class RequestOrigin implements Origin {
   }
 }
 
+/** A longer key is refused rather than cut, because two that differ at the end would be one. */
 const idempotencyKeyMax = 255;
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers["idempotency-key"];
   if (typeof key !== "string" || key.length === 0) return undefined;
-  // To cut it would make one key of two.
-  if (key.length > idempotencyKeyMax) {
-    throw invalid({ field: "Idempotency-Key", rule: "maxLength", message: `must not be longer than ${idempotencyKeyMax} characters` });
-  }
+  if (key.length > idempotencyKeyMax) throw invalid({ field: "Idempotency-Key", rule: "maxLength" });
   return key;
 }

@@ -4,7 +4,17 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectWritten } from "../../../testing/answers.ts";
-import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, signIn, unique } from "../../../testing/people.ts";
+import {
+  joinAs,
+  newAdministrator,
+  newOrganization,
+  newPerson,
+  type OrganizationOf,
+  type Person,
+  rolesOf,
+  signIn,
+  unique,
+} from "../../../testing/people.ts";
 import { makeDatabase } from "../../../testing/postgres.ts";
 import { type AnyBody, asOperator, backend, openTestServer, startTestServer, type TestServer } from "../../../testing/server.ts";
 import { effectiveKey, membershipKey, roleKey, userKey } from "./keys.ts";
@@ -29,7 +39,10 @@ async function staffed(on: TestServer = server): Promise<Staffed> {
     token,
     body: { name: `Updaters ${unique()}`, scope: "Organization", organizationId: organization.id },
   });
-  expectWritten(await on.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions: ["Organization.Update"] } }), 200);
+  expectWritten(
+    await on.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions: ["Organization.Update"] } }),
+    200,
+  );
   const person = await newPerson(on);
   await joinAs(on, organization, person, body.id);
   return { organization, person, role: body.id };
@@ -88,7 +101,9 @@ describe("the cache in front of the read model", () => {
     const old = await cache.get(key);
     expect(old).not.toBeNull();
     const roles = await rolesOf(server, at.organization);
-    const { body } = await server.call(`GET /api/v1/iam/organizations/${at.organization.id}/memberships`, { token: at.organization.owner.token });
+    const { body } = await server.call(`GET /api/v1/iam/organizations/${at.organization.id}/memberships`, {
+      token: at.organization.owner.token,
+    });
     const membership = body.items.find(({ userId }: AnyBody) => userId === at.person.id);
     const changed = await server.call(`PUT /api/v1/iam/organizations/${at.organization.id}/memberships/${membership.id}`, {
       token: at.organization.owner.token,

@@ -22,8 +22,10 @@ export const resetPassword = identity.command("resetPassword", {
   },
   async run({ store, uses, emit, fail, now }, { token }, passwordHash) {
     const tokenHash = hashSecret(token);
-    const late = await store.tokenExists("password_reset_token", tokenHash);
-    const row = (await store.resetPassword(tokenHash, passwordHash, now)) ?? fail(late ? TokenExpired : TokenInvalid, { field: "token" });
+    const spent = await store.resetPassword(tokenHash, passwordHash, now);
+    // Looked up afterwards: one that another call has just spent is used, not late.
+    const row =
+      spent ?? fail((await store.tokenExists("password_reset_token", tokenHash)) ? TokenExpired : TokenInvalid, { field: "token" });
     await uses.notifications.mail({ template: "password-changed", to: row.email, locale: row.locale, data: { firstName: row.first_name } });
     emit(PasswordChanged, { userId: row.id });
     return null;

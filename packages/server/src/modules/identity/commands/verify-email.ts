@@ -19,8 +19,10 @@ export const verifyEmail = identity.command("verifyEmail", {
   errors: [TokenInvalid, TokenExpired],
   async run({ store, emit, fail, now }, { token }) {
     const tokenHash = hashSecret(token);
-    const late = (await store.tokenExists("email_verification_token", tokenHash)) || (await store.earlierTokenExists(tokenHash));
-    const row = (await store.confirm(tokenHash, now)) ?? fail(late ? TokenExpired : TokenInvalid, { field: "token" });
+    const spent = await store.confirm(tokenHash, now);
+    // Looked up afterwards: one that another call has just spent is used, not late. An earlier registration is brought back by then.
+    const row =
+      spent ?? fail((await store.tokenExists("email_verification_token", tokenHash)) ? TokenExpired : TokenInvalid, { field: "token" });
     emit(EmailVerified, { userId: row.id, email: row.email });
     return toUser(row);
   },

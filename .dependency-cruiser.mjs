@@ -1,4 +1,4 @@
-/** The import rules (STYLE 1 to 3): floors go down, modules are entered by their door and in one direction. */
+/** The import rules: floors go down, modules are entered by their door and in one direction. */
 const src = "^packages/server/src";
 
 // From the ground up; packages/server/src/runtime/modules.ts has the same order and a test compares them.

@@ -105,7 +105,8 @@ function casesOf(operation: Operation, sample: Sample): Case[] {
         what: `${operation.http}, ${group.map((path) => path.join(".")).join(" and ")} of another tenant, asked by ${who}`,
         token,
         variants: Math.max(...group.map((path) => (foreign[nameOf(path)] as Ids)(world).length)),
-        input: (pick) => group.reduce<Sample["input"]>((input, path, at) => having(input, path, pick(nameOf(path), at)), asCaller(sample.input, token)),
+        input: (pick) =>
+          group.reduce<Sample["input"]>((input, path, at) => having(input, path, pick(nameOf(path), at)), asCaller(sample.input, token)),
       })),
   );
 }

@@ -69,7 +69,8 @@ describe("a cursor (21)", () => {
         "is SQL": "' or 1=1 --",
         "is too long": "A".repeat(5_000),
       };
-      for (const [what, cursor] of Object.entries(forged)) await expectRefused(operation, withCursor(sample, cursor), `a cursor that ${what}`);
+      for (const [what, cursor] of Object.entries(forged))
+        await expectRefused(operation, withCursor(sample, cursor), `a cursor that ${what}`);
       await expectOk(ask(server, operation, withCursor(sample, real)));
     }
   });

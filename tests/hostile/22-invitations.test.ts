@@ -45,7 +45,15 @@ describe("an invitation (22)", () => {
     const { id, token } = await inviteTo(world.own, guest.email);
     const anonymous = await server.call(`POST /api/v1/iam/invitations/${id}/accept`, { body: { token } });
     expect(anonymous.status).toBe(401);
-    for (const wrong of [token.slice(0, -1), `${token}A`, ` ${token}`, token.toUpperCase(), token.toLowerCase(), "A".repeat(43), `${token}=`]) {
+    for (const wrong of [
+      token.slice(0, -1),
+      `${token}A`,
+      ` ${token}`,
+      token.toUpperCase(),
+      token.toLowerCase(),
+      "A".repeat(43),
+      `${token}=`,
+    ]) {
       await expectRefused("404 tenancy.invitation_not_found", id, wrong, guest.token);
     }
   });
@@ -101,6 +109,8 @@ describe("an invitation (22)", () => {
     });
     await expectRefused("409 tenancy.invitation_expired", id, token, asGuest as string);
     await expectRefused("404 tenancy.invitation_not_found", invited.id, token, asGuest as string);
-    await expectOk(server.call(`POST /api/v1/iam/invitations/${invited.id}/accept`, { token: asGuest as string, body: { token: invited.token } }));
+    await expectOk(
+      server.call(`POST /api/v1/iam/invitations/${invited.id}/accept`, { token: asGuest as string, body: { token: invited.token } }),
+    );
   });
 });

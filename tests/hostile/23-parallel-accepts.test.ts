@@ -44,7 +44,9 @@ function suite(backend: Backend): void {
       assignments: 1,
       audited: 1,
     });
-    const events = (after.get("public.events") ?? []).filter((row) => !before.get("public.events")?.includes(row)).map((row) => JSON.parse(row).type);
+    const events = (after.get("public.events") ?? [])
+      .filter((row) => !before.get("public.events")?.includes(row))
+      .map((row) => JSON.parse(row).type);
     expect(events.filter((type) => type !== "access.read_model_changed.v1").sort()).toEqual([
       "assignment.changed.v1",
       "invitation.accepted.v1",

@@ -29,7 +29,10 @@ async function round(pair: Pair, moves: readonly [Move, Move]): Promise<void> {
   const answers = await Promise.all([moves[0](pair, one, other), moves[1](pair, other, one)]);
   const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
   expect(answers.filter(({ status }) => status < 300).length, told).toBe(1);
-  expect(answers.every(({ status }) => status < 300 || refusals.includes(status)), told).toBe(true);
+  expect(
+    answers.every(({ status }) => status < 300 || refusals.includes(status)),
+    told,
+  ).toBe(true);
   const left = await pair.holders();
   expect(left.length, told).toBe(1);
   const [survivor, loser] = left[0] === one.id ? [one, other] : [other, one];
@@ -58,7 +61,8 @@ async function owners(server: TestServer): Promise<Pair> {
   const members = await expectOk(server.call(`GET /api/v1/iam/organizations/${id}/memberships`, { token: one.token }));
   for (const member of members.items) memberships.set(member.userId, member.id);
   const at = (person: Person) => `/api/v1/iam/organizations/${id}/memberships/${memberships.get(person.id)}`;
-  const give = (by: Person, whom: Person, name: string) => server.call(`PUT ${at(whom)}`, { token: by.token, body: { roleId: role(name) } });
+  const give = (by: Person, whom: Person, name: string) =>
+    server.call(`PUT ${at(whom)}`, { token: by.token, body: { roleId: role(name) } });
   return {
     people: [one, other],
     remove: (by, whom) => server.call(`DELETE ${at(whom)}`, { token: by.token }),
@@ -109,10 +113,15 @@ function suite(backend: Backend, rounds: number): void {
     await inLanes(times(rounds), width, (_round, lane) => round(pairs[lane] as Pair, moves));
   };
 
-  it(`two owners who remove each other at once leave one, ${rounds} rounds`, { timeout: 90_000 }, () => fight(owners, lanes, [remove, remove]));
-  it(`two owners who take each other's role at once leave one, ${rounds} rounds`, { timeout: 90_000 }, () => fight(owners, lanes, [demote, demote]));
+  it(`two owners who remove each other at once leave one, ${rounds} rounds`, { timeout: 90_000 }, () =>
+    fight(owners, lanes, [remove, remove]),
+  );
+  it(`two owners who take each other's role at once leave one, ${rounds} rounds`, { timeout: 90_000 }, () =>
+    fight(owners, lanes, [demote, demote]),
+  );
   it(`an owner who removes and one who takes the role leave one, ${rounds} rounds`, { timeout: 90_000 }, () =>
-    fight(owners, lanes, [remove, demote]));
+    fight(owners, lanes, [remove, demote]),
+  );
   // The internal scope is one, so these have one lane.
   it(`two administrators who bring each other down at once leave one, ${rounds} rounds`, { timeout: 90_000 }, async () => {
     const pair = await administrators(server);
@@ -126,7 +135,8 @@ function suite(backend: Backend, rounds: number): void {
 
   it("two administrators who suspend each other at once leave one that can sign in", { timeout: 60_000 }, async () => {
     const [one, other] = [await newAdministrator(server), await newAdministrator(server)];
-    const set = (by: Person, whom: Person, status: string) => server.call(`PATCH /api/v1/users/${whom.id}`, { token: by.token, body: { status } });
+    const set = (by: Person, whom: Person, status: string) =>
+      server.call(`PATCH /api/v1/users/${whom.id}`, { token: by.token, body: { status } });
     const rescuer = await newAdministrator(server);
     for (const _ of times(Math.min(rounds, 30))) {
       const [first, second] = [

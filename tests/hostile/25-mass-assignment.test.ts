@@ -82,11 +82,15 @@ describe("fields that a caller must not set (25)", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
   });
 
-  it("are refused with 400 and their names by every write, and nothing changes; without them the write passes", { timeout: 90_000 }, async () => {
+  it("are refused with 400 and their names by every write, and nothing changes; without them the write passes", {
+    timeout: 90_000,
+  }, async () => {
     const wrong: string[] = [];
     for (const operation of routesOf(server).filter(isWrite)) {
       const sample = await sampleOf(world, operation.name);
-      const extras = Object.entries(smuggled).filter(([name]) => !(name in operation.input.properties) || parametersOf(operation).includes(name));
+      const extras = Object.entries(smuggled).filter(
+        ([name]) => !(name in operation.input.properties) || parametersOf(operation).includes(name),
+      );
       await leavesNoTrace(server, operation.name, async () => {
         for (const [name, value] of extras.filter(([name]) => !parametersOf(operation).includes(name))) {
           const found = await refused(operation, sample, { [name]: value });

@@ -54,11 +54,19 @@ describe("nobody rises by his own hand (26)", () => {
   it("an admin makes no owner, not of himself, of another, of a newcomer, alone or among others", async () => {
     const { admin, membershipIds, id, roles } = world.own;
     const owner = roles["Owner"] as string;
-    for (const choice of [{ roleId: owner }, { roleIds: [owner] }, { roleIds: [roles["Member"], owner] }, { roleIds: [owner.toUpperCase()] }]) {
+    for (const choice of [
+      { roleId: owner },
+      { roleIds: [owner] },
+      { roleIds: [roles["Member"], owner] },
+      { roleIds: [owner.toUpperCase()] },
+    ]) {
       for (const membership of [membershipIds.admin, membershipIds.member]) {
         await refused("an owner", admin.token, `PUT ${iam}/organizations/${id}/memberships/${membership}`, choice);
       }
-      await refused("an invited owner", admin.token, `POST ${iam}/organizations/${id}/invitations`, { email: address("friend"), ...choice });
+      await refused("an invited owner", admin.token, `POST ${iam}/organizations/${id}/invitations`, {
+        email: address("friend"),
+        ...choice,
+      });
     }
   });
 
@@ -121,7 +129,9 @@ describe("nobody rises by his own hand (26)", () => {
       await refused("a role above", climber.token, `POST ${iam}/organizations/${id}/invitations`, { email: address("friend"), roleId });
     }
     const email = address("friend");
-    await expectOk(server.call(`POST ${iam}/organizations/${id}/invitations`, { token: climber.token, body: { email, roleId: climber.roleId } }));
+    await expectOk(
+      server.call(`POST ${iam}/organizations/${id}/invitations`, { token: climber.token, body: { email, roleId: climber.roleId } }),
+    );
   });
 
   it("who manages internal members gives no internal role above his own, and takes none from above", async () => {
@@ -179,14 +189,17 @@ describe("an id in capital letters is the same id", () => {
     expect((await server.call("GET /api/v1/users", { token: clerk.token })).status).toBe(200);
     expect((await server.call(`DELETE ${at}/${clerk.id.toUpperCase()}`, { token: administrator.token })).status).toBe(204);
     expect((await server.call("GET /api/v1/users", { token: clerk.token })).status).toBe(403);
-    await expectOk(server.call(`PUT ${at}/${clerk.id.toUpperCase()}`, { token: administrator.token, body: { roleId: administratorRoleId } }));
+    await expectOk(
+      server.call(`PUT ${at}/${clerk.id.toUpperCase()}`, { token: administrator.token, body: { roleId: administratorRoleId } }),
+    );
     expect((await server.call("GET /api/v1/users", { token: clerk.token })).status).toBe(200);
   });
 
   it("when an organization is suspended, asked about, and entered", async () => {
     const { other, administrator } = world;
     const id = other.id.toUpperCase();
-    const set = (status: string) => expectOk(server.call(`PUT ${iam}/organizations/${id}`, { token: administrator.token, body: { status } }));
+    const set = (status: string) =>
+      expectOk(server.call(`PUT ${iam}/organizations/${id}`, { token: administrator.token, body: { status } }));
     expect((await set("Suspended")).id).toBe(other.id);
     expect((await server.call(`GET ${iam}/organizations/${other.id}`, { token: other.owner.token })).status).toBe(403);
     await set("Active");

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { password, type Person, signIn } from "../../packages/server/src/testing/people.ts";
+import { type Person, password, signIn } from "../../packages/server/src/testing/people.ts";
 import type { Answer, AnyBody, TestServer } from "../../packages/server/src/testing/server.ts";
 import { expectOk, times } from "./support/ask.ts";
 import { onPostgresql } from "./support/postgresql.ts";
@@ -41,7 +41,9 @@ onPostgresql("what is taken is refused on each of three processes within the bou
       // The process that took it knows at once.
       expect(refusal, `${name}: where it was taken`).toContain((await use(writer(round))).status);
       await Promise.all(
-        processes.all.map((server, index) => refusedWithin(`${name}, process ${index}`, async () => refusal.includes((await use(server)).status))),
+        processes.all.map((server, index) =>
+          refusedWithin(`${name}, process ${index}`, async () => refusal.includes((await use(server)).status)),
+        ),
       );
       for (const server of processes.all) {
         for (const _ of times(3)) expect(refusal).toContain((await use(server)).status);
@@ -56,7 +58,8 @@ onPostgresql("what is taken is refused on each of three processes within the bou
     const { id } = await join(processes.all[0] as TestServer, by, person);
     return { person, membershipId: id };
   };
-  const readOwn = (person: Person) => (server: TestServer) => server.call(`GET ${iam}/organizations/${world.own.id}`, { token: person.token });
+  const readOwn = (person: Person) => (server: TestServer) =>
+    server.call(`GET ${iam}/organizations/${world.own.id}`, { token: person.token });
   const readMe = (token: string) => (server: TestServer) => server.call(`GET ${iam}/auth/session`, { token });
 
   it("a role that was changed for a lower one", () =>
@@ -67,7 +70,10 @@ onPostgresql("what is taken is refused on each of three processes within the bou
         person,
         use: (server) => server.call(`GET ${iam}/organizations/${id}/invitations`, { token: person.token }),
         take: (server) =>
-          server.call(`PUT ${iam}/organizations/${id}/memberships/${membershipId}`, { token: owner.token, body: { roleId: roles["Member"] } }),
+          server.call(`PUT ${iam}/organizations/${id}/memberships/${membershipId}`, {
+            token: owner.token,
+            body: { roleId: roles["Member"] },
+          }),
         refusal: [403],
       };
     }));
@@ -108,7 +114,8 @@ onPostgresql("what is taken is refused on each of three processes within the bou
       return {
         person,
         use: readOwn(person),
-        take: (server) => server.call(`PATCH /api/v1/users/${person.id}`, { token: world.administrator.token, body: { status: "Suspended" } }),
+        take: (server) =>
+          server.call(`PATCH /api/v1/users/${person.id}`, { token: world.administrator.token, body: { status: "Suspended" } }),
         refusal: [401],
       };
     }));
@@ -123,7 +130,8 @@ onPostgresql("what is taken is refused on each of three processes within the bou
           const answer = await server.call(`POST ${iam}/authorization/check`, { token: world.administrator.token, body });
           return { ...answer, status: answer.body.isAuthorized ? 200 : 403 };
         },
-        take: (server) => server.call(`PATCH /api/v1/users/${person.id}`, { token: world.administrator.token, body: { status: "Suspended" } }),
+        take: (server) =>
+          server.call(`PATCH /api/v1/users/${person.id}`, { token: world.administrator.token, body: { status: "Suspended" } }),
         refusal: [403],
       };
     }));

@@ -59,7 +59,8 @@ onPostgresql("a denial is seen (32)", () => {
       else if (denied.body.isAuthorized) allowed.push(`round ${round} at revision ${denial}`);
       const grant = await give(here as TestServer, subject, "Admin");
       const granted = await check(there as TestServer, subject, grant);
-      if (granted.status !== 200 || !granted.body.isAuthorized) unanswered.push(`round ${round}: ${granted.status} ${JSON.stringify(granted.body)}`);
+      if (granted.status !== 200 || !granted.body.isAuthorized)
+        unanswered.push(`round ${round}: ${granted.status} ${JSON.stringify(granted.body)}`);
     });
     expect(allowed).toEqual([]);
     expect(unanswered).toEqual([]);

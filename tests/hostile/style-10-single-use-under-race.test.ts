@@ -5,7 +5,7 @@ import { expectOk, faultOf, inLanes, times } from "./support/ask.ts";
 import { onPostgresql } from "./support/postgresql.ts";
 import { address, invite, join, mailedToken, makeWorld, newRole, newUser, openSetUp, type World } from "./support/world.ts";
 
-/** STYLE 10: single-use things die once, also when this many come for them at the same moment. */
+/** CONTRIBUTING: single-use things die once, also when this many come for them at the same moment. */
 const ways = 16;
 /** A race that is lost one time in ten is seen in this many rounds. */
 const rounds = 10;
@@ -39,7 +39,10 @@ onPostgresql("single use under race", () => {
 
   /** One of them succeeded, and each other one was told one of `refusals`. */
   function expectOne(told: readonly string[], ...refusals: string[]): void {
-    expect(told.filter((one) => one.startsWith("2")), told.join(", ")).toHaveLength(1);
+    expect(
+      told.filter((one) => one.startsWith("2")),
+      told.join(", "),
+    ).toHaveLength(1);
     for (const one of told) if (!one.startsWith("2")) expect(refusals, told.join(", ")).toContain(one);
   }
 
@@ -72,7 +75,9 @@ onPostgresql("single use under race", () => {
   it("an address that many register at once", async () => {
     for (const _ of times(4)) {
       const email = address("wanted");
-      const { told } = await race(times(ways).map((index) => [`POST ${iam}/auth/register`, { body: registration(index % 3 ? email : email.toUpperCase()) }]));
+      const { told } = await race(
+        times(ways).map((index) => [`POST ${iam}/auth/register`, { body: registration(index % 3 ? email : email.toUpperCase()) }]),
+      );
       expect(new Set(told)).toEqual(new Set(["201"]));
       const { owner } = server.application.platform.database;
       const rows = await owner.selectFrom("users").select("email").where("email", "in", [email, email.toUpperCase()]).execute();
@@ -106,7 +111,9 @@ onPostgresql("single use under race", () => {
       const revoke: Call = [`DELETE ${iam}/invitations/${id}`, { token: world.own.owner.token }];
       const { told } = await race(times(ways).map((index) => (index % 4 < 2 ? accept : revoke)));
       expectOne(told, "409 tenancy.invitation_accepted", "409 tenancy.invitation_revoked");
-      const { items } = await expectOk(server.call(`GET ${iam}/organizations/${world.own.id}/memberships?limit=200`, { token: world.own.owner.token }));
+      const { items } = await expectOk(
+        server.call(`GET ${iam}/organizations/${world.own.id}/memberships?limit=200`, { token: world.own.owner.token }),
+      );
       expect(items.some((item: AnyBody) => item.userId === guest.id)).toBe(told.includes("200"));
     }
   });
@@ -161,13 +168,19 @@ onPostgresql("single use under race", () => {
     for (const _ of times(rounds)) {
       const [name, slug, value] = [`Unique ${unique()}`, `unique-${unique()}`, `Unique${unique()}`];
       const { token } = world.own.owner;
-      const names = await race(times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name, slug: `s-${unique()}`, country: "VN" } }]));
+      const names = await race(
+        times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name, slug: `s-${unique()}`, country: "VN" } }]),
+      );
       expectOne(names.told, "409 tenancy.name_taken");
-      const slugs = await race(times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name: `N ${unique()}`, slug, country: "VN" } }]));
+      const slugs = await race(
+        times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name: `N ${unique()}`, slug, country: "VN" } }]),
+      );
       expectOne(slugs.told, "409 tenancy.slug_taken");
       const roles = await race(same(`POST ${iam}/roles`, { token, body: { name, scope: "Organization", organizationId: world.own.id } }));
       expectOne(roles.told, "409 access.role_name_taken");
-      const permissions = await race(same(`POST ${iam}/permissions`, { token: world.administrator.token, body: { value, scope: "Organization" } }));
+      const permissions = await race(
+        same(`POST ${iam}/permissions`, { token: world.administrator.token, body: { value, scope: "Organization" } }),
+      );
       expectOne(permissions.told, "409 access.permission_taken");
     }
   });
@@ -176,7 +189,9 @@ onPostgresql("single use under race", () => {
     const { token } = world.own.owner;
     const { id } = await newRole(server, token, world.own.id);
     const before = await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }));
-    const { told } = await race(times(ways).map((index) => [`PUT ${iam}/roles/${id}`, { token, body: { description: `number ${index}` } }]));
+    const { told } = await race(
+      times(ways).map((index) => [`PUT ${iam}/roles/${id}`, { token, body: { description: `number ${index}` } }]),
+    );
     expect(new Set(told)).toEqual(new Set(["200"]));
     expect((await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }))).version).toBe(before.version + ways);
     const organization = await race(
@@ -190,7 +205,10 @@ onPostgresql("single use under race", () => {
     for (const _ of times(rounds)) {
       const { id, version } = await newRole(server, token, world.own.id);
       const { told } = await race(
-        times(ways).map((index) => [`PUT ${iam}/roles/${id}`, { token, body: { description: `${index}` }, headers: { "if-match": `"${version}"` } }]),
+        times(ways).map((index) => [
+          `PUT ${iam}/roles/${id}`,
+          { token, body: { description: `${index}` }, headers: { "if-match": `"${version}"` } },
+        ]),
       );
       expectOne(told, "412 common.version_conflict");
     }
@@ -205,7 +223,9 @@ onPostgresql("single use under race", () => {
       const remove: Call = [`DELETE ${iam}/roles/${id}`, { token }];
       const calls = times(ways).map((index): Call => {
         if (index % 2 === round % 2) return remove;
-        return index % 4 < 2 ? give : [`POST ${iam}/organizations/${own.id}/invitations`, { token, body: { email: address("guest"), roleId: id } }];
+        return index % 4 < 2
+          ? give
+          : [`POST ${iam}/organizations/${own.id}/invitations`, { token, body: { email: address("guest"), roleId: id } }];
       });
       const { told, answers } = await race(calls);
       const deleted = told.filter((one) => one === "204").length;
@@ -254,12 +274,12 @@ onPostgresql("single use under race", () => {
       const nodes = await Promise.all(times(ways).map(() => newPermission()));
       // Each under the next: all of them together would be a circle.
       const { told } = await race(
-        nodes.map((node, index) => [
-          `PUT ${iam}/permissions/${node.id}`,
-          { token, body: { parent: nodes[(index + 1) % ways].value } },
-        ]),
+        nodes.map((node, index) => [`PUT ${iam}/permissions/${node.id}`, { token, body: { parent: nodes[(index + 1) % ways].value } }]),
       );
-      expect(told.filter((one) => one === "409 access.parent_cycle"), told.join(", ")).toHaveLength(1);
+      expect(
+        told.filter((one) => one === "409 access.parent_cycle"),
+        told.join(", "),
+      ).toHaveLength(1);
       expect(told.filter((one) => one === "200")).toHaveLength(ways - 1);
       const { owner } = server.application.platform.database;
       const rows = await owner.selectFrom("permission_definitions").select(["id", "parent_permission_id"]).execute();
@@ -278,7 +298,12 @@ onPostgresql("single use under race", () => {
     await inLanes(times(rounds), 1, async () => {
       const offers = await Promise.all(
         [own, other].map((tenant) =>
-          invite(server, { organizationId: tenant.id, token: tenant.owner.token, email: person.email, roleId: tenant.roles["Member"] as string }),
+          invite(server, {
+            organizationId: tenant.id,
+            token: tenant.owner.token,
+            email: person.email,
+            roleId: tenant.roles["Member"] as string,
+          }),
         ),
       );
       const { told, answers } = await race(

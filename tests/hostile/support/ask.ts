@@ -15,7 +15,12 @@ export const routesOf = (server: TestServer): (Operation & { readonly http: stri
   server.application.kernel.catalogue.operations.filter(hasRoute);
 
 /** Sends `sample` to the operation's route: each field where it belongs. */
-export function ask(server: TestServer, operation: Operation, sample: Sample, headers?: Readonly<Record<string, string>>): Promise<Answer<AnyBody>> {
+export function ask(
+  server: TestServer,
+  operation: Operation,
+  sample: Sample,
+  headers?: Readonly<Record<string, string>>,
+): Promise<Answer<AnyBody>> {
   const { route, body } = requestOf(operation, sample.input);
   return server.call(route, {
     ...(sample.token === undefined ? {} : { token: sample.token }),
@@ -32,7 +37,8 @@ function requestOf(operation: Operation, input: Sample["input"]): { route: strin
   const [method, path] = (operation.http as string).split(" ") as [string, string];
   const url = path.replace(/:(\w+)/g, (_all, name: string) => encodeURIComponent(String(input[name])));
   const rest = Object.entries(input).filter(([name]) => !parameters.includes(name));
-  if (method !== "GET") return { route: `${method} ${url}`, body: rest.length === 0 && method === "DELETE" ? undefined : Object.fromEntries(rest) };
+  if (method !== "GET")
+    return { route: `${method} ${url}`, body: rest.length === 0 && method === "DELETE" ? undefined : Object.fromEntries(rest) };
   const query = new URLSearchParams(Object.fromEntries(rest.map(([name, value]) => [name, String(value)]))).toString();
   return { route: `${method} ${url}${query === "" ? "" : `?${query}`}`, body: undefined };
 }
@@ -44,7 +50,8 @@ export async function expectOk(answer: Promise<Answer<AnyBody>>): Promise<AnyBod
 }
 
 /** What no answer shows: where in our code it went wrong, or what the database said. */
-const innards = /\n\s+at |node_modules|\.ts:\d|at (async )?\w+\.\w+ \(|duplicate key|violates|syntax error at|invalid input syntax|value too long/;
+const innards =
+  /\n\s+at |node_modules|\.ts:\d|at (async )?\w+\.\w+ \(|duplicate key|violates|syntax error at|invalid input syntax|value too long/;
 
 /** What is wrong with an answer as an answer of this product, or undefined. */
 export function faultOf(answer: Answer<AnyBody>): string | undefined {
@@ -66,7 +73,11 @@ export function faultOf(answer: Answer<AnyBody>): string | undefined {
 }
 
 /** Runs `work` over `items`, at most `width` at a time. */
-export async function inLanes<Item>(items: readonly Item[], width: number, work: (item: Item, lane: number) => Promise<void>): Promise<void> {
+export async function inLanes<Item>(
+  items: readonly Item[],
+  width: number,
+  work: (item: Item, lane: number) => Promise<void>,
+): Promise<void> {
   const left = items.entries();
   await Promise.all(
     Array.from({ length: width }, async (_, lane) => {

@@ -30,7 +30,10 @@ async function forgotten(server: TestServer): Promise<string> {
 async function newPermission({ server, administrator }: World, parent: string | null = null): Promise<{ id: string; value: string }> {
   const value = `Sample${unique()}`;
   return expectOk(
-    server.call(`POST ${api}/permissions`, { token: administrator.token, body: { value, scope: "Organization", parent, description: "sample" } }),
+    server.call(`POST ${api}/permissions`, {
+      token: administrator.token,
+      body: { value, scope: "Organization", parent, description: "sample" },
+    }),
   );
 }
 
@@ -76,14 +79,24 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "access.checkBatch": owned(
-    ({ own }) => ({ checks: [{ userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read", resourceType: "school", resourceId: "1" }] }),
+    ({ own }) => ({
+      checks: [{ userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read", resourceType: "school", resourceId: "1" }],
+    }),
     true,
   ),
   "access.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
   "access.listRoles": owned(({ own }) => ({ organizationId: own.id, scope: "Organization", limit: 5 }), true),
   "access.getRole": owned(({ own }) => ({ roleId: own.customRoleId }), true),
-  "access.createRole": owned(({ own }) => ({ name: `Sample ${unique()}`, description: "sample", scope: "Organization", organizationId: own.id })),
-  "access.updateRole": owned(async (world) => ({ roleId: await customRole(world), name: `Sample ${unique()}`, description: "sample" }), true),
+  "access.createRole": owned(({ own }) => ({
+    name: `Sample ${unique()}`,
+    description: "sample",
+    scope: "Organization",
+    organizationId: own.id,
+  })),
+  "access.updateRole": owned(
+    async (world) => ({ roleId: await customRole(world), name: `Sample ${unique()}`, description: "sample" }),
+    true,
+  ),
   "access.deleteRole": owned(async (world) => ({ roleId: await customRole(world) })),
   "access.addRolePermissions": owned(async (world) => ({ roleId: await customRole(world), permissions: ["Organization.Read"] }), true),
   "access.removeRolePermissions": owned(async (world) => ({ roleId: await customRole(world), permissions: ["Organization.Read"] }), true),
@@ -95,7 +108,11 @@ export const samples: Readonly<Record<string, Recipe>> = {
     parent: (await newPermission(world)).value,
   })),
   "access.updatePermission": internally(
-    async (world) => ({ permissionId: (await newPermission(world)).id, description: "another", parent: (await newPermission(world)).value }),
+    async (world) => ({
+      permissionId: (await newPermission(world)).id,
+      description: "another",
+      parent: (await newPermission(world)).value,
+    }),
     true,
   ),
   "access.deletePermission": internally(async (world) => ({ permissionId: (await newPermission(world)).id })),
@@ -177,4 +194,3 @@ export const sampleOf = (world: World, name: string): Promise<Sample> => {
   if (recipe === undefined) throw new Error(`${name} has no sample request: add one to tests/hostile/support/samples.ts`);
   return recipe.make(world);
 };
-

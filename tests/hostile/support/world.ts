@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
-import { newAdministrator, newOrganization, type OrganizationOf, type Person, password, signIn, unique } from "../../../packages/server/src/testing/people.ts";
+import {
+  newAdministrator,
+  newOrganization,
+  type OrganizationOf,
+  type Person,
+  password,
+  signIn,
+  unique,
+} from "../../../packages/server/src/testing/people.ts";
 import { type AnyBody, asOperator, type TestServer } from "../../../packages/server/src/testing/server.ts";
 import { expectOk } from "./ask.ts";
 
@@ -135,7 +143,10 @@ export async function mailedToken(server: TestServer, to: string, marked = ""): 
   const { database, keys } = server.application.platform;
   const deadline = Date.now() + mailWaitMs;
   while (Date.now() < deadline) {
-    const { rows } = await sql<{ sealed: string; template: string }>`select data->>'sealed' as sealed, data->>'template' as template from jobs.job
+    const { rows } = await sql<{
+      sealed: string;
+      template: string;
+    }>`select data->>'sealed' as sealed, data->>'template' as template from jobs.job
       where name = 'notifications.send-mail' order by created_on desc limit ${newestMails}`.execute(database.owner);
     for (const { sealed, template } of rows) {
       const opened = keys.open(sealed, "mail data");

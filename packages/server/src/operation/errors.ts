@@ -1,4 +1,4 @@
-/** An error that an operation can return: a stable code, its HTTP status (ruling 7), a public sentence. */
+/** An error that an operation can return: a stable code, its HTTP status (decision 0007), a public sentence. */
 export interface ErrorDefinition<Code extends string = string> {
   readonly code: Code;
   readonly status: number;
@@ -12,7 +12,7 @@ export interface ErrorDetail {
   readonly [name: string]: unknown;
 }
 
-/** Declares an error. Codes are `context.what_is_wrong`; they are only ever added (STYLE 12). */
+/** Declares an error. Codes are `context.what_is_wrong`; they are only ever added. */
 export const defineError = <const Code extends string>(code: Code, status: number, message: string): ErrorDefinition<Code> => ({
   code,
   status,

@@ -3,7 +3,7 @@ import { closed } from "./schema.ts";
 
 /**
  * An event that a module emits: its type with the version, the aggregate that it is about, the schema of its data.
- * CloudEvents 1.0 names (CONTRACT "Events"); S3 §20.2, §21.2.
+ * CloudEvents 1.0 names (docs/contract.md, "Events"); S3 §20.2, §21.2.
  */
 export interface EventDefinition<Data extends TObject = TObject> {
   /** `user.registered.v1`. */

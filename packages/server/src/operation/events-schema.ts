@@ -4,7 +4,7 @@ import type { EventDefinition } from "./event.ts";
 import { secretMark, type TSchema } from "./schema.ts";
 
 /**
- * An event as the outside gets it: CloudEvents 1.0 in the JSON format, with the extensions of CONTRACT "Events". Names
+ * An event as the outside gets it: CloudEvents 1.0 in the JSON format, with the extensions of docs/contract.md, "Events". Names
  * of extensions are in small letters, and an attribute that has no value is left out (CloudEvents 1.0 §3.1).
  */
 export interface CloudEvent {

@@ -10,7 +10,7 @@ import type { Operation } from "./operation.ts";
 export const idempotencySteps: readonly SchemaStep[] = [
   {
     name: "0005_operation_idempotency_keys",
-    why: "the first answer to each Idempotency-Key, so that a retry gets it again (CONTRACT, answers)",
+    why: "the first answer to each Idempotency-Key, so that a retry gets it again (docs/contract.md)",
     async up(db) {
       await sql`create table idempotency_keys (
         caller text not null,

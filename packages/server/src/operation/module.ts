@@ -49,7 +49,7 @@ export interface QueryContext<Reads, State, Uses, Errors extends readonly ErrorD
   readonly store: Reads;
   readonly uses: Uses;
   readonly fail: Fail<Errors>;
-  /** The limit and the place to go on from of a list (CONTRACT "Answers"). */
+  /** The limit and the place to go on from of a list (docs/contract.md, "Answers"). */
   page(input: { readonly limit?: number; readonly cursor?: string }): PageRequest;
 }
 

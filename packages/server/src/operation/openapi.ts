@@ -279,7 +279,7 @@ function exampleOf({ code, message }: ErrorDefinition, publicUrl: string): Json 
   };
 }
 
-/** CONTRACT "Answers": every error, from every door. */
+/** docs/contract.md, "Answers": every error, from every door. */
 const errorEnvelope = {
   type: "object",
   description: "Every error has this form.",

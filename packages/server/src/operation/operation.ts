@@ -9,7 +9,7 @@ export interface RateLimit extends Limit {
   readonly per: "address";
 }
 
-/** What every operation declares (DESIGN, idea 1). */
+/** What every operation declares (ARCHITECTURE, idea 1). */
 export interface OperationDeclaration<Input extends TObject, Output extends TSchema> {
   /** `METHOD /path/:parameter`. Without one the operation has no HTTP route (the command line's own). */
   readonly http?: string;
@@ -36,7 +36,7 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
 export interface RunnableCommand<Context, Prepare, Input extends TObject, Output extends TSchema, Prepared> {
   /**
    * Slow or limited work before the transaction: hashing, look-ups, limits. What it returns is handed to `run`,
-   * which checks again whatever may have changed (STYLE 6).
+   * which checks again whatever may have changed.
    */
   prepare?(context: Prepare, input: Static<Input>): Promise<Prepared>;
   run(context: Context, input: Static<Input>, prepared: Prepared): Promise<Static<Output>>;

@@ -36,7 +36,7 @@ export const oneOf = <const Values extends readonly string[]>(...values: Values)
 
 /** A sealed cursor holds a name of 255 characters, of which each may take six bytes (`\u0001`), and two ids beside it. */
 const cursorMax = 3_000;
-/** `?limit=` (50, at most 200) and `?cursor=` of every list (CONTRACT "Answers"). */
+/** `?limit=` (50, at most 200) and `?cursor=` of every list (docs/contract.md, "Answers"). */
 export const pageDefault = 50;
 export const pageMax = 200;
 export const Paging = {

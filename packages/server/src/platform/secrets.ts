@@ -1,6 +1,6 @@
 import { createHash, hash, randomBytes } from "node:crypto";
 
-/** 256 random bits as 43 base64url characters: too many to guess, so a fast hash of them is safe to keep (ruling 4). */
+/** 256 random bits as 43 base64url characters: too many to guess, so a fast hash of them is safe to keep (decision 0004). */
 export const newSecret = (prefix = ""): string => prefix + randomBytes(32).toString("base64url");
 
 /** What is kept of a secret: its SHA-256, in hex. Equal secrets are found by equal hashes; no secret is compared. */

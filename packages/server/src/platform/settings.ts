@@ -1,10 +1,10 @@
-/** What the configuration decides for modules (names and defaults: CONTRACT "Starting it"; units in the names). */
+/** What the configuration decides for modules (names and defaults: docs/contract.md, "Starting it"; units in the names). */
 export interface Settings {
   readonly version: string;
   /** Origin of the links in mails; never taken from a request. */
   readonly publicUrl: string;
   readonly passwordHash: "argon2id" | "bcrypt";
-  /** Ruling 10: `conceal` answers a known address as a new one; `explicit` says that it is taken. */
+  /** Decision 0010: `conceal` answers a known address as a new one; `explicit` says that it is taken. */
   readonly knownAddress: "conceal" | "explicit";
   readonly sessionIdleSeconds: number;
   readonly sessionAbsoluteSeconds: number;

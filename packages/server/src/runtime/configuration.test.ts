@@ -26,7 +26,7 @@ const reachable = {
 };
 
 describe("the configuration", () => {
-  it("of nothing is a start on this machine alone, with the defaults of CONTRACT", () => {
+  it("of nothing is a start on this machine alone, with the defaults of docs/contract.md", () => {
     expect(readConfiguration({})).toMatchObject({
       host: "127.0.0.1",
       port: 8080,

@@ -110,7 +110,7 @@ function assemble(get: (name: string) => never): Configuration {
 
 export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 
-/** Starts that would be unsafe (CONTRACT "Starting it"). */
+/** Starts that would be unsafe (docs/contract.md, "Starting it"). */
 function refusals(configuration: Configuration): string[] {
   if (isLoopback(configuration.host)) return [];
   const needed: string[] = [];

@@ -115,13 +115,13 @@ describe("/metrics", () => {
     ]) {
       expect(answer.body, name).toContain(`# TYPE ${name} `);
     }
-    const valueOf = (line: RegExp) => Number(line.exec(answer.body)?.[1] ?? "0");
-    expect(valueOf(/^gatehouse_sign_ins_total\{result="ok"\} (\d+)$/m)).toBeGreaterThan(0);
-    expect(valueOf(/^gatehouse_authorization_decisions_total\{allowed="false",reason="not_a_member"\} (\d+)$/m)).toBeGreaterThan(0);
-    expect(valueOf(/^gatehouse_operation_duration_seconds_count\{operation="authentication.login",outcome="ok"\} (\d+)$/m)).toBeGreaterThan(
+    const countOf = (line: RegExp) => Number(line.exec(answer.body)?.[1] ?? "0");
+    expect(countOf(/^gatehouse_sign_ins_total\{result="ok"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(countOf(/^gatehouse_authorization_decisions_total\{allowed="false",reason="not_a_member"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(countOf(/^gatehouse_operation_duration_seconds_count\{operation="authentication.login",outcome="ok"\} (\d+)$/m)).toBeGreaterThan(
       0,
     );
-    expect(valueOf(/^gatehouse_events_appended_total\{type="user.registered.v1"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(countOf(/^gatehouse_events_appended_total\{type="user.registered.v1"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(answer.body).not.toContain(person.email);
     expect(answer.body).not.toContain(person.id);
   });

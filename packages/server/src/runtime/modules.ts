@@ -12,12 +12,12 @@ import { createApplicationRole, type SchemaStep } from "../platform/database/mig
 import { logSteps } from "../platform/log/log.ts";
 import { inboxSteps } from "../platform/mail/inbox.ts";
 
-/** Every module, from the ground up: each uses those before it and none after it (STYLE 2). */
+/** Every module, from the ground up: each uses those before it and none after it. */
 export const contexts: readonly Context[] = [notifications, identity, access, tenancy, sessions, authentication];
 
 const applicationRole: SchemaStep = {
   name: "0000_platform_application_role",
-  why: "the role that a bypassing login steps down to, so that row-level security holds for it (DESIGN, idea 7)",
+  why: "the role that a bypassing login steps down to, so that row-level security holds for it (ARCHITECTURE, idea 7)",
   up: createApplicationRole,
 };
 

@@ -61,13 +61,13 @@ export type Backend = "pglite" | "postgresql";
 /** Every suite runs on either database; TEST_BACKEND=postgresql chooses the real one. */
 export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "postgresql" : "pglite";
 
-/** Starts a server for tests. Environment variables as CONTRACT names them go into `environment`. */
+/** Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. */
 export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
   const database = on === "postgresql" ? await makeDatabase() : undefined;
   const server = await openTestServer(
     {
       GATEHOUSE_DATA_DIR: "memory",
-      // Processes on one database share it, as CONTRACT asks.
+      // Processes on one database share it, as docs/contract.md asks.
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
       ...(database ? { DATABASE_URL: database.url } : {}),
       ...environment,

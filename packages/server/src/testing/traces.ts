@@ -29,7 +29,7 @@ export async function contentOf(server: TestServer): Promise<Readonly<Record<str
   return content;
 }
 
-/** Does `work` and proves that it left no trace: no row, event, audit entry or message (STYLE 18). */
+/** Does `work` and proves that it left no trace: no row, event, audit entry or message. */
 export async function withoutTrace<T>(server: TestServer, work: () => Promise<T>): Promise<T> {
   const before = await contentOf(server);
   const result = await work();

@@ -2,7 +2,7 @@ import type { Decision } from "@gatehouse/policy";
 import type { Authorizer, Refusal } from "../../operation/authorization.ts";
 import type { AccessReader } from "./read-model/reader.ts";
 
-/** The read model as the kernel asks it: the same decisions that the check answers (DESIGN, idea 5). */
+/** The read model as the kernel asks it: the same decisions that the check answers (ARCHITECTURE, idea 5). */
 export const authorizerOf = (reader: AccessReader): Authorizer => ({
   holds(userId, organizationId, permission) {
     const decided = reader.decide(userId, organizationId, permission);

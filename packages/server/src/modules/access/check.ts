@@ -5,7 +5,7 @@ import { nullable, oneOf, RevisionInput, type Static, Type, Uuid } from "../../o
 import { PermissionValue } from "./model.ts";
 import type { AccessReader } from "./read-model/reader.ts";
 
-/** S3 §8, the request of the authorization check; `minRevision` is ours (CONTRACT, authorization check). */
+/** S3 §8, the request of the authorization check; `minRevision` is ours (docs/contract.md). */
 export const CheckRequest = Type.Object({
   userId: Uuid,
   tenantId: Type.Optional(nullable(Uuid)),

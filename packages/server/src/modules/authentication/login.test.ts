@@ -130,7 +130,7 @@ describe("the session cookie", () => {
     const [value, ...attributes] = cookieOf(answer).split("; ");
     expect(value).toBe(`gh_session=${answer.body.sessionToken}`);
     expect(attributes.sort()).toEqual(
-      ["Expires=" + new Date(answer.body.expiresAt).toUTCString(), "HttpOnly", "Path=/", "SameSite=Lax"].sort(),
+      [`Expires=${new Date(answer.body.expiresAt).toUTCString()}`, "HttpOnly", "Path=/", "SameSite=Lax"].sort(),
     );
     const secure = await startTestServer({ PUBLIC_URL: "https://id.example.com" });
     try {

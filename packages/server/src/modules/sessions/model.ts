@@ -14,7 +14,7 @@ export const Session = Type.Object({
 });
 export type Session = Static<typeof Session>;
 
-/** First-party credentials begin with this (CONTRACT "Credentials"). */
+/** First-party credentials begin with this (docs/contract.md, "Credentials"). */
 export const tokenPrefix = "ghs_";
 
 /** `ghs_` and 43 base64url characters: what is anything else is not looked up. */

@@ -41,7 +41,7 @@ const flushEveryMs = 5_000;
 const endingTypes = new Set([SessionEnded.type, PasswordChanged.type, UserStatusChanged.type, ProfileUpdated.type, MemberRemoved.type]);
 
 /**
- * Tells who a session token belongs to: from memory while the log is heard, else from the database (DESIGN, idea 9).
+ * Tells who a session token belongs to: from memory while the log is heard, else from the database (ARCHITECTURE, idea 9).
  * A session that was ended anywhere is forgotten here as soon as the log tells of it. One a process.
  */
 export class SessionMemory {

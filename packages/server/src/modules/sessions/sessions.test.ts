@@ -168,12 +168,20 @@ describe("a session", () => {
     const member = await joinAs(server, organization, person, (await rolesOf(server, organization))["Member"] as string);
     const scoped = await signIn(server, person.email, organization.id);
     expect((await me(scoped)).status).toBe(200);
+    const { owner } = server.application.platform.database;
+    const { rows } = await sql<{ kept: unknown }>`
+      select to_jsonb(sessions) as kept from sessions where user_id = ${person.id} and organization_id is not null`.execute(owner);
+    const kept = rows[0]?.kept;
+    expect(kept).toMatchObject({ organization_id: organization.id });
     const removed = await server.call(`DELETE /api/v1/iam/organizations/${organization.id}/memberships/${member.id}`, {
       token: organization.owner.token,
     });
     expectWritten(removed, 204);
     expectError(await me(scoped), 401, "auth.credential_invalid");
     await expect.poll(async () => (await list(person.token)).body.items.length, { timeout: 5_000 }).toBe(1);
+    expectError(await me(scoped), 401, "auth.credential_invalid");
+    // The row goes a moment after the membership; until then it does not count.
+    await sql`insert into sessions select * from jsonb_populate_record(null::sessions, ${JSON.stringify(kept)}::jsonb)`.execute(owner);
     expectError(await me(scoped), 401, "auth.credential_invalid");
     expect((await me(person.token)).status).toBe(200);
   });

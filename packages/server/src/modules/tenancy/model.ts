@@ -31,7 +31,7 @@ export const Membership = Type.Object({
   id: Uuid,
   userId: Uuid,
   organizationId: nullable(Uuid),
-  /** The first of the roles: S3's single one (ruling 3). */
+  /** The first of the roles: S3's single one (decision 0003). */
   roleId: Uuid,
   roles: Type.Array(RoleOfMember),
   joinedAt: Timestamp,
@@ -61,7 +61,7 @@ export const Invitation = Type.Object({
 });
 export type Invitation = Static<typeof Invitation>;
 
-/** One role or several (ruling 3): `roleId`, or `roleIds`. */
+/** One role or several (decision 0003): `roleId`, or `roleIds`. */
 export const RoleChoice = {
   roleId: Type.Optional(Uuid),
   roleIds: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: 20, uniqueItems: true })),

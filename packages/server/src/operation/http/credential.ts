@@ -2,7 +2,7 @@ import { parseCookie, stringifySetCookie } from "cookie";
 import type { FastifyRequest } from "fastify";
 import { CrossSiteRequest, OperationError } from "../errors.ts";
 
-/** Where the session token stands in a browser (CONTRACT "Credentials"). */
+/** Where the session token stands in a browser (docs/contract.md, "Credentials"). */
 export const sessionCookieName = "gh_session";
 
 export interface SentCredential {

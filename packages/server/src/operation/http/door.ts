@@ -25,7 +25,7 @@ export interface DoorOptions {
 
 /** A body of our operations is a form; the largest has a few thousand characters. */
 const bodyBytesMax = 256 * 1024;
-/** Slow headers and slow bodies end here (HOSTILE 42). */
+/** Slow headers and slow bodies end here (docs/hostile.md, 42). */
 const requestTimeoutMs = 30_000;
 
 /** The HTTP door: one Fastify route an operation, made from its declaration. */
@@ -88,7 +88,7 @@ function acceptJsonOnly(app: FastifyInstance): void {
   });
 }
 
-/** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (HOSTILE 41). */
+/** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (docs/hostile.md, 41). */
 function textOf(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw invalid({ field: "body", rule: "utf8", message: "is not UTF-8" });
   return bytes.toString("utf8");

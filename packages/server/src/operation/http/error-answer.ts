@@ -22,7 +22,7 @@ interface Reporting {
   readonly report: ErrorReporter;
 }
 
-/** Answers with the one error envelope (CONTRACT "Answers"). `undefined` stands for an address that leads nowhere. */
+/** Answers with the one error envelope (docs/contract.md, "Answers"). `undefined` stands for an address that leads nowhere. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, options: Reporting): FastifyReply {
   const traceId = traceOf(request);
   const known = error === undefined ? new OperationError(RouteNotFound) : translated(error);
@@ -43,7 +43,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     );
 }
 
-/** One mapper for whatever can be thrown (STYLE 12). */
+/** One mapper for whatever can be thrown. */
 function translated(error: unknown): OperationError {
   if (error instanceof OperationError) return error;
   if (error instanceof Unavailable) return new OperationError(DependencyUnavailable, [], { cause: error, retryAfterSeconds: 1 });

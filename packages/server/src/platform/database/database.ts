@@ -4,7 +4,7 @@ import type { ReadonlyKysely } from "kysely/readonly";
 /**
  * Whose rows a transaction may see. Row-level security enforces it: the tables compare their
  * `organization_id` (and, where a row also belongs to a person, their `user_id`) with these settings,
- * so a forgotten WHERE returns nothing of another tenant (DESIGN, idea 7).
+ * so a forgotten WHERE returns nothing of another tenant (ARCHITECTURE, idea 7).
  */
 export interface Scope {
   /** An organization's id; `internal` for rows of no organization; `*` for every tenant; `none` for no tenant's rows. */
@@ -32,11 +32,16 @@ export type WriteHandle<Tables = AnyTables> = Transaction<Tables>;
 /** The database port. PGlite and PostgreSQL sit behind it; both speak the same SQL through the same Kysely types. */
 export interface Database {
   readonly kind: "pglite" | "postgresql";
+  /** True where `read` asks another server, which follows the one that `transact` writes to and may be behind it. */
+  readonly hasReplica: boolean;
   /** Runs reads under `scope`, in one snapshot-less read-only transaction (each statement sees what is committed). */
   read<T>(scope: Scope, work: (db: ReadHandle) => Promise<T>): Promise<T>;
   /** Runs `work` in one transaction under `scope`: committed when it resolves, rolled back when it rejects. */
   transact<T>(scope: Scope, work: (tx: WriteHandle) => Promise<T>): Promise<T>;
-  /** The owner's handle, outside of row-level security: migrations and the doctor. */
+  /**
+   * The login itself, without a scope and without a time limit: migrations and the doctor. A login that bypasses row-level
+   * security is outside of it here; any other sees no tenant's rows.
+   */
   readonly owner: Kysely<AnyTables>;
   /** Rejects when the database cannot answer. */
   ping(): Promise<void>;

@@ -4,7 +4,7 @@ import type { AnyTables } from "./database.ts";
 import { applicationRole } from "./scoped.ts";
 
 /**
- * One forward step of the schema (STYLE 15). Immutable once released, one purpose, additive where it can be;
+ * One forward step of the schema. Immutable once released, one purpose, additive where it can be;
  * `breaking` marks one after which an older binary must not run.
  */
 export interface SchemaStep {
@@ -124,7 +124,7 @@ export interface TenantRule {
 }
 
 /**
- * Puts a tenant table under row-level security, forced so that the table's owner is held too (DESIGN, idea 7).
+ * Puts a tenant table under row-level security, forced so that the table's owner is held too (ARCHITECTURE, idea 7).
  * The settings are read in sub-selects, so that the planner takes each once a statement and still uses the index.
  */
 export async function tenantTable(db: Kysely<AnyTables>, table: string, rule: TenantRule): Promise<void> {

@@ -35,6 +35,7 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
 
   return {
     kind: handles.kind,
+    hasReplica: reader !== writer,
     owner: handles.owner,
     read: (scope, work) =>
       translated(async () => {

@@ -2,7 +2,7 @@ import type { WriteHandle } from "../database/database.ts";
 
 /**
  * The jobs port: work that is done later, at least once, by any process with the worker's role.
- * A handler must be idempotent, or say in its `stage` how far an attempt got (STYLE 14).
+ * A handler must be idempotent, or say in its `stage` how far an attempt got.
  */
 export interface Jobs {
   /** Begins to work on `job`'s queue. */

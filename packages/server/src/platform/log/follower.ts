@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import { type Database, everyTenant } from "../database/database.ts";
@@ -8,12 +9,14 @@ type Listener = (event: LoggedEvent) => void;
 
 /**
  * How old a revoked right may be in any process. A process that has heard nothing for half of it stops trusting its
- * memory (DESIGN, idea 9), so a right cannot outlive the bound even when this process is cut off.
+ * memory (ARCHITECTURE, idea 9), so a right cannot outlive the bound even when this process is cut off.
  */
 export const revocationBoundMs = 1_000;
 const leaseMs = revocationBoundMs / 2;
 /** Several times within a lease, so that one lost answer does not end it. */
 const heartbeatMs = 125;
+/** Questions that are remembered of a replica that is behind; of more, the oldest and the newest tell enough. */
+const questionsMax = 64;
 
 /**
  * Hears the log's head and tells this process's memories what changed. One a process.
@@ -29,6 +32,8 @@ export class LogFollower {
   #horizon = "0";
   #revision: Revision = "0";
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** Where the primary's head stood at each question that the replica has not come up to yet, oldest first. */
+  readonly #asked: { readonly at: number; readonly head: string }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lastBeat: Promise<void> | undefined;
   #stopped = false;
@@ -45,9 +50,11 @@ export class LogFollower {
 
   /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
   async start(): Promise<void> {
-    const head = await this.#database.read(everyTenant, (db) => readTail(db, "9223372036854775807"));
-    this.#settle(head.horizon);
-    this.#heardAt = performance.now();
+    const askedAt = performance.now();
+    const head = await this.#headOfPrimary();
+    const { horizon } = await this.#database.read(everyTenant, (db) => readTail(db, "9223372036854775807"));
+    this.#settle(horizon);
+    this.#hear(askedAt, head);
     this.#beat();
   }
 
@@ -79,7 +86,10 @@ export class LogFollower {
     // The log may have been read between the commit and this call.
     if (covers(this.#horizon, revision)) return;
     for (const event of events) {
-      this.#handOver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
+      const logged = { ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null };
+      // What is forgotten now may be read back from a replica as it was, so it is handed over again once that has the write.
+      if (this.#database.hasReplica) this.#tell(logged);
+      else this.#handOver(logged);
     }
   }
 
@@ -87,6 +97,30 @@ export class LogFollower {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#lastBeat;
+  }
+
+  /** The horizon of the server that is written to; undefined where it is the one that is read. */
+  async #headOfPrimary(): Promise<string | undefined> {
+    if (!this.#database.hasReplica) return undefined;
+    return this.#database.transact(everyTenant, async (tx) => {
+      const { rows } = await sql<{ head: string }>`select pg_snapshot_xmin(pg_current_snapshot())::text as head`.execute(tx);
+      return (rows[0] as { head: string }).head;
+    });
+  }
+
+  /** Dates what is known from the question, not the answer: the answer tells how things stood when it was asked. */
+  #hear(askedAt: number, head: string | undefined): void {
+    if (head === undefined) {
+      this.#heardAt = askedAt;
+      return;
+    }
+    // A replica that answers may be far behind; it counts as heard up to the newest head that it has reached.
+    if (this.#asked.length === questionsMax) this.#asked.pop();
+    this.#asked.push({ at: askedAt, head });
+    for (let first = this.#asked[0]; first && BigInt(first.head) <= BigInt(this.#horizon); first = this.#asked[0]) {
+      this.#heardAt = first.at;
+      this.#asked.shift();
+    }
   }
 
   #settle(horizon: string): void {
@@ -106,14 +140,14 @@ export class LogFollower {
   async #read(): Promise<void> {
     const askedAt = performance.now();
     try {
+      const head = await this.#headOfPrimary();
       const tail = await this.#database.read(everyTenant, (db) => readTail(db, this.#horizon));
       for (const event of tail.events) this.#handOver(event);
       this.#settle(tail.horizon);
       for (const [id, transaction] of this.#handedOver) {
         if (covers(this.#horizon, transaction)) this.#handedOver.delete(id);
       }
-      // Dated from the question, not the answer: the answer tells how things stood when it was asked.
-      this.#heardAt = askedAt;
+      this.#hear(askedAt, head);
     } catch (error) {
       this.#logger.warn({ err: error }, "the head of the log could not be read");
     }
@@ -122,6 +156,10 @@ export class LogFollower {
   #handOver(event: LoggedEvent): void {
     if (this.#handedOver.has(event.id)) return;
     this.#handedOver.set(event.id, event.position.transaction);
+    this.#tell(event);
+  }
+
+  #tell(event: LoggedEvent): void {
     for (const listener of this.#listeners) {
       try {
         listener(event);

@@ -257,7 +257,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
           if (before) expect(isAfter(event.position, before.position)).toBe(true);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 40, endOnFailure: true },
     );
   }, 60_000);
 

@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "../database/migrations.ts";
 import type { LoggedEvent, NewEvent, Position, Revision, Tail } from "./event.ts";
 
 /**
- * The one ordered log (DESIGN, idea 8). A command appends its events in its own transaction (the outbox); feeds,
+ * The one ordered log (ARCHITECTURE, idea 8). A command appends its events in its own transaction (the outbox); feeds,
  * projections and relays read them by position.
  */
 export const logSteps: readonly SchemaStep[] = [

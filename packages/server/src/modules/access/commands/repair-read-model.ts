@@ -4,7 +4,7 @@ import { Nothing, Type } from "../../../operation/schema.ts";
 import { ReadModelChanged } from "../events.ts";
 import { access } from "../module.ts";
 
-/** Computes parts of the read model anew from the tables, after a check has found them missing (ruling 2). */
+/** Computes parts of the read model anew from the tables, after a check has found them missing (decision 0002). */
 export const repairReadModel = access.command("repairReadModel", {
   summary: "Put missing parts of the access read model back.",
   allow: operatorOnly(),

@@ -9,7 +9,7 @@ import { access } from "../module.ts";
 /** More at once would let one request hold the process for long. */
 const checksMax = 1_000;
 
-/** Many checks in one request; the answers stand in the order of the questions (CONTRACT, endpoints). */
+/** Many checks in one request; the answers stand in the order of the questions (docs/contract.md). */
 export const checkBatch = access.memoryQuery("checkBatch", {
   http: "POST /api/v1/iam/authorization/check-batch",
   summary: "Check many actions at once.",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { everyTenant } from "../../../platform/database/database.ts";
 import { expectWritten } from "../../../testing/answers.ts";
 import {
   joinAs,
@@ -17,7 +18,7 @@ import {
 } from "../../../testing/people.ts";
 import { makeDatabase } from "../../../testing/postgres.ts";
 import { type AnyBody, asOperator, backend, openTestServer, startTestServer, type TestServer } from "../../../testing/server.ts";
-import { effectiveKey, membershipKey, roleKey, userKey } from "./keys.ts";
+import { effectiveKey, membershipKey, projectorName, roleKey, userKey } from "./keys.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -136,6 +137,30 @@ describe("a repair at the same moment as a change", () => {
       );
       expect(rows[0]?.value, `round ${round}`).toEqual(method === "POST" ? ["Organization.Update"] : []);
     }
+  });
+});
+
+describe.runIf(backend === "postgresql")("a repair while the projector works (PostgreSQL only: PGlite has one connection)", () => {
+  it("waits for it: what is computed first is not written last", async () => {
+    const { database } = server.application.platform;
+    await server.application.settled();
+    let repaired = false;
+    let repair: Promise<unknown> = Promise.resolve();
+    await database.transact(everyTenant, async (tx) => {
+      await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
+      repair = asOperator(server, "access.repairReadModel", { keys: [userKey(crypto.randomUUID())] }).then(() => {
+        repaired = true;
+      });
+      const waiting = async () => {
+        const { rows } = await sql<{ count: string }>`select count(*)::text as count from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock' and query like '%from consumers%'`.execute(database.owner);
+        return rows[0]?.count;
+      };
+      await expect.poll(waiting, { timeout: 5_000 }).toBe("1");
+      expect(repaired).toBe(false);
+    });
+    await repair;
+    expect(repaired).toBe(true);
   });
 });
 

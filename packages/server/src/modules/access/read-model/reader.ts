@@ -46,7 +46,7 @@ const repairEveryMs = 10_000;
 const internalTenant: TenantPart = { status: "Active" };
 
 /**
- * Answers decisions from the read model: memory, then the cache, then the read model's table (ruling 2); never from the
+ * Answers decisions from the read model: memory, then the cache, then the read model's table (decision 0002); never from the
  * tables that commands write. One a process.
  */
 export class AccessReader {
@@ -129,7 +129,7 @@ export class AccessReader {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
       if (!this.#platform.log.fresh) await this.#platform.log.catchUp();
-      // Cut off from the log, memory is not trusted and neither is what was asked of it (DESIGN, idea 9).
+      // Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9).
       if (!this.#platform.log.fresh) throw new Unavailable("event log", undefined);
       const view = await this.#compose(userId, organizationId, deadline);
       if (isStale(view)) continue;
@@ -214,7 +214,7 @@ export class AccessReader {
     }
   }
 
-  /** Asks the worker to put missing parts back; the check itself has been denied (ruling 2). */
+  /** Asks the worker to put missing parts back; the check itself has been denied (decision 0002). */
   #repair(parts: readonly Part[]): void {
     const now = performance.now();
     const missing = parts.filter(

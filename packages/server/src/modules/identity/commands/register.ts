@@ -12,7 +12,7 @@ import { type Registration, registered, toUser, type UserRow } from "../store.ts
 
 /**
  * Registers a person (S3 §8.1). A known address gets the same answer, in the same time, and its owner a mail
- * (ruling 10), so the answer tells a stranger nothing.
+ * (decision 0010), so the answer tells a stranger nothing.
  */
 export const register = identity.command("register", {
   http: "POST /api/v1/iam/auth/register",

@@ -1,4 +1,4 @@
-/** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (HOSTILE 27). */
+/** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (docs/hostile.md, 27). */
 export interface MailData {
   readonly "verify-email": { readonly firstName: string; readonly token: string };
   readonly "address-known": { readonly firstName: string };

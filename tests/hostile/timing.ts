@@ -2,7 +2,7 @@
  * docs/hostile.md, 28, the part that a suite cannot show: what is asked about somebody who has an account takes as long as what is
  * asked about somebody who has none. Run by hand on a machine that does nothing else:
  *
- *     node tests/hostile/timing.ts [pairs]
+ *     node tests/hostile/timing.ts [pairs] [part of a name]
  *
  * Known and unknown alternate, in a random order within each pair, and what one request began in the background is done
  * before the next is sent. Prints the medians; exits 1 where they are further apart than 5 %. Uses the PostgreSQL of
@@ -19,6 +19,7 @@ import { frontDoor } from "../../packages/server/src/runtime/server.ts";
 import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
 
 const pairs = Number(process.argv[2] ?? 300);
+const only = process.argv[3] ?? "";
 const warmUps = 30;
 const apartMax = 0.05;
 const password = "a quiet green harbour";
@@ -127,7 +128,7 @@ async function timed(question: Question, email: string): Promise<number> {
 
 let apart = false;
 console.log(`${pairs} pairs each, medians in milliseconds`);
-for (const question of questions) {
+for (const question of questions.filter(({ name }) => name.includes(only))) {
   const times = { known: [] as number[], unknown: [] as number[] };
   for (let pair = -warmUps; pair < pairs; pair += 1) {
     const asked = [

@@ -250,7 +250,7 @@ describe("an operation in the OpenAPI document", () => {
     expect(of("/v1/books", "get").parameters).toEqual([
       { name: "shelf", in: "query", required: true, description: "Which shelf.", schema: { type: "string" } },
       { name: "limit", in: "query", schema: { type: "integer", minimum: 1, maximum: 200, default: 50 } },
-      { name: "cursor", in: "query", schema: { type: "string", maxLength: 1_000 } },
+      { name: "cursor", in: "query", schema: { type: "string", maxLength: 3_000 } },
     ]);
     expect(of("/v1/books/{bookId}", "get").parameters?.[0]).toEqual({
       name: "bookId",

@@ -3,15 +3,26 @@ import { type SessionMemory, sessions } from "../modules/sessions/index.ts";
 import { system } from "../operation/caller.ts";
 import { catalogue } from "../operation/catalogue.ts";
 import type { Dispatch } from "../operation/dispatch.ts";
+import { forgetOldKeys } from "../operation/idempotency.ts";
 import { Kernel } from "../operation/kernel.ts";
 import { backgroundOrigin } from "../operation/scheduled.ts";
 import type { Subscription } from "../platform/bus/bus.ts";
-import type { WriteHandle } from "../platform/database/database.ts";
+import { everyTenant, type WriteHandle } from "../platform/database/database.ts";
+import type { Job } from "../platform/jobs/jobs.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Configuration } from "./configuration.ts";
 import { registerGauges } from "./gauges.ts";
 import { contexts } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
+
+const forgetOldKeysQueue = "operation.forget-old-keys";
+
+/** The kernel's own housekeeping: answers to Idempotency-Keys that nobody retries any more. */
+const forgetOldKeysWork = ({ clock, database }: Platform): Job<object> => ({
+  name: forgetOldKeysQueue,
+  schedule: "41 * * * *",
+  handle: () => database.transact(everyTenant, (tx) => forgetOldKeys(tx, new Date(clock.now()))),
+});
 
 /** A process's parts, put together: ports, modules, and the worker that keeps projections and sends mails. */
 export interface Application {
@@ -31,7 +42,7 @@ export interface Application {
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
   const known = catalogue(contexts);
-  const queues = contexts.flatMap((context) => context.queues ?? []).map((queue) => queue.name);
+  const queues = [forgetOldKeysQueue, ...contexts.flatMap((context) => context.queues ?? []).map((queue) => queue.name)];
   const ports = await openPorts(configuration, queues, overrides);
   const { platform } = ports;
   try {
@@ -63,6 +74,7 @@ export async function assemble(configuration: Configuration, overrides: Override
           for (const consumer of consumers?.(platform, faces) ?? []) subscriptions.push(await platform.bus.consume(consumer));
         }
         for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
+        await platform.jobs.work(forgetOldKeysWork(platform));
       },
       async settled() {
         for (const subscription of subscriptions) await subscription.idle();

@@ -6,7 +6,10 @@ import type { TestServer } from "./server.ts";
 /** Progress of the background and mails on their way: they change without a request. */
 const movingByThemselves = new Set(["consumers", "development_mails", "schema_steps_lock"]);
 
-/** The number and a digest of the rows of every table, and of the jobs that requests enqueue. */
+/**
+ * The number and a digest of the rows of every table, and of the jobs that requests enqueue. What the product does on a
+ * schedule leaves entries of its own in the trail at any time; those are no request's.
+ */
 export async function contentOf(server: TestServer): Promise<Readonly<Record<string, string>>> {
   await server.application.settled();
   const { database } = server.application.platform;

@@ -75,6 +75,11 @@ export function chosenRoles(input: { readonly roleId?: string; readonly roleIds?
   return [...new Set((input.roleIds ?? [input.roleId as string]).map((id) => id.toLowerCase()))];
 }
 
+/** In the library's list, and in use, but not assigned by ISO. */
+const notAssigned = new Set(["XK"]);
+
 /** The detail that says that a code is no country, or undefined. */
 export const countryFault = (code: string): ErrorDetail | undefined =>
-  countries.isValid(code) ? undefined : { field: "country", rule: "iso3166", message: "is not an ISO 3166-1 alpha-2 country code, as VN" };
+  countries.isValid(code) && !notAssigned.has(code)
+    ? undefined
+    : { field: "country", rule: "iso3166", message: "is not an ISO 3166-1 alpha-2 country code, as VN" };

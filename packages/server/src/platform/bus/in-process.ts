@@ -162,18 +162,18 @@ class ConsumerLoop {
       });
       this.#failures = 0;
       this.#pauses = 0;
-      this.#settle(handled);
+      await this.#settle(handled);
       return more;
     } catch (error) {
       return this.#recover(error);
     }
   }
 
-  #settle(handled: readonly LoggedEvent[]): void {
+  async #settle(handled: readonly LoggedEvent[]): Promise<void> {
     if (handled.length === 0) return;
     if (this.#consumer.eager) for (const event of handled) this.#ahead.set(event.id, event.position.transaction);
     try {
-      this.#consumer.committed?.(handled);
+      await this.#consumer.committed?.(handled);
     } catch (error) {
       // The events are handled and committed: to hand them over again would help nobody.
       this.#logger.error({ err: error, consumer: this.#consumer.name }, "a consumer failed after its commit");

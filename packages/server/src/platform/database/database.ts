@@ -29,11 +29,19 @@ export type AnyTables = any;
 export type ReadHandle<Tables = AnyTables> = ReadonlyKysely<Tables>;
 export type WriteHandle<Tables = AnyTables> = Transaction<Tables>;
 
+/** How far a read replica is behind, in positions of the primary's write-ahead log. */
+export interface Replica {
+  /** Everything that is committed on the primary at the call lies at or before this. */
+  head(): Promise<bigint>;
+  /** Reads that begin after the call see everything up to this. */
+  reached(): Promise<bigint>;
+}
+
 /** The database port. PGlite and PostgreSQL sit behind it; both speak the same SQL through the same Kysely types. */
 export interface Database {
   readonly kind: "pglite" | "postgresql";
-  /** True where `read` asks another server, which follows the one that `transact` writes to and may be behind it. */
-  readonly hasReplica: boolean;
+  /** Where `read` asks another server, which follows the one that `transact` writes to and may be behind it. */
+  readonly replica: Replica | undefined;
   /** Runs reads under `scope`, in one snapshot-less read-only transaction (each statement sees what is committed). */
   read<T>(scope: Scope, work: (db: ReadHandle) => Promise<T>): Promise<T>;
   /** Runs `work` in one transaction under `scope`: committed when it resolves, rolled back when it rejects. */

@@ -196,6 +196,8 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     const name = "select current_database() as name";
     const { rows: read } = await database.read(everyTenant, (db) => sql<{ name: string }>`${sql.raw(name)}`.execute(db as never));
     const { rows: written } = await database.transact(everyTenant, (tx) => sql<{ name: string }>`${sql.raw(name)}`.execute(tx));
+    expect(database.replica).toBeDefined();
+    expect(fresh.database.replica).toBeUndefined();
     expect(read[0]?.name).toBe(new URL(replica.url as string).pathname.slice(1));
     expect(written[0]?.name).toBe(new URL(fresh.url as string).pathname.slice(1));
   });

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type RawBuilder, sql } from "kysely";
 import { type AnyTables, type Database, everyTenant, type ReadHandle, type Scope, type WriteHandle } from "./database.ts";
 import { translated } from "./faults.ts";
 
@@ -35,7 +35,8 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
 
   return {
     kind: handles.kind,
-    hasReplica: reader !== writer,
+    replica:
+      reader === writer ? undefined : { head: () => translated(() => flushed(writer)), reached: () => translated(() => replayed(reader)) },
     owner: handles.owner,
     read: (scope, work) =>
       translated(async () => {
@@ -65,6 +66,17 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
  */
 export async function widen(tx: WriteHandle): Promise<void> {
   await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);
+}
+
+const flushed = (db: Kysely<AnyTables>): Promise<bigint> => position(db, sql`pg_current_wal_flush_lsn()`);
+
+/** A reader that is no standby is the primary itself, by another address. */
+const replayed = (db: Kysely<AnyTables>): Promise<bigint> =>
+  position(db, sql`case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end`);
+
+async function position(db: Kysely<AnyTables>, place: RawBuilder<unknown>): Promise<bigint> {
+  const { rows } = await sql<{ position: string }>`select (${place} - '0/0'::pg_lsn)::text as position`.execute(db);
+  return BigInt((rows[0] as { position: string }).position);
 }
 
 async function bypassesRowSecurity(db: Kysely<AnyTables>): Promise<boolean> {

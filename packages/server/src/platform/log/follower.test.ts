@@ -161,18 +161,27 @@ describeOnPostgresql("on a server", () => {
     /** A database whose reads stand still until they are let on: what a replica is that has stopped to follow. */
     const withReplica = async () => {
       const { owner } = fresh.another(1);
-      let replica: ControlledTransaction<AnyTables> | undefined;
+      let standing: ControlledTransaction<AnyTables> | undefined;
+      let reached = 0n;
+      const head = async (): Promise<bigint> => {
+        const { rows } = await sql<{ head: string }>`select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as head`.execute(
+          fresh.database.owner,
+        );
+        return BigInt((rows[0] as { head: string }).head);
+      };
       const follow = async (): Promise<void> => {
-        await replica?.rollback().execute();
-        replica = await owner.startTransaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute();
-        await sql`select 1`.execute(replica);
+        await standing?.rollback().execute();
+        const upTo = await head();
+        standing = await owner.startTransaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute();
+        await sql`select 1`.execute(standing);
+        reached = upTo;
       };
       await follow();
-      toClose.push(async () => void (await replica?.rollback().execute()));
+      toClose.push(async () => void (await standing?.rollback().execute()));
       const database: Database = {
         ...fresh.database,
-        hasReplica: true,
-        read: (_scope, work) => work(replica as unknown as ReadHandle),
+        replica: { head, reached: async () => reached },
+        read: (_scope, work) => work(standing as unknown as ReadHandle),
       };
       return { database, follow };
     };

@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import { type Database, everyTenant } from "../database/database.ts";
@@ -32,8 +31,8 @@ export class LogFollower {
   #horizon = "0";
   #revision: Revision = "0";
   #heardAt = Number.NEGATIVE_INFINITY;
-  /** Where the primary's head stood at each question that the replica has not come up to yet, oldest first. */
-  readonly #asked: { readonly at: number; readonly head: string }[] = [];
+  /** Where the primary stood at each question that the replica has not come up to yet, oldest first. */
+  readonly #asked: { readonly at: number; readonly head: bigint }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lastBeat: Promise<void> | undefined;
   #stopped = false;
@@ -50,11 +49,10 @@ export class LogFollower {
 
   /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
   async start(): Promise<void> {
-    const askedAt = performance.now();
-    const head = await this.#headOfPrimary();
+    const heardAt = await this.#ask();
     const { horizon } = await this.#database.read(everyTenant, (db) => readTail(db, "9223372036854775807"));
     this.#settle(horizon);
-    this.#hear(askedAt, head);
+    this.#heardAt = heardAt;
     this.#beat();
   }
 
@@ -88,7 +86,7 @@ export class LogFollower {
     for (const event of events) {
       const logged = { ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null };
       // What is forgotten now may be read back from a replica as it was, so it is handed over again once that has the write.
-      if (this.#database.hasReplica) this.#tell(logged);
+      if (this.#database.replica) this.#tell(logged);
       else this.#handOver(logged);
     }
   }
@@ -99,28 +97,23 @@ export class LogFollower {
     await this.#lastBeat;
   }
 
-  /** The horizon of the server that is written to; undefined where it is the one that is read. */
-  async #headOfPrimary(): Promise<string | undefined> {
-    if (!this.#database.hasReplica) return undefined;
-    return this.#database.transact(everyTenant, async (tx) => {
-      const { rows } = await sql<{ head: string }>`select pg_snapshot_xmin(pg_current_snapshot())::text as head`.execute(tx);
-      return (rows[0] as { head: string }).head;
-    });
-  }
-
-  /** Dates what is known from the question, not the answer: the answer tells how things stood when it was asked. */
-  #hear(askedAt: number, head: string | undefined): void {
-    if (head === undefined) {
-      this.#heardAt = askedAt;
-      return;
-    }
-    // A replica that answers may be far behind; it counts as heard up to the newest head that it has reached.
+  /**
+   * How old the answer to a question that is asked now will be. Dated from the question, not the answer: the answer
+   * tells how things stood when it was asked; and a replica tells how things stood where it has come up to.
+   */
+  async #ask(): Promise<number> {
+    const { replica } = this.#database;
+    const askedAt = performance.now();
+    if (replica === undefined) return askedAt;
     if (this.#asked.length === questionsMax) this.#asked.pop();
-    this.#asked.push({ at: askedAt, head });
-    for (let first = this.#asked[0]; first && BigInt(first.head) <= BigInt(this.#horizon); first = this.#asked[0]) {
-      this.#heardAt = first.at;
+    this.#asked.push({ at: askedAt, head: await replica.head() });
+    const reached = await replica.reached();
+    let heardAt = this.#heardAt;
+    for (let first = this.#asked[0]; first && first.head <= reached; first = this.#asked[0]) {
+      heardAt = first.at;
       this.#asked.shift();
     }
+    return heardAt;
   }
 
   #settle(horizon: string): void {
@@ -138,16 +131,15 @@ export class LogFollower {
   }
 
   async #read(): Promise<void> {
-    const askedAt = performance.now();
     try {
-      const head = await this.#headOfPrimary();
+      const heardAt = await this.#ask();
       const tail = await this.#database.read(everyTenant, (db) => readTail(db, this.#horizon));
       for (const event of tail.events) this.#handOver(event);
       this.#settle(tail.horizon);
       for (const [id, transaction] of this.#handedOver) {
         if (covers(this.#horizon, transaction)) this.#handedOver.delete(id);
       }
-      this.#hear(askedAt, head);
+      this.#heardAt = heardAt;
     } catch (error) {
       this.#logger.warn({ err: error }, "the head of the log could not be read");
     }

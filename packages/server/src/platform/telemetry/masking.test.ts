@@ -132,7 +132,8 @@ describe("a text on its way to a log", () => {
       const text = piece.repeat(Math.ceil(1_000_000 / piece.length));
       const began = performance.now();
       maskText(text);
-      expect(performance.now() - began, piece).toBeLessThan(500);
+      // What grows with the square of the length takes minutes here; a busy machine takes a second.
+      expect(performance.now() - began, piece).toBeLessThan(10_000);
     }
   });
 

@@ -19,13 +19,13 @@ export default {
     {
       name: "platform-is-the-ground",
       severity: "error",
-      from: { path: `${src}/platform/` },
+      from: { path: `${src}/platform/`, pathNot: "\\.test\\.ts$" },
       to: { path: `${src}/(operation|modules|runtime)/` },
     },
     {
       name: "operation-stands-on-platform",
       severity: "error",
-      from: { path: `${src}/operation/` },
+      from: { path: `${src}/operation/`, pathNot: "\\.test\\.ts$" },
       to: { path: `${src}/(modules|runtime)/` },
     },
     {

@@ -113,17 +113,17 @@ function suite(backend: Backend, rounds: number): void {
     await inLanes(times(rounds), width, (_round, lane) => round(pairs[lane] as Pair, moves));
   };
 
-  it(`two owners who remove each other at once leave one, ${rounds} rounds`, { timeout: 90_000 }, () =>
+  it(`two owners who remove each other at once leave one, ${rounds} rounds`, { timeout: 180_000 }, () =>
     fight(owners, lanes, [remove, remove]),
   );
-  it(`two owners who take each other's role at once leave one, ${rounds} rounds`, { timeout: 90_000 }, () =>
+  it(`two owners who take each other's role at once leave one, ${rounds} rounds`, { timeout: 180_000 }, () =>
     fight(owners, lanes, [demote, demote]),
   );
-  it(`an owner who removes and one who takes the role leave one, ${rounds} rounds`, { timeout: 90_000 }, () =>
+  it(`an owner who removes and one who takes the role leave one, ${rounds} rounds`, { timeout: 180_000 }, () =>
     fight(owners, lanes, [remove, demote]),
   );
   // The internal scope is one, so these have one lane.
-  it(`two administrators who bring each other down at once leave one, ${rounds} rounds`, { timeout: 90_000 }, async () => {
+  it(`two administrators who bring each other down at once leave one, ${rounds} rounds`, { timeout: 180_000 }, async () => {
     const pair = await administrators(server);
     const mixes = [
       [remove, remove],
@@ -147,6 +147,19 @@ function suite(backend: Backend, rounds: number): void {
       expect(answers.filter(({ status }) => status < 300)).toHaveLength(1);
       for (const whom of [one, other]) expect((await set(rescuer, whom, "Active")).status).toBe(200);
     }
+  });
+
+  // Open: who is suspended is counted as one who is left, so the last active administrator can go. The command line helps.
+  it.fails("the administrator who is left is one that can sign in", async () => {
+    const { owner } = server.application.platform.database;
+    const [one, other] = [await newAdministrator(server), await newAdministrator(server)];
+    const rest = await owner.selectFrom("memberships").select("user_id").where("organization_id", "is", null).execute();
+    for (const { user_id: id } of rest as { user_id: string }[]) {
+      if (id !== one.id && id !== other.id) await server.call(`DELETE /api/v1/iam/internal/memberships/${id}`, { token: one.token });
+    }
+    const suspended = await server.call(`PATCH /api/v1/users/${other.id}`, { token: one.token, body: { status: "Suspended" } });
+    if (suspended.status !== 200) throw new Error(`not the fault that is meant: ${suspended.status}`);
+    expect((await server.call(`DELETE /api/v1/iam/internal/memberships/${one.id}`, { token: one.token })).status).toBe(409);
   });
 }
 

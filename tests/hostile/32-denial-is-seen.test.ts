@@ -47,7 +47,7 @@ onPostgresql("a denial is seen (32)", () => {
       body: { userId, tenantId: world.own.id, actionType: action, ...(minRevision === undefined ? {} : { minRevision }) },
     });
 
-  it(`with its revision, on another process, at once: ${rounds} rounds`, { timeout: 110_000 }, async () => {
+  it(`with its revision, on another process, at once: ${rounds} rounds`, { timeout: 240_000 }, async () => {
     const allowed: string[] = [];
     const unanswered: string[] = [];
     await inLanes(times(rounds), lanes, async (round, lane) => {

@@ -251,7 +251,7 @@ function valuesFor(schema: AnyBody, ids: readonly string[]): fc.Arbitrary<unknow
 }
 
 describe("generated requests (41)", () => {
-  it("from the schemas of every operation get an answer of ours, never a 5xx and never our inside", { timeout: 90_000 }, async () => {
+  it("from the schemas of every operation get an answer of ours, never a 5xx and never our inside", { timeout: 180_000 }, async () => {
     const { own, other, administrator } = world;
     const ids = [
       own.id,

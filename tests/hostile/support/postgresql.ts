@@ -1,9 +1,13 @@
 import { describe } from "vitest";
 import { adminUrl, postgresAnswers } from "../../../packages/server/src/testing/postgres.ts";
 
-const answers = await postgresAnswers();
+// The suite of `npm test` needs no server outside of the process; `npm run test:services` sets TEST_BACKEND.
+const asked = process.env["TEST_BACKEND"] === "postgresql";
+const answers = asked && (await postgresAnswers());
 const { hostname, port } = new URL(adminUrl);
-const reason = `no PostgreSQL answers at ${hostname}:${port || 5432}; name one in TEST_DATABASE_URL`;
+const reason = asked
+  ? `no PostgreSQL answers at ${hostname}:${port || 5432}; name one in TEST_DATABASE_URL`
+  : "npm run test:services runs it on PostgreSQL";
 
 /** A suite for real PostgreSQL: with several connections, as races need. Skipped, with the reason, where there is none. */
 export function onPostgresql(name: string, suite: () => void): void {

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
-import { describe, expect, it } from "vitest";
-import { describeOnPostgresql, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
+import { afterAll, describe, expect, it } from "vitest";
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { wireTo } from "../contract/proxy.ts";
 import { silent } from "../contract/silent.ts";
@@ -14,9 +14,14 @@ import { inProcessBus } from "./in-process.ts";
 /** Pauses shorter than the product's, so that what takes six tries takes no time. */
 const impatient = { firstPauseMs: 4 };
 
+/** One for the whole file: it takes seconds to make. */
+let embedded: Promise<Fresh> | undefined;
+afterAll(async () => (await embedded)?.close());
+
 const onPglite = async (): Promise<BusUnderTest> => {
-  const { database, close } = await freshPglite(busContractSteps);
-  return { database, start: () => inProcessBus(database, silent, impatient), close };
+  embedded ??= freshPglite(busContractSteps);
+  const { database } = await embedded;
+  return { database, start: () => inProcessBus(database, silent, impatient), close: async () => {} };
 };
 
 const onPostgresql = async (login: "superuser" | "plain" = "superuser"): Promise<BusUnderTest> => {

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
 import { type MailUnderTest, mailContract } from "./contract/mail-contract.ts";
@@ -26,7 +27,16 @@ const inboxOn = async (make: () => Promise<Fresh>): Promise<MailUnderTest> => {
   };
 };
 
-mailContract("the development inbox on PGlite", () => inboxOn(() => freshPglite(inboxSteps)));
+/** One for the whole file: it takes seconds to make. */
+let embedded: Promise<Fresh> | undefined;
+afterAll(async () => (await embedded)?.close());
+
+const onPglite = async (): Promise<Fresh> => {
+  embedded ??= freshPglite(inboxSteps);
+  return { ...(await embedded), close: async () => {} };
+};
+
+mailContract("the development inbox on PGlite", () => inboxOn(onPglite));
 
 describeOnPostgresql("on a server", () => {
   mailContract("the development inbox on PostgreSQL", () => inboxOn(() => freshPostgresql(inboxSteps)));
@@ -46,13 +56,12 @@ mailContract("SMTP", async () => {
 });
 
 describe("the development inbox", () => {
-  let fresh: Fresh;
   let inbox: DevelopmentInbox;
   beforeAll(async () => {
-    fresh = await freshPglite(inboxSteps);
-    inbox = developmentInbox(fresh.database);
+    const { database } = await onPglite();
+    await sql`delete from development_mails`.execute(database.owner);
+    inbox = developmentInbox(database);
   }, 60_000);
-  afterAll(() => fresh?.close());
 
   it("has nothing before anything was sent", async () => {
     expect(await inbox.list()).toEqual([]);

@@ -1,2 +1,50 @@
-export { type Decision, type DecisionReason, decide, type RoleFacts, type SubjectFacts } from "./decide.ts";
-export { effectivePermissions, type PermissionNode } from "./tree.ts";
+export { faultsOfCondition, type Vocabulary } from "./condition/check.ts";
+export { type ConditionTrace, compileCondition } from "./condition/compile.ts";
+export {
+  type Comparison,
+  type Condition,
+  conditionLimits,
+  type Environment,
+  type Operand,
+  type Operator,
+  operators,
+} from "./condition/condition.ts";
+export { decide } from "./decision/decide.ts";
+export { type DecidingPart, type Decision, type DecisionReason, type Pending, partOf, pendingDecision } from "./decision/decision.ts";
+export { applicableEntitlements, unlimited } from "./decision/entitlements.ts";
+export { allowedAmong, listActions, resourcesByRelation } from "./decision/list.ts";
+export type { Occasion, SessionFacts } from "./decision/occasion.ts";
+export { type SubjectFacts, View } from "./decision/view.ts";
+export { explain } from "./explain/explain.ts";
+export type { Change, Explanation, Outcome, Step } from "./explain/explanation.ts";
+export type { RelationTrace } from "./explain/trace.ts";
+export { withChanges } from "./explain/what-if.ts";
+export { type Fault, PolicyError, type PolicyErrorCode } from "./faults.ts";
+export { FilterError } from "./filter/errors.ts";
+export type { Filter, FilterComparison, FilterOperand, FilterOperator } from "./filter/filter.ts";
+export { filter } from "./filter/make-filter.ts";
+export { compileFilter, matches } from "./filter/match.ts";
+export { type ColumnType, type SqlOptions, type SqlPredicate, toSql } from "./filter/sql.ts";
+export { faultsOfModel, namePattern, vocabularyOf } from "./model/check-model.ts";
+export type {
+  Attributes,
+  AttributeType,
+  AuthorizationModel,
+  EntitlementRule,
+  PermissionNode,
+  PermissionRule,
+  Relation,
+  RelationExpression,
+  Requirement,
+  ResourceType,
+  RoleRule,
+  SessionRule,
+} from "./model/model.ts";
+export { compilePolicy, Policy } from "./model/policy.ts";
+export { compileRules, type RoleFacts, type RoleRules } from "./model/role.ts";
+export { type EffectiveRule, effectiveRules, PermissionTree } from "./model/tree.ts";
+export { checkRelationship, kindOfSubject } from "./relation/check-relationship.ts";
+export { type RelationEffects, relationEffects } from "./relation/effects.ts";
+export { isIndirect, RelationshipIndex } from "./relation/index-in-memory.ts";
+export { anyone, type Relationship, type RelationshipReader, type ResourceRef, type SubjectRef } from "./relation/relationship.ts";
+export { walkLimits } from "./relation/walk.ts";

@@ -5,6 +5,9 @@ export interface UserCaller {
   readonly sessionId: string;
   /** The organization that the session is for; null for one that was begun without (internal scope, S3 §8). */
   readonly organizationId: string | null;
+  /** When the session was begun, in milliseconds since 1970, and how (RFC 8176). */
+  readonly authenticatedAt: number;
+  readonly methods: readonly string[];
 }
 
 /** Who calls. `operator` has the machine itself (the command line); `system` is the product's own background work. */

@@ -82,7 +82,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
   it("is true about each denial: what is missing is named, and only that", async () => {
     expect(await own(seller, "Organization.Update")).toMatchObject({
       isAuthorized: false,
-      reason: "Denied: no role of the user gives 'Organization.Update'",
+      reason: "Denied: no role or grant of the user gives 'Organization.Update'",
       reasonCode: "missing_permission",
       missingPermissions: ["Organization.Update"],
     });

@@ -1,30 +1,52 @@
-import type { Decision } from "@gatehouse/policy";
+import { applicableEntitlements, type Decision, type DecisionReason, type SessionFacts } from "@gatehouse/policy";
 import type { Caller } from "../../operation/caller.ts";
 import type { MaybePromise } from "../../operation/maybe-promise.ts";
 import { nullable, oneOf, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
 import { PermissionValue } from "./model.ts";
-import type { AccessReader } from "./read-model/reader.ts";
+import type { AccessReader, Asked, HeldView } from "./read-model/reader.ts";
 
-/** S3 §8, the request of the authorization check; `minRevision` is ours (docs/contract.md). */
-export const CheckRequest = Type.Object({
-  userId: Uuid,
-  tenantId: Type.Optional(nullable(Uuid)),
-  actionType: PermissionValue,
-  resourceType: Type.Optional(nullable(Type.String({ maxLength: 255 }))),
-  resourceId: Type.Optional(nullable(Type.String({ maxLength: 255 }))),
-  contextData: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown()))),
+const Data = Type.Record(Type.String(), Type.Unknown());
+const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
+
+/** What every question about one user's rights knows beside the action: S3 §8, with the parts that conditions need. */
+export const OccasionInput = {
+  /** `$request` in conditions. */
+  contextData: Type.Optional(nullable(Data)),
+  /** `$session`; for the caller himself his own session stands above it. */
+  sessionData: Type.Optional(nullable(Data)),
+  /** Permissions that the credential in use is limited to. */
+  scopes: Type.Optional(nullable(Type.Array(PermissionValue, { maxItems: 200 }))),
   minRevision: Type.Optional(RevisionInput),
-});
+};
+
+export const SubjectInput = { userId: Uuid, tenantId: Type.Optional(nullable(Uuid)) };
+
+export const ResourceInput = {
+  resourceType: Type.Optional(nullable(ResourceName)),
+  resourceId: Type.Optional(nullable(ResourceName)),
+  /** `$resource` in conditions. */
+  resourceData: Type.Optional(nullable(Data)),
+};
+
+/** S3 §8, the request of the authorization check; what S3 does not have is ours (docs/contract.md). */
+export const CheckRequest = Type.Object({ ...SubjectInput, actionType: PermissionValue, ...ResourceInput, ...OccasionInput });
 export type CheckRequest = Static<typeof CheckRequest>;
 
 /** The part that decided, in one word beside S3's sentence. */
 export const ReasonCode = oneOf(
   "role",
+  "grant",
   "not_a_member",
   "user_inactive",
   "organization_suspended",
   "missing_permission",
+  "condition",
+  "explicit_deny",
+  "entitlement",
+  "key_scope",
+  "session_strength",
   "permission_data_unavailable",
+  "entitlement_data_unavailable",
 );
 
 /** S3 §8, the answer of the authorization check. */
@@ -39,43 +61,71 @@ export const CheckAnswer = Type.Object({
 });
 export type CheckAnswer = Static<typeof CheckAnswer>;
 
+const denials: Readonly<Record<Exclude<DecisionReason, "role" | "grant">, (action: string, role: string | undefined) => string>> = {
+  not_a_member: () => "the user has no role in this scope",
+  user_inactive: () => "the user is not active",
+  organization_suspended: () => "the organization is not active",
+  missing_permission: (action) => `no role or grant of the user gives '${action}'`,
+  condition: (action) => `a role gives '${action}' under a condition that does not hold`,
+  explicit_deny: (action, role) => (role ? `role '${role}' takes '${action}' away` : `a relation to the resource takes '${action}' away`),
+  entitlement: () => "the organization's plan does not include it",
+  key_scope: (action) => `the credential is not for '${action}'`,
+  session_strength: () => "the sign-in is not strong or not recent enough",
+  permission_data_unavailable: () => "permission data not available",
+  entitlement_data_unavailable: () => "entitlement data not available",
+};
+
 /** The sentence of S3 §8, for a person who looks at a log or a test. */
-export function sentenceOf(decision: Decision, action: string): string {
-  switch (decision.reason) {
-    case "role":
-      return `Allowed by role '${decision.role?.name}'`;
-    case "not_a_member":
-      return "Denied: the user has no role in this scope";
-    case "user_inactive":
-      return "Denied: the user is not active";
-    case "organization_suspended":
-      return "Denied: the organization is not active";
-    case "missing_permission":
-      return `Denied: no role of the user gives '${action}'`;
-    case "permission_data_unavailable":
-      return "Denied: permission data not available";
-  }
+export function sentenceOf({ reason, role }: Decision, action: string): string {
+  if (reason === "role") return `Allowed by role '${role?.name}'`;
+  if (reason === "grant") return "Allowed by a relation to the resource";
+  return `Denied: ${denials[reason](action, role?.name)}`;
 }
 
 const notHere: Decision = { allowed: false, reason: "not_a_member" };
 
 /** A session that was begun for one organization is a stranger's everywhere else (decision 0014), also in what it may ask. */
-const asksElsewhere = (caller: Caller, tenantId: string | null): boolean =>
+export const asksElsewhere = (caller: Caller, tenantId: string | null): boolean =>
   caller.kind === "user" && caller.organizationId !== null && caller.organizationId !== tenantId;
 
-export function decideFor(reader: AccessReader, request: CheckRequest, caller: Caller): MaybePromise<Decision> {
-  const tenantId = request.tenantId ?? null;
-  if (asksElsewhere(caller, tenantId)) return notHere;
-  const { minRevision } = request;
-  return reader.decide(request.userId, tenantId, request.actionType, minRevision === undefined ? undefined : String(minRevision));
+type Occasioned = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof OccasionInput]?: unknown };
+
+/** What a question knows of its occasion. */
+export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: Caller, now: number): Asked {
+  const { resourceType, resourceId, resourceData, contextData, sessionData, scopes } = request;
+  const names = resourceType != null || resourceId != null || resourceData != null;
+  return {
+    ...(names ? { resource: { type: resourceType ?? undefined, id: resourceId ?? undefined, attributes: resourceData ?? undefined } } : {}),
+    request: contextData ?? undefined,
+    session: sessionOf(sessionData ?? undefined, request.userId, caller),
+    scopes: scopes ? new Set(scopes) : undefined,
+    now,
+  };
 }
 
-export const answerOf = (decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({
+/** Who asks about himself asks with the session that he has; who asks about another says which one he means. */
+function sessionOf(given: SessionFacts | undefined, userId: string, caller: Caller): SessionFacts | undefined {
+  if (caller.kind !== "user" || caller.userId !== userId) return given;
+  return { ...given, id: caller.sessionId, authenticatedAt: caller.authenticatedAt, methods: caller.methods };
+}
+
+export const revisionText = (minRevision: string | number | undefined): string | undefined =>
+  minRevision === undefined ? undefined : String(minRevision);
+
+export function decideFor(reader: AccessReader, request: CheckRequest, caller: Caller, now: number): MaybePromise<Decision> {
+  const tenantId = request.tenantId ?? null;
+  if (asksElsewhere(caller, tenantId)) return notHere;
+  return reader.decide(request.userId, tenantId, request.actionType, occasionOf(request, caller, now), revisionText(request.minRevision));
+}
+
+const none: Readonly<Record<string, unknown>> = {};
+
+export const answerOf = (decision: Decision, request: CheckRequest, revision: string, held: HeldView | undefined): CheckAnswer => ({
   isAuthorized: decision.allowed,
   reason: sentenceOf(decision, request.actionType),
   reasonCode: decision.reason,
   missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
-  applicableEntitlements: {},
+  applicableEntitlements: held?.view ? applicableEntitlements(held.view, request.actionType) : none,
   decisionId: crypto.randomUUID(),
   revision,
 });

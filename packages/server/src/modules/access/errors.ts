@@ -13,3 +13,14 @@ export const SystemRole = defineError("access.system_role", 409, "System roles c
 export const ScopeMismatch = defineError("access.scope_mismatch", 409, "The scopes do not fit together.");
 export const NotHeld = defineError("access.permission_not_held", 403, "You can only give permissions that you hold yourself.");
 export const UnknownPermission = defineError("access.unknown_permission", 400, "The action is not a defined permission.");
+export const UnknownResourceType = defineError("access.unknown_resource_type", 400, "The resource type is not a defined one.");
+export const UnknownRelation = defineError("access.unknown_relation", 400, "The resource type has no such relation.");
+export const EvaluationLimit = defineError(
+  "access.evaluation_limit",
+  409,
+  "The relationships are too deep or too many to decide in bounded time.",
+);
+export const GrantNotFound = defineError("access.grant_not_found", 404, "There is no such grant.");
+export const GrantTaken = defineError("access.grant_taken", 409, "The subject already stands in this relation of the resource.");
+export const ModelInUse = defineError("access.model_in_use", 409, "Something that the model leaves out is still used.");
+export const MemberNotFound = defineError("access.member_not_found", 404, "There is no such organization, or no such member in it.");

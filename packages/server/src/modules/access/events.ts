@@ -1,6 +1,6 @@
 import { defineEvent } from "../../operation/event.ts";
-import { Name, nullable, Type, Uuid } from "../../operation/schema.ts";
-import { AccessScope, PermissionValue } from "./model.ts";
+import { Name, nullable, Timestamp, Type, Uuid } from "../../operation/schema.ts";
+import { AccessScope, PermissionValue, ResourceRef, RuleEffect, SubjectRef } from "./model.ts";
 
 const permissionData = Type.Object({
   permissionId: Uuid,
@@ -58,6 +58,70 @@ export const PermissionRemovedFromRole = defineEvent({
   data: rolePermissionsData,
 });
 
+export const RoleRuleSet = defineEvent({
+  type: "role.rule_set.v1",
+  says: "How a role gives or takes one permission was set.",
+  ...aboutRole,
+  data: Type.Object({
+    roleId: Uuid,
+    organizationId: nullable(Uuid),
+    permission: PermissionValue,
+    effect: RuleEffect,
+    condition: nullable(Type.Unknown()),
+  }),
+});
+
+const aboutGrant = { subject: ["grant", "grantId"], tenant: "organizationId" } as const;
+const grantData = Type.Object({
+  grantId: Uuid,
+  organizationId: nullable(Uuid),
+  resource: ResourceRef,
+  relation: Type.String(),
+  subject: SubjectRef,
+  expiresAt: nullable(Timestamp),
+});
+export const GrantCreated = defineEvent({
+  type: "grant.created.v1",
+  says: "A subject was put into a relation of a resource.",
+  ...aboutGrant,
+  data: grantData,
+});
+export const GrantChanged = defineEvent({
+  type: "grant.changed.v1",
+  says: "A grant's end or condition changed.",
+  ...aboutGrant,
+  data: grantData,
+});
+export const GrantRevoked = defineEvent({
+  type: "grant.revoked.v1",
+  says: "A subject was taken out of a relation of a resource.",
+  ...aboutGrant,
+  data: grantData,
+});
+
+export const AttributesSet = defineEvent({
+  type: "attributes.set.v1",
+  says: "What an organization notes about a member, or about itself when userId is null, changed. The names, not the values.",
+  subject: ["organization", "organizationId"],
+  tenant: "organizationId",
+  data: Type.Object({ organizationId: Uuid, userId: nullable(Uuid), names: Type.Array(Type.String()) }),
+});
+
+export const EntitlementsSet = defineEvent({
+  type: "tenant.entitlements_set.v1",
+  says: "What the organization's plan includes, as decisions see it from now on.",
+  subject: ["organization", "organizationId"],
+  tenant: "organizationId",
+  data: Type.Object({ organizationId: Uuid, entitlements: Type.Record(Type.String(), Type.Unknown()) }),
+});
+
+export const ModelReplaced = defineEvent({
+  type: "authorization_model.replaced.v1",
+  says: "The authorization model was replaced by a newer version.",
+  subject: ["authorization-model", "version"],
+  data: Type.Object({ version: Type.Integer() }),
+});
+
 export const RolesAssigned = defineEvent({
   type: "assignment.changed.v1",
   says: "The roles of a user in a scope changed; none is left when the list is empty.",
@@ -90,6 +154,13 @@ export const events = [
   RoleDeleted,
   PermissionAddedToRole,
   PermissionRemovedFromRole,
+  RoleRuleSet,
+  GrantCreated,
+  GrantChanged,
+  GrantRevoked,
+  AttributesSet,
+  EntitlementsSet,
+  ModelReplaced,
   RolesAssigned,
   TenantStatusChanged,
   ReadModelChanged,

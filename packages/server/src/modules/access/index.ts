@@ -1,12 +1,21 @@
 import type { Context, ReadFacesOf } from "../../operation/module.ts";
 import type { WriteHandle } from "../../platform/database/database.ts";
 import { addRolePermissions } from "./commands/add-role-permissions.ts";
+import { changeGrant } from "./commands/change-grant.ts";
+import { cloneRole } from "./commands/clone-role.ts";
+import { createGrant } from "./commands/create-grant.ts";
 import { createPermission } from "./commands/create-permission.ts";
 import { createRole } from "./commands/create-role.ts";
 import { deletePermission } from "./commands/delete-permission.ts";
 import { deleteRole } from "./commands/delete-role.ts";
 import { removeRolePermissions } from "./commands/remove-role-permissions.ts";
 import { repairReadModel } from "./commands/repair-read-model.ts";
+import { replaceModel } from "./commands/replace-model.ts";
+import { revokeGrant } from "./commands/revoke-grant.ts";
+import { revokeGrants } from "./commands/revoke-grants.ts";
+import { setMemberAttributes } from "./commands/set-member-attributes.ts";
+import { setOrganizationAttributes } from "./commands/set-organization-attributes.ts";
+import { setRoleRule } from "./commands/set-role-rule.ts";
 import { syncSystemDefinitions } from "./commands/sync-system-definitions.ts";
 import { updatePermission } from "./commands/update-permission.ts";
 import { updateRole } from "./commands/update-role.ts";
@@ -15,10 +24,20 @@ import { repairJob, repairWork } from "./jobs.ts";
 import { access } from "./module.ts";
 import { check } from "./queries/check.ts";
 import { checkBatch } from "./queries/check-batch.ts";
+import { explain } from "./queries/explain.ts";
+import { filter } from "./queries/filter.ts";
+import { getGrant } from "./queries/get-grant.ts";
+import { getMemberAttributes } from "./queries/get-member-attributes.ts";
+import { getModel } from "./queries/get-model.ts";
 import { getMyPermissions } from "./queries/get-my-permissions.ts";
+import { getOrganizationAttributes } from "./queries/get-organization-attributes.ts";
 import { getRole } from "./queries/get-role.ts";
+import { listActions } from "./queries/list-actions.ts";
+import { listGrants } from "./queries/list-grants.ts";
 import { listPermissions } from "./queries/list-permissions.ts";
+import { listResources } from "./queries/list-resources.ts";
 import { listRoles } from "./queries/list-roles.ts";
+import { listSubjects } from "./queries/list-subjects.ts";
 import { projector } from "./read-model/projector.ts";
 import { steps } from "./schema-steps.ts";
 import { accessStore } from "./store.ts";
@@ -35,6 +54,13 @@ export const context: Context = {
   operations: [
     check,
     checkBatch,
+    explain,
+    filter,
+    listResources,
+    listSubjects,
+    listActions,
+    getModel,
+    replaceModel,
     getMyPermissions,
     listRoles,
     getRole,
@@ -43,6 +69,18 @@ export const context: Context = {
     deleteRole,
     addRolePermissions,
     removeRolePermissions,
+    setRoleRule,
+    cloneRole,
+    listGrants,
+    getGrant,
+    createGrant,
+    changeGrant,
+    revokeGrant,
+    revokeGrants,
+    getMemberAttributes,
+    setMemberAttributes,
+    getOrganizationAttributes,
+    setOrganizationAttributes,
     listPermissions,
     createPermission,
     updatePermission,

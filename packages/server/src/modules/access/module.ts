@@ -1,8 +1,9 @@
-import { effectivePermissions } from "@gatehouse/policy";
+import { PermissionTree } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { module } from "../../operation/module.ts";
 import { identity } from "../identity/index.ts";
-import { RoleCreated, RolesAssigned, TenantStatusChanged } from "./events.ts";
+import { EntitlementsSet, RoleCreated, RolesAssigned, TenantStatusChanged } from "./events.ts";
+import { forgetSubject } from "./forget-subject.ts";
 import type { AccessScope } from "./model.ts";
 import { AccessReader } from "./read-model/reader.ts";
 import { accessStore, type RoleRow } from "./store.ts";
@@ -43,17 +44,21 @@ export const access = module("access", {
       return (await store.systemRole(administratorRole, null))?.id;
     },
     holders: (roleId: string): Promise<number> => store.holders(roleId),
-    /** Everything that holding the roles of this scope gives: what someone must hold to give them. Others give nothing here. */
+    entitlements: (organizationId: string) => store.entitlements(organizationId),
+    /**
+     * Everything that the roles of this scope give, under conditions too, and take away: what someone must hold to give or take
+     * them, so that nobody is rid of what denies him. Others give nothing here.
+     */
     async permissionsGivenBy(organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> {
       const roles = (await store.rolesByIds(roleIds)).filter((role) => role.organization_id === organizationId);
-      const given = await store.givenPermissions(roleIds);
-      const nodes = await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER });
+      const rules = await store.rulesOf(roleIds);
+      const tree = new PermissionTree(await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER }));
       const all = new Set<string>();
       for (const role of roles) {
         const rule = role.is_system_role ? systemRoleNamed(role.name, role.scope) : undefined;
         const values = rule
           ? (await store.valuesOfScope(role.scope)).filter((value) => rule.gives(value))
-          : effectivePermissions(nodes, given.get(role.id) ?? []);
+          : tree.below((rules.get(role.id) ?? []).map(({ permission }) => permission));
         for (const value of values) all.add(value);
       }
       return [...all];
@@ -86,7 +91,14 @@ export const access = module("access", {
     /** Makes `roleIds` the only roles of the user in the scope; none of them ends what the user may do there. */
     async assign(userId: string, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
       await store.setAssignments(userId, organizationId, roleIds, now);
+      if (roleIds.length === 0) await forgetSubject({ store, emit }, organizationId, userId);
       emit(RolesAssigned, { userId, organizationId, roleIds: [...roleIds] });
+    },
+    /** What the organization's plan includes, as decisions see it from now on; false where there is no such organization. */
+    async setEntitlements(organizationId: string, entitlements: Readonly<Record<string, unknown>>): Promise<boolean> {
+      const found = await store.setEntitlements(organizationId, entitlements);
+      if (found) emit(EntitlementsSet, { organizationId, entitlements });
+      return found;
     },
     /** What decisions in the organization depend on from now on. */
     async setTenantStatus(organizationId: string, status: string): Promise<void> {

@@ -62,6 +62,7 @@ describe("POST /api/v1/iam/roles", () => {
       organizationId: organization.id,
       isSystemRole: false,
       permissions: [],
+      rules: [],
       createdAt: expect.stringMatching(/Z$/),
       updatedAt: answer.body.createdAt,
       version: 1,

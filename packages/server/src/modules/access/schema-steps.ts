@@ -79,4 +79,96 @@ export const steps: readonly SchemaStep[] = [
       await tenantTable(db, "access_read_model", { tenant: "organization_id" });
     },
   },
+  {
+    name: "0024_access_role_rules",
+    why: "a role gives a permission under a condition, or takes it away (S4 §2, §8.4)",
+    async up(db) {
+      await sql`alter table role_permissions
+        add column effect varchar(10) not null default 'allow' check (effect in ('allow', 'deny')),
+        add column condition jsonb`.execute(db);
+    },
+  },
+  {
+    name: "0025_access_models",
+    why: "the authorization model: resource types, relations, attributes, requirements; each version is kept, the newest counts",
+    async up(db) {
+      await sql`create table authorization_models (
+        version integer primary key,
+        document jsonb not null,
+        created_at timestamptz not null
+      )`.execute(db);
+      await sharedTable(db, "authorization_models");
+    },
+  },
+  {
+    name: "0026_access_attributes",
+    why: "what an organization notes about itself and its members, for conditions: $tenant and $user (S4 §2)",
+    async up(db) {
+      await sql`create table access_attributes (
+        organization_id uuid not null references organizations (id) on delete cascade,
+        user_id uuid references users (id) on delete cascade,
+        attributes jsonb not null,
+        version integer not null default 1,
+        updated_at timestamptz not null,
+        unique nulls not distinct (organization_id, user_id)
+      )`.execute(db);
+      await tenantTable(db, "access_attributes", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0027_access_relationships",
+    why: "grants on single resources (S2, permission management) as relationships, found from either side",
+    async up(db) {
+      await sql`create table relationships (
+        id uuid primary key,
+        organization_id uuid references organizations (id) on delete cascade,
+        resource_type varchar(63) not null,
+        resource_id varchar(255) not null,
+        relation varchar(63) not null,
+        subject_type varchar(63) not null,
+        subject_id varchar(255) not null,
+        subject_relation varchar(63) not null default '',
+        condition jsonb,
+        expires_at timestamptz,
+        granted_by uuid,
+        granted_at timestamptz not null,
+        version integer not null default 1,
+        revision bigint not null default pg_current_xact_id()::text::bigint,
+        constraint relationships_once unique nulls not distinct
+          (organization_id, resource_type, resource_id, relation, subject_type, subject_id, subject_relation)
+      )`.execute(db);
+      await sql`create index idx_relationships_indirect on relationships (organization_id, resource_type, resource_id, relation)
+        where subject_type not in ('user', 'role')`.execute(db);
+      await sql`create index idx_relationships_reverse on relationships
+        (organization_id, subject_type, subject_id, subject_relation, resource_type, relation, resource_id)`.execute(db);
+      await sql`create index idx_relationships_listed on relationships (organization_id, id)`.execute(db);
+      await tenantTable(db, "relationships", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0028_access_entitlements",
+    why: "what the organization's plan includes, beside its status, for decisions (S3 §26.1)",
+    async up(db) {
+      await sql`alter table access_tenants add column entitlements jsonb`.execute(db);
+    },
+  },
+  {
+    name: "0029_access_recorded_decisions",
+    why: "questions that were decided, so that a change of policy can be tried on them before it is made",
+    async up(db) {
+      await sql`create table recorded_decisions (
+        organization_id uuid references organizations (id) on delete cascade,
+        day date not null,
+        question_hash bytea not null,
+        user_id uuid not null,
+        question jsonb not null,
+        allowed boolean not null,
+        times bigint not null,
+        last_at timestamptz not null,
+        unique nulls not distinct (organization_id, day, question_hash)
+      )`.execute(db);
+      await sql`create index idx_recorded_decisions_day on recorded_decisions (day)`.execute(db);
+      await tenantTable(db, "recorded_decisions", { tenant: "organization_id" });
+    },
+  },
 ];

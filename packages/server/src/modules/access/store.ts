@@ -1,7 +1,10 @@
+import type { Condition } from "@gatehouse/policy";
 import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
-import type { AccessScope, Permission, Role } from "./model.ts";
+import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
+import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
+import { policyReads, policyWrites } from "./policy-store.ts";
 import { projectorName } from "./read-model/keys.ts";
 import { type Projected, projectKeys, type UserStatuses } from "./read-model/project.ts";
 
@@ -33,6 +36,8 @@ interface RolePermissions {
   readonly role_id: string;
   readonly permission_definition_id: string;
   readonly organization_id: string | null;
+  readonly effect: Generated<"allow" | "deny">;
+  readonly condition: Condition | null;
 }
 
 interface RoleAssignments {
@@ -42,7 +47,7 @@ interface RoleAssignments {
   readonly assigned_at: Date;
 }
 
-interface Tables {
+interface Tables extends GrantTables {
   readonly permission_definitions: PermissionDefinitions;
   readonly roles: Roles;
   readonly role_permissions: RolePermissions;
@@ -65,7 +70,7 @@ export const toPermission = (row: PermissionRow): Permission => ({
   version: row.version,
 });
 
-export const toRole = (row: RoleRow, permissions: readonly string[]): Role => ({
+export const toRole = (row: RoleRow, permissions: readonly string[], rules: readonly RoleRule[] = []): Role => ({
   id: row.id,
   name: row.name,
   description: row.description,
@@ -73,6 +78,7 @@ export const toRole = (row: RoleRow, permissions: readonly string[]): Role => ({
   organizationId: row.organization_id,
   isSystemRole: row.is_system_role,
   permissions: [...permissions],
+  rules: [...rules],
   createdAt: row.created_at.toISOString(),
   updatedAt: row.updated_at.toISOString(),
   version: row.version,
@@ -86,6 +92,8 @@ function reads(db: ReadHandle<Tables>) {
       .selectAll("p")
       .select("above.value as parent");
   return {
+    ...grantReads(db as unknown as ReadHandle<GrantTables>),
+    ...policyReads(db as ReadHandle),
     permissionById: (id: string): Promise<PermissionRow | undefined> => permissions().where("p.id", "=", id).executeTakeFirst(),
     permissionsByValue: (values: readonly string[]): Promise<PermissionRow[]> =>
       values.length === 0 ? Promise.resolve([]) : permissions().where("p.value", "in", values).execute(),
@@ -133,17 +141,17 @@ function reads(db: ReadHandle<Tables>) {
       if (after) query = query.where(sql<boolean>`(not is_system_role, name, id) > (${after[0]}::boolean, ${after[1]}, ${after[2]}::uuid)`);
       return query.execute();
     },
-    /** What each role was given, by role. */
-    async givenPermissions(roleIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    /** Each role's rules as they were made, by role. */
+    async rulesOf(roleIds: readonly string[]): Promise<ReadonlyMap<string, readonly RoleRule[]>> {
       if (roleIds.length === 0) return new Map();
       const rows = await db
         .selectFrom("role_permissions")
         .innerJoin("permission_definitions", "permission_definitions.id", "permission_definition_id")
-        .select(["role_id", "value"])
+        .select(["role_id", "value as permission", "effect", "condition"])
         .where("role_id", "in", roleIds)
         .orderBy("value")
         .execute();
-      return grouped(rows.map((row) => [row.role_id, row.value]));
+      return grouped(rows.map(({ role_id, ...rule }) => [role_id, rule]));
     },
     /** The roles of each user in a scope, in the order in which they were given. */
     async assignments(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -170,8 +178,8 @@ function reads(db: ReadHandle<Tables>) {
   };
 }
 
-function grouped(pairs: readonly (readonly [key: string, value: string])[]): ReadonlyMap<string, readonly string[]> {
-  const groups = new Map<string, string[]>();
+function grouped<Value>(pairs: readonly (readonly [key: string, value: Value])[]): ReadonlyMap<string, readonly Value[]> {
+  const groups = new Map<string, Value[]>();
   for (const [key, value] of pairs) {
     const group = groups.get(key);
     if (group) group.push(value);
@@ -182,6 +190,8 @@ function grouped(pairs: readonly (readonly [key: string, value: string])[]): Rea
 
 function writes(tx: WriteHandle<Tables>) {
   return {
+    ...grantWrites(tx as unknown as WriteHandle<GrantTables>),
+    ...policyWrites(tx as unknown as WriteHandle),
     async insertPermission(row: Omit<PermissionDefinitions, "version">): Promise<void> {
       await tx.insertInto("permission_definitions").values(row).execute();
     },

@@ -17,11 +17,17 @@ const organization: readonly SystemPermission[] = [
   { value: "Organization.RemoveMember", description: "Remove members" },
   { value: "Organization.ReadRoles", description: "See the roles" },
   { value: "Organization.ManageRoles", description: "Make, change and delete roles" },
+  { value: "Organization.ReadGrants", description: "See grants on single resources" },
+  { value: "Organization.ManageGrants", description: "Make, change and revoke grants on single resources" },
+  { value: "Organization.ReadAttributes", description: "See what is noted about the organization and its members" },
+  { value: "Organization.ManageAttributes", description: "Note what conditions read about the organization and its members" },
+  { value: "Organization.CheckAccess", description: "Ask what any member may do, and why" },
 ];
 
 const internal: readonly SystemPermission[] = [
   { value: "Authorization", description: "Everything about decisions" },
   { value: "Authorization.Check", description: "Ask what any user may do" },
+  { value: "Authorization.ManageModel", description: "Replace the authorization model" },
   { value: "User", description: "Everything about users" },
   { value: "User.Read", description: "See users" },
   { value: "User.SetStatus", description: "Suspend users and let them in again" },
@@ -32,6 +38,7 @@ const internal: readonly SystemPermission[] = [
   { value: "Tenant.Read", description: "See every organization" },
   { value: "Tenant.Update", description: "Change the settings of every organization" },
   { value: "Tenant.SetStatus", description: "Suspend organizations and let them in again" },
+  { value: "Tenant.SetEntitlements", description: "Say what organizations' plans include" },
   { value: "InternalRole", description: "Everything about internal roles" },
   { value: "InternalRole.Read", description: "See internal roles" },
   { value: "InternalRole.Manage", description: "Make, change and delete internal roles" },

@@ -44,6 +44,9 @@ const endingTypes = new Set([SessionEnded.type, PasswordChanged.type, UserStatus
  * Tells who a session token belongs to: from memory while the log is heard, else from the database (ARCHITECTURE, idea 9).
  * A session that was ended anywhere is forgotten here as soon as the log tells of it. One a process.
  */
+/** How every session is begun until there is another way (RFC 8176). */
+const passwordOnly: readonly string[] = ["pwd"];
+
 export class SessionMemory {
   readonly #platform: Platform;
   readonly #live = new LRUCache<string, LiveSession>({
@@ -154,7 +157,14 @@ export class SessionMemory {
       if (row.organization_id !== null && !(await people.isMember(row.user_id, row.organization_id))) return null;
       const lastActiveAt = row.last_active_at.getTime();
       return {
-        caller: { kind: "user", userId: row.user_id, sessionId: row.id, organizationId: row.organization_id },
+        caller: {
+          kind: "user",
+          userId: row.user_id,
+          sessionId: row.id,
+          organizationId: row.organization_id,
+          authenticatedAt: row.created_at.getTime(),
+          methods: passwordOnly,
+        },
         id: row.id,
         shown: {
           id: row.id,

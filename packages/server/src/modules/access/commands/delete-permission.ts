@@ -1,3 +1,4 @@
+import type { AuthorizationModel } from "@gatehouse/policy";
 import { internal } from "../../../operation/authorization.ts";
 import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedReference } from "../../../platform/database/faults.ts";
@@ -5,7 +6,10 @@ import { PermissionInUse, PermissionNotFound, SystemPermission } from "../errors
 import { PermissionDeleted } from "../events.ts";
 import { access } from "../module.ts";
 
-/** Deletes a permission that no role holds and that has none below it (S3 §8.3). */
+const namesPermission = ({ resourceTypes = {}, requirements = {} }: AuthorizationModel, value: string): boolean =>
+  Object.hasOwn(requirements, value) || Object.values(resourceTypes).some(({ permissions = {} }) => Object.hasOwn(permissions, value));
+
+/** Deletes a permission that no role holds, that the authorization model does not name, and that has none below it (S3 §8.3). */
 export const deletePermission = access.command("deletePermission", {
   http: "DELETE /api/v1/iam/permissions/:permissionId",
   summary: "Delete a permission definition that is not in use.",
@@ -20,6 +24,7 @@ export const deletePermission = access.command("deletePermission", {
     const row = (await store.permissionById(permissionId)) ?? fail(PermissionNotFound);
     if (row.is_system_permission) fail(SystemPermission);
     expectVersion(row.version);
+    if (namesPermission((await store.currentModel()).document, row.value)) fail(PermissionInUse, { rule: "authorization_model" });
     try {
       await store.deletePermission(row.id);
     } catch (error) {

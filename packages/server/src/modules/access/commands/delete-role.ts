@@ -3,6 +3,7 @@ import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedReference } from "../../../platform/database/faults.ts";
 import { RoleInUse, RoleNotFound, SystemRole } from "../errors.ts";
 import { RoleDeleted } from "../events.ts";
+import { revokeGrants } from "../forget-subject.ts";
 import { access } from "../module.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
@@ -27,6 +28,7 @@ export const deleteRole = access.command("deleteRole", {
       if (violatedReference(error) !== undefined) fail(RoleInUse);
       throw error;
     }
+    await revokeGrants({ store, emit }, { organizationId: row.organization_id, subjectType: "role", subjectId: row.id });
     emit(RoleDeleted, { roleId: row.id, organizationId: row.organization_id, name: row.name, scope: row.scope });
     return null;
   },

@@ -1,10 +1,11 @@
 import type { Decision } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
-import { type ErrorDetail, PermissionDenied } from "../../../operation/errors.ts";
+import { type ErrorDetail, OperationError, PermissionDenied } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
-import { UnknownPermission } from "../errors.ts";
+import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
+import { asOperationError, checkFields } from "../policy-errors.ts";
 
 /** More at once would let one request hold the process for long. */
 const checksMax = 1_000;
@@ -16,7 +17,7 @@ export const checkBatch = access.memoryQuery("checkBatch", {
   allow: signedIn(),
   input: Type.Object({ checks: Type.Array(CheckRequest, { minItems: 1, maxItems: checksMax }) }),
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
-  errors: [UnknownPermission, PermissionDenied],
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied],
   tenant: () => undefined,
   async run({ state, platform, caller, fail, notHeld }, { checks }) {
     const others = caller.kind === "user" && checks.some((check) => check.userId !== caller.userId);
@@ -24,17 +25,31 @@ export const checkBatch = access.memoryQuery("checkBatch", {
       const lacking = caller.organizationId === null ? await notHeld(null, ["Authorization.Check"]) : ["Authorization.Check"];
       if (lacking.length > 0) fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
-    // All together: of several that fail, none is left that nobody waits for.
-    const decisions = await Promise.all(checks.map((check) => decideFor(state, check, caller)));
-    const results = [];
-    const unknown: ErrorDetail[] = [];
-    for (const [index, check] of checks.entries()) {
-      const decision = decisions[index] as Decision;
-      if (!decision.allowed && (await state.scopeOf(check.actionType)) === undefined) unknown.push({ field: `checks.${index}.actionType` });
+    const now = platform.clock.now();
+    // All are waited for: of several that fail, none is left that nobody hears of.
+    const decided = await Promise.allSettled(checks.map(async (check) => decideFor(state, check, caller, now)));
+    const failed = decided.flatMap((each, index) =>
+      each.status === "rejected" ? [asOperationError(each.reason, checkFields, `checks.${index}.`)] : [],
+    );
+    if (failed.length > 0) throw together(failed);
+    const { revision } = platform.log;
+    const results = checks.map((check, index) => {
+      const decision = (decided[index] as PromiseFulfilledResult<Decision>).value;
       platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
-      results.push(answerOf(decision, check, platform.log.revision));
-    }
-    if (unknown.length > 0) fail(UnknownPermission, ...unknown);
-    return { results, revision: platform.log.revision };
+      return answerOf(decision, check, revision, state.held(check.userId, check.tenantId ?? null));
+    });
+    return { results, revision };
   },
 });
+
+/** The first error with the places of all that are like it; one that is no fault of the request goes before any that is. */
+function together(errors: readonly unknown[]): unknown {
+  const fault = errors.find((error) => !(error instanceof OperationError) || error.definition.status >= 500);
+  if (fault !== undefined) return fault;
+  const [first] = errors as readonly OperationError[];
+  const alike = (errors as readonly OperationError[]).filter(({ definition }) => definition === first?.definition);
+  return new OperationError(
+    (first as OperationError).definition,
+    alike.flatMap(({ details }): readonly ErrorDetail[] => details),
+  );
+}

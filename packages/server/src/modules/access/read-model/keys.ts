@@ -1,3 +1,5 @@
+import type { AuthorizationModel, EffectiveRule, PermissionNode } from "@gatehouse/policy";
+
 /** The consumer that keeps the read model; its place is the lock that the read model is written under. */
 export const projectorName = "access.read-model";
 
@@ -10,7 +12,10 @@ export const roleKey = (roleId: string): string => `iam:role:id:${roleId}`;
 export const effectiveKey = (roleId: string): string => `iam:role:${roleId}:effective_permissions`;
 /** What a system role gives is the same in every organization, so it is kept once and not once an organization. */
 export const systemEffectiveKey = (scope: string, name: string): string => `iam:role:system:${scope}:${name}:effective_permissions`;
-export const permissionKey = (value: string): string => `iam:permission:value:${value}`;
+/** What the tenant's plan includes (S3 §26.1). */
+export const entitlementsKey = (organizationId: string): string => `iam:org:${organizationId}:entitlements`;
+/** The permission tree and the authorization model: one for the installation. */
+export const policyKey = "iam:policy";
 
 export const isEffectiveKey = (key: string): boolean => key.endsWith(":effective_permissions");
 
@@ -22,10 +27,15 @@ export interface UserPart {
 }
 export interface TenantPart {
   readonly status: string;
+  readonly attributes?: Attributes;
 }
 export interface MembershipPart {
   readonly roleIds: readonly string[];
+  /** What the organization has noted about its member, for conditions. */
+  readonly attributes?: Attributes;
 }
+export type EntitlementsPart = Readonly<Record<string, unknown>>;
+type Attributes = Readonly<Record<string, unknown>>;
 export interface RolePart {
   readonly id: string;
   readonly name: string;
@@ -34,7 +44,9 @@ export interface RolePart {
   /** The key of the list with everything that the role gives. */
   readonly effective: string;
 }
-export type EffectivePart = readonly string[];
-export interface PermissionPart {
-  readonly scope: string;
+/** Values that the role gives without a condition, and rules for the rest; a JSON array as S3 has it. */
+export type EffectivePart = readonly EffectiveRule[];
+export interface PolicyPart {
+  readonly permissions: readonly PermissionNode[];
+  readonly model: AuthorizationModel;
 }

@@ -1,17 +1,25 @@
 import { LRUCache } from "lru-cache";
 
+/** What was read of the read model's table or cache. `version` is the revision that the value came with. */
+export interface Loaded {
+  readonly value: unknown;
+  readonly version: string;
+}
+
 /** One value of the read model in memory. Views hold parts; a stale one is never decided from. */
 export interface Part<Value = unknown> {
   readonly key: string;
   /** Null where the read model has nothing under the key. */
   readonly value: Value | null;
+  /** The revision that the value came with; null where nothing is under the key. */
+  readonly version: string | null;
   stale: boolean;
 }
 
 /** Enough for the users that are active at a time; what falls out is read again from the next layer. */
 const partsMax = 400_000;
 
-type Fetch = (keys: readonly string[]) => Promise<readonly (unknown | null)[]>;
+type Fetch = (keys: readonly string[]) => Promise<readonly (Loaded | null)[]>;
 
 /** The first layer: parts in this process, forgotten by key. Concurrent loads of one key are one load. */
 export class Parts {
@@ -42,6 +50,11 @@ export class Parts {
     }
   }
 
+  /** The part, where it is in memory. */
+  peek<Value>(key: string): Part<Value> | undefined {
+    return this.#parts.get(key) as Part<Value> | undefined;
+  }
+
   /** How many of `keys` are in memory. */
   known(keys: readonly string[]): number {
     return keys.filter((key) => this.#parts.has(key)).length;
@@ -67,12 +80,12 @@ export class Parts {
     return this.#loading.get(key)?.doomed === false;
   }
 
-  #begin(key: string, value: Promise<unknown | null>): void {
+  #begin(key: string, value: Promise<Loaded | null>): void {
     const load = {
       doomed: false,
       part: value.then(
         (loaded): Part => {
-          const part = { key, value: loaded, stale: load.doomed };
+          const part = { key, value: loaded?.value ?? null, version: loaded?.version ?? null, stale: load.doomed };
           if (!load.doomed) this.#parts.set(key, part);
           if (this.#loading.get(key) === load) this.#loading.delete(key);
           return part;

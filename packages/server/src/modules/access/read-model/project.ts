@@ -1,10 +1,10 @@
-import { effectivePermissions } from "@gatehouse/policy";
+import { effectiveRules, PermissionTree, type RoleRule } from "@gatehouse/policy";
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, WriteHandle } from "../../../platform/database/database.ts";
 import { revisionOf } from "../../../platform/log/log.ts";
 import type { UserStatus } from "../../identity/index.ts";
 import { systemRoleNamed, systemRoles } from "../system.ts";
-import { effectiveKey, everyEffectiveList, roleKey, systemEffectiveKey } from "./keys.ts";
+import { effectiveKey, everyEffectiveList, policyKey, roleKey, systemEffectiveKey } from "./keys.ts";
 
 /** What the projection needs of people: their status, by id. */
 export type UserStatuses = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserStatus>>;
@@ -76,7 +76,7 @@ const patterns = {
   systemList: /^iam:role:system:(\w+):(\w+):effective_permissions$/,
   list: /^iam:role:([^:]+):effective_permissions$/,
   role: /^iam:role:id:(.+)$/,
-  permission: /^iam:permission:value:(.+)$/,
+  entitlements: /^iam:org:(.+):entitlements$/,
 } as const;
 
 async function compute(tx: WriteHandle, key: string, statuses: UserStatuses, definitions: Definitions): Promise<Computed> {
@@ -89,7 +89,8 @@ async function compute(tx: WriteHandle, key: string, statuses: UserStatuses, def
   const tenant = patterns.tenant.exec(key);
   if (tenant) {
     const row = await db.selectFrom("access_tenants").select("status").where("organization_id", "=", tenant[1]).executeTakeFirst();
-    return { key, organizationId: row ? (tenant[1] as string) : null, value: row ? { status: row["status"] } : null };
+    const attributes = row && (await attributesOf(db, tenant[1] as string, null));
+    return { key, organizationId: row ? (tenant[1] as string) : null, value: row ? { status: row["status"], attributes } : null };
   }
   const membership = patterns.membership.exec(key);
   if (membership) return computeMembership(db, key, membership[1] as string, membership[2] ?? null);
@@ -100,9 +101,36 @@ async function compute(tx: WriteHandle, key: string, statuses: UserStatuses, def
   if (list) return computeList(db, key, list[1] as string, definitions);
   const role = patterns.role.exec(key);
   if (role) return computeRole(db, role[1] as string);
-  const permission = patterns.permission.exec(key);
-  const found = (await definitions.all()).find(({ value }) => value === permission?.[1]);
-  return { key, organizationId: null, value: found ? { scope: found.scope } : null };
+  const entitlements = patterns.entitlements.exec(key);
+  if (entitlements) {
+    const organizationId = entitlements[1] as string;
+    const row = await db
+      .selectFrom("access_tenants")
+      .select("entitlements")
+      .where("organization_id", "=", organizationId)
+      .executeTakeFirst();
+    return { key, organizationId: row ? organizationId : null, value: row?.["entitlements"] ?? null };
+  }
+  if (key === policyKey) return computePolicy(db, definitions);
+  throw new Error(`the read model has no part under ${key}`);
+}
+
+async function computePolicy(db: Kysely<AnyTables>, definitions: Definitions): Promise<Computed> {
+  const row = await db.selectFrom("authorization_models").select("document").orderBy("version", "desc").executeTakeFirst();
+  const permissions = (await definitions.all()).map(({ value, parent }) => ({ value, parent }));
+  return { key: policyKey, organizationId: null, value: { permissions, model: row?.["document"] ?? {} } };
+}
+
+/** What is noted about a member, or about the organization itself; undefined where nothing is. */
+async function attributesOf(db: Kysely<AnyTables>, organizationId: string | null, userId: string | null): Promise<unknown> {
+  if (organizationId === null) return undefined;
+  const row = await db
+    .selectFrom("access_attributes")
+    .select("attributes")
+    .where("organization_id", "=", organizationId)
+    .where("user_id", "is not distinct from", userId)
+    .executeTakeFirst();
+  return row?.["attributes"];
 }
 
 async function computeMembership(db: Kysely<AnyTables>, key: string, userId: string, organizationId: string | null): Promise<Computed> {
@@ -114,7 +142,9 @@ async function computeMembership(db: Kysely<AnyTables>, key: string, userId: str
     .orderBy("assigned_at")
     .orderBy("role_id")
     .execute();
-  return { key, organizationId, value: rows.length > 0 ? { roleIds: rows.map((row) => row["role_id"]) } : null };
+  if (rows.length === 0) return { key, organizationId, value: null };
+  const attributes = await attributesOf(db, organizationId, userId);
+  return { key, organizationId, value: { roleIds: rows.map((row) => row["role_id"]), attributes } };
 }
 
 async function computeRole(db: Kysely<AnyTables>, id: string): Promise<Computed> {
@@ -136,14 +166,12 @@ async function computeList(db: Kysely<AnyTables>, key: string, roleId: string, d
   const given = await db
     .selectFrom("role_permissions")
     .innerJoin("permission_definitions", "permission_definitions.id", "permission_definition_id")
-    .select("value")
+    .select(["value as permission", "effect", "condition"])
     .where("role_id", "=", roleId)
+    .orderBy("value")
     .execute();
-  const effective = effectivePermissions(
-    await definitions.all(),
-    given.map((row) => row["value"] as string),
-  );
-  return { key, organizationId: role["organization_id"] as string | null, value: [...effective].sort() };
+  const tree = new PermissionTree(await definitions.all());
+  return { key, organizationId: role["organization_id"] as string | null, value: effectiveRules(tree, given as unknown as RoleRule[]) };
 }
 
 async function systemListOf(name: string, scope: string, definitions: Definitions): Promise<readonly string[]> {

@@ -1,4 +1,17 @@
-import { type Decision, decide, type RoleFacts, type SubjectFacts } from "@gatehouse/policy";
+import {
+  compileRules,
+  type Decision,
+  decide,
+  type Occasion,
+  type Pending,
+  PermissionTree,
+  Policy,
+  pendingDecision,
+  type RelationshipReader,
+  type RoleFacts,
+  type RoleRules,
+  View,
+} from "@gatehouse/policy";
 import { sql } from "kysely";
 import { LRUCache } from "lru-cache";
 import { OperationError, RevisionNotReached } from "../../../operation/errors.ts";
@@ -9,16 +22,18 @@ import type { LoggedEvent } from "../../../platform/log/event.ts";
 import { revocationBoundMs } from "../../../platform/log/follower.ts";
 import { readTail } from "../../../platform/log/log.ts";
 import type { Platform } from "../../../platform/platform.ts";
-import { ReadModelChanged } from "../events.ts";
+import { GrantChanged, GrantCreated, GrantRevoked, ReadModelChanged } from "../events.ts";
 import { repairJob } from "../jobs.ts";
 import {
   type EffectivePart,
+  type EntitlementsPart,
+  entitlementsKey,
   everyEffectiveList,
   isEffectiveKey,
   type MembershipPart,
   membershipKey,
-  type PermissionPart,
-  permissionKey,
+  type PolicyPart,
+  policyKey,
   projectorName,
   type RolePart,
   roleKey,
@@ -28,38 +43,49 @@ import {
   userKey,
 } from "./keys.ts";
 import { LeastVersions } from "./least-versions.ts";
-import { type Part, Parts } from "./parts.ts";
-import { Pending } from "./pending.ts";
+import { type Loaded, type Part, Parts } from "./parts.ts";
+import { Pending as PendingParts } from "./pending.ts";
 import { cacheSeconds } from "./projector.ts";
+import { RelationshipMemory } from "./relationship-memory.ts";
 import { keysTouchedBy, projectedTypes } from "./touched.ts";
 
 /** What decisions about one user in one scope are made from, with the parts that it was put together from. */
-interface View {
-  readonly facts: SubjectFacts;
+export interface HeldView {
+  /** Undefined where the policy itself is missing: then nothing can be decided. */
+  readonly view: View | undefined;
   readonly parts: readonly Part[];
 }
+
+/** What a question knows beside the subject and the tenant. */
+export type Asked = Omit<Occasion, "relationships">;
 
 const viewsMax = 200_000;
 /** A missing part is put right once, not by every check that misses it. */
 const repairEveryMs = 10_000;
+/** A list may need many rounds of look-ups; a check that needs longer than this has a database that does not answer. */
+const settleMs = 5_000;
 
 const internalTenant: TenantPart = { status: "Active" };
+const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
+const anywhere: Asked = {};
 
 /**
  * Answers decisions from the read model: memory, then the cache, then the read model's table (decision 0002); never from the
- * tables that commands write. One a process.
+ * tables that commands write. Relationships are read from their own table by index. One a process.
  */
 export class AccessReader {
   readonly #platform: Platform;
   readonly #parts: Parts;
-  readonly #pending = new Pending();
-  readonly #views = new LRUCache<string, View>({ max: viewsMax });
+  readonly #relationships: RelationshipMemory;
+  readonly #pending = new PendingParts();
+  readonly #views = new LRUCache<string, HeldView>({ max: viewsMax });
   readonly #least = new LeastVersions(cacheSeconds * 1_000);
   readonly #repaired = new Map<string, number>();
 
   constructor(platform: Platform) {
     this.#platform = platform;
     this.#parts = new Parts((keys) => this.#fetch(keys));
+    this.#relationships = new RelationshipMemory(platform);
     platform.log.onEvent((event) => this.#hear(event));
   }
 
@@ -82,37 +108,115 @@ export class AccessReader {
   /**
    * Decides whether the user may perform `action` in the organization (null: the internal scope), no older than any
    * write that this process knows of, and than `minRevision` when it is given.
-   * Throws {@link Unavailable} when it cannot know, RevisionNotReached when `minRevision` does not come in time.
+   * Throws {@link Unavailable} when it cannot know, RevisionNotReached when `minRevision` does not come in time, PolicyError as
+   * the engine does.
    */
-  decide(userId: string, organizationId: string | null, action: string, minRevision?: string): MaybePromise<Decision> {
+  decide(
+    userId: string,
+    organizationId: string | null,
+    action: string,
+    asked: Asked = anywhere,
+    minRevision?: string,
+  ): MaybePromise<Decision> {
     const { log } = this.#platform;
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
-      const view = this.#views.get(viewKey(userId, organizationId));
-      if (view !== undefined && !isStale(view)) return decide(view.facts, action);
+      const held = this.#views.get(viewKey(userId, organizationId));
+      if (held?.view !== undefined && !isStale(held)) {
+        // Without a resource there is nothing that relationships could say.
+        const occasion = asked.resource === undefined ? asked : { ...asked, relationships: this.#relationships.ask(organizationId) };
+        const decision = decide(held.view, action, occasion);
+        if (decision !== pendingDecision) return decision;
+      }
     }
-    return this.#decideSlowly(userId, organizationId, action, minRevision);
+    return this.#decideSlowly(userId, organizationId, action, asked, minRevision);
   }
 
-  /** The scope of a defined permission; undefined for a value that no one has defined. */
-  async scopeOf(value: string): Promise<string | undefined> {
-    const deadline = performance.now() + revocationBoundMs;
-    const [part] = await this.#load<PermissionPart>([permissionKey(value)], deadline);
-    return part?.value?.scope;
+  async #decideSlowly(
+    userId: string,
+    organizationId: string | null,
+    action: string,
+    asked: Asked,
+    minRevision: string | undefined,
+  ): Promise<Decision> {
+    const decided = await this.settle(userId, organizationId, minRevision, ({ view, parts }, relationships) => {
+      const decision = view ? decide(view, action, { ...asked, relationships }) : dataUnavailable;
+      return decision === pendingDecision ? pendingDecision : { decision, parts };
+    });
+    const { reason } = decided.decision;
+    if (reason === "permission_data_unavailable") this.#repair(decided.parts);
+    // A plan that nobody has told us is no fault of the read model; a row that is not there is.
+    if (reason === "entitlement_data_unavailable") this.#repair(decided.parts.filter(({ version }) => version === null));
+    return decided.decision;
   }
 
-  /** Everything that the user may do in the scope, sorted. */
-  async permissionsOf(userId: string, organizationId: string | null): Promise<readonly string[]> {
-    const { facts } = await this.#view(userId, organizationId);
-    if (!decide(facts, "").reason.startsWith("missing")) return [];
-    return [...new Set((facts.roles ?? []).flatMap((role) => [...(role?.permissions ?? [])]))].sort();
-  }
-
-  async #decideSlowly(userId: string, organizationId: string | null, action: string, minRevision: string | undefined): Promise<Decision> {
+  /**
+   * Asks a question of a view that is current, again after loading the relationships that it missed, until it has its answer.
+   * Throws as `decide` does.
+   */
+  async settle<Answer>(
+    userId: string,
+    organizationId: string | null,
+    minRevision: string | undefined,
+    question: (held: HeldView, relationships: RelationshipReader) => Answer | Pending,
+  ): Promise<Answer> {
     if (minRevision !== undefined) await this.#reach(minRevision);
-    const view = await this.#view(userId, organizationId);
-    const decision = decide(view.facts, action);
-    if (decision.reason === "permission_data_unavailable") this.#repair(view.parts);
-    return decision;
+    const deadline = performance.now() + settleMs;
+    while (performance.now() < deadline) {
+      const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
+      const relationships = this.#relationships.ask(organizationId);
+      const answer = question(held, relationships);
+      if (answer !== pendingDecision) return answer;
+      await this.#relationships.load(relationships);
+    }
+    throw new Unavailable("relationships", undefined);
+  }
+
+  /** The view that a decision was just made from, where it is in memory. */
+  held(userId: string, organizationId: string | null): HeldView | undefined {
+    return this.#views.get(viewKey(userId, organizationId));
+  }
+
+  /** The view in memory, where it may be decided from now. */
+  #current(userId: string, organizationId: string | null): HeldView | undefined {
+    const held = this.#platform.log.fresh ? this.#views.get(viewKey(userId, organizationId)) : undefined;
+    return held && !isStale(held) ? held : undefined;
+  }
+
+  /** The facts of roles, without those that are not there. */
+  async roleFacts(roleIds: readonly string[]): Promise<readonly RoleFacts[]> {
+    const deadline = performance.now() + revocationBoundMs;
+    const roles = await this.#load<RolePart>(roleIds.map(roleKey), deadline);
+    const lists = await this.#load<EffectivePart>(
+      roles.flatMap(({ value }) => (value ? [value.effective] : [])),
+      deadline,
+    );
+    const listOf = new Map(lists.map((list) => [list.key, list.value]));
+    return roles.flatMap(({ value }) => roleFacts(value, listOf) ?? []);
+  }
+
+  /** The policy that decisions are made from now. Throws {@link Unavailable} where it is not there. */
+  async policy(): Promise<Policy> {
+    if (!this.#platform.log.fresh) await this.#platform.log.catchUp();
+    const [part] = await this.#load<PolicyPart>([policyKey], performance.now() + revocationBoundMs);
+    if (!part?.value) throw new Unavailable("access read model", undefined);
+    return policyOf(part.value);
+  }
+
+  /** Everything that the user may do in the scope whatever the resource and the request, sorted, and what depends on them. */
+  async permissionsOf(
+    userId: string,
+    organizationId: string | null,
+  ): Promise<{ readonly always: readonly string[]; readonly conditional: readonly string[] }> {
+    const { view } = await this.#view(userId, organizationId);
+    const always: string[] = [];
+    const conditional: string[] = [];
+    if (view === undefined || view.refusal !== undefined) return { always, conditional };
+    for (const value of [...view.policy.tree.values()].sort()) {
+      const plan = view.roles.plan(value);
+      if (plan.always?.allowed) always.push(value);
+      else if (plan.always === undefined && (plan.allowing.length > 0 || plan.rules !== undefined)) conditional.push(value);
+    }
+    return { always, conditional };
   }
 
   async #reach(revision: string): Promise<void> {
@@ -125,7 +229,7 @@ export class AccessReader {
   }
 
   /** Puts a view together, again when a part changed meanwhile, until the revocation bound is over. */
-  async #view(userId: string, organizationId: string | null): Promise<View> {
+  async #view(userId: string, organizationId: string | null): Promise<HeldView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
       if (!this.#platform.log.fresh) await this.#platform.log.catchUp();
@@ -139,13 +243,15 @@ export class AccessReader {
     throw new Unavailable("access read model", undefined);
   }
 
-  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<View> {
-    const keys = [membershipKey(userId, organizationId), userKey(userId)];
-    if (organizationId !== null) keys.push(tenantStatusKey(organizationId));
-    const [membership, user, tenant] = (await this.#load(keys, deadline)) as [
+  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
+    const keys = [policyKey, membershipKey(userId, organizationId), userKey(userId)];
+    if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
+    const [policy, membership, user, tenant, entitlements] = (await this.#load(keys, deadline)) as [
+      Part<PolicyPart>,
       Part<MembershipPart>,
       Part<UserPart>,
       Part<TenantPart> | undefined,
+      Part<EntitlementsPart> | undefined,
     ];
     const roleIds = membership.value?.roleIds ?? [];
     const roles = (await this.#load<RolePart>(roleIds.map(roleKey), deadline)) as readonly Part<RolePart>[];
@@ -154,12 +260,20 @@ export class AccessReader {
       deadline,
     );
     const listOf = new Map(lists.map((list) => [list.key, list.value]));
-    const facts: SubjectFacts = {
-      userStatus: user.value?.status,
-      tenantStatus: organizationId === null ? internalTenant.status : tenant?.value?.status,
+    const parts = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles, ...lists];
+    if (policy.value === null) return { view: undefined, parts };
+    const inScope = organizationId === null ? internalTenant : tenant?.value;
+    const facts = {
+      user: { id: userId, status: user.value?.status, attributes: membership.value?.attributes },
+      tenant: {
+        id: organizationId,
+        status: inScope?.status,
+        attributes: inScope?.attributes,
+        entitlements: entitlements?.value ?? undefined,
+      },
       roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, listOf)),
     };
-    return { facts, parts: [membership, user, ...(tenant ? [tenant] : []), ...roles, ...lists] };
+    return { view: new View(policyOf(policy.value), facts), parts };
   }
 
   async #load<Value>(keys: readonly string[], deadline: number): Promise<readonly Part<Value>[]> {
@@ -172,13 +286,15 @@ export class AccessReader {
   }
 
   /** The cache, then the table; what the table has is put into the cache under its version. */
-  async #fetch(keys: readonly string[]): Promise<readonly (unknown | null)[]> {
+  async #fetch(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
     const { cache, database, metrics } = this.#platform;
     const cached = (await cache.getMany(keys)).map((hit, index) =>
       hit && hit.version >= this.#least.of(keys[index] as string) ? hit : null,
     );
     const missing = keys.filter((_key, index) => cached[index] === null);
-    const found = new Map<string, unknown>(keys.flatMap((key, index) => (cached[index] ? [[key, JSON.parse(cached[index].value)]] : [])));
+    const found = new Map<string, Loaded>(
+      keys.flatMap((key, index) => (cached[index] ? [[key, asLoaded(JSON.parse(cached[index].value), cached[index].version)]] : [])),
+    );
     metrics.readModelLookups.inc({ found: "cache" }, keys.length - missing.length);
     if (missing.length > 0) {
       const { rows } = await database.read(everyTenant, (db) =>
@@ -188,7 +304,7 @@ export class AccessReader {
       metrics.readModelLookups.inc({ found: "database" }, rows.length);
       metrics.readModelLookups.inc({ found: "missing" }, missing.length - rows.length);
       for (const row of rows) {
-        found.set(row.key, row.value);
+        found.set(row.key, asLoaded(row.value, row.version));
         await cache.put(row.key, JSON.stringify(row.value), { version: BigInt(row.version), ttlSeconds: cacheSeconds });
       }
     }
@@ -203,6 +319,11 @@ export class AccessReader {
         this.#parts.forget(key);
       }
       this.#pending.handled(handled);
+      return;
+    }
+    if (grantTypes.has(event.type)) {
+      const { resource, relation, subject } = event.data as unknown as GrantOfEvent;
+      this.#relationships.forget(event.organizationId, resource, relation, { ...subject, relation: subject.relation ?? undefined });
       return;
     }
     const keys = keysTouchedBy(event);
@@ -234,21 +355,47 @@ export class AccessReader {
 
 const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;
 
-function isStale(view: View): boolean {
-  for (const part of view.parts) if (part.stale) return true;
+function isStale({ parts }: HeldView): boolean {
+  for (const part of parts) if (part.stale) return true;
   return false;
 }
 
-/** Sets are shared by every view that holds the same list. */
-const setsOfLists = new WeakMap<EffectivePart, ReadonlySet<string>>();
+const asLoaded = (value: unknown, version: bigint | string): Loaded => ({ value, version: String(version) });
+
+/** A grant's event says all that its look-ups are found by; the table is read again, so no worker stands between. */
+const grantTypes: ReadonlySet<string> = new Set([GrantCreated.type, GrantChanged.type, GrantRevoked.type]);
+interface GrantOfEvent {
+  readonly resource: { readonly type: string; readonly id: string };
+  readonly relation: string;
+  readonly subject: { readonly type: string; readonly id: string; readonly relation?: string | null };
+}
+
+/** A policy is compiled once a version of it. The model was checked when it was written. */
+const policies = new WeakMap<PolicyPart, Policy>();
+function policyOf(part: PolicyPart): Policy {
+  let policy = policies.get(part);
+  if (!policy) {
+    policy = new Policy(new PermissionTree(part.permissions), part.model);
+    policies.set(part, policy);
+  }
+  return policy;
+}
+
+/** Rules are shared by every role that has the same list, a role's facts by everybody who holds it. */
+const rulesOfLists = new WeakMap<EffectivePart, RoleRules>();
+const factsOfRoles = new WeakMap<RolePart, RoleFacts>();
 
 function roleFacts(role: RolePart | null, listOf: ReadonlyMap<string, EffectivePart | null>): RoleFacts | undefined {
   const list = role && listOf.get(role.effective);
   if (!role || !list) return undefined;
-  let permissions = setsOfLists.get(list);
-  if (!permissions) {
-    permissions = new Set(list);
-    setsOfLists.set(list, permissions);
+  let rules = rulesOfLists.get(list);
+  if (!rules) {
+    rules = compileRules(list);
+    rulesOfLists.set(list, rules);
   }
-  return { id: role.id, name: role.name, permissions };
+  const known = factsOfRoles.get(role);
+  if (known?.rules === rules) return known;
+  const facts = { id: role.id, name: role.name, rules };
+  factsOfRoles.set(role, facts);
+  return facts;
 }

@@ -1,6 +1,9 @@
 import type { LoggedEvent } from "../../../platform/log/event.ts";
 import { EmailVerified, UserRegistered, UserStatusChanged } from "../../identity/index.ts";
 import {
+  AttributesSet,
+  EntitlementsSet,
+  ModelReplaced,
   PermissionAddedToRole,
   PermissionDefined,
   PermissionDeleted,
@@ -8,18 +11,19 @@ import {
   PermissionUpdated,
   RoleCreated,
   RoleDeleted,
+  RoleRuleSet,
   RolesAssigned,
   RoleUpdated,
   TenantStatusChanged,
 } from "../events.ts";
-import { effectiveKey, everyEffectiveList, membershipKey, permissionKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
+import { effectiveKey, entitlementsKey, everyEffectiveList, membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
 
 type Data = Record<string, unknown>;
 
 const text = (data: Data, name: string): string => String(data[name]);
 const aboutUser = (data: Data) => [userKey(text(data, "userId"))];
 const aboutRole = (data: Data) => [roleKey(text(data, "roleId")), effectiveKey(text(data, "roleId"))];
-const aboutPermission = (data: Data) => [permissionKey(text(data, "value")), everyEffectiveList];
+const aboutPermission = () => [policyKey, everyEffectiveList];
 
 /** Which parts each event changes. */
 const touches: Readonly<Record<string, (data: Data) => readonly string[]>> = {
@@ -34,8 +38,16 @@ const touches: Readonly<Record<string, (data: Data) => readonly string[]>> = {
   [RoleDeleted.type]: aboutRole,
   [PermissionAddedToRole.type]: aboutRole,
   [PermissionRemovedFromRole.type]: aboutRole,
+  [RoleRuleSet.type]: aboutRole,
   [RolesAssigned.type]: (data) => [membershipKey(text(data, "userId"), (data["organizationId"] as string | null) ?? null)],
-  [TenantStatusChanged.type]: (data) => [tenantStatusKey(text(data, "organizationId"))],
+  [AttributesSet.type]: (data) => [
+    data["userId"] === null
+      ? tenantStatusKey(text(data, "organizationId"))
+      : membershipKey(text(data, "userId"), text(data, "organizationId")),
+  ],
+  [EntitlementsSet.type]: (data) => [entitlementsKey(text(data, "organizationId"))],
+  [ModelReplaced.type]: () => [policyKey],
+  [TenantStatusChanged.type]: (data) => [tenantStatusKey(text(data, "organizationId")), entitlementsKey(text(data, "organizationId"))],
 };
 
 /** The events that the read model depends on. */

@@ -1,0 +1,121 @@
+import type { Fault } from "../faults.ts";
+import { allOf, anyOf, invalid, notOf, type Truth } from "../truth.ts";
+import type { Comparison, Condition, Environment, Operand } from "./condition.ts";
+import { type Getter, getterOf, literalOf, type Placeholder, placeholderOf } from "./operands.ts";
+import { isOfKind, isWithinLast, kindsInWords, operatorDefinitions } from "./operators.ts";
+
+export type CompiledCondition = (environment: Environment) => Truth;
+
+const compiled = new WeakMap<object, CompiledCondition>();
+
+/** The condition as a function; made once for each condition object. The condition must be without faults. */
+export function compileCondition(condition: Condition): CompiledCondition {
+  let closure = compiled.get(condition);
+  if (!closure) {
+    closure = compile(condition);
+    compiled.set(condition, closure);
+  }
+  return closure;
+}
+
+function compile(condition: Condition): CompiledCondition {
+  if ("all" in condition) {
+    const parts = condition.all.map(compile);
+    return (environment) => allOf(parts.map((part) => part(environment)));
+  }
+  if ("any" in condition) {
+    const parts = condition.any.map(compile);
+    return (environment) => anyOf(parts.map((part) => part(environment)));
+  }
+  if ("not" in condition) {
+    const part = compile(condition.not);
+    return (environment) => notOf(part(environment));
+  }
+  return compileComparison(condition);
+}
+
+function compileComparison({ operator, left, right, zone = "UTC" }: Comparison): CompiledCondition {
+  const definition = operatorDefinitions[operator];
+  const leftOf = getter(left);
+  if (right === undefined) return (environment) => definition.compare(leftOf(environment), undefined, zone);
+  const rightOf = getter(right);
+  if (operator === "within_last") return (environment) => isWithinLast(leftOf(environment), rightOf(environment), environment.now);
+  if (operator === "equals") {
+    return (environment) => {
+      const value = leftOf(environment);
+      const other = rightOf(environment);
+      return typeof value === "string" && typeof other === "string" ? (value === other ? 1 : 0) : definition.compare(value, other, zone);
+    };
+  }
+  if (definition.bind && placeholderOf(right) === undefined) {
+    const compare = definition.bind(literalOf(right), zone);
+    return (environment) => compare(leftOf(environment));
+  }
+  return (environment) => definition.compare(leftOf(environment), rightOf(environment), zone);
+}
+
+function getter(operand: Operand): Getter {
+  const placeholder = placeholderOf(operand);
+  if (placeholder !== undefined) return getterOf(placeholder as Placeholder);
+  const literal = literalOf(operand);
+  return () => literal;
+}
+
+/** Which placeholders make the condition invalid in this environment: missing ones and those of the wrong type. */
+export function invalidPlaceholders(condition: Condition, environment: Environment): Fault[] {
+  if ("all" in condition) return condition.all.flatMap((part) => invalidPlaceholders(part, environment));
+  if ("any" in condition) return condition.any.flatMap((part) => invalidPlaceholders(part, environment));
+  if ("not" in condition) return invalidPlaceholders(condition.not, environment);
+  if (compileComparison(condition)(environment) !== invalid) return [];
+  const definition = operatorDefinitions[condition.operator];
+  const faults: Fault[] = [];
+  for (const [operand, kind] of [
+    [condition.left, definition.left],
+    [condition.right, definition.right],
+  ] as const) {
+    const placeholder = operand === undefined ? undefined : placeholderOf(operand);
+    if (placeholder === undefined || kind === undefined) continue;
+    const value = getterOf(placeholder as Placeholder)(environment);
+    const field = (placeholder as Placeholder).text;
+    if (value === undefined || value === null)
+      faults.push({ field, rule: "required", message: `is required by a condition (${condition.operator})` });
+    else if (!isOfKind(kind, value))
+      faults.push({ field, rule: "type", message: `must be ${kindsInWords[kind]} for a condition (${condition.operator})` });
+  }
+  // Both sides are what the operator takes, but not of one type.
+  if (faults.length === 0) {
+    const placeholder = [condition.left, condition.right].find((operand) => typeof operand === "string" && operand.startsWith("$"));
+    faults.push({
+      field: String(placeholder),
+      rule: "type",
+      message: `is not of the type that it is compared with (${condition.operator})`,
+    });
+  }
+  return faults;
+}
+
+/** A condition with the outcome of each part, for an explanation. */
+export interface ConditionTrace {
+  readonly condition: Condition;
+  readonly outcome: "true" | "false" | "invalid";
+  readonly parts?: readonly ConditionTrace[];
+  /** What the placeholders of a comparison stood for; absent ones are null. */
+  readonly values?: Readonly<Record<string, unknown>>;
+}
+
+const words = ["false", "true", "invalid"] as const;
+
+export function traceCondition(condition: Condition, environment: Environment): ConditionTrace {
+  const outcome = words[compileCondition(condition)(environment) as 0 | 1 | 2];
+  const inner = "all" in condition ? condition.all : "any" in condition ? condition.any : "not" in condition ? [condition.not] : undefined;
+  if (inner) return { condition, outcome, parts: inner.map((part) => traceCondition(part, environment)) };
+  const { left, right } = condition as Comparison;
+  const values: Record<string, unknown> = {};
+  for (const operand of [left, right]) {
+    const placeholder = operand === undefined ? undefined : placeholderOf(operand);
+    if (!placeholder) continue;
+    const value = getterOf(placeholder as Placeholder)(environment);
+    values[(placeholder as Placeholder).text] = isOfKind("anything", value) ? value : null;
+  }
+  return { condition, outcome, values };
+}

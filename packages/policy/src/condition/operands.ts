@@ -1,0 +1,48 @@
+import { type Environment, type Literal, type Operand, type Root, roots } from "./condition.ts";
+
+/** A placeholder as it is written, its root and the way from there. */
+export interface Placeholder {
+  readonly text: string;
+  readonly root: Root;
+  readonly path: readonly string[];
+}
+
+const name = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+/** Names that lead out of the data into the language. */
+const barred = new Set(["__proto__", "prototype", "constructor"]);
+
+/** The placeholder that an operand is, undefined for a literal, and an explanation for a text that is neither. */
+export function placeholderOf(operand: Operand | undefined): Placeholder | undefined | { readonly fault: string } {
+  if (typeof operand !== "string" || !operand.startsWith("$")) return undefined;
+  const [root, ...path] = operand.slice(1).split(".");
+  if (!roots.includes(root as Root))
+    return { fault: `has no placeholder '$${root}'; there are ${roots.map((each) => `$${each}`).join(", ")}` };
+  if (root === "now" && path.length > 0) return { fault: "names a part of $now, which has none" };
+  if (root !== "now" && path.length === 0) return { fault: `needs an attribute: $${root}.name` };
+  if (!path.every((part) => name.test(part) && !barred.has(part))) return { fault: "has a name that is not letters, digits, _ and -" };
+  return { text: operand, root: root as Root, path };
+}
+
+/** The literal that an operand is; only to be asked of one that is no placeholder. */
+export const literalOf = (operand: Operand): Literal | readonly Literal[] =>
+  typeof operand === "object" && "value" in operand ? (operand as { value: Literal | readonly Literal[] }).value : (operand as Literal);
+
+export type Getter = (environment: Environment) => unknown;
+
+/** Reads a placeholder. Own properties only, so that nothing of the language is taken for data. */
+export function getterOf({ root, path }: Placeholder): Getter {
+  if (root === "now") return (environment) => environment.now;
+  const first = path[0] as string;
+  // What an object inherits is functions and objects, which no operator takes; so one step needs no question of ownership.
+  if (path.length === 1) return (environment) => environment[root][first];
+  return (environment) => valueAt(environment[root], path);
+}
+
+export function valueAt(from: unknown, path: readonly string[]): unknown {
+  let value = from;
+  for (const part of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}

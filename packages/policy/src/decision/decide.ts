@@ -1,0 +1,156 @@
+import { compileCondition, invalidPlaceholders } from "../condition/compile.ts";
+import type { Condition, Environment } from "../condition/condition.ts";
+import { timeOf } from "../condition/time.ts";
+import { type Fault, PolicyError } from "../faults.ts";
+import type { RelationExpression, SessionRule } from "../model/model.ts";
+import type { ActionPlan, PlannedRule } from "../model/role-set.ts";
+import { truths } from "../relation/truths.ts";
+import { Walk } from "../relation/walk.ts";
+import { allOf, invalid, no, notOf, pending, type Truth, yes } from "../truth.ts";
+import { allowedByGrant, type Decision, denied, type Pending, pendingDecision } from "./decision.ts";
+import { faultOfLimit, meets } from "./entitlements.ts";
+import { environmentOf, noRelationships, type Occasion } from "./occasion.ts";
+import type { View } from "./view.ts";
+
+const nowhere: Occasion = {};
+
+/**
+ * Decides whether the subject may perform `action` on an occasion; the rules are decision 0019.
+ *
+ * Returns `pendingDecision` while the reader of relationships does not have all that is needed: load what it was asked for
+ * and decide again. Throws {@link PolicyError}: `unknown_permission`, `unknown_resource_type`, `invalid_input` with the
+ * placeholders that are missing or of the wrong type, `evaluation_limit`.
+ */
+export function decide(view: View, action: string, occasion: Occasion = nowhere): Decision | Pending {
+  const plan = view.roles.plan(action);
+  const type = occasion.resource?.type;
+  if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();
+  if (view.refusal !== undefined) return view.refusal;
+  if (plan.always !== undefined && occasion.scopes === undefined) return plan.always;
+  return new Deciding(view, plan, occasion).decide();
+}
+
+export const unknownType = (): PolicyError =>
+  new PolicyError("unknown_resource_type", [
+    { field: "resource.type", rule: "defined", message: "is neither declared nor the first word of a permission" },
+  ]);
+
+/** One decision that takes more than a look-up. */
+class Deciding {
+  readonly #view: View;
+  readonly #plan: ActionPlan;
+  readonly #occasion: Occasion;
+  readonly #invalid: Condition[] = [];
+  #environment: Environment | undefined;
+  #walk: Walk<Truth> | undefined;
+
+  constructor(view: View, plan: ActionPlan, occasion: Occasion) {
+    this.#view = view;
+    this.#plan = plan;
+    this.#occasion = occasion;
+  }
+
+  decide(): Decision | Pending {
+    const { requirement } = this.#plan;
+    if (!withinScopes(this.#plan, this.#occasion)) return denied.keyScope;
+    if (requirement && !requirement.sessions.every((rule) => isStrongEnough(rule, this.#occasion))) return denied.sessionStrength;
+    const deny = this.#deny();
+    if (typeof deny !== "number") return deny;
+    const allow = this.#allow();
+    const mayAllow = typeof allow === "number" ? allow : yes;
+    if (deny === pending || mayAllow === pending) return pendingDecision;
+    if (mayAllow === no) return this.#plan.allowing.length > 0 ? denied.condition : denied.missingPermission;
+    const entitled = this.#entitled();
+    if (typeof entitled !== "number") return entitled;
+    if (allOf([notOf(deny), mayAllow, entitled]) !== yes) throw this.#invalidInput();
+    return typeof allow === "number" ? allowedByGrant : allow;
+  }
+
+  /** The decision where something denies for certain. */
+  #deny(): Decision | Truth {
+    const byRole = this.#byRole(this.#plan.denying);
+    if (typeof byRole !== "number") return byRole;
+    const byRelation = this.#byRelation("deny");
+    if (byRelation === yes) return denied.explicitly;
+    return byRelation > byRole ? byRelation : byRole;
+  }
+
+  /** The decision where a role allows for certain. */
+  #allow(): Decision | Truth {
+    const byRole = this.#byRole(this.#plan.allowing);
+    if (typeof byRole !== "number") return byRole;
+    const byRelation = this.#byRelation("allow");
+    return byRelation === yes || byRelation > byRole ? byRelation : byRole;
+  }
+
+  #byRole(rules: readonly PlannedRule[]): Decision | Truth {
+    let outcome: Truth = no;
+    for (const { condition, decision } of rules) {
+      if (condition === undefined) return decision;
+      const truth = compileCondition(condition)(this.environment);
+      if (truth === yes) return decision;
+      if (truth === invalid) {
+        this.#invalid.push(condition);
+        outcome = invalid;
+      }
+    }
+    return outcome;
+  }
+
+  #byRelation(effect: "allow" | "deny"): Truth {
+    const { resource, relationships = noRelationships } = this.#occasion;
+    const type = resource?.type ?? this.#plan.soleType;
+    const expression = type === undefined ? undefined : this.#plan.rules?.get(type)?.[effect];
+    if (expression === undefined || type === undefined || resource?.id === undefined) return no;
+    this.#walk ??= new Walk(
+      walkInput(this.#view, relationships, this.environment.now),
+      truths(
+        () => this.environment,
+        (condition) => this.#invalid.push(condition),
+      ),
+    );
+    return this.#walk.expression(expression as RelationExpression, { type, id: resource.id });
+  }
+
+  #entitled(): Decision | Truth {
+    const rules = this.#plan.requirement?.entitlements ?? [];
+    if (rules.length === 0) return yes;
+    const { entitlements } = this.#view.facts.tenant;
+    if (entitlements === undefined) return denied.entitlementDataUnavailable;
+    const met = allOf(rules.map((rule) => meets(rule, entitlements, () => this.environment)));
+    return met === no ? denied.entitlement : met;
+  }
+
+  get environment(): Environment {
+    this.#environment ??= environmentOf(this.#view, this.#occasion);
+    return this.#environment;
+  }
+
+  #invalidInput(): PolicyError {
+    const faults = new Map<string, Fault>();
+    const limits = (this.#plan.requirement?.entitlements ?? []).flatMap((rule) => faultOfLimit(rule, this.environment));
+    for (const fault of [...this.#invalid.flatMap((condition) => invalidPlaceholders(condition, this.environment)), ...limits]) {
+      faults.set(`${fault.field} ${fault.rule}`, fault);
+    }
+    return new PolicyError("invalid_input", [...faults.values()]);
+  }
+}
+
+export const walkInput = (view: View, reader: NonNullable<Occasion["relationships"]>, now: number) => ({
+  policy: view.policy,
+  userId: view.facts.user.id,
+  roleIds: view.roles.roles.map(({ id }) => id),
+  reader,
+  now,
+});
+
+export const withinScopes = ({ lineage }: ActionPlan, { scopes }: Occasion): boolean =>
+  scopes === undefined || lineage.some((value) => scopes.has(value));
+
+/** Whether the session meets a rule; no session meets none. */
+export function isStrongEnough({ anyMethod, maxAgeSeconds }: SessionRule, { session, now = Date.now() }: Occasion): boolean {
+  if (anyMethod !== undefined && !session?.methods?.some((method) => anyMethod.includes(method))) return false;
+  if (maxAgeSeconds === undefined) return true;
+  const ageMs = now - timeOf(session?.authenticatedAt);
+  return ageMs >= 0 && ageMs <= maxAgeSeconds * 1_000;
+}

@@ -1,0 +1,51 @@
+import type { Environment } from "../condition/condition.ts";
+import { RelationshipIndex } from "../relation/index-in-memory.ts";
+import type { RelationshipReader } from "../relation/relationship.ts";
+import type { View } from "./view.ts";
+
+/** How the subject is signed in: `$session`. */
+export interface SessionFacts {
+  readonly id?: string | undefined;
+  /** When the user signed in, in milliseconds since 1970 or as ISO 8601. */
+  readonly authenticatedAt?: number | string | undefined;
+  /** How (RFC 8176: `pwd`, `otp`, `mfa`, `hwk` …). */
+  readonly methods?: readonly string[] | undefined;
+  readonly [attribute: string]: unknown;
+}
+
+/** What a question is about, beside the subject and the action. */
+export interface Occasion {
+  /** Absent parts are not known: a resource without an id is the type as a whole. */
+  readonly resource?:
+    | {
+        readonly type?: string | undefined;
+        readonly id?: string | undefined;
+        readonly attributes?: Readonly<Record<string, unknown>> | undefined;
+      }
+    | undefined;
+  /** `$request`. */
+  readonly request?: Readonly<Record<string, unknown>> | undefined;
+  readonly session?: SessionFacts | undefined;
+  /** Permissions that the credential is limited to, ancestors standing for what is below them; absent: it is not limited. */
+  readonly scopes?: ReadonlySet<string> | undefined;
+  /** Milliseconds since 1970; absent: now. */
+  readonly now?: number | undefined;
+  /** Absent: there are no relationships. */
+  readonly relationships?: RelationshipReader | undefined;
+}
+
+export const nothing: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
+export const noRelationships: RelationshipReader = new RelationshipIndex();
+
+/** The values of the placeholders for one question. */
+export function environmentOf(view: View, occasion: Occasion): Environment {
+  const { resource } = occasion;
+  return {
+    user: view.user,
+    tenant: view.tenant,
+    session: (occasion.session as Readonly<Record<string, unknown>> | undefined) ?? nothing,
+    request: occasion.request ?? nothing,
+    resource: resource === undefined ? nothing : { ...resource.attributes, id: resource.id, type: resource.type },
+    now: occasion.now ?? Date.now(),
+  };
+}

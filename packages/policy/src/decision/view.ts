@@ -1,0 +1,66 @@
+import type { Policy } from "../model/policy.ts";
+import type { RoleFacts } from "../model/role.ts";
+import type { RoleSet } from "../model/role-set.ts";
+import { type Decision, denied } from "./decision.ts";
+
+/** Facts about one subject in one tenant, as a read model keeps them. `undefined` stands for a fact that is not there. */
+export interface SubjectFacts {
+  readonly user: {
+    readonly id: string;
+    readonly status: string | undefined;
+    readonly attributes?: Readonly<Record<string, unknown>> | undefined;
+  };
+  readonly tenant: {
+    /** Null in the internal scope. */
+    readonly id: string | null;
+    /** `Active` in the internal scope, which has no organization that could be suspended. */
+    readonly status: string | undefined;
+    readonly attributes?: Readonly<Record<string, unknown>> | undefined;
+    /** What the tenant's plan includes, by name; undefined where billing has not said it. */
+    readonly entitlements?: Readonly<Record<string, unknown>> | undefined;
+  };
+  /** The roles of the membership; undefined without a membership. A role whose facts are not there is undefined. */
+  readonly roles: readonly (RoleFacts | undefined)[] | undefined;
+}
+
+const active = "Active";
+
+/** A policy and what is known of one subject in one tenant: all questions are asked of it. */
+export class View {
+  readonly policy: Policy;
+  readonly facts: SubjectFacts;
+  readonly roles: RoleSet;
+  /** The decision about everything, where the subject may do nothing at all. */
+  readonly refusal: Decision | undefined;
+  #user: Readonly<Record<string, unknown>> | undefined;
+  #tenant: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(policy: Policy, facts: SubjectFacts) {
+    this.policy = policy;
+    this.facts = facts;
+    this.refusal = refusalOf(facts);
+    this.roles = policy.roleSet(this.refusal ? [] : (facts.roles as readonly RoleFacts[]));
+  }
+
+  /** `$user`. What the product knows itself stands above attributes of the same name. */
+  get user(): Readonly<Record<string, unknown>> {
+    this.#user ??= { ...this.facts.user.attributes, id: this.facts.user.id, roles: this.roles.roles.map(({ name }) => name) };
+    return this.#user;
+  }
+
+  /** `$tenant`. */
+  get tenant(): Readonly<Record<string, unknown>> {
+    const { attributes, id, status } = this.facts.tenant;
+    this.#tenant ??= { ...attributes, id, status };
+    return this.#tenant;
+  }
+}
+
+function refusalOf({ user, tenant, roles }: SubjectFacts): Decision | undefined {
+  if (roles === undefined || roles.length === 0) return denied.notAMember;
+  if (user.status === undefined || tenant.status === undefined) return denied.dataUnavailable;
+  if (user.status !== active) return denied.userInactive;
+  if (tenant.status !== active) return denied.organizationSuspended;
+  // A role that is not known might be the one that denies.
+  return roles.includes(undefined) ? denied.dataUnavailable : undefined;
+}

@@ -1,0 +1,101 @@
+import { traceCondition } from "../condition/compile.ts";
+import type { Environment } from "../condition/condition.ts";
+import { decide, isStrongEnough, walkInput, withinScopes } from "../decision/decide.ts";
+import { type Pending, partOf, pendingDecision } from "../decision/decision.ts";
+import { meets, nameOf } from "../decision/entitlements.ts";
+import { environmentOf, noRelationships, type Occasion } from "../decision/occasion.ts";
+import type { View } from "../decision/view.ts";
+import type { RelationExpression } from "../model/model.ts";
+import type { RoleFacts } from "../model/role.ts";
+import type { ActionPlan } from "../model/role-set.ts";
+import { Walk } from "../relation/walk.ts";
+import { changesThatAllow } from "./changes.ts";
+import type { Explanation, Outcome, Step } from "./explanation.ts";
+import { traces } from "./trace.ts";
+
+/**
+ * Why the decision is what it is: every part that was looked at with the facts it used and, for a denial, what would allow it.
+ * `otherRoles` are roles of the tenant that might be given. Throws what `decide` throws.
+ */
+export function explain(view: View, action: string, occasion: Occasion = {}, otherRoles: readonly RoleFacts[] = []): Explanation | Pending {
+  // One moment for all that is looked at.
+  const fixed: Occasion = { ...occasion, now: occasion.now ?? Date.now() };
+  const decision = decide(view, action, fixed);
+  if (decision === pendingDecision) return pendingDecision;
+  const steps = stepsOf(view, action, fixed);
+  if (steps.some((step) => step.part === "grant" && step.trace.outcome === "pending")) return pendingDecision;
+  return {
+    decision,
+    part: partOf[decision.reason],
+    steps,
+    changes: decision.allowed ? [] : changesThatAllow(view, action, fixed, steps, otherRoles),
+  };
+}
+
+const outcomes: Readonly<Record<string, Outcome>> = { true: "passed", false: "failed", invalid: "invalid", pending: "invalid" };
+const passed = (value: boolean): Outcome => (value ? "passed" : "failed");
+const named = ({ id, name }: RoleFacts) => ({ id, name });
+
+function stepsOf(view: View, action: string, occasion: Occasion): Step[] {
+  const { user, tenant, roles = [] } = view.facts;
+  const plan = view.roles.plan(action);
+  const environment = environmentOf(view, occasion);
+  const known = roles.filter((role) => role !== undefined);
+  const steps: Step[] = [
+    { part: "membership", outcome: passed(roles.length > 0), roles: known.map(named) },
+    {
+      part: "status",
+      outcome: passed(user.status === "Active" && tenant.status === "Active"),
+      user: user.status ?? null,
+      tenant: tenant.status ?? null,
+    },
+  ];
+  if (occasion.scopes) steps.push({ part: "key_scope", outcome: passed(withinScopes(plan, occasion)), scopes: [...occasion.scopes] });
+  for (const rule of plan.requirement?.sessions ?? []) {
+    steps.push({ part: "session_strength", outcome: passed(isStrongEnough(rule, occasion)), rule });
+  }
+  return [
+    ...steps,
+    ...ruleSteps(plan, environment),
+    ...grantSteps(view, plan, occasion, environment),
+    ...entitlementSteps(view, plan, environment),
+  ];
+}
+
+function ruleSteps(plan: ActionPlan, environment: Environment): Step[] {
+  const step =
+    (effect: "allow" | "deny") =>
+    ({ role, condition }: ActionPlan["allowing"][number]): Step => {
+      if (condition === undefined) return { part: "role", outcome: "passed", effect, role: named(role) };
+      const trace = traceCondition(condition, environment);
+      return { part: "role", outcome: outcomes[trace.outcome] as Outcome, effect, role: named(role), condition: trace };
+    };
+  return [...plan.denying.map(step("deny")), ...plan.allowing.map(step("allow"))];
+}
+
+function grantSteps(
+  view: View,
+  plan: ActionPlan,
+  { resource, relationships = noRelationships }: Occasion,
+  environment: Environment,
+): Step[] {
+  const type = resource?.type ?? plan.soleType;
+  const rule = type === undefined ? undefined : plan.rules?.get(type);
+  if (rule === undefined || type === undefined || resource?.id === undefined || view.refusal) return [];
+  const ref = { type, id: resource.id };
+  return (["deny", "allow"] as const).flatMap((effect): Step[] => {
+    const expression = rule[effect] as RelationExpression | undefined;
+    if (expression === undefined) return [];
+    const trace = new Walk(walkInput(view, relationships, environment.now), traces(environment)).expression(expression, ref);
+    return [{ part: "grant", outcome: outcomes[trace.outcome] as Outcome, effect, resource: ref, trace }];
+  });
+}
+
+function entitlementSteps(view: View, plan: ActionPlan, environment: Environment): Step[] {
+  const { entitlements } = view.facts.tenant;
+  return (plan.requirement?.entitlements ?? []).map((rule): Step => {
+    const value = entitlements && Object.hasOwn(entitlements, nameOf(rule)) ? entitlements[nameOf(rule)] : null;
+    const truth = entitlements ? meets(rule, entitlements, () => environment) : 0;
+    return { part: "entitlement", outcome: truth === 1 ? "passed" : truth === 0 ? "failed" : "invalid", rule, value };
+  });
+}

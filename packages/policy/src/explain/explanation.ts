@@ -1,0 +1,53 @@
+import type { ConditionTrace } from "../condition/compile.ts";
+import type { DecidingPart, Decision } from "../decision/decision.ts";
+import type { EntitlementRule, SessionRule } from "../model/model.ts";
+import type { Relationship, ResourceRef, SubjectRef } from "../relation/relationship.ts";
+import type { RelationTrace } from "./trace.ts";
+
+export type Outcome = "passed" | "failed" | "invalid";
+
+/** One part of the policy and how it came out, in the order in which parts are looked at. */
+export type Step =
+  | { readonly part: "membership"; readonly outcome: Outcome; readonly roles: readonly { readonly id: string; readonly name: string }[] }
+  | { readonly part: "status"; readonly outcome: Outcome; readonly user: string | null; readonly tenant: string | null }
+  | { readonly part: "key_scope"; readonly outcome: Outcome; readonly scopes: readonly string[] }
+  | { readonly part: "session_strength"; readonly outcome: Outcome; readonly rule: SessionRule }
+  | {
+      /** A role's rule about the action. It passes when it applies, whether it allows or denies. */
+      readonly part: "role";
+      readonly outcome: Outcome;
+      readonly effect: "allow" | "deny";
+      readonly role: { readonly id: string; readonly name: string };
+      readonly condition?: ConditionTrace;
+    }
+  | {
+      readonly part: "grant";
+      readonly outcome: Outcome;
+      readonly effect: "allow" | "deny";
+      readonly resource: ResourceRef;
+      readonly trace: RelationTrace;
+    }
+  | { readonly part: "entitlement"; readonly outcome: Outcome; readonly rule: EntitlementRule; readonly value: unknown };
+
+/** One thing that could be changed so that the answer would be another. */
+export type Change =
+  | { readonly kind: "give_role"; readonly roleId: string; readonly roleName: string }
+  | { readonly kind: "take_role"; readonly roleId: string; readonly roleName: string }
+  | { readonly kind: "add_permission"; readonly roleId: string; readonly roleName: string; readonly permission: string }
+  | { readonly kind: "add_relationship"; readonly resource: ResourceRef; readonly relation: string; readonly subject: SubjectRef }
+  | { readonly kind: "remove_relationship"; readonly relationship: Relationship }
+  | { readonly kind: "activate_user" }
+  | { readonly kind: "activate_tenant" }
+  | { readonly kind: "widen_scopes"; readonly permission: string }
+  | { readonly kind: "stronger_session"; readonly rules: readonly SessionRule[] }
+  | { readonly kind: "entitlement"; readonly name: string; readonly needs: "feature" | "limit"; readonly above?: number }
+  /** The condition would have to hold: its trace says what it compared. */
+  | { readonly kind: "meet_condition"; readonly roleId: string; readonly roleName: string; readonly condition: ConditionTrace };
+
+export interface Explanation {
+  readonly decision: Decision;
+  readonly part: DecidingPart;
+  readonly steps: readonly Step[];
+  /** For a denial: the smallest sets of changes that would allow it, each enough by itself; the fewest changes first. */
+  readonly changes: readonly (readonly Change[])[];
+}

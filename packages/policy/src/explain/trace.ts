@@ -1,0 +1,63 @@
+import { type ConditionTrace, traceCondition } from "../condition/compile.ts";
+import type { Condition, Environment } from "../condition/condition.ts";
+import type { Algebra } from "../relation/algebra.ts";
+import type { Relationship, ResourceRef } from "../relation/relationship.ts";
+import { allOf, anyOf, invalid, no, notOf, pending, type Truth, yes } from "../truth.ts";
+
+/** The way over relations that a decision took, and how each step came out. */
+export interface RelationTrace {
+  readonly outcome: "true" | "false" | "invalid" | "pending";
+  readonly resource?: ResourceRef;
+  readonly relation?: string;
+  readonly relationship?: Relationship;
+  readonly condition?: ConditionTrace;
+  readonly how?: "any" | "all" | "not";
+  readonly parts?: readonly RelationTrace[];
+}
+
+const words = ["false", "true", "invalid", "pending"] as const;
+const truthOf = ({ outcome }: RelationTrace): Truth => words.indexOf(outcome) as Truth;
+const leaf = (truth: Truth): RelationTrace => ({ outcome: words[truth] });
+
+function joined(how: "any" | "all", truth: Truth, parts: readonly RelationTrace[]): RelationTrace {
+  const telling = parts.filter((part) => Object.keys(part).length > 1);
+  return telling.length === 1 && parts.length === 1 ? (telling[0] as RelationTrace) : { outcome: words[truth], how, parts: telling };
+}
+
+/** The algebra of explanations. */
+export const traces = (environment: Environment): Algebra<RelationTrace> => ({
+  yes: leaf(yes),
+  no: leaf(no),
+  pending: leaf(pending),
+  any: (parts) => joined("any", anyOf(parts.map(truthOf)), parts),
+  all: (parts) => joined("all", allOf(parts.map(truthOf)), parts),
+  not: (part) => ({ outcome: words[notOf(truthOf(part))], how: "not", parts: [part] }),
+  // Nothing is cut short: an explanation shows every way, and what stands in it.
+  isYes: () => false,
+  isNo: (part) => part.outcome === "false" && Object.keys(part).length === 1,
+  isPending: (part) => truthOf(part) === pending,
+  condition({ condition }) {
+    const trace = traceCondition(condition as Condition, environment);
+    return { outcome: trace.outcome, condition: trace };
+  },
+  by: (relationship, part) => ({ outcome: part.outcome, relationship, ...(Object.keys(part).length > 1 ? { parts: [part] } : {}) }),
+  of: (resource, relation, part) => ({
+    outcome: part.outcome,
+    resource: { type: resource.type, id: resource.id },
+    relation,
+    ...(Object.keys(part).length > 1 ? { parts: part.how === "any" ? (part.parts ?? []) : [part] } : {}),
+  }),
+});
+
+/** The relationships by which a trace holds, each once. */
+export function relationshipsIn(trace: RelationTrace): Relationship[] {
+  const found = new Set<Relationship>();
+  const visit = (at: RelationTrace): void => {
+    if (at.relationship && at.outcome === "true") found.add(at.relationship);
+    for (const part of at.parts ?? []) visit(part);
+  };
+  visit(trace);
+  return [...found];
+}
+
+export const isInvalid = (trace: RelationTrace): boolean => truthOf(trace) === invalid;

@@ -1,0 +1,110 @@
+import { decide, withinScopes } from "../decision/decide.ts";
+import { pendingDecision } from "../decision/decision.ts";
+import { noRelationships, type Occasion } from "../decision/occasion.ts";
+import { type SubjectFacts, View } from "../decision/view.ts";
+import { PolicyError } from "../faults.ts";
+import type { RoleFacts } from "../model/role.ts";
+import { RelationshipIndex } from "../relation/index-in-memory.ts";
+import type { Relationship, RelationshipReader } from "../relation/relationship.ts";
+import type { Change } from "./explanation.ts";
+
+/** The question once more, as if the changes were made. Undefined where a change is not ours to make (a condition). */
+export function withChanges(
+  view: View,
+  occasion: Occasion,
+  changes: readonly Change[],
+  rolesById: ReadonlyMap<string, RoleFacts>,
+): { readonly view: View; readonly occasion: Occasion } | undefined {
+  let facts: SubjectFacts = view.facts;
+  let changed: Occasion = occasion;
+  for (const change of changes) {
+    const roles = facts.roles ?? [];
+    switch (change.kind) {
+      case "give_role":
+        facts = { ...facts, roles: [...roles, rolesById.get(change.roleId)] };
+        break;
+      case "take_role":
+        facts = { ...facts, roles: roles.filter((role) => role?.id !== change.roleId) };
+        break;
+      case "add_permission":
+        facts = { ...facts, roles: roles.map((role) => (role?.id === change.roleId ? giving(role, change.permission) : role)) };
+        break;
+      case "add_relationship":
+        changed = { ...changed, relationships: plus(changed.relationships ?? noRelationships, change) };
+        break;
+      case "remove_relationship":
+        changed = { ...changed, relationships: without(changed.relationships ?? noRelationships, change.relationship) };
+        break;
+      case "activate_user":
+        facts = { ...facts, user: { ...facts.user, status: "Active" } };
+        break;
+      case "activate_tenant":
+        facts = { ...facts, tenant: { ...facts.tenant, status: "Active" } };
+        break;
+      case "widen_scopes":
+        changed = { ...changed, scopes: new Set([...(changed.scopes ?? []), change.permission]) };
+        break;
+      case "stronger_session": {
+        const now = changed.now ?? Date.now();
+        const methods = change.rules.flatMap(({ anyMethod }) => anyMethod?.slice(0, 1) ?? []);
+        changed = {
+          ...changed,
+          now,
+          session: { ...changed.session, authenticatedAt: now, methods: [...(changed.session?.methods ?? []), ...methods] },
+        };
+        break;
+      }
+      case "entitlement": {
+        const value = change.needs === "feature" ? true : (change.above ?? 0) + 1;
+        facts = { ...facts, tenant: { ...facts.tenant, entitlements: { ...facts.tenant.entitlements, [change.name]: value } } };
+        break;
+      }
+      case "meet_condition":
+        return undefined;
+    }
+  }
+  return { view: new View(view.policy, facts), occasion: changed };
+}
+
+/** Whether the changes are enough; what is not at hand, or stays invalid, is not. */
+export function wouldAllow(
+  view: View,
+  action: string,
+  occasion: Occasion,
+  changes: readonly Change[],
+  rolesById: ReadonlyMap<string, RoleFacts>,
+): boolean {
+  const changed = withChanges(view, occasion, changes, rolesById);
+  if (changed === undefined) return false;
+  try {
+    const decision = decide(changed.view, action, changed.occasion);
+    return decision !== pendingDecision && decision.allowed && withinScopes(changed.view.roles.plan(action), changed.occasion);
+  } catch (error) {
+    if (error instanceof PolicyError) return false;
+    throw error;
+  }
+}
+
+const giving = (role: RoleFacts, permission: string): RoleFacts => ({
+  ...role,
+  rules: { ...role.rules, given: new Set([...role.rules.given, permission]) },
+});
+
+function plus(reader: RelationshipReader, relationship: Relationship): RelationshipReader {
+  const added = new RelationshipIndex([relationship]);
+  const join = (before: readonly Relationship[] | undefined, more: readonly Relationship[]) => before && [...before, ...more];
+  return {
+    direct: (...asked) => join(reader.direct(...asked), added.direct(...asked)),
+    indirect: (...asked) => join(reader.indirect(...asked), added.indirect(...asked)),
+    reverse: (...asked) => join(reader.reverse(...asked), added.reverse(...asked)),
+  };
+}
+
+function without(reader: RelationshipReader, relationship: Relationship): RelationshipReader {
+  const others = (list: readonly Relationship[] | undefined) => list?.filter((each) => each !== relationship);
+  return {
+    direct: (...asked) => others(reader.direct(...asked)),
+    indirect: (...asked) => others(reader.indirect(...asked)),
+    reverse: (...asked) => others(reader.reverse(...asked)),
+  };
+}

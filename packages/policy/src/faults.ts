@@ -1,0 +1,34 @@
+/** One thing wrong in a definition or an input: the place, the broken rule and a sentence. Never the value. */
+export interface Fault {
+  readonly field: string;
+  readonly rule: string;
+  readonly message: string;
+}
+
+export type PolicyErrorCode =
+  /** A model, a role's rule or a relationship that cannot be. */
+  | "invalid_definition"
+  /** Placeholders that the decision needs are missing or of the wrong type. */
+  | "invalid_input"
+  | "unknown_permission"
+  | "unknown_resource_type"
+  | "unknown_relation"
+  /** The relationships are too deep or too many to decide in bounded time. */
+  | "evaluation_limit";
+
+/** What the engine throws. An unknown name or an invalid input is never answered with a silent no. */
+export class PolicyError extends Error {
+  readonly code: PolicyErrorCode;
+  readonly faults: readonly Fault[];
+
+  constructor(code: PolicyErrorCode, faults: readonly Fault[]) {
+    super(`${code}: ${faults.map(({ field, message }) => `${field} ${message}`).join("; ")}`);
+    this.name = "PolicyError";
+    this.code = code;
+    this.faults = faults;
+  }
+}
+
+/** Faults found below `field` as seen from above it. */
+export const below = (field: string, faults: readonly Fault[]): Fault[] =>
+  faults.map((fault) => ({ ...fault, field: fault.field === "" ? field : `${field}.${fault.field}` }));

@@ -1,0 +1,106 @@
+import type { Condition, Environment } from "../condition/condition.ts";
+import { placeholderOf } from "../condition/operands.ts";
+import { isStrongEnough, unknownType, walkInput, withinScopes } from "../decision/decide.ts";
+import { type Pending, pendingDecision } from "../decision/decision.ts";
+import { faultOfLimit, meets, nameOf } from "../decision/entitlements.ts";
+import { environmentOf, noRelationships, type Occasion } from "../decision/occasion.ts";
+import type { View } from "../decision/view.ts";
+import { PolicyError } from "../faults.ts";
+import type { EntitlementRule, RelationExpression } from "../model/model.ts";
+import type { ActionPlan, PlannedRule } from "../model/role-set.ts";
+import type { Algebra } from "../relation/algebra.ts";
+import { candidates } from "../relation/reach.ts";
+import { Walk } from "../relation/walk.ts";
+import { invalid, yes } from "../truth.ts";
+import type { Filter } from "./filter.ts";
+import { allOfResiduals, always, anyOfResiduals, faultsOfResidual, never, notOfResidual, type Residual, residualOf } from "./residual.ts";
+
+/**
+ * Which resources of a type the subject may perform `action` on: the same decision with the resource left open. It chooses
+ * exactly those that a check with their attributes would allow. Throws what `decide` throws; `invalid_input` where a placeholder
+ * other than the resource's is missing and the answer depends on it.
+ */
+export function filter(view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending {
+  const plan = view.roles.plan(action);
+  if (!view.policy.knowsType(type)) throw unknownType();
+  if (view.refusal !== undefined || !withinScopes(plan, occasion)) return never;
+  if (plan.requirement && !plan.requirement.sessions.every((rule) => isStrongEnough(rule, occasion))) return never;
+  const open: Occasion = { ...occasion, resource: { type } };
+  const environment = environmentOf(view, open);
+  const part = (effect: "allow" | "deny", rules: readonly PlannedRule[]) =>
+    anyOfResiduals([...rules.map((rule) => ofRule(rule, environment)), ofRelations(view, plan, effect, type, open, environment)]);
+  const residual = allOfResiduals([
+    notOfResidual(part("deny", plan.denying)),
+    part("allow", plan.allowing),
+    ofEntitlements(view, plan.requirement?.entitlements ?? [], environment),
+  ]);
+  if (residual.kind === "pending") return pendingDecision;
+  const faults = faultsOfResidual(residual);
+  if (faults.length > 0)
+    throw new PolicyError("invalid_input", [...new Map(faults.map((fault) => [`${fault.field} ${fault.rule}`, fault])).values()]);
+  return residual as Filter;
+}
+
+const ofRule = ({ condition }: PlannedRule, environment: Environment): Residual =>
+  condition ? residualOf(condition, environment) : always;
+
+function ofRelations(
+  view: View,
+  plan: ActionPlan,
+  effect: "allow" | "deny",
+  type: string,
+  occasion: Occasion,
+  environment: Environment,
+): Residual {
+  const expression = plan.rules?.get(type)?.[effect] as RelationExpression | undefined;
+  if (expression === undefined) return never;
+  const input = walkInput(view, occasion.relationships ?? noRelationships, environment.now);
+  const ids = candidates(input, expression, type);
+  if (ids === undefined) return { kind: "pending" };
+  const certain: string[] = [];
+  const conditional: Residual[] = [];
+  for (const id of ids) {
+    const outcome = new Walk(input, residuals({ ...environment, resource: { type, id } })).expression(expression, { type, id });
+    if (outcome.kind === "always") certain.push(id);
+    else if (outcome.kind === "pending") conditional.push(outcome);
+    else if (outcome.kind !== "never") conditional.push(allOfResiduals([isOneOf([id]), outcome]));
+  }
+  return anyOfResiduals(certain.length > 0 ? [isOneOf(certain.sort()), ...conditional] : conditional);
+}
+
+const isOneOf = (ids: readonly string[]): Filter =>
+  ids.length === 1
+    ? { kind: "compare", operator: "equals", left: { attribute: "id" }, right: { value: ids[0] as string } }
+    : { kind: "compare", operator: "in", left: { attribute: "id" }, right: { value: ids } };
+
+/** The algebra of filters: what conditions say of the resource stays open. */
+const residuals = (environment: Environment): Algebra<Residual> => ({
+  yes: always,
+  no: never,
+  pending: { kind: "pending" },
+  any: anyOfResiduals,
+  all: allOfResiduals,
+  not: notOfResidual,
+  isYes: ({ kind }) => kind === "always",
+  isNo: ({ kind }) => kind === "never",
+  isPending: ({ kind }) => kind === "pending",
+  condition: ({ condition }) => residualOf(condition as Condition, environment),
+});
+
+function ofEntitlements(view: View, rules: readonly EntitlementRule[], environment: Environment): Residual {
+  const { entitlements } = view.facts.tenant;
+  if (rules.length === 0) return always;
+  if (entitlements === undefined) return never;
+  return allOfResiduals(
+    rules.map((rule): Residual => {
+      const current = "limit" in rule ? placeholderOf(rule.current) : undefined;
+      const limit = entitlements[nameOf(rule)];
+      if (current && "root" in current && current.root === "resource" && typeof limit === "number") {
+        return { kind: "compare", operator: "less_than", left: { attribute: current.path.join(".") }, right: { value: limit } };
+      }
+      const truth = meets(rule, entitlements, () => environment);
+      if (truth === invalid) return { kind: "invalid", faults: faultOfLimit(rule, environment) };
+      return truth === yes ? always : never;
+    }),
+  );
+}

@@ -1,0 +1,189 @@
+import type { Vocabulary } from "../condition/check.ts";
+import { placeholderOf } from "../condition/operands.ts";
+import { below, type Fault } from "../faults.ts";
+import type { AttributeType, AuthorizationModel, RelationExpression, Requirement, ResourceType } from "./model.ts";
+import type { PermissionTree } from "./tree.ts";
+
+/** Names of types, relations and attributes; they stand in keys and placeholders. */
+export const namePattern = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+const attributeTypes: readonly AttributeType[] = ["text", "number", "boolean", "time", "address", "texts", "numbers"];
+/** Kinds of subjects that are not resources. */
+export const builtInSubjects = ["user", "role"] as const;
+const expressionDepthMax = 8;
+
+type Add = (field: string, rule: string, message: string) => void;
+
+/** Everything that is wrong with a model, each with its place; empty when it can be compiled. */
+export function faultsOfModel(model: AuthorizationModel, tree: PermissionTree): Fault[] {
+  const faults: Fault[] = [];
+  const add: Add = (field, rule, message) => faults.push({ field, rule, message });
+  for (const root of ["user", "tenant", "request", "session"] as const) {
+    faults.push(...below(`attributes.${root}`, faultsOfAttributes(model.attributes?.[root] ?? {})));
+  }
+  const types = model.resourceTypes ?? {};
+  for (const [name, type] of Object.entries(types)) {
+    const at = `resourceTypes.${name}`;
+    if (!namePattern.test(name) || builtInSubjects.includes(name as never)) add(at, "name", "is not a name for a resource type");
+    faults.push(...below(at, faultsOfType(name, type, types, tree)));
+  }
+  for (const [permission, requirement] of Object.entries(model.requirements ?? {})) {
+    const at = `requirements.${permission}`;
+    if (!tree.has(permission)) add(at, "permission", "is not a defined permission");
+    faults.push(...below(at, faultsOfRequirement(requirement)));
+  }
+  return faults.length > 0 ? faults : faultsOfExclusions(types);
+}
+
+function faultsOfAttributes(attributes: Readonly<Record<string, string>>): Fault[] {
+  return Object.entries(attributes).flatMap(([name, type]) => {
+    const faults: Fault[] = [];
+    if (!name.split(".").every((part) => namePattern.test(part)))
+      faults.push({ field: name, rule: "name", message: "is not a name for an attribute" });
+    if (!attributeTypes.includes(type as AttributeType))
+      faults.push({ field: name, rule: "enum", message: `is none of ${attributeTypes.join(", ")}` });
+    return faults;
+  });
+}
+
+function faultsOfType(name: string, type: ResourceType, types: Readonly<Record<string, ResourceType>>, tree: PermissionTree): Fault[] {
+  const faults: Fault[] = [...below("attributes", faultsOfAttributes(type.attributes ?? {}))];
+  const add: Add = (field, rule, message) => faults.push({ field, rule, message });
+  for (const [relationName, relation] of Object.entries(type.relations ?? {})) {
+    const at = `relations.${relationName}`;
+    if (!namePattern.test(relationName)) add(at, "name", "is not a name for a relation");
+    if (!relation.subjects?.length && relation.from === undefined) add(at, "required", "has neither subjects nor from");
+    for (const [index, subject] of (relation.subjects ?? []).entries()) {
+      if (!isSubject(subject, types)) add(`${at}.subjects.${index}`, "subject", `is none of user, user:*, role, a type, or Type#relation`);
+    }
+    if (relation.from !== undefined) checkExpression(relation.from, name, types, `${at}.from`, add);
+  }
+  for (const [permission, rule] of Object.entries(type.permissions ?? {})) {
+    const at = `permissions.${permission}`;
+    if (!tree.has(permission)) add(at, "permission", "is not a defined permission");
+    if (rule.allow === undefined && rule.deny === undefined) add(at, "required", "has neither allow nor deny");
+    if (rule.allow !== undefined) checkExpression(rule.allow, name, types, `${at}.allow`, add);
+    if (rule.deny !== undefined) checkExpression(rule.deny, name, types, `${at}.deny`, add);
+  }
+  return faults;
+}
+
+function isSubject(subject: string, types: Readonly<Record<string, ResourceType>>): boolean {
+  if (subject === "user" || subject === "user:*" || subject === "role") return true;
+  const [type, relation, ...rest] = subject.split("#") as [string, string | undefined];
+  if (rest.length > 0 || !Object.hasOwn(types, type)) return false;
+  return relation === undefined || Object.hasOwn(types[type]?.relations ?? {}, relation);
+}
+
+function checkExpression(
+  expression: RelationExpression,
+  type: string,
+  types: Readonly<Record<string, ResourceType>>,
+  at: string,
+  add: Add,
+  depth = 1,
+): void {
+  const relations = types[type]?.relations ?? {};
+  if (!isExpression(expression)) {
+    add(at, "type", "is neither a relation nor one of { through, relation }, { any }, { all }, { base, except }");
+    return;
+  }
+  if (depth > expressionDepthMax) {
+    add(at, "max_depth", `is nested more than ${expressionDepthMax} deep`);
+    return;
+  }
+  if (typeof expression === "string") {
+    if (!Object.hasOwn(relations, expression)) add(at, "relation", `names no relation of ${type}`);
+    return;
+  }
+  if ("through" in expression) {
+    const targets = (relations[expression.through]?.subjects ?? []).filter((subject) => Object.hasOwn(types, subject));
+    if (!Object.hasOwn(relations, expression.through)) add(`${at}.through`, "relation", `names no relation of ${type}`);
+    else if (targets.length === 0) add(`${at}.through`, "relation", "leads to no resource type");
+    else if (!targets.some((target) => Object.hasOwn(types[target]?.relations ?? {}, expression.relation)))
+      add(`${at}.relation`, "relation", `names no relation of ${targets.join(", ")}`);
+    return;
+  }
+  if (!("base" in expression)) {
+    const [key, list] = "any" in expression ? (["any", expression.any] as const) : (["all", expression.all] as const);
+    if (list.length === 0) add(`${at}.${key}`, "min_items", "is an empty list");
+    for (const [index, part] of list.entries()) checkExpression(part, type, types, `${at}.${key}.${index}`, add, depth + 1);
+    return;
+  }
+  checkExpression(expression.base, type, types, `${at}.base`, add, depth + 1);
+  checkExpression(expression.except, type, types, `${at}.except`, add, depth + 1);
+}
+
+const expressionForms = ["relation,through", "any", "all", "base,except"];
+
+function isExpression(value: unknown): value is RelationExpression {
+  if (typeof value === "string") return true;
+  if (typeof value !== "object" || value === null) return false;
+  const lists = ["any", "all"].every((name) => !Object.hasOwn(value, name) || Array.isArray((value as Record<string, unknown>)[name]));
+  return lists && expressionForms.includes(Object.keys(value).sort().join());
+}
+
+function faultsOfRequirement(requirement: Requirement): Fault[] {
+  const faults: Fault[] = [];
+  for (const [index, rule] of (requirement.entitlements ?? []).entries()) {
+    if (!("limit" in rule)) continue;
+    const current = placeholderOf(rule.current);
+    if (current === undefined || "fault" in current)
+      faults.push({
+        field: `entitlements.${index}.current`,
+        rule: "placeholder",
+        message: "is not a placeholder for a number, like $request.count",
+      });
+  }
+  return faults;
+}
+
+/** A relation that depends on its own exclusion has no answer: who is in it when he is not? */
+function faultsOfExclusions(types: Readonly<Record<string, ResourceType>>): Fault[] {
+  const edges = new Map<string, { to: string; excluded: boolean }[]>();
+  for (const [type, { relations = {} }] of Object.entries(types)) {
+    for (const [name, relation] of Object.entries(relations)) {
+      const out: { to: string; excluded: boolean }[] = [];
+      for (const subject of relation.subjects ?? []) if (subject.includes("#")) out.push({ to: subject, excluded: false });
+      if (relation.from !== undefined) collect(relation.from, type, types, false, out);
+      edges.set(`${type}#${name}`, out);
+    }
+  }
+  const reaches = (from: string, goal: string, seen = new Set<string>()): boolean => {
+    if (from === goal) return true;
+    if (seen.has(from)) return false;
+    seen.add(from);
+    return (edges.get(from) ?? []).some(({ to }) => reaches(to, goal, seen));
+  };
+  return [...edges].flatMap(([from, out]) => {
+    const [type, name] = from.split("#") as [string, string];
+    return out.some(({ to, excluded }) => excluded && reaches(to, from))
+      ? [{ field: `resourceTypes.${type}.relations.${name}.from`, rule: "exclusion", message: "depends on its own exclusion" }]
+      : [];
+  });
+}
+
+function collect(
+  expression: RelationExpression,
+  type: string,
+  types: Readonly<Record<string, ResourceType>>,
+  excluded: boolean,
+  out: { to: string; excluded: boolean }[],
+): void {
+  if (typeof expression === "string") out.push({ to: `${type}#${expression}`, excluded });
+  else if ("through" in expression) {
+    out.push({ to: `${type}#${expression.through}`, excluded });
+    for (const target of types[type]?.relations?.[expression.through]?.subjects ?? []) {
+      if (Object.hasOwn(types[target]?.relations ?? {}, expression.relation))
+        out.push({ to: `${target}#${expression.relation}`, excluded });
+    }
+  } else if ("base" in expression) {
+    collect(expression.base, type, types, excluded, out);
+    collect(expression.except, type, types, true, out);
+  } else for (const part of "any" in expression ? expression.any : expression.all) collect(part, type, types, excluded, out);
+}
+
+/** What conditions may name for a resource of `type`, or of any type where it is not known. */
+export function vocabularyOf(model: AuthorizationModel, type?: string): Vocabulary {
+  const attributes = type === undefined ? undefined : model.resourceTypes?.[type]?.attributes;
+  return { ...model.attributes, ...(attributes ? { resource: attributes } : {}) };
+}

@@ -1,0 +1,79 @@
+import { PolicyError } from "../faults.ts";
+import { faultsOfModel } from "./check-model.ts";
+import type { AuthorizationModel, EffectiveRequirement, PermissionNode, PermissionRule, ResourceType } from "./model.ts";
+import type { RoleFacts } from "./role.ts";
+import { RoleSet } from "./role-set.ts";
+import { PermissionTree } from "./tree.ts";
+
+/** The permission tree and the model, checked and indexed. One an installation and version of both. */
+export class Policy {
+  readonly tree: PermissionTree;
+  readonly model: AuthorizationModel;
+  readonly #types: ReadonlyMap<string, ResourceType>;
+  /** The first words of permissions: S3's `Entity.Action` names a resource type without declaring it. */
+  readonly #entities: ReadonlySet<string>;
+  /** Which types have a rule about a permission. */
+  readonly #rules = new Map<string, Map<string, PermissionRule>>();
+  readonly #roleSets = new RoleSet(this, []);
+
+  constructor(tree: PermissionTree, model: AuthorizationModel) {
+    this.tree = tree;
+    this.model = model;
+    this.#types = new Map(Object.entries(model.resourceTypes ?? {}));
+    this.#entities = new Set([...tree.values()].map((value) => value.split(".")[0] as string));
+    for (const [type, { permissions = {} }] of this.#types) {
+      for (const [permission, rule] of Object.entries(permissions)) {
+        const rules = this.#rules.get(permission) ?? new Map<string, PermissionRule>();
+        this.#rules.set(permission, rules.set(type, rule));
+      }
+    }
+  }
+
+  type(name: string): ResourceType | undefined {
+    return this.#types.get(name);
+  }
+
+  /** Where no type is declared at all, a type is a word of the caller's, and none is unknown. */
+  knowsType(name: string): boolean {
+    return this.#types.size === 0 || this.#types.has(name) || this.#entities.has(name);
+  }
+
+  /** The rules about an action by resource type. */
+  rulesAbout(action: string): ReadonlyMap<string, PermissionRule> | undefined {
+    return this.#rules.get(action);
+  }
+
+  /** What may be done to resources of a type: the permissions that it has rules about, and those that begin with its name. */
+  actionsOn(type: string): readonly string[] {
+    const own = Object.keys(this.#types.get(type)?.permissions ?? {});
+    const named = [...this.tree.values()].filter((value) => value.startsWith(`${type}.`));
+    return [...new Set([...own, ...named])].sort();
+  }
+
+  requirementOf(action: string): EffectiveRequirement | undefined {
+    const found = this.tree.lineage(action).flatMap((value) => {
+      const requirement = Object.hasOwn(this.model.requirements ?? {}, value) ? this.model.requirements?.[value] : undefined;
+      return requirement ? [requirement] : [];
+    });
+    if (found.length === 0) return undefined;
+    return {
+      entitlements: found.flatMap(({ entitlements = [] }) => entitlements),
+      sessions: found.flatMap(({ session }) => (session ? [session] : [])),
+    };
+  }
+
+  /** What is shared by all who hold these very roles. */
+  roleSet(roles: readonly RoleFacts[]): RoleSet {
+    let set = this.#roleSets;
+    for (const role of roles) set = set.with(role);
+    return set;
+  }
+}
+
+/** Throws `invalid_definition` with every fault and its place. */
+export function compilePolicy(permissions: Iterable<PermissionNode>, model: AuthorizationModel = {}): Policy {
+  const tree = new PermissionTree(permissions);
+  const faults = faultsOfModel(model, tree);
+  if (faults.length > 0) throw new PolicyError("invalid_definition", faults);
+  return new Policy(tree, model);
+}

@@ -1,0 +1,82 @@
+import type { RelationExpression } from "../model/model.ts";
+import type { Policy } from "../model/policy.ts";
+import { kindOfSubject } from "./check-relationship.ts";
+import { anyone, type SubjectRef } from "./relationship.ts";
+import { tooMuch, type WalkInput } from "./walk.ts";
+
+/** More would not be a list that anybody reads, nor a filter that a database likes. */
+export const reachMax = 10_000;
+
+/**
+ * Every resource of `type` whose relations might satisfy the expression for the subject: found backwards from the subject, so that
+ * nothing is read that does not lead to him. Conditions, intersections and exclusions are not looked at; who needs an answer walks
+ * from each candidate. Undefined while the reader does not have all of it.
+ */
+export function candidates(input: WalkInput, expression: RelationExpression, type: string): ReadonlySet<string> | undefined {
+  const relations = relationsBehind(input.policy, expression, type);
+  const admitting = (kind: string) => relations.filter(({ subjects }) => subjects.includes(kind));
+  const found = new Set<string>();
+  const seen = new Set<string>();
+  const open: SubjectRef[] = [{ type: "user", id: input.userId }, anyone, ...input.roleIds.map((id) => ({ type: "role", id }))];
+  let complete = true;
+  const enqueue = (subject: SubjectRef) => {
+    const key = JSON.stringify([subject.type, subject.relation ?? "", subject.id]);
+    if (seen.has(key)) return;
+    seen.add(key);
+    if (seen.size > reachMax) throw tooMuch("lookups");
+    open.push(subject);
+  };
+  for (let subject = open.pop(); subject !== undefined; subject = open.pop()) {
+    for (const relation of admitting(kindOfSubject(subject))) {
+      const relationships = input.reader.reverse(subject, relation.type, relation.name);
+      if (relationships === undefined) complete = false;
+      for (const { resource, expiresAt } of relationships ?? []) {
+        if (expiresAt != null && expiresAt <= input.now) continue;
+        if (resource.type === type) found.add(resource.id);
+        if (found.size > reachMax) throw tooMuch("lookups");
+        enqueue(resource);
+        // Being in one relation may mean to be in others of the same resource.
+        for (const name of Object.keys(input.policy.type(resource.type)?.relations ?? {})) {
+          if (admitting(`${resource.type}#${name}`).length > 0) enqueue({ ...resource, relation: name });
+        }
+      }
+    }
+  }
+  return complete ? found : undefined;
+}
+
+interface RelationBehind {
+  readonly type: string;
+  readonly name: string;
+  readonly subjects: readonly string[];
+}
+
+/** The relations that the outcome of an expression can depend on. */
+export function relationsBehind(policy: Policy, expression: RelationExpression, type: string): readonly RelationBehind[] {
+  const found = new Map<string, RelationBehind>();
+  const visit = (part: RelationExpression, at: string): void => {
+    if (typeof part === "string") visitRelation(at, part);
+    else if ("through" in part) {
+      visitRelation(at, part.through);
+      for (const target of policy.type(at)?.relations?.[part.through]?.subjects ?? []) {
+        if (policy.type(target)?.relations?.[part.relation]) visitRelation(target, part.relation);
+      }
+    } else if ("base" in part) {
+      visit(part.base, at);
+      visit(part.except, at);
+    } else for (const each of "any" in part ? part.any : part.all) visit(each, at);
+  };
+  const visitRelation = (at: string, name: string): void => {
+    const relation = policy.type(at)?.relations?.[name];
+    const key = `${at}#${name}`;
+    if (relation === undefined || found.has(key)) return;
+    found.set(key, { type: at, name, subjects: relation.subjects ?? [] });
+    for (const subject of relation.subjects ?? []) {
+      const [setType, setRelation] = subject.split("#") as [string, string | undefined];
+      if (setRelation !== undefined) visitRelation(setType, setRelation);
+    }
+    if (relation.from !== undefined) visit(relation.from, at);
+  };
+  visit(expression, type);
+  return [...found.values()];
+}

@@ -1,0 +1,46 @@
+import type { Occasion, Pending, RelationshipReader, View } from "@gatehouse/policy";
+import { either, internal, permission, type Rule, subject } from "../../operation/authorization.ts";
+import type { Caller } from "../../operation/caller.ts";
+import { Unavailable } from "../../platform/database/faults.ts";
+import { asksElsewhere, type CheckRequest, occasionOf, revisionText } from "./check.ts";
+import { asOperationError } from "./policy-errors.ts";
+import type { AccessReader, HeldView } from "./read-model/reader.ts";
+
+/** Questions about one user: he himself, whoever may check for the whole installation, and who may for the organization. */
+export const aboutUser: Rule = either(subject("userId"), internal("Authorization.Check"), permission("Organization.CheckAccess"));
+/** Questions about everybody in a tenant. */
+export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
+
+export const tenantOfQuestion = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
+
+type Asking = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
+
+/** A view that is there, and what the engine takes beside it. */
+export interface Posed {
+  readonly view: View;
+  readonly held: HeldView;
+  readonly occasion: Occasion;
+}
+
+/**
+ * Poses a question to the engine about one user in one tenant, again after what it missed was loaded. Undefined where the caller's
+ * session is for another organization: there the user is a stranger to him.
+ */
+export async function pose<Answer>(
+  { state, caller, now }: { readonly state: AccessReader; readonly caller: Caller; readonly now: number },
+  request: Asking,
+  question: (posed: Posed) => Answer | Pending,
+): Promise<Answer | undefined> {
+  const tenantId = request.tenantId ?? null;
+  if (asksElsewhere(caller, tenantId)) return undefined;
+  const asked = occasionOf(request as CheckRequest, caller, now);
+  const ask = (held: HeldView, relationships: RelationshipReader) => {
+    if (held.view === undefined) throw new Unavailable("access read model", undefined);
+    return question({ view: held.view, held, occasion: { ...asked, relationships } });
+  };
+  try {
+    return await state.settle(request.userId, tenantId, revisionText(request.minRevision), ask);
+  } catch (error) {
+    throw asOperationError(error);
+  }
+}

@@ -1,0 +1,85 @@
+import { checkRelationship, type Relationship } from "@gatehouse/policy";
+import { v7 as uuid } from "uuid";
+import { scoped } from "../../../operation/authorization.ts";
+import { invalid } from "../../../operation/errors.ts";
+import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
+import { violatedUnique } from "../../../platform/database/faults.ts";
+import { GrantTaken, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
+import { GrantCreated } from "../events.ts";
+import { revokedData } from "../forget-subject.ts";
+import { mayHandle } from "../grant-rules.ts";
+import { toGrant } from "../grant-store.ts";
+import { ConditionInput, Grant, ModelName, ResourceRef, SubjectRef } from "../model.ts";
+import { access } from "../module.ts";
+import { asOperationError } from "../policy-errors.ts";
+
+const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
+/**
+ * Puts a subject into a relation of a resource: a user, everybody, a role, another resource, or all who stand in a relation of
+ * another resource; until a moment, and under a condition, where they are given (S2, permission management).
+ */
+export const createGrant = access.command("createGrant", {
+  http: "POST /api/v1/iam/grants",
+  summary: "Grant a subject a relation to a resource.",
+  allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  status: 201,
+  versioned: true,
+  input: Type.Object({
+    organizationId: Type.Optional(nullable(Uuid)),
+    resource: ResourceRef,
+    relation: ModelName,
+    subject: SubjectRef,
+    condition: Type.Optional(nullable(ConditionInput)),
+    expiresAt: Type.Optional(nullable(Timestamp)),
+  }),
+  output: Grant,
+  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, RoleNotFound],
+  async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
+    const policy = await context.state.policy();
+    try {
+      checkRelationship(policy, { resource, relation, subject: subjectOf(subject), condition } as Relationship);
+    } catch (error) {
+      throw asOperationError(error, {});
+    }
+    await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
+  },
+  async run({ store, uses, emit, fail, now, caller }, { organizationId = null, resource, relation, subject, condition, expiresAt }) {
+    const { type, id, relation: ofSubject } = subjectOf(subject);
+    const expires = expiresAt ? new Date(expiresAt) : null;
+    if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
+    if (type === "user" && id !== "*" && !(uuidText.test(id) && (await uses.identity.usersById([id])).has(id))) {
+      throw invalid({ field: "subject.id", rule: "exists", message: "is not the id of a user" });
+    }
+    if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))
+      fail(RoleNotFound, { field: "subject.id" });
+    const row = await store
+      .insertGrant({
+        id: uuid(),
+        organization_id: organizationId,
+        resource_type: resource.type,
+        resource_id: resource.id,
+        relation,
+        subject_type: type,
+        subject_id: id,
+        subject_relation: ofSubject ?? "",
+        condition: condition ?? null,
+        expires_at: expires,
+        granted_by: caller.kind === "user" ? caller.userId : null,
+        granted_at: now,
+      })
+      .catch((error: unknown) => {
+        if (violatedUnique(error) !== undefined) fail(GrantTaken, { field: "subject", rule: "taken" });
+        throw error;
+      });
+    emit(GrantCreated, revokedData(row));
+    return toGrant(row);
+  },
+});
+
+/** The ids of users and roles are written as the database writes them, however they were sent. */
+function subjectOf({ type, id, relation }: { readonly type: string; readonly id: string; readonly relation?: string | null }) {
+  const own = type === "user" || type === "role";
+  return { type, id: own ? id.toLowerCase() : id, ...(relation ? { relation } : {}) };
+}

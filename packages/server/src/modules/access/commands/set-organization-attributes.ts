@@ -1,0 +1,24 @@
+import { permission } from "../../../operation/authorization.ts";
+import { Type, Uuid } from "../../../operation/schema.ts";
+import { AttributesOfSubject, AttributeValues, checkAttributes } from "../attributes.ts";
+import { MemberNotFound } from "../errors.ts";
+import { AttributesSet } from "../events.ts";
+import { access } from "../module.ts";
+
+/** Replaces what is noted about the organization itself: `$tenant` in conditions. */
+export const setOrganizationAttributes = access.command("setOrganizationAttributes", {
+  http: "PUT /api/v1/iam/organizations/:organizationId/attributes",
+  summary: "Replace the organization's attributes.",
+  allow: permission("Organization.ManageAttributes"),
+  absent: MemberNotFound,
+  versioned: true,
+  input: Type.Object({ organizationId: Uuid, attributes: AttributeValues }),
+  output: AttributesOfSubject,
+  async run({ store, emit, expectVersion, now }, { organizationId, attributes }) {
+    checkAttributes((await store.currentModel()).document, "tenant", attributes);
+    expectVersion((await store.attributes(organizationId, null))?.version ?? 0);
+    const version = await store.setAttributes(organizationId, null, attributes, now);
+    emit(AttributesSet, { organizationId, userId: null, names: Object.keys(attributes) });
+    return { organizationId, userId: null, attributes, version };
+  },
+});

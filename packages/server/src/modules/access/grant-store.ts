@@ -1,0 +1,153 @@
+import type { Condition } from "@gatehouse/policy";
+import { type Generated, type Selectable, sql } from "kysely";
+import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import type { Grant } from "./model.ts";
+
+interface Relationships {
+  readonly id: string;
+  readonly organization_id: string | null;
+  readonly resource_type: string;
+  readonly resource_id: string;
+  readonly relation: string;
+  readonly subject_type: string;
+  readonly subject_id: string;
+  readonly subject_relation: string;
+  readonly condition: Condition | null;
+  readonly expires_at: Date | null;
+  readonly granted_by: string | null;
+  readonly granted_at: Date;
+  readonly version: Generated<number>;
+  readonly revision: Generated<string>;
+}
+
+export interface GrantTables {
+  readonly relationships: Relationships;
+}
+export type GrantRow = Selectable<Relationships>;
+
+/** What grants are looked for by; parts that are absent are not looked at. */
+export interface GrantSearch {
+  readonly organizationId: string | null;
+  readonly resourceType?: string | undefined;
+  readonly resourceId?: string | undefined;
+  readonly relation?: string | undefined;
+  readonly subjectType?: string | undefined;
+  readonly subjectId?: string | undefined;
+}
+
+export const toGrant = (row: GrantRow): Grant => ({
+  id: row.id,
+  organizationId: row.organization_id,
+  resource: { type: row.resource_type, id: row.resource_id },
+  relation: row.relation,
+  subject: { type: row.subject_type, id: row.subject_id, ...(row.subject_relation === "" ? {} : { relation: row.subject_relation }) },
+  condition: row.condition,
+  expiresAt: row.expires_at?.toISOString() ?? null,
+  grantedBy: row.granted_by,
+  grantedAt: row.granted_at.toISOString(),
+  version: row.version,
+});
+
+const searchable = [
+  ["resourceType", "resource_type"],
+  ["resourceId", "resource_id"],
+  ["relation", "relation"],
+  ["subjectType", "subject_type"],
+  ["subjectId", "subject_id"],
+] as const;
+
+export const grantReads = (db: ReadHandle<GrantTables>) => ({
+  grantById: (id: string): Promise<GrantRow | undefined> =>
+    db.selectFrom("relationships").selectAll().where("id", "=", id).executeTakeFirst(),
+  grantPage(search: GrantSearch, after: string | undefined, limit: number): Promise<GrantRow[]> {
+    let query = db
+      .selectFrom("relationships")
+      .selectAll()
+      .where("organization_id", "is not distinct from", search.organizationId)
+      .orderBy("id")
+      .limit(limit);
+    for (const [name, column] of searchable) {
+      const value = search[name];
+      if (value !== undefined) query = query.where(column, "=", value);
+    }
+    if (after !== undefined) query = query.where("id", ">", after);
+    return query.execute();
+  },
+  /** The resources of a type that any relationship names, in the order of their ids. */
+  async resourceIds(organizationId: string | null, type: string, after: string | undefined, limit: number): Promise<readonly string[]> {
+    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
+    const { rows } = await sql<{ id: string }>`
+      select distinct resource_id collate "C" as id from relationships
+      where ${tenant} and resource_type = ${type} and resource_id collate "C" > ${after ?? ""} order by 1 limit ${limit}`.execute(
+      db as never,
+    );
+    return rows.map(({ id }) => id);
+  },
+  /** The relations that the grants found stand in. */
+  async grantRelations(search: GrantSearch): Promise<readonly { readonly type: string; readonly relation: string }[]> {
+    let query = db
+      .selectFrom("relationships")
+      .select(["resource_type as type", "relation"])
+      .distinct()
+      .where("organization_id", "is not distinct from", search.organizationId);
+    for (const [name, column] of searchable) {
+      const value = search[name];
+      if (value !== undefined) query = query.where(column, "=", value);
+    }
+    return query.execute();
+  },
+  /** Kinds of relationships that there are, for whoever changes the model: bounded by the models, not by the relationships. */
+  async relationKinds(): Promise<readonly { readonly type: string; readonly relation: string; readonly subject: string }[]> {
+    const { rows } = await sql<{ type: string; relation: string; subject: string }>`
+      select distinct resource_type as type, relation, case
+        when subject_type = 'user' and subject_id = '*' then 'user:*'
+        when subject_relation = '' then subject_type else subject_type || '#' || subject_relation end as subject
+      from relationships`.execute(db as never);
+    return rows;
+  },
+  async conditionsOfGrants(): Promise<readonly { readonly type: string; readonly condition: Condition }[]> {
+    const { rows } = await sql<{ type: string; condition: Condition }>`
+      select distinct resource_type as type, condition from relationships where condition is not null`.execute(db as never);
+    return rows;
+  },
+});
+
+export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
+  insertGrant: (row: Omit<Relationships, "version" | "revision">): Promise<GrantRow> =>
+    tx
+      .insertInto("relationships")
+      .values({ ...row, condition: row.condition === null ? null : (JSON.stringify(row.condition) as never) })
+      .returningAll()
+      .executeTakeFirstOrThrow(),
+  lockGrant: (id: string): Promise<GrantRow | undefined> =>
+    tx.selectFrom("relationships").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
+  updateGrant: (id: string, change: { readonly condition: Condition | null; readonly expiresAt: Date | null }): Promise<GrantRow> =>
+    tx
+      .updateTable("relationships")
+      .set({
+        condition: change.condition === null ? null : (JSON.stringify(change.condition) as never),
+        expires_at: change.expiresAt,
+        version: sql<number>`version + 1`,
+        revision: sql<string>`pg_current_xact_id()::text::bigint`,
+      })
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirstOrThrow(),
+  async removeGrant(id: string): Promise<void> {
+    await tx.deleteFrom("relationships").where("id", "=", id).execute();
+  },
+  /** Removes at most `limit` of those that are found, and returns them. */
+  async removeGrants(search: GrantSearch, limit: number): Promise<GrantRow[]> {
+    const found = await grantReads(tx as unknown as ReadHandle<GrantTables>).grantPage(search, undefined, limit);
+    if (found.length === 0) return [];
+    return tx
+      .deleteFrom("relationships")
+      .where(
+        "id",
+        "in",
+        found.map(({ id }) => id),
+      )
+      .returningAll()
+      .execute();
+  },
+});

@@ -1,0 +1,124 @@
+import type { AuthorizationModel, Condition } from "@gatehouse/policy";
+import { sql } from "kysely";
+import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+
+export interface ModelVersion {
+  readonly version: number;
+  readonly document: AuthorizationModel;
+}
+
+export interface AttributesRow {
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly version: number;
+}
+
+export const policyReads = (db: ReadHandle) => ({
+  /** The newest model; version 0 and empty before there is one. */
+  async currentModel(): Promise<ModelVersion> {
+    const { rows } = await sql<ModelVersion>`select version, document from authorization_models order by version desc limit 1`.execute(
+      db as never,
+    );
+    return rows[0] ?? { version: 0, document: {} };
+  },
+  async attributes(organizationId: string, userId: string | null): Promise<AttributesRow | undefined> {
+    const { rows } = await sql<AttributesRow>`
+      select attributes, version from access_attributes
+      where organization_id = ${organizationId} and user_id is not distinct from ${userId}::uuid`.execute(db as never);
+    return rows[0];
+  },
+  async entitlements(organizationId: string): Promise<Readonly<Record<string, unknown>> | null | undefined> {
+    const { rows } = await sql<{ entitlements: Readonly<Record<string, unknown>> | null }>`
+      select entitlements from access_tenants where organization_id = ${organizationId}`.execute(db as never);
+    return rows[0]?.entitlements;
+  },
+  async conditionsOfRoles(): Promise<readonly Condition[]> {
+    const { rows } = await sql<{
+      condition: Condition;
+    }>`select distinct condition from role_permissions where condition is not null`.execute(db as never);
+    return rows.map(({ condition }) => condition);
+  },
+  /** Users with a role in the organization, in the order of their ids. */
+  async memberIds(organizationId: string | null, after: string | undefined, limit: number): Promise<readonly string[]> {
+    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
+    const rest = after === undefined ? sql`true` : sql`user_id > ${after}::uuid`;
+    const { rows } = await sql<{ user_id: string }>`
+      select distinct user_id from role_assignments where ${tenant} and ${rest} order by user_id limit ${limit}`.execute(db as never);
+    return rows.map(({ user_id }) => user_id);
+  },
+  async roleIdsOf(organizationId: string | null): Promise<readonly string[]> {
+    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
+    const { rows } = await sql<{ id: string }>`select id from roles where ${tenant} order by is_system_role desc, name limit 200`.execute(
+      db as never,
+    );
+    return rows.map(({ id }) => id);
+  },
+  /** Distinct questions that were decided in the organization since `since`, the most asked first. */
+  async recordedQuestions(organizationId: string | null, since: Date, limit: number): Promise<readonly RecordedQuestion[]> {
+    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
+    const { rows } = await sql<RecordedQuestion>`
+      select user_id as "userId", question, sum(times)::float8 as times, max(last_at) as "lastAt" from recorded_decisions
+      where ${tenant} and day >= ${since.toISOString().slice(0, 10)}::date
+      group by user_id, question_hash, question order by 3 desc, 4 desc limit ${limit}`.execute(db as never);
+    return rows;
+  },
+});
+
+export interface RecordedQuestion {
+  readonly userId: string;
+  readonly question: Readonly<Record<string, unknown>>;
+  readonly times: number;
+  readonly lastAt: Date;
+}
+
+export const policyWrites = (tx: WriteHandle) => ({
+  async lockModel(): Promise<void> {
+    await sql`select pg_advisory_xact_lock(hashtext('access.authorization_model'))`.execute(tx);
+  },
+  async insertModel({ version, document }: ModelVersion, now: Date): Promise<void> {
+    await sql`insert into authorization_models (version, document, created_at)
+      values (${version}, ${JSON.stringify(document)}::jsonb, ${now})`.execute(tx);
+  },
+  async setAttributes(organizationId: string, userId: string | null, attributes: object, now: Date): Promise<number> {
+    const { rows } = await sql<{ version: number }>`
+      insert into access_attributes (organization_id, user_id, attributes, updated_at)
+      values (${organizationId}, ${userId}, ${JSON.stringify(attributes)}::jsonb, ${now})
+      on conflict (organization_id, user_id) do update
+        set attributes = excluded.attributes, updated_at = excluded.updated_at, version = access_attributes.version + 1
+      returning version`.execute(tx);
+    return rows[0]?.version as number;
+  },
+  async forgetMember(organizationId: string, userId: string): Promise<boolean> {
+    const { rows } =
+      await sql`delete from access_attributes where organization_id = ${organizationId} and user_id = ${userId} returning user_id`.execute(
+        tx,
+      );
+    return rows.length > 0;
+  },
+  async setEntitlements(organizationId: string, entitlements: object): Promise<boolean> {
+    const { rows } = await sql`update access_tenants set entitlements = ${JSON.stringify(entitlements)}::jsonb
+      where organization_id = ${organizationId} returning organization_id`.execute(tx);
+    return rows.length > 0;
+  },
+  /** How the role gives or takes one permission. */
+  async setRule(
+    roleId: string,
+    organizationId: string | null,
+    permissionId: string,
+    effect: string,
+    condition: Condition | null,
+  ): Promise<void> {
+    const json = condition === null ? null : JSON.stringify(condition);
+    await sql`insert into role_permissions (role_id, permission_definition_id, organization_id, effect, condition)
+      values (${roleId}, ${permissionId}, ${organizationId}, ${effect}, ${json}::jsonb)
+      on conflict (role_id, permission_definition_id) do update set effect = excluded.effect, condition = excluded.condition`.execute(tx);
+  },
+  async copyRules(from: string, to: string, organizationId: string | null): Promise<void> {
+    await sql`insert into role_permissions (role_id, permission_definition_id, organization_id, effect, condition)
+      select ${to}, permission_definition_id, ${organizationId}, effect, condition from role_permissions where role_id = ${from}`.execute(
+      tx,
+    );
+  },
+  async forgetRecordedBefore(day: Date): Promise<void> {
+    await sql`delete from recorded_decisions where day < ${day.toISOString().slice(0, 10)}::date`.execute(tx);
+  },
+});

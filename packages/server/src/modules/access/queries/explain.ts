@@ -1,0 +1,77 @@
+import { type Change, type Explanation, explain as explainDecision, type RoleFacts, type Step } from "@gatehouse/policy";
+import { nullable, oneOf, Type } from "../../../operation/schema.ts";
+import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
+import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
+import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
+import { access } from "../module.ts";
+import type { Part } from "../read-model/parts.ts";
+import { type WhoMay, whoMay } from "../who-may.ts";
+
+const open = { additionalProperties: true } as const;
+const StepAnswer = Type.Unsafe<Step>(Type.Object({ part: Type.String(), outcome: oneOf("passed", "failed", "invalid") }, open));
+const ChangeAnswer = Type.Unsafe<Change & { by: WhoMay & { roles: readonly string[] } }>(
+  Type.Object(
+    {
+      kind: Type.String(),
+      by: Type.Object({
+        scope: nullable(oneOf("Organization", "Internal")),
+        permission: nullable(Type.String()),
+        who: nullable(Type.String()),
+        roles: Type.Array(Type.String()),
+      }),
+    },
+    open,
+  ),
+);
+
+/** Why a check answers what it answers, with the facts used and their revisions; and for a denial what would allow it. */
+export const explain = access.memoryQuery("explain", {
+  http: "POST /api/v1/iam/authorization/explain",
+  summary: "Explain a decision, and what would change it.",
+  allow: aboutUser,
+  absent: MemberNotFound,
+  input: CheckRequest,
+  output: Type.Object({
+    isAuthorized: Type.Boolean(),
+    reason: Type.String(),
+    reasonCode: ReasonCode,
+    part: Type.String(),
+    steps: Type.Array(StepAnswer),
+    facts: Type.Array(Type.Object({ key: Type.String(), revision: nullable(Type.String()) })),
+    changes: Type.Array(Type.Array(ChangeAnswer)),
+    revision: Type.String(),
+  }),
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, reading, fail }, request) {
+    const tenantId = request.tenantId ?? null;
+    const roles = await state.roleFacts(await reading((store) => store.roleIdsOf(tenantId)));
+    const answer = await pose({ state, caller, now: platform.clock.now() }, request, ({ view, held, occasion }) => {
+      const explanation = explainDecision(view, request.actionType, occasion, roles);
+      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember: view.facts.roles !== undefined };
+    });
+    if (answer === undefined) return fail(MemberNotFound);
+    const { explanation, parts, isMember } = answer;
+    return {
+      isAuthorized: explanation.decision.allowed,
+      reason: sentenceOf(explanation.decision, request.actionType),
+      reasonCode: explanation.decision.reason,
+      part: explanation.part,
+      steps: [...explanation.steps],
+      facts: parts.map(({ key, version }: Part) => ({ key, revision: version })),
+      changes: changesOf(explanation, tenantId, isMember, roles),
+      revision: platform.log.revision,
+    };
+  },
+});
+
+const changesOf = ({ changes }: Explanation, tenantId: string | null, isMember: boolean, roles: readonly RoleFacts[]) =>
+  changes.map((set) =>
+    set.map((change) => {
+      const by = whoMay(change, tenantId, isMember);
+      // Internal roles are not shown to an organization; their permission says enough.
+      const shown = by.permission !== null && (by.scope === "Organization" || tenantId === null);
+      const names = shown ? roles.filter(({ rules }) => rules.given.has(by.permission as string)).map(({ name }) => name) : [];
+      return { ...change, by: { ...by, roles: names } };
+    }),
+  );

@@ -1,0 +1,70 @@
+import { type ColumnType, type Filter, FilterError, filter as filterOf, toSql } from "@gatehouse/policy";
+import { invalid } from "../../../operation/errors.ts";
+import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
+import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
+import { OccasionInput, SubjectInput } from "../check.ts";
+import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
+import { ModelName, PermissionValue } from "../model.ts";
+import { access } from "../module.ts";
+
+const Column = Type.Union([
+  Type.String({ minLength: 1, maxLength: 63 }),
+  Type.Object({
+    column: Type.String({ minLength: 1, maxLength: 63 }),
+    type: Type.Optional(Type.Unsafe<ColumnType>(oneOf("text", "number", "boolean", "time", "address", "texts", "numbers", "uuid"))),
+  }),
+]);
+
+const SqlInput = Type.Object({
+  dialect: oneOf("postgresql", "mariadb"),
+  /** Which column holds each attribute; `id` is the resource's own. */
+  columns: Type.Record(Type.String(), Column),
+  table: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+  firstParameter: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
+});
+
+/**
+ * Which resources of a type a user may act on, as a tree of conditions over their attributes, and as SQL for the product's own
+ * tables: the same answer as a check of each row.
+ */
+export const filter = access.memoryQuery("filter", {
+  http: "POST /api/v1/iam/authorization/filter",
+  summary: "Which resources of a type, as a filter.",
+  allow: aboutUser,
+  absent: MemberNotFound,
+  input: Type.Object({
+    ...SubjectInput,
+    actionType: PermissionValue,
+    resourceType: ModelName,
+    ...OccasionInput,
+    sql: Type.Optional(nullable(SqlInput)),
+  }),
+  output: Type.Object({
+    filter: Type.Unsafe<Filter>(Type.Object({ kind: Type.String() }, { additionalProperties: true })),
+    sql: nullable(Type.Object({ text: Type.String(), values: Type.Array(Type.Unknown()) })),
+    revision: Type.String(),
+  }),
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, fail }, request) {
+    const found = await pose({ state, caller, now: platform.clock.now() }, { ...request, resourceType: null }, ({ view, occasion }) =>
+      filterOf(view, request.actionType, request.resourceType, occasion),
+    );
+    if (found === undefined) return fail(MemberNotFound);
+    return { filter: found, sql: request.sql ? sqlOf(found, request.sql) : null, revision: platform.log.revision };
+  },
+});
+
+function sqlOf(found: Filter, { dialect, columns, table, firstParameter }: Static<typeof SqlInput>) {
+  try {
+    return toSql(found, {
+      dialect,
+      columns,
+      ...(table === undefined ? {} : { table }),
+      ...(firstParameter === undefined ? {} : { firstParameter }),
+    });
+  } catch (error) {
+    if (error instanceof FilterError) throw invalid({ field: "sql.columns", rule: "column", message: error.message });
+    throw error;
+  }
+}

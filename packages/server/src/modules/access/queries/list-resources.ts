@@ -1,0 +1,76 @@
+import { allowedAmong, type Filter, filter, resourcesByRelation } from "@gatehouse/policy";
+import { nullable, oneOf, Paging, pageDefault, Type } from "../../../operation/schema.ts";
+import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
+import { OccasionInput, SubjectInput } from "../check.ts";
+import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
+import { ModelName, PermissionValue, ResourceRef } from "../model.ts";
+import { access } from "../module.ts";
+import { scanPage } from "../scan-page.ts";
+
+/**
+ * The resources that a user may act on, of those that relationships know, in the order of their ids. Resources live in the product:
+ * where a role gives the action on every resource, or on those with certain attributes, `coverage` says so and the filter tells which.
+ */
+export const listResources = access.memoryQuery("listResources", {
+  http: "POST /api/v1/iam/authorization/list-resources",
+  summary: "Which resources a user may act on.",
+  allow: aboutUser,
+  absent: MemberNotFound,
+  input: Type.Object({ ...SubjectInput, actionType: PermissionValue, resourceType: ModelName, ...OccasionInput, ...Paging }),
+  output: Type.Object({
+    items: Type.Array(ResourceRef),
+    nextCursor: nullable(Type.String()),
+    /** `listed`: these pages are all. `all`: every resource of the type. `filtered`: also those that the filter chooses. */
+    coverage: oneOf("listed", "all", "filtered"),
+    revision: Type.String(),
+  }),
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, reading, fail }, request) {
+    const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
+    const asking = { state, caller, now: platform.clock.now() };
+    const subject = { ...request, resourceType: null };
+    const found = await pose(asking, subject, ({ view, occasion }) => {
+      const chosen = filter(view, actionType, type, occasion);
+      const byRelation = resourcesByRelation(view, actionType, type, occasion);
+      if (typeof chosen === "symbol") return chosen;
+      if (typeof byRelation === "symbol") return byRelation;
+      return {
+        coverage: coverageOf(chosen),
+        byRelation,
+        byRole: view.refusal === undefined && view.roles.plan(actionType).allowing.length > 0,
+      };
+    });
+    if (found === undefined) return fail(MemberNotFound);
+    const { items, nextCursor } = await scanPage(
+      { keys: platform.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
+      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
+      async (after, size) =>
+        found.byRole
+          ? reading((store) => store.resourceIds(tenantId, type, after, size))
+          : found.byRelation.filter((id) => after === undefined || id > after).slice(0, size),
+      async (ids) => (await pose(asking, subject, ({ view, occasion }) => allowedAmong(view, actionType, type, ids, occasion))) ?? [],
+    );
+    return { items: items.map((id) => ({ type, id })), nextCursor, coverage: found.coverage, revision: platform.log.revision };
+  },
+});
+
+function coverageOf(chosen: Filter): "listed" | "all" | "filtered" {
+  if (chosen.kind === "always") return "all";
+  return namesOnly(chosen) ? "listed" : "filtered";
+}
+
+/** Whether a filter chooses resources by their names alone. */
+function namesOnly(chosen: Filter): boolean {
+  if (chosen.kind === "never") return true;
+  if (chosen.kind === "any") return chosen.of.every(namesOnly);
+  if (chosen.kind === "all") return chosen.of.some(namesOnly);
+  return (
+    chosen.kind === "compare" &&
+    (chosen.operator === "equals" || chosen.operator === "in") &&
+    "attribute" in chosen.left &&
+    chosen.left.attribute === "id" &&
+    chosen.right !== undefined &&
+    "value" in chosen.right
+  );
+}

@@ -35,7 +35,7 @@ describe.skipIf(!hasShell)("the README's first steps (skipped where bash or curl
     );
     expect(reasons).toEqual([
       "true Allowed by role 'Product manager'",
-      "false Denied: no role of the user gives 'Product.Create'",
+      "false Denied: no role or grant of the user gives 'Product.Create'",
       "false Denied: the organization is not active",
     ]);
     expect(output).toContain('"missingPermissions":["Product.Create"]');

@@ -11,6 +11,8 @@ export interface Settings {
   readonly verifyEmailSeconds: number;
   readonly resetPasswordSeconds: number;
   readonly invitationSeconds: number;
+  /** How long decided questions are kept for previews; 0 keeps none. */
+  readonly decisionDays: number;
   /** `off` on loopback only, for measuring. */
   readonly signInLimit: "on" | "off";
 }

@@ -82,6 +82,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       },
       async stop() {
         await memory.stop();
+        await reader.stop();
         await ports.close();
       },
     };

@@ -103,6 +103,7 @@ function assemble(get: (name: string) => never): Configuration {
       verifyEmailSeconds: get("VERIFY_EMAIL_SECONDS"),
       resetPasswordSeconds: get("RESET_PASSWORD_SECONDS"),
       invitationSeconds: get("INVITATION_SECONDS"),
+      decisionDays: get("GATEHOUSE_DECISION_DAYS"),
       signInLimit: get("GATEHOUSE_SIGN_IN_LIMIT"),
     },
   };

@@ -1,5 +1,6 @@
 import { context as access } from "../modules/access/index.ts";
 import { context as authentication } from "../modules/authentication/index.ts";
+import { context as entitlements } from "../modules/entitlements/index.ts";
 import { context as identity } from "../modules/identity/index.ts";
 import { context as notifications } from "../modules/notifications/index.ts";
 import { context as sessions } from "../modules/sessions/index.ts";
@@ -13,7 +14,7 @@ import { logSteps } from "../platform/log/log.ts";
 import { inboxSteps } from "../platform/mail/inbox.ts";
 
 /** Every module, from the ground up: each uses those before it and none after it. */
-export const contexts: readonly Context[] = [notifications, identity, access, tenancy, sessions, authentication];
+export const contexts: readonly Context[] = [notifications, identity, access, tenancy, entitlements, sessions, authentication];
 
 const applicationRole: SchemaStep = {
   name: "0000_platform_application_role",

@@ -176,6 +176,12 @@ export const variables: readonly Variable[] = [
   { name: "RESET_PASSWORD_SECONDS", fallback: hour, meaning: "how long a link to reset a password works", ...integer(minute, day) },
   { name: "INVITATION_SECONDS", fallback: 7 * day, meaning: "how long an invitation works", ...integer(minute, 90 * day) },
   {
+    name: "GATEHOUSE_DECISION_DAYS",
+    fallback: 30,
+    meaning: "how long decided questions are kept for previews of policy changes; 0 keeps none",
+    ...integer(0, 400),
+  },
+  {
     name: "GATEHOUSE_SIGN_IN_LIMIT",
     fallback: "on",
     meaning: "off lifts the limits on calls, for measuring on loopback",

@@ -8,6 +8,7 @@ import { createPermission } from "./commands/create-permission.ts";
 import { createRole } from "./commands/create-role.ts";
 import { deletePermission } from "./commands/delete-permission.ts";
 import { deleteRole } from "./commands/delete-role.ts";
+import { forgetOldDecisions } from "./commands/forget-old-decisions.ts";
 import { removeRolePermissions } from "./commands/remove-role-permissions.ts";
 import { repairReadModel } from "./commands/repair-read-model.ts";
 import { replaceModel } from "./commands/replace-model.ts";
@@ -20,7 +21,7 @@ import { syncSystemDefinitions } from "./commands/sync-system-definitions.ts";
 import { updatePermission } from "./commands/update-permission.ts";
 import { updateRole } from "./commands/update-role.ts";
 import { events } from "./events.ts";
-import { repairJob, repairWork } from "./jobs.ts";
+import { forgetOldDecisionsJob, forgetOldDecisionsWork, repairJob, repairWork } from "./jobs.ts";
 import { access } from "./module.ts";
 import { check } from "./queries/check.ts";
 import { checkBatch } from "./queries/check-batch.ts";
@@ -38,6 +39,7 @@ import { listPermissions } from "./queries/list-permissions.ts";
 import { listResources } from "./queries/list-resources.ts";
 import { listRoles } from "./queries/list-roles.ts";
 import { listSubjects } from "./queries/list-subjects.ts";
+import { preview } from "./queries/preview.ts";
 import { projector } from "./read-model/projector.ts";
 import { steps } from "./schema-steps.ts";
 import { accessStore } from "./store.ts";
@@ -59,6 +61,7 @@ export const context: Context = {
     listResources,
     listSubjects,
     listActions,
+    preview,
     getModel,
     replaceModel,
     getMyPermissions,
@@ -86,6 +89,7 @@ export const context: Context = {
     updatePermission,
     deletePermission,
     repairReadModel,
+    forgetOldDecisions,
     syncSystemDefinitions,
   ],
   events,
@@ -99,6 +103,6 @@ export const context: Context = {
     ),
   ],
   atStart: [syncSystemDefinitions],
-  queues: [repairJob],
-  jobs: (_platform, dispatch) => [repairWork(dispatch)],
+  queues: [repairJob, forgetOldDecisionsJob],
+  jobs: (_platform, dispatch) => [repairWork(dispatch), forgetOldDecisionsWork(dispatch)],
 };

@@ -63,6 +63,17 @@ export const policyReads = (db: ReadHandle) => ({
   },
 });
 
+export interface RecordedRow {
+  readonly organizationId: string | null;
+  readonly day: string;
+  readonly hash: string;
+  readonly userId: string;
+  readonly question: object;
+  readonly allowed: boolean;
+  readonly times: number;
+  readonly lastAt: string;
+}
+
 export interface RecordedQuestion {
   readonly userId: string;
   readonly question: Readonly<Record<string, unknown>>;
@@ -117,6 +128,17 @@ export const policyWrites = (tx: WriteHandle) => ({
       select ${to}, permission_definition_id, ${organizationId}, effect, condition from role_permissions where role_id = ${from}`.execute(
       tx,
     );
+  },
+  /** Counts each question of a day once more, or as many times as it was asked. */
+  async recordDecisions(rows: readonly RecordedRow[]): Promise<void> {
+    await sql`insert into recorded_decisions (organization_id, day, question_hash, user_id, question, allowed, times, last_at)
+      select "organizationId", day, decode(hash, 'hex'), "userId", question, allowed, times, "lastAt"
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as r ("organizationId" uuid, day date, hash text, "userId" uuid, question jsonb, allowed boolean, times bigint, "lastAt" timestamptz)
+      where "organizationId" is null or exists (select from organizations where id = "organizationId")
+      order by hash
+      on conflict (organization_id, day, question_hash) do update
+        set times = recorded_decisions.times + excluded.times, last_at = excluded.last_at, allowed = excluded.allowed`.execute(tx);
   },
   async forgetRecordedBefore(day: Date): Promise<void> {
     await sql`delete from recorded_decisions where day < ${day.toISOString().slice(0, 10)}::date`.execute(tx);

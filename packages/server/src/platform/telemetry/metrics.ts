@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { HotCounter, HotHistogram } from "./hot-metrics.ts";
 
 /** Buckets around the latencies that S3 §24 asks for (20 ms, 50 ms, 200 ms, 500 ms, 1 s), in seconds. */
@@ -29,6 +29,17 @@ export function createMetrics() {
       name: "gatehouse_read_model_lookups_total",
       help: "Where a part of the access read model was found: memory, cache, database or missing (S3 §16.1, cache hit rate)",
       labelNames: ["found"] as const,
+      registers,
+    }),
+    decisionsNotKept: new Counter({
+      name: "gatehouse_decisions_not_kept_total",
+      help: "Decided questions that were not kept for previews: too many, too large, or the database was away",
+      registers,
+    }),
+    revocationSeconds: new Histogram({
+      name: "gatehouse_revocation_delay_seconds",
+      help: "From a change of rights until this process no longer decides without it; the published bound is one second",
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5],
       registers,
     }),
     signIns: new Counter({

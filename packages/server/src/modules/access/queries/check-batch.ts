@@ -36,6 +36,7 @@ export const checkBatch = access.memoryQuery("checkBatch", {
     const results = checks.map((check, index) => {
       const decision = (decided[index] as PromiseFulfilledResult<Decision>).value;
       platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
+      state.recorder.record(check, decision.allowed);
       return answerOf(decision, check, revision, state.held(check.userId, check.tenantId ?? null));
     });
     return { results, revision };

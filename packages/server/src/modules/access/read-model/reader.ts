@@ -22,6 +22,7 @@ import type { LoggedEvent } from "../../../platform/log/event.ts";
 import { revocationBoundMs } from "../../../platform/log/follower.ts";
 import { readTail } from "../../../platform/log/log.ts";
 import type { Platform } from "../../../platform/platform.ts";
+import { DecisionRecorder } from "../decision-recorder.ts";
 import { GrantChanged, GrantCreated, GrantRevoked, ReadModelChanged } from "../events.ts";
 import { repairJob } from "../jobs.ts";
 import {
@@ -81,9 +82,11 @@ export class AccessReader {
   readonly #views = new LRUCache<string, HeldView>({ max: viewsMax });
   readonly #least = new LeastVersions(cacheSeconds * 1_000);
   readonly #repaired = new Map<string, number>();
+  readonly recorder: DecisionRecorder;
 
   constructor(platform: Platform) {
     this.#platform = platform;
+    this.recorder = new DecisionRecorder(platform);
     this.#parts = new Parts((keys) => this.#fetch(keys));
     this.#relationships = new RelationshipMemory(platform);
     platform.log.onEvent((event) => this.#hear(event));
@@ -98,6 +101,11 @@ export class AccessReader {
       return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
     });
     for (const event of events) this.#hear(event);
+  }
+
+  /** Writes down what is still to be written. */
+  async stop(): Promise<void> {
+    await this.recorder.stop();
   }
 
   /** Events whose changes decisions do not contain yet. */
@@ -321,12 +329,17 @@ export class AccessReader {
       this.#pending.handled(handled);
       return;
     }
-    if (grantTypes.has(event.type)) {
+    const keys = keysTouchedBy(event);
+    const isGrant = grantTypes.has(event.type);
+    if (isGrant || keys.length > 0) {
+      // From here on no decision is made without it: what it touches is read anew.
+      this.#platform.metrics.revocationSeconds.observe(Math.max(0, this.#platform.clock.now() - event.occurredAt.getTime()) / 1_000);
+    }
+    if (isGrant) {
       const { resource, relation, subject } = event.data as unknown as GrantOfEvent;
       this.#relationships.forget(event.organizationId, resource, relation, { ...subject, relation: subject.relation ?? undefined });
       return;
     }
-    const keys = keysTouchedBy(event);
     if (keys.length === 0) return;
     this.#pending.add(event.id, keys);
     for (const key of keys) {

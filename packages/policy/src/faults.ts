@@ -29,6 +29,6 @@ export class PolicyError extends Error {
   }
 }
 
-/** Faults found below `field` as seen from above it. */
+/** Faults found below `field` as seen from above it; either may be the whole, which has no name. */
 export const below = (field: string, faults: readonly Fault[]): Fault[] =>
-  faults.map((fault) => ({ ...fault, field: fault.field === "" ? field : `${field}.${fault.field}` }));
+  faults.map((fault) => ({ ...fault, field: [field, fault.field].filter((part) => part !== "").join(".") }));

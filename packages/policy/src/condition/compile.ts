@@ -82,16 +82,11 @@ export function invalidPlaceholders(condition: Condition, environment: Environme
     else if (!isOfKind(kind, value))
       faults.push({ field, rule: "type", message: `must be ${kindsInWords[kind]} for a condition (${condition.operator})` });
   }
-  // Both sides are what the operator takes, but not of one type.
-  if (faults.length === 0) {
-    const placeholder = [condition.left, condition.right].find((operand) => typeof operand === "string" && operand.startsWith("$"));
-    faults.push({
-      field: String(placeholder),
-      rule: "type",
-      message: `is not of the type that it is compared with (${condition.operator})`,
-    });
-  }
-  return faults;
+  if (faults.length > 0) return faults;
+  // Both sides are what the operator takes, but not of one type: either may be the wrong one.
+  return [condition.left, condition.right]
+    .filter((operand): operand is string => operand !== undefined && placeholderOf(operand) !== undefined)
+    .map((field) => ({ field, rule: "type", message: `is not of the type that it is compared with (${condition.operator})` }));
 }
 
 /** A condition with the outcome of each part, for an explanation. */

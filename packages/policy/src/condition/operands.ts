@@ -1,4 +1,4 @@
-import { type Environment, type Literal, type Operand, type Root, roots } from "./condition.ts";
+import { conditionLimits, type Environment, type Literal, type Operand, type Root, roots } from "./condition.ts";
 
 /** A placeholder as it is written, its root and the way from there. */
 export interface Placeholder {
@@ -20,6 +20,7 @@ export function placeholderOf(operand: Operand | undefined): Placeholder | undef
   if (root === "now" && path.length > 0) return { fault: "names a part of $now, which has none" };
   if (root !== "now" && path.length === 0) return { fault: `needs an attribute: $${root}.name` };
   if (!path.every((part) => name.test(part) && !barred.has(part))) return { fault: "has a name that is not letters, digits, _ and -" };
+  if (path.length > conditionLimits.pathLength) return { fault: `is longer than ${conditionLimits.pathLength} names` };
   return { text: operand, root: root as Root, path };
 }
 
@@ -41,7 +42,8 @@ export function getterOf({ root, path }: Placeholder): Getter {
 export function valueAt(from: unknown, path: readonly string[]): unknown {
   let value = from;
   for (const part of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
+    // A list is a value and has no parts, though JavaScript gives it a length.
+    if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, part)) return undefined;
     value = (value as Record<string, unknown>)[part];
   }
   return value;

@@ -1,11 +1,11 @@
-import { compileCondition, invalidPlaceholders } from "../condition/compile.ts";
+import { invalidPlaceholders } from "../condition/compile.ts";
 import type { Condition, Environment } from "../condition/condition.ts";
 import { timeOf } from "../condition/time.ts";
-import { type Fault, PolicyError } from "../faults.ts";
+import { PolicyError } from "../faults.ts";
 import type { RelationExpression, SessionRule } from "../model/model.ts";
 import type { ActionPlan, PlannedRule } from "../model/role-set.ts";
 import { truths } from "../relation/truths.ts";
-import { Walk } from "../relation/walk.ts";
+import { Walk, type WalkInput } from "../relation/walk.ts";
 import { allOf, invalid, no, notOf, pending, type Truth, yes } from "../truth.ts";
 import { allowedByGrant, type Decision, denied, type Pending, pendingDecision } from "./decision.ts";
 import { faultOfLimit, meets } from "./entitlements.ts";
@@ -26,8 +26,24 @@ export function decide(view: View, action: string, occasion: Occasion = nowhere)
   const type = occasion.resource?.type;
   if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined) return view.refusal;
-  if (plan.always !== undefined && occasion.scopes === undefined) return plan.always;
+  if (occasion.scopes === undefined) {
+    if (plan.always !== undefined) return plan.always;
+    if (plan.plain) return decideByConditions(view, plan, occasion);
+  }
   return new Deciding(view, plan, occasion).decide();
+}
+
+/** Where only the conditions of roles are left to look at: the usual case of a condition, and a short way. */
+function decideByConditions(view: View, plan: ActionPlan, occasion: Occasion): Decision | Pending {
+  const environment = environmentOf(view, occasion);
+  let invalidSeen = false;
+  for (const { holds, decision } of plan.allowing) {
+    const truth = holds === undefined ? yes : holds(environment);
+    if (truth === yes) return decision;
+    if (truth === invalid) invalidSeen = true;
+  }
+  // The long way tells what was invalid.
+  return invalidSeen ? new Deciding(view, plan, occasion).decide() : denied.condition;
 }
 
 export const unknownType = (): PolicyError =>
@@ -40,9 +56,8 @@ class Deciding {
   readonly #view: View;
   readonly #plan: ActionPlan;
   readonly #occasion: Occasion;
-  readonly #invalid: Condition[] = [];
+  readonly #invalid = { allow: [] as Condition[], deny: [] as Condition[] };
   #environment: Environment | undefined;
-  #walk: Walk<Truth> | undefined;
 
   constructor(view: View, plan: ActionPlan, occasion: Occasion) {
     this.#view = view;
@@ -62,13 +77,13 @@ class Deciding {
     if (mayAllow === no) return this.#plan.allowing.length > 0 ? denied.condition : denied.missingPermission;
     const entitled = this.#entitled();
     if (typeof entitled !== "number") return entitled;
-    if (allOf([notOf(deny), mayAllow, entitled]) !== yes) throw this.#invalidInput();
+    if (allOf([notOf(deny), mayAllow, entitled]) !== yes) throw this.#invalidInput(deny, mayAllow);
     return typeof allow === "number" ? allowedByGrant : allow;
   }
 
   /** The decision where something denies for certain. */
   #deny(): Decision | Truth {
-    const byRole = this.#byRole(this.#plan.denying);
+    const byRole = this.#byRole(this.#plan.denying, this.#invalid.deny);
     if (typeof byRole !== "number") return byRole;
     const byRelation = this.#byRelation("deny");
     if (byRelation === yes) return denied.explicitly;
@@ -77,20 +92,20 @@ class Deciding {
 
   /** The decision where a role allows for certain. */
   #allow(): Decision | Truth {
-    const byRole = this.#byRole(this.#plan.allowing);
+    const byRole = this.#byRole(this.#plan.allowing, this.#invalid.allow);
     if (typeof byRole !== "number") return byRole;
     const byRelation = this.#byRelation("allow");
     return byRelation === yes || byRelation > byRole ? byRelation : byRole;
   }
 
-  #byRole(rules: readonly PlannedRule[]): Decision | Truth {
+  #byRole(rules: readonly PlannedRule[], invalidOnes: Condition[]): Decision | Truth {
     let outcome: Truth = no;
-    for (const { condition, decision } of rules) {
-      if (condition === undefined) return decision;
-      const truth = compileCondition(condition)(this.environment);
+    for (const { condition, holds, decision } of rules) {
+      if (condition === undefined || holds === undefined) return decision;
+      const truth = holds(this.environment);
       if (truth === yes) return decision;
       if (truth === invalid) {
-        this.#invalid.push(condition);
+        invalidOnes.push(condition);
         outcome = invalid;
       }
     }
@@ -102,14 +117,14 @@ class Deciding {
     const type = resource?.type ?? this.#plan.soleType;
     const expression = type === undefined ? undefined : this.#plan.rules?.get(type)?.[effect];
     if (expression === undefined || type === undefined || resource?.id === undefined) return no;
-    this.#walk ??= new Walk(
-      walkInput(this.#view, relationships, this.environment.now),
+    const walk = new Walk(
+      walkInput(this.#view, relationships, this.environment),
       truths(
         () => this.environment,
-        (condition) => this.#invalid.push(condition),
+        (condition) => this.#invalid[effect].push(condition),
       ),
     );
-    return this.#walk.expression(expression as RelationExpression, { type, id: resource.id });
+    return walk.expression(expression as RelationExpression, { type, id: resource.id });
   }
 
   #entitled(): Decision | Truth {
@@ -126,22 +141,27 @@ class Deciding {
     return this.#environment;
   }
 
-  #invalidInput(): PolicyError {
-    const faults = new Map<string, Fault>();
-    const limits = (this.#plan.requirement?.entitlements ?? []).flatMap((rule) => faultOfLimit(rule, this.environment));
-    for (const fault of [...this.#invalid.flatMap((condition) => invalidPlaceholders(condition, this.environment)), ...limits]) {
-      faults.set(`${fault.field} ${fault.rule}`, fault);
-    }
-    return new PolicyError("invalid_input", [...faults.values()]);
+  /** What is missing or wrong in the parts that are invalid; a part that is settled in spite of it is not spoken of. */
+  #invalidInput(deny: Truth, allow: Truth): PolicyError {
+    const conditions = [...(deny === invalid ? this.#invalid.deny : []), ...(allow === invalid ? this.#invalid.allow : [])];
+    const { entitlements = {} } = this.#view.facts.tenant;
+    const limits = (this.#plan.requirement?.entitlements ?? []).filter(
+      (rule) => meets(rule, entitlements, () => this.environment) === invalid,
+    );
+    const faults = [
+      ...conditions.flatMap((condition) => invalidPlaceholders(condition, this.environment)),
+      ...limits.flatMap((rule) => faultOfLimit(rule, this.environment)),
+    ];
+    return new PolicyError("invalid_input", [...new Map(faults.map((fault) => [`${fault.field} ${fault.rule}`, fault])).values()]);
   }
 }
 
-export const walkInput = (view: View, reader: NonNullable<Occasion["relationships"]>, now: number) => ({
+export const walkInput = (view: View, reader: NonNullable<Occasion["relationships"]>, moment: { readonly now: number }): WalkInput => ({
   policy: view.policy,
   userId: view.facts.user.id,
-  roleIds: view.roles.roles.map(({ id }) => id),
+  roleIds: view.roles.ids,
   reader,
-  now,
+  moment,
 });
 
 export const withinScopes = ({ lineage }: ActionPlan, { scopes }: Occasion): boolean =>

@@ -32,7 +32,7 @@ const currentOf = (placeholder: string, environment: Environment): unknown =>
 export function faultOfLimit(rule: EntitlementRule, environment: Environment): Fault[] {
   if (!("limit" in rule)) return [];
   const current = currentOf(rule.current, environment);
-  if (typeof current === "number") return [];
+  if (typeof current === "number" && Number.isFinite(current)) return [];
   const missing = current === undefined || current === null;
   return [
     {

@@ -3,7 +3,7 @@ import type { RelationExpression } from "../model/model.ts";
 import { candidates } from "../relation/reach.ts";
 import { decide, unknownType, walkInput } from "./decide.ts";
 import { type Decision, type Pending, pendingDecision } from "./decision.ts";
-import { noRelationships, type Occasion } from "./occasion.ts";
+import { environmentOf, noRelationships, type Occasion } from "./occasion.ts";
 import type { View } from "./view.ts";
 
 /**
@@ -15,7 +15,7 @@ export function resourcesByRelation(view: View, action: string, type: string, oc
   if (!view.policy.knowsType(type)) throw unknownType();
   const expression = plan.rules?.get(type)?.allow as RelationExpression | undefined;
   if (view.refusal !== undefined || expression === undefined) return [];
-  const found = candidates(walkInput(view, occasion.relationships ?? noRelationships, occasion.now ?? Date.now()), expression, type);
+  const found = candidates(walkInput(view, occasion.relationships ?? noRelationships, environmentOf(view, occasion)), expression, type);
   if (found === undefined) return pendingDecision;
   return [...found].sort();
 }

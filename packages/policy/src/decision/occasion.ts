@@ -37,15 +37,46 @@ export interface Occasion {
 export const nothing: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
 export const noRelationships: RelationshipReader = new RelationshipIndex();
 
-/** The values of the placeholders for one question. */
-export function environmentOf(view: View, occasion: Occasion): Environment {
-  const { resource } = occasion;
-  return {
-    user: view.user,
-    tenant: view.tenant,
-    session: (occasion.session as Readonly<Record<string, unknown>> | undefined) ?? nothing,
-    request: occasion.request ?? nothing,
-    resource: resource === undefined ? nothing : { ...resource.attributes, id: resource.id, type: resource.type },
-    now: occasion.now ?? Date.now(),
-  };
+/** The values of the placeholders for one question. What costs something is worked out when a condition asks for it, once. */
+class OccasionEnvironment implements Environment {
+  readonly #view: View;
+  readonly #occasion: Occasion;
+  #now: number | undefined;
+  #resource: Environment["resource"] | undefined;
+
+  constructor(view: View, occasion: Occasion) {
+    this.#view = view;
+    this.#occasion = occasion;
+    this.#now = occasion.now;
+  }
+
+  get user(): Environment["user"] {
+    return this.#view.user;
+  }
+
+  get tenant(): Environment["tenant"] {
+    return this.#view.tenant;
+  }
+
+  get session(): Environment["session"] {
+    return (this.#occasion.session as Environment["session"] | undefined) ?? nothing;
+  }
+
+  get request(): Environment["request"] {
+    return this.#occasion.request ?? nothing;
+  }
+
+  get resource(): Environment["resource"] {
+    const { resource } = this.#occasion;
+    this.#resource ??= resource === undefined ? nothing : { ...resource.attributes, id: resource.id, type: resource.type };
+    return this.#resource;
+  }
+
+  /** One moment for one question. */
+  get now(): number {
+    this.#now ??= Date.now();
+    return this.#now;
+  }
 }
+
+export const environmentOf = (view: View, occasion: Occasion): Environment => new OccasionEnvironment(view, occasion);

@@ -5,13 +5,14 @@ import { type Pending, partOf, pendingDecision } from "../decision/decision.ts";
 import { meets, nameOf } from "../decision/entitlements.ts";
 import { environmentOf, noRelationships, type Occasion } from "../decision/occasion.ts";
 import type { View } from "../decision/view.ts";
+import { PolicyError } from "../faults.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { RoleFacts } from "../model/role.ts";
 import type { ActionPlan } from "../model/role-set.ts";
 import { Walk } from "../relation/walk.ts";
 import { changesThatAllow } from "./changes.ts";
 import type { Explanation, Outcome, Step } from "./explanation.ts";
-import { traces } from "./trace.ts";
+import { type RelationTrace, traces } from "./trace.ts";
 
 /**
  * Why the decision is what it is: every part that was looked at with the facts it used and, for a denial, what would allow it.
@@ -32,7 +33,13 @@ export function explain(view: View, action: string, occasion: Occasion = {}, oth
   };
 }
 
-const outcomes: Readonly<Record<string, Outcome>> = { true: "passed", false: "failed", invalid: "invalid", pending: "invalid" };
+const outcomes: Readonly<Record<RelationTrace["outcome"], Outcome>> = {
+  true: "passed",
+  false: "failed",
+  invalid: "invalid",
+  pending: "invalid",
+  cut_short: "cut_short",
+};
 const passed = (value: boolean): Outcome => (value ? "passed" : "failed");
 const named = ({ id, name }: RoleFacts) => ({ id, name });
 
@@ -86,9 +93,19 @@ function grantSteps(
   return (["deny", "allow"] as const).flatMap((effect): Step[] => {
     const expression = rule[effect] as RelationExpression | undefined;
     if (expression === undefined) return [];
-    const trace = new Walk(walkInput(view, relationships, environment.now), traces(environment)).expression(expression, ref);
+    const trace = traced(() => new Walk(walkInput(view, relationships, environment), traces(environment)).expression(expression, ref));
     return [{ part: "grant", outcome: outcomes[trace.outcome] as Outcome, effect, resource: ref, trace }];
   });
+}
+
+/** An explanation looks at ways that the decision had no need of. Where these are too many, it says so and the decision stands. */
+function traced(walk: () => RelationTrace): RelationTrace {
+  try {
+    return walk();
+  } catch (error) {
+    if (error instanceof PolicyError && error.code === "evaluation_limit") return { outcome: "cut_short" };
+    throw error;
+  }
 }
 
 function entitlementSteps(view: View, plan: ActionPlan, environment: Environment): Step[] {

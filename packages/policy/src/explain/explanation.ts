@@ -4,7 +4,8 @@ import type { EntitlementRule, SessionRule } from "../model/model.ts";
 import type { Relationship, ResourceRef, SubjectRef } from "../relation/relationship.ts";
 import type { RelationTrace } from "./trace.ts";
 
-export type Outcome = "passed" | "failed" | "invalid";
+/** `cut_short`: there was more to look at than an explanation looks at. */
+export type Outcome = "passed" | "failed" | "invalid" | "cut_short";
 
 /** One part of the policy and how it came out, in the order in which parts are looked at. */
 export type Step =

@@ -2,11 +2,11 @@ import { type ConditionTrace, traceCondition } from "../condition/compile.ts";
 import type { Condition, Environment } from "../condition/condition.ts";
 import type { Algebra } from "../relation/algebra.ts";
 import type { Relationship, ResourceRef } from "../relation/relationship.ts";
-import { allOf, anyOf, invalid, no, notOf, pending, type Truth, yes } from "../truth.ts";
+import { allOf, anyOf, no, notOf, pending, type Truth, yes } from "../truth.ts";
 
 /** The way over relations that a decision took, and how each step came out. */
 export interface RelationTrace {
-  readonly outcome: "true" | "false" | "invalid" | "pending";
+  readonly outcome: "true" | "false" | "invalid" | "pending" | "cut_short";
   readonly resource?: ResourceRef;
   readonly relation?: string;
   readonly relationship?: Relationship;
@@ -16,7 +16,7 @@ export interface RelationTrace {
 }
 
 const words = ["false", "true", "invalid", "pending"] as const;
-const truthOf = ({ outcome }: RelationTrace): Truth => words.indexOf(outcome) as Truth;
+const truthOf = ({ outcome }: RelationTrace): Truth => words.indexOf(outcome as (typeof words)[number]) as Truth;
 const leaf = (truth: Truth): RelationTrace => ({ outcome: words[truth] });
 
 function joined(how: "any" | "all", truth: Truth, parts: readonly RelationTrace[]): RelationTrace {
@@ -59,5 +59,3 @@ export function relationshipsIn(trace: RelationTrace): Relationship[] {
   visit(trace);
   return [...found];
 }
-
-export const isInvalid = (trace: RelationTrace): boolean => truthOf(trace) === invalid;

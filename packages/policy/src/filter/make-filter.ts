@@ -54,19 +54,29 @@ function ofRelations(
 ): Residual {
   const expression = plan.rules?.get(type)?.[effect] as RelationExpression | undefined;
   if (expression === undefined) return never;
-  const input = walkInput(view, occasion.relationships ?? noRelationships, environment.now);
+  const input = walkInput(view, occasion.relationships ?? noRelationships, environment);
   const ids = candidates(input, expression, type);
   if (ids === undefined) return { kind: "pending" };
   const certain: string[] = [];
   const conditional: Residual[] = [];
   for (const id of ids) {
-    const outcome = new Walk(input, residuals({ ...environment, resource: { type, id } })).expression(expression, { type, id });
+    const outcome = new Walk(input, residuals(about(environment, { type, id }))).expression(expression, { type, id });
     if (outcome.kind === "always") certain.push(id);
     else if (outcome.kind === "pending") conditional.push(outcome);
     else if (outcome.kind !== "never") conditional.push(allOfResiduals([isOneOf([id]), outcome]));
   }
   return anyOfResiduals(certain.length > 0 ? [isOneOf(certain.sort()), ...conditional] : conditional);
 }
+
+/** The environment with a resource of which only the name is known. */
+const about = ({ user, tenant, session, request, now }: Environment, resource: Environment["resource"]): Environment => ({
+  user,
+  tenant,
+  session,
+  request,
+  resource,
+  now,
+});
 
 const isOneOf = (ids: readonly string[]): Filter =>
   ids.length === 1

@@ -124,6 +124,16 @@ function isExpression(value: unknown): value is RelationExpression {
 
 function faultsOfRequirement(requirement: Requirement): Fault[] {
   const faults: Fault[] = [];
+  const { anyMethod, maxAgeSeconds } = requirement.session ?? {};
+  if (
+    anyMethod !== undefined &&
+    !(Array.isArray(anyMethod) && anyMethod.length > 0 && anyMethod.every((method) => typeof method === "string"))
+  ) {
+    faults.push({ field: "session.anyMethod", rule: "type", message: "is not a list of at least one method" });
+  }
+  if (maxAgeSeconds !== undefined && !(typeof maxAgeSeconds === "number" && maxAgeSeconds >= 0)) {
+    faults.push({ field: "session.maxAgeSeconds", rule: "type", message: "is not a number of seconds" });
+  }
   for (const [index, rule] of (requirement.entitlements ?? []).entries()) {
     if (!("limit" in rule)) continue;
     const current = placeholderOf(rule.current);

@@ -1,8 +1,9 @@
 import { PolicyError } from "../faults.ts";
 import { faultsOfModel } from "./check-model.ts";
 import type { AuthorizationModel, EffectiveRequirement, PermissionNode, PermissionRule, ResourceType } from "./model.ts";
+import { type PreparedRelation, prepare } from "./prepared-relation.ts";
 import type { RoleFacts } from "./role.ts";
-import { RoleSet } from "./role-set.ts";
+import { type ActionFacts, RoleSet } from "./role-set.ts";
 import { PermissionTree } from "./tree.ts";
 
 /** The permission tree and the model, checked and indexed. One an installation and version of both. */
@@ -14,7 +15,11 @@ export class Policy {
   readonly #entities: ReadonlySet<string>;
   /** Which types have a rule about a permission. */
   readonly #rules = new Map<string, Map<string, PermissionRule>>();
-  readonly #roleSets = new RoleSet(this, []);
+  readonly #actions = new Map<string, ActionFacts>();
+  readonly #relations = new Map<string, ReadonlyMap<string, PreparedRelation>>();
+  /** By their first role; a role that is no longer held by anybody takes its sets along. */
+  readonly #roleSets = new WeakMap<RoleFacts, RoleSet[]>();
+  readonly #noRoles: RoleSet = new RoleSet(this, []);
 
   constructor(tree: PermissionTree, model: AuthorizationModel) {
     this.tree = tree;
@@ -27,6 +32,9 @@ export class Policy {
         this.#rules.set(permission, rules.set(type, rule));
       }
     }
+    for (const [type, { relations = {} }] of this.#types) {
+      this.#relations.set(type, new Map(Object.entries(relations).map(([name, relation]) => [name, prepare(relation)])));
+    }
   }
 
   type(name: string): ResourceType | undefined {
@@ -38,9 +46,23 @@ export class Policy {
     return this.#types.size === 0 || this.#types.has(name) || this.#entities.has(name);
   }
 
-  /** The rules about an action by resource type. */
-  rulesAbout(action: string): ReadonlyMap<string, PermissionRule> | undefined {
-    return this.#rules.get(action);
+  relation(type: string, name: string): PreparedRelation | undefined {
+    return this.#relations.get(type)?.get(name);
+  }
+
+  /** What the policy says of an action, whatever the roles; undefined where nobody has defined it. */
+  action(value: string): ActionFacts | undefined {
+    const known = this.#actions.get(value);
+    if (known !== undefined || !this.tree.has(value)) return known;
+    const rules = this.#rules.get(value);
+    const facts: ActionFacts = {
+      requirement: this.#requirementOf(value),
+      rules,
+      lineage: this.tree.lineage(value),
+      soleType: rules?.size === 1 ? [...rules.keys()][0] : undefined,
+    };
+    this.#actions.set(value, facts);
+    return facts;
   }
 
   /** What may be done to resources of a type: the permissions that it has rules about, and those that begin with its name. */
@@ -50,7 +72,7 @@ export class Policy {
     return [...new Set([...own, ...named])].sort();
   }
 
-  requirementOf(action: string): EffectiveRequirement | undefined {
+  #requirementOf(action: string): EffectiveRequirement | undefined {
     const found = this.tree.lineage(action).flatMap((value) => {
       const requirement = Object.hasOwn(this.model.requirements ?? {}, value) ? this.model.requirements?.[value] : undefined;
       return requirement ? [requirement] : [];
@@ -64,11 +86,20 @@ export class Policy {
 
   /** What is shared by all who hold these very roles. */
   roleSet(roles: readonly RoleFacts[]): RoleSet {
-    let set = this.#roleSets;
-    for (const role of roles) set = set.with(role);
-    return set;
+    const first = roles[0];
+    if (first === undefined) return this.#noRoles;
+    const sets = this.#roleSets.get(first) ?? [];
+    const known = sets.find((set) => set.consistsOf(roles));
+    if (known) return known;
+    const made = new RoleSet(this, roles);
+    // The oldest goes: whoever holds it still keeps it, and it is made anew when somebody else asks.
+    this.#roleSets.set(first, [...sets.slice(-(roleSetsMax - 1)), made]);
+    return made;
   }
 }
+
+/** Combinations of roles that begin with one role; looked through one by one. */
+const roleSetsMax = 64;
 
 /** Throws `invalid_definition` with every fault and its place. */
 export function compilePolicy(permissions: Iterable<PermissionNode>, model: AuthorizationModel = {}): Policy {

@@ -34,8 +34,12 @@ export class RelationshipIndex implements RelationshipReader {
 export const isIndirect = (subject: SubjectRef): boolean => subject.type !== "user" && subject.type !== "role";
 
 const subjectParts = ({ type, id, relation }: SubjectRef): [string, string, string] => [type, id, relation ?? ""];
-/** Identifiers may hold anything, so the parts are told apart by their form and not by a separator. */
-const keyOf = (...parts: readonly string[]): string => JSON.stringify(parts);
+/** Identifiers may hold anything, so the parts are told apart by their lengths and not by a separator. */
+function keyOf(...parts: readonly string[]): string {
+  let key = "";
+  for (const part of parts) key += `${part.length}:${part}`;
+  return key;
+}
 
 function put(index: Map<string, Relationship[]>, key: string, relationship: Relationship): void {
   const list = index.get(key);

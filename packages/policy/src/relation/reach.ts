@@ -31,7 +31,7 @@ export function candidates(input: WalkInput, expression: RelationExpression, typ
       const relationships = input.reader.reverse(subject, relation.type, relation.name);
       if (relationships === undefined) complete = false;
       for (const { resource, expiresAt } of relationships ?? []) {
-        if (expiresAt != null && expiresAt <= input.now) continue;
+        if (expiresAt != null && expiresAt <= input.moment.now) continue;
         if (resource.type === type) found.add(resource.id);
         if (found.size > reachMax) throw tooMuch("lookups");
         enqueue(resource);

@@ -1,6 +1,7 @@
 import { PolicyError } from "../faults.ts";
-import type { Relation, RelationExpression } from "../model/model.ts";
+import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
+import type { PreparedRelation } from "../model/prepared-relation.ts";
 import type { Algebra } from "./algebra.ts";
 import { anyone, type Relationship, type RelationshipReader, type ResourceRef, type SubjectRef } from "./relationship.ts";
 
@@ -12,7 +13,8 @@ export interface WalkInput {
   readonly userId: string;
   readonly roleIds: readonly string[];
   readonly reader: RelationshipReader;
-  readonly now: number;
+  /** Asked for its time only where something expires. */
+  readonly moment: { readonly now: number };
 }
 
 export const tooMuch = (what: string): PolicyError =>
@@ -20,16 +22,23 @@ export const tooMuch = (what: string): PolicyError =>
     { field: "resource", rule: what, message: `has relationships that are too ${what === "depth" ? "deep" : "many"} to decide` },
   ]);
 
+/** An outcome that holds as long as what it was cut off from is still being worked out. */
+interface Provisional<T> {
+  readonly outcome: T;
+  readonly cuts: bigint;
+}
+
 /** Whether one subject stands in relations of resources; remembers what it has found, for one decision. */
 export class Walk<T> {
   readonly #input: WalkInput;
   readonly #algebra: Algebra<T>;
   readonly #known = new Map<string, T>();
-  /** What is being worked out, by its depth: what leads back to it is cut. */
+  readonly #provisional = new Map<string, Provisional<T>>();
+  /** What is being worked out, by its depth. What leads back to it is cut: it cannot be reached through itself. */
   readonly #open = new Map<string, number>();
+  /** The depths that what is being worked out was cut off from, as bits. */
+  #cuts = 0n;
   readonly #user: SubjectRef;
-  /** The least depth that a cut led back to: what was found out below it holds only there. */
-  #cut = Number.POSITIVE_INFINITY;
   #lookups = 0;
 
   constructor(input: WalkInput, algebra: Algebra<T>) {
@@ -39,13 +48,13 @@ export class Walk<T> {
   }
 
   expression(expression: RelationExpression, resource: ResourceRef): T {
-    const { any, all, not } = this.#algebra;
+    const { any, all, not, isYes, isNo } = this.#algebra;
     if (typeof expression === "string") return this.relation(resource, expression);
     if ("through" in expression) return this.#through(resource, expression.through, expression.relation);
-    if ("any" in expression) return this.#first(expression.any, resource, this.#algebra.isYes, any);
-    if ("all" in expression) return this.#first(expression.all, resource, this.#algebra.isNo, all);
+    if ("any" in expression) return this.#first(expression.any, resource, isYes, any);
+    if ("all" in expression) return this.#first(expression.all, resource, isNo, all);
     const base = this.expression(expression.base, resource);
-    if (this.#algebra.isNo(base)) return base;
+    if (isNo(base)) return base;
     return all([base, not(this.expression(expression.except, resource))]);
   }
 
@@ -61,88 +70,103 @@ export class Walk<T> {
   }
 
   relation(resource: ResourceRef, name: string): T {
-    const declared = this.#input.policy.type(resource.type)?.relations?.[name];
-    if (declared === undefined) return this.#algebra.no;
+    const relation = this.#input.policy.relation(resource.type, name);
+    if (relation === undefined) return this.#algebra.no;
     // Types and relations are names without a slash, so the key is of one resource only.
     const key = `${resource.type}/${name}/${resource.id}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    const provisional = this.#provisional.get(key);
+    if (provisional !== undefined) {
+      this.#cuts |= provisional.cuts;
+      return provisional.outcome;
+    }
     const open = this.#open.get(key);
     if (open !== undefined) {
-      this.#cut = Math.min(this.#cut, open);
+      this.#cuts |= 1n << BigInt(open);
       return this.#algebra.no;
     }
+    return this.#workOut(key, resource, name, relation);
+  }
+
+  #workOut(key: string, resource: ResourceRef, name: string, relation: PreparedRelation): T {
     const depth = this.#open.size;
     if (depth >= walkLimits.depth) throw tooMuch("depth");
     this.#open.set(key, depth);
-    const outerCut = this.#cut;
-    this.#cut = Number.POSITIVE_INFINITY;
-    const found = this.#relation(resource, name, declared);
+    const outer = this.#cuts;
+    this.#cuts = 0n;
+    const found = this.#relation(resource, name, relation);
     const outcome = this.#algebra.of?.(resource, name, found) ?? found;
     this.#open.delete(key);
-    // Found while something above was cut off, it may be more once that is known; what is certain stays.
-    if (this.#cut >= depth || this.#algebra.isYes(outcome)) this.#known.set(key, outcome);
-    this.#cut = Math.min(outerCut, this.#cut >= depth ? Number.POSITIVE_INFINITY : this.#cut);
+    const cuts = this.#cuts === 0n ? 0n : this.#close(depth, outcome);
+    if (cuts === 0n || this.#algebra.isYes(outcome) || this.#algebra.isPending(outcome)) this.#known.set(key, outcome);
+    else this.#provisional.set(key, { outcome, cuts });
+    this.#cuts = outer | cuts;
     return outcome;
   }
 
-  #relation(resource: ResourceRef, name: string, { subjects = [], from }: Relation): T {
+  /**
+   * Ends the time in which what was found below was cut off from this depth. It was taken for "no" there: where it is, what was
+   * found stays true as long as that does, and where it is not, it must be found out again. Returns what is still cut off from above.
+   */
+  #close(depth: number, outcome: T): bigint {
+    const bit = 1n << BigInt(depth);
+    const above = this.#cuts & ~bit;
+    for (const [key, { outcome: below, cuts }] of this.#provisional) {
+      if ((cuts & bit) === 0n) continue;
+      this.#provisional.delete(key);
+      if (!this.#algebra.isNo(outcome)) continue;
+      const left = (cuts & ~bit) | above;
+      if (left === 0n) this.#known.set(key, below);
+      else this.#provisional.set(key, { outcome: below, cuts: left });
+    }
+    return above;
+  }
+
+  #relation(resource: ResourceRef, name: string, relation: PreparedRelation): T {
     const { any, isYes, isNo, no } = this.#algebra;
     const found: T[] = [];
-    for (const subject of this.#candidates(subjects)) {
-      const outcome = this.#directly(resource, name, subject);
+    for (const ask of this.#ways(resource, name, relation)) {
+      const outcome = ask();
       if (isYes(outcome)) return outcome;
       if (!isNo(outcome)) found.push(outcome);
-    }
-    if (from !== undefined) {
-      const outcome = this.expression(from, resource);
-      if (isYes(outcome)) return outcome;
-      found.push(outcome);
-    }
-    const sets = subjects.filter((subject) => subject.includes("#"));
-    if (sets.length > 0) {
-      const outcome = this.#throughSets(resource, name, sets);
-      if (isYes(outcome)) return outcome;
-      found.push(outcome);
     }
     return found.length === 0 ? no : any(found);
   }
 
-  /** The subjects that the asking one is by himself. */
-  #candidates(subjects: readonly string[]): SubjectRef[] {
-    const candidates: SubjectRef[] = [];
-    for (const subject of subjects) {
-      if (subject === "user") candidates.push(this.#user);
-      else if (subject === "user:*") candidates.push(anyone);
-      else if (subject === "role") candidates.push(...this.#input.roleIds.map((id) => ({ type: "role", id })));
-    }
-    return candidates;
+  /** How the subject can come into a relation, the cheapest way first. */
+  *#ways(resource: ResourceRef, name: string, { user, anyone: everybody, role, sets, from }: PreparedRelation): Generator<() => T> {
+    if (user) yield () => this.#directly(resource, name, this.#user);
+    if (everybody) yield () => this.#directly(resource, name, anyone);
+    if (role) for (const id of this.#input.roleIds) yield () => this.#directly(resource, name, { type: "role", id });
+    if (from !== undefined) yield () => this.expression(from, resource);
+    if (sets.size > 0) yield () => this.#throughSets(resource, name, sets);
   }
 
   #directly(resource: ResourceRef, name: string, subject: SubjectRef): T {
     this.#count(1);
     const relationships = this.#input.reader.direct(resource, name, subject);
     if (relationships === undefined) return this.#algebra.pending;
-    return this.#anyOf(relationships, () => this.#algebra.yes);
+    return relationships.length === 0 ? this.#algebra.no : this.#anyOf(relationships, () => this.#algebra.yes);
   }
 
-  #throughSets(resource: ResourceRef, name: string, sets: readonly string[]): T {
+  #throughSets(resource: ResourceRef, name: string, sets: ReadonlySet<string>): T {
     const relationships = this.#indirect(resource, name);
     if (relationships === undefined) return this.#algebra.pending;
     return this.#anyOf(relationships, ({ subject }) =>
-      subject.relation !== undefined && sets.includes(`${subject.type}#${subject.relation}`)
+      subject.relation !== undefined && sets.has(`${subject.type}#${subject.relation}`)
         ? this.relation(subject, subject.relation)
         : this.#algebra.no,
     );
   }
 
   #through(resource: ResourceRef, through: string, relation: string): T {
-    const declared = this.#input.policy.type(resource.type)?.relations?.[through];
-    if (declared === undefined) return this.#algebra.no;
+    const types = this.#input.policy.relation(resource.type, through)?.types;
+    if (types === undefined) return this.#algebra.no;
     const relationships = this.#indirect(resource, through);
     if (relationships === undefined) return this.#algebra.pending;
     return this.#anyOf(relationships, ({ subject }) =>
-      subject.relation === undefined && declared.subjects?.includes(subject.type) ? this.relation(subject, relation) : this.#algebra.no,
+      subject.relation === undefined && types.has(subject.type) ? this.relation(subject, relation) : this.#algebra.no,
     );
   }
 
@@ -155,17 +179,18 @@ export class Walk<T> {
 
   #anyOf(relationships: readonly Relationship[], standing: (relationship: Relationship) => T): T {
     const { all, any, isYes, isNo, no, by } = this.#algebra;
-    const found: T[] = [];
+    let found: T[] | undefined;
     for (const relationship of relationships) {
-      if (relationship.expiresAt != null && relationship.expiresAt <= this.#input.now) continue;
+      if (relationship.expiresAt != null && relationship.expiresAt <= this.#input.moment.now) continue;
       const outcome = standing(relationship);
       if (isNo(outcome)) continue;
       const conditional = relationship.condition ? all([outcome, this.#algebra.condition(relationship)]) : outcome;
       const applied = by ? by(relationship, conditional) : conditional;
       if (isYes(applied)) return applied;
+      found ??= [];
       found.push(applied);
     }
-    return found.length === 0 ? no : any(found);
+    return found === undefined ? no : any(found);
   }
 
   #count(lookups: number): void {

@@ -12,7 +12,7 @@ export const authorizerOf = (reader: AccessReader): Authorizer => ({
       return undecided(error);
     }
   },
-  permissionsOf: async (userId, organizationId) => (await reader.permissionsOf(userId, organizationId)).always,
+  permissionsOf: async (userId, organizationId) => (await reader.permissionsOf(userId, organizationId)).held,
 });
 
 /** The product's own operations hand no context to conditions: what cannot be decided without it is not held. */

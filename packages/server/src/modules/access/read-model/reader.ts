@@ -57,6 +57,15 @@ export interface HeldView {
   readonly parts: readonly Part[];
 }
 
+export interface PermissionsOfUser {
+  /** A role gives it without a condition and none takes it away: what one must hold to give it to others. */
+  readonly held: readonly string[];
+  /** A check of it is allowed, whatever the resource and the request. */
+  readonly always: readonly string[];
+  /** A check depends on the resource, the request or the plan. */
+  readonly conditional: readonly string[];
+}
+
 /** What a question knows beside the subject and the tenant. */
 export type Asked = Omit<Occasion, "relationships">;
 
@@ -210,21 +219,18 @@ export class AccessReader {
     return policyOf(part.value);
   }
 
-  /** Everything that the user may do in the scope whatever the resource and the request, sorted, and what depends on them. */
-  async permissionsOf(
-    userId: string,
-    organizationId: string | null,
-  ): Promise<{ readonly always: readonly string[]; readonly conditional: readonly string[] }> {
+  /** Every permission that a role of the user has something to say about, by what it says; each sorted. */
+  async permissionsOf(userId: string, organizationId: string | null): Promise<PermissionsOfUser> {
     const { view } = await this.#view(userId, organizationId);
-    const always: string[] = [];
-    const conditional: string[] = [];
-    if (view === undefined || view.refusal !== undefined) return { always, conditional };
+    const found = { held: [] as string[], always: [] as string[], conditional: [] as string[] };
+    if (view === undefined || view.refusal !== undefined) return found;
     for (const value of [...view.policy.tree.values()].sort()) {
-      const plan = view.roles.plan(value);
-      if (plan.always?.allowed) always.push(value);
-      else if (plan.always === undefined && (plan.allowing.length > 0 || plan.rules !== undefined)) conditional.push(value);
+      const { always, allowing, denying, rules } = view.roles.plan(value);
+      if (denying.length === 0 && allowing.some(({ condition }) => condition === undefined)) found.held.push(value);
+      if (always?.allowed) found.always.push(value);
+      else if (always === undefined && (allowing.length > 0 || rules !== undefined)) found.conditional.push(value);
     }
-    return { always, conditional };
+    return found;
   }
 
   async #reach(revision: string): Promise<void> {

@@ -1,0 +1,38 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { compilePolicy, PolicyError } from "../../packages/policy/src/index.ts";
+import { loadCorpus } from "./support/corpus.ts";
+import { surfaces } from "./support/surfaces.ts";
+import type { Answer } from "./support/world.ts";
+
+/** The authorization corpus (packages/policy/corpus): every case gets its answer by every way there is to ask. */
+const files = loadCorpus();
+
+afterAll(async () => {
+  for (const surface of surfaces) await surface.close?.();
+});
+
+describe.each(files)("corpus $name", (file) => {
+  describe.each(surfaces)("$name", (surface) => {
+    const ask = surface.open(file);
+    for (const question of file.cases) {
+      const isKnownFault = Object.keys(question.known).some((name) => surface.name.startsWith(name));
+      const test = surface.skips?.(question, file) ? it.skip : isKnownFault ? it.fails : it;
+      test(question.name, async () => {
+        const answer = await ask(question);
+        expect(answer).toEqual(partOf(surface.says?.(question.expect) ?? question.expect, answer));
+      });
+    }
+  });
+
+  it.each(file.refused)("refuses a model: $name", ({ model, field }) => {
+    const refused = (): unknown => compilePolicy(file.permissions, model);
+    expect(refused).toThrow(PolicyError);
+    expect(refused).toThrow(expect.objectContaining({ code: "invalid_definition", faults: [expect.objectContaining({ field })] }));
+  });
+});
+
+/** The expectation, without what the surface cannot say and what the case leaves open. */
+function partOf(expected: Partial<Answer>, answer: Partial<Answer>): Record<string, unknown> {
+  const known = Object.entries(expected).map(([key, value]) => [key, value ?? (answer as Record<string, unknown>)[key]]);
+  return Object.fromEntries(known.filter(([key]) => Object.hasOwn(answer, key as string)));
+}

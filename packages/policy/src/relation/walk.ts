@@ -106,8 +106,9 @@ export class Walk<T> {
   }
 
   /**
-   * Ends the time in which what was found below was cut off from this depth. It was taken for "no" there: where it is, what was
-   * found stays true as long as that does, and where it is not, it must be found out again. Returns what is still cut off from above.
+   * Ends the time in which what was found below was cut off from this depth. It was taken for "no" there. Where that is what it is,
+   * or where it adds nothing to what was found (a or (b and a) is a), what was found stays true as long as it does; else it must be
+   * found out again. Returns what is still cut off from above.
    */
   #close(depth: number, outcome: T): bigint {
     const bit = 1n << BigInt(depth);
@@ -115,7 +116,7 @@ export class Walk<T> {
     for (const [key, { outcome: below, cuts }] of this.#provisional) {
       if ((cuts & bit) === 0n) continue;
       this.#provisional.delete(key);
-      if (!this.#algebra.isNo(outcome)) continue;
+      if (!this.#algebra.isNo(outcome) && below !== outcome) continue;
       const left = (cuts & ~bit) | above;
       if (left === 0n) this.#known.set(key, below);
       else this.#provisional.set(key, { outcome: below, cuts: left });

@@ -29,12 +29,19 @@ export class Parts {
     max: partsMax,
     dispose: (part) => {
       part.stale = true;
+      this.#staled += 1;
     },
   });
   readonly #loading = new Map<string, { readonly part: Promise<Part>; doomed: boolean }>();
+  #staled = 0;
 
   constructor(fetch: Fetch) {
     this.#fetch = fetch;
+  }
+
+  /** How many parts have become stale so far: while it stays the same, what was current is current. */
+  get staled(): number {
+    return this.#staled;
   }
 
   forget(key: string): void {

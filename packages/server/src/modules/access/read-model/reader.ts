@@ -55,6 +55,8 @@ export interface HeldView {
   /** Undefined where the policy itself is missing: then nothing can be decided. */
   readonly view: View | undefined;
   readonly parts: readonly Part[];
+  /** How many parts had become stale when these were last looked at. */
+  lookedAt: number;
 }
 
 export interface PermissionsOfUser {
@@ -138,7 +140,7 @@ export class AccessReader {
     const { log } = this.#platform;
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
       const held = this.#views.get(viewKey(userId, organizationId));
-      if (held?.view !== undefined && !isStale(held)) {
+      if (held?.view !== undefined && !this.#isStale(held)) {
         // Without a resource there is nothing that relationships could say.
         const occasion = asked.resource === undefined ? asked : { ...asked, relationships: this.#relationships.ask(organizationId) };
         const decision = decide(held.view, action, occasion);
@@ -196,7 +198,7 @@ export class AccessReader {
   /** The view in memory, where it may be decided from now. */
   #current(userId: string, organizationId: string | null): HeldView | undefined {
     const held = this.#platform.log.fresh ? this.#views.get(viewKey(userId, organizationId)) : undefined;
-    return held && !isStale(held) ? held : undefined;
+    return held && !this.#isStale(held) ? held : undefined;
   }
 
   /** The facts of roles, without those that are not there. */
@@ -242,6 +244,15 @@ export class AccessReader {
     }
   }
 
+  /** Looks at a view's parts only where some part has become stale since: of thousands of decisions few come after a change. */
+  #isStale(held: HeldView): boolean {
+    const { staled } = this.#parts;
+    if (held.lookedAt === staled) return false;
+    for (const part of held.parts) if (part.stale) return true;
+    held.lookedAt = staled;
+    return false;
+  }
+
   /** Puts a view together, again when a part changed meanwhile, until the revocation bound is over. */
   async #view(userId: string, organizationId: string | null): Promise<HeldView> {
     const deadline = performance.now() + revocationBoundMs;
@@ -250,7 +261,7 @@ export class AccessReader {
       // Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9).
       if (!this.#platform.log.fresh) throw new Unavailable("event log", undefined);
       const view = await this.#compose(userId, organizationId, deadline);
-      if (isStale(view)) continue;
+      if (this.#isStale(view)) continue;
       this.#views.set(viewKey(userId, organizationId), view);
       return view;
     }
@@ -275,7 +286,7 @@ export class AccessReader {
     );
     const listOf = new Map(lists.map((list) => [list.key, list.value]));
     const parts = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles, ...lists];
-    if (policy.value === null) return { view: undefined, parts };
+    if (policy.value === null) return { view: undefined, parts, lookedAt: -1 };
     const inScope = organizationId === null ? internalTenant : tenant?.value;
     const facts = {
       user: { id: userId, status: user.value?.status, attributes: membership.value?.attributes },
@@ -287,7 +298,7 @@ export class AccessReader {
       },
       roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, listOf)),
     };
-    return { view: new View(policyOf(policy.value), facts), parts };
+    return { view: new View(policyOf(policy.value), facts), parts, lookedAt: -1 };
   }
 
   async #load<Value>(keys: readonly string[], deadline: number): Promise<readonly Part<Value>[]> {
@@ -373,11 +384,6 @@ export class AccessReader {
 }
 
 const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;
-
-function isStale({ parts }: HeldView): boolean {
-  for (const part of parts) if (part.stale) return true;
-  return false;
-}
 
 const asLoaded = (value: unknown, version: bigint | string): Loaded => ({ value, version: String(version) });
 

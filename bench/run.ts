@@ -60,7 +60,7 @@ async function main(): Promise<number> {
 
   printTable(outcomes);
   if (failed > 0) console.error(`\n${failed} of ${selected.length} rows failed; a failed row has no figure.`);
-  const short = outcomes.filter((outcome) => !outcome.reached);
+  const short = outcomes.filter((outcome) => outcome.reached === false);
   if (options.check && short.length > 0) {
     console.error(`\nShort of their reach: ${short.map((outcome) => outcome.name).join(", ")}`);
   }

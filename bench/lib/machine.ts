@@ -34,7 +34,16 @@ export interface Versions {
   differs: string[];
 }
 
-const measuredPeers = ["fastify", "better-auth", "pg", "@electric-sql/pglite", "@node-rs/argon2"];
+const measuredPeers = [
+  "fastify",
+  "better-auth",
+  "pg",
+  "@electric-sql/pglite",
+  "@node-rs/argon2",
+  "@casl/ability",
+  "casbin",
+  "@cedar-policy/cedar-wasm",
+];
 
 export async function describeVersions(): Promise<Versions> {
   const peers: Record<string, string> = {};

@@ -9,9 +9,11 @@ export interface Outcome {
   reference: number;
   /** Median of the ratios of paired repetitions: what slows both neighbours of a pair cancels out. */
   ratio: number;
-  reach: number;
+  /** Null where nothing is asked for. */
+  reach: number | null;
   direction: Row["direction"];
-  reached: boolean;
+  /** Null where nothing is asked for. */
+  reached: boolean | null;
   unit: string;
   spread: { ours: [number, number]; reference: [number, number]; ratio: [number, number] };
   /** Median of the cores that others kept busy; null where it cannot be known. */
@@ -34,9 +36,9 @@ export function judge(row: Row, measured: Measured): Outcome {
     ours: median(ours),
     reference: median(reference),
     ratio,
-    reach: row.reach,
+    reach: row.reach ?? null,
     direction: row.direction,
-    reached: row.direction === "atLeast" ? ratio >= row.reach : ratio <= row.reach,
+    reached: row.reach === undefined ? null : row.direction === "atLeast" ? ratio >= row.reach : ratio <= row.reach,
     unit: row.unit,
     spread: { ours: spread(ours), reference: spread(reference), ratio: spread(ratios) },
     othersBusyCores: busy.length > 0 ? median(busy) : null,

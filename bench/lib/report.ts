@@ -20,6 +20,7 @@ export function printHead(machine: Machine, versions: Versions, generator: LoadG
 }
 
 export function verdictOf(outcome: Outcome): string {
+  if (outcome.reach === null) return `ratio ${figure(outcome.ratio)}, for information`;
   const bound = outcome.direction === "atLeast" ? "at least" : "at most";
   const verdict = outcome.reached ? "reached" : "SHORT";
   return `ratio ${figure(outcome.ratio)}, asked ${bound} ${figure(outcome.reach)}: ${verdict}`;
@@ -42,8 +43,8 @@ export function printTable(outcomes: Outcome[]): void {
     figure(outcome.reference),
     outcome.unit,
     figure(outcome.ratio),
-    `${outcome.direction === "atLeast" ? ">=" : "<="} ${figure(outcome.reach)}`,
-    outcome.reached ? "reached" : "SHORT",
+    outcome.reach === null ? "" : `${outcome.direction === "atLeast" ? ">=" : "<="} ${figure(outcome.reach)}`,
+    outcome.reached === null ? "" : outcome.reached ? "reached" : "SHORT",
     range(outcome.spread.ours),
     range(outcome.spread.reference),
     range(outcome.spread.ratio),

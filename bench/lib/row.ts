@@ -6,8 +6,8 @@ export interface Row {
   /** One line: what is held against what. */
   compares: string;
   unit: string;
-  /** The ratio ours / reference that is asked for. */
-  reach: number;
+  /** The ratio ours / reference that is asked for; absent: the figure is information and not judged. */
+  reach?: number;
   direction: "atLeast" | "atMost";
   /** What the source documents ask in absolute terms; printed beside, never judged. */
   asked?: string;

@@ -2,6 +2,8 @@ import { UsageError } from "../lib/options.ts";
 import type { Row } from "../lib/row.ts";
 import { checkBatch } from "./check-batch.ts";
 import { checkHttp } from "./check-http.ts";
+import { decideCasbin, decideCasl, decideCedar, decideCold, decideHandWritten, decideRelations } from "./decide.ts";
+import { growth } from "./growth.ts";
 import { memory } from "./memory.ts";
 import { sessionBetterAuth, sessionBetterAuthCookie } from "./session-better-auth.ts";
 import { sessionSelect } from "./session-select.ts";
@@ -10,6 +12,13 @@ import { signInBetterAuth } from "./sign-in-better-auth.ts";
 import { startExisting, startFirst } from "./start.ts";
 
 export const rows: Row[] = [
+  decideHandWritten,
+  decideCasl,
+  decideCasbin,
+  decideCedar,
+  decideCold,
+  decideRelations,
+  growth,
   checkHttp,
   checkBatch,
   sessionBetterAuth,

@@ -1,0 +1,135 @@
+import {
+  compilePolicy,
+  compileRules,
+  type Decision,
+  decide,
+  type EffectiveRule,
+  effectiveRules,
+  type Occasion,
+  type Pending,
+  type Policy,
+  pendingDecision,
+  type RoleFacts,
+  type RoleRule,
+  type SubjectFacts,
+  View,
+} from "@gatehouse/policy";
+import type { Contestant } from "./contest.ts";
+import type { Question, Role, School, Subject } from "./school.ts";
+
+const ofOwnClass = { operator: "equals", left: "$request.class_id", right: "$user.class_id" } as const;
+
+const given = ({ entity, plain, conditional }: Role): RoleRule[] => [
+  ...plain.map((verb): RoleRule => ({ permission: `${entity}.${verb}`, effect: "allow" })),
+  { permission: `${entity}.${conditional}`, effect: "allow", condition: ofOwnClass },
+];
+
+/** The permission tree as a product would have it: every entity, and below it what can be done with it. */
+const policyOf = ({ roles }: School): Policy =>
+  compilePolicy(
+    roles.flatMap((role) => [
+      { value: role.entity, parent: null },
+      ...given(role).map(({ permission }) => ({ value: permission, parent: role.entity })),
+    ]),
+  );
+
+const factsOf = ({ id, classId }: Subject, roles: readonly RoleFacts[]): SubjectFacts => ({
+  user: { id, status: "Active", attributes: { class_id: classId } },
+  tenant: { id: "school", status: "Active" },
+  roles,
+});
+
+const occasionOf = ({ classId }: Question): Occasion => ({ request: { class_id: classId } });
+
+const isAllowed = (decision: Decision | Pending): boolean => decision !== pendingDecision && decision.allowed;
+
+/** A view of every subject is at hand. */
+export function warm(school: School): Contestant {
+  const policy = policyOf(school);
+  const roleOf = new Map(school.roles.map((role) => [role, compiledRole(role, effectiveRules(policy.tree, given(role)))]));
+  const views = school.subjects.map(
+    (subject) =>
+      new View(
+        policy,
+        factsOf(
+          subject,
+          subject.roles.map((role) => roleOf.get(role) as RoleFacts),
+        ),
+      ),
+  );
+  const asked = school.questions.map((question) => ({
+    subject: question.subject,
+    action: question.action,
+    occasion: occasionOf(question),
+  }));
+  return {
+    name: "gatehouse",
+    count(from, to) {
+      let allowed = 0;
+      for (let index = from; index < to; index += 1) {
+        const { subject, action, occasion } = asked[index] as (typeof asked)[number];
+        if (isAllowed(decide(views[subject] as View, action, occasion))) allowed += 1;
+      }
+      return allowed;
+    },
+  };
+}
+
+/** Every question is the first of its subject. The roles have been compiled for somebody else. */
+export function cold(school: School): Contestant {
+  const { policy, held, effective } = stored(school);
+  const roles = new Map([...effective].map(([role, rules]) => [role, compiledRole(role, rules)]));
+  const rolesOf = held.map((ofSubject) => ofSubject.map((role) => roles.get(role) as RoleFacts));
+  return coldWith("gatehouse, roles shared", school, policy, (subject) => rolesOf[subject] as RoleFacts[]);
+}
+
+/** The same where nobody has held these very roles together before. */
+export function coldCombination(school: School): Contestant {
+  const { policy, held, effective } = stored(school);
+  const roles = new Map([...effective].map(([role, rules]) => [role, compiledRole(role, rules)]));
+  const rolesOf = held.map((ofSubject) => ofSubject.map((role) => roles.get(role) as RoleFacts));
+  return coldWith("gatehouse, a combination of roles nobody had yet", school, policy, (subject) =>
+    (rolesOf[subject] as RoleFacts[]).map((role) => ({ ...role })),
+  );
+}
+
+/** The same where nobody has held any of these roles before: they are compiled from what the read model keeps. */
+export function coldRoles(school: School): Contestant {
+  const { policy, held, effective } = stored(school);
+  return coldWith("gatehouse, roles compiled anew", school, policy, (subject) =>
+    (held[subject] as readonly Role[]).map((role) => compiledRole(role, read(effective.get(role) as EffectiveRule[]))),
+  );
+}
+
+function stored(school: School) {
+  const policy = policyOf(school);
+  const effective = new Map(school.roles.map((role) => [role, effectiveRules(policy.tree, given(role))]));
+  return { policy, effective, held: school.subjects.map(({ roles }) => roles) };
+}
+
+const compiledRole = ({ id }: Role, rules: EffectiveRule[]): RoleFacts => ({ id, name: id, rules: compileRules(rules) });
+
+/** Conditions as new objects, as they come out of JSON, so that none has been compiled. */
+const read = (rules: EffectiveRule[]): EffectiveRule[] =>
+  rules.map((rule) => (typeof rule === "string" || !rule.condition ? rule : { ...rule, condition: { ...rule.condition } }));
+
+function coldWith(name: string, school: School, policy: Policy, rolesOf: (subject: number) => readonly RoleFacts[]): Contestant {
+  const { subjects } = school;
+  const asked = school.questions.map((question) => ({
+    subject: question.subject,
+    action: question.action,
+    occasion: occasionOf(question),
+  }));
+  return {
+    name,
+    count(from, to) {
+      let allowed = 0;
+      for (let index = from; index < to; index += 1) {
+        const { subject, action, occasion } = asked[index] as (typeof asked)[number];
+        const view = new View(policy, factsOf(subjects[subject] as Subject, rolesOf(subject)));
+        if (isAllowed(decide(view, action, occasion))) allowed += 1;
+      }
+      return allowed;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * A population of any size, written straight into the read model that decisions are made from, in the form in which the
+ * projector writes it (packages/server/src/modules/access/read-model: keys.ts, project.ts). The row that uses it asks the
+ * server for decisions and fails when one is wrong, so a change of that form cannot pass unseen.
+ */
+import { createHash } from "node:crypto";
+import { withClient } from "../lib/postgres.ts";
+import { sequence } from "./random.ts";
+
+export interface Size {
+  readonly users: number;
+  readonly organizations: number;
+}
+
+export interface Question {
+  readonly userId: string;
+  readonly organizationId: string;
+  readonly action: string;
+  readonly allowed: boolean;
+}
+
+const usersPerOrganization = 100;
+const rolesPerOrganization = 3;
+const permissionsPerRole = 20;
+
+export const sizeOf = (users: number): Size => ({ users, organizations: users / usersPerOrganization });
+
+/** What the nth role of every organization gives. */
+const entityOf = (role: number): string => `Entity${role}`;
+const permissionOf = (role: number, verb: number): string => `${entityOf(role)}.Verb${verb}`;
+
+const policy = {
+  permissions: Array.from({ length: rolesPerOrganization }, (_, role) => [
+    { value: entityOf(role), parent: null },
+    ...Array.from({ length: permissionsPerRole }, (_, verb) => ({ value: permissionOf(role, verb), parent: entityOf(role) })),
+  ]).flat(),
+  model: {},
+};
+
+/** The same as PostgreSQL's `md5(…)::uuid`: spread over the index as random identifiers are. */
+function idOf(what: string, index: number): string {
+  const hash = createHash("md5").update(`${what} ${index}`).digest("hex");
+  return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20)].join("-");
+}
+
+const sqlId = (what: string, index: string): string => `md5('${what} ' || ${index})::uuid`;
+
+/** Takes the place of whatever was in the read model. Nothing may project meanwhile. */
+export async function fill(databaseUrl: string, { users, organizations }: Size): Promise<void> {
+  const user = sqlId("user", "i");
+  const organization = sqlId("organization", "i");
+  const ofUser = sqlId("organization", `(i % ${organizations})`);
+  const role = sqlId("role", "i");
+  const ofRole = sqlId("organization", `(i / ${rolesPerOrganization})`);
+  // Of the users of one organization each third has the same role.
+  const roleOfUser = sqlId("role", `((i % ${organizations}) * ${rolesPerOrganization} + (i / ${organizations}) % ${rolesPerOrganization})`);
+  const gives = `select jsonb_agg('Entity' || i % ${rolesPerOrganization} || '.Verb' || verb) from generate_series(0, ${permissionsPerRole - 1}) verb`;
+  const parts: readonly [count: number, key: string, organization: string, value: string][] = [
+    [users, `'iam:user:id:' || ${user}`, "null", `jsonb_build_object('status', 'Active')`],
+    [
+      users,
+      `'iam:membership:user:' || ${user} || ':org:' || ${ofUser}`,
+      ofUser,
+      `jsonb_build_object('roleIds', jsonb_build_array(${roleOfUser}))`,
+    ],
+    [organizations, `'iam:org:' || ${organization} || ':status'`, organization, `jsonb_build_object('status', 'Active')`],
+    [organizations, `'iam:org:' || ${organization} || ':entitlements'`, organization, `'{}'::jsonb`],
+    [
+      organizations * rolesPerOrganization,
+      `'iam:role:id:' || ${role}`,
+      ofRole,
+      `jsonb_build_object('id', ${role}, 'name', 'Role ' || i, 'scope', 'Organization', 'organizationId', ${ofRole},
+        'effective', 'iam:role:' || ${role} || ':effective_permissions')`,
+    ],
+    [organizations * rolesPerOrganization, `'iam:role:' || ${role} || ':effective_permissions'`, ofRole, `(${gives})`],
+  ];
+  await withClient(databaseUrl, async (client) => {
+    // An index that is built at once takes a fraction of the time.
+    await client.query("truncate access_read_model");
+    await client.query("alter table access_read_model drop constraint access_read_model_pkey");
+    for (const [count, key, ofOrganization, value] of parts) {
+      await client.query(`insert into access_read_model (key, organization_id, value, version)
+        select ${key}, ${ofOrganization}, ${value}, 1 from generate_series(0, ${count - 1}) i`);
+    }
+    await client.query("insert into access_read_model (key, organization_id, value, version) values ('iam:policy', null, $1, 1)", [
+      JSON.stringify(policy),
+    ]);
+    await client.query("set maintenance_work_mem = '256MB'");
+    await client.query("alter table access_read_model add primary key (key)");
+    await client.query("vacuum analyze access_read_model");
+  });
+}
+
+/**
+ * Questions about `people` users, one at random from each of as many equal parts of the population; half of them are about a
+ * permission that is missing.
+ */
+export function questionsAbout({ users, organizations }: Size, people: number, count: number, seed = 5): Question[] {
+  const random = sequence(seed);
+  const step = Math.floor(users / people);
+  const subjects = Array.from({ length: people }, (_, place) => {
+    const index = place * step + random(step);
+    const role = Math.floor(index / organizations) % rolesPerOrganization;
+    return { userId: idOf("user", index), organizationId: idOf("organization", index % organizations), role };
+  });
+  return Array.from({ length: count }, (_, index) => {
+    const { userId, organizationId, role } = subjects[index < people ? index : random(people)] as (typeof subjects)[number];
+    const allowed = random(2) === 1;
+    const action = permissionOf(allowed ? role : (role + 1) % rolesPerOrganization, random(permissionsPerRole));
+    return { userId, organizationId, action, allowed };
+  });
+}

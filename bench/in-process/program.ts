@@ -1,0 +1,30 @@
+/**
+ * node --expose-gc in-process/program.ts CONTEST SECONDS REPETITIONS
+ *
+ * One process of an in-process row: checks every answer, warms up, measures, and prints `result <json>`.
+ */
+
+import { busyCores } from "../lib/quiet.ts";
+import type { Pair } from "../lib/row.ts";
+import { checkAnswers, Runner, rates } from "./contest.ts";
+import { contests } from "./contests.ts";
+
+const [name = "", seconds = "", repetitions = ""] = process.argv.slice(2);
+const make = contests[name];
+if (!make) throw new Error(`no contest "${name}"; there are: ${Object.keys(contests).join(", ")}`);
+
+const contest = await make();
+checkAnswers(contest);
+const runners = [contest.ours, contest.reference].map((each) => new Runner(each, contest.expected));
+const eachMs = Number(seconds) * 1_000;
+for (const runner of runners) runner.warmUp(eachMs);
+// What is compiled when both run in turn, and not when each is alone, is compiled here.
+rates(runners, eachMs, contest.apart);
+
+const pairs: Pair[] = [];
+for (let repetition = 0; repetition < Number(repetitions); repetition += 1) {
+  const busyBefore = await busyCores();
+  const [ours = Number.NaN, reference = Number.NaN] = rates(runners, eachMs, contest.apart);
+  pairs.push({ ours, reference, busyBefore });
+}
+console.log(`result ${JSON.stringify(pairs)}`);

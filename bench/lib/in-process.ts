@@ -1,0 +1,53 @@
+import { startNode } from "./child.ts";
+import { inProcessFile } from "./paths.ts";
+import type { Bench, Measured, Pair } from "./row.ts";
+import { median, spread } from "./statistics.ts";
+
+/** A call of a function needs no four seconds, because the sides take turns every 50 ms within a repetition. */
+const shareOfSeconds = 0.25;
+const timeoutMs = 300_000;
+
+/**
+ * Both sides in one process, slice by slice in turn, repeated in fresh processes: what the just-in-time compiler makes of a
+ * program stays with the process, and no other row has run in it before. Contests named `beside` are measured each in
+ * one process of its own and printed, never judged.
+ */
+export async function inProcess(bench: Bench, contest: string, beside: readonly string[] = []): Promise<Measured> {
+  const pairs = await contestIn(bench, contest, bench.processes);
+  const notes: string[] = [];
+  const raw: Record<string, Pair[]> = {};
+  for (const name of beside) {
+    const besidePairs = await contestIn(bench, name, 1);
+    raw[name] = besidePairs;
+    notes.push(`${name}: ${inWords(besidePairs)}`);
+  }
+  for (const note of notes) bench.say(`for information, ${note}`);
+  return { pairs, notes, raw };
+}
+
+async function contestIn(bench: Bench, contest: string, processes: number): Promise<Pair[]> {
+  const perProcess = String(Math.ceil(bench.repetitions / processes));
+  const seconds = String(bench.seconds * shareOfSeconds);
+  const all: Pair[] = [];
+  for (let index = 1; index <= processes; index += 1) {
+    const args = ["--expose-gc", inProcessFile("program.ts"), contest, seconds, perProcess];
+    const child = startNode(bench.scope, { name: contest, args, env: { NODE_ENV: "production" } });
+    const pairs = JSON.parse(await child.line("result", timeoutMs)) as Pair[];
+    await child.stop();
+    all.push(...pairs);
+    bench.say(
+      `${contest}, process ${index}: ${pairs.map(({ ours, reference }) => `${perSecond(ours)} to ${perSecond(reference)}`).join(", ")}`,
+    );
+  }
+  return all;
+}
+
+function inWords(pairs: readonly Pair[]): string {
+  const ratios = pairs.map(({ ours, reference }) => ours / reference);
+  const [low, high] = spread(ratios);
+  const rate = (side: "ours" | "reference") => perSecond(median(pairs.map((pair) => pair[side])));
+  const figure = (ratio: number) => ratio.toPrecision(3);
+  return `ours ${rate("ours")}, reference ${rate("reference")}, ratio ${figure(median(ratios))} (${figure(low)} .. ${figure(high)})`;
+}
+
+const perSecond = (rate: number): string => `${Math.round(rate).toLocaleString("en-US")}/s`;

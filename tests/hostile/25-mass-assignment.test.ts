@@ -51,7 +51,9 @@ const polluting: readonly string[] = [
   '{#"\\u005f_proto__":{"isSystemRole":true}}',
 ];
 
-const isWrite = (operation: Operation): boolean => !operation.http?.startsWith("GET ");
+/** AuthZEN has what it does not know ignored (10.1.1): its inputs are open, and what is smuggled into them must change nothing. */
+const isOpen = (operation: Operation): boolean => (operation.input as AnyBody).additionalProperties === true;
+const isWrite = (operation: Operation): boolean => !operation.http?.startsWith("GET ") && !isOpen(operation);
 
 /** The request with `extra` in the body, where the operation does not take it itself. */
 async function refused(operation: Operation, sample: Sample, extra: Readonly<Record<string, unknown>>): Promise<string | undefined> {
@@ -124,9 +126,35 @@ describe("fields that a caller must not set (25)", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
+  it("are ignored where a standard has them ignored, and pollute nothing", async () => {
+    const open = routesOf(server).filter(isOpen);
+    expect(open.map(({ http }) => http.split(" ")[1])).toSatisfy((paths: string[]) =>
+      paths.every((path) => path.startsWith("/access/v1/")),
+    );
+    expect(open.length).toBeGreaterThan(0);
+    const wrong: string[] = [];
+    for (const operation of open) {
+      const sample = await sampleOf(world, operation.name);
+      const { status, body } = await ask(server, operation, sample);
+      const expected = JSON.stringify([status, body]);
+      if (status !== 200) wrong.push(`${operation.http}: a valid request got ${expected}`);
+      const input = { ...sample.input, ...smuggled, subject: { ...smuggled, ...(sample.input["subject"] as object) } };
+      const answer = await ask(server, operation, { ...sample, input });
+      if (JSON.stringify([answer.status, answer.body]) !== expected) wrong.push(`${operation.http}: ${JSON.stringify(answer.body)}`);
+      for (const text of rawBodies(operation, sample)) {
+        const polluted = await sendRaw(operation, sample, text);
+        const refused = complaint(polluted, text) === undefined;
+        if (!refused && JSON.stringify([polluted.status, polluted.body]) !== expected)
+          wrong.push(`${operation.http} ${text}: ${polluted.status}`);
+      }
+    }
+    expect(wrong.join("\n")).toBe("");
+    expect(({} as Record<string, unknown>)["isSystemRole"]).toBeUndefined();
+  });
+
   it("in a query are refused by every read", async () => {
     const wrong: string[] = [];
-    for (const operation of routesOf(server).filter((one) => !isWrite(one))) {
+    for (const operation of routesOf(server).filter((one) => !isWrite(one) && !isOpen(one))) {
       const sample = await sampleOf(world, operation.name);
       for (const name of ["isSystemRole", "userId_", "__proto__", "constructor", "toString", "id"]) {
         const answer = await ask(server, operation, {

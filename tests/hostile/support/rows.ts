@@ -5,8 +5,8 @@ import type { TestServer } from "../../../packages/server/src/testing/server.ts"
 /** Rows of every table, by table. */
 export type Rows = ReadonlyMap<string, readonly string[]>;
 
-/** Tables that move by themselves: how far consumers have come, the schema's own steps, the queue's own. */
-const movesByItself = new Set(["public.consumers", "public.schema_steps", "public.schema_steps_lock"]);
+/** Tables that move by themselves: how far consumers have come, the schema's own steps, the questions kept for previews. */
+const movesByItself = new Set(["public.consumers", "public.schema_steps", "public.schema_steps_lock", "public.recorded_decisions"]);
 
 /** Every row of every table, and every job that is not on a schedule. */
 export async function rowsOf(server: TestServer): Promise<Rows> {

@@ -1,7 +1,7 @@
 import { password, signIn, unique } from "../../../packages/server/src/testing/people.ts";
 import type { TestServer } from "../../../packages/server/src/testing/server.ts";
 import { expectOk, routesOf, type Sample } from "./ask.ts";
-import { address, invite, join, mailedToken, newRole, newUser, openSetUp, type World } from "./world.ts";
+import { address, invite, join, mailedToken, model, newGrant, newRole, newUser, openSetUp, type World } from "./world.ts";
 
 /** How a valid request of an operation is made. */
 export interface Recipe {
@@ -55,6 +55,19 @@ const internally = (input: (world: World) => Promise<Sample["input"]> | Sample["
 
 const customRole = async (world: World): Promise<string> => (await newRole(world.server, world.own.owner.token, world.own.id)).id;
 
+const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
+  newGrant(server, own.owner.token, own.id, { type: "user", id: own.member.id });
+
+/** A question about the member. */
+const about = (more: Readonly<Record<string, unknown>>): Recipe =>
+  owned(({ own }) => ({ userId: own.member.id, tenantId: own.id, resourceType: "school", ...more }), true);
+
+/** The same, as AuthZEN has it. */
+const authzen = (input: (world: World) => Sample["input"]): Recipe => owned(input, true);
+const memberOf = ({ id, member }: World["own"]) => ({ type: "user", id: member.id, properties: { tenantId: id } });
+const action = { name: "Organization.ReadGrants" };
+const school = { type: "school", id: "1" };
+
 /** One for each operation with a route; {@link operationsWithoutSample} tells which one is missing. */
 export const samples: Readonly<Record<string, Recipe>> = {
   "identity.register": { make: async () => nobody(person()) },
@@ -84,6 +97,25 @@ export const samples: Readonly<Record<string, Recipe>> = {
     }),
     true,
   ),
+  "access.explain": about({ actionType: "Organization.ReadGrants", resourceId: "1" }),
+  "access.filter": about({ actionType: "Organization.ReadGrants", sql: { dialect: "postgresql", columns: { id: "id" } } }),
+  "access.listResources": about({ actionType: "Organization.ReadGrants", limit: 5 }),
+  "access.listActions": about({ resourceId: "1" }),
+  "access.listSubjects": owned(
+    ({ own }) => ({ tenantId: own.id, actionType: "Organization.ReadGrants", resourceType: "school", resourceId: "1", limit: 5 }),
+    true,
+  ),
+  "access.preview": owned(
+    ({ own }) => ({ tenantId: own.id, roleId: own.customRoleId, set: [{ permission: "Organization.Read", effect: "deny" }], days: 2 }),
+    true,
+  ),
+  "access.evaluate": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school })),
+  "access.evaluateMany": authzen(({ own }) => ({ subject: memberOf(own), action, evaluations: [{ resource: school }] })),
+  "access.searchSubjects": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "access.searchResources": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "access.searchActions": authzen(({ own }) => ({ subject: memberOf(own), resource: school, page: { limit: 5 } })),
+  "access.getModel": owned(() => ({}), true),
+  "access.replaceModel": internally(() => ({ model }), true),
   "access.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
   "access.listRoles": owned(({ own }) => ({ organizationId: own.id, scope: "Organization", limit: 5 }), true),
   "access.getRole": owned(({ own }) => ({ roleId: own.customRoleId }), true),
@@ -100,6 +132,40 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "access.deleteRole": owned(async (world) => ({ roleId: await customRole(world) })),
   "access.addRolePermissions": owned(async (world) => ({ roleId: await customRole(world), permissions: ["Organization.Read"] }), true),
   "access.removeRolePermissions": owned(async (world) => ({ roleId: await customRole(world), permissions: ["Organization.Read"] }), true),
+  "access.setRoleRule": owned(
+    async (world) => ({
+      roleId: await customRole(world),
+      permission: "Organization.Read",
+      effect: "allow",
+      condition: { operator: "equals", left: "$request.kind", right: "sample" },
+    }),
+    true,
+  ),
+  "access.cloneRole": owned(({ own }) => ({ roleId: own.customRoleId, name: `Sample ${unique()}`, description: "sample" })),
+  "access.listGrants": owned(({ own }) => ({ organizationId: own.id, resourceType: "school", limit: 5 }), true),
+  "access.getGrant": owned(({ own }) => ({ grantId: own.grantId }), true),
+  "access.createGrant": owned(({ own }) => ({
+    organizationId: own.id,
+    resource: { type: "school", id: unique() },
+    relation: "viewer",
+    subject: { type: "user", id: own.member.id },
+    expiresAt: "2090-01-01T00:00:00.000Z",
+  })),
+  "access.changeGrant": owned(
+    async (world) => ({ grantId: (await grantTo(world)).id, condition: null, expiresAt: "2090-01-01T00:00:00.000Z" }),
+    true,
+  ),
+  "access.revokeGrant": owned(async (world) => ({ grantId: (await grantTo(world)).id })),
+  "access.revokeGrants": owned(async (world) => ({ organizationId: world.own.id, resource: (await grantTo(world)).resource }), true),
+  "access.getMemberAttributes": owned(({ own }) => ({ organizationId: own.id, userId: own.member.id }), true),
+  "access.setMemberAttributes": owned(
+    ({ own }) => ({ organizationId: own.id, userId: own.member.id, attributes: { class_id: "10A1" } }),
+    true,
+  ),
+  "access.getOrganizationAttributes": owned(({ own }) => ({ organizationId: own.id }), true),
+  "access.setOrganizationAttributes": owned(({ own }) => ({ organizationId: own.id, attributes: { term: "spring" } }), true),
+  "entitlements.getEntitlements": owned(({ own }) => ({ organizationId: own.id }), true),
+  "entitlements.setEntitlements": internally(({ own }) => ({ organizationId: own.id, plan: "sample", entitlements: { seats: 5 } }), true),
   "access.listPermissions": owned(() => ({ scope: "Organization", limit: 5 }), true),
   "access.createPermission": internally(async (world) => ({
     value: `Sample${unique()}.Read`,

@@ -27,7 +27,19 @@ export interface Tenant {
   readonly invitation: { readonly id: string; readonly token: string; readonly email: string };
   /** A session of the member. */
   readonly sessionId: string;
+  /** A grant to the member. */
+  readonly grantId: string;
 }
+
+/** What the world's grants and conditions are written in. */
+export const model = {
+  resourceTypes: {
+    school: {
+      relations: { viewer: { subjects: ["user", "user:*", "role"] } },
+      permissions: { "Organization.ReadGrants": { allow: "viewer" } },
+    },
+  },
+} as const;
 
 /** Two tenants that must not know of each other, and the internal scope above both. */
 export interface World {
@@ -44,6 +56,7 @@ export interface World {
 
 export async function makeWorld(server: TestServer): Promise<World> {
   const administrator = await newAdministrator(server);
+  await expectOk(server.call("PUT /api/v1/iam/authorization/model", { token: administrator.token, body: { model } }));
   const own = await makeTenant(server);
   const other = await makeTenant(server);
   const person = await newUser(server, "both");
@@ -91,6 +104,7 @@ async function makeTenant(server: TestServer): Promise<Tenant> {
     membershipIds: { owner: membershipOf(owner), admin: membershipOf(admin), member: membershipOf(member) },
     invitation: await invite(server, { organizationId: id, token, email: address("invited"), roleId: roles["Member"] as string }),
     sessionId: sessions.items[0].id,
+    grantId: (await newGrant(server, token, id, { type: "user", id: member.id })).id,
   };
 }
 
@@ -107,6 +121,17 @@ export async function newRole(server: TestServer, token: string, organizationId:
   return expectOk(
     server.call("POST /api/v1/iam/roles", { token, body: { name: `Role ${unique()}`, scope: "Organization", organizationId } }),
   );
+}
+
+/** Makes a subject a viewer of a school that no other grant is about. */
+export async function newGrant(
+  server: TestServer,
+  token: string,
+  organizationId: string,
+  subject: { readonly type: string; readonly id: string },
+): Promise<AnyBody> {
+  const body = { organizationId, resource: { type: "school", id: unique() }, relation: "viewer", subject };
+  return expectOk(server.call("POST /api/v1/iam/grants", { token, body }));
 }
 
 interface Invite {

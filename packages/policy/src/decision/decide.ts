@@ -3,7 +3,8 @@ import type { Condition, Environment } from "../condition/condition.ts";
 import { timeOf } from "../condition/time.ts";
 import { PolicyError } from "../faults.ts";
 import type { RelationExpression, SessionRule } from "../model/model.ts";
-import type { ActionPlan, PlannedRule } from "../model/role-set.ts";
+import type { ActionPlan, PlannedRule } from "../model/plans.ts";
+import type { RoleFacts } from "../model/role.ts";
 import { truths } from "../relation/truths.ts";
 import { Walk, type WalkInput } from "../relation/walk.ts";
 import { allOf, invalid, no, notOf, pending, type Truth, yes } from "../truth.ts";
@@ -22,24 +23,30 @@ const nowhere: Occasion = {};
  * placeholders that are missing or of the wrong type, `evaluation_limit`.
  */
 export function decide(view: View, action: string, occasion: Occasion = nowhere): Decision | Pending {
-  const plan = view.roles.plan(action);
+  const plan = view.plan(action);
   const type = occasion.resource?.type;
   if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined) return view.refusal;
   if (occasion.scopes === undefined) {
-    if (plan.always !== undefined) return plan.always;
+    if (plan.always !== undefined) return "reason" in plan.always ? plan.always : decisionBy(plan.always, view);
     if (plan.plain) return decideByConditions(view, plan, occasion);
   }
   return new Deciding(view, plan, occasion).decide();
 }
 
+/** The decision when it is this rule that decides. */
+const decisionBy = ({ effect, place }: PlannedRule, { roles }: View): Decision => {
+  const role = roles[place] as RoleFacts;
+  return effect === "allow" ? { allowed: true, reason: "role", role } : { allowed: false, reason: "explicit_deny", role };
+};
+
 /** Where only the conditions of roles are left to look at: the usual case of a condition, and a short way. */
 function decideByConditions(view: View, plan: ActionPlan, occasion: Occasion): Decision | Pending {
   const environment = environmentOf(view, occasion);
   let invalidSeen = false;
-  for (const { holds, decision } of plan.allowing) {
-    const truth = holds === undefined ? yes : holds(environment);
-    if (truth === yes) return decision;
+  for (const rule of plan.allowing) {
+    const truth = rule.holds === undefined ? yes : rule.holds(environment);
+    if (truth === yes) return decisionBy(rule, view);
     if (truth === invalid) invalidSeen = true;
   }
   // The long way tells what was invalid.
@@ -100,10 +107,11 @@ class Deciding {
 
   #byRole(rules: readonly PlannedRule[], invalidOnes: Condition[]): Decision | Truth {
     let outcome: Truth = no;
-    for (const { condition, holds, decision } of rules) {
-      if (condition === undefined || holds === undefined) return decision;
+    for (const rule of rules) {
+      const { condition, holds } = rule;
+      if (condition === undefined || holds === undefined) return decisionBy(rule, this.#view);
       const truth = holds(this.environment);
-      if (truth === yes) return decision;
+      if (truth === yes) return decisionBy(rule, this.#view);
       if (truth === invalid) {
         invalidOnes.push(condition);
         outcome = invalid;
@@ -159,7 +167,7 @@ class Deciding {
 export const walkInput = (view: View, reader: NonNullable<Occasion["relationships"]>, moment: { readonly now: number }): WalkInput => ({
   policy: view.policy,
   userId: view.facts.user.id,
-  roleIds: view.roles.ids,
+  roleIds: view.roles.map(({ id }) => id),
   reader,
   moment,
 });

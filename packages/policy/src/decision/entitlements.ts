@@ -46,7 +46,7 @@ export function faultOfLimit(rule: EntitlementRule, environment: Environment): F
 /** What the tenant's plan says about the action (S3 §8, applicableEntitlements): only what a rule asks for. */
 export function applicableEntitlements(view: View, action: string): Record<string, unknown> {
   const { entitlements } = view.facts.tenant;
-  const required = view.roles.plan(action).requirement?.entitlements;
+  const required = view.plan(action).requirement?.entitlements;
   if (required === undefined) return {};
   const named = required.map(nameOf);
   return Object.fromEntries(

@@ -11,7 +11,7 @@ import type { View } from "./view.ts";
  * What roles give beyond them is a matter of attributes, and `filter` says it.
  */
 export function resourcesByRelation(view: View, action: string, type: string, occasion: Occasion = {}): readonly string[] | Pending {
-  const plan = view.roles.plan(action);
+  const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
   const expression = plan.rules?.get(type)?.allow as RelationExpression | undefined;
   if (view.refusal !== undefined || expression === undefined) return [];

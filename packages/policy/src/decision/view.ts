@@ -1,6 +1,6 @@
+import type { ActionPlan, Plans } from "../model/plans.ts";
 import type { Policy } from "../model/policy.ts";
 import type { RoleFacts } from "../model/role.ts";
-import type { RoleSet } from "../model/role-set.ts";
 import { type Decision, denied } from "./decision.ts";
 
 /** Facts about one subject in one tenant, as a read model keeps them. `undefined` stands for a fact that is not there. */
@@ -24,14 +24,17 @@ export interface SubjectFacts {
 }
 
 const active = "Active";
+const none: readonly RoleFacts[] = [];
 
 /** A policy and what is known of one subject in one tenant: all questions are asked of it. */
 export class View {
   readonly policy: Policy;
   readonly facts: SubjectFacts;
-  readonly roles: RoleSet;
+  /** The roles that decisions are made with: none where the subject may do nothing at all. */
+  readonly roles: readonly RoleFacts[];
   /** The decision about everything, where the subject may do nothing at all. */
   readonly refusal: Decision | undefined;
+  readonly #plans: Plans;
   #user: Readonly<Record<string, unknown>> | undefined;
   #tenant: Readonly<Record<string, unknown>> | undefined;
 
@@ -39,12 +42,18 @@ export class View {
     this.policy = policy;
     this.facts = facts;
     this.refusal = refusalOf(facts);
-    this.roles = policy.roleSet(this.refusal ? [] : (facts.roles as readonly RoleFacts[]));
+    this.roles = this.refusal ? none : (facts.roles as readonly RoleFacts[]);
+    this.#plans = policy.plansOf(this.roles.map(({ rules }) => rules));
+  }
+
+  /** Throws `unknown_permission` for an action that nobody has defined. */
+  plan(action: string): ActionPlan {
+    return this.#plans.about(action);
   }
 
   /** `$user`. What the product knows itself stands above attributes of the same name. */
   get user(): Readonly<Record<string, unknown>> {
-    this.#user ??= { ...this.facts.user.attributes, id: this.facts.user.id, roles: this.roles.roles.map(({ name }) => name) };
+    this.#user ??= { ...this.facts.user.attributes, id: this.facts.user.id, roles: this.roles.map(({ name }) => name) };
     return this.#user;
   }
 

@@ -88,8 +88,8 @@ function ofRoles(view: View, action: string, otherRoles: readonly RoleFacts[]): 
 
 /** Relations that the user himself could be put into: of the resource, and of what it leads to. */
 function ofRelationships(view: View, action: string, { resource, relationships }: Occasion): Change[] {
-  const rules = view.roles.plan(action).rules;
-  const type = resource?.type ?? view.roles.plan(action).soleType;
+  const rules = view.plan(action).rules;
+  const type = resource?.type ?? view.plan(action).soleType;
   const expression = type === undefined ? undefined : (rules?.get(type)?.allow as RelationExpression | undefined);
   if (expression === undefined || type === undefined || resource?.id === undefined) return [];
   const subject = { type: "user", id: view.facts.user.id };

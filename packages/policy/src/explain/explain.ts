@@ -7,8 +7,9 @@ import { environmentOf, noRelationships, type Occasion } from "../decision/occas
 import type { View } from "../decision/view.ts";
 import { PolicyError } from "../faults.ts";
 import type { RelationExpression } from "../model/model.ts";
+import type { ActionPlan, PlannedRule } from "../model/plans.ts";
 import type { RoleFacts } from "../model/role.ts";
-import type { ActionPlan } from "../model/role-set.ts";
+import type { RelationshipReader } from "../relation/relationship.ts";
 import { Walk } from "../relation/walk.ts";
 import { changesThatAllow } from "./changes.ts";
 import type { Explanation, Outcome, Step } from "./explanation.ts";
@@ -25,11 +26,26 @@ export function explain(view: View, action: string, occasion: Occasion = {}, oth
   if (decision === pendingDecision) return pendingDecision;
   const steps = stepsOf(view, action, fixed);
   if (steps.some((step) => step.part === "grant" && step.trace.outcome === "pending")) return pendingDecision;
+  // A change that was tried without all that it takes would be left out, and be there when it is asked again.
+  const watched = watch(fixed.relationships);
+  const changes = decision.allowed ? [] : changesThatAllow(view, action, { ...fixed, relationships: watched.reader }, steps, otherRoles);
+  return watched.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
+}
+
+/** A reader that remembers whether something was not at hand. */
+function watch(reader: RelationshipReader = noRelationships): { readonly reader: RelationshipReader; missed(): boolean } {
+  let missed = false;
+  const seen = <Found>(found: Found): Found => {
+    missed ||= found === undefined;
+    return found;
+  };
   return {
-    decision,
-    part: partOf[decision.reason],
-    steps,
-    changes: decision.allowed ? [] : changesThatAllow(view, action, fixed, steps, otherRoles),
+    reader: {
+      direct: (...asked) => seen(reader.direct(...asked)),
+      indirect: (...asked) => seen(reader.indirect(...asked)),
+      reverse: (...asked) => seen(reader.reverse(...asked)),
+    },
+    missed: () => missed,
   };
 }
 
@@ -45,7 +61,7 @@ const named = ({ id, name }: RoleFacts) => ({ id, name });
 
 function stepsOf(view: View, action: string, occasion: Occasion): Step[] {
   const { user, tenant, roles = [] } = view.facts;
-  const plan = view.roles.plan(action);
+  const plan = view.plan(action);
   const environment = environmentOf(view, occasion);
   const known = roles.filter((role) => role !== undefined);
   const steps: Step[] = [
@@ -63,16 +79,17 @@ function stepsOf(view: View, action: string, occasion: Occasion): Step[] {
   }
   return [
     ...steps,
-    ...ruleSteps(plan, environment),
+    ...ruleSteps(view, plan, environment),
     ...grantSteps(view, plan, occasion, environment),
     ...entitlementSteps(view, plan, environment),
   ];
 }
 
-function ruleSteps(plan: ActionPlan, environment: Environment): Step[] {
+function ruleSteps({ roles }: View, plan: ActionPlan, environment: Environment): Step[] {
   const step =
     (effect: "allow" | "deny") =>
-    ({ role, condition }: ActionPlan["allowing"][number]): Step => {
+    ({ place, condition }: PlannedRule): Step => {
+      const role = roles[place] as RoleFacts;
       if (condition === undefined) return { part: "role", outcome: "passed", effect, role: named(role) };
       const trace = traceCondition(condition, environment);
       return { part: "role", outcome: outcomes[trace.outcome] as Outcome, effect, role: named(role), condition: trace };

@@ -78,7 +78,7 @@ export function wouldAllow(
   if (changed === undefined) return false;
   try {
     const decision = decide(changed.view, action, changed.occasion);
-    return decision !== pendingDecision && decision.allowed && withinScopes(changed.view.roles.plan(action), changed.occasion);
+    return decision !== pendingDecision && decision.allowed && withinScopes(changed.view.plan(action), changed.occasion);
   } catch (error) {
     if (error instanceof PolicyError) return false;
     throw error;

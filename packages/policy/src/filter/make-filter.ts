@@ -7,7 +7,7 @@ import { environmentOf, noRelationships, type Occasion } from "../decision/occas
 import type { View } from "../decision/view.ts";
 import { PolicyError } from "../faults.ts";
 import type { EntitlementRule, RelationExpression } from "../model/model.ts";
-import type { ActionPlan, PlannedRule } from "../model/role-set.ts";
+import type { ActionPlan, PlannedRule } from "../model/plans.ts";
 import type { Algebra } from "../relation/algebra.ts";
 import { candidates } from "../relation/reach.ts";
 import { Walk } from "../relation/walk.ts";
@@ -21,7 +21,7 @@ import { allOfResiduals, always, anyOfResiduals, faultsOfResidual, never, notOfR
  * other than the resource's is missing and the answer depends on it.
  */
 export function filter(view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending {
-  const plan = view.roles.plan(action);
+  const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined || !withinScopes(plan, occasion)) return never;
   if (plan.requirement && !plan.requirement.sessions.every((rule) => isStrongEnough(rule, occasion))) return never;

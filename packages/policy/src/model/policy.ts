@@ -1,9 +1,9 @@
 import { PolicyError } from "../faults.ts";
 import { faultsOfModel } from "./check-model.ts";
 import type { AuthorizationModel, EffectiveRequirement, PermissionNode, PermissionRule, ResourceType } from "./model.ts";
+import { type ActionFacts, Plans } from "./plans.ts";
 import { type PreparedRelation, prepare } from "./prepared-relation.ts";
-import type { RoleFacts } from "./role.ts";
-import { type ActionFacts, RoleSet } from "./role-set.ts";
+import type { RoleRules } from "./role.ts";
 import { PermissionTree } from "./tree.ts";
 
 /** The permission tree and the model, checked and indexed. One an installation and version of both. */
@@ -17,9 +17,9 @@ export class Policy {
   readonly #rules = new Map<string, Map<string, PermissionRule>>();
   readonly #actions = new Map<string, ActionFacts>();
   readonly #relations = new Map<string, ReadonlyMap<string, PreparedRelation>>();
-  /** By their first role; a role that is no longer held by anybody takes its sets along. */
-  readonly #roleSets = new WeakMap<RoleFacts, RoleSet[]>();
-  readonly #noRoles: RoleSet = new RoleSet(this, []);
+  /** By their first rules; rules that are no longer held by anybody take their plans along. */
+  readonly #plans = new WeakMap<RoleRules, Plans[]>();
+  readonly #noPlans: Plans = new Plans(this, []);
 
   constructor(tree: PermissionTree, model: AuthorizationModel) {
     this.tree = tree;
@@ -84,22 +84,22 @@ export class Policy {
     };
   }
 
-  /** What is shared by all who hold these very roles. */
-  roleSet(roles: readonly RoleFacts[]): RoleSet {
-    const first = roles[0];
-    if (first === undefined) return this.#noRoles;
-    const sets = this.#roleSets.get(first) ?? [];
-    const known = sets.find((set) => set.consistsOf(roles));
-    if (known) return known;
-    const made = new RoleSet(this, roles);
+  /** What is shared by all who hold these very rules. */
+  plansOf(rules: readonly RoleRules[]): Plans {
+    const first = rules[0];
+    if (first === undefined) return this.#noPlans;
+    const known = this.#plans.get(first) ?? [];
+    const found = known.find((plans) => plans.areOf(rules));
+    if (found) return found;
+    const made = new Plans(this, rules);
     // The oldest goes: whoever holds it still keeps it, and it is made anew when somebody else asks.
-    this.#roleSets.set(first, [...sets.slice(-(roleSetsMax - 1)), made]);
+    this.#plans.set(first, [...known.slice(-(combinationsMax - 1)), made]);
     return made;
   }
 }
 
-/** Combinations of roles that begin with one role; looked through one by one. */
-const roleSetsMax = 64;
+/** Combinations of rules that begin with the same ones; looked through one by one. */
+const combinationsMax = 64;
 
 /** Throws `invalid_definition` with every fault and its place. */
 export function compilePolicy(permissions: Iterable<PermissionNode>, model: AuthorizationModel = {}): Policy {

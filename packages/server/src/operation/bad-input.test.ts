@@ -52,14 +52,15 @@ describe("a request that cannot be read", () => {
 
   it.each([
     ["GET /api/v1/iam/nothing", 404],
-    ["PATCH /api/v1/iam/organizations", 404],
-    ["GET /api/v1/iam/auth/login", 404],
+    ["PATCH /api/v1/iam/organizations", 405],
+    ["GET /api/v1/iam/auth/login", 405],
     ["GET /api/v1/iam/users/me/", 404],
     ["GET /api/v1/iam/roles/%E0%A4%A", 400],
     [`GET /api/v1/iam/roles/${"x".repeat(600)}`, 400],
   ])("at %s answers in the envelope with %s", async (route, status) => {
     const answer = await server.call(route, { token: organization.owner.token, headers: { accept: "application/json" } });
-    expectError(answer, status, status === 404 ? "common.not_found" : "common.validation_failed");
+    const codes: Readonly<Record<number, string>> = { 404: "common.not_found", 405: "common.method_not_allowed" };
+    expectError(answer, status, codes[status] ?? "common.validation_failed");
   });
 });
 

@@ -60,9 +60,35 @@ describe("an answer", () => {
     const given = await door.inject({ url, headers: { "x-request-id": "abc-1", traceparent: `00-${trace}-b7ad6b7169203331-01` } });
     expect(given.headers["x-request-id"]).toBe("abc-1");
     expect(calls[0]?.origin).toMatchObject({ requestId: "abc-1", traceId: trace });
-    for (const bad of ["with space", "x".repeat(129), "a\u00e9", ""]) {
+    for (const odd of ["with space", "a/b+c==", '{"a":"%"}', "x".repeat(1_024)]) {
+      const answer = await door.inject({ url, headers: { "x-request-id": odd } });
+      expect(answer.headers["x-request-id"]).toBe(odd);
+      expect(calls.at(-1)?.origin).toMatchObject({ requestId: odd, traceId: expect.stringMatching(/^[\da-f]{32}$/) });
+    }
+    for (const bad of ["x".repeat(1_025), "a\u00e9", "a\tb", "a\u007fb", ""]) {
       const answer = await door.inject({ url, headers: { "x-request-id": bad, traceparent: "nonsense" } });
       expect(answer.headers["x-request-id"]).toMatch(/^[\da-f-]{36}$/);
     }
+  });
+});
+
+describe("an address that takes other methods", () => {
+  it("gets 405 with those, whatever else is wrong with the request", async () => {
+    const { door, calls } = doorThatAnswers({ name: "", parts: [] });
+    const requests = [
+      { method: "POST" as const },
+      { method: "PUT" as const, payload: "{", headers: { "content-type": "application/json" } },
+      { method: "DELETE" as const, payload: "x", headers: { "content-type": "text/plain" } },
+      { method: "PATCH" as const, payload: `"${"x".repeat(300_000)}"`, headers: { "content-type": "application/json" } },
+    ];
+    for (const request of requests) {
+      const answer = await door.inject({ url: `${url}?a=1`, ...request });
+      expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([405, "GET", "common.method_not_allowed"]);
+    }
+    for (const nowhere of ["/things", "/things/", `${url}/`, `${url}/x`, "/thingsx", "/"]) {
+      const answer = await door.inject({ method: "POST", url: nowhere });
+      expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([404, undefined, "common.not_found"]);
+    }
+    expect(calls).toEqual([]);
   });
 });

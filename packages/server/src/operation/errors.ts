@@ -41,6 +41,7 @@ export class OperationError extends Error {
 /** What the kernel itself can answer, whichever operation was called. */
 export const ValidationFailed = defineError("common.validation_failed", 400, "The request is not valid.");
 export const RouteNotFound = defineError("common.not_found", 404, "There is nothing at this address.");
+export const MethodNotAllowed = defineError("common.method_not_allowed", 405, "This address does not take this method.");
 export const VersionConflict = defineError(
   "common.version_conflict",
   412,
@@ -74,6 +75,7 @@ export const CrossSiteRequest = defineError(
 export const kernelErrors: readonly ErrorDefinition[] = [
   ValidationFailed,
   RouteNotFound,
+  MethodNotAllowed,
   VersionConflict,
   IdempotencyKeyReused,
   TooManyRequests,

@@ -1,5 +1,6 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
+import { authzenMetadata, authzenMetadataPath } from "../modules/access/index.ts";
 import { httpDoor, sayRequestId } from "../operation/http/door.ts";
 import { openapi } from "../operation/openapi.ts";
 import type { Application } from "./application.ts";
@@ -39,6 +40,7 @@ export function frontDoor(
   registerHealth(app, application, lifecycle);
   if (isLoopback(configuration.host)) registerMetrics(app, application);
   if (controlSecret !== undefined) registerControl(app, application.dispatch, controlSecret);
+  registerMetadata(app, authzenMetadata(kernel.catalogue.operations, publicUrl));
   registerPages(app, {
     publicUrl,
     version,
@@ -88,6 +90,20 @@ function operationsDoor(application: Application, lifecycle: Lifecycle): Fastify
   registerHealth(app, application, lifecycle);
   registerMetrics(app, application);
   return app;
+}
+
+/** Kept for minutes (AuthZEN 1.0, 11.9): an update may add an endpoint. */
+const metadataCache = "public, max-age=300";
+
+/** What a client finds us by: the same for everybody, read without a credential, and with HEAD too. */
+function registerMetadata(app: FastifyInstance, metadata: Readonly<Record<string, string>>): void {
+  const body = JSON.stringify(metadata);
+  const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
+  app.get(authzenMetadataPath, async (request, reply) => {
+    reply.header("cache-control", metadataCache).header("etag", etag);
+    if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+    return reply.header("content-type", "application/json; charset=utf-8").send(body);
+  });
 }
 
 function registerMetrics(app: FastifyInstance, application: Application): void {

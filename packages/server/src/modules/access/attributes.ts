@@ -10,7 +10,10 @@ const Value = Type.Union([
 ]);
 
 /** What conditions read: names, and texts, numbers, booleans or lists of them. */
-export const AttributeValues = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,62}$" }), Value, { maxProperties: 100 });
+export const AttributeValues = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,62}$" }), Value, {
+  maxProperties: 100,
+  additionalProperties: false,
+});
 
 export const AttributesOfSubject = Type.Object({
   organizationId: Uuid,

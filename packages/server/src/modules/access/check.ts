@@ -125,7 +125,8 @@ export const answerOf = (decision: Decision, request: CheckRequest, revision: st
   reason: sentenceOf(decision, request.actionType),
   reasonCode: decision.reason,
   missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
-  applicableEntitlements: held?.view ? applicableEntitlements(held.view, request.actionType) : none,
+  // What an organization's plan includes is not told to whoever does not belong to it.
+  applicableEntitlements: held?.view && decision.reason !== "not_a_member" ? applicableEntitlements(held.view, request.actionType) : none,
   decisionId: crypto.randomUUID(),
   revision,
 });

@@ -1,29 +1,43 @@
 import { createHash } from "node:crypto";
 import { everyTenant } from "../../platform/database/database.ts";
 import type { Platform } from "../../platform/platform.ts";
-import type { CheckRequest } from "./check.ts";
 import { policyWrites, type RecordedRow } from "./policy-store.ts";
 
 /** A question as it is kept: all that decides it again, but neither the credential nor the session. */
-export type KeptQuestion = Pick<CheckRequest, "userId" | "actionType"> &
-  Partial<Pick<CheckRequest, "tenantId" | "resourceType" | "resourceId" | "resourceData" | "contextData">>;
-
-interface Counted {
-  readonly request: KeptQuestion;
-  allowed: boolean;
-  times: number;
+export interface KeptQuestion {
+  readonly userId: string;
+  readonly tenantId?: string | null;
+  readonly actionType: string;
+  readonly resourceType?: string | null;
+  readonly resourceId?: string | null;
+  readonly resourceData?: Record<string, unknown> | null;
+  readonly contextData?: Record<string, unknown> | null;
 }
 
-const flushMs = 2_000;
-/** Distinct questions between two writes; more are counted as not kept. A preview needs the variety, not each one. */
-const distinctMax = 5_000;
+/** A question as it is taken down. Its data is text, so that nothing large is held, and null where there is none. */
+interface Asked {
+  readonly userId: string;
+  readonly tenantId: string | null;
+  readonly actionType: string;
+  readonly resourceType: string | null;
+  readonly resourceId: string | null;
+  readonly data: string | null;
+  readonly allowed: boolean;
+}
+
+const flushMs = 10_000;
+/**
+ * Questions that are taken down between two writes, so that under any load no more than 200 rows a second are written. Above it a
+ * sample is kept: a preview needs the variety, and the questions that are asked most are in every sample.
+ */
+const askedMax = 2_000;
 /** A question with more data than this is decided, but not kept. */
-const questionLengthMax = 4_000;
+const dataLengthMax = 4_000;
 
 /** Keeps which questions were decided and how often, for previews of policy changes. Loses what a crash finds unwritten. */
 export class DecisionRecorder {
   readonly #platform: Platform;
-  #counted = new Map<string, Counted>();
+  #asked: Asked[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -31,31 +45,33 @@ export class DecisionRecorder {
     this.#platform = platform;
   }
 
-  /** Counts a question. Costs a look-up in the usual case that it was asked before, within these two seconds. */
-  record(request: CheckRequest, allowed: boolean): void {
+  /** Takes a question down; it is written later. */
+  record({ userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData }: KeptQuestion, allowed: boolean): void {
     if (this.#platform.settings.decisionDays === 0) return;
-    const key = keyOf(request);
-    const known = this.#counted.get(key);
-    if (known) {
-      known.times += 1;
-      known.allowed = allowed;
-      return;
-    }
-    if (this.#counted.size >= distinctMax || key.length > questionLengthMax) {
+    const data = resourceData == null && contextData == null ? null : textOf([resourceData ?? null, contextData ?? null]);
+    if (this.#asked.length >= askedMax || data === undefined) {
       this.#platform.metrics.decisionsNotKept.inc();
       return;
     }
-    this.#counted.set(key, { request, allowed, times: 1 });
+    this.#asked.push({
+      userId,
+      tenantId: tenantId ?? null,
+      actionType,
+      resourceType: resourceType ?? null,
+      resourceId: resourceId ?? null,
+      data,
+      allowed,
+    });
     this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
   }
 
-  /** Writes what was counted; a write that fails is logged and its questions are lost: decisions do not wait for it. */
+  /** Writes what was taken down; a write that fails is logged and its questions are lost: decisions do not wait for it. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const counted = this.#counted;
-    this.#counted = new Map();
-    if (counted.size > 0) this.#writing = this.#writing.then(() => this.#write([...counted]));
+    const asked = this.#asked;
+    this.#asked = [];
+    if (asked.length > 0) this.#writing = this.#writing.then(() => this.#write(asked));
     return this.#writing;
   }
 
@@ -63,44 +79,50 @@ export class DecisionRecorder {
     return this.flush();
   }
 
-  async #write(counted: readonly (readonly [string, Counted])[]): Promise<void> {
+  async #write(asked: readonly Asked[]): Promise<void> {
     const { clock, database, logger, metrics } = this.#platform;
-    const lastAt = new Date(clock.now()).toISOString();
-    const rows = counted.map(
-      ([key, { request, allowed, times }]): RecordedRow => ({
-        organizationId: request.tenantId ?? null,
-        day: lastAt.slice(0, 10),
-        hash: createHash("sha256").update(key).digest("hex"),
-        userId: request.userId,
-        question: keptOf(request),
-        allowed,
-        times,
-        lastAt,
-      }),
-    );
     try {
+      const rows = rowsOf(asked, new Date(clock.now()).toISOString());
       await database.transact(everyTenant, (tx) => policyWrites(tx).recordDecisions(rows));
     } catch (error) {
-      metrics.decisionsNotKept.inc(rows.length);
+      metrics.decisionsNotKept.inc(asked.length);
       logger.warn({ err: error }, "decided questions could not be kept for previews");
     }
   }
 }
 
-const keptOf = ({ userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData }: KeptQuestion): KeptQuestion => ({
-  userId,
-  actionType,
-  ...(tenantId == null ? {} : { tenantId }),
-  ...(resourceType == null ? {} : { resourceType }),
-  ...(resourceId == null ? {} : { resourceId }),
-  ...(resourceData == null ? {} : { resourceData }),
-  ...(contextData == null ? {} : { contextData }),
-});
+/** Undefined where the data is too long, or too deep to be written out. */
+function textOf(data: unknown): string | undefined {
+  try {
+    const text = JSON.stringify(data);
+    return text.length > dataLengthMax ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
 
-/** The usual question has no data; its key is put together without the cost of JSON. Ids that hold a bar cannot be mistaken: lengths tell. */
-function keyOf({ userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData }: KeptQuestion): string {
-  const type = resourceType ?? "";
-  const id = resourceId ?? "";
-  const key = `${userId}${tenantId ?? "-"}${actionType}|${type.length}|${id.length}|${type}${id}`;
-  return resourceData == null && contextData == null ? key : key + JSON.stringify([resourceData, contextData]);
+/** Each question once, with how often it was asked and its last answer. */
+function rowsOf(asked: readonly Asked[], lastAt: string): readonly RecordedRow[] {
+  const rows = new Map<string, RecordedRow>();
+  for (const { allowed, ...question } of asked) {
+    const key = JSON.stringify(question);
+    rows.set(key, {
+      organizationId: question.tenantId,
+      day: lastAt.slice(0, 10),
+      hash: createHash("sha256").update(key).digest("hex"),
+      userId: question.userId,
+      question: kept(question),
+      allowed,
+      times: (rows.get(key)?.times ?? 0) + 1,
+      lastAt,
+    });
+  }
+  return [...rows.values()];
+}
+
+function kept({ data, ...question }: Omit<Asked, "allowed">): KeptQuestion {
+  const [resourceData, contextData] =
+    data === null ? [null, null] : (JSON.parse(data) as [KeptQuestion["resourceData"], KeptQuestion["contextData"]]);
+  const given = Object.entries({ ...question, resourceData, contextData }).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(given) as unknown as KeptQuestion;
 }

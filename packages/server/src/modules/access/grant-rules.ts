@@ -23,3 +23,9 @@ export async function mayHandle(
   const lacking = await notHeld(organizationId, relationEffects(policy, type, relation)[what]);
   if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "relation", rule: "held", permission: value })));
 }
+
+/** Who a grant is for. The ids of users and roles are written as the database writes them, however they were sent. */
+export function subjectOf({ type, id, relation }: { readonly type: string; readonly id: string; readonly relation?: string | null }) {
+  const own = type === "user" || type === "role";
+  return { type, id: own ? id.toLowerCase() : id, ...(relation ? { relation } : {}) };
+}

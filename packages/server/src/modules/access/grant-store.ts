@@ -33,6 +33,7 @@ export interface GrantSearch {
   readonly relation?: string | undefined;
   readonly subjectType?: string | undefined;
   readonly subjectId?: string | undefined;
+  readonly subjectRelation?: string | undefined;
 }
 
 export const toGrant = (row: GrantRow): Grant => ({
@@ -54,6 +55,7 @@ const searchable = [
   ["relation", "relation"],
   ["subjectType", "subject_type"],
   ["subjectId", "subject_id"],
+  ["subjectRelation", "subject_relation"],
 ] as const;
 
 export const grantReads = (db: ReadHandle<GrantTables>) => ({

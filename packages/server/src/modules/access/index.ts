@@ -1,5 +1,10 @@
 import type { Context, ReadFacesOf } from "../../operation/module.ts";
 import type { WriteHandle } from "../../platform/database/database.ts";
+import { evaluate } from "./authzen/evaluate.ts";
+import { evaluateMany } from "./authzen/evaluate-many.ts";
+import { searchActions } from "./authzen/search-actions.ts";
+import { searchResources } from "./authzen/search-resources.ts";
+import { searchSubjects } from "./authzen/search-subjects.ts";
 import { addRolePermissions } from "./commands/add-role-permissions.ts";
 import { changeGrant } from "./commands/change-grant.ts";
 import { cloneRole } from "./commands/clone-role.ts";
@@ -45,6 +50,7 @@ import { steps } from "./schema-steps.ts";
 import { accessStore } from "./store.ts";
 
 export { authorizerOf } from "./authorizer.ts";
+export { authzenMetadata, authzenMetadataPath } from "./authzen/metadata.ts";
 export { NotHeld, RoleNotFound, ScopeMismatch } from "./errors.ts";
 export type { RoleSummary } from "./module.ts";
 export { AccessReader } from "./read-model/reader.ts";
@@ -62,6 +68,11 @@ export const context: Context = {
     listSubjects,
     listActions,
     preview,
+    evaluate,
+    evaluateMany,
+    searchSubjects,
+    searchResources,
+    searchActions,
     getModel,
     replaceModel,
     getMyPermissions,

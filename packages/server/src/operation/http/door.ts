@@ -10,6 +10,7 @@ import type { Operation } from "../operation.ts";
 import { refuseUnstorable } from "../storable.ts";
 import { clearSessionCookie, credentialOf, type SentCredential, sessionCookie } from "./credential.ts";
 import { answerError, type ErrorReporter } from "./error-answer.ts";
+import { methodsAt } from "./methods.ts";
 import { ifMatchOf, inputOf, inputReader, requestIdOf, traceOf } from "./request.ts";
 import { writeTogether } from "./write-together.ts";
 
@@ -23,13 +24,17 @@ export interface DoorOptions {
   readonly report: ErrorReporter;
 }
 
+/** What the door is made with, and what it has made of it. */
+type Door = DoorOptions & { readonly methodsAt: (url: string) => readonly string[] };
+
 /** A body of our operations is a form; the largest has a few thousand characters. */
 const bodyBytesMax = 256 * 1024;
 /** Slow headers and slow bodies end here (docs/hostile.md, 42). */
 const requestTimeoutMs = 30_000;
 
 /** The HTTP door: one Fastify route an operation, made from its declaration. */
-export function httpDoor(options: DoorOptions): FastifyInstance {
+export function httpDoor(given: DoorOptions): FastifyInstance {
+  const options: Door = { ...given, methodsAt: methodsAt(given.catalogue.operations) };
   const app = Fastify({
     logger: false,
     genReqId: (request) => requestIdOf(request.headers),
@@ -100,7 +105,7 @@ function textOf(bytes: Buffer): string {
  */
 const suspicious = (text: string): boolean => text.includes("\\u") || text.includes("__proto__") || text.includes('"constructor"');
 
-function addRoute(app: FastifyInstance, operation: Operation, options: DoorOptions): void {
+function addRoute(app: FastifyInstance, operation: Operation, options: Door): void {
   if (operation.http === undefined) return;
   const [method, url] = operation.http.split(" ") as [string, string];
   const serialize = fastJsonStringify(operation.output as never) as (output: unknown) => string;

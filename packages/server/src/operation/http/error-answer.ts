@@ -4,6 +4,7 @@ import {
   DependencyUnavailable,
   InternalError,
   invalid,
+  MethodNotAllowed,
   OperationError,
   PayloadTooLarge,
   RouteNotFound,
@@ -20,15 +21,25 @@ export type ErrorReporter = (
 interface Reporting {
   readonly publicUrl: string;
   readonly report: ErrorReporter;
+  /** The methods that an address takes; empty where it leads nowhere, and not given where nothing takes another. */
+  readonly methodsAt?: (url: string) => readonly string[];
 }
 
-/** Answers with the one error envelope (docs/contract.md, "Answers"). `undefined` stands for an address that leads nowhere. */
+/**
+ * Answers with the one error envelope (docs/contract.md, "Answers"). `undefined` stands for a request that no route takes: its address
+ * leads nowhere, or does with another method only, whatever else is wrong with the request.
+ */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, options: Reporting): FastifyReply {
   const traceId = traceOf(request);
-  const known = error === undefined ? new OperationError(RouteNotFound) : translated(error);
+  const taken = (request.is404 ? options.methodsAt?.(request.url) : undefined) ?? [];
+  // An address that cannot be read is looked up as none, also with the method that it takes.
+  const allowed = taken.includes(request.method) ? [] : taken;
+  const known =
+    allowed.length > 0 ? new OperationError(MethodNotAllowed) : error === undefined ? new OperationError(RouteNotFound) : translated(error);
   const { code, status, message } = known.definition;
   if (status >= 500) options.report(error, { traceId, method: request.method, route: request.routeOptions.url ?? "-" });
   if (known.retryAfterSeconds !== undefined) reply.header("retry-after", known.retryAfterSeconds);
+  if (allowed.length > 0) reply.header("allow", allowed.join(", "));
   if (status === 401) reply.header("www-authenticate", 'Bearer realm="gatehouse"');
   return reply
     .code(status)

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Value } from "typebox/value";
 import { invalid } from "../errors.ts";
@@ -63,7 +63,14 @@ export function ifMatchOf(request: FastifyRequest): number | undefined {
   return Number(version);
 }
 
-const acceptableId = /^[\w.:-]{1,128}$/;
+/**
+ * Whatever a header's value can be (RFC 9110 §5.5), so that a caller finds his own id again (AuthZEN 1.0, 10.1.3), but tabs and what is
+ * no ASCII: logs get no control characters, and Node does not write bytes above 0x7E as it has read them. Longer than this it is
+ * no id, and would only make every answer and log line long.
+ */
+const acceptableId = /^[\x20-\x7e]{1,1024}$/;
+/** An id that can be a trace's as it stands. */
+const plainId = /^[\w.:-]{1,128}$/;
 const traceparent = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
 
 /** The caller's x-request-id where it is one, else a new one. */
@@ -76,5 +83,7 @@ export function requestIdOf(headers: Record<string, string | string[] | undefine
 export function traceOf(request: FastifyRequest): string {
   const header = request.headers["traceparent"];
   const given = typeof header === "string" ? traceparent.exec(header)?.[1] : undefined;
-  return given ?? request.id.replaceAll("-", "");
+  if (given !== undefined) return given;
+  const { id } = request;
+  return plainId.test(id) ? id.replaceAll("-", "") : createHash("sha256").update(id).digest("hex").slice(0, 32);
 }

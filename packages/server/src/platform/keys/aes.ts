@@ -1,10 +1,12 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { Keys } from "./keys.ts";
 
 const format = "g1";
 const nonceBytes = 12;
 const tagBytes = 16;
 export const masterKeyBytes = 32;
+const derivedMax = 1_000;
 
 /**
  * AES-256-GCM under a key derived from the master key for each purpose (HKDF-SHA-256, RFC 5869), so that what was
@@ -12,7 +14,8 @@ export const masterKeyBytes = 32;
  */
 export function aesKeys(masterKey: Buffer): Keys {
   if (masterKey.length !== masterKeyBytes) throw new Error(`a master key has ${masterKeyBytes} bytes, not ${masterKey.length}`);
-  const derived = new Map<string, Buffer>();
+  // Some purposes name a list and who looks at it: there are more than should be remembered.
+  const derived = new LRUCache<string, Buffer>({ max: derivedMax });
   const keyFor = (purpose: string): Buffer => {
     const known = derived.get(purpose);
     if (known) return known;

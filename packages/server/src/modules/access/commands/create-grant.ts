@@ -7,7 +7,7 @@ import { violatedUnique } from "../../../platform/database/faults.ts";
 import { GrantTaken, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
 import { GrantCreated } from "../events.ts";
 import { revokedData } from "../forget-subject.ts";
-import { mayHandle } from "../grant-rules.ts";
+import { mayHandle, subjectOf } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";
 import { ConditionInput, Grant, ModelName, ResourceRef, SubjectRef } from "../model.ts";
 import { access } from "../module.ts";
@@ -45,12 +45,13 @@ export const createGrant = access.command("createGrant", {
     }
     await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
   },
-  async run({ store, uses, emit, fail, now, caller }, { organizationId = null, resource, relation, subject, condition, expiresAt }) {
+  async run({ store, emit, fail, now, caller }, { organizationId = null, resource, relation, subject, condition, expiresAt }) {
     const { type, id, relation: ofSubject } = subjectOf(subject);
     const expires = expiresAt ? new Date(expiresAt) : null;
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
-    if (type === "user" && id !== "*" && !(uuidText.test(id) && (await uses.identity.usersById([id])).has(id))) {
-      throw invalid({ field: "subject.id", rule: "exists", message: "is not the id of a user" });
+    // Whether somebody who does not belong exists elsewhere is not told (docs/hostile.md, 20).
+    if (type === "user" && id !== "*" && !(uuidText.test(id) && (await store.assignments([id], organizationId)).has(id))) {
+      throw invalid({ field: "subject.id", rule: "exists", message: "is not the id of a member" });
     }
     if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))
       fail(RoleNotFound, { field: "subject.id" });
@@ -77,9 +78,3 @@ export const createGrant = access.command("createGrant", {
     return toGrant(row);
   },
 });
-
-/** The ids of users and roles are written as the database writes them, however they were sent. */
-function subjectOf({ type, id, relation }: { readonly type: string; readonly id: string; readonly relation?: string | null }) {
-  const own = type === "user" || type === "role";
-  return { type, id: own ? id.toLowerCase() : id, ...(relation ? { relation } : {}) };
-}

@@ -3,7 +3,7 @@ import { invalid } from "../../../operation/errors.ts";
 import { nullable, type Static, Type, Uuid } from "../../../operation/schema.ts";
 import { NotHeld, RoleNotFound } from "../errors.ts";
 import { revokeGrants as revoke } from "../forget-subject.ts";
-import { mayHandle } from "../grant-rules.ts";
+import { mayHandle, subjectOf } from "../grant-rules.ts";
 import type { GrantSearch } from "../grant-store.ts";
 import { ResourceRef, SubjectRef } from "../model.ts";
 import { access } from "../module.ts";
@@ -14,13 +14,18 @@ const Input = Type.Object({
   subject: Type.Optional(SubjectRef),
 });
 
-const searchOf = ({ organizationId = null, resource, subject }: Static<typeof Input>): GrantSearch => ({
-  organizationId,
-  resourceType: resource?.type,
-  resourceId: resource?.id,
-  subjectType: subject?.type,
-  subjectId: subject?.id,
-});
+/** A subject without a relation stands for every set of it as well. */
+function searchOf({ organizationId = null, resource, subject }: Static<typeof Input>): GrantSearch {
+  const who = subject && subjectOf(subject);
+  return {
+    organizationId,
+    resourceType: resource?.type,
+    resourceId: resource?.id,
+    subjectType: who?.type,
+    subjectId: who?.id,
+    subjectRelation: who?.relation,
+  };
+}
 
 /** Revokes every grant on a resource, or of a subject: for when the thing, or the one, is gone. */
 export const revokeGrants = access.command("revokeGrants", {

@@ -1,9 +1,10 @@
-import { type Change, type Explanation, explain as explainDecision, type RoleFacts, type Step } from "@gatehouse/policy";
+import { type Change, type Explanation, explain as explainDecision, type RoleFacts, type Step, View } from "@gatehouse/policy";
 import { nullable, oneOf, Type } from "../../../operation/schema.ts";
 import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
+import { userKey } from "../read-model/keys.ts";
 import type { Part } from "../read-model/parts.ts";
 import { type WhoMay, whoMay } from "../who-may.ts";
 
@@ -43,15 +44,21 @@ export const explain = access.memoryQuery("explain", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
   tenant: tenantOfQuestion,
-  async run({ state, platform, caller, reading, fail }, request) {
+  async run({ state, platform, caller, reading, notHeld, fail }, request) {
     const tenantId = request.tenantId ?? null;
+    const inScope = caller.kind === "user" && caller.organizationId !== null;
+    const seesAll = !inScope && (await notHeld(null, ["Authorization.Check"])).length === 0;
     const roles = await state.roleFacts(await reading((store) => store.roleIdsOf(tenantId)));
     const answer = await pose({ state, caller, now: platform.clock.now() }, request, ({ view, held, occasion }) => {
-      const explanation = explainDecision(view, request.actionType, occasion, roles);
-      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember: view.facts.roles !== undefined };
+      const isMember = view.facts.roles !== undefined;
+      const explanation = explainDecision(isMember || seesAll ? view : asStranger(view), request.actionType, occasion, roles);
+      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember };
     });
     if (answer === undefined) return fail(MemberNotFound);
-    const { explanation, parts, isMember } = answer;
+    const { isMember } = answer;
+    const asksAboutHimself = caller.kind === "user" && caller.userId === request.userId;
+    const { explanation, parts } =
+      isMember || seesAll ? answer : ofStranger(answer, asksAboutHimself ? undefined : userKey(request.userId));
     return {
       isAuthorized: explanation.decision.allowed,
       reason: sentenceOf(explanation.decision, request.actionType),
@@ -64,6 +71,24 @@ export const explain = access.memoryQuery("explain", {
     };
   },
 });
+
+/** Whether someone who does not belong here exists elsewhere, and how he stands, is not told (docs/hostile.md, 20). */
+const asStranger = ({ policy, facts }: View): View => new View(policy, { ...facts, user: { ...facts.user, status: "Active" } });
+
+interface Explained {
+  readonly explanation: Explanation;
+  readonly parts: readonly Part[];
+}
+
+/**
+ * What is told about someone who does not belong: that. The one who asks for the scope is also told how to let him in; to the
+ * stranger himself a scope in which he is not is as one that is not.
+ */
+function ofStranger({ explanation, parts }: Explained, user: string | undefined): Explained {
+  const steps = explanation.steps.filter(({ part }) => part === "membership");
+  if (user === undefined) return { explanation: { ...explanation, steps, changes: [] }, parts: [] };
+  return { explanation: { ...explanation, steps }, parts: parts.filter(({ key }) => key !== user) };
+}
 
 const changesOf = ({ changes }: Explanation, tenantId: string | null, isMember: boolean, roles: readonly RoleFacts[]) =>
   changes.map((set) =>

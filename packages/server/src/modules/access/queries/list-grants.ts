@@ -1,6 +1,7 @@
 import { scoped } from "../../../operation/authorization.ts";
 import { nullable, Page, Paging, Type, Uuid } from "../../../operation/schema.ts";
 import { RoleNotFound } from "../errors.ts";
+import { subjectOf } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";
 import { Grant, ModelName } from "../model.ts";
 import { access } from "../module.ts";
@@ -24,9 +25,11 @@ export const listGrants = access.query("listGrants", {
   }),
   output: Page(Grant),
   errors: [RoleNotFound],
-  async run({ store, page }, { organizationId = null, limit, cursor, ...search }) {
+  async run({ store, page }, { organizationId = null, limit, cursor, subjectType, subjectId, ...search }) {
     const request = page({ ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) });
-    const found = await store.grantPage({ organizationId, ...search }, request.after?.[0], request.fetch);
+    const subject = subjectType !== undefined && subjectId !== undefined ? subjectOf({ type: subjectType, id: subjectId }).id : subjectId;
+    const wanted = { organizationId, ...search, subjectType, subjectId: subject };
+    const found = await store.grantPage(wanted, request.after?.[0], request.fetch);
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     return { items: rows.map(toGrant), nextCursor };
   },

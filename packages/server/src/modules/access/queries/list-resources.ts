@@ -38,7 +38,7 @@ export const listResources = access.memoryQuery("listResources", {
       return {
         coverage: coverageOf(chosen),
         byRelation,
-        byRole: view.refusal === undefined && view.roles.plan(actionType).allowing.length > 0,
+        byRole: view.refusal === undefined && view.plan(actionType).allowing.length > 0,
       };
     });
     if (found === undefined) return fail(MemberNotFound);

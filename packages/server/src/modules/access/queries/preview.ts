@@ -97,7 +97,7 @@ export const preview = access.memoryQuery("preview", {
     const asking = { state, caller, now };
     const differences: Difference[] = [];
     for (const recorded of questions.slice(0, replayedMax)) {
-      const question = recorded.question as KeptQuestion;
+      const question = recorded.question as unknown as KeptQuestion;
       const both = await pose(asking, { ...question, tenantId }, (posed) => replay(posed, question.actionType));
       if (both !== undefined && both.before !== both.after) differences.push({ ...shown(recorded, question), ...both });
     }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   compileRules,
   type Decision,
@@ -227,9 +228,10 @@ export class AccessReader {
     const found = { held: [] as string[], always: [] as string[], conditional: [] as string[] };
     if (view === undefined || view.refusal !== undefined) return found;
     for (const value of [...view.policy.tree.values()].sort()) {
-      const { always, allowing, denying, rules } = view.roles.plan(value);
+      const { always, allowing, denying, rules } = view.plan(value);
       if (denying.length === 0 && allowing.some(({ condition }) => condition === undefined)) found.held.push(value);
-      if (always?.allowed) found.always.push(value);
+      const settled = always !== undefined && ("reason" in always ? always.allowed : always.effect === "allow");
+      if (settled) found.always.push(value);
       else if (always === undefined && (allowing.length > 0 || rules !== undefined)) found.conditional.push(value);
     }
     return found;
@@ -406,18 +408,28 @@ function policyOf(part: PolicyPart): Policy {
   return policy;
 }
 
-/** Rules are shared by every role that has the same list, a role's facts by everybody who holds it. */
+/**
+ * Rules are shared by every role whose list says the same: a product gives its roles to each of its tenants, and what follows from
+ * them is then worked out and kept once. A role's facts are shared by everybody who holds it.
+ */
 const rulesOfLists = new WeakMap<EffectivePart, RoleRules>();
+const rulesOfTexts = new LRUCache<string, RoleRules>({ max: 10_000 });
 const factsOfRoles = new WeakMap<RolePart, RoleFacts>();
+
+function rulesOf(list: EffectivePart): RoleRules {
+  const known = rulesOfLists.get(list);
+  if (known) return known;
+  const text = createHash("sha256").update(JSON.stringify(list)).digest("base64");
+  const rules = rulesOfTexts.get(text) ?? compileRules(list);
+  rulesOfTexts.set(text, rules);
+  rulesOfLists.set(list, rules);
+  return rules;
+}
 
 function roleFacts(role: RolePart | null, listOf: ReadonlyMap<string, EffectivePart | null>): RoleFacts | undefined {
   const list = role && listOf.get(role.effective);
   if (!role || !list) return undefined;
-  let rules = rulesOfLists.get(list);
-  if (!rules) {
-    rules = compileRules(list);
-    rulesOfLists.set(list, rules);
-  }
+  const rules = rulesOf(list);
   const known = factsOfRoles.get(role);
   if (known?.rules === rules) return known;
   const facts = { id: role.id, name: role.name, rules };

@@ -3,7 +3,7 @@ import type { Condition } from "../condition/condition.ts";
 import { type Decision, denied } from "../decision/decision.ts";
 import { PolicyError } from "../faults.ts";
 import type { EffectiveRequirement, PermissionRule } from "./model.ts";
-import type { ConditionalRule, RoleFacts } from "./role.ts";
+import type { ConditionalRule, RoleRules } from "./role.ts";
 
 /** What the policy says of an action, whatever the roles. */
 export interface ActionFacts {
@@ -22,20 +22,19 @@ export interface PolicyOfRoles {
   action(value: string): ActionFacts | undefined;
 }
 
-/** A role's rule about one action. */
+/** A role's rule about one action. The role is told by its place, because the same rules are held as many roles. */
 export interface PlannedRule {
-  readonly role: RoleFacts;
+  readonly place: number;
+  readonly effect: "allow" | "deny";
   readonly condition: Condition | undefined;
   /** The condition as a function; always present with it. */
   readonly holds: CompiledCondition | undefined;
-  /** The decision when it is this rule that decides. */
-  readonly decision: Decision;
 }
 
-/** All that a decision about one action needs of the policy and of a set of roles. */
+/** All that a decision about one action needs of the policy and of the rules of some roles. */
 export interface ActionPlan extends ActionFacts {
-  /** The decision where neither resource nor request can change it. */
-  readonly always: Decision | undefined;
+  /** What decides where neither resource nor request can change it: a rule, or the decision that nothing allows. */
+  readonly always: PlannedRule | Decision | undefined;
   /** Only the conditions of roles that allow are left to look at. */
   readonly plain: boolean;
   readonly allowing: readonly PlannedRule[];
@@ -45,31 +44,29 @@ export interface ActionPlan extends ActionFacts {
 const noRules: readonly ConditionalRule[] = [];
 
 /**
- * Roles that are held together. Plans are worked out when an action is first asked for and shared by everybody who holds the
- * same roles, so that a million users cost no more than the sets of roles among them.
+ * The plans of rules that are held together. Each is worked out when an action is first asked for and shared by everybody who holds
+ * the same rules, in whatever roles of whatever tenant: a million users cost no more than the combinations of rules among them.
  */
-export class RoleSet {
-  readonly roles: readonly RoleFacts[];
-  readonly ids: readonly string[];
+export class Plans {
   readonly #policy: PolicyOfRoles;
+  readonly #rules: readonly RoleRules[];
   readonly #plans = new Map<string, ActionPlan>();
 
-  constructor(policy: PolicyOfRoles, roles: readonly RoleFacts[]) {
+  constructor(policy: PolicyOfRoles, rules: readonly RoleRules[]) {
     this.#policy = policy;
-    this.roles = roles;
-    this.ids = roles.map(({ id }) => id);
+    this.#rules = rules;
   }
 
-  consistsOf(roles: readonly RoleFacts[]): boolean {
-    return roles.length === this.roles.length && roles.every((role, index) => role === this.roles[index]);
+  areOf(rules: readonly RoleRules[]): boolean {
+    return rules.length === this.#rules.length && rules.every((each, index) => each === this.#rules[index]);
   }
 
   /** Throws `unknown_permission` for an action that nobody has defined. */
-  plan(action: string): ActionPlan {
-    return this.#plans.get(action) ?? this.#makePlan(action);
+  about(action: string): ActionPlan {
+    return this.#plans.get(action) ?? this.#make(action);
   }
 
-  #makePlan(action: string): ActionPlan {
+  #make(action: string): ActionPlan {
     const facts = this.#policy.action(action);
     if (facts === undefined) {
       throw new PolicyError("unknown_permission", [{ field: "action", rule: "defined", message: "is not a defined permission" }]);
@@ -84,11 +81,10 @@ export class RoleSet {
     const certain: PlannedRule[] = [];
     const conditional: PlannedRule[] = [];
     const denying: PlannedRule[] = [];
-    for (const role of this.roles) {
-      if (role.rules.given.has(action)) certain.push(plannedRule(role, "allow", undefined));
-      for (const { effect, condition } of role.rules.others.get(action) ?? noRules) {
-        const rule = plannedRule(role, effect, condition);
-        (effect === "deny" ? denying : condition === undefined ? certain : conditional).push(rule);
+    for (const [place, { given, others }] of this.#rules.entries()) {
+      if (given.has(action)) certain.push(planned(place, "allow", undefined));
+      for (const { effect, condition } of others.get(action) ?? noRules) {
+        (effect === "deny" ? denying : condition === undefined ? certain : conditional).push(planned(place, effect, condition));
       }
     }
     // What needs no condition is asked first: it costs nothing.
@@ -96,11 +92,11 @@ export class RoleSet {
   }
 }
 
-const plannedRule = (role: RoleFacts, effect: "allow" | "deny", condition: Condition | undefined): PlannedRule => ({
-  role,
+const planned = (place: number, effect: "allow" | "deny", condition: Condition | undefined): PlannedRule => ({
+  place,
+  effect,
   condition,
   holds: condition && compileCondition(condition),
-  decision: effect === "allow" ? { allowed: true, reason: "role", role } : { allowed: false, reason: "explicit_deny", role },
 });
 
 /** What is settled before anybody asks. */
@@ -109,13 +105,13 @@ function settledBy(
   allowing: readonly PlannedRule[],
   denying: readonly PlannedRule[],
 ): Pick<ActionPlan, "always" | "plain"> {
-  const byRolesAlone = requirement === undefined && rules === undefined;
-  const mayBeDenied = denying.length > 0 || [...(rules?.values() ?? [])].some(({ deny }) => deny !== undefined);
-  if (requirement !== undefined) return { always: undefined, plain: false };
+  const open = { always: undefined, plain: false } as const;
+  if (requirement !== undefined) return open;
   const deny = denying.find(({ condition }) => condition === undefined);
+  if (deny) return { always: deny, plain: false };
+  const mayBeDenied = denying.length > 0 || [...(rules?.values() ?? [])].some((rule) => rule.deny !== undefined);
   const allow = allowing.find(({ condition }) => condition === undefined);
-  if (deny) return { always: deny.decision, plain: false };
-  if (allow && !mayBeDenied) return { always: allow.decision, plain: false };
-  if (byRolesAlone && allowing.length === 0) return { always: denying.length === 0 ? denied.missingPermission : undefined, plain: false };
-  return { always: undefined, plain: byRolesAlone && denying.length === 0 };
+  if (allow) return mayBeDenied ? open : { always: allow, plain: false };
+  if (rules !== undefined || denying.length > 0) return open;
+  return allowing.length === 0 ? { always: denied.missingPermission, plain: false } : { always: undefined, plain: true };
 }

@@ -1,0 +1,55 @@
+import { allowedAmong, resourcesByRelation } from "@gatehouse/policy";
+import { signedIn } from "../../../operation/authorization.ts";
+import { PermissionDenied } from "../../../operation/errors.ts";
+import { Type } from "../../../operation/schema.ts";
+import { pose } from "../asking.ts";
+import { EvaluationLimit } from "../errors.ts";
+import { access } from "../module.ts";
+import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
+import { lacking, mayAsk } from "./may-ask.ts";
+import { among, PageInput, pageFrom, placeOf } from "./page.ts";
+import { faultOf, requestOf, tenantOf, userOf } from "./question.ts";
+import { refusalOf, unknownSubject } from "./refusal.ts";
+import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
+
+/**
+ * AuthZEN 1.0, Resource Search (8.5): of the resources that relationships know, those that the subject may act on, in the order of
+ * their ids, as list-resources has them. Others live in the product: what a role gives on those, list-resources and the filter say.
+ */
+export const searchResources = access.memoryQuery("searchResources", {
+  http: "POST /access/v1/search/resource",
+  summary: "AuthZEN: on which resources a subject may perform an action.",
+  allow: signedIn(),
+  input: Type.Object({ subject: Subject, action: Action, resource: SoughtResource, context: optionalFacts, page: PageInput }, open),
+  output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
+  errors: [PermissionDenied, EvaluationLimit],
+  tenant: () => undefined,
+  run: ({ state, platform, caller, reading, fail }, { subject, action, resource, context, page }) =>
+    orNothing(async () => {
+      const userId = userOf(subject);
+      if (userId === undefined) return nothingFound(unknownSubject);
+      const tenantId = tenantOf(subject.properties, caller);
+      if (!(await mayAsk({ state, caller }, userId, tenantId))) fail(PermissionDenied, lacking);
+      const { type } = resource;
+      const refusal = refusalOf(faultOf({ type }));
+      if (refusal) return nothingFound(refusal);
+      const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
+      const place = placeOf({ keys: platform.keys, search: "resource", caller, tenantId, query, page });
+      const asking = { state, caller, now: platform.clock.now() };
+      const question = { userId, tenantId, contextData: requestOf(context, action) };
+      const found = await pose(asking, question, ({ view, occasion }) => {
+        const byRelation = resourcesByRelation(view, action.name, type, occasion);
+        if (typeof byRelation === "symbol") return byRelation;
+        // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
+        return { byRelation, byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
+      });
+      const chosen = await pageFrom(
+        place,
+        found?.byRole
+          ? (after, size) => reading((store) => store.resourceIds(tenantId, type, after, size))
+          : among(found?.byRelation ?? []),
+        async (ids) => (await pose(asking, question, ({ view, occasion }) => allowedAmong(view, action.name, type, ids, occasion))) ?? [],
+      );
+      return { page: chosen.page, results: chosen.ids.map((id) => ({ type, id })) };
+    }),
+});

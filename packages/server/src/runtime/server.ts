@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { conditionSchema } from "@gatehouse/policy";
 import Fastify, { type FastifyInstance } from "fastify";
 import { authzenMetadata, authzenMetadataPath } from "../modules/access/index.ts";
 import { httpDoor, sayRequestId } from "../operation/http/door.ts";
@@ -40,7 +41,8 @@ export function frontDoor(
   registerHealth(app, application, lifecycle);
   if (isLoopback(configuration.host)) registerMetrics(app, application);
   if (controlSecret !== undefined) registerControl(app, application.dispatch, controlSecret);
-  registerMetadata(app, authzenMetadata(kernel.catalogue.operations, publicUrl));
+  registerDocument(app, authzenMetadataPath, authzenMetadata(kernel.catalogue.operations, publicUrl), "application/json");
+  registerDocument(app, conditionSchema.$id, conditionSchema, "application/schema+json");
   registerPages(app, {
     publicUrl,
     version,
@@ -92,17 +94,17 @@ function operationsDoor(application: Application, lifecycle: Lifecycle): Fastify
   return app;
 }
 
-/** Kept for minutes (AuthZEN 1.0, 11.9): an update may add an endpoint. */
-const metadataCache = "public, max-age=300";
+/** Kept for minutes (AuthZEN 1.0, 11.9): an update may add to it. */
+const documentCache = "public, max-age=300";
 
-/** What a client finds us by: the same for everybody, read without a credential, and with HEAD too. */
-function registerMetadata(app: FastifyInstance, metadata: Readonly<Record<string, string>>): void {
-  const body = JSON.stringify(metadata);
+/** A document that is the same for everybody, read without a credential, and with HEAD too. */
+function registerDocument(app: FastifyInstance, path: string, document: object, type: string): void {
+  const body = JSON.stringify(document);
   const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
-  app.get(authzenMetadataPath, async (request, reply) => {
-    reply.header("cache-control", metadataCache).header("etag", etag);
+  app.get(path, async (request, reply) => {
+    reply.header("cache-control", documentCache).header("etag", etag);
     if (request.headers["if-none-match"] === etag) return reply.code(304).send();
-    return reply.header("content-type", "application/json; charset=utf-8").send(body);
+    return reply.header("content-type", `${type}; charset=utf-8`).send(body);
   });
 }
 

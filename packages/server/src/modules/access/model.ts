@@ -24,7 +24,7 @@ export type Permission = Static<typeof Permission>;
 /** Whether a rule gives its permission or takes it away, whatever else gives it. */
 export const RuleEffect = oneOf("allow", "deny");
 
-/** A condition (S4 §8.4): JSON, described by docs/reference/condition.schema.json and checked by the policy engine. */
+/** A condition (S4 §8.4): JSON, whose form is served as a schema and which the policy engine checks against the model. */
 export const ConditionInput = Type.Unsafe<Condition>({
   type: "object",
   description: "A condition: a comparison, or all, any or not of conditions. Its schema is served at /schemas/condition.",

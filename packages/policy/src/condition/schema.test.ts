@@ -59,9 +59,8 @@ const faulty: readonly unknown[] = [
 
 describe("the schema of conditions", () => {
   it("is tried with every operator", () => {
-    expect(new Set(sound.map((each) => (each as { operator?: string }).operator)).difference(new Set([undefined]))).toEqual(
-      new Set(operators),
-    );
+    const tried = new Set(sound.map((each) => (each as { operator?: string }).operator));
+    expect(operators.filter((operator) => !tried.has(operator))).toEqual([]);
   });
 
   it.each(sound)("takes what the engine takes: %j", (condition) => {

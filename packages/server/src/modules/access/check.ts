@@ -1,9 +1,9 @@
-import { applicableEntitlements, type Decision, type DecisionReason, type SessionFacts } from "@gatehouse/policy";
+import type { Decision, DecisionReason, SessionFacts } from "@gatehouse/policy";
 import type { Caller } from "../../operation/caller.ts";
 import type { MaybePromise } from "../../operation/maybe-promise.ts";
 import { nullable, oneOf, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
 import { PermissionValue } from "./model.ts";
-import type { AccessReader, Asked, HeldView } from "./read-model/reader.ts";
+import type { AccessReader, Asked } from "./read-model/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());
 const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
@@ -118,15 +118,14 @@ export function decideFor(reader: AccessReader, request: CheckRequest, caller: C
   return reader.decide(request.userId, tenantId, request.actionType, occasionOf(request, caller, now), revisionText(request.minRevision));
 }
 
-const none: Readonly<Record<string, unknown>> = {};
-
-export const answerOf = (decision: Decision, request: CheckRequest, revision: string, held: HeldView | undefined): CheckAnswer => ({
+export const answerOf = (reader: AccessReader, decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({
   isAuthorized: decision.allowed,
   reason: sentenceOf(decision, request.actionType),
   reasonCode: decision.reason,
   missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
-  // What an organization's plan includes is not told to whoever does not belong to it.
-  applicableEntitlements: held?.view && decision.reason !== "not_a_member" ? applicableEntitlements(held.view, request.actionType) : none,
+  // What the plan includes is the organization's own matter, and a stranger is told nothing of it.
+  applicableEntitlements:
+    decision.reason === "not_a_member" ? {} : reader.entitlementsFor(request.userId, request.tenantId ?? null, request.actionType),
   decisionId: crypto.randomUUID(),
   revision,
 });

@@ -38,6 +38,7 @@ const dataLengthMax = 4_000;
 export class DecisionRecorder {
   readonly #platform: Platform;
   #asked: Asked[] = [];
+  #notKept = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -48,9 +49,13 @@ export class DecisionRecorder {
   /** Takes a question down; it is written later. */
   record({ userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData }: KeptQuestion, allowed: boolean): void {
     if (this.#platform.settings.decisionDays === 0) return;
+    if (this.#asked.length >= askedMax) {
+      this.#notKept += 1;
+      return;
+    }
     const data = resourceData == null && contextData == null ? null : textOf([resourceData ?? null, contextData ?? null]);
-    if (this.#asked.length >= askedMax || data === undefined) {
-      this.#platform.metrics.decisionsNotKept.inc();
+    if (data === undefined) {
+      this.#notKept += 1;
       return;
     }
     this.#asked.push({
@@ -71,6 +76,8 @@ export class DecisionRecorder {
     this.#timer = undefined;
     const asked = this.#asked;
     this.#asked = [];
+    this.#platform.metrics.decisionsNotKept.inc(this.#notKept);
+    this.#notKept = 0;
     if (asked.length > 0) this.#writing = this.#writing.then(() => this.#write(asked));
     return this.#writing;
   }

@@ -1,6 +1,7 @@
 import type { Decision } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
 import { type ErrorDetail, OperationError, PermissionDenied } from "../../../operation/errors.ts";
+import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { Type } from "../../../operation/schema.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
@@ -26,22 +27,36 @@ export const checkBatch = access.memoryQuery("checkBatch", {
       if (lacking.length > 0) fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const now = platform.clock.now();
+    const asked = checks.map((check) => outcomeOf(() => decideFor(state, check, caller, now)));
     // All are waited for: of several that fail, none is left that nobody hears of.
-    const decided = await Promise.allSettled(checks.map(async (check) => decideFor(state, check, caller, now)));
+    const decided = asked.some((each) => each instanceof Promise) ? await Promise.all(asked) : (asked as readonly Outcome[]);
     const failed = decided.flatMap((each, index) =>
-      each.status === "rejected" ? [asOperationError(each.reason, checkFields, `checks.${index}.`)] : [],
+      "error" in each ? [asOperationError(each.error, checkFields, `checks.${index}.`)] : [],
     );
     if (failed.length > 0) throw together(failed);
     const { revision } = platform.log;
     const results = checks.map((check, index) => {
-      const decision = (decided[index] as PromiseFulfilledResult<Decision>).value;
+      const { decision } = decided[index] as { readonly decision: Decision };
       platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
       state.recorder.record(check, decision.allowed);
-      return answerOf(decision, check, revision, state.held(check.userId, check.tenantId ?? null));
+      return answerOf(state, decision, check, revision);
     });
     return { results, revision };
   },
 });
+
+type Outcome = { readonly decision: Decision } | { readonly error: unknown };
+
+/** What came of a question. Memory answers most without a promise, which would cost as much as the answer. */
+function outcomeOf(decide: () => MaybePromise<Decision>): MaybePromise<Outcome> {
+  const failed = (error: unknown): Outcome => ({ error });
+  try {
+    const decision = decide();
+    return decision instanceof Promise ? decision.then((known) => ({ decision: known }), failed) : { decision };
+  } catch (error) {
+    return failed(error);
+  }
+}
 
 /** The first error with the places of all that are like it; one that is no fault of the request goes before any that is. */
 function together(errors: readonly unknown[]): unknown {

@@ -22,7 +22,7 @@ export const check = access.memoryQuery("check", {
       (decision) => {
         platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
         state.recorder.record(request, decision.allowed);
-        return answerOf(decision, request, platform.log.revision, state.held(request.userId, request.tenantId ?? null));
+        return answerOf(state, decision, request, platform.log.revision);
       },
     );
   },

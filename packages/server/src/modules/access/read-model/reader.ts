@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  applicableEntitlements,
   compileRules,
   type Decision,
   decide,
@@ -7,6 +8,7 @@ import {
   type Pending,
   PermissionTree,
   Policy,
+  PolicyError,
   pendingDecision,
   type RelationshipReader,
   type RoleFacts,
@@ -48,7 +50,7 @@ import { LeastVersions } from "./least-versions.ts";
 import { type Loaded, type Part, Parts } from "./parts.ts";
 import { Pending as PendingParts } from "./pending.ts";
 import { cacheSeconds } from "./projector.ts";
-import { RelationshipMemory } from "./relationship-memory.ts";
+import { RelationshipMemory, type RelationshipQuestion } from "./relationship-memory.ts";
 import { keysTouchedBy, projectedTypes } from "./touched.ts";
 
 /** What decisions about one user in one scope are made from, with the parts that it was put together from. */
@@ -81,6 +83,7 @@ const settleMs = 5_000;
 const internalTenant: TenantPart = { status: "Active" };
 const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
 const anywhere: Asked = {};
+const noEntitlements: Readonly<Record<string, unknown>> = {};
 
 /**
  * Answers decisions from the read model: memory, then the cache, then the read model's table (decision 0002); never from the
@@ -95,6 +98,8 @@ export class AccessReader {
   readonly #least = new LeastVersions(cacheSeconds * 1_000);
   readonly #repaired = new Map<string, number>();
   readonly recorder: DecisionRecorder;
+  /** The newest policy that a view was made with. */
+  #policy: Policy | undefined;
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -142,13 +147,19 @@ export class AccessReader {
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
       const held = this.#views.get(viewKey(userId, organizationId));
       if (held?.view !== undefined && !this.#isStale(held)) {
-        // Without a resource there is nothing that relationships could say.
-        const occasion = asked.resource === undefined ? asked : { ...asked, relationships: this.#relationships.ask(organizationId) };
-        const decision = decide(held.view, action, occasion);
+        const { view } = held;
+        // Most actions have no rule about relations, and without a resource there is nothing that they could say.
+        const related = asked.resource !== undefined && view.plan(action).rules !== undefined;
+        const decision = related ? this.#decideFromMemory(view, organizationId, action, asked) : decide(view, action, asked);
         if (decision !== pendingDecision) return decision;
       }
     }
     return this.#decideSlowly(userId, organizationId, action, asked, minRevision);
+  }
+
+  #decideFromMemory(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+    const relationships = this.#relationships.ask(organizationId);
+    return orPending(relationships, () => decide(view, action, { ...asked, relationships }));
   }
 
   async #decideSlowly(
@@ -184,16 +195,19 @@ export class AccessReader {
     while (performance.now() < deadline) {
       const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
       const relationships = this.#relationships.ask(organizationId);
-      const answer = question(held, relationships);
+      const answer = orPending(relationships, () => question(held, relationships));
       if (answer !== pendingDecision) return answer;
       await this.#relationships.load(relationships);
     }
     throw new Unavailable("relationships", undefined);
   }
 
-  /** The view that a decision was just made from, where it is in memory. */
-  held(userId: string, organizationId: string | null): HeldView | undefined {
-    return this.#views.get(viewKey(userId, organizationId));
+  /** What the plan says about an action that was just decided (S3 §8, applicableEntitlements). */
+  entitlementsFor(userId: string, organizationId: string | null, action: string): Readonly<Record<string, unknown>> {
+    // Few installations require entitlements, and of few actions.
+    if (this.#policy?.action(action)?.requirement === undefined) return noEntitlements;
+    const held = this.#views.get(viewKey(userId, organizationId));
+    return held?.view ? applicableEntitlements(held.view, action) : noEntitlements;
   }
 
   /** The view in memory, where it may be decided from now. */
@@ -300,7 +314,8 @@ export class AccessReader {
       },
       roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, listOf)),
     };
-    return { view: new View(policyOf(policy.value), facts), parts, lookedAt: -1 };
+    this.#policy = policyOf(policy.value);
+    return { view: new View(this.#policy, facts), parts, lookedAt: -1 };
   }
 
   async #load<Value>(keys: readonly string[], deadline: number): Promise<readonly Part<Value>[]> {
@@ -435,4 +450,14 @@ function roleFacts(role: RolePart | null, listOf: ReadonlyMap<string, EffectiveP
   const facts = { id: role.id, name: role.name, rules };
   factsOfRoles.set(role, facts);
   return facts;
+}
+
+/** A limit that was met while something was not at hand says nothing yet: what was missing may be all that it takes. */
+function orPending<Answer>({ missing }: RelationshipQuestion, ask: () => Answer | Pending): Answer | Pending {
+  try {
+    return ask();
+  } catch (error) {
+    if (missing.size > 0 && error instanceof PolicyError && error.code === "evaluation_limit") return pendingDecision;
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@ import { type Person, password, signIn } from "../../packages/server/src/testing
 import type { Answer, AnyBody, TestServer } from "../../packages/server/src/testing/server.ts";
 import { expectOk, times } from "./support/ask.ts";
 import { onPostgresql } from "./support/postgresql.ts";
+import { installModel, installProbes, kinds, newProbe, type ProbeNames } from "./support/probe.ts";
 import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
 import { join, mailedToken, makeWorld, newUser, type World } from "./support/world.ts";
 
@@ -12,9 +13,11 @@ const rounds = 5;
 onPostgresql("what is taken is refused on each of three processes within the bound (31)", () => {
   let processes: Processes;
   let world: World;
+  let names: ProbeNames;
   beforeAll(async () => {
     processes = await startProcesses(3);
     world = await makeWorld(processes.all[0] as TestServer);
+    names = await installProbes(processes.all[0] as TestServer, world);
   });
   afterAll(() => processes?.close());
 
@@ -197,4 +200,22 @@ onPostgresql("what is taken is refused on each of three processes within the bou
         refusal: [403],
       };
     }));
+
+  it.each(kinds)("%s, in what is decided", (kind) =>
+    expectTaken(kind, async () => {
+      const server = processes.all[0] as TestServer;
+      const { person, question, allow, deny } = await newProbe(server, world, names, kind);
+      await expectOk(allow(server));
+      for (const each of processes.all) await each.application.platform.log.catchUp();
+      return {
+        person,
+        use: async (at) => {
+          const answer = await at.call(`POST ${iam}/authorization/check`, { token: person.token, body: question });
+          return { ...answer, status: answer.body.isAuthorized ? 200 : 403 };
+        },
+        take: deny,
+        refusal: [403],
+      };
+    }).finally(() => installModel(processes.all[0] as TestServer, world, names)),
+  );
 });

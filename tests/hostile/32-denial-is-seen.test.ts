@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Answer, AnyBody, TestServer } from "../../packages/server/src/testing/server.ts";
 import { expectOk, inLanes, times } from "./support/ask.ts";
 import { onPostgresql } from "./support/postgresql.ts";
+import { installProbes, isShared, kinds, newProbe, type Probe, type ProbeNames } from "./support/probe.ts";
 import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
 import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
@@ -9,6 +10,7 @@ const iam = "/api/v1/iam";
 const rounds = 2_000;
 const lanes = 40;
 const roundsWithoutRevision = 60;
+const policyRounds = 200;
 const action = "Organization.InviteMember";
 
 interface Subject {
@@ -19,11 +21,13 @@ interface Subject {
 onPostgresql("a denial is seen (32)", () => {
   let processes: Processes;
   let world: World;
+  let names: ProbeNames;
   const subjects: Subject[] = [];
   beforeAll(async () => {
     processes = await startProcesses(2, 1);
     const server = processes.all[0] as TestServer;
     world = await makeWorld(server);
+    names = await installProbes(server, world);
     for (const _ of times(lanes)) {
       const person = await newUser(server, "subject");
       const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
@@ -76,6 +80,33 @@ onPostgresql("a denial is seen (32)", () => {
       await refusedWithin("the right", async () => !(await check(there, subject)).body.isAuthorized);
       for (const _ of times(5)) expect((await check(there, subject)).body.isAuthorized).toBe(false);
     });
+  });
+
+  it.each(kinds)(`of %s, with its revision, on another process, at once: ${policyRounds} rounds`, { timeout: 120_000 }, async (kind) => {
+    const server = processes.all[0] as TestServer;
+    const width = isShared(kind) ? 1 : 4;
+    const probes = await Promise.all(times(width).map(() => newProbe(server, world, names, kind)));
+    const wrong: string[] = [];
+    const ask = async (at: TestServer, probe: Probe, written: Answer<AnyBody>): Promise<Answer<AnyBody>> => {
+      expect(written.status, JSON.stringify(written.body)).toBeLessThan(300);
+      const minRevision = written.headers["x-gatehouse-revision"];
+      expect(minRevision).toMatch(/^\d+$/);
+      return at.call(`POST ${iam}/authorization/check`, { token: world.administrator.token, body: { ...probe.question, minRevision } });
+    };
+    await inLanes(times(policyRounds), width, async (round, lane) => {
+      const probe = probes[lane] as Probe;
+      const [here, there] = (round % 2 ? processes.all : [...processes.all].reverse()) as [TestServer, TestServer];
+      for (const [write, allowed] of [
+        [probe.allow, true],
+        [probe.deny, false],
+      ] as const) {
+        const { status, body } = await ask(there, probe, await write(here));
+        if (status !== 200 || body.isAuthorized !== allowed) wrong.push(`round ${round}, ${allowed}: ${status} ${JSON.stringify(body)}`);
+      }
+    });
+    // The model is left as the other probes need it.
+    await probes[0]?.allow(server);
+    expect(wrong).toEqual([]);
   });
 
   it("a revision that no write has had yet is no answer: 503, and not a guess", async () => {

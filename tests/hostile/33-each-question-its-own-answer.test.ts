@@ -134,6 +134,117 @@ describe("each question has its own answer (33)", () => {
     }
   });
 
+  /** Ids that are one another but for what separates, pads, encodes or composes. Every second one is granted. */
+  const alike = (stem: string): string[] => [
+    stem,
+    ...[":", "#", "@", "|", "/", " ", "*", "%", "?", "\\", "'", '"', "\n", "\t"].flatMap((separator) => [
+      `${stem}${separator}`,
+      `${separator}${stem}`,
+      `${stem}${separator}${stem}`,
+      `${stem}${separator}${separator}${stem}`,
+    ]),
+    `${stem.length}|${stem}`,
+    `1|${stem}`,
+    `${stem}#member`,
+    `school:${stem}`,
+    `school/viewer/${stem}`,
+    `%3A${stem}`,
+    `${stem}\u00e9`,
+    `${stem}e\u0301`,
+    stem.toUpperCase(),
+    `${stem}\u200b`,
+  ];
+  const grant = (resource: Record<string, unknown>, relation: string, subject: Record<string, unknown>) =>
+    server.call(`POST ${iam}/grants`, {
+      token: world.own.owner.token,
+      body: { organizationId: world.own.id, resource, relation, subject },
+    });
+  const viewOf = (resourceId: string, userId: string, contextData: unknown = null) => ({
+    userId,
+    tenantId: world.own.id,
+    actionType: "Organization.ReadGrants",
+    resourceType: "school",
+    resourceId,
+    contextData,
+  });
+
+  it("for resources and groups whose ids are alike but for their separators, granted and asked through the API", async () => {
+    const { own } = world;
+    const person = await newUser(server, "viewer");
+    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    for (const by of ["himself", "his group"]) {
+      const ids = [...alike(`i${unique()}`), by === "himself" ? "__proto__" : "constructor"];
+      // Asked before anything is granted, so that memory holds the denial.
+      for (const id of ids) expect(await answersTo(viewOf(id, person.id)), `${by}: ${JSON.stringify(id)}`).toEqual(Array(5).fill(false));
+      const given = ids.filter((_, index) => index % 2 === 0);
+      for (const [index, id] of ids.entries()) {
+        // In groups too the ids are alike: he is in every second one.
+        const group = ids[(index + 7) % ids.length] as string;
+        const inGroup = given.includes(id) ? `${group} in` : `${group} out`;
+        if (by === "himself" && given.includes(id))
+          await expectOk(grant({ type: "school", id }, "viewer", { type: "user", id: person.id }));
+        if (by === "his group") await expectOk(grant({ type: "school", id }, "viewer", { type: "group", id: inGroup, relation: "member" }));
+        if (by === "his group" && given.includes(id))
+          await expectOk(grant({ type: "group", id: inGroup }, "member", { type: "user", id: person.id }));
+      }
+      const wrong: string[] = [];
+      for (const id of [...ids, ...ids.toReversed()]) {
+        const answers = await answersTo(viewOf(id, person.id));
+        if (new Set(answers).size !== 1 || answers[0] !== given.includes(id)) wrong.push(`${by}: ${JSON.stringify(id)} ${answers}`);
+      }
+      expect(wrong).toEqual([]);
+      const all = await expectOk(askAll(ids.map((id) => viewOf(id, person.id))));
+      expect(all.results.map((one: AnyBody) => one.isAuthorized)).toEqual(ids.map((id) => given.includes(id)));
+      const listed = await expectOk(
+        server.call(`POST ${iam}/authorization/list-resources`, {
+          token: person.token,
+          body: { userId: person.id, tenantId: own.id, actionType: "Organization.ReadGrants", resourceType: "school", limit: 100 },
+        }),
+      );
+      expect(listed.items.map(({ id }: AnyBody) => id)).toEqual(expect.arrayContaining(given));
+      for (const id of ids.filter((each) => !given.includes(each))) expect(listed.items).not.toContainEqual({ type: "school", id });
+    }
+  });
+
+  it("for the same subject, action and resource with another context, cached or not", async () => {
+    const { own } = world;
+    const person = await newUser(server, "viewer");
+    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    const id = `school ${unique()}`;
+    const condition = { operator: "equals", left: "$request.channel", right: "a|b" };
+    await expectOk(
+      server.call(`POST ${iam}/grants`, {
+        token: own.owner.token,
+        body: {
+          organizationId: own.id,
+          resource: { type: "school", id },
+          relation: "viewer",
+          subject: { type: "user", id: person.id },
+          condition,
+        },
+      }),
+    );
+    for (const _ of [1, 2, 3]) {
+      for (const channel of ["a|b", "a", "b", "a|b ", "a:b", "A|B", "", "a|b"])
+        expect(await answersTo(viewOf(id, person.id, { channel })), channel).toEqual(Array(5).fill(channel === "a|b"));
+      for (const contextData of [null, {}, { Channel: "a|b" }, { "channel ": "a|b" }, { channel: null }])
+        expect((await ask(viewOf(id, person.id, contextData))).status, JSON.stringify(contextData)).toBe(400);
+    }
+  });
+
+  it("and no grant is made with a NUL or half a character in an id: 400", async () => {
+    const { own } = world;
+    const user = { type: "user", id: own.member.id };
+    for (const id of ["a\u0000b", "\u0000", "\ud800", "a\udc00"]) {
+      for (const answer of [
+        await grant({ type: "school", id }, "viewer", user),
+        await grant({ type: "school", id: "1" }, "viewer", { type: "group", id, relation: "member" }),
+        await ask(viewOf(id, own.member.id)),
+      ])
+        expect([answer.status, faultOf(answer)], JSON.stringify(id)).toEqual([400, undefined]);
+    }
+  });
+
   it("and none with an id that is put together, or with a NUL: 400", async () => {
     const { own } = world;
     const good = { userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read" };

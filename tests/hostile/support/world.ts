@@ -34,8 +34,9 @@ export interface Tenant {
 /** What the world's grants and conditions are written in. */
 export const model = {
   resourceTypes: {
+    group: { relations: { member: { subjects: ["user"] } } },
     school: {
-      relations: { viewer: { subjects: ["user", "user:*", "role"] } },
+      relations: { viewer: { subjects: ["user", "user:*", "role", "group#member"] } },
       permissions: { "Organization.ReadGrants": { allow: "viewer" } },
     },
   },

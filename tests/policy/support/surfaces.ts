@@ -238,7 +238,7 @@ const byRelation: Surface = {
   },
 };
 
-/** Every case is asked through all of these. HOOK: asking over HTTP goes here, as one more surface. */
+/** Every case is asked through all of these; over HTTP, where nothing is at hand but a server, by ../http.test.ts. */
 export const surfaces: readonly Surface[] = [
   fresh,
   warmed("decide, of a view asked everything before", (cases) => cases),

@@ -11,6 +11,8 @@ import { wouldAllow } from "./what-if.ts";
 
 /** Nobody reads more alternatives than this. */
 const alternativesMax = 20;
+/** Of roles that would do, so many that other ways are told as well. */
+const rolesMax = 8;
 
 /**
  * The smallest sets of changes that would allow what was denied. Each set was tried: with it the engine decides "allowed". Only a
@@ -79,6 +81,7 @@ function ofRoles(view: View, action: string, otherRoles: readonly RoleFacts[]): 
   return [
     ...others
       .filter(({ rules }) => rules.given.has(action))
+      .slice(0, rolesMax)
       .map((role): Change => ({ kind: "give_role", roleId: role.id, roleName: role.name })),
     ...held
       .filter(({ rules }) => !rules.given.has(action))

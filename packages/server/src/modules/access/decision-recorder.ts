@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Decision } from "@gatehouse/policy";
 import { everyTenant } from "../../platform/database/database.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { policyWrites, type RecordedRow } from "./policy-store.ts";
@@ -46,9 +47,10 @@ export class DecisionRecorder {
     this.#platform = platform;
   }
 
-  /** Takes a question down; it is written later. */
-  record({ userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData }: KeptQuestion, allowed: boolean): void {
-    if (this.#platform.settings.decisionDays === 0) return;
+  /** Takes a question down; it is written later. What strangers ask is not the organization's: it could only fill its previews. */
+  record(question: KeptQuestion, { allowed, reason }: Decision): void {
+    if (this.#platform.settings.decisionDays === 0 || reason === "not_a_member") return;
+    const { userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData } = question;
     if (this.#asked.length >= askedMax) {
       this.#notKept += 1;
       return;

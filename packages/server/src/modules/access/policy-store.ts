@@ -85,6 +85,16 @@ export const policyWrites = (tx: WriteHandle) => ({
   async lockModel(): Promise<void> {
     await sql`select pg_advisory_xact_lock(hashtext('access.authorization_model'))`.execute(tx);
   },
+  /** Keeps the model as it is until the transaction ends, beside others that do the same. */
+  async keepModel(): Promise<void> {
+    await sql`select pg_advisory_xact_lock_shared(hashtext('access.authorization_model'))`.execute(tx);
+  },
+  /** Keeps a member from being removed until the transaction ends; false where there is none. */
+  async keepMember(userId: string, organizationId: string | null): Promise<boolean> {
+    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
+    const { rows } = await sql`select user_id from role_assignments where user_id = ${userId}::uuid and ${tenant} for share`.execute(tx);
+    return rows.length > 0;
+  },
   async insertModel({ version, document }: ModelVersion, now: Date): Promise<void> {
     await sql`insert into authorization_models (version, document, created_at)
       values (${version}, ${JSON.stringify(document)}::jsonb, ${now})`.execute(tx);

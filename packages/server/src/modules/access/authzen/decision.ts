@@ -57,7 +57,7 @@ export function decideOn(asking: Asking, question: Posed): MaybePromise<Decision
   const { check } = question;
   const answer = (decided: EngineDecision): Decision => {
     asking.platform.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
-    if (asking.keeps) asking.state.recorder.record(check, decided.allowed);
+    if (asking.keeps) asking.state.recorder.record(check, decided);
     if (decided.allowed) return { decision: true };
     return refused({ reason_code: decided.reason, reason: sentenceOf(decided, check.actionType) });
   };

@@ -1,7 +1,7 @@
 import { scoped } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
-import { checkCondition } from "../check-condition.ts";
+import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantNotFound, NotHeld } from "../errors.ts";
 import { GrantChanged } from "../events.ts";
 import { revokedData } from "../forget-subject.ts";
@@ -33,7 +33,7 @@ export const changeGrant = access.command("changeGrant", {
     expectVersion(row.version);
     const expires = expiresAt === null ? null : new Date(expiresAt);
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
-    await checkCondition(store, condition);
+    await checkConditionToKeep(store, condition);
     const updated = await store.updateGrant(row.id, { condition, expiresAt: expires });
     emit(GrantChanged, revokedData(updated));
     return toGrant(updated);

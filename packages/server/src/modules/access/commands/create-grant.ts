@@ -1,9 +1,10 @@
-import { checkRelationship, type Relationship } from "@gatehouse/policy";
+import { checkRelationship, kindOfSubject, type Relationship } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
+import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantTaken, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
 import { GrantCreated } from "../events.ts";
 import { revokedData } from "../forget-subject.ts";
@@ -49,8 +50,12 @@ export const createGrant = access.command("createGrant", {
     const { type, id, relation: ofSubject } = subjectOf(subject);
     const expires = expiresAt ? new Date(expiresAt) : null;
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
+    await checkConditionToKeep(store, condition ?? null);
+    // The model may have been replaced since it was looked at.
+    const takes = (await store.currentModel()).document.resourceTypes?.[resource.type]?.relations?.[relation]?.subjects ?? [];
+    if (!takes.includes(kindOfSubject(subjectOf(subject)))) fail(UnknownRelation, { field: "relation", rule: "defined" });
     // Whether somebody who does not belong exists elsewhere is not told (docs/hostile.md, 20).
-    if (type === "user" && id !== "*" && !(uuidText.test(id) && (await store.assignments([id], organizationId)).has(id))) {
+    if (type === "user" && id !== "*" && !(uuidText.test(id) && (await store.keepMember(id, organizationId)))) {
       throw invalid({ field: "subject.id", rule: "exists", message: "is not the id of a member" });
     }
     if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))

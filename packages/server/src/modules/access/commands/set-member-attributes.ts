@@ -1,11 +1,14 @@
 import { permission } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
 import { AttributesOfSubject, AttributeValues, checkAttributes } from "../attributes.ts";
-import { MemberNotFound } from "../errors.ts";
+import { MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
 
-/** Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher (S4 §8.4). */
+/**
+ * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher (S4 §8.4). Nobody
+ * rises by it himself.
+ */
 export const setMemberAttributes = access.command("setMemberAttributes", {
   http: "PUT /api/v1/iam/organizations/:organizationId/members/:userId/attributes",
   summary: "Replace a member's attributes.",
@@ -14,7 +17,15 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: AttributeValues }),
   output: AttributesOfSubject,
-  errors: [MemberNotFound],
+  errors: [MemberNotFound, NotHeld],
+  async prepare({ state, caller, notHeld, fail }, { organizationId, userId }) {
+    // Who notes about himself must not meet by it a condition of what he does not hold.
+    if (caller.kind !== "user" || caller.userId !== userId) return;
+    const given = await state.givenBy("$user.", caller.userId, organizationId);
+    const lacking = await notHeld(organizationId, given);
+    if (lacking.length > 0)
+      fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
+  },
   async run({ store, emit, fail, expectVersion, now }, { organizationId, userId, attributes }) {
     if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);
     checkAttributes((await store.currentModel()).document, "user", attributes);

@@ -1,7 +1,7 @@
 import { permission } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
 import { AttributesOfSubject, AttributeValues, checkAttributes } from "../attributes.ts";
-import { MemberNotFound } from "../errors.ts";
+import { MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
 
@@ -14,6 +14,15 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
   versioned: true,
   input: Type.Object({ organizationId: Uuid, attributes: AttributeValues }),
   output: AttributesOfSubject,
+  errors: [NotHeld],
+  async prepare({ state, caller, notHeld, fail }, { organizationId }) {
+    // Who notes about the organization must not meet by it a condition of what he does not hold.
+    if (caller.kind !== "user") return;
+    const given = await state.givenBy("$tenant.", caller.userId, organizationId);
+    const lacking = await notHeld(organizationId, given);
+    if (lacking.length > 0)
+      fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
+  },
   async run({ store, emit, expectVersion, now }, { organizationId, attributes }) {
     checkAttributes((await store.currentModel()).document, "tenant", attributes);
     expectVersion((await store.attributes(organizationId, null))?.version ?? 0);

@@ -1,6 +1,6 @@
 import { scoped } from "../../../operation/authorization.ts";
 import { nullable, Type, Uuid } from "../../../operation/schema.ts";
-import { checkCondition } from "../check-condition.ts";
+import { checkConditionToKeep } from "../check-condition.ts";
 import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { RoleRuleSet } from "../events.ts";
 import { ConditionInput, PermissionValue, Role, RuleEffect } from "../model.ts";
@@ -45,7 +45,7 @@ export const setRoleRule = access.command("setRoleRule", {
     const [definition] = await store.permissionsByValue([permission]);
     if (definition === undefined) return fail(PermissionNotFound, { field: "permission", permission });
     if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permission", rule: "same_scope", permission });
-    await checkCondition(store, condition);
+    await checkConditionToKeep(store, condition);
     await store.setRule(row.id, row.organization_id, definition.id, effect, condition);
     const updated = await store.touchRole(row.id, now);
     emit(RoleRuleSet, { roleId: row.id, organizationId: row.organization_id, permission, effect, condition });

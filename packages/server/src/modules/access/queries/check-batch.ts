@@ -38,7 +38,7 @@ export const checkBatch = access.memoryQuery("checkBatch", {
     const results = checks.map((check, index) => {
       const { decision } = decided[index] as { readonly decision: Decision };
       platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
-      state.recorder.record(check, decision.allowed);
+      state.recorder.record(check, decision);
       return answerOf(state, decision, check, revision);
     });
     return { results, revision };

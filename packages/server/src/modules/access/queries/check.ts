@@ -21,7 +21,7 @@ export const check = access.memoryQuery("check", {
       () => decideFor(state, request, caller, platform.clock.now()),
       (decision) => {
         platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
-        state.recorder.record(request, decision.allowed);
+        state.recorder.record(request, decision);
         return answerOf(state, decision, request, platform.log.revision);
       },
     );

@@ -251,6 +251,15 @@ export class AccessReader {
     return found;
   }
 
+  /** Permissions that roles of the user give under a condition that reads `placeholder` (`$user.`, `$tenant.`), sorted. */
+  async givenBy(placeholder: string, userId: string, organizationId: string): Promise<readonly string[]> {
+    const { view } = await this.#view(userId, organizationId);
+    const found = (view?.roles ?? []).flatMap(({ rules }) =>
+      [...rules.others].flatMap(([permission, others]) => (others.some((rule) => reads(rule, placeholder)) ? [permission] : [])),
+    );
+    return [...new Set(found)].sort();
+  }
+
   async #reach(revision: string): Promise<void> {
     const deadline = performance.now() + revocationBoundMs;
     while (!this.#platform.log.hasSeen(revision)) {
@@ -401,6 +410,10 @@ export class AccessReader {
 }
 
 const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;
+
+/** A placeholder stands in a condition as a text of its own, so its JSON shows it. */
+const reads = ({ condition }: { readonly condition: unknown }, placeholder: string): boolean =>
+  condition !== undefined && JSON.stringify(condition).includes(`"${placeholder}`);
 
 const asLoaded = (value: unknown, version: bigint | string): Loaded => ({ value, version: String(version) });
 

@@ -1,0 +1,28 @@
+import type { Scene } from "./scene.ts";
+
+/** Cameras in zones, and groups of people (S2, permission management): a model with every kind of relation. */
+export const cameraModel = {
+  resourceTypes: {
+    Group: { relations: { member: { subjects: ["user", "Group#member"] } } },
+    Zone: { relations: { guard: { subjects: ["user", "role", "Group#member"] } } },
+    Camera: {
+      attributes: { floor: "number", public: "boolean" },
+      relations: {
+        zone: { subjects: ["Zone"] },
+        viewer: { subjects: ["user", "user:*", "role", "Group#member"], from: { through: "zone", relation: "guard" } },
+        editor: { subjects: ["user"] },
+        banned: { subjects: ["user", "role", "Group#member"] },
+      },
+      permissions: {
+        "Camera.View": { allow: { any: ["viewer", "editor"] }, deny: "banned" },
+        "Camera.Edit": { allow: "editor", deny: "banned" },
+      },
+    },
+  },
+} as const;
+
+/** Defines the permissions that the model names, and puts it with `more` of its parts. */
+export async function installCameras(scene: Scene, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  await scene.define("Camera", "Camera.View", "Camera.Edit", "Camera.Delete");
+  await scene.model({ ...cameraModel, ...more });
+}

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectError, expectRead } from "../../packages/server/src/testing/answers.ts";
+import type { AnyBody, Answer as HttpAnswer } from "../../packages/server/src/testing/server.ts";
+import { type Case, type CorpusFile, loadCorpus } from "./support/corpus.ts";
+import { cannotBeHad, HttpWorld, refusedAtTheDoor } from "./support/http-world.ts";
+import type { Answer } from "./support/world.ts";
+
+/**
+ * The authorization corpus over HTTP (packages/policy/corpus): on a real server, from its tables and its read model, every case gets
+ * the answer that it gets in process.
+ */
+const files = loadCorpus();
+const surface = "over HTTP";
+/** Of one file, no more than this part may be left out, or be refused before anything is decided. */
+const leftOutMax = 0.3;
+/** Of all files, at least so many cases are decided. */
+const askedMin = 600;
+
+/** What of a world the API refuses on purpose, so that it is written into the tables. */
+const refusals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  // A text for a feature, and null for one.
+  "entitlements.yaml": { "entitlements: common.validation_failed": 2 },
+  // An attribute called id, which is the user's own.
+  "invalid-inputs.yaml": { "attributes: common.validation_failed": 1 },
+  // Relationships that the model does not provide for, or that are to somebody who is no member.
+  "groups.yaml": { "grant: common.validation_failed": 3 },
+  "hostile-ids.yaml": { "grant: common.validation_failed": 1 },
+  "relations-algebra.yaml": { "grant: common.validation_failed": 1 },
+  "status-and-membership.yaml": { "grant: common.validation_failed": 4 },
+  "zones-and-parents.yaml": { "grant: common.validation_failed": 2 },
+  // A sign-in of this very moment is asked for.
+  "session-strength.yaml": { "model: common.validation_failed": 1 },
+};
+
+const isHad = (file: CorpusFile) => (question: Case) => cannotBeHad(question, file) === undefined;
+const isDecided = (file: CorpusFile) => (question: Case) => isHad(file)(question) && refusedAtTheDoor(question) === undefined;
+
+it("asks nearly the whole corpus", () => {
+  const counts = files.map((file) => ({ name: file.name, all: file.cases.length, decided: file.cases.filter(isDecided(file)).length }));
+  for (const { name, all, decided } of counts) expect(1 - decided / all, name).toBeLessThan(leftOutMax);
+  expect(counts.reduce((sum, { decided }) => sum + decided, 0)).toBeGreaterThanOrEqual(askedMin);
+});
+
+describe.each(files)(`corpus $name ${surface}`, (file) => {
+  let world: HttpWorld;
+  beforeAll(async () => {
+    world = await HttpWorld.open(file);
+  });
+  afterAll(() => world?.close());
+
+  for (const question of file.cases) {
+    const reason = cannotBeHad(question, file);
+    const isKnownFault = Object.keys(question.known).some((name) => surface.startsWith(name));
+    const test = reason !== undefined ? it.skip : isKnownFault ? it.fails : it;
+    test(reason === undefined ? question.name : `${question.name} (${reason})`, () => asksEveryWay(world, question));
+  }
+
+  it("has its world by the API, but for what that refuses on purpose", () => {
+    expect(Object.fromEntries(world.refused)).toEqual(refusals[file.name] ?? {});
+  });
+
+  it("answers all that can be decided in one batch as one by one", async () => {
+    const decided = file.cases.filter((each) => isDecided(file)(each) && "allowed" in each.expect);
+    for (const [now, together] of Map.groupBy(decided, (each) => each.now)) {
+      const answer = await world.ask("check-batch", { checks: together.map((each) => world.checkOf(each)) }, now);
+      expectRead(answer);
+      expect(answer.body.results.map(decisionIn)).toEqual(together.map((each) => each.expect));
+    }
+  });
+});
+
+/** A check, one in a batch, and an explanation: first of a view that is put together for it, then of the one that is there. */
+async function asksEveryWay(world: HttpWorld, question: Case): Promise<void> {
+  const body = world.checkOf(question);
+  await world.cool();
+  expectAnswer(await world.ask("check", body, question.now), question);
+  expectAnswer(await world.ask("check", body, question.now), question);
+  for (let round = 0; round < 2; round += 1) {
+    const batch = await world.ask("check-batch", { checks: [body] }, question.now);
+    expectAnswer(batch.status === 200 ? { ...batch, body: batch.body.results[0] } : batch, question, "checks.0.");
+  }
+  expectAnswer(await world.ask("explain", body, question.now), question);
+}
+
+function expectAnswer(answer: HttpAnswer<AnyBody>, question: Case, prefix = ""): void {
+  const field = refusedAtTheDoor(question);
+  if (field !== undefined) {
+    expectError(answer, 400, "common.validation_failed");
+    expect(answer.body.error.details.map((detail: AnyBody) => detail.field)).toContainEqual(expect.stringContaining(prefix + field));
+  } else if ("error" in question.expect) expectPolicyError(answer, question.expect, prefix);
+  else {
+    expectRead(answer);
+    expect(decisionIn(answer.body)).toEqual(question.expect);
+  }
+}
+
+const decisionIn = ({ isAuthorized, reasonCode }: AnyBody): Answer => ({ allowed: isAuthorized, reason: reasonCode });
+
+/** How the API tells the engine's errors, and what it calls the fields. */
+const errors: Readonly<Record<string, readonly [status: number, code: string]>> = {
+  invalid_input: [400, "common.validation_failed"],
+  unknown_permission: [400, "access.unknown_permission"],
+  unknown_resource_type: [400, "access.unknown_resource_type"],
+  evaluation_limit: [409, "access.evaluation_limit"],
+};
+const fieldNames: Readonly<Record<string, string>> = { action: "actionType", "resource.type": "resourceType", resource: "resourceId" };
+
+function expectPolicyError(answer: HttpAnswer<AnyBody>, { error, fields }: Extract<Answer, { error: string }>, prefix: string): void {
+  const [status, code] = errors[error] as (typeof errors)[string];
+  expectError(answer, status, code);
+  if (fields === undefined) return;
+  const named = new Set(answer.body.error.details.map((detail: AnyBody) => detail.field));
+  expect([...named].sort()).toEqual(fields.map((field) => prefix + (fieldNames[field] ?? field)).sort());
+}

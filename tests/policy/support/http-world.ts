@@ -1,0 +1,422 @@
+import { createHash } from "node:crypto";
+import { sql } from "kysely";
+import type { Relationship } from "../../../packages/policy/src/index.ts";
+import { PermissionValue } from "../../../packages/server/src/modules/access/model.ts";
+import {
+  effectiveKey,
+  entitlementsKey,
+  membershipKey,
+  policyKey,
+  roleKey,
+  tenantStatusKey,
+  userKey,
+} from "../../../packages/server/src/modules/access/read-model/keys.ts";
+import { newAdministrator, unique } from "../../../packages/server/src/testing/people.ts";
+import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "../../../packages/server/src/testing/server.ts";
+import type { Case, CorpusFile } from "./corpus.ts";
+import type { Attributes, Role, Subject } from "./world.ts";
+
+type Tenant = Subject["tenant"];
+type Member = Subject & { readonly roles: NonNullable<Subject["roles"]> };
+type Row = Readonly<Record<string, unknown>>;
+
+/** More relationships than these are not granted one by one. */
+const grantsMax = 200;
+/** The read model is repaired by so many keys at once. */
+const repairMax = 1_000;
+/** The internal scope has no id; this is its name in maps. */
+const internalScope = "";
+
+const permissionPattern = new RegExp((PermissionValue as { readonly pattern?: string }).pattern as string);
+
+/** Why a server cannot be brought to ask this; undefined where it can. */
+export function cannotBeHad(question: Case, file: CorpusFile): string | undefined {
+  const { tenant, roles } = question.subject;
+  const isStranger = "reason" in question.expect && question.expect.reason === "not_a_member";
+  if (tenant.id === null && tenant.entitlements !== undefined && !isStranger) return "the internal scope has no plan";
+  const defined = new Set(file.permissions.map(({ value }) => value));
+  if (roles?.some((role) => role?.rules.some(({ permission }) => !defined.has(permission)))) return "no role names what nobody defined";
+  if (relationshipsTwice(file).some(({ resource: { type, id } }) => type === question.resource?.type && id === question.resource.id))
+    return "a relationship is there once";
+  return [question.resource?.attributes, question.request, question.session].every(fitsIntoJson) ? undefined : "JSON has no such number";
+}
+
+const fitsIntoJson = (value: unknown): boolean =>
+  typeof value === "object" && value !== null
+    ? Object.values(value).every(fitsIntoJson)
+    : typeof value !== "number" || Number.isFinite(value);
+
+/** All but the first that say who stands where. */
+function relationshipsTwice({ relationships }: CorpusFile): readonly Relationship[] {
+  const seen = new Set<string>();
+  return relationships.filter(({ resource, relation, subject }) => {
+    const key = JSON.stringify([resource, relation, subject]);
+    const isThere = seen.has(key);
+    seen.add(key);
+    return isThere;
+  });
+}
+
+/** The field of a question that the contract does not let in, where the engine itself would answer: nothing unusual is decided. */
+export function refusedAtTheDoor({ action, resource, scopes }: Case): string | undefined {
+  const isPermission = (value: string): boolean => permissionPattern.test(value);
+  if (!isPermission(action)) return "actionType";
+  if (scopes?.some((scope) => !isPermission(scope))) return "scopes";
+  if (resource?.type === "") return "resourceType";
+  return resource?.id === "" || resource?.id?.includes("\0") ? "resourceId" : undefined;
+}
+
+/**
+ * A world of the corpus on a server of its own. What the API takes is put there by the API. What it refuses on purpose, or takes too
+ * long for, is written as the tables and the read model have it; the projection computes the rest.
+ */
+export class HttpWorld {
+  readonly #file: CorpusFile;
+  readonly #server: TestServer;
+  readonly #tenants: ReadonlyMap<string, Tenant>;
+  /** The ids of users and organizations by those of the corpus. */
+  readonly #ids = new Map<string, string>();
+  /** A role of the server gives a permission by one rule: more about the same are a second role, which the same people hold. */
+  readonly #roles = new Map<string, readonly string[]>();
+  /** What the API did not take, by what it said. */
+  readonly refused = new Map<string, number>();
+  #token = "";
+
+  private constructor(file: CorpusFile, server: TestServer) {
+    this.#file = file;
+    this.#server = server;
+    this.#tenants = new Map(this.#subjects.map(({ tenant }) => [tenant.id ?? internalScope, tenant]));
+    for (const { user } of this.#subjects) if (user.id !== "") this.#ids.set(user.id, idOf("user", user.id));
+  }
+
+  static async open(file: CorpusFile): Promise<HttpWorld> {
+    const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+    try {
+      const world = new HttpWorld(file, server);
+      await world.#build();
+      return world;
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+
+  /** The body of a check that asks the question now. */
+  checkOf({ subject, action, resource, request, session, scopes }: Case): Row {
+    return {
+      userId: idOf("user", subject.user.id),
+      tenantId: this.#tenantId(subject.tenant),
+      actionType: action,
+      resourceType: resource?.type,
+      resourceId: resource?.id,
+      resourceData: this.#withIds(resource?.attributes),
+      contextData: this.#withIds(request),
+      sessionData: session,
+      scopes,
+    };
+  }
+
+  /** Asks at a moment, as an internal administrator. */
+  ask(what: string, body: unknown, now: number): Promise<Answer<AnyBody>> {
+    this.#stopClock(now);
+    return this.#call(`POST authorization/${what}`, body);
+  }
+
+  /** Every view is put together anew for the next question, as after any change of the policy. */
+  async cool(): Promise<void> {
+    await this.#repair([policyKey]);
+  }
+
+  async #build(): Promise<void> {
+    // The latest moment comes first: the administrator's session may be from later than a question, but it must not be over.
+    this.#stopClock(Math.max(...this.#file.cases.map(({ now }) => now)));
+    this.#token = (await newAdministrator(this.#server)).token;
+    await this.#policy();
+    for (const tenant of this.#tenants.values()) if (tenant.id !== null) await this.#organization(tenant);
+    for (const tenant of this.#tenants.values()) await this.#rolesOf(tenant);
+    await this.#people();
+    for (const tenant of this.#tenants.values()) await this.#relationships(tenant);
+    for (const tenant of this.#tenants.values()) await this.#state(tenant);
+    await this.#server.application.settled();
+    await this.#repair(this.#keys());
+    await this.#oddParts();
+  }
+
+  async #policy(): Promise<void> {
+    for (const { value, parent } of this.#file.permissions)
+      await this.#expect("POST permissions", { value, parent, scope: "Organization" }, 201);
+    const { model } = this.#file;
+    await this.#byApi("PUT authorization/model", { model }, "model", () =>
+      this.#insert("authorization_models", [{ version: 1_000, document: model, created_at: this.#now }]),
+    );
+  }
+
+  /** The administrator is the owner of each, so that he may give whatever there is in it. */
+  async #organization(tenant: Tenant): Promise<void> {
+    const slug = `corpus-${unique()}`;
+    const { id } = await this.#expect("POST organizations", { name: slug, slug, country: "VN" }, 201);
+    if (this.#ids.has(tenant.id as string)) throw new Error(`a user and a tenant are both called ${tenant.id}`);
+    this.#ids.set(tenant.id as string, id);
+    const { attributes } = tenant;
+    if (Object.keys(attributes).length > 0) await this.#attributes(`organizations/${id}/attributes`, attributes, { organization_id: id });
+    if (tenant.entitlements === undefined) return;
+    const { entitlements } = tenant;
+    await this.#byApi(`PUT organizations/${id}/entitlements`, { entitlements }, "entitlements", () =>
+      this.#run(sql`update access_tenants set entitlements = ${JSON.stringify(entitlements)}::jsonb where organization_id = ${id}::uuid`),
+    );
+  }
+
+  async #attributes(at: string, given: Attributes, row: Row): Promise<void> {
+    const attributes = this.#withIds(given);
+    await this.#byApi(`PUT ${at}`, { attributes }, "attributes", () =>
+      this.#insert("access_attributes", [{ ...row, attributes, version: 1, updated_at: this.#now }]),
+    );
+  }
+
+  async #rolesOf(tenant: Tenant): Promise<void> {
+    const roles = new Set(this.#subjects.filter((each) => each.tenant.id === tenant.id).flatMap((each) => each.roles ?? []));
+    for (const role of roles) {
+      if (role === undefined) continue;
+      const ids: string[] = [];
+      for (const [index, rules] of inLayers(role.rules, this.#defined).entries())
+        ids.push(await this.#role(tenant, { ...role, name: index === 0 ? role.name : `${role.name}, and ${index}`, rules }));
+      this.#roles.set(this.#roleName(tenant, role.id), ids);
+    }
+  }
+
+  async #role(tenant: Tenant, role: Role): Promise<string> {
+    const { name } = role;
+    if (tenant.id === null) return this.#internalRole(role);
+    const organizationId = this.#tenantId(tenant) as string;
+    const { id } = await this.#expect("POST roles", { name, scope: "Organization", organizationId }, 201);
+    for (const { permission, effect, condition } of role.rules) {
+      const rule = { effect, condition: this.#withIds(condition ?? null) };
+      await this.#byApi(`PUT roles/${id}/permissions/${permission}`, rule, "rule", () =>
+        this.#insertRule(id, permission, { ...rule, organization_id: organizationId }),
+      );
+    }
+    return id;
+  }
+
+  /** The API gives internal roles only what is for the internal scope; decisions do not ask. */
+  async #internalRole({ name, rules }: Role): Promise<string> {
+    const id = crypto.randomUUID();
+    await this.#insert("roles", [{ id, name, scope: "Internal", is_system_role: false, version: 1, ...this.#dates }]);
+    for (const { permission, effect, condition } of rules)
+      await this.#insertRule(id, permission, { effect, condition: this.#withIds(condition ?? null), organization_id: null });
+    return id;
+  }
+
+  #insertRule(roleId: string, permission: string, { effect, condition, organization_id }: Row): Promise<void> {
+    return this.#run(sql`insert into role_permissions (role_id, permission_definition_id, organization_id, effect, condition)
+      select ${roleId}::uuid, id, ${organization_id}::uuid, ${effect}, nullif(${JSON.stringify(condition)}::jsonb, 'null')
+      from permission_definitions where value = ${permission}`);
+  }
+
+  /** People without passwords, since none of them signs in, and their roles; of whom nothing is known there is no row. */
+  async #people(): Promise<void> {
+    const users = new Map(this.#subjects.filter(({ user }) => user.status !== undefined).map(({ user }) => [user.id, user]));
+    await this.#insert(
+      "users",
+      [...users.values()].map(({ id, status }) => ({
+        ...{ id: idOf("user", id), email: `${idOf("user", id)}@example.com`, password_hash: "-", status: storedStatus(status) },
+        ...{ first_name: "Corpus", last_name: "Person", locale: "en", session_epoch: 1, version: 1, ...this.#dates },
+      })),
+    );
+    const members = this.#members
+      .filter(({ user }) => user.status !== undefined)
+      .map((member) => ({ ...member.user, at: this.#place(member), roles: this.#rolesHeld(member) }))
+      .filter(({ roles }) => roles.length > 0);
+    await this.#insert(
+      "memberships",
+      members.map(({ at, roles }) => ({ id: crypto.randomUUID(), ...at, role_id: roles[0], version: 1, joined_at: this.#now })),
+    );
+    await this.#insert(
+      "role_assignments",
+      members.flatMap(({ at, roles }) => roles.map((role_id) => ({ ...at, role_id, assigned_at: this.#now }))),
+    );
+    for (const { at, attributes } of members) {
+      // Nothing is noted about people in the internal scope.
+      if (at.organization_id === null || Object.keys(attributes).length === 0) continue;
+      await this.#attributes(`organizations/${at.organization_id}/members/${at.user_id}/attributes`, attributes, at);
+    }
+  }
+
+  /** The corpus's relationships hold in every tenant. */
+  async #relationships(tenant: Tenant): Promise<void> {
+    const organizationId = this.#tenantId(tenant);
+    const written: Row[] = [];
+    const twice = new Set(relationshipsTwice(this.#file));
+    for (const relationship of this.#file.relationships) {
+      const { resource, relation, subject, condition, expiresAt } = relationship;
+      if (twice.has(relationship) || resource.id.includes("\0")) continue;
+      const to = { ...subject, id: this.#subjectId(subject, tenant) };
+      const row = {
+        ...{ id: crypto.randomUUID(), organization_id: organizationId, resource_type: resource.type, resource_id: resource.id, relation },
+        ...{ subject_type: to.type, subject_id: to.id, subject_relation: to.relation ?? "", condition: this.#withIds(condition ?? null) },
+        ...{ expires_at: expiresAt == null ? null : new Date(expiresAt), granted_at: this.#now, version: 1 },
+      };
+      const isOver = row.expires_at !== null && row.expires_at.getTime() <= this.#now.getTime();
+      if (organizationId === null || isOver || this.#file.relationships.length > grantsMax) written.push(row);
+      else {
+        const grant = { organizationId, resource, relation, subject: to, condition: row.condition, expiresAt: row.expires_at };
+        await this.#byApi("POST grants", grant, "grant", () => void written.push(row));
+      }
+    }
+    await this.#insert("relationships", written);
+  }
+
+  #subjectId({ type, id }: { readonly type: string; readonly id: string }, tenant: Tenant): string {
+    if (type === "user") return id === "*" ? id : idOf("user", id);
+    return type === "role" ? (this.#roles.get(this.#roleName(tenant, id))?.[0] ?? idOf("role", id)) : id;
+  }
+
+  /** States that an organization cannot be put into, or in which it could not be furnished. */
+  async #state(tenant: Tenant): Promise<void> {
+    const at = sql`organization_id = ${this.#tenantId(tenant)}::uuid`;
+    if (tenant.id === null || tenant.status === "Active") return;
+    if (tenant.status === undefined) await this.#run(sql`delete from access_tenants where ${at}`);
+    else await this.#run(sql`update access_tenants set status = ${tenant.status} where ${at}`);
+  }
+
+  #keys(): string[] {
+    const tenants = [...this.#tenants.values()].flatMap((tenant) => this.#tenantId(tenant) ?? []);
+    const people = this.#subjects.flatMap(({ user, tenant }) => [
+      userKey(idOf("user", user.id)),
+      membershipKey(idOf("user", user.id), this.#tenantId(tenant)),
+    ]);
+    const roles = [...this.#roles.values()].flat().flatMap((id) => [roleKey(id), effectiveKey(id)]);
+    return [...new Set([policyKey, ...tenants.flatMap((id) => [tenantStatusKey(id), entitlementsKey(id)]), ...people, ...roles])];
+  }
+
+  /** What the tables do not hold, but the read model might: a status that nobody knows, roles and people that are not there. */
+  async #oddParts(): Promise<void> {
+    for (const member of this.#members) {
+      const { user_id, organization_id } = this.#place(member);
+      const isUnknown = member.user.status === undefined || member.roles.includes(undefined);
+      const roleIds = [...this.#rolesHeld(member), ...(member.roles.includes(undefined) ? [idOf("role", "that nobody knows")] : [])];
+      if (isUnknown) await this.#writePart(membershipKey(user_id, organization_id), organization_id, { roleIds });
+      const { status } = member.user;
+      if (status !== undefined && !knownStatuses.has(status)) await this.#writePart(userKey(user_id), null, { status });
+    }
+  }
+
+  #writePart(key: string, organizationId: string | null, value: Row): Promise<void> {
+    return this.#run(sql`insert into access_read_model (key, organization_id, value, version)
+      values (${key}, ${organizationId}::uuid, ${JSON.stringify(value)}::jsonb, pg_current_xact_id()::text::bigint)
+      on conflict (key) do update set value = excluded.value, version = excluded.version`);
+  }
+
+  async #repair(keys: readonly string[]): Promise<void> {
+    for (let from = 0; from < keys.length; from += repairMax)
+      await asOperator(this.#server, "access.repairReadModel", { keys: keys.slice(from, from + repairMax) });
+  }
+
+  get #subjects(): readonly Subject[] {
+    return [...this.#file.subjects.values()];
+  }
+
+  get #members(): readonly Member[] {
+    return this.#subjects.filter((subject): subject is Member => subject.roles !== undefined);
+  }
+
+  get #defined(): ReadonlySet<string> {
+    return new Set(this.#file.permissions.map(({ value }) => value));
+  }
+
+  get #now(): Date {
+    return new Date(this.#server.clock.now());
+  }
+
+  get #dates(): { readonly created_at: Date; readonly updated_at: Date } {
+    return { created_at: this.#now, updated_at: this.#now };
+  }
+
+  #place({ user, tenant }: Subject): { readonly user_id: string; readonly organization_id: string | null } {
+    return { user_id: idOf("user", user.id), organization_id: this.#tenantId(tenant) };
+  }
+
+  #rolesHeld({ tenant, roles }: Member): readonly string[] {
+    return roles.flatMap((role) => (role ? (this.#roles.get(this.#roleName(tenant, role.id)) as readonly string[]) : []));
+  }
+
+  #roleName = (tenant: Tenant, roleId: string): string => JSON.stringify([tenant.id, roleId]);
+  #tenantId = ({ id }: Tenant): string | null => (id === null ? null : (this.#ids.get(id) as string));
+
+  /** The same value, with the server's ids in place of texts that are the corpus's: conditions compare with them. */
+  #withIds<Value>(value: Value): Value {
+    if (typeof value === "string") return (this.#ids.get(value) ?? value) as Value;
+    if (Array.isArray(value)) return value.map((each) => this.#withIds(each)) as Value;
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, this.#withIds(each)])) as Value;
+  }
+
+  /** A corpus's moment is a millisecond, and the clock of a server goes on. */
+  #stopClock(now: number): void {
+    this.#server.clock.now = () => now;
+  }
+
+  #call(route: string, body: unknown): Promise<Answer<AnyBody>> {
+    return this.#server.call(route.replace(" ", " /api/v1/iam/"), { token: this.#token, body });
+  }
+
+  async #expect(route: string, body: unknown, status: number): Promise<AnyBody> {
+    const answer = await this.#call(route, body);
+    if (answer.status !== status) throw new Error(`${route}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  /** By the API; what that refuses is written otherwise, and remembered. */
+  async #byApi(route: string, body: unknown, what: string, otherwise: () => Promise<void> | void): Promise<void> {
+    const { status, body: answer } = await this.#call(route, body);
+    if (status < 300) return;
+    if (status >= 500) throw new Error(`${route}: ${status} ${JSON.stringify(answer)}`);
+    const reason = `${what}: ${answer.error.code}`;
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+    await otherwise();
+  }
+
+  async #insert(table: string, rows: readonly Row[]): Promise<void> {
+    const [first] = rows;
+    if (first === undefined) return;
+    const columns = sql.join(Object.keys(first).map((name) => sql.ref(name)));
+    await this.#run(sql`insert into ${sql.table(table)} (${columns})
+      select ${columns} from jsonb_populate_recordset(null::${sql.table(table)}, ${JSON.stringify(rows)}::jsonb)`);
+  }
+
+  async #run(statement: ReturnType<typeof sql>): Promise<void> {
+    await statement.execute(this.#server.application.platform.database.owner);
+  }
+}
+
+/** Statuses of users that the read model gets from the table. */
+const knownStatuses: ReadonlySet<string> = new Set(["Active", "PendingConfirmation", "Suspended", "Inactive"]);
+
+/** Who is switched off is Suspended here; what no user can be stands in the read model only. */
+const storedStatus = (status: string | undefined): string =>
+  status === "Inactive" ? "Suspended" : status !== undefined && knownStatuses.has(status) ? status : "Active";
+
+/**
+ * The UUID of a name, always the same. It begins with the name's first letter where that can be, as one id is told from another by its
+ * beginning in the corpus.
+ */
+function idOf(kind: "user" | "role", name: string): string {
+  const hash = createHash("sha256").update(`${kind} ${name}`).digest("hex");
+  const first = /^[a-f]/.exec(name)?.[0] ?? String(Number.parseInt(hash.slice(0, 1), 16) % 10);
+  return `${first}${hash.slice(1, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+}
+
+/** The rules that are about defined permissions, in lists that have each permission once; one list at least. */
+function inLayers(rules: Role["rules"], defined: ReadonlySet<string>): readonly Role["rules"][] {
+  const layers: Role["rules"][number][][] = [[]];
+  for (const rule of rules.filter(({ permission }) => defined.has(permission))) {
+    const free = layers.find((layer) => !layer.some(({ permission }) => permission === rule.permission));
+    if (free) free.push(rule);
+    else layers.push([rule]);
+  }
+  return layers;
+}

@@ -95,6 +95,8 @@ export function run(
     });
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, output }));
+    // A program that ends without reading its input closes the pipe; its exit code tells what it thought of it.
+    child.stdin.on("error", () => {});
     child.stdin.end(input);
   });
 }

@@ -2,18 +2,9 @@ import type { Condition } from "@gatehouse/policy";
 import { type Generated, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import type { Grant } from "./model.ts";
+import type { RelationshipRow } from "./read-model/relationship-row.ts";
 
-interface Relationships {
-  readonly id: string;
-  readonly organization_id: string | null;
-  readonly resource_type: string;
-  readonly resource_id: string;
-  readonly relation: string;
-  readonly subject_type: string;
-  readonly subject_id: string;
-  readonly subject_relation: string;
-  readonly condition: Condition | null;
-  readonly expires_at: Date | null;
+interface Relationships extends Omit<RelationshipRow, "revision"> {
   readonly granted_by: string | null;
   readonly granted_at: Date;
   readonly version: Generated<number>;

@@ -42,3 +42,17 @@ export async function scanPage(
 /** The cursor of a page of one row that has another after it: sealed as every cursor is. */
 const cursorAfter = (request: ReturnType<typeof pageRequest>, after: string | undefined): string | null =>
   request.cut([after as string, ""], (id) => [id]).nextCursor;
+
+/** Asked side by side, so that what they lack is loaded in few batches. */
+const askedTogether = 100;
+
+/** Those of `ids` of whom `may` is true. */
+export async function chosenAmong(ids: readonly string[], may: (id: string) => Promise<boolean>): Promise<readonly string[]> {
+  const chosen: string[] = [];
+  for (let from = 0; from < ids.length; from += askedTogether) {
+    const some = ids.slice(from, from + askedTogether);
+    const answers = await Promise.all(some.map(may));
+    chosen.push(...some.filter((_id, index) => answers[index]));
+  }
+  return chosen;
+}

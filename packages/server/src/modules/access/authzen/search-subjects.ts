@@ -5,15 +5,13 @@ import { Type } from "../../../operation/schema.ts";
 import { pose } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
+import { chosenAmong } from "../scan-page.ts";
 import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
 import { lacking, mayAsk } from "./may-ask.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
 import { checkOf, faultOf, tenantOf, userType } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
-
-/** Asked side by side, so that what they lack is loaded in few batches. */
-const atOnce = 100;
 
 /** AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. */
 export const searchSubjects = access.memoryQuery("searchSubjects", {
@@ -45,15 +43,7 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
       const found = await pageFrom(
         place,
         (after, size) => reading((store) => store.memberIds(tenantId, after, size)),
-        async (ids) => {
-          const allowed: string[] = [];
-          for (let from = 0; from < ids.length; from += atOnce) {
-            const some = ids.slice(from, from + atOnce);
-            const may = await Promise.all(some.map(mayAct));
-            allowed.push(...some.filter((_id, index) => may[index]));
-          }
-          return allowed;
-        },
+        (ids) => chosenAmong(ids, mayAct),
       );
       return { page: found.page, results: found.ids.map((id) => ({ type: userType, id })) };
     }),

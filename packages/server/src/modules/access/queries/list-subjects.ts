@@ -5,10 +5,7 @@ import { OccasionInput, ResourceInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { PermissionValue } from "../model.ts";
 import { access } from "../module.ts";
-import { scanPage } from "../scan-page.ts";
-
-/** Asked side by side, so that what they lack is loaded in few batches. */
-const atOnce = 100;
+import { chosenAmong, scanPage } from "../scan-page.ts";
 
 /**
  * The members of a tenant who may act on a resource, in the order of their ids. One of whom a condition asks something that is not
@@ -46,15 +43,7 @@ export const listSubjects = access.memoryQuery("listSubjects", {
     const { items, nextCursor } = await scanPage(
       { keys: platform.keys, list: `access.listSubjects ${about}`, limit, cursor },
       (after, size) => reading((store) => store.memberIds(tenantId, after, size)),
-      async (ids) => {
-        const allowed: string[] = [];
-        for (let from = 0; from < ids.length; from += atOnce) {
-          const some = ids.slice(from, from + atOnce);
-          const may = await Promise.all(some.map(mayAct));
-          allowed.push(...some.filter((_id, index) => may[index]));
-        }
-        return allowed;
-      },
+      (ids) => chosenAmong(ids, mayAct),
     );
     return { items: items.map((id) => ({ type: "user", id })), nextCursor, revision: platform.log.revision };
   },

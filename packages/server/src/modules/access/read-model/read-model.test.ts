@@ -201,3 +201,26 @@ describe("after a restart", () => {
     }
   });
 });
+
+describe("the published bound of a revocation", () => {
+  it("is measured: each change of rights that this process hears is a figure below a second", async () => {
+    const { revocationSeconds } = server.application.platform.metrics;
+    const figure = async (name: string): Promise<number> =>
+      (await revocationSeconds.get()).values.find(({ metricName }) => metricName?.endsWith(name))?.value ?? 0;
+    const before = { count: await figure("_count"), sum: await figure("_sum") };
+    const person = await staffed();
+    expect((await ask(person)).isAuthorized).toBe(true);
+    const changed = await figure("_count");
+    expect(changed).toBeGreaterThan(before.count);
+    expectWritten(
+      await server.call(`DELETE /api/v1/iam/roles/${person.role}/permissions`, {
+        token: person.organization.owner.token,
+        body: { permissions: ["Organization.Update"] },
+      }),
+      200,
+    );
+    expect((await ask(person)).isAuthorized).toBe(false);
+    expect(await figure("_count")).toBeGreaterThan(changed);
+    expect(((await figure("_sum")) - before.sum) / ((await figure("_count")) - before.count)).toBeLessThan(1);
+  });
+});

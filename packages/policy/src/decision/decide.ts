@@ -63,6 +63,7 @@ class Deciding {
   readonly #view: View;
   readonly #plan: ActionPlan;
   readonly #occasion: Occasion;
+  #incomplete = false;
   readonly #invalid = { allow: [] as Condition[], deny: [] as Condition[] };
   #environment: Environment | undefined;
 
@@ -84,7 +85,11 @@ class Deciding {
     if (mayAllow === no) return this.#plan.allowing.length > 0 ? denied.condition : denied.missingPermission;
     const entitled = this.#entitled();
     if (typeof entitled !== "number") return entitled;
-    if (allOf([notOf(deny), mayAllow, entitled]) !== yes) throw this.#invalidInput(deny, mayAllow);
+    if (allOf([notOf(deny), mayAllow, entitled]) !== yes) {
+      // What is told to be missing must not depend on what was at hand.
+      if (this.#incomplete) return pendingDecision;
+      throw this.#invalidInput(deny, mayAllow);
+    }
     return typeof allow === "number" ? allowedByGrant : allow;
   }
 
@@ -125,14 +130,19 @@ class Deciding {
     const type = resource?.type ?? this.#plan.soleType;
     const expression = type === undefined ? undefined : this.#plan.rules?.get(type)?.[effect];
     if (expression === undefined || type === undefined || resource?.id === undefined) return no;
+    const noted: Condition[] = [];
     const walk = new Walk(
       walkInput(this.#view, relationships, this.environment),
       truths(
         () => this.environment,
-        (condition) => this.#invalid[effect].push(condition),
+        (condition) => noted.push(condition),
       ),
     );
-    return walk.expression(expression as RelationExpression, { type, id: resource.id });
+    const outcome = walk.expression(expression as RelationExpression, { type, id: resource.id });
+    if (walk.incomplete) this.#incomplete = true;
+    // Where the relations are settled in spite of them, these conditions do not matter.
+    if (outcome === invalid) this.#invalid[effect].push(...noted);
+    return outcome;
   }
 
   #entitled(): Decision | Truth {

@@ -40,6 +40,7 @@ export class Walk<T> {
   #cuts = 0n;
   readonly #user: SubjectRef;
   #lookups = 0;
+  #incomplete = false;
 
   constructor(input: WalkInput, algebra: Algebra<T>) {
     this.#input = input;
@@ -147,13 +148,13 @@ export class Walk<T> {
   #directly(resource: ResourceRef, name: string, subject: SubjectRef): T {
     this.#count(1);
     const relationships = this.#input.reader.direct(resource, name, subject);
-    if (relationships === undefined) return this.#algebra.pending;
+    if (relationships === undefined) return this.#notAtHand();
     return relationships.length === 0 ? this.#algebra.no : this.#anyOf(relationships, () => this.#algebra.yes);
   }
 
   #throughSets(resource: ResourceRef, name: string, sets: ReadonlySet<string>): T {
     const relationships = this.#indirect(resource, name);
-    if (relationships === undefined) return this.#algebra.pending;
+    if (relationships === undefined) return this.#notAtHand();
     return this.#anyOf(relationships, ({ subject }) =>
       subject.relation !== undefined && sets.has(`${subject.type}#${subject.relation}`)
         ? this.relation(subject, subject.relation)
@@ -165,10 +166,20 @@ export class Walk<T> {
     const types = this.#input.policy.relation(resource.type, through)?.types;
     if (types === undefined) return this.#algebra.no;
     const relationships = this.#indirect(resource, through);
-    if (relationships === undefined) return this.#algebra.pending;
+    if (relationships === undefined) return this.#notAtHand();
     return this.#anyOf(relationships, ({ subject }) =>
       subject.relation === undefined && types.has(subject.type) ? this.relation(subject, relation) : this.#algebra.no,
     );
+  }
+
+  /** Whether something was not at hand, also where the outcome is certain in spite of it. */
+  get incomplete(): boolean {
+    return this.#incomplete;
+  }
+
+  #notAtHand(): T {
+    this.#incomplete = true;
+    return this.#algebra.pending;
   }
 
   #indirect(resource: ResourceRef, name: string): readonly Relationship[] | undefined {

@@ -16,8 +16,9 @@ describe.each(files)("corpus $name", (file) => {
     const ask = surface.open(file);
     for (const question of file.cases) {
       const isKnownFault = Object.keys(question.known).some((name) => surface.name.startsWith(name));
-      const test = surface.skips?.(question, file) ? it.skip : isKnownFault ? it.fails : it;
-      test(question.name, async () => {
+      const skipped = surface.skips?.(question, file);
+      const test = skipped ? it.skip : isKnownFault ? it.fails : it;
+      test(skipped ? `${question.name} (skipped: ${skipped})` : question.name, async () => {
         const answer = await ask(question);
         expect(answer).toEqual(partOf(surface.says?.(question.expect) ?? question.expect, answer));
       });

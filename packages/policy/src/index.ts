@@ -19,7 +19,6 @@ export { type SubjectFacts, View } from "./decision/view.ts";
 export { explain } from "./explain/explain.ts";
 export type { Change, Explanation, Outcome, Step } from "./explain/explanation.ts";
 export type { RelationTrace } from "./explain/trace.ts";
-export { withChanges } from "./explain/what-if.ts";
 export { type Fault, PolicyError, type PolicyErrorCode } from "./faults.ts";
 export { FilterError } from "./filter/errors.ts";
 export type { Filter, FilterComparison, FilterOperand, FilterOperator } from "./filter/filter.ts";

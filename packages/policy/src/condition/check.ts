@@ -9,7 +9,7 @@ import { isZone } from "./time.ts";
 export type Vocabulary = Readonly<Partial<Record<Root, Attributes>>>;
 
 /** What each root has in every installation. */
-export const builtIn = {
+const builtIn = {
   user: { id: "text", roles: "texts" },
   tenant: { id: "text", status: "text" },
   session: { id: "text", authenticatedAt: "time", methods: "texts" },
@@ -136,7 +136,7 @@ function primitive(type: string | undefined): string | undefined {
 function takes(kind: Kind, type: AttributeType): boolean {
   switch (kind) {
     case "scalar":
-      return !type.endsWith("s") || type === "address";
+      return type !== "texts" && type !== "numbers";
     case "list":
       return type === "texts" || type === "numbers";
     case "anything":

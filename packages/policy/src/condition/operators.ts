@@ -1,4 +1,4 @@
-import { invalid, no, type Truth, truthOf, yes } from "../truth.ts";
+import { invalid, no, notOf, type Truth, truthOf, yes } from "../truth.ts";
 import type { Operator } from "./condition.ts";
 import { isWithin, parseAddress, parseNetwork } from "./network.ts";
 import { calendarOf, minuteOf, timeOf, weekdays } from "./time.ts";
@@ -28,7 +28,6 @@ const equal = (left: unknown, right: unknown): Truth => {
   if (typeof left !== typeof right || !isScalar(left) || !isScalar(right)) return invalid;
   return left === right ? yes : no;
 };
-const not = (truth: Truth): Truth => (truth === yes ? no : truth === no ? yes : truth);
 
 const numbers = (test: (left: number, right: number) => boolean): OperatorDefinition => ({
   left: "number",
@@ -94,7 +93,7 @@ const bindNetworks = (right: unknown): ((left: unknown) => Truth) => {
 /** Every operator with what it takes and how it compares. */
 export const operatorDefinitions: Readonly<Record<Operator, OperatorDefinition>> = {
   equals: { left: "scalar", right: "scalar", ofResource: true, compare: equal },
-  not_equals: { left: "scalar", right: "scalar", ofResource: true, compare: (left, right) => not(equal(left, right)) },
+  not_equals: { left: "scalar", right: "scalar", ofResource: true, compare: (left, right) => notOf(equal(left, right)) },
   less_than: numbers((left, right) => left < right),
   at_most: numbers((left, right) => left <= right),
   greater_than: numbers((left, right) => left > right),
@@ -104,10 +103,10 @@ export const operatorDefinitions: Readonly<Record<Operator, OperatorDefinition>>
     left: "scalar",
     right: "list",
     ofResource: true,
-    compare: (left, right) => not(membership(left, right)),
+    compare: (left, right) => notOf(membership(left, right)),
     bind: (right) => {
       const isMember = bindMembership(right);
-      return (left) => not(isMember(left));
+      return (left) => notOf(isMember(left));
     },
   },
   contains: { left: "list", right: "scalar", ofResource: true, compare: (left, right) => membership(right, left) },

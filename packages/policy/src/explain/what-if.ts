@@ -9,7 +9,7 @@ import type { Relationship, RelationshipReader } from "../relation/relationship.
 import type { Change } from "./explanation.ts";
 
 /** The question once more, as if the changes were made. Undefined where a change is not ours to make (a condition). */
-export function withChanges(
+function withChanges(
   view: View,
   occasion: Occasion,
   changes: readonly Change[],

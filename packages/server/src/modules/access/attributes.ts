@@ -1,6 +1,8 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
-import { invalid } from "../../operation/errors.ts";
+import { type ErrorDetail, invalid } from "../../operation/errors.ts";
 import { nullable, Type, Uuid } from "../../operation/schema.ts";
+import { NotHeld } from "./errors.ts";
+import type { AccessReader } from "./read-model/reader.ts";
 
 const Value = Type.Union([
   Type.String({ maxLength: 1_000 }),
@@ -47,4 +49,21 @@ export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant"
     return fits[type](value) ? [] : [{ field, rule: `type:${type}`, message: `must be of the type ${type}` }];
   });
   if (details.length > 0) throw invalid(...details.slice(0, 20));
+}
+
+interface Preparing {
+  readonly state: AccessReader;
+  fail(error: typeof NotHeld, ...details: ErrorDetail[]): never;
+  notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
+}
+
+/** Refuses whoever would meet, by what he notes, a condition of one of his own roles that gives what he does not hold. */
+export async function mustNotRise(
+  { state, fail, notHeld }: Preparing,
+  placeholder: "$user." | "$tenant.",
+  userId: string,
+  organizationId: string,
+): Promise<void> {
+  const lacking = await notHeld(organizationId, await state.givenBy(placeholder, userId, organizationId));
+  if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
 }

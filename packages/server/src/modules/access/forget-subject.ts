@@ -18,13 +18,13 @@ export async function revokeGrants({ store, emit }: Pick<Forgetting, "store" | "
   let removed = 0;
   for (;;) {
     const rows = await store.removeGrants(search, removedAtOnce);
-    for (const row of rows) emit(GrantRevoked, revokedData(row));
+    for (const row of rows) emit(GrantRevoked, grantEventData(row));
     removed += rows.length;
     if (rows.length < removedAtOnce) return removed;
   }
 }
 
-export function revokedData(row: GrantRow) {
+export function grantEventData(row: GrantRow) {
   const { id, organizationId, resource, relation, subject, expiresAt } = toGrant(row);
   return { grantId: id, organizationId, resource, relation, subject, expiresAt };
 }

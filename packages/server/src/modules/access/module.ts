@@ -44,7 +44,6 @@ export const access = module("access", {
       return (await store.systemRole(administratorRole, null))?.id;
     },
     holders: (roleId: string): Promise<number> => store.holders(roleId),
-    entitlements: (organizationId: string) => store.entitlements(organizationId),
     /**
      * Everything that the roles of this scope give, under conditions too, and take away: what someone must hold to give or take
      * them, so that nobody is rid of what denies him. Others give nothing here.

@@ -26,11 +26,6 @@ export const policyReads = (db: ReadHandle) => ({
       where organization_id = ${organizationId} and user_id is not distinct from ${userId}::uuid`.execute(db as never);
     return rows[0];
   },
-  async entitlements(organizationId: string): Promise<Readonly<Record<string, unknown>> | null | undefined> {
-    const { rows } = await sql<{ entitlements: Readonly<Record<string, unknown>> | null }>`
-      select entitlements from access_tenants where organization_id = ${organizationId}`.execute(db as never);
-    return rows[0]?.entitlements;
-  },
   async conditionsOfRoles(): Promise<readonly Condition[]> {
     const { rows } = await sql<{
       condition: Condition;

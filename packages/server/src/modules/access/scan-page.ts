@@ -56,3 +56,9 @@ export async function chosenAmong(ids: readonly string[], may: (id: string) => P
   }
   return chosen;
 }
+
+/** Candidates that are all at hand, sorted. */
+export const among =
+  (ids: readonly string[]) =>
+  async (after: string | undefined, size: number): Promise<readonly string[]> =>
+    ids.filter((id) => after === undefined || id > after).slice(0, size);

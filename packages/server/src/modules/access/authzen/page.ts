@@ -122,9 +122,3 @@ export async function pageFrom(
   const { items, nextCursor } = await scanPage({ keys: unsealed, list: "", limit: place.limit, cursor: place.cursor }, candidates, choose);
   return { ids: items, page: { next_token: place.next(nextCursor), count: items.length } };
 }
-
-/** Candidates that are all at hand, sorted. */
-export const among =
-  (ids: readonly string[]) =>
-  async (after: string | undefined, size: number): Promise<readonly string[]> =>
-    ids.filter((id) => after === undefined || id > after).slice(0, size);

@@ -4,7 +4,7 @@ import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantNotFound, NotHeld } from "../errors.ts";
 import { GrantChanged } from "../events.ts";
-import { revokedData } from "../forget-subject.ts";
+import { grantEventData } from "../forget-subject.ts";
 import { mayHandle } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";
 import { tenantOfGrant } from "../grant-tenant.ts";
@@ -35,7 +35,7 @@ export const changeGrant = access.command("changeGrant", {
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
     await checkConditionToKeep(store, condition);
     const updated = await store.updateGrant(row.id, { condition, expiresAt: expires });
-    emit(GrantChanged, revokedData(updated));
+    emit(GrantChanged, grantEventData(updated));
     return toGrant(updated);
   },
 });

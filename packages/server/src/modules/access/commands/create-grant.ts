@@ -7,7 +7,7 @@ import { violatedUnique } from "../../../platform/database/faults.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantTaken, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
 import { GrantCreated } from "../events.ts";
-import { revokedData } from "../forget-subject.ts";
+import { grantEventData } from "../forget-subject.ts";
 import { mayHandle, subjectOf } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";
 import { ConditionInput, Grant, ModelName, ResourceRef, SubjectRef } from "../model.ts";
@@ -79,7 +79,7 @@ export const createGrant = access.command("createGrant", {
         if (violatedUnique(error) !== undefined) fail(GrantTaken, { field: "subject", rule: "taken" });
         throw error;
       });
-    emit(GrantCreated, revokedData(row));
+    emit(GrantCreated, grantEventData(row));
     return toGrant(row);
   },
 });

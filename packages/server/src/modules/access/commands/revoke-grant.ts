@@ -2,7 +2,7 @@ import { scoped } from "../../../operation/authorization.ts";
 import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
 import { GrantNotFound, NotHeld } from "../errors.ts";
 import { GrantRevoked } from "../events.ts";
-import { revokedData } from "../forget-subject.ts";
+import { grantEventData } from "../forget-subject.ts";
 import { mayHandle } from "../grant-rules.ts";
 import { tenantOfGrant } from "../grant-tenant.ts";
 import { access } from "../module.ts";
@@ -26,7 +26,7 @@ export const revokeGrant = access.command("revokeGrant", {
     const row = (await store.lockGrant(grantId)) ?? fail(GrantNotFound);
     expectVersion(row.version);
     await store.removeGrant(row.id);
-    emit(GrantRevoked, revokedData(row));
+    emit(GrantRevoked, grantEventData(row));
     return null;
   },
 });

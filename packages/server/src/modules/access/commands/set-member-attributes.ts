@@ -1,6 +1,6 @@
 import { permission } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
-import { AttributesOfSubject, AttributeValues, checkAttributes } from "../attributes.ts";
+import { AttributesOfSubject, AttributeValues, checkAttributes, mustNotRise } from "../attributes.ts";
 import { MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
@@ -18,13 +18,9 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: AttributeValues }),
   output: AttributesOfSubject,
   errors: [MemberNotFound, NotHeld],
-  async prepare({ state, caller, notHeld, fail }, { organizationId, userId }) {
-    // Who notes about himself must not meet by it a condition of what he does not hold.
-    if (caller.kind !== "user" || caller.userId !== userId) return;
-    const given = await state.givenBy("$user.", caller.userId, organizationId);
-    const lacking = await notHeld(organizationId, given);
-    if (lacking.length > 0)
-      fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
+  async prepare(context, { organizationId, userId }) {
+    const { caller } = context;
+    if (caller.kind === "user" && caller.userId === userId) await mustNotRise(context, "$user.", userId, organizationId);
   },
   async run({ store, emit, fail, expectVersion, now }, { organizationId, userId, attributes }) {
     if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);

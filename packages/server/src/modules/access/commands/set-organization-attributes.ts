@@ -1,6 +1,6 @@
 import { permission } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
-import { AttributesOfSubject, AttributeValues, checkAttributes } from "../attributes.ts";
+import { AttributesOfSubject, AttributeValues, checkAttributes, mustNotRise } from "../attributes.ts";
 import { MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
@@ -15,13 +15,9 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
   input: Type.Object({ organizationId: Uuid, attributes: AttributeValues }),
   output: AttributesOfSubject,
   errors: [NotHeld],
-  async prepare({ state, caller, notHeld, fail }, { organizationId }) {
-    // Who notes about the organization must not meet by it a condition of what he does not hold.
-    if (caller.kind !== "user") return;
-    const given = await state.givenBy("$tenant.", caller.userId, organizationId);
-    const lacking = await notHeld(organizationId, given);
-    if (lacking.length > 0)
-      fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
+  async prepare(context, { organizationId }) {
+    const { caller } = context;
+    if (caller.kind === "user") await mustNotRise(context, "$tenant.", caller.userId, organizationId);
   },
   async run({ store, emit, expectVersion, now }, { organizationId, attributes }) {
     checkAttributes((await store.currentModel()).document, "tenant", attributes);

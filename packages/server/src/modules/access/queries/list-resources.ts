@@ -5,7 +5,7 @@ import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue, ResourceRef } from "../model.ts";
 import { access } from "../module.ts";
-import { scanPage } from "../scan-page.ts";
+import { among, scanPage } from "../scan-page.ts";
 
 /**
  * The resources that a user may act on, of those that relationships know, in the order of their ids. Resources live in the product:
@@ -46,9 +46,7 @@ export const listResources = access.memoryQuery("listResources", {
       { keys: platform.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       async (after, size) =>
-        found.byRole
-          ? reading((store) => store.resourceIds(tenantId, type, after, size))
-          : found.byRelation.filter((id) => after === undefined || id > after).slice(0, size),
+        found.byRole ? reading((store) => store.resourceIds(tenantId, type, after, size)) : among(found.byRelation)(after, size),
       async (ids) => (await pose(asking, subject, ({ view, occasion }) => allowedAmong(view, actionType, type, ids, occasion))) ?? [],
     );
     return { items: items.map((id) => ({ type, id })), nextCursor, coverage: found.coverage, revision: platform.log.revision };

@@ -1,18 +1,14 @@
-import { createHash } from "node:crypto";
 import {
   applicableEntitlements,
-  compileRules,
   type Decision,
   decide,
   type Occasion,
   type Pending,
-  PermissionTree,
-  Policy,
+  type Policy,
   PolicyError,
   pendingDecision,
   type RelationshipReader,
   type RoleFacts,
-  type RoleRules,
   View,
 } from "@gatehouse/policy";
 import { sql } from "kysely";
@@ -28,6 +24,7 @@ import type { Platform } from "../../../platform/platform.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
 import { GrantChanged, GrantCreated, GrantRevoked, ReadModelChanged } from "../events.ts";
 import { repairJob } from "../jobs.ts";
+import { policyOf, roleFacts } from "./compiled-parts.ts";
 import {
   type EffectivePart,
   type EntitlementsPart,
@@ -423,46 +420,6 @@ interface GrantOfEvent {
   readonly resource: { readonly type: string; readonly id: string };
   readonly relation: string;
   readonly subject: { readonly type: string; readonly id: string; readonly relation?: string | null };
-}
-
-/** A policy is compiled once a version of it. The model was checked when it was written. */
-const policies = new WeakMap<PolicyPart, Policy>();
-function policyOf(part: PolicyPart): Policy {
-  let policy = policies.get(part);
-  if (!policy) {
-    policy = new Policy(new PermissionTree(part.permissions), part.model);
-    policies.set(part, policy);
-  }
-  return policy;
-}
-
-/**
- * Rules are shared by every role whose list says the same: a product gives its roles to each of its tenants, and what follows from
- * them is then worked out and kept once. A role's facts are shared by everybody who holds it.
- */
-const rulesOfLists = new WeakMap<EffectivePart, RoleRules>();
-const rulesOfTexts = new LRUCache<string, RoleRules>({ max: 10_000 });
-const factsOfRoles = new WeakMap<RolePart, RoleFacts>();
-
-function rulesOf(list: EffectivePart): RoleRules {
-  const known = rulesOfLists.get(list);
-  if (known) return known;
-  const text = createHash("sha256").update(JSON.stringify(list)).digest("base64");
-  const rules = rulesOfTexts.get(text) ?? compileRules(list);
-  rulesOfTexts.set(text, rules);
-  rulesOfLists.set(list, rules);
-  return rules;
-}
-
-function roleFacts(role: RolePart | null, listOf: ReadonlyMap<string, EffectivePart | null>): RoleFacts | undefined {
-  const list = role && listOf.get(role.effective);
-  if (!role || !list) return undefined;
-  const rules = rulesOf(list);
-  const known = factsOfRoles.get(role);
-  if (known?.rules === rules) return known;
-  const facts = { id: role.id, name: role.name, rules };
-  factsOfRoles.set(role, facts);
-  return facts;
 }
 
 /** A limit that was met while something was not at hand says nothing yet: what was missing may be all that it takes. */

@@ -2,7 +2,7 @@
 const src = "^packages/server/src";
 
 // From the ground up; packages/server/src/runtime/modules.ts has the same order and a test compares them.
-const order = ["notifications", "identity", "access", "tenancy", "entitlements", "sessions", "authentication"];
+const order = ["notifications", "delivery", "identity", "audit", "access", "tenancy", "entitlements", "sessions", "authentication"];
 
 const upward = order.slice(0, -1).map((name, index) => ({
   name: `${name}-uses-what-is-above`,
@@ -11,6 +11,17 @@ const upward = order.slice(0, -1).map((name, index) => ({
   from: { path: `${src}/modules/${name}/` },
   to: { path: `${src}/modules/(${order.slice(index + 1).join("|")})/` },
 }));
+
+/** Files that speak with a service; each is loaded only where that is configured. */
+const adapters = [`${src}/platform/redis/client\\.ts$`, `${src}/platform/[^/]+/(redis|rabbitmq|kafka|nats|jetstream|otlp)[a-z-]*\\.ts$`];
+const clients = [
+  "ioredis",
+  "rabbitmq-client",
+  "@platformatic/kafka",
+  "@nats-io",
+  "@opentelemetry/sdk-trace",
+  "@opentelemetry/exporter-",
+].map((name) => `node_modules/${name}`);
 
 export default {
   forbidden: [
@@ -56,11 +67,38 @@ export default {
       to: { path: "node_modules/fastify/" },
     },
     {
+      name: "services-in-their-adapters",
+      comment: "A client of a service is known to the adapters of that service alone.",
+      severity: "error",
+      from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/contract/", `${src}/testing/`] },
+      to: { path: clients },
+    },
+    {
+      name: "services-are-loaded-when-configured",
+      comment: "An adapter of a service is imported with `await import`, so that the embedded server has nothing of it in memory.",
+      severity: "error",
+      from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/contract/", `${src}/testing/`] },
+      to: { path: adapters, dependencyTypesNot: ["dynamic-import", "type-only"] },
+    },
+    {
       name: "policy-is-pure",
       comment: "The decision engine has no dependency and runs in a browser.",
       severity: "error",
       from: { path: "^packages/policy/src/", pathNot: "\\.test\\.ts$" },
       to: { pathNot: "^packages/policy/src/" },
+    },
+    {
+      name: "opentelemetry-in-its-adapter-only",
+      severity: "error",
+      from: { path: src, pathNot: `${src}/platform/telemetry/otlp\\.ts$` },
+      to: { path: "node_modules/@opentelemetry/" },
+    },
+    {
+      name: "traces-are-loaded-when-configured",
+      comment: "A server that sends no traces has nothing of OpenTelemetry in memory.",
+      severity: "error",
+      from: {},
+      to: { path: `${src}/platform/telemetry/otlp\\.ts$`, dynamic: false },
     },
     {
       name: "tests-are-not-shipped",

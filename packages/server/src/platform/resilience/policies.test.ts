@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { bulkheads, type PolicyName, patience, policies, signs } from "./policies.ts";
+import type { PolicyRow } from "./policy.ts";
+
+const source = fileURLToPath(new URL("../../", import.meta.url));
+const shipped = readdirSync(source, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.includes("/contract/") && !file.startsWith("testing/"))
+  .map((file) => ({ file, text: readFileSync(source + file, "utf8") }));
+const rows = Object.entries(policies) as [PolicyName, PolicyRow][];
+
+/** Packages that the server is made of and that open no connection to anything. */
+const inside = new Set([
+  "@electric-sql/pglite",
+  "@gatehouse/policy",
+  "@node-rs/argon2",
+  "@node-rs/bcrypt",
+  "@opentelemetry/api",
+  "@opentelemetry/resources",
+  "@opentelemetry/sdk-trace",
+  "@zxcvbn-ts/language-common",
+  "cockatiel",
+  "cookie",
+  "fast-json-stringify",
+  "fastify",
+  "i18n-iso-countries",
+  "kysely",
+  "lru-cache",
+  "pino",
+  "prom-client",
+  "swagger-ui-dist",
+  "typebox",
+  "uuid",
+]);
+
+/** Every file from which something outside of the process is reached, and the rows that hold it in bounds. */
+const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: string }>> = {
+  "modules/entitlements/billing/client.ts": ["billing.api"],
+  "platform/broker/jetstream-consumer.ts": { without: "it is handed messages on the connection of jetstream.ts, and holds no caller" },
+  "platform/broker/jetstream-dead-letters.ts": ["broker.dead-letters"],
+  "platform/broker/jetstream-lease.ts": { without: "a part of the consumer" },
+  "platform/broker/jetstream-streams.ts": ["broker.publish"],
+  "platform/broker/jetstream.ts": ["nats.connection", "broker.publish"],
+  "platform/broker/kafka-consumer.ts": { without: "it is handed messages, and holds no caller; its group's session ends it" },
+  "platform/broker/kafka-dead-letters.ts": ["broker.dead-letters"],
+  "platform/broker/kafka-topics.ts": ["broker.connection"],
+  "platform/broker/kafka.ts": ["broker.connection", "broker.publish"],
+  "platform/broker/rabbitmq.ts": ["broker.connection", "broker.publish"],
+  "platform/database/postgresql.ts": ["postgresql.primary", "postgresql.replica", "postgresql.connection"],
+  "platform/jobs/pg-boss.ts": ["postgresql.jobs", "postgresql.connection"],
+  "platform/limits/limits.ts": { without: "counts in the process's own memory" },
+  "platform/limits/redis.ts": ["redis.limits"],
+  "platform/log/database-away.ts": ["postgresql.refusal"],
+  "platform/mail/smtp.ts": ["smtp", "smtp.connection"],
+  "platform/redis/client.ts": ["redis.connection"],
+  "platform/rpc/nats.ts": ["nats.connection", "rpc.query", "rpc.command"],
+  "platform/telemetry/otlp.ts": ["otlp.export"],
+  "runtime/cli/doctor.ts": { without: "the command line asks its own server, with a limit of its own; a person waits" },
+  "runtime/cli/reach.ts": { without: "the command line asks its own server; a person waits" },
+};
+
+/** Rows of calls that are made through something that another file opens. */
+const throughOthers: readonly PolicyName[] = ["redis.cache", "redis.cache.writer", "redis.witness"];
+
+const dependencies = Object.keys(
+  (JSON.parse(readFileSync(`${source}../package.json`, "utf8")) as { readonly dependencies: object }).dependencies,
+);
+const outside = dependencies.filter((name) => !inside.has(name));
+const imported = (name: string) =>
+  new RegExp(`^(import|export) (?!type )[^;]*from "${name.replaceAll("/", "\\/")}(/[^"]*)?"|import\\("${name}`, "m");
+const byItself =
+  /^import (?!type )(?!\{ isIP \})[^;]*from "node:(net|tls|http|https|http2|dns|dgram)(\/promises)?"|(?<![.#\w])(?<!async )\bfetch\(|new WebSocket\(/m;
+
+const reaches = (text: string): boolean => byItself.test(text) || outside.some((name) => imported(name).test(text));
+
+describe("the table of policies", () => {
+  it.each(rows)("says of %s why its numbers are these, and why it leaves out what it leaves out", (_name, row) => {
+    expect(row.why.length).toBeGreaterThan(40);
+    expect(row.timeLimitMs).toBeGreaterThan(0);
+    for (const bound of [row.retries, row.breaker, row.bulkhead]) {
+      if ("none" in bound) expect(bound.none.length).toBeGreaterThan(10);
+      else for (const number of Object.values(bound)) expect(number).toBeGreaterThan(0);
+    }
+  });
+
+  it("says why of what stands beside it", () => {
+    for (const { why } of [...Object.values(bulkheads), ...Object.values(patience), signs]) expect(why.length).toBeGreaterThan(40);
+  });
+
+  it("has a row for every way out of the process: a new client, or a new file that uses one, fails here", () => {
+    const found = shipped.filter(({ text }) => reaches(text)).map(({ file }) => relative(".", file));
+    expect(found.toSorted()).toEqual(Object.keys(ways).toSorted());
+    const named = new Set([...Object.values(ways).flatMap((way) => ("without" in way ? [] : way)), ...throughOthers]);
+    expect([...named].toSorted()).toEqual(rows.map(([name]) => name).toSorted());
+  });
+
+  it("is what the code takes its numbers from: no row is without effect", () => {
+    const used = shipped.map(({ text }) => text).join("\n");
+    const unused = rows.map(([name]) => name).filter((name) => !used.includes(`policies["${name}"]`) && !used.includes(`guard("${name}"`));
+    // By kind (`rpc.${kind}`); and a replica is opened as the primary is, with the same numbers.
+    expect(unused.filter((name) => !name.startsWith("rpc."))).toEqual(["postgresql.replica"]);
+  });
+});

@@ -1,4 +1,4 @@
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 
 /** At most `points` in `seconds`, counted from the first. */
 export interface Limit {
@@ -19,18 +19,22 @@ export interface Limits {
 }
 
 /** Counts in this process's memory. */
-export function inProcessLimits(): Limits {
-  const limiters = new Map<string, RateLimiterMemory>();
-  const limiterFor = (name: string, { points, seconds }: Limit): RateLimiterMemory => {
-    const id = `${name}:${points}:${seconds}`;
+export const inProcessLimits = (): Limits =>
+  limitsOver((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
+
+/** The port over the library's counters; `make` gives the one of a name and a limit. */
+export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
+  const limiters = new Map<string, RateLimiterAbstract>();
+  const limiterFor = (name: string, limit: Limit): RateLimiterAbstract => {
+    const id = `${name}:${limit.points}:${limit.seconds}`;
     const known = limiters.get(id);
     if (known) return known;
-    const created = new RateLimiterMemory({ keyPrefix: name, points, duration: seconds });
+    const created = make(name, limit);
     limiters.set(id, created);
     return created;
   };
   const secondsOf = (result: RateLimiterRes): number => Math.max(1, Math.ceil(result.msBeforeNext / 1_000));
-  const giveBack = async (limiter: RateLimiterMemory, key: string): Promise<void> => {
+  const giveBack = async (limiter: RateLimiterAbstract, key: string): Promise<void> => {
     const { consumedPoints } = await limiter.reward(key, 1);
     // More than were taken would be more than there are.
     if (consumedPoints < 0) await limiter.penalty(key, 1);

@@ -1,112 +1,176 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { eventually } from "../../contract/eventually.ts";
-import type { Cache } from "../cache.ts";
+import type { Cache, Entry, Mark } from "../cache.ts";
 
-/** What every cache adapter promises. */
+/** What every cache adapter promises. `make` gives an empty one. */
 export function cacheContract(name: string, make: () => Promise<Cache>): void {
   describe(`cache: ${name}`, () => {
     let cache: Cache;
     let key: (name: string) => string;
-    beforeAll(async () => {
+    beforeEach(async () => {
       cache = await make();
-    });
-    beforeEach(() => {
       const own = randomBytes(6).toString("hex");
       key = (part) => `contract:${own}:${part}`;
     });
-    afterAll(() => cache?.close());
+    afterEach(() => cache?.close());
 
-    const kept = { version: 1n, ttlSeconds: 60 };
+    const entry = (part: string, value: string, version = 1n, ttlSeconds = 60): Entry => ({ key: key(part), value, version, ttlSeconds });
+    const kept = async (part: string): Promise<string | null> => (await cache.read([key(part)])).entries[0]?.value ?? null;
+    const markNow = async (): Promise<Mark> => (await cache.read([])).mark as Mark;
 
-    it("has nothing for a key that was never put", async () => {
-      expect(await cache.get(key("never"))).toBeNull();
+    it("has neither a mark nor values before the first write, and takes nothing from readers", async () => {
+      expect(await cache.read([key("a")])).toEqual({ mark: null, entries: [null] });
+      expect(await cache.fill([entry("a", "of a reader")], { generation: "made up", number: 0 })).toBe(false);
+      expect(await cache.read([key("a")])).toEqual({ mark: null, entries: [null] });
     });
 
-    it("gives back what was put, with its version, byte for byte", async () => {
+    it("gives back what was written, with its version, byte for byte, and the mark that it was written under", async () => {
       const values = ["", "text", "“ünïcode” \u{1F511}", "line\nline\u0000end", JSON.stringify({ a: [1, null] }), "x".repeat(100_000)];
-      for (const [index, value] of values.entries()) {
-        await cache.put(key(String(index)), value, { version: BigInt(index), ttlSeconds: 60 });
-        expect(await cache.get(key(String(index)))).toEqual({ value, version: BigInt(index) });
-      }
+      const entries = values.map((value, index) => entry(String(index), value, BigInt(index)));
+      await cache.write(entries, { after: 0, to: 7 });
+      const reading = await cache.read(entries.map((each) => each.key));
+      expect(reading.mark?.number).toBe(7);
+      expect(reading.entries).toEqual(entries.map(({ value, version }) => ({ value, version })));
     });
 
-    it("keeps versions that are larger than a number can be", async () => {
+    it("keeps versions that are larger than a number can be, and orders them", async () => {
       const version = 18_446_744_073_709_551_615n;
-      await cache.put(key("a"), "newest", { version, ttlSeconds: 60 });
-      await cache.put(key("a"), "one before", { version: version - 1n, ttlSeconds: 60 });
-      expect(await cache.get(key("a"))).toEqual({ value: "newest", version });
+      await cache.write([entry("a", "newest", version), entry("b", "ten", 10n)], { after: 0, to: 1 });
+      await cache.fill([entry("a", "one before", version - 1n), entry("b", "nine", 9n)], await markNow());
+      expect((await cache.read([key("a"), key("b")])).entries).toEqual([
+        { value: "newest", version },
+        { value: "ten", version: 10n },
+      ]);
     });
 
-    it("does not let an older version replace a newer one: a slow reader cannot bring back what a writer has replaced", async () => {
-      await cache.put(key("a"), "new", { version: 10n, ttlSeconds: 60 });
-      await cache.put(key("a"), "old", { version: 9n, ttlSeconds: 60 });
-      expect(await cache.get(key("a"))).toEqual({ value: "new", version: 10n });
+    it("goes on in one generation while no write is missing", async () => {
+      await cache.begin(4, null);
+      const { generation } = await markNow();
+      expect(await cache.write([entry("a", "of a")], { after: 4, to: 5 })).toBe(true);
+      expect(await cache.write([entry("b", "of b")], { after: 5, to: 6 })).toBe(true);
+      expect(await markNow()).toEqual({ generation, number: 6 });
+      expect(await kept("a")).toBe("of a");
     });
 
-    it("lets a newer version, and the same one again, replace what is kept", async () => {
-      await cache.put(key("a"), "first", { version: 9n, ttlSeconds: 60 });
-      await cache.put(key("a"), "second", { version: 10n, ttlSeconds: 60 });
-      expect(await cache.get(key("a"))).toEqual({ value: "second", version: 10n });
-      await cache.put(key("a"), "again", { version: 10n, ttlSeconds: 60 });
-      expect(await cache.get(key("a"))).toEqual({ value: "again", version: 10n });
+    it("begins anew where a write is missing: what was kept before may lack it", async () => {
+      await cache.write([entry("a", "of a"), entry("b", "of b")], { after: 0, to: 1 });
+      const before = await markNow();
+      expect(await cache.write([entry("b", "of b, again")], { after: 2, to: 3 })).toBe(false);
+      expect(await kept("a")).toBeNull();
+      expect(await kept("b")).toBe("of b, again");
+      expect(await markNow()).toMatchObject({ number: 3, generation: expect.not.stringContaining(before.generation) });
     });
 
-    it("keeps the newest of many puts at once, whatever their order", async () => {
-      const versions = Array.from({ length: 50 }, (_, index) => BigInt((index * 37) % 50));
-      await Promise.all(versions.map((version) => cache.put(key("a"), `of ${version}`, { version, ttlSeconds: 60 })));
-      expect(await cache.get(key("a"))).toEqual({ value: "of 49", version: 49n });
+    it("begins anew where it is ahead of its writer: the database was restored to an earlier time", async () => {
+      await cache.write([entry("a", "of the lost future", 90n)], { after: 0, to: 9 });
+      expect(await cache.write([entry("b", "of b", 50n)], { after: 4, to: 5 })).toBe(false);
+      expect(await kept("a")).toBeNull();
+      expect((await markNow()).number).toBe(5);
+    });
+
+    it("lets a second writer take over, and one that comes late take nothing over", async () => {
+      await cache.write([entry("a", "by the first", 1n)], { after: 0, to: 1 });
+      expect(await cache.write([entry("a", "by the second", 2n)], { after: 1, to: 2 })).toBe(true);
+      expect(await kept("a")).toBe("by the second");
+      // The first has been slow with its second write; its mark is behind what readers have heard of, so they do not believe it.
+      await cache.write([entry("a", "by the first, late", 1n)], { after: 0, to: 1 });
+      expect((await markNow()).number).toBe(1);
+    });
+
+    it("takes what a reader gives while the mark is the one that it saw", async () => {
+      await cache.write([], { after: 0, to: 1 });
+      expect(await cache.fill([entry("a", "of a")], await markNow())).toBe(true);
+      expect(await kept("a")).toBe("of a");
+    });
+
+    it("does not let a slow reader put back what was replaced, nor what has expired or was never there", async () => {
+      await cache.write([entry("a", "old")], { after: 0, to: 1 });
+      const seen = await markNow();
+      await cache.write([entry("a", "new", 2n)], { after: 1, to: 2 });
+      expect(await cache.fill([entry("a", "old"), entry("b", "old")], seen)).toBe(false);
+      expect(await kept("a")).toBe("new");
+      expect(await kept("b")).toBeNull();
+    });
+
+    it("does not let a reader of another generation put anything back, though the number is the same", async () => {
+      await cache.begin(3, null);
+      const seen = await markNow();
+      await cache.begin(3, seen);
+      expect(await cache.fill([entry("a", "of before")], seen)).toBe(false);
+      expect(await kept("a")).toBeNull();
+    });
+
+    it("does not put a reader's lower version over a higher one, and a value of a dead generation holds nothing back", async () => {
+      await cache.write([entry("a", "high", 9n)], { after: 0, to: 1 });
+      await cache.fill([entry("a", "low", 8n)], await markNow());
+      expect(await kept("a")).toBe("high");
+      await cache.begin(1, await markNow());
+      await cache.fill([entry("a", "low", 8n)], await markNow());
+      expect(await kept("a")).toBe("low");
+    });
+
+    it("begins a generation only where the mark is still the one that was seen", async () => {
+      expect(await cache.begin(1, null)).toBe(true);
+      expect(await cache.begin(1, null)).toBe(false);
+      const seen = await markNow();
+      await cache.write([entry("a", "of a")], { after: 1, to: 2 });
+      expect(await cache.begin(1, seen)).toBe(false);
+      expect(await kept("a")).toBe("of a");
+      expect(await cache.begin(2, await markNow())).toBe(true);
+      expect(await kept("a")).toBeNull();
+      expect((await markNow()).number).toBe(2);
+    });
+
+    it("shows values and mark of one moment, however much is written meanwhile", async () => {
+      const parts = ["a", "b", "c"];
+      await cache.write(
+        parts.map((part) => entry(part, "0")),
+        { after: 0, to: 1 },
+      );
+      const writing = (async () => {
+        for (let number = 2; number < 100; number += 1) {
+          await cache.write(
+            parts.map((part) => entry(part, String(number), BigInt(number))),
+            { after: number - 1, to: number },
+          );
+        }
+      })();
+      for (let round = 0; round < 100; round += 1) {
+        const { mark, entries } = await cache.read(parts.map(key));
+        const number = mark?.number === 1 ? "0" : String(mark?.number);
+        expect(entries.map((each) => each?.value)).toEqual([number, number, number]);
+      }
+      await writing;
     });
 
     it("gives many values in the order of their keys, with nothing in the place of what is not there", async () => {
-      await cache.put(key("a"), "of a", kept);
-      await cache.put(key("c"), "of c", kept);
-      const found = await cache.getMany([key("c"), key("b"), key("a"), key("c")]);
-      expect(found.map((each) => each?.value ?? null)).toEqual(["of c", null, "of a", "of c"]);
-      expect(await cache.getMany([])).toEqual([]);
+      await cache.write([entry("a", "of a"), entry("c", "of c")], { after: 0, to: 1 });
+      const { entries } = await cache.read([key("c"), key("b"), key("a"), key("c")]);
+      expect(entries.map((each) => each?.value ?? null)).toEqual(["of c", null, "of a", "of c"]);
     });
 
     it("keeps the keys of two tenants apart, also where one's name continues the other's", async () => {
-      await cache.put(key("red"), "of red", kept);
-      await cache.put(key("red:x"), "of red x", kept);
-      expect((await cache.get(key("red")))?.value).toBe("of red");
-      expect(await cache.get(key("re"))).toBeNull();
-      expect(await cache.get(key("RED"))).toBeNull();
-      await cache.delete([key("red")]);
-      expect((await cache.get(key("red:x")))?.value).toBe("of red x");
+      await cache.write([entry("red", "of red"), entry("red:x", "of red x")], { after: 0, to: 1 });
+      expect(await kept("red")).toBe("of red");
+      expect(await kept("re")).toBeNull();
+      expect(await kept("RED")).toBeNull();
     });
 
-    it("forgets what is deleted, and takes any version of it afterwards", async () => {
-      await cache.put(key("a"), "of a", { version: 10n, ttlSeconds: 60 });
-      await cache.put(key("b"), "of b", kept);
-      await cache.put(key("c"), "of c", kept);
-      await cache.delete([key("a"), key("b"), key("never")]);
-      await cache.delete([]);
-      expect((await cache.getMany([key("a"), key("b"), key("c")])).map((each) => each?.value ?? null)).toEqual([null, null, "of c"]);
-      await cache.put(key("a"), "anew", { version: 1n, ttlSeconds: 60 });
-      expect(await cache.get(key("a"))).toEqual({ value: "anew", version: 1n });
+    it("forgets what is past its time, by itself, and then takes an older version", async () => {
+      await cache.write([entry("a", "short", 10n, 1), entry("b", "long", 10n)], { after: 0, to: 1 });
+      expect(await kept("a")).toBe("short");
+      await eventually(() => kept("a")).toBeNull();
+      expect(await kept("b")).toBe("long");
+      await cache.fill([entry("a", "older", 1n)], await markNow());
+      expect(await kept("a")).toBe("older");
     });
 
-    it("forgets what is past its time, and then takes an older version", async () => {
-      await cache.put(key("a"), "short", { version: 10n, ttlSeconds: 1 });
-      expect((await cache.get(key("a")))?.value).toBe("short");
-      await eventually(() => cache.get(key("a"))).toBeNull();
-      await cache.put(key("a"), "older", { version: 1n, ttlSeconds: 60 });
-      expect((await cache.get(key("a")))?.value).toBe("older");
-    });
-
-    it("counts the time from the last put", async () => {
-      await cache.put(key("a"), "short", { version: 1n, ttlSeconds: 1 });
-      await cache.put(key("b"), "short", { version: 1n, ttlSeconds: 1 });
-      await cache.put(key("a"), "long", { version: 2n, ttlSeconds: 60 });
-      await eventually(() => cache.get(key("b"))).toBeNull();
-      expect((await cache.get(key("a")))?.value).toBe("long");
-    });
-
-    it.each([0, -1])("does not keep what has %i seconds left, nor what was kept before it", async (ttlSeconds) => {
-      await cache.put(key("a"), "of before", { version: 1n, ttlSeconds: 60 });
-      await cache.put(key("a"), "ends now", { version: 2n, ttlSeconds });
-      expect(await cache.get(key("a"))).toBeNull();
+    it("counts the time from the last write", async () => {
+      await cache.write([entry("a", "short", 1n, 1), entry("b", "short", 1n, 1)], { after: 0, to: 1 });
+      await cache.write([entry("a", "long", 2n)], { after: 1, to: 2 });
+      await eventually(() => kept("b")).toBeNull();
+      expect(await kept("a")).toBe("long");
     });
 
     it("answers a ping", async () => {

@@ -1,0 +1,21 @@
+import type { Tracer } from "../telemetry/tracing.ts";
+import type { Cache } from "./cache.ts";
+
+/** A cache whose look-ups are spans of the trace that they belong to (S3 §16.3, cache lookup). */
+export function tracedCache(cache: Cache, tracer: Tracer): Cache {
+  if (!tracer.on) return cache;
+  const traced = <T>(operation: string, keys: number, work: () => Promise<T>): Promise<T> =>
+    tracer.current === undefined
+      ? work()
+      : tracer.span(`cache ${operation}`, { kind: "client", attributes: { "db.operation.name": operation, "gatehouse.keys": keys } }, work);
+  return {
+    kind: cache.kind,
+    shared: cache.shared,
+    read: (keys) => traced("read", keys.length, () => cache.read(keys)),
+    write: (entries, step) => traced("write", entries.length, () => cache.write(entries, step)),
+    fill: (entries, seen) => traced("fill", entries.length, () => cache.fill(entries, seen)),
+    begin: (number, seen) => cache.begin(number, seen),
+    ping: () => cache.ping(),
+    close: () => cache.close(),
+  };
+}

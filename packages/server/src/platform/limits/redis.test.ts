@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { wireTo } from "../contract/proxy.ts";
+import { describeOnRedis, type OwnRedis, startRedis } from "../contract/redis.ts";
+import { createResilience } from "../resilience/resilience.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { Unavailable } from "../unavailable.ts";
+import { limitsContract } from "./contract/limits-contract.ts";
+import { redisLimits } from "./redis.ts";
+
+const limit = { points: 2, seconds: 60 };
+
+describeOnRedis("limits on a Redis", () => {
+  let redis: OwnRedis;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis?.close());
+
+  const open = async (without: "memory" | "refuse" = "memory", url?: string) =>
+    redisLimits(await redis.connect(url), createResilience(createMetrics()), without);
+
+  limitsContract("Redis", open);
+
+  it("are one limit for all processes", async () => {
+    const [one, other] = [await open(), await open()];
+    expect(await one.take("shared", "ada", limit)).toBe(0);
+    expect(await other.take("shared", "ada", limit)).toBe(0);
+    expect(await one.take("shared", "ada", limit)).toBeGreaterThan(0);
+    expect(await other.peek("shared", "ada", limit)).toBeGreaterThan(0);
+  });
+
+  describe.each(["hold", "cut"] as const)("while Redis is away (%s)", (how) => {
+    it("are counted by the process, and by Redis again once it is back", async () => {
+      const wire = await wireTo(redis.url);
+      const limits = await open("memory", wire.url);
+      const others = await open();
+      const name = `away-${how}`;
+      await others.take(name, "ada", limit);
+      await others.take(name, "ada", limit);
+      await wire[how]();
+      const began = performance.now();
+      expect([
+        await limits.take(name, "ada", limit),
+        await limits.take(name, "ada", limit),
+        (await limits.take(name, "ada", limit)) > 0,
+      ]).toEqual([0, 0, true]);
+      expect(performance.now() - began).toBeLessThan(1_500);
+      await (how === "hold" ? wire.release() : wire.mend());
+      await limits.reset(name, "bob", limit);
+      // In memory nothing was taken by this key.
+      await others.take(name, "bob", limit);
+      await others.take(name, "bob", limit);
+      await expect.poll(() => limits.peek(name, "bob", limit), { timeout: 10_000 }).toBeGreaterThan(0);
+      await wire.close();
+    });
+
+    it("are refused where that was chosen", async () => {
+      const wire = await wireTo(redis.url);
+      const limits = await open("refuse", wire.url);
+      await wire[how]();
+      await expect(limits.take(`refuse-${how}`, "ada", limit)).rejects.toThrow(Unavailable);
+      await (how === "hold" ? wire.release() : wire.mend());
+      await expect.poll(() => limits.take(`refuse-${how}`, "bob", limit).catch(() => -1), { timeout: 10_000 }).toBe(0);
+      await wire.close();
+    });
+  });
+});

@@ -1,3 +1,4 @@
+import type { DeadLetters } from "../broker/broker.ts";
 import type { WriteHandle } from "../database/database.ts";
 import type { LoggedEvent } from "../log/event.ts";
 
@@ -6,10 +7,12 @@ import type { LoggedEvent } from "../log/event.ts";
  * A consumer's effects and its progress are committed together, so on the database an event counts once.
  */
 export interface Bus {
-  /** Begins to hand events to `consumer`, from where it last stopped (a new one: from the log's beginning). */
+  /** Begins to hand events to `consumer`, from where it last stopped (a new one: with the oldest event that the log still has). */
   consume(consumer: Consumer): Promise<Subscription>;
   /** Tells the bus that something was appended, so that it need not wait for its next look. */
   wake(): void;
+  /** The events that a consumer could not handle, to look at, hand over again or forget. */
+  deadLetters(consumer: string): DeadLetters;
   /** Rejects when the bus cannot carry events. */
   ping(): Promise<void>;
   /** Lets handlers that run finish, then stops. */

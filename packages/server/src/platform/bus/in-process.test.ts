@@ -236,6 +236,30 @@ describeOnPostgresql("on a server", () => {
       expect(idsOf(eager.handled)).toEqual([event.id]);
     });
 
+    it("moves a consumer up that has not moved for long, past what is not for it, and brings it what comes afterwards, once", async () => {
+      const bus = on.start();
+      const [ordered, eager] = [on.consumer({ name: on.name("ordered") }), on.consumer({ name: on.name("eager"), eager: true })];
+      const subscriptions = [await bus.consume(ordered), await bus.consume(eager)];
+      const first = on.event();
+      await on.append(first);
+      for (const subscription of subscriptions) await subscription.idle();
+      const foreign = on.event({ type: on.type("foreign") });
+      await on.append(foreign);
+      const passed = async () =>
+        (
+          await sql<{ passed: boolean }>`
+            select (c.transaction, c.sequence) > (e.transaction, e.sequence) as passed from consumers c, events e
+            where e.id = ${foreign.id} and c.name in (${ordered.name}, ${eager.name})`.execute(on.database.owner)
+        ).rows.map((row) => row.passed);
+      expect(await passed()).toContain(false);
+      await sql`update consumers set moved_at = now() - interval '11 minutes'`.execute(on.database.owner);
+      await eventually(passed).toEqual([true, true]);
+      const last = on.event();
+      await on.append(last);
+      for (const subscription of subscriptions) await subscription.idle();
+      for (const { handled } of [ordered, eager]) expect(idsOf(handled)).toEqual([first.id, last.id]);
+    });
+
     it("takes a new eager consumer through a long log in batches, everything once", async () => {
       const events = Array.from({ length: 650 }, (_, index) => on.event({ subject: `thing/${index}` }));
       await on.append(...events.slice(0, 300));

@@ -6,8 +6,11 @@ import { isTransient, isUnavailable } from "../database/faults.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
 import { readAfter, readTail } from "../log/log.ts";
+import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
 import { maskText } from "../telemetry/masking.ts";
+import { pauseUntil } from "../waiting.ts";
 import type { Bus, Consumer, Subscription } from "./bus.ts";
+import { busDeadLetterSteps, busDeadLetters, failedAnew, takeRedriven } from "./dead-letters.ts";
 
 export const busSteps: readonly SchemaStep[] = [
   {
@@ -32,7 +35,14 @@ export const busSteps: readonly SchemaStep[] = [
       await sharedTable(db, "dead_letters");
     },
   },
+  ...busDeadLetterSteps,
 ];
+
+/** The consumers' places in the log, and the events that they have put aside. */
+export const consumersOfLog: LogReader = {
+  places: async (db) => (await sql<ReaderPlace>`select name, transaction::text, sequence::text from consumers`.execute(db as never)).rows,
+  needs: sql`exists (select from dead_letters d where d.event_id = e.id)`,
+};
 
 /** How often a consumer looks by itself, for what another process appended. */
 const lookEveryMs = 500;
@@ -48,6 +58,8 @@ const idleLookMs = 25;
  * goes through such a stretch in order, in batches.
  */
 const distanceMax = 1_000n;
+/** So is one that has not moved for so long: the log keeps what a consumer has not passed, also where it is nothing for it. */
+const restMinutes = 10;
 const catchUpBatch = 200;
 
 /**
@@ -72,6 +84,10 @@ export function inProcessBus(database: Database, logger: Logger, options: { read
     wake() {
       for (const loop of running) loop.wake();
     },
+    deadLetters: (consumer) =>
+      busDeadLetters(database, consumer, () => {
+        for (const loop of running) loop.wake();
+      }),
     ping: () => database.ping(),
     async close() {
       await Promise.all([...running].map((loop) => loop.close()));
@@ -93,6 +109,8 @@ class ConsumerLoop {
   #pauses = 0;
   /** True while another process holds this consumer's place. */
   #heldElsewhere = false;
+  /** True when a dead letter is to be handled again. */
+  #again = false;
   #closed = false;
   readonly #closing = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
@@ -105,13 +123,17 @@ class ConsumerLoop {
   }
 
   readonly #drain: () => Promise<void> = coalesced(async () => {
-    while (!this.#closed && (await this.#step())) {
+    while (!this.#closed && ((await this.#step()) || (await this.#stepAgain()))) {
       // Each step handles one batch; the loop ends with the first that finds nothing.
     }
   });
 
   async start(): Promise<void> {
     await this.#database.transact(everyTenant, async (tx) => {
+      const { rows } = await sql`select from consumers where name = ${this.#consumer.name}`.execute(tx);
+      if (rows.length > 0) return;
+      const removed = await beginReading(tx);
+      if (removed > 0) this.#logger.info({ consumer: this.#consumer.name, removed }, "a new consumer begins with what the log still has");
       await sql`insert into consumers (name, transaction, sequence, moved_at)
         values (${this.#consumer.name}, ${beginning.transaction}::xid8, ${beginning.sequence}::bigint, now())
         on conflict do nothing`.execute(tx);
@@ -128,7 +150,7 @@ class ConsumerLoop {
     for (;;) {
       await this.#drain();
       if (this.#closed || (await this.#hasHandled(newest))) return;
-      await this.#pause(idleLookMs);
+      await pauseUntil(idleLookMs, this.#closing.promise);
     }
   }
 
@@ -153,6 +175,7 @@ class ConsumerLoop {
       const more = await this.#database.transact(everyTenant, async (tx) => {
         const place = await this.#lockPlace(tx);
         this.#heldElsewhere = place === undefined;
+        this.#again = place?.again ?? false;
         if (place === undefined) return false;
         const next = await this.#next(tx, place);
         if (next.events.length > 0) await this.#consumer.handle(next.events, tx);
@@ -167,6 +190,28 @@ class ConsumerLoop {
     } catch (error) {
       return this.#recover(error);
     }
+  }
+
+  /** Handles one dead letter that a person wants handled again. True when there may be another. */
+  async #stepAgain(): Promise<boolean> {
+    if (!this.#again) return false;
+    let event: LoggedEvent | undefined;
+    try {
+      event = await this.#database.transact(everyTenant, async (tx) => {
+        if ((await this.#lockPlace(tx)) === undefined) return undefined;
+        const taken = await takeRedriven(tx, this.#consumer.name);
+        if (taken) await this.#consumer.handle([taken], tx);
+        return taken;
+      });
+    } catch (error) {
+      this.#logger.warn({ err: error, consumer: this.#consumer.name }, "a dead letter could not be handled");
+      if (isUnavailable(error) || isTransient(error)) return false;
+      const failure = maskText(error instanceof Error ? error.message : String(error));
+      await this.#database.transact(everyTenant, (tx) => failedAnew(tx, this.#consumer.name, failure));
+      return !this.#closed;
+    }
+    if (event) await this.#settle([event]);
+    return event !== undefined;
   }
 
   async #settle(handled: readonly LoggedEvent[]): Promise<void> {
@@ -184,7 +229,9 @@ class ConsumerLoop {
   async #lockPlace(tx: WriteHandle): Promise<Place | undefined> {
     // The horizon is read before the events are: whatever lies below it is visible to the statement that reads them.
     const { rows } = await sql<Place>`
-      select transaction::text, sequence::text, pg_snapshot_xmin(pg_current_snapshot())::text as horizon
+      select transaction::text, sequence::text, pg_snapshot_xmin(pg_current_snapshot())::text as horizon,
+        exists (select from dead_letters where consumer = consumers.name and again) as again,
+        moved_at < now() - make_interval(mins => ${restMinutes}) and transaction < pg_snapshot_xmin(pg_current_snapshot()) as rests
       from consumers where name = ${this.#consumer.name} for update skip locked`.execute(tx);
     return rows[0];
   }
@@ -203,7 +250,7 @@ class ConsumerLoop {
     const limit = this.#failures > 0 ? 1 : (this.#consumer.batch ?? (this.#consumer.eager ? catchUpBatch : 1));
     const events = await readAfter(tx, place, { limit, types: this.#consumer.types });
     const last = events.at(-1)?.position;
-    const progress = last ?? (isFarBehind(place) ? { transaction: place.horizon, sequence: "0" } : undefined);
+    const progress = last ?? (isFarBehind(place) || place.rests ? { transaction: place.horizon, sequence: "0" } : undefined);
     return { events: events.filter((event) => !this.#ahead.has(event.id)), progress, more: last !== undefined };
   }
 
@@ -214,7 +261,8 @@ class ConsumerLoop {
     }
     const fresh = tail.events.filter((event) => !this.#ahead.has(event.id) && isAfter(event.position, place));
     const events = this.#failures > 0 ? fresh.slice(0, 1) : fresh;
-    const moved = fresh.length > 0 && events.length === fresh.length && tail.horizon !== place.transaction;
+    const isDone = fresh.length > 0 ? events.length === fresh.length : place.rests;
+    const moved = isDone && tail.horizon !== place.transaction;
     return { events, progress: moved ? { transaction: tail.horizon, sequence: "0" } : undefined, more: events.length > 0 };
   }
 
@@ -224,7 +272,7 @@ class ConsumerLoop {
     this.#pauses += 1;
     this.#logger.warn({ err: error, consumer: this.#consumer.name, attempt: this.#failures }, "an event could not be handled");
     if (this.#failures >= attemptsMax && (await this.#putAside(error))) return true;
-    await this.#pause(this.#firstPauseMs * 2 ** Math.min(this.#pauses - 1, pauseDoublingsMax));
+    await pauseUntil(this.#firstPauseMs * 2 ** Math.min(this.#pauses - 1, pauseDoublingsMax), this.#closing.promise);
     return !this.#closed;
   }
 
@@ -276,23 +324,14 @@ class ConsumerLoop {
       return rows[0] !== undefined && !isAfter(newest, rows[0]);
     });
   }
-
-  /** Waits, or until the loop is closed. */
-  async #pause(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, ms);
-      }),
-      this.#closing.promise,
-    ]);
-    clearTimeout(timer);
-  }
 }
 
 interface Place extends Position {
   /** The horizon when the place was locked. */
   readonly horizon: string;
+  readonly again: boolean;
+  /** Whether it has not moved for long, and could. */
+  readonly rests: boolean;
 }
 
 interface Next {

@@ -14,7 +14,7 @@ const on = async (make: () => Promise<Fresh>): Promise<JobsUnderTest> => {
   const { database } = fresh;
   return {
     database,
-    start: (queues) => pgBossJobs(database, fresh.url, queues, silent),
+    start: (queues) => pgBossJobs(database, queues, silent, { url: fresh.url, works: true }),
     letTimePass: async (queue) =>
       void (await sql`update jobs.job set start_after = now() where name = ${queue} and state = 'retry'`.execute(database.owner)),
     waiting: async (queue) => {
@@ -56,7 +56,9 @@ describeOnPostgresql("on a server", () => {
     () =>
       withDatabase(async (fresh) => {
         const queues = ["one", "two", "three"];
-        const started = await Promise.all(Array.from({ length: 4 }, () => pgBossJobs(fresh.another(2), fresh.url, queues, silent)));
+        const started = await Promise.all(
+          Array.from({ length: 4 }, () => pgBossJobs(fresh.another(2), queues, silent, { url: fresh.url, works: true })),
+        );
         const { rows } = await sql<{ name: string }>`select name from jobs.queue where name in (${sql.join(queues)}) order by name`.execute(
           fresh.database.owner,
         );
@@ -72,7 +74,8 @@ describeOnPostgresql("on a server", () => {
       withDatabase(async (fresh) => {
         const done: number[] = [];
         const started: Jobs[] = [];
-        for (let process = 0; process < 3; process += 1) started.push(await pgBossJobs(fresh.another(2), fresh.url, ["shared"], silent));
+        for (let process = 0; process < 3; process += 1)
+          started.push(await pgBossJobs(fresh.another(2), ["shared"], silent, { url: fresh.url, works: true }));
         for (const jobs of started)
           await jobs.work<{ index: number }>({ name: "shared", handle: async ({ index }) => void done.push(index) });
         await fresh.database.transact(everyTenant, async (tx) => {
@@ -90,7 +93,7 @@ describeOnPostgresql("on a server", () => {
     () =>
       withDatabase(async (fresh) => {
         const wire = await wireTo(fresh.url as string);
-        const jobs = await pgBossJobs(fresh.database, wire.url, ["kept"], silent);
+        const jobs = await pgBossJobs(fresh.database, ["kept"], silent, { url: wire.url, works: true });
         const done: object[] = [];
         await jobs.work({ name: "kept", handle: async (payload) => void done.push(payload) });
         await fresh.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: "kept" }, { n: 1 }));
@@ -106,10 +109,32 @@ describeOnPostgresql("on a server", () => {
   );
 
   it(
+    "takes up a job whose process has ended without a word",
+    () =>
+      withDatabase(async (fresh) => {
+        const start = () => pgBossJobs(fresh.another(2), ["orphaned"], silent, { url: fresh.url, works: true });
+        const enqueuing = await start();
+        await fresh.database.transact(everyTenant, (tx) => enqueuing.enqueue(tx, { name: "orphaned" }, { n: 1 }));
+        await enqueuing.close();
+        // As a process leaves it that is killed a while after it has fetched the job.
+        const { numAffectedRows } = await sql`update jobs.job set state = 'active', started_on = now() - interval '20 seconds',
+          heartbeat_on = now() - interval '20 seconds' where name = 'orphaned'`.execute(fresh.database.owner);
+        expect(numAffectedRows).toBe(1n);
+        const done: object[] = [];
+        const jobs = await start();
+        await jobs.work({ name: "orphaned", handle: async (payload) => void done.push(payload) });
+        // A look every ten seconds, and the pause before a second try.
+        await expect.poll(() => done, { timeout: 45_000, interval: 50 }).toEqual([{ n: 1 }]);
+        await jobs.close();
+      }),
+    60_000,
+  );
+
+  it(
     "keeps a job from other connections until its transaction has committed",
     () =>
       withDatabase(async (fresh) => {
-        const jobs = await pgBossJobs(fresh.database, fresh.url, ["held"], silent);
+        const jobs = await pgBossJobs(fresh.database, ["held"], silent, { url: fresh.url, works: true });
         const done: object[] = [];
         await jobs.work({ name: "held", handle: async (payload) => void done.push(payload) });
         await fresh.database.transact(everyTenant, async (tx) => {

@@ -3,30 +3,69 @@ import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
 import { whereApplicationRole } from "../database/migrations.ts";
 import type { EmbeddedDatabase } from "../database/pglite.ts";
-import type { Job, JobName, Jobs } from "./jobs.ts";
+import { policies } from "../resilience/policies.ts";
+import { Futile, type Job, type JobName, type Jobs, type Patience } from "./jobs.ts";
 
 const schema = "jobs";
 /** Retries of a failed job and their first pause; pauses double, so the last try is an hour and a half later. */
-const retry = { retryLimit: 10, retryDelay: 5, retryBackoff: true } as const;
+const retryDefault = { retryLimit: 10, retryDelay: 5, retryBackoff: true } as const;
 /**
  * A notification wakes a worker at once. It looks by itself this often for what is not notified of: a try that is due
  * again, or what a lost notification hid.
  */
 const looksEverySeconds = 2;
-const looks = { pollingIntervalSeconds: looksEverySeconds, notifyPollingIntervalSeconds: looksEverySeconds, batchSize: 1 } as const;
+const looks = {
+  pollingIntervalSeconds: looksEverySeconds,
+  notifyPollingIntervalSeconds: looksEverySeconds,
+  batchSize: 1,
+  perJobResults: true,
+} as const;
 const connectionsMax = 3;
+const limits = {
+  connectionTimeoutMillis: policies["postgresql.connection"].timeLimitMs,
+  query_timeout: policies["postgresql.jobs"].timeLimitMs,
+} as const;
+/**
+ * A process that works on a job says so twice in this time. One that was killed does not, and another takes the job up: without it a
+ * job would wait for pg-boss's expiry, a quarter of an hour.
+ */
+const heartbeatSeconds = 15;
+/** How often it is looked for such jobs; every few seconds, because somebody waits for his mail. */
+const looksForLostEverySeconds = 10;
 
-/** pg-boss on either database. `names` are all queues of the product: made at start, so that every role can enqueue. */
-export async function pgBossJobs(database: Database, url: string | undefined, names: readonly string[], logger: Logger): Promise<Jobs> {
+export interface JobsOptions {
+  /** Of PostgreSQL; undefined where the database is embedded. */
+  readonly url: string | undefined;
+  /** Whether this process works on jobs. One that does not only enqueues: it neither listens nor supervises. */
+  readonly works: boolean;
+}
+
+/** A queue by its name alone, or with the patience of its jobs. */
+// biome-ignore lint/suspicious/noExplicitAny: payloads of every kind
+export type Queue = string | JobName<any>;
+
+/** pg-boss on either database. `queues` are all queues of the product: made at start, so that every role can enqueue. */
+export async function pgBossJobs(database: Database, queues: readonly Queue[], logger: Logger, options: JobsOptions): Promise<Jobs> {
+  const { url, works } = options;
+  const declared = queues.map((queue) => (typeof queue === "string" ? { name: queue } : queue));
+  const names = declared.map(({ name }) => name);
   const backend =
     database.kind === "pglite"
       ? { db: fromPglite((database as EmbeddedDatabase).pglite), backend: "pglite" as const }
-      : { connectionString: url as string, max: connectionsMax, application_name: "gatehouse jobs" };
-  const boss = new PgBoss({ ...backend, schema, useListenNotify: true });
+      : { connectionString: url as string, max: connectionsMax, application_name: "gatehouse jobs", ...limits };
+  const boss = new PgBoss({
+    ...backend,
+    schema,
+    useListenNotify: works,
+    supervise: works,
+    schedule: works,
+    superviseIntervalSeconds: looksForLostEverySeconds,
+    monitorIntervalSeconds: looksForLostEverySeconds,
+  });
   boss.on("error", (error) => logger.error({ err: error }, "the job queue reported an error"));
   boss.on("warning", (warning) => logger.debug({ warning }, "the job queue warns"));
   await boss.start();
-  await createQueues(boss, names);
+  await createQueues(boss, declared);
   await whereApplicationRole(database.owner, `grant usage on schema ${schema} to gatehouse_app`);
   await whereApplicationRole(database.owner, `grant select, insert, update, delete on all tables in schema ${schema} to gatehouse_app`);
 
@@ -34,10 +73,17 @@ export async function pgBossJobs(database: Database, url: string | undefined, na
     async work<Payload extends object>(job: Job<Payload>) {
       const worker: { id?: string } = {};
       worker.id = await boss.work<Payload>(job.name, looks, async ([received]) => {
-        if (!received) return;
+        if (!received) return [];
         // Where one was found there may be another: a transaction that enqueues many notifies once.
         if (worker.id !== undefined) boss.notifyWorker(worker.id);
-        await job.handle(received.data ?? ({} as Payload));
+        try {
+          await job.handle(received.data ?? ({} as Payload));
+          return [{ id: received.id, status: "completed" }];
+        } catch (error) {
+          if (!(error instanceof Futile)) throw error;
+          logger.error({ err: error, job: job.name }, "a job was given up: no other try can help");
+          return [{ id: received.id, status: "deadletter", output: { message: error.message } }];
+        }
       });
       if (job.schedule) await boss.schedule(job.name, job.schedule, {}, { tz: "UTC" });
       else await boss.unschedule(job.name);
@@ -51,6 +97,13 @@ export async function pgBossJobs(database: Database, url: string | undefined, na
   };
 }
 
+const retryOf = ({ times, firstPauseSeconds, longestPauseSeconds }: Patience) => ({
+  retryLimit: times,
+  retryDelay: firstPauseSeconds,
+  retryBackoff: true,
+  retryDelayMax: longestPauseSeconds,
+});
+
 /** Answers to no job: version 4 and variant as RFC 9562 wants them, and otherwise zeros. */
 const noJob = "00000000-0000-4000-8000-000000000000";
 
@@ -58,12 +111,17 @@ const noJob = "00000000-0000-4000-8000-000000000000";
  * Makes the queues that are missing, and lets pg-boss know each of them. It would otherwise look a queue up at its first
  * job, on its own connection, which on the embedded database waits for the transaction that enqueues, forever.
  */
-async function createQueues(boss: PgBoss, names: readonly string[]): Promise<void> {
+async function createQueues(boss: PgBoss, queues: readonly JobName<object>[]): Promise<void> {
   // What pg-boss found at its own start it knows.
-  const present = new Set((await boss.getQueues()).map((queue) => queue.name));
-  for (const name of names) {
-    if (present.has(name)) continue;
-    await boss.createQueue(name, { ...retry, notify: true });
-    await boss.findJobs(name, { id: noJob });
+  const present = new Map((await boss.getQueues()).map((queue) => [queue.name, queue]));
+  for (const { name, patience } of queues) {
+    const queue = present.get(name);
+    const retry = patience === undefined ? retryDefault : retryOf(patience);
+    if (queue === undefined) {
+      await boss.createQueue(name, { ...retry, notify: true, heartbeatSeconds });
+      await boss.findJobs(name, { id: noJob });
+    } else if (queue.heartbeatSeconds !== heartbeatSeconds || queue.retryLimit !== retry.retryLimit) {
+      await boss.updateQueue(name, { ...retry, heartbeatSeconds });
+    }
   }
 }

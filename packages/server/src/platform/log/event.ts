@@ -37,8 +37,17 @@ export interface LoggedEvent extends NewEvent {
   readonly traceparent: string | null;
 }
 
+/** An event as processes tell it to each other beside the database: with no more of its data than memories need to forget by. */
+export interface ToldEvent extends NewEvent {
+  readonly transaction: string;
+  /** ISO 8601. */
+  readonly occurredAt: string;
+}
+
 /** The horizon and what is new since another one. */
 export interface Tail {
   readonly horizon: string;
   readonly events: readonly LoggedEvent[];
+  /** False where events may be missing among these, because their time was over (retention.ts). */
+  readonly isWhole: boolean;
 }

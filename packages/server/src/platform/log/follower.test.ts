@@ -9,8 +9,9 @@ import { type AnyTables, type Database, everyTenant, type ReadHandle } from "../
 import { openPostgresql } from "../database/postgresql.ts";
 import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
 import { followerContract } from "./contract/follower-contract.ts";
-import type { LoggedEvent, NewEvent } from "./event.ts";
-import { LogFollower, revocationBoundMs } from "./follower.ts";
+import type { AwayRules } from "./database-away.ts";
+import type { LoggedEvent, NewEvent, ToldEvent } from "./event.ts";
+import { type Endings, LogFollower, revocationBoundMs } from "./follower.ts";
 import { logSteps, revisionOf } from "./log.ts";
 
 followerContract("PGlite", () => freshPglite(logSteps));
@@ -133,6 +134,90 @@ describeOnPostgresql("on a server", () => {
     expect(idsOf(heard)).toEqual(idsOf(events));
   });
 
+  describe("beside others that it can ask", () => {
+    const kept: ToldEvent[] = [];
+    beforeEach(() => void kept.splice(0));
+    /** What two processes tell each other, without a Redis between: nobody hears the database any more. */
+    const away: AwayRules = {
+      seconds: 60,
+      refuses: async () => true,
+      witness: {
+        tell: async (events) => void kept.push(...events),
+        ask: async () => ({ heard: false, events: kept }),
+      },
+    };
+    const cutOff = async (endings: Endings) => {
+      const wire = await wireTo(fresh.url as string);
+      toClose.push(() => wire.close());
+      const database = openPostgresql({ url: wire.url, poolSize: 2 });
+      toClose.push(() => database.close());
+      const follower = new LogFollower(database, silent, away);
+      const heard: LoggedEvent[] = [];
+      follower.onEvent((event) => {
+        if (event.type === type) heard.push(event);
+      }, endings);
+      await follower.start();
+      toClose.push(() => follower.stop());
+      return { follower, heard, wire };
+    };
+    const teller = async (endings: Endings) => {
+      const follower = new LogFollower(fresh.database, silent, away);
+      follower.onEvent(() => {}, endings);
+      await follower.start();
+      toClose.push(() => follower.stop());
+      return follower;
+    };
+
+    it("hears from them what ended, with no more of it than its memories need, and goes on; later it hears it no second time", async () => {
+      const endings = { [type]: ["userId"] };
+      const { follower, heard, wire } = await cutOff(endings);
+      const other = await teller(endings);
+      await wire.cut();
+      const event = happened({ data: { userId: "1", email: "olga@example.com" } });
+      const revision = await appendTo(fresh.database, [event]);
+      other.announce([event], revision, new Date());
+      await eventually(() => follower.withoutDatabase).toBe(true);
+      expect(heard).toEqual([
+        expect.objectContaining({ ...event, data: { userId: "1" }, position: { transaction: revision, sequence: "0" } }),
+      ]);
+      expect(JSON.stringify(kept)).not.toContain("olga");
+      expect(follower.hasSeen(revision)).toBe(true);
+
+      await wire.mend();
+      await eventually(() => follower.ageMs).toBeLessThan(revocationBoundMs / 2);
+      await follower.catchUp();
+      expect(idsOf(heard)).toEqual([event.id]);
+    });
+
+    it("tells them nothing of what ends nothing", async () => {
+      const other = await teller({ [type]: [] });
+      const [ending, harmless] = [happened(), newEvent({ type: `${type}.harmless` })];
+      other.announce([harmless, ending], await appendTo(fresh.database, [harmless, ending]), new Date());
+      await eventually(() => idsOf(kept)).toEqual([ending.id]);
+      await other.catchUp();
+      expect(idsOf(kept)).toEqual([ending.id]);
+    });
+
+    it("tells them once it can what it could not tell at first", async () => {
+      const { witness } = away;
+      let reachable = false;
+      const unsteady: AwayRules = {
+        ...away,
+        witness: { ...witness, tell: (events) => (reachable ? witness.tell(events) : Promise.reject(new Error("away"))) },
+      };
+      const follower = new LogFollower(fresh.database, silent, unsteady);
+      follower.onEvent(() => {}, { [type]: [] });
+      await follower.start();
+      toClose.push(() => follower.stop());
+      const event = happened();
+      follower.announce([event], await appendTo(fresh.database, [event]), new Date());
+      await follower.catchUp();
+      expect(kept).toEqual([]);
+      reachable = true;
+      await eventually(() => idsOf(kept)).toEqual([event.id]);
+    });
+  });
+
   it("refuses to begin where no database answers", async () => {
     const database = openPostgresql({ url: "postgres://postgres@127.0.0.1:1/nowhere" });
     toClose.push(() => database.close());
@@ -180,7 +265,7 @@ describeOnPostgresql("on a server", () => {
       toClose.push(async () => void (await standing?.rollback().execute()));
       const database: Database = {
         ...fresh.database,
-        replica: { head, reached: async () => reached },
+        replica: { head, reached: async () => reached, ping: async () => {} },
         read: (_scope, work) => work(standing as unknown as ReadHandle),
       };
       return { database, follow };

@@ -1,10 +1,15 @@
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import { type Database, everyTenant } from "../database/database.ts";
-import { covers, type LoggedEvent, type NewEvent, type Revision } from "./event.ts";
+import { Unavailable } from "../unavailable.ts";
+import { type AwayRules, inquire } from "./database-away.ts";
+import { covers, type LoggedEvent, type NewEvent, type Revision, type ToldEvent } from "./event.ts";
 import { readTail } from "./log.ts";
 
 type Listener = (event: LoggedEvent) => void;
+
+/** The types of event by which something ends that a listener holds, and what of their data it needs to forget that. */
+export type Endings = Readonly<Record<string, readonly string[]>>;
 
 /**
  * How old a revoked right may be in any process. A process that has heard nothing for half of it stops trusting its
@@ -12,6 +17,8 @@ type Listener = (event: LoggedEvent) => void;
  */
 export const revocationBoundMs = 1_000;
 const leaseMs = revocationBoundMs / 2;
+/** A caller is told within a second that nothing can be decided; longer than the lease, because a busy database answers late. */
+const patienceMs = 900;
 /** Several times within a lease, so that one lost answer does not end it. */
 const heartbeatMs = 125;
 /** Questions that are remembered of a replica that is behind; of more, the oldest and the newest tell enough. */
@@ -27,24 +34,47 @@ export class LogFollower {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #listeners: Listener[] = [];
+  /** Of the types that no memory may be without while it is trusted, the data that some memory needs. */
+  readonly #endings = new Map<string, Set<string>>();
   readonly #handedOver = new Map<string, string>();
   #horizon = "0";
   #revision: Revision = "0";
   #heardAt = Number.NEGATIVE_INFINITY;
+  readonly #away: AwayRules | undefined;
+  /** When it was last known that the database is away for everybody. */
+  #awayAt = Number.NEGATIVE_INFINITY;
+  /** Events that the others have not been told of yet, by their ids, with when they were heard here. */
+  readonly #untold = new Map<string, { readonly event: ToldEvent; readonly heardAt: number }>();
+  /** Why the database is not taken for away; said when it changes, not at every look. */
+  #because: string | undefined;
+  #failing = false;
   /** Where the primary stood at each question that the replica has not come up to yet, oldest first. */
   readonly #asked: { readonly at: number; readonly head: bigint }[] = [];
+  #isLost = false;
+  readonly #lost = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
   #lastBeat: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(database: Database, logger: Logger) {
+  /** `away` tells under which conditions memory is trusted beyond the lease while the database is away; none where absent. */
+  constructor(database: Database, logger: Logger, away?: AwayRules) {
     this.#database = database;
     this.#logger = logger;
+    this.#away = away;
   }
 
-  /** Called with each event of the log, from any process, once this process can see it. Must not throw or wait. */
-  onEvent(listener: Listener): void {
+  /**
+   * Called with each event of the log, from any process, once this process can see it. Must not throw or wait. Of `endings` processes
+   * tell each other beside the database, so that each has heard of all of them when it goes on without: then the listener is handed an
+   * event with no more data than it has named, which it may be handed whole later. It is not handed the others' other events then.
+   */
+  onEvent(listener: Listener, endings: Endings = {}): void {
     this.#listeners.push(listener);
+    for (const [type, fields] of Object.entries(endings)) {
+      const needed = this.#endings.get(type) ?? new Set();
+      for (const field of fields) needed.add(field);
+      this.#endings.set(type, needed);
+    }
   }
 
   /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
@@ -56,9 +86,61 @@ export class LogFollower {
     this.#beat();
   }
 
+  /**
+   * Resolves when this process has not looked at the log for so long that events were removed which it has not heard: one that slept for
+   * weeks. Nothing says what its memories should have forgotten, so they are never trusted again, and the process is to end.
+   */
+  get lost(): Promise<void> {
+    return this.#lost.promise;
+  }
+
   /** True while memory may be trusted. */
   get fresh(): boolean {
-    return performance.now() - this.#heardAt < leaseMs;
+    return !this.#isLost && this.leaseAgeMs < leaseMs;
+  }
+
+  /** Milliseconds since memory was last known to be as new as the database. */
+  get leaseAgeMs(): number {
+    return performance.now() - Math.max(this.#heardAt, this.#awayAt);
+  }
+
+  /** True while memory is trusted although the log is not heard, because nobody can write to it. */
+  get withoutDatabase(): boolean {
+    return this.fresh && this.ageMs >= leaseMs;
+  }
+
+  /** Waits until memory may be trusted; false where that does not come in less than a second: then the database hangs, or is away. */
+  heard(): Promise<boolean> {
+    return this.#heardWithin(patienceMs);
+  }
+
+  /** Like {@link catchUp}, for whoever has until `deadline` (performance.now) only: a database that hangs answers nobody. */
+  catchUpUntil(deadline: number): Promise<void> {
+    return this.#lookWithin(deadline - performance.now());
+  }
+
+  /**
+   * Reads what a check needs from the database, for as long as the log is heard. Throws {@link Unavailable} when the lease ends first: a
+   * database that is only busy still answers the follower, and one that hangs must not hold a check up for a statement's time limit.
+   */
+  async whileHeard<T>(read: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    let over = false;
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    const look = async (): Promise<void> => {
+      // A process that was too busy to listen asks once more before it gives up.
+      if (!this.fresh) await this.#heardWithin(patienceMs - leaseMs);
+      if (over) return;
+      if (this.fresh) timer = setTimeout(look, leaseMs - this.leaseAgeMs);
+      else reject(new Unavailable("database", undefined));
+    };
+    void look();
+    try {
+      return await Promise.race([read(), ended]);
+    } finally {
+      over = true;
+      clearTimeout(timer);
+    }
   }
 
   /** Milliseconds since the log's head was last heard. */
@@ -81,14 +163,14 @@ export class LogFollower {
 
   /** Hands over what this process has just committed itself, without reading it back. */
   announce(events: readonly NewEvent[], revision: Revision, occurredAt: Date): void {
+    // Whoever has just committed knows better than the others that the database is there.
+    this.#awayAt = Number.NEGATIVE_INFINITY;
     // The log may have been read between the commit and this call.
-    if (covers(this.#horizon, revision)) return;
-    for (const event of events) {
-      const logged = { ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null };
-      // What is forgotten now may be read back from a replica as it was, so it is handed over again once that has the write.
-      if (this.#database.replica) this.#tell(logged);
-      else this.#handOver(logged);
+    if (!covers(this.#horizon, revision)) {
+      for (const event of events)
+        this.#announce({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
     }
+    this.#tellOthers();
   }
 
   async stop(): Promise<void> {
@@ -134,21 +216,103 @@ export class LogFollower {
     try {
       const heardAt = await this.#ask();
       const tail = await this.#database.read(everyTenant, (db) => readTail(db, this.#horizon));
+      // One that has not begun yet has heard nothing, and has nothing to forget.
+      if (!tail.isWhole && !this.#isLost && this.#horizon !== "0") this.#lose();
       for (const event of tail.events) this.#handOver(event);
       this.#settle(tail.horizon);
       for (const [id, transaction] of this.#handedOver) {
         if (covers(this.#horizon, transaction)) this.#handedOver.delete(id);
       }
       this.#heardAt = heardAt;
+      if (this.#failing) this.#logger.info("the head of the log is read again");
+      this.#failing = false;
+      this.#because = undefined;
+      this.#tellOthers();
     } catch (error) {
-      this.#logger.warn({ err: error }, "the head of the log could not be read");
+      // Said once, not eight times a second.
+      this.#logger[this.#failing ? "debug" : "warn"]({ err: error }, "the head of the log could not be read");
+      this.#failing = true;
+      await this.#askOthers();
     }
+  }
+
+  #lose(): void {
+    this.#isLost = true;
+    this.#logger.fatal("the log has no more what this process has not heard of it; it trusts its memory no longer");
+    this.#lost.resolve();
+  }
+
+  /** Not waited for; what could not be told is told with the next. */
+  #tellOthers(): void {
+    if (this.#away === undefined) return;
+    const { witness, seconds } = this.#away;
+    const untold = [...this.#untold];
+    this.#untold.clear();
+    witness.tell(untold.map(([, { event }]) => event)).catch(() => {
+      // What is older than a process may go without the database, nobody will ask for.
+      const since = performance.now() - seconds * 1_000 - revocationBoundMs;
+      for (const [id, told] of untold) if (told.heardAt > since) this.#untold.set(id, told);
+    });
+  }
+
+  async #askOthers(): Promise<void> {
+    if (this.#away === undefined) return;
+    // Dated from the question, as the lease is.
+    const askedAt = performance.now();
+    const before = this.withoutDatabase;
+    const inquiry = await inquire(this.#away, this.ageMs);
+    if (!inquiry.away) return this.#refuse(inquiry.because);
+    const unheard = inquiry.events.filter(({ id, transaction }) => !covers(this.#horizon, transaction) && !this.#handedOver.has(id));
+    // A replica that has stopped short of a write would give back what was forgotten by it.
+    if (unheard.length > 0 && this.#database.replica) return this.#refuse("its replica may lack the last writes");
+    for (const event of unheard) this.#handOver(asLogged(event));
+    this.#awayAt = askedAt;
+    this.#because = undefined;
+    if (!before && this.withoutDatabase) this.#logger.warn("the database is away for everybody; checks are answered without it");
+  }
+
+  #refuse(because: string): void {
+    if (this.#because !== because) this.#logger.warn({ because }, "the log is not heard, and the database is not taken for away");
+    this.#because = because;
+  }
+
+  async #heardWithin(ms: number): Promise<boolean> {
+    const deadline = performance.now() + ms;
+    do {
+      if (this.fresh) return true;
+      await this.#lookWithin(deadline - performance.now());
+      // A look that failed says so at once; the next heartbeat tries again.
+    } while (!this.fresh && !this.#failing && performance.now() < deadline);
+    return this.fresh;
+  }
+
+  async #lookWithin(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, Math.max(0, ms));
+    });
+    await Promise.race([this.catchUp(), late]);
+    clearTimeout(timer);
+  }
+
+  #announce(event: LoggedEvent): void {
+    if (this.#database.replica) {
+      // What is forgotten now may be read back from a replica as it was, so it is handed over again once that has the write.
+      this.#toBeTold(event);
+      this.#tell(event);
+    } else this.#handOver(event);
   }
 
   #handOver(event: LoggedEvent): void {
     if (this.#handedOver.has(event.id)) return;
     this.#handedOver.set(event.id, event.position.transaction);
+    this.#toBeTold(event);
     this.#tell(event);
+  }
+
+  #toBeTold(event: LoggedEvent): void {
+    const needed = this.#away && this.#endings.get(event.type);
+    if (needed) this.#untold.set(event.id, { event: toTell(event, needed), heardAt: performance.now() });
   }
 
   #tell(event: LoggedEvent): void {
@@ -162,3 +326,15 @@ export class LogFollower {
     }
   }
 }
+
+function toTell({ id, type, subject, organizationId, data, position, occurredAt }: LoggedEvent, needed: ReadonlySet<string>): ToldEvent {
+  const told = Object.fromEntries(Object.entries(data).filter(([field]) => needed.has(field)));
+  return { id, type, subject, organizationId, data: told, transaction: position.transaction, occurredAt: occurredAt.toISOString() };
+}
+
+const asLogged = ({ transaction, occurredAt, ...event }: ToldEvent): LoggedEvent => ({
+  ...event,
+  position: { transaction, sequence: "0" },
+  occurredAt: new Date(occurredAt),
+  traceparent: null,
+});

@@ -2,6 +2,7 @@ import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle, WriteHandle } from "../database/database.ts";
 import { type SchemaStep, tenantTable } from "../database/migrations.ts";
 import type { LoggedEvent, NewEvent, Position, Revision, Tail } from "./event.ts";
+import { retentionSteps } from "./retention.ts";
 
 /**
  * The one ordered log (ARCHITECTURE, idea 8). A command appends its events in its own transaction (the outbox); feeds,
@@ -40,6 +41,7 @@ export const logSteps: readonly SchemaStep[] = [
         end $$`.execute(db);
     },
   },
+  ...retentionSteps,
 ];
 
 /**
@@ -48,10 +50,20 @@ export const logSteps: readonly SchemaStep[] = [
  * begins the command anew, with a new transaction id.
  */
 export class OvertakenError extends Error {
+  readonly subject: string;
   constructor(subject: string) {
     super(`a later transaction has already written about ${subject}`);
     this.name = "OvertakenError";
+    this.subject = subject;
   }
+}
+
+/**
+ * Waits until no other transaction that was overtaken on the subject is under way, and keeps those that come later waiting. To be called
+ * first in a transaction: whoever waits here holds nothing, not even a transaction id, so the one that he gets is newer than theirs.
+ */
+export async function takeTurn(tx: WriteHandle, subject: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`turn ${subject}`}, 0))`.execute(tx);
 }
 
 /** Appends events to the log inside the caller's transaction. Throws {@link OvertakenError}; nothing is kept then. */
@@ -132,18 +144,27 @@ export async function readAfter(
   return rows.map(toEvent);
 }
 
+/** One event by its id. */
+export async function readEvent(db: ReadHandle | Kysely<AnyTables>, id: string): Promise<LoggedEvent | undefined> {
+  const { rows } = await sql<EventRow>`select ${eventColumns} from events where id = ${id}`.execute(db as Kysely<AnyTables>);
+  return rows.map(toEvent)[0];
+}
+
 /**
  * Everything visible that was not yet settled at `horizon`, also what lies beyond the present one. For readers to whom
  * the order is nothing and the delay is everything (a cache that must forget): they may be handed an event
  * again, and never miss one, because they come back to the same horizon until it has moved.
  */
 export async function readTail(db: ReadHandle | Kysely<AnyTables>, horizon: string, types?: readonly string[]): Promise<Tail> {
-  const { rows } = await sql<EventRow & { readonly horizon: string }>`
-    with head as (select pg_snapshot_xmin(pg_current_snapshot())::text as horizon)
-    select head.horizon, e.* from head left join (
+  const { rows } = await sql<EventRow & { readonly horizon: string; readonly removed_through: string | null }>`
+    with head as (
+      select pg_snapshot_xmin(pg_current_snapshot())::text as horizon, (select transaction::text from log_removals) as removed_through
+    )
+    select head.horizon, head.removed_through, e.* from head left join (
       select ${eventColumns} from events where transaction >= ${horizon}::xid8 and ${ofTypes(types)}
     ) e on true
     order by e.transaction::xid8, e.sequence::bigint`.execute(db as Kysely<AnyTables>);
-  const head = rows[0] as EventRow & { readonly horizon: string };
-  return { horizon: head.horizon, events: rows.filter((row) => row.id !== null).map(toEvent) };
+  const head = rows[0] as EventRow & { readonly horizon: string; readonly removed_through: string | null };
+  const events = rows.filter((row) => row.id !== null).map(toEvent);
+  return { horizon: head.horizon, events, isWhole: head.removed_through === null || BigInt(head.removed_through) < BigInt(horizon) };
 }

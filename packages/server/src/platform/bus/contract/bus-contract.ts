@@ -3,11 +3,11 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { eventually } from "../../contract/eventually.ts";
 import { type Database, everyTenant, type WriteHandle } from "../../database/database.ts";
-import { Unavailable } from "../../database/faults.ts";
 import { type SchemaStep, sharedTable } from "../../database/migrations.ts";
 import { appendTo, idsOf, newEvent } from "../../log/contract/events.ts";
 import type { LoggedEvent, NewEvent } from "../../log/event.ts";
 import { logSteps } from "../../log/log.ts";
+import { Unavailable } from "../../unavailable.ts";
 import type { Bus, Consumer } from "../bus.ts";
 import { busSteps } from "../in-process.ts";
 
@@ -412,6 +412,41 @@ export function busContract(name: string, make: () => Promise<BusUnderTest>): vo
         expect(await on.effects()).toEqual(idsOf(events.slice(1)));
         expect(await on.deadLetters()).toMatchObject([{ event_id: events[0]?.id }]);
       }, 20_000);
+    });
+
+    it("hands a dead letter over again, drops another, and puts aside anew what fails anew", async () => {
+      let failing = true;
+      const consumer = on.consumer({
+        handle: async (events, tx) => {
+          if (failing) throw new Error("not now");
+          await on.writeEffects(on.name(), events, tx);
+        },
+      });
+      const [again, gone] = [on.event(), on.event()];
+      await on.append(again);
+      await on.append(gone);
+      const bus = on.start();
+      const subscription = await bus.consume(consumer);
+      await subscription.idle();
+      const letters = bus.deadLetters(on.name());
+      const ids = async () => (await letters.list({ limit: 10 })).items.map(({ id }) => id).toSorted();
+      expect(await ids()).toEqual([again.id, gone.id].toSorted());
+      const first = await letters.list({ limit: 1 });
+      const second = await letters.list({ limit: 1, after: first.next as string });
+      expect([...first.items, ...second.items].map(({ id }) => id).toSorted()).toEqual([again.id, gone.id].toSorted());
+      expect(second.next).toBeNull();
+
+      expect(await letters.redrive(again.id)).toBe(true);
+      await eventually(ids).toEqual([again.id, gone.id].toSorted());
+      expect(await on.effects()).toEqual([]);
+
+      expect(await letters.drop(gone.id)).toBe(true);
+      failing = false;
+      expect(await letters.redriveAll()).toBe(1);
+      await eventually(() => on.effects()).toEqual([again.id]);
+      expect(await ids()).toEqual([]);
+      for (const act of [letters.redrive, letters.drop]) expect(await act(gone.id)).toBe(false);
+      expect(await letters.redriveAll()).toBe(0);
     });
 
     it("answers a ping while it can carry events", async () => {

@@ -1,0 +1,100 @@
+import type { Envelope } from "./cloud-event.ts";
+
+/**
+ * The broker port: carries events to programs outside and brings theirs in (decision 0022). At least once, in order per
+ * subject, with a position that outlives a restart. Consumers of our own read the log instead ({@link Bus}).
+ */
+export interface Broker {
+  readonly kind: "in-process" | "rabbitmq" | "kafka" | "jetstream";
+  /**
+   * Resolves when the broker has confirmed that all of them are kept. Rejects with `Unavailable` otherwise: then some may
+   * have arrived, and whoever publishes them again is understood by their ids.
+   */
+  publish(messages: readonly BrokerMessage[]): Promise<void>;
+  /** Begins to hand messages over. Does not wait for a broker that is away; {@link BrokerSubscription.ready} does. */
+  consume(consumer: BrokerConsumer): BrokerSubscription;
+  /** What a consumer could not handle. */
+  deadLetters(consumer: BrokerConsumerName): DeadLetters;
+  /** Rejects when the broker cannot carry messages. */
+  ping(): Promise<void>;
+  /** Lets handlers that run finish, hands back what waits, then closes. */
+  close(): Promise<void>;
+  /** Lets go of everything at once and unacknowledged, as at the end of a grace time. What ran is handed over again. */
+  abandon(): void;
+}
+
+export interface BrokerMessage {
+  /** The exchange, stream or family of topics: `iam.events`. */
+  readonly exchange: string;
+  readonly event: Envelope;
+}
+
+export interface BrokerConsumerName {
+  /** Of the queue, group or durable consumer: `iam.billing`. */
+  readonly name: string;
+  readonly exchange: string;
+}
+
+export interface BrokerConsumer extends BrokerConsumerName {
+  /** Topics as `subscription.activated`; `*` stands for one word, `#` at the end for all that follow. */
+  readonly topics: readonly string[];
+  /** Most messages that are handed over and not settled (32): of a slow consumer the broker keeps the rest. */
+  readonly inFlightMax?: number;
+  /**
+   * Must be idempotent (see `once` in inbox.ts). Called for one message of a subject at a time. A rejection is tried again
+   * after a pause, with the subject's later messages waiting behind it; at last the message becomes a dead letter.
+   * {@link Poison} becomes one at once, and `Unavailable` never does: the message waits as long as that takes.
+   */
+  handle(received: Received): Promise<void>;
+}
+
+export interface Received {
+  readonly event: Envelope;
+  readonly topic: string;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+export interface BrokerSubscription {
+  /** Resolves when messages can come: the broker knows of the consumer. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Thrown by a handler to say that no other try can help: the message is put aside at once. */
+export class Poison extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "Poison";
+  }
+}
+
+/** A message that was put aside, with what went wrong. */
+export interface DeadLetter {
+  /** The event's id; one of our own making where the message has none. */
+  readonly id: string;
+  readonly topic: string;
+  /** The message as it came, as text. */
+  readonly body: string;
+  readonly attempts: number;
+  /** The last failure, with addresses and secrets masked. */
+  readonly failure: string;
+  /** ISO 8601, UTC. */
+  readonly failedAt: string;
+}
+
+export interface DeadLetters {
+  /** A page, oldest first; `next` goes on from its end and is null on the last. */
+  list(page: {
+    readonly limit: number;
+    readonly after?: string | undefined;
+  }): Promise<{ readonly items: readonly DeadLetter[]; readonly next: string | null }>;
+  /** How many there are. */
+  count(): Promise<number>;
+  /** Hands one to its consumer again, as new. False when there is none with this id. */
+  redrive(id: string): Promise<boolean>;
+  /** Hands all that are there at the call to the consumer again, and tells how many. */
+  redriveAll(): Promise<number>;
+  /** Forgets one. False when there is none with this id. */
+  drop(id: string): Promise<boolean>;
+}

@@ -1,0 +1,82 @@
+import type { LoggedEvent } from "../log/event.ts";
+
+/** What every event has that comes or goes through a broker (CloudEvents 1.0, JSON format). */
+export interface Envelope {
+  readonly specversion: "1.0";
+  readonly id: string;
+  readonly source: string;
+  /** With its version: `membership.removed.v1`. */
+  readonly type: string;
+  /** The aggregate, as `organization/0198…`: messages of one subject keep their order. */
+  readonly subject?: string;
+  /** ISO 8601, UTC. */
+  readonly time?: string;
+  /** The trace that it was caused in (W3C Trace Context, as the CloudEvents extension "Distributed Tracing" has it). */
+  readonly traceparent?: string;
+  readonly data?: unknown;
+}
+
+/**
+ * An event as the outside gets it: CloudEvents 1.0 in the JSON format, with the extensions of docs/contract.md, "Events". Names
+ * of extensions are in small letters, and an attribute that has no value is left out (CloudEvents 1.0 §3.1).
+ */
+export interface CloudEvent extends Envelope {
+  readonly subject: string;
+  readonly time: string;
+  readonly datacontenttype: "application/json";
+  /** The organization; absent where the event belongs to none. */
+  readonly tenantid?: string;
+  /** Of the write that caused it; a check takes it as `minRevision`. Text, as it is larger than CloudEvents' integers. */
+  readonly revision: string;
+  /** The version that `type` ends in, alone. */
+  readonly schemaversion: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** CloudEvents 1.0, "JSON Event Format", 3.1. */
+export const cloudEventType = "application/cloudevents+json";
+
+/** `source` names the installation that the event happened in: its public address. */
+export function toCloudEvent(event: LoggedEvent, source: string): CloudEvent {
+  return {
+    specversion: "1.0",
+    id: event.id,
+    source,
+    type: event.type,
+    subject: event.subject,
+    time: event.occurredAt.toISOString(),
+    datacontenttype: "application/json",
+    ...(event.organizationId === null ? {} : { tenantid: event.organizationId }),
+    revision: event.position.transaction,
+    ...(event.traceparent === null ? {} : { traceparent: event.traceparent }),
+    schemaversion: versionOf(event.type),
+    data: event.data,
+  };
+}
+
+/** The version at the end of a type; a type without one is of the first. */
+export const versionOf = (type: string): string => /\.v(\d+)$/.exec(type)?.[1] ?? "1";
+
+/**
+ * What consumers subscribe to: the type without its version, as S3 §26.1 writes routing keys (`subscription.activated`). A
+ * second version of an event comes by the same way as the first; `type` and `schemaversion` tell them apart.
+ */
+export const topicOf = (type: string): string => type.replace(/\.v\d+$/, "");
+
+/** Messages of one key are handled in order. */
+export const keyOf = (event: Envelope): string => event.subject ?? event.id;
+
+/** The event in a message; undefined where it is none. What its data must have, its consumer knows. */
+export function readEnvelope(body: string): Envelope | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== "object" || parsed === null) return undefined;
+  const event = parsed as Record<string, unknown>;
+  const named = ["id", "source", "type"].every((name) => typeof event[name] === "string" && event[name] !== "");
+  const optional = ["subject", "time", "traceparent"].every((name) => event[name] === undefined || typeof event[name] === "string");
+  return event["specversion"] === "1.0" && named && optional ? (parsed as Envelope) : undefined;
+}

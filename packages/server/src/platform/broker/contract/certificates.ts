@@ -1,0 +1,25 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Certificate {
+  readonly key: string;
+  /** PEM, signed by itself: its own authority. */
+  readonly cert: string;
+}
+
+/** A certificate of a day for a name or an address (`DNS:broker.example`, `IP:127.0.0.1`), made by `openssl`; undefined where there is none. */
+export function selfSigned(subject: string): Certificate | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-certificate-"));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=contract"];
+  try {
+    execFileSync("openssl", [...request, "-addext", `subjectAltName=${subject}`, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

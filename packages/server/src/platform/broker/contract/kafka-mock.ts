@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, createServer, connect as openSocket, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import type { Certificate } from "./certificates.ts";
+import { type DoorRules, KafkaDoor } from "./kafka-door.ts";
+
+/** A Kafka cluster of one broker behind a wire that can be cut and held. */
+export interface KafkaUnderTest {
+  readonly url: string;
+  readonly line: { cut(): Promise<void>; mend(): Promise<void>; hold(): void; release(): void };
+  close(): Promise<void>;
+}
+
+/**
+ * librdkafka's own mock cluster, which `kcat` starts with `test.mock.num.brokers` and names on its log. Undefined, where
+ * there is no kcat. It speaks the protocol and keeps everything in memory.
+ */
+export async function kafkaMock(): Promise<KafkaUnderTest | undefined> {
+  const cluster = await mockCluster();
+  return cluster && { ...(await wireToMock(cluster.port)), close: cluster.close };
+}
+
+/** The mock alone, on a port of its own. */
+export async function mockCluster(): Promise<{ readonly port: number; close(): Promise<void> } | undefined> {
+  const args = ["-P", "-b", "none:1", "-t", "contract-mock", "-X", "test.mock.num.brokers=1", "-d", "mock"];
+  const child = spawn("kcat", args, { stdio: ["pipe", "ignore", "pipe"] });
+  const port = await portOf(child);
+  if (port === undefined) return undefined;
+  return { port, close: async () => void child.kill() };
+}
+
+async function portOf(child: ChildProcess): Promise<number | undefined> {
+  let said = "";
+  const found = Promise.withResolvers<number | undefined>();
+  child.once("error", () => found.resolve(undefined));
+  child.once("exit", () => found.resolve(undefined));
+  child.stderr?.on("data", (chunk) => {
+    if (said.length < 100_000) said += chunk;
+    const port = /bootstrap\.servers=127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+    if (port !== undefined) found.resolve(Number(port));
+  });
+  return found.promise;
+}
+
+/**
+ * Clients of Kafka connect to the address that the cluster tells them, so the wire puts its own port in place of the mock's.
+ * And the mock of librdkafka 2.0 says that it speaks ListOffsets up to version 5, but leaves out the epoch that version 4
+ * added: the wire says 3.
+ *
+ * The mock knows neither TLS nor SASL. The wire has them where it is told to: it ends TLS, and lets pass only who has named himself.
+ */
+export async function wireToMock(
+  port: number,
+  { certificate, rules }: { readonly certificate?: Certificate; readonly rules?: DoorRules } = {},
+): Promise<Pick<KafkaUnderTest, "url" | "line"> & { readonly address: string }> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let held = false;
+  let own = 0;
+  const replaced = (bytes: Buffer): Buffer => {
+    replace(bytes, address(port), address(own));
+    replace(bytes, Buffer.from([0, 2, 0, 0, 0, 5, 0, 3]), Buffer.from([0, 2, 0, 0, 0, 3, 0, 3]));
+    return bytes;
+  };
+  const serve = (client: Socket): void => {
+    const upstream = openSocket({ host: "127.0.0.1", port });
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    const door = rules && new KafkaDoor(rules);
+    client.on("data", (bytes: Buffer) => {
+      const admitted = door?.take(bytes) ?? { forward: [bytes], answers: [], refused: false };
+      for (const part of admitted.answers) client.write(part);
+      for (const part of admitted.forward) upstream.write(part);
+      if (admitted.refused) client.end();
+    });
+    upstream.on("data", (bytes: Buffer) => client.write(replaced(bytes)));
+    for (const [from, to] of [pair, [upstream, client] as const]) {
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        to.destroy();
+        pairs.delete(pair);
+      });
+      if (held) from.pause();
+    }
+  };
+  const server = certificate === undefined ? createServer(serve) : createTlsServer({ ...certificate }, serve);
+  const listen = async (at: number): Promise<void> => {
+    server.listen(at, "127.0.0.1");
+    await once(server, "listening");
+    own = (server.address() as AddressInfo).port;
+  };
+  const hold = (still: boolean): void => {
+    held = still;
+    for (const pair of pairs) for (const socket of pair) still ? socket.pause() : socket.resume();
+  };
+  await listen(0);
+  return {
+    url: `kafka://127.0.0.1:${own}`,
+    address: `127.0.0.1:${own}`,
+    line: {
+      hold: () => hold(true),
+      release: () => hold(false),
+      cut: async () => {
+        const closed = once(server, "close");
+        server.close();
+        for (const pair of pairs) for (const socket of pair) socket.destroy();
+        await closed;
+      },
+      mend: () => listen(own),
+    },
+  };
+}
+
+/** The host as a text of nine bytes and the port in four, as the protocol writes them. */
+function address(port: number): Buffer {
+  const bytes = Buffer.alloc(15);
+  bytes.writeInt16BE(9, 0);
+  bytes.write("127.0.0.1", 2, "latin1");
+  bytes.writeInt32BE(port, 11);
+  return bytes;
+}
+
+function replace(bytes: Buffer, wanted: Buffer, by: Buffer): void {
+  for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) by.copy(bytes, at);
+}

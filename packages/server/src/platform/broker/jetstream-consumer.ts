@@ -1,0 +1,172 @@
+import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { type NatsConnection, nanos } from "@nats-io/transport-node";
+import type { Logger } from "pino";
+import { pauseUntil } from "../waiting.ts";
+import type { BrokerConsumer } from "./broker.ts";
+import { storeDeadLetter } from "./jetstream-dead-letters.ts";
+import { JetStreamLease } from "./jetstream-lease.ts";
+import { Returns } from "./jetstream-returns.ts";
+import { againOf, ensureStream, streamOf } from "./jetstream-streams.ts";
+import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
+import { topicMatcher } from "./topics.ts";
+
+interface Options {
+  readonly retry: RetryPolicy;
+  readonly ackWaitMs: number;
+}
+
+/** One process's part in a durable consumer: waits for the lease, pulls while it holds it. */
+export class JetStreamConsumer {
+  readonly #connection: Promise<NatsConnection>;
+  readonly #consumer: BrokerConsumer;
+  readonly #options: Options;
+  readonly #logger: Logger;
+  readonly #work: KeyedWork;
+  readonly #wanted: (topic: string) => boolean;
+  readonly #inHand = new Set<JsMsg>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #closing = Promise.withResolvers<void>();
+  #messages: ConsumerMessages | undefined;
+  #lease: JetStreamLease | undefined;
+  #heldUntil = 0;
+  #stage: "running" | "closing" | "abandoned" = "running";
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(connection: Promise<NatsConnection>, consumer: BrokerConsumer, options: Options, logger: Logger) {
+    this.#connection = connection;
+    this.#consumer = consumer;
+    this.#options = options;
+    this.#logger = logger;
+    this.#work = new KeyedWork(consumer, options.retry, logger);
+    this.#wanted = topicMatcher(consumer.topics);
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async close(): Promise<void> {
+    if (this.#stage !== "running") return;
+    this.#stage = "closing";
+    this.#closing.resolve();
+    // Stopped first: what comes until the pull has ended is given back.
+    const stopped = this.#work.stop();
+    this.#messages?.stop();
+    await stopped;
+    await this.#work.stop();
+    await this.#loop;
+    await this.#lease?.release().catch(() => {});
+  }
+
+  abandon(): void {
+    this.#stage = "abandoned";
+    this.#closing.resolve();
+    this.#messages?.stop();
+    void this.#work.stop();
+  }
+
+  async #run(): Promise<void> {
+    const nats = await Promise.race([this.#connection, this.#closing.promise]);
+    if (!nats) return;
+    this.#lease = new JetStreamLease(nats, streamOf(this.#consumer.name), this.#options.ackWaitMs);
+    const everyMs = this.#options.ackWaitMs / 3;
+    const heart = setInterval(() => void this.#beat(), everyMs);
+    while (this.#stage === "running") {
+      try {
+        await this.#claim();
+        if (this.#holds) await this.#pull(nats);
+      } catch (error) {
+        if (this.#stage === "running") this.#logger.warn({ err: error, consumer: this.#consumer.name }, "messages could not be pulled");
+      }
+      await pauseUntil(everyMs, this.#closing.promise);
+    }
+    clearInterval(heart);
+  }
+
+  get #holds(): boolean {
+    return performance.now() < this.#heldUntil;
+  }
+
+  async #claim(): Promise<void> {
+    const askedAt = performance.now();
+    if (await this.#lease?.claim()) this.#heldUntil = askedAt + this.#options.ackWaitMs;
+    else this.#heldUntil = 0;
+  }
+
+  /** Says of what is in hand that it is worked on, and renews the lease; without it nothing more is pulled. */
+  async #beat(): Promise<void> {
+    if (this.#messages === undefined) return;
+    for (const message of this.#inHand) message.working();
+    await this.#claim().catch((error) => this.#logger.debug({ err: error }, "a lease could not be renewed"));
+    if (!this.#holds) this.#messages?.stop();
+  }
+
+  async #pull(nats: NatsConnection): Promise<void> {
+    const { exchange, name, inFlightMax = inFlightDefault } = this.#consumer;
+    const manager = await jetstreamManager(nats);
+    const [stream, durable] = [streamOf(exchange), streamOf(name)];
+    await ensureStream(manager, stream, [`${exchange}.>`]);
+    const { num_ack_pending: pending } = await manager.consumers.add(stream, {
+      durable_name: durable,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(this.#options.ackWaitMs),
+      max_ack_pending: inFlightMax,
+      deliver_policy: DeliverPolicy.All,
+    });
+    // What a dead process had in hand comes again after this, before anything that is new.
+    if (pending > 0) await this.#waitForReturns();
+    if (this.#stage !== "running" || !this.#holds) return;
+    const consumer = await jetstream(nats).consumers.get(stream, durable);
+    this.#messages = await consumer.consume({ max_messages: inFlightMax });
+    this.#ready.resolve();
+    const returns = new Returns(pending, this.#options.ackWaitMs / 3, (message) => this.#take(message));
+    try {
+      for await (const message of this.#messages) returns.take(message);
+    } finally {
+      returns.forget();
+      this.#messages = undefined;
+    }
+  }
+
+  async #waitForReturns(): Promise<void> {
+    const end = performance.now() + this.#options.ackWaitMs;
+    while (performance.now() < end && this.#stage === "running") {
+      await pauseUntil(this.#options.ackWaitMs / 3, this.#closing.promise);
+      await this.#claim();
+    }
+  }
+
+  #take(message: JsMsg): void {
+    const { exchange, name } = this.#consumer;
+    const again = `${againOf(exchange, name)}.`;
+    const isAgain = message.subject.startsWith(again);
+    const topic = isAgain ? message.subject.slice(again.length) : message.subject.slice(exchange.length + 1);
+    if (!isAgain && (topic.startsWith("_again.") || !this.#wanted(topic))) {
+      message.ack();
+      return;
+    }
+    this.#inHand.add(message);
+    const body = Buffer.from(message.data).toString("utf8");
+    const delivery = {
+      topic,
+      body,
+      returned: message.info.deliveryCount - 1,
+      done: () => this.#settled(message, () => message.ack()),
+      release: () => this.#settled(message, () => message.nak()),
+      putAside: async (letter: Parameters<typeof storeDeadLetter>[2]) => {
+        await storeDeadLetter(await this.#connection, this.#consumer, letter);
+        this.#settled(message, () => message.ack());
+      },
+    };
+    void this.#work.take(delivery).then(() => this.#inHand.delete(message));
+  }
+
+  #settled(message: JsMsg, tell: () => void): void {
+    this.#inHand.delete(message);
+    if (this.#stage !== "abandoned") tell();
+  }
+}

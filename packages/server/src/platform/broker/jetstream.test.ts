@@ -1,0 +1,88 @@
+import { randomUUID } from "node:crypto";
+import { AckPolicy, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, nanos } from "@nats-io/transport-node";
+import { describe, expect, it } from "vitest";
+import { listens, services } from "../../testing/services.ts";
+import { eventually } from "../contract/eventually.ts";
+import { wireTo } from "../contract/proxy.ts";
+import { silent } from "../contract/silent.ts";
+import type { Envelope } from "./cloud-event.ts";
+import { brokerContract } from "./contract/broker-contract.ts";
+import { type BrokerUnderTest, impatient } from "./contract/broker-fixture.ts";
+import { jetstreamBroker } from "./jetstream.ts";
+import { ensureStream, streamOf } from "./jetstream-streams.ts";
+
+const url = services.nats;
+const ackWaitMs = 900;
+
+async function make(): Promise<BrokerUnderTest> {
+  const wire = await wireTo(url);
+  return {
+    line: wire,
+    start: () => jetstreamBroker(wire.url, silent, { retry: impatient, confirmMs: 2_000, ackWaitMs }),
+    async close(exchanges, consumers) {
+      await wire.close();
+      const nats = await connect({ servers: new URL(url).host });
+      const { streams } = await jetstreamManager(nats);
+      const made = [...exchanges.map(streamOf), ...consumers.map((name) => `${streamOf(name)}-dead`)];
+      for (const stream of made) await streams.delete(stream).catch(() => {});
+      await nats.close();
+    },
+  };
+}
+
+/** The dead process had said last of one message that it works on it: the server hands that one over after the others of its subject. */
+function returnsContract(): void {
+  describe("what a dead process had in hand", () => {
+    it("is handled in the stream's order, whichever was worked on the longest, and before what is new", async () => {
+      const [exchange, name] = [`returns.${randomUUID()}`, `reader-${randomUUID()}`];
+      const nats = await connect({ servers: new URL(url).host });
+      const broker = jetstreamBroker(url, silent, { ackWaitMs });
+      const manager = await jetstreamManager(nats);
+      const order: string[] = [];
+      const consumer = {
+        exchange,
+        name,
+        topics: ["#"],
+        inFlightMax: 4,
+        handle: async ({ event }: { event: Envelope }) => void order.push(event.id),
+      };
+      try {
+        const ids = Array.from({ length: 8 }, () => randomUUID());
+        await ensureStream(manager, streamOf(exchange), [`${exchange}.>`]);
+        for (const id of ids) {
+          const body = { specversion: "1.0", id, source: "https://test.example", type: "thing.happened.v1", subject: "thing/1", data: {} };
+          await jetstream(nats).publish(`${exchange}.thing.happened.v1`, JSON.stringify(body));
+        }
+        const durable = {
+          ack_policy: AckPolicy.Explicit,
+          ack_wait: nanos(ackWaitMs),
+          max_ack_pending: 4,
+          deliver_policy: DeliverPolicy.All,
+        };
+        await manager.consumers.add(streamOf(exchange), { durable_name: streamOf(name), ...durable });
+        const dying = await (await jetstream(nats).consumers.get(streamOf(exchange), streamOf(name))).fetch({
+          max_messages: 4,
+          expires: 1_000,
+        });
+        const taken: JsMsg[] = [];
+        for await (const message of dying) if (taken.push(message) === 4) break;
+        await new Promise((resolve) => setTimeout(resolve, ackWaitMs / 3));
+        taken[0]?.working();
+        await nats.flush();
+        broker.consume(consumer);
+        await eventually(() => order).toHaveLength(8);
+        expect(order).toEqual(ids);
+      } finally {
+        await broker.close();
+        await manager.streams.delete(streamOf(exchange)).catch(() => {});
+        await nats.close();
+      }
+    });
+  });
+}
+
+if (await listens("nats")) {
+  brokerContract("NATS JetStream", make);
+  returnsContract();
+} else describe.skip(`broker: NATS JetStream (skipped: npm run test:services runs it where NATS answers)`, () => {});

@@ -1,0 +1,213 @@
+import { Consumer, type Message, type MessagesStream, stringDeserializers } from "@platformatic/kafka";
+import type { Logger } from "pino";
+import { coalesced } from "../coalesce.ts";
+import { pauseUntil } from "../waiting.ts";
+import type { BrokerConsumer } from "./broker.ts";
+import type { KafkaConnection } from "./kafka-connection.ts";
+import { deadLetterRecord } from "./kafka-dead-letters.ts";
+import { againTopicOf, deadTopicOf, familiesOf, type KafkaTopics, type Produce } from "./kafka-topics.ts";
+import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
+import { Progress } from "./progress.ts";
+import { topicMatcher } from "./topics.ts";
+
+interface Parts {
+  readonly connection: KafkaConnection;
+  readonly topics: KafkaTopics;
+  readonly consumer: BrokerConsumer;
+  readonly retry: RetryPolicy;
+  readonly sessionMs: number;
+  readonly logger: Logger;
+  readonly produce: Produce;
+}
+
+type Member = Consumer<string, string, string, string>;
+type Stream = MessagesStream<string, string, string, string>;
+type Received = Message<string, string, string, string>;
+
+/** How long the cluster collects before it answers a fetch: what a message waits at most. */
+const fetchWaitMs = 100;
+/** How often a consumer of "all families" looks for new ones. */
+const familiesEveryMs = 30_000;
+const againAfterMs = 1_000;
+
+/** One process's part in a group: reads its partitions, and commits an offset once all before it is settled. */
+export class KafkaConsumer {
+  readonly #parts: Parts;
+  readonly #work: KeyedWork;
+  readonly #wanted: (topic: string) => boolean;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #closing = Promise.withResolvers<void>();
+  #partitions = new Map<string, Partition>();
+  #inFlight = 0;
+  #roomMade = Promise.withResolvers<void>();
+  #member: Member | undefined;
+  #stream: Stream | undefined;
+  #stage: "running" | "closing" | "abandoned" = "running";
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#work = new KeyedWork(parts.consumer, parts.retry, parts.logger);
+    this.#wanted = topicMatcher(parts.consumer.topics);
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async close(): Promise<void> {
+    if (this.#stage !== "running") return;
+    this.#stage = "closing";
+    this.#closing.resolve();
+    await this.#work.stop();
+    await this.#commit().catch(() => {});
+    await this.#leave();
+    await this.#loop;
+  }
+
+  abandon(): void {
+    this.#stage = "abandoned";
+    this.#closing.resolve();
+    void this.#work.stop();
+    void this.#leave();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#stage === "running") {
+      try {
+        await this.#read();
+      } catch (error) {
+        if (this.#stage === "running")
+          this.#parts.logger.warn({ err: error, consumer: this.#parts.consumer.name }, "Kafka could not be read");
+      }
+      await this.#leave();
+      if (this.#stage === "running") await pauseUntil(againAfterMs, this.#closing.promise);
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { connection, consumer, sessionMs, topics } = this.#parts;
+    const { named, open } = familiesOf(consumer);
+    await topics.ensure([...named, againTopicOf(consumer.name)]);
+    const found = open ? await topics.familiesIn(consumer.exchange) : [];
+    const subscribed = [...new Set([...named, ...found, againTopicOf(consumer.name)])];
+    this.#partitions = new Map();
+    const member: Member = new Consumer({
+      ...connection,
+      groupId: consumer.name,
+      deserializers: stringDeserializers,
+      autocommit: false,
+      sessionTimeout: sessionMs,
+      rebalanceTimeout: sessionMs,
+      heartbeatInterval: Math.floor(sessionMs / 3),
+      maxWaitTime: fetchWaitMs,
+    });
+    this.#member = member;
+    this.#stream = await member.consume({ topics: subscribed, mode: "committed", fallbackMode: "earliest" });
+    this.#ready.resolve();
+    const looking = open ? setInterval(() => void this.#lookForFamilies(subscribed), familiesEveryMs) : undefined;
+    try {
+      for await (const message of this.#stream) {
+        await this.#room();
+        if (this.#stage !== "running") return;
+        this.#take(message);
+      }
+    } finally {
+      clearInterval(looking);
+    }
+  }
+
+  async #lookForFamilies(subscribed: readonly string[]): Promise<void> {
+    const found = await this.#parts.topics.familiesIn(this.#parts.consumer.exchange).catch(() => []);
+    if (found.some((topic) => !subscribed.includes(topic))) await this.#leave();
+  }
+
+  async #room(): Promise<void> {
+    const { inFlightMax = inFlightDefault } = this.#parts.consumer;
+    while (this.#inFlight >= inFlightMax && this.#stage === "running") {
+      this.#roomMade = Promise.withResolvers<void>();
+      await Promise.race([this.#roomMade.promise, this.#closing.promise]);
+    }
+  }
+
+  #take(message: Received): void {
+    const { consumer, produce } = this.#parts;
+    const settled = this.#partitionOf(message).progress.take(message);
+    const isAgain = message.topic === againTopicOf(consumer.name);
+    const topic = message.headers.get("topic") ?? "";
+    if (!isAgain && !this.#wanted(topic)) {
+      settled();
+      this.#commitSoon();
+      return;
+    }
+    this.#inFlight += 1;
+    const nothing = () => {};
+    const delivery = {
+      topic,
+      body: message.value ?? "",
+      returned: 0,
+      done: nothing,
+      release: nothing,
+      putAside: async (letter: Parameters<typeof deadLetterRecord>[1]) => {
+        await this.#parts.topics.ensure([deadTopicOf(consumer.name)], [{ name: "cleanup.policy", value: "compact" }]);
+        await produce([deadLetterRecord(consumer.name, letter)]);
+      },
+    };
+    void this.#work.take(delivery).then((isSettled) => {
+      this.#inFlight -= 1;
+      this.#roomMade.resolve();
+      if (!isSettled) return;
+      settled();
+      this.#commitSoon();
+    });
+  }
+
+  /** After the group's members have changed, a partition may be read again from its offset: then it is begun anew. */
+  #partitionOf({ topic, partition, offset }: Received): Partition {
+    const key = `${topic}/${partition}`;
+    const known = this.#partitions.get(key);
+    const current = known !== undefined && offset > known.last ? known : { progress: new Progress<Received>(), last: -1n };
+    current.last = offset;
+    this.#partitions.set(key, current);
+    return current;
+  }
+
+  #commitSoon(): void {
+    this.#commit().catch((error) =>
+      this.#parts.logger.warn({ err: error, consumer: this.#parts.consumer.name }, "offsets could not be committed"),
+    );
+  }
+
+  readonly #commit = coalesced(async () => {
+    if (this.#stage === "abandoned") return;
+    const reached = [...this.#partitions.values()].map(({ progress }) => progress.advance()).filter((message) => message !== undefined);
+    if (reached.length === 0) return;
+    await this.#member?.commit({
+      offsets: reached.map(({ topic, partition, offset, leaderEpoch }) => ({
+        topic,
+        partition,
+        offset: offset + 1n,
+        leaderEpoch: leaderEpoch ?? -1,
+      })),
+    });
+  });
+
+  async #leave(): Promise<void> {
+    const member = this.#member;
+    this.#member = undefined;
+    this.#stream = undefined;
+    // A stream that is being destroyed cannot be closed, and the client then stays in the group; the second call finds none.
+    await member
+      ?.close(true)
+      .catch(() => member.close(true).catch((error) => this.#parts.logger.warn({ err: error }, "a group could not be left")));
+  }
+}
+
+interface Partition {
+  readonly progress: Progress<Received>;
+  last: bigint;
+}

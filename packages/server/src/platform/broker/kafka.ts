@@ -1,0 +1,119 @@
+import { ProduceAcks, Producer, stringSerializers } from "@platformatic/kafka";
+import type { Logger } from "pino";
+import { parseKafkaAddress } from "../kafka/address.ts";
+import { policies } from "../resilience/policies.ts";
+import { within } from "../waiting.ts";
+import type { Broker, BrokerMessage } from "./broker.ts";
+import { cloudEventType, keyOf, topicOf } from "./cloud-event.ts";
+import { aliasesOf } from "./kafka-aliases.ts";
+import { type KafkaConnection, kafkaConnection } from "./kafka-connection.ts";
+import { KafkaConsumer } from "./kafka-consumer.ts";
+import { kafkaDeadLetters } from "./kafka-dead-letters.ts";
+import { type KafkaRecord, KafkaTopics, kafkaTopicOf } from "./kafka-topics.ts";
+import { defaultRetry, type RetryPolicy } from "./keyed-work.ts";
+import { unavailable } from "./unavailable.ts";
+
+export interface KafkaOptions {
+  readonly retry?: RetryPolicy;
+  readonly confirmMs?: number;
+  /** A member of a group that says nothing for so long is taken to be dead. */
+  readonly sessionMs?: number;
+  /** Also publishes what S0 names under its own topics (`beauth.user.created`). */
+  readonly aliases?: boolean;
+  /** Certificates (PEM) of whoever vouches for the cluster, where Node does not trust him already. */
+  readonly ca?: string | undefined;
+}
+
+const confirmMsDefault = policies["broker.publish"].timeLimitMs;
+/** Kafka's own default before 3.0, and what most clusters allow at the least is 6 seconds. */
+const sessionMsDefault = 10_000;
+/** Of one request, as of a connection; the producer tries again within the time that confirms are waited for. */
+const requestMs = policies["broker.connection"].timeLimitMs;
+
+export type KafkaProducer = Producer<string, string, string, string>;
+
+/**
+ * Kafka: a topic for each family of events, the subject as key, so that a subject lies in one partition; an idempotent
+ * producer that waits for all replicas in sync; a group for each consumer, whose offsets are committed after the handling.
+ */
+export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions = {}): Broker {
+  const { retry = defaultRetry, confirmMs = confirmMsDefault, sessionMs = sessionMsDefault, aliases = false, ca } = options;
+  const log = logger.child({ module: "broker" });
+  const address = parseKafkaAddress(url);
+  if (address === undefined) throw new Error("the address of Kafka cannot be read");
+  const connection = kafkaConnection(address, Math.min(requestMs, confirmMs), ca);
+  const topics = new KafkaTopics(connection);
+  const consumers = new Set<KafkaConsumer>();
+  let producer: KafkaProducer | undefined;
+  let abandoned = false;
+
+  const produce = async (records: readonly KafkaRecord[]): Promise<void> => {
+    producer ??= newProducer(connection);
+    const sending = producer;
+    try {
+      await within(
+        confirmMs,
+        "Kafka confirmed too late",
+        topics
+          .ensure([...new Set(records.map(({ topic }) => topic))])
+          .then(() => sending.send({ messages: [...records], acks: ProduceAcks.ALL })),
+      );
+    } catch (error) {
+      // An idempotent producer numbers its messages: after a failure the numbers are begun anew.
+      if (producer === sending) producer = undefined;
+      void sending.close(true).catch(() => {});
+      throw error;
+    }
+  };
+
+  return {
+    kind: "kafka",
+    publish: (messages) =>
+      unavailable(async () => {
+        if (messages.length > 0) await produce(messages.flatMap((message) => recordsOf(message, aliases)));
+      }),
+    consume(consumer) {
+      const running = new KafkaConsumer({ connection, topics, consumer, retry, sessionMs, logger: log, produce });
+      consumers.add(running);
+      running.start();
+      return {
+        ready: () => running.ready,
+        close: async () => {
+          consumers.delete(running);
+          await running.close();
+        },
+      };
+    },
+    deadLetters: ({ name }) => kafkaDeadLetters({ connection, topics, produce }, name),
+    ping: () => unavailable(() => within(confirmMs, "Kafka does not answer", topics.ping())),
+    async close() {
+      if (abandoned) return;
+      await Promise.all([...consumers].map((consumer) => consumer.close()));
+      await producer?.close(true);
+      await topics.close();
+    },
+    abandon() {
+      abandoned = true;
+      for (const consumer of consumers) consumer.abandon();
+      void Promise.all([producer?.close(true), topics.close()]).catch(() => {});
+    },
+  };
+}
+
+function recordsOf({ exchange, event }: BrokerMessage, aliases: boolean): readonly KafkaRecord[] {
+  const topic = topicOf(event.type);
+  const record = { key: keyOf(event), value: JSON.stringify(event), headers: { "content-type": cloudEventType, topic } };
+  const also = aliases ? aliasesOf(event) : [];
+  return [kafkaTopicOf(exchange, topic), ...also].map((of) => ({ ...record, topic: of }));
+}
+
+/** Without a number of its own (-1, KIP-360): the cluster gives one. */
+const newProducer = (connection: KafkaConnection): KafkaProducer =>
+  new Producer({
+    ...connection,
+    serializers: stringSerializers,
+    idempotent: true,
+    producerId: -1n,
+    producerEpoch: -1,
+    autocreateTopics: true,
+  });

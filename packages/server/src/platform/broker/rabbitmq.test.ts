@@ -1,0 +1,28 @@
+import { Connection } from "rabbitmq-client";
+import { describe } from "vitest";
+import { listens, services } from "../../testing/services.ts";
+import { wireTo } from "../contract/proxy.ts";
+import { silent } from "../contract/silent.ts";
+import { brokerContract } from "./contract/broker-contract.ts";
+import { type BrokerUnderTest, impatient } from "./contract/broker-fixture.ts";
+import { rabbitmqBroker } from "./rabbitmq.ts";
+
+const url = services.rabbitmq;
+
+async function make(): Promise<BrokerUnderTest> {
+  const wire = await wireTo(url);
+  return {
+    line: wire,
+    start: () => rabbitmqBroker(wire.url, silent, { retry: impatient, confirmMs: 2_000 }),
+    async close(exchanges, consumers) {
+      await wire.close();
+      const connection = new Connection(url);
+      for (const queue of consumers.flatMap((name) => [name, `${name}.dead`])) await connection.queueDelete({ queue });
+      for (const exchange of exchanges) await connection.exchangeDelete({ exchange });
+      await connection.close();
+    },
+  };
+}
+
+if (await listens("rabbitmq")) brokerContract("RabbitMQ", make);
+else describe.skip(`broker: RabbitMQ (skipped: npm run test:services runs it where RabbitMQ answers)`, () => {});

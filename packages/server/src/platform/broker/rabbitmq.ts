@@ -1,0 +1,173 @@
+import type { Logger } from "pino";
+import { type AsyncMessage, type Channel, Connection, type Consumer, ConsumerStatus } from "rabbitmq-client";
+import { policies } from "../resilience/policies.ts";
+import { within } from "../waiting.ts";
+import type { Broker, BrokerConsumer, BrokerMessage, BrokerSubscription, DeadLetter } from "./broker.ts";
+import { cloudEventType, topicOf } from "./cloud-event.ts";
+import { defaultRetry, inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
+import { deadQueueOf, rabbitmqDeadLetters, sendDeadLetter } from "./rabbitmq-dead-letters.ts";
+import { unavailable } from "./unavailable.ts";
+
+export interface RabbitmqOptions {
+  readonly retry?: RetryPolicy;
+  /** How long confirms are waited for. */
+  readonly confirmMs?: number;
+}
+
+const { timeLimitMs: acquireMs, retries: reconnect } = policies["broker.connection"];
+const confirmMsDefault = policies["broker.publish"].timeLimitMs;
+const reconnectMs = { retryLow: reconnect.firstPauseMs, retryHigh: reconnect.longestPauseMs } as const;
+
+/**
+ * RabbitMQ: a durable topic exchange for each name, the event's topic as routing key (S3 §26.1), a quorum queue for each
+ * consumer with one active consumer, so that the order of a subject holds, and `<queue>.dead` beside it.
+ */
+export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOptions = {}): Broker {
+  const log = logger.child({ module: "broker" });
+  // Without Nagle's algorithm, which holds a message on its own back for 40 ms; the library already sends many in one write.
+  const connection = new Connection({ url, acquireTimeout: acquireMs, connectionName: "gatehouse", noDelay: true, ...reconnectMs });
+  connection.on("error", (error) => log.warn({ err: error }, "the connection to RabbitMQ reported an error"));
+  const publishing = new Publishing(connection, options.confirmMs ?? confirmMsDefault);
+  const subscriptions = new Set<BrokerSubscription>();
+  let abandoned = false;
+  return {
+    kind: "rabbitmq",
+    publish: (messages) => publishing.publish(messages),
+    consume(consumer) {
+      const { close, ready } = subscribe(connection, consumer, options.retry ?? defaultRetry, log);
+      const subscription: BrokerSubscription = {
+        ready,
+        close: async () => {
+          subscriptions.delete(subscription);
+          await close();
+        },
+      };
+      subscriptions.add(subscription);
+      return subscription;
+    },
+    deadLetters: ({ name }) => rabbitmqDeadLetters(connection, name),
+    ping: () => unavailable(() => connection.onConnect(acquireMs, true)),
+    async close() {
+      if (abandoned) return;
+      await Promise.all([...subscriptions].map((subscription) => subscription.close()));
+      await publishing.close();
+      await connection.close();
+    },
+    abandon() {
+      abandoned = true;
+      connection.unsafeDestroy();
+    },
+  };
+}
+
+/**
+ * Publishes on one channel, so that messages arrive in the order in which they were sent. After a failure the channel is
+ * given up with all that was sent on it: whoever sends again begins with the first that was not confirmed.
+ */
+class Publishing {
+  readonly #connection: Connection;
+  readonly #confirmMs: number;
+  readonly #declared = new Set<string>();
+  #channel: Promise<Channel> | undefined;
+
+  constructor(connection: Connection, confirmMs: number) {
+    this.#connection = connection;
+    this.#confirmMs = confirmMs;
+  }
+
+  publish(messages: readonly BrokerMessage[]): Promise<void> {
+    return unavailable(async () => {
+      if (messages.length === 0) return;
+      const opened = this.#open();
+      try {
+        await within(this.#confirmMs, "RabbitMQ confirmed too late", this.#send(await opened, messages));
+      } catch (error) {
+        if (this.#channel === opened) this.#channel = undefined;
+        // Not waited for: a broker that is away answers nothing, and what is closed confirms nothing.
+        void opened.then((channel) => channel.close()).catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#channel?.then((channel) => channel.close()).catch(() => {});
+  }
+
+  #open(): Promise<Channel> {
+    this.#channel ??= this.#connection.acquire().then(async (channel) => {
+      await channel.confirmSelect();
+      this.#declared.clear();
+      return channel;
+    });
+    return this.#channel;
+  }
+
+  async #send(channel: Channel, messages: readonly BrokerMessage[]): Promise<void> {
+    if (!channel.active) throw new Error("the channel is closed");
+    for (const exchange of new Set(messages.map((message) => message.exchange))) {
+      if (this.#declared.has(exchange)) continue;
+      await channel.exchangeDeclare({ exchange, type: "topic", durable: true });
+      this.#declared.add(exchange);
+    }
+    await Promise.all(
+      messages.map(({ exchange, event }) =>
+        channel.basicPublish(
+          { exchange, routingKey: topicOf(event.type), durable: true, messageId: event.id, type: event.type, contentType: cloudEventType },
+          Buffer.from(JSON.stringify(event)),
+        ),
+      ),
+    );
+  }
+}
+
+function subscribe(connection: Connection, consumer: BrokerConsumer, retry: RetryPolicy, logger: Logger) {
+  const work = new KeyedWork(consumer, retry, logger);
+  const { name, exchange, topics, inFlightMax = inFlightDefault } = consumer;
+  const first = Promise.withResolvers<void>();
+  const received: Consumer = connection.createConsumer(
+    {
+      queue: name,
+      queueOptions: { durable: true, arguments: { "x-queue-type": "quorum", "x-single-active-consumer": true } },
+      exchanges: [{ exchange, type: "topic", durable: true }],
+      queueBindings: topics.map((routingKey) => ({ exchange, queue: name, routingKey })),
+      qos: { prefetchCount: inFlightMax },
+    },
+    async (message) => {
+      let outcome: ConsumerStatus = ConsumerStatus.REQUEUE;
+      const settle = (status: ConsumerStatus) => () => {
+        outcome = status;
+      };
+      await work.take({
+        topic: message.routingKey === name ? String(message.headers?.["x-topic"] ?? "") : message.routingKey,
+        body: textOf(message),
+        returned: Number(message.headers?.["x-delivery-count"] ?? 0),
+        done: settle(ConsumerStatus.ACK),
+        release: settle(ConsumerStatus.REQUEUE),
+        putAside: async (letter: DeadLetter) => {
+          await sendDeadLetter(connection, name, letter);
+          outcome = ConsumerStatus.ACK;
+        },
+      });
+      return outcome;
+    },
+  );
+  received.on("ready", () => first.resolve());
+  received.on("error", (error) =>
+    logger.warn({ err: error, consumer: name, queue: deadQueueOf(name) }, "a consumer of RabbitMQ reported an error"),
+  );
+  return {
+    ready: () => first.promise,
+    close: async () => {
+      const stopped = work.stop();
+      await received.close();
+      await stopped;
+    },
+  };
+}
+
+/** The client has parsed a body whose content type is plain JSON already. */
+function textOf({ body }: AsyncMessage): string {
+  if (Buffer.isBuffer(body)) return body.toString("utf8");
+  return typeof body === "string" ? body : JSON.stringify(body);
+}

@@ -1,0 +1,277 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "kysely";
+import { Connection } from "rabbitmq-client";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { listens } from "../../testing/services.ts";
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
+import { type Wire, wireTo } from "../contract/proxy.ts";
+import { silent } from "../contract/silent.ts";
+import { type Database, everyTenant } from "../database/database.ts";
+import { appendIn, appendTo, newEvent } from "../log/contract/events.ts";
+import { logSteps } from "../log/log.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import type { Broker } from "./broker.ts";
+import type { CloudEvent } from "./cloud-event.ts";
+import { inProcessBroker } from "./in-process.ts";
+import { rabbitmqBroker } from "./rabbitmq.ts";
+import { Relay, type RelayParts, relayStatus } from "./relay.ts";
+import { brokerSteps } from "./schema-steps.ts";
+
+const steps = [...logSteps, ...brokerSteps];
+const url = process.env["TEST_RABBITMQ_URL"] ?? "amqp://guest:guest@127.0.0.1:5672";
+const source = "https://id.example.com";
+
+/** A log, a broker and who listens to it. */
+function scene(database: () => Database, start: () => Broker, listener: () => Broker) {
+  let exchange = "";
+  let came: CloudEvent[] = [];
+  let listening: Broker;
+  const relays: Relay[] = [];
+  const brokers: Broker[] = [];
+  const metrics = createMetrics();
+  beforeEach(async () => {
+    exchange = `contract.relay-${randomBytes(5).toString("hex")}`;
+    came = [];
+    // Each test begins with an empty log and no place in it.
+    await database().transact(everyTenant, async (tx) => {
+      await sql`delete from relays`.execute(tx);
+      await sql`delete from events`.execute(tx);
+    });
+    listening = listener();
+    const handle = async (received: { event: unknown }) => void came.push(received.event as CloudEvent);
+    await listening.consume({ name: `${exchange}-listener`, exchange, topics: ["#"], handle }).ready();
+  });
+  afterEach(async () => {
+    await Promise.all(relays.splice(0).map((relay) => relay.close()));
+    await Promise.all(brokers.splice(0).map((broker) => broker.close()));
+    await listening.close();
+  });
+  return {
+    metrics,
+    get came() {
+      return came;
+    },
+    get exchange() {
+      return exchange;
+    },
+    /** A relay of another process. */
+    relay(more: Partial<RelayParts> = {}): Relay {
+      const broker = start();
+      brokers.push(broker);
+      const parts = {
+        database: database(),
+        broker,
+        source,
+        logger: silent,
+        metrics,
+        exchange,
+        batch: 7,
+        leaseSeconds: 1,
+        firstPauseMs: 20,
+      };
+      const relay = new Relay({ ...parts, leaves: (type) => !type.startsWith("internal."), ...more });
+      relays.push(relay);
+      relay.start();
+      return relay;
+    },
+    async append(count: number, subjects = 3, from = 0): Promise<readonly string[]> {
+      const events = Array.from({ length: count }, (_, index) =>
+        newEvent({ subject: `thing/${(from + index) % subjects}`, type: "thing.happened.v1", data: { number: from + index } }),
+      );
+      for (const event of events) await appendTo(database(), [event]);
+      return events.map(({ id }) => id);
+    },
+    status: () => database().read(everyTenant, relayStatus),
+    /** Who repeats is told by the id: what is left is in order for each subject. */
+    expectInOrder(ids: readonly string[]): void {
+      const first = came.filter((event, index) => came.findIndex(({ id }) => id === event.id) === index);
+      expect(first.map(({ id }) => id).toSorted()).toEqual([...ids].toSorted());
+      for (const subject of new Set(first.map((event) => event.subject))) {
+        const of = first.filter((event) => event.subject === subject).map(({ id }) => id);
+        expect(of).toEqual(ids.filter((id) => of.includes(id)));
+      }
+    },
+  };
+}
+
+const distinct = (events: readonly CloudEvent[]): number => new Set(events.map(({ id }) => id)).size;
+
+describe("the relay", () => {
+  let fresh: Fresh;
+  beforeAll(async () => {
+    fresh = await freshPglite(steps);
+  });
+  afterAll(() => fresh?.close());
+  const on = scene(
+    () => fresh.database,
+    () => inProcessBroker(fresh.database, silent),
+    () => inProcessBroker(fresh.database, silent),
+  );
+
+  it("publishes the log as CloudEvents, in order, without what is internal", async () => {
+    const event = newEvent({ type: "thing.happened.v2", organizationId: "0198a000-0000-7000-8000-0000000000aa" });
+    await appendTo(fresh.database, [newEvent({ type: "internal.moved.v1" }), event]);
+    const more = await on.append(20);
+    on.relay();
+    await eventually(() => on.came).toHaveLength(21);
+    expect(on.came[0]).toMatchObject({
+      id: event.id,
+      source,
+      type: "thing.happened.v2",
+      schemaversion: "2",
+      tenantid: event.organizationId,
+      subject: event.subject,
+    });
+    on.expectInOrder([event.id, ...more]);
+    await eventually(() => on.status()).toMatchObject({ held: true, lagEvents: 0, lagSeconds: 0 });
+  });
+
+  it("publishes nothing where nothing was appended, and is known by nobody before it ran", async () => {
+    expect(await on.status()).toBeUndefined();
+    const relay = on.relay();
+    await eventually(() => on.status()).toMatchObject({ held: true, lagEvents: 0, movedAt: null });
+    await relay.close();
+    expect(on.came).toEqual([]);
+    expect(await on.status()).toMatchObject({ held: false, holder: null });
+  });
+
+  it("is woken by what is appended", async () => {
+    const relay = on.relay();
+    await eventually(() => on.status()).toMatchObject({ held: true });
+    const ids = await on.append(1);
+    relay.wake();
+    await eventually(() => on.came.map(({ id }) => id)).toEqual(ids);
+  });
+
+  it("goes on where the one before it stopped, and publishes nothing twice that was confirmed", async () => {
+    const before = await on.append(10);
+    const first = on.relay();
+    await eventually(() => on.came).toHaveLength(10);
+    await first.close();
+    const after = await on.append(5, 3, 10);
+    on.relay();
+    await eventually(() => on.came).toHaveLength(15);
+    on.expectInOrder([...before, ...after]);
+  });
+
+  it("says how much waits and how long while the broker takes nothing", async () => {
+    const broker: Broker = { ...inProcessBroker(fresh.database, silent), publish: () => Promise.reject(new Error("away")) };
+    await on.append(9);
+    on.relay({ broker });
+    const failures = async () => (await on.metrics.relayFailures.get()).values[0]?.value ?? 0;
+    await eventually(failures).toBeGreaterThan(2);
+    expect(await on.status()).toMatchObject({ lagEvents: 9 });
+    expect((await on.status())?.lagSeconds).toBeGreaterThan(0);
+    expect(on.came).toEqual([]);
+  });
+});
+
+const answers = await listens("rabbitmq");
+
+// Two processes, open transactions and a network that fails: not to be had on one embedded connection.
+describeOnPostgresql(answers ? "on a server, with RabbitMQ" : "with RabbitMQ (skipped: nothing answers)", () => {
+  if (!answers) return it.skip("needs TEST_RABBITMQ_URL");
+  let fresh: Fresh;
+  let wire: Wire;
+  const exchanges = new Set<string>();
+  beforeAll(async () => {
+    [fresh, wire] = [await freshPostgresql(steps), await wireTo(url)];
+  });
+  afterAll(async () => {
+    await wire?.close();
+    await fresh?.close();
+    const connection = new Connection(url);
+    for (const exchange of exchanges) {
+      await connection.queueDelete({ queue: `${exchange}-listener` });
+      await connection.exchangeDelete({ exchange });
+    }
+    await connection.close();
+  });
+  const on = scene(
+    () => fresh.database,
+    () => rabbitmqBroker(wire.url, silent, { confirmMs: 1_500 }),
+    () => rabbitmqBroker(url, silent),
+  );
+  beforeEach(() => void exchanges.add(on.exchange));
+
+  it("is done by one of two, and by the other once that one has died", async () => {
+    const [one, two] = [on.relay(), on.relay()];
+    const first = await on.append(30);
+    await eventually(() => distinct(on.came)).toBe(30);
+    expect(on.came).toHaveLength(30);
+    const { holder } = (await on.status()) as { holder: string };
+    // Whichever holds it: both are stopped without a word, and a third finds the place.
+    one.abandon();
+    two.abandon();
+    const rest = await on.append(30, 3, 30);
+    on.relay();
+    await eventually(() => distinct(on.came)).toBe(60);
+    on.expectInOrder([...first, ...rest]);
+    expect((await on.status())?.holder).not.toBe(holder);
+  });
+
+  it("does not move a place that another process has taken", async () => {
+    on.relay();
+    await on.append(5);
+    await eventually(() => on.came).toHaveLength(5);
+    const thief = "0198a000-0000-7000-8000-000000000bad";
+    await fresh.database.transact(everyTenant, (tx) =>
+      sql`update relays set holder = ${thief}, lease_until = now() + interval '1 hour'`.execute(tx),
+    );
+    const before = await fresh.database.read(everyTenant, (db) =>
+      sql`select transaction::text, sequence::text from relays`.execute(db as never),
+    );
+    await on.append(5, 3, 5);
+    // A second relay finds the place held, too; what each has looked at is over once it has claimed in vain.
+    const late = on.relay();
+    await late.close();
+    const after = await fresh.database.read(everyTenant, (db) =>
+      sql`select transaction::text, sequence::text from relays`.execute(db as never),
+    );
+    expect(after.rows).toEqual(before.rows);
+  });
+
+  it("keeps events while the broker is away and drains them in order when it is back", async () => {
+    on.relay();
+    const before = await on.append(20);
+    await eventually(() => distinct(on.came)).toBe(20);
+    await wire.cut();
+    const meanwhile = await on.append(40, 3, 20);
+    await eventually(async () => (await on.status())?.lagEvents).toBe(40);
+    await wire.mend();
+    await eventually(() => distinct(on.came)).toBe(60);
+    on.expectInOrder([...before, ...meanwhile]);
+    await eventually(() => on.status()).toMatchObject({ lagEvents: 0 });
+  });
+
+  it("loses nothing and keeps the order when processes die in the middle of a batch, again and again", async () => {
+    const ids: string[] = [];
+    const appending = (async () => {
+      for (let round = 0; round < 10; round += 1) ids.push(...(await on.append(15, 4, round * 15)));
+    })();
+    for (let round = 0; round < 3; round += 1) {
+      const target = distinct(on.came) + 20;
+      const relay = on.relay({ leaseSeconds: 0.4 });
+      await eventually(() => distinct(on.came) >= Math.min(target, 150)).toBe(true);
+      relay.abandon();
+    }
+    await appending;
+    on.relay();
+    await eventually(() => distinct(on.came)).toBe(150);
+    on.expectInOrder(ids);
+  });
+
+  it("does not pass a transaction that began earlier and commits later", async () => {
+    on.relay();
+    const slow = await holdTransaction(fresh.database);
+    const early = newEvent({ type: "thing.happened.v1", subject: "thing/slow" });
+    await slow.run((tx) => appendIn(tx, early));
+    const quick = newEvent({ type: "thing.happened.v1", subject: "thing/quick" });
+    await appendTo(fresh.database, [quick]);
+    await eventually(async () => (await on.status())?.lagEvents).toBe(1);
+    expect(on.came).toEqual([]);
+    await slow.commit();
+    await eventually(() => on.came.map(({ id }) => id)).toEqual([early.id, quick.id]);
+  });
+});

@@ -1,0 +1,210 @@
+import { sql } from "kysely";
+import type { Logger } from "pino";
+import { type Database, everyTenant, type ReadHandle } from "../database/database.ts";
+import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
+import { readAfter } from "../log/log.ts";
+import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
+import { policies } from "../resilience/policies.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { pauseUntil } from "../waiting.ts";
+import type { Broker } from "./broker.ts";
+import { toCloudEvent } from "./cloud-event.ts";
+import { Lease } from "./lease.ts";
+
+/** S3 §7, §26: the exchange of what happens here. */
+export const ownExchange = "iam.events";
+/** The row of `relays` that says how far it is. */
+export const relayName = "events";
+
+/** How often the relay looks by itself, for what another process appended. */
+const lookEveryMs = 500;
+/** Events that are published at once and confirmed together: enough to hide the way to the broker, a few hundred kilobytes. */
+const batchDefault = 500;
+/** The broker is away: it is asked again after the first, doubling up to the other. */
+const { firstPauseMs: firstPauseMsDefault, longestPauseMs: pauseMsMax } = policies["broker.publish"].retries;
+
+export interface RelayParts {
+  readonly database: Database;
+  readonly broker: Broker;
+  /** `source` of the events: the installation's public address. */
+  readonly source: string;
+  /** Whether events of a type are for the outside. */
+  readonly leaves: (type: string) => boolean;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly exchange?: string;
+  readonly batch?: number;
+  readonly leaseSeconds?: number;
+  readonly firstPauseMs?: number;
+}
+
+/**
+ * Publishes the log to the broker, in its order, at least once (decision 0022). One process at a time does so, under a lease.
+ * Its place moves after the broker's confirmation, and nothing is published inside a transaction: one that waited for a
+ * broker would hold back the log's horizon for everybody.
+ */
+export class Relay {
+  readonly #parts: RelayParts;
+  readonly #logger: Logger;
+  readonly #lease: Lease;
+  readonly #closing = Promise.withResolvers<void>();
+  #woken = Promise.withResolvers<void>();
+  #place: Position | undefined;
+  #heldUntil = 0;
+  #isKnown = false;
+  #pauses = 0;
+  #stage: "running" | "closing" | "abandoned" = "running";
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+    this.#logger = parts.logger.child({ module: "relay" });
+    this.#lease = new Lease(parts.database, "relays", relayName, parts.leaseSeconds);
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  /** Something was appended. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Lets the batch that is on its way be confirmed, and gives the place back. */
+  async close(): Promise<void> {
+    if (this.#stage !== "running") return;
+    this.#stage = "closing";
+    this.#closing.resolve();
+    await this.#loop;
+    await this.#lease.release().catch((error) => this.#logger.debug({ err: error }, "the relay's place could not be given back"));
+    this.#parts.metrics.relayHolding.set(0);
+  }
+
+  /** Stops without a word, as a process that dies. */
+  abandon(): void {
+    this.#stage = "abandoned";
+    this.#closing.resolve();
+  }
+
+  async #run(): Promise<void> {
+    const heart = setInterval(() => void this.#claim().catch(() => {}), this.#lease.renewEveryMs);
+    while (this.#stage === "running") {
+      this.#woken = Promise.withResolvers<void>();
+      let pauseMs = lookEveryMs;
+      try {
+        if (this.#place === undefined || !this.#holds) await this.#claim();
+        if (this.#holds) await this.#drain();
+        this.#pauses = 0;
+      } catch (error) {
+        this.#parts.metrics.relayFailures.inc();
+        this.#logger.warn({ err: error }, "events could not be published; they wait in the log");
+        pauseMs = Math.min((this.#parts.firstPauseMs ?? firstPauseMsDefault) * 2 ** Math.min(this.#pauses, 10), pauseMsMax);
+        this.#pauses += 1;
+      }
+      // After a failure nothing that is appended makes it try sooner.
+      await pauseUntil(pauseMs, this.#pauses > 0 ? this.#closing.promise : Promise.race([this.#woken.promise, this.#closing.promise]));
+    }
+    clearInterval(heart);
+  }
+
+  get #holds(): boolean {
+    return this.#place !== undefined && performance.now() < this.#heldUntil;
+  }
+
+  async #claim(): Promise<void> {
+    if (this.#stage !== "running") return;
+    if (!this.#isKnown) await this.#begin();
+    const askedAt = performance.now();
+    const place = await this.#lease.claim();
+    // A place that is held already is moved by this process alone, and what the row says may be behind it.
+    if (place === undefined) this.#place = undefined;
+    else this.#place ??= place;
+    this.#heldUntil = place === undefined ? 0 : askedAt + this.#lease.renewEveryMs * 3;
+    this.#parts.metrics.relayHolding.set(place === undefined ? 0 : 1);
+  }
+
+  /** Takes its place among the log's readers before anything else, so that nothing is removed before it has published it. */
+  async #begin(): Promise<void> {
+    await this.#parts.database.transact(everyTenant, async (tx) => {
+      const removed = await beginReading(tx);
+      const { numAffectedRows } = await sql`insert into relays (name) values (${relayName}) on conflict do nothing`.execute(tx);
+      if (removed > 0 && numAffectedRows === 1n) this.#logger.info({ removed }, "the relay begins with what the log still has");
+    });
+    this.#isKnown = true;
+  }
+
+  /** Publishes what there is; the next batch is read while one is on its way. */
+  async #drain(): Promise<void> {
+    let batch = await this.#read(this.#place as Position);
+    while (batch.length > 0 && this.#stage === "running" && this.#holds) {
+      const end = (batch.at(-1) as LoggedEvent).position;
+      const following = this.#read(end);
+      following.catch(() => {});
+      await this.#publish(batch);
+      if ((this.#stage as string) === "abandoned") return;
+      if (!(await this.#lease.move(end))) {
+        this.#place = undefined;
+        return;
+      }
+      this.#place = end;
+      this.#heldUntil = performance.now() + this.#lease.renewEveryMs * 2;
+      batch = await following;
+    }
+  }
+
+  #read(after: Position): Promise<readonly LoggedEvent[]> {
+    return this.#parts.database.read(everyTenant, (db) => readAfter(db, after, { limit: this.#parts.batch ?? batchDefault }));
+  }
+
+  async #publish(batch: readonly LoggedEvent[]): Promise<void> {
+    const { broker, exchange = ownExchange, leaves, metrics, source } = this.#parts;
+    const leaving = batch.filter((event) => leaves(event.type));
+    if (leaving.length === 0) return;
+    await broker.publish(leaving.map((event) => ({ exchange, event: toCloudEvent(event, source) })));
+    metrics.relayPublished.inc(leaving.length);
+  }
+}
+
+/** The relay's place in the log. Where one is `expected` and none has begun, everything waits for it. */
+export const relayOfLog = (expected: boolean): LogReader => ({
+  async places(db) {
+    const { rows } = await sql<ReaderPlace>`select 'relay' as name, transaction::text, sequence::text from relays`.execute(db as never);
+    return rows.length === 0 && expected ? [{ name: "relay", ...beginning }] : rows;
+  },
+});
+
+/** Beyond this many the exact number of events that wait tells nobody more. */
+const countedMax = 100_000;
+
+export interface RelayStatus {
+  readonly holder: string | null;
+  /** Whether the holder's word still counts. */
+  readonly held: boolean;
+  /** ISO 8601, UTC; null before the first event was published. */
+  readonly movedAt: string | null;
+  /** Events of the log that were not published yet, counted up to 100,000. */
+  readonly lagEvents: number;
+  /** The age of the oldest of them; 0 where none waits. */
+  readonly lagSeconds: number;
+}
+
+/** How far the relay is; undefined where none has ever run. */
+export async function relayStatus(db: ReadHandle): Promise<RelayStatus | undefined> {
+  const { rows } = await sql<{ holder: string | null; held: boolean; moved_at: Date | null; lag: string; seconds: number }>`
+    select holder, coalesce(lease_until > now(), false) as held, moved_at,
+      (select count(*) from (select from events e where (e.transaction, e.sequence) > (r.transaction, r.sequence) limit ${countedMax}) waiting) as lag,
+      coalesce((select extract(epoch from now() - e.occurred_at)::float8 from events e
+        where (e.transaction, e.sequence) > (r.transaction, r.sequence) order by e.transaction, e.sequence limit 1), 0) as seconds
+    from relays r where name = ${relayName}`.execute(db as never);
+  const row = rows[0];
+  return (
+    row && {
+      holder: row.holder,
+      held: row.held,
+      movedAt: row.moved_at?.toISOString() ?? null,
+      lagEvents: Number(row.lag),
+      lagSeconds: Math.max(0, row.seconds),
+    }
+  );
+}

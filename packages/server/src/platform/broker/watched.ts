@@ -1,0 +1,89 @@
+import { isUnavailable } from "../database/faults.ts";
+import type { Watching } from "../database/watched.ts";
+import { countedCalls, type Resilience } from "../resilience/resilience.ts";
+import type { Broker, BrokerConsumer, BrokerMessage } from "./broker.ts";
+
+/** Traces that a batch is for, of which more would only make it slow. */
+const tracesMax = 20;
+
+/**
+ * A broker whose publishing is a span of the commands that caused the events, and whose consumers are measured and go on in
+ * the trace that a message names (S3 §16.3). Of a batch from several commands the first's trace has what is done below.
+ */
+export function watchedBroker(broker: Broker, watching: Watching & { readonly resilience: Resilience }): Broker {
+  const counted = countedCalls("broker.publish", watching.metrics);
+  const looked = watching.resilience.guard("broker.dead-letters", "broker", isUnavailable);
+  const publish = watching.tracer.on
+    ? (messages: readonly BrokerMessage[]) => published(broker, messages, watching)
+    : (messages: readonly BrokerMessage[]) => broker.publish(messages);
+  return {
+    kind: broker.kind,
+    publish: (messages) => counted(() => publish(messages)),
+    consume: (consumer) => broker.consume(watched(consumer, broker.kind, watching)),
+    deadLetters(consumer) {
+      const letters = broker.deadLetters(consumer);
+      return {
+        list: (page) => looked(() => letters.list(page)),
+        count: () => looked(() => letters.count()),
+        redrive: (id) => looked(() => letters.redrive(id)),
+        drop: (id) => looked(() => letters.drop(id)),
+        // As long as there are letters: what was handed over is told at its end.
+        redriveAll: () => letters.redriveAll(),
+      };
+    },
+    ping: () => broker.ping(),
+    close: () => broker.close(),
+    abandon: () => broker.abandon(),
+  };
+}
+
+function published(broker: Broker, messages: readonly BrokerMessage[], { tracer }: Watching): Promise<void> {
+  const [parent = null, ...also] = tracesOf(messages);
+  const destination = messages[0]?.exchange ?? "";
+  const attributes = {
+    "gatehouse.module": "background",
+    "messaging.system": broker.kind,
+    "messaging.operation.type": "send",
+    "messaging.destination.name": destination,
+    "messaging.batch.message_count": messages.length,
+  };
+  return tracer.span(`publish ${destination}`, { kind: "producer", parent, also, attributes }, () => broker.publish(messages));
+}
+
+function watched(consumer: BrokerConsumer, system: string, { metrics, tracer }: Watching): BrokerConsumer {
+  const { name, exchange } = consumer;
+  const attributes = {
+    "gatehouse.module": "background",
+    "gatehouse.operation": name,
+    "messaging.system": system,
+    "messaging.operation.type": "process",
+    "messaging.destination.name": exchange,
+  };
+  return {
+    ...consumer,
+    async handle(received) {
+      const began = performance.now();
+      const ended = (outcome: "ok" | "failed") => {
+        const milliseconds = performance.now() - began;
+        metrics.consumerSeconds.observe(name, outcome, milliseconds / 1_000);
+        metrics.activity.background.note(outcome === "failed", milliseconds);
+      };
+      const options = { kind: "consumer", parent: received.event.traceparent, attributes } as const;
+      try {
+        await tracer.span(`process ${name}`, options, () => consumer.handle(received));
+        ended("ok");
+        metrics.eventsHandled.inc({ consumer: name });
+      } catch (error) {
+        ended("failed");
+        throw error;
+      }
+    },
+  };
+}
+
+/** The traces of the events, each once, in their order. */
+function tracesOf(messages: readonly BrokerMessage[]): readonly string[] {
+  const parents = new Set<string>();
+  for (const { event } of messages) if (event.traceparent !== undefined && parents.size < tracesMax) parents.add(event.traceparent);
+  return [...parents];
+}

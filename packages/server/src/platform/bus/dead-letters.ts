@@ -1,0 +1,93 @@
+import { sql } from "kysely";
+import type { DeadLetters } from "../broker/broker.ts";
+import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
+import type { SchemaStep } from "../database/migrations.ts";
+import type { LoggedEvent } from "../log/event.ts";
+import { readEvent } from "../log/log.ts";
+
+export const busDeadLetterSteps: readonly SchemaStep[] = [
+  {
+    name: "0068_bus_redrive",
+    why: "marks a dead letter that its consumer is to handle again",
+    async up(db) {
+      await sql`alter table dead_letters add column again boolean not null default false`.execute(db);
+    },
+  },
+  {
+    name: "0089_bus_dead_letters_by_event",
+    why: "an event that is removed from the log is looked for among the dead letters",
+    async up(db) {
+      await sql`create index dead_letters_by_event on dead_letters (event_id)`.execute(db);
+    },
+  },
+];
+
+interface Row {
+  readonly event_id: string;
+  readonly type: string;
+  readonly body: string;
+  readonly attempts: number;
+  readonly failure: string;
+  readonly failed_at: Date;
+}
+
+/** What a consumer of the log could not handle. Pages go by the events' ids, which grow with time. */
+export function busDeadLetters(database: Database, consumer: string, wake: () => void): DeadLetters {
+  const mark = async (which: ReturnType<typeof sql>): Promise<number> => {
+    const { numAffectedRows } = await database.transact(everyTenant, (tx) =>
+      sql`update dead_letters set again = true where consumer = ${consumer} and not again and ${which}`.execute(tx),
+    );
+    wake();
+    return Number(numAffectedRows);
+  };
+  return {
+    async list({ limit, after }) {
+      const { rows } = await database.read(everyTenant, (db) =>
+        sql<Row>`select event_id, type, data::text as body, attempts, failure, failed_at from dead_letters join events on events.id = event_id
+          where consumer = ${consumer} and not again and event_id > coalesce(${after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
+          order by event_id limit ${limit + 1}`.execute(db as never),
+      );
+      const page = rows.slice(0, limit);
+      return {
+        items: page.map(({ event_id: id, type: topic, body, attempts, failure, failed_at }) => ({
+          id,
+          topic,
+          body,
+          attempts,
+          failure,
+          failedAt: failed_at.toISOString(),
+        })),
+        next: rows.length > limit ? (page.at(-1)?.event_id ?? null) : null,
+      };
+    },
+    async count() {
+      const { rows } = await database.read(everyTenant, (db) =>
+        sql<{ count: string }>`select count(*) from dead_letters where consumer = ${consumer} and not again`.execute(db as never),
+      );
+      return Number(rows[0]?.count);
+    },
+    redrive: async (id) => (await mark(sql`event_id = ${id}`)) === 1,
+    redriveAll: () => mark(sql`true`),
+    async drop(id) {
+      const { numAffectedRows } = await database.transact(everyTenant, (tx) =>
+        sql`delete from dead_letters where consumer = ${consumer} and event_id = ${id} and not again`.execute(tx),
+      );
+      return numAffectedRows === 1n;
+    },
+  };
+}
+
+/** The next dead letter that is to be handled again, taken from the table in the transaction of its handling. */
+export async function takeRedriven(tx: WriteHandle, consumer: string): Promise<LoggedEvent | undefined> {
+  const { rows } = await sql<{ event_id: string }>`
+    delete from dead_letters where consumer = ${consumer} and event_id = (
+      select event_id from dead_letters where consumer = ${consumer} and again order by event_id limit 1) returning event_id`.execute(tx);
+  return rows[0] && readEvent(tx, rows[0].event_id);
+}
+
+/** It has failed anew and waits for a person again. */
+export async function failedAnew(tx: WriteHandle, consumer: string, failure: string): Promise<void> {
+  await sql`update dead_letters set again = false, failure = ${failure}, failed_at = now(), attempts = attempts + 1
+    where consumer = ${consumer} and event_id = (
+      select event_id from dead_letters where consumer = ${consumer} and again order by event_id limit 1)`.execute(tx);
+}

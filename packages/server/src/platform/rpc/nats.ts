@@ -1,0 +1,183 @@
+import { connect, createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import type { Logger } from "pino";
+import { natsServer } from "../nats/address.ts";
+import { policies, signs } from "../resilience/policies.ts";
+import { Standstill } from "../standstill.ts";
+import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
+import { NobodyServes } from "./faults.ts";
+import { type GivenUp, Pending } from "./pending.ts";
+import { type Handler, type Headers, noHeaders, type Reply, type Rpc } from "./rpc.ts";
+import { Awaited, signAddress, signHeader, wishedSilence } from "./signs.ts";
+
+const { timeLimitMs: connectWithinMs, retries } = policies["nats.connection"];
+/** Pings that stay without an answer: a connection that hangs is given up after so long and another one is made. */
+const pingEveryMs = 2_000;
+const pingsWithoutAnswerMax = 2;
+
+export interface NatsOptions {
+  /** What the server's operators see of this connection. */
+  readonly name: string;
+  /** The first word of every subject: two installations on one NATS do not hear each other. */
+  readonly prefix: string;
+  /** How long a process that serves may say nothing; as the table has it when absent. */
+  readonly silenceMs?: number;
+}
+
+/** Requests over NATS: queue groups share them out, and "no responders" tells at once that nobody serves. */
+export async function natsRpc(url: string, logger: Logger, options: NatsOptions): Promise<Rpc> {
+  const connection = await open(url, options.name);
+  const full = (subject: string): string => `${options.prefix}.${subject}`;
+  let connected = true;
+  void watch(connection, logger, (now) => {
+    connected = now;
+  });
+  const away = () => new Unavailable("NATS", new Error("the connection is lost"));
+  const { silenceMs = signs.silenceMs } = options;
+  const pending = new Pending<Reply>();
+  const inbox = signAddress(createInbox(), silenceMs);
+  connection.subscribe(`${inbox}.*`, { callback: (error, message) => (error ? undefined : receive(message, pending)) });
+  const standstill = new Standstill();
+  return {
+    async request(subject, body, { timeoutMs }) {
+      if (!connected) throw away();
+      const { number, answer } = pending.add(timeoutMs, silenceMs);
+      try {
+        connection.publish(full(subject), body, { reply: `${inbox}.${number}` });
+      } catch (error) {
+        pending.settle(number, { error });
+      }
+      try {
+        return await answer;
+      } catch (error) {
+        if (error === unserved) throw new NobodyServes(subject);
+        if (error !== "time" && error !== "silence") throw new Unavailable("NATS", error);
+        throw new OutcomeUnknown(`service behind ${subject}`, new Error(givenUp[error as GivenUp]), "timeout");
+      }
+    },
+    async serve(subject, group, handler) {
+      const running = new Set<Promise<void>>();
+      const awaited = new Set<Awaited>();
+      const heart = setInterval(() => {
+        for (const each of awaited) each.sign();
+      }, signs.everyMs);
+      heart.unref();
+      const subscription = connection.subscribe(full(subject), {
+        queue: group,
+        callback: (error, message) => {
+          if (error) return logger.warn({ err: error, subject }, "a subscription reported an error");
+          const wish = wishedSilence(message.reply);
+          const waiting = wish === undefined ? undefined : new Awaited(wish, standstill.arrivedAt, () => sayGoesOn(message));
+          if (waiting) awaited.add(waiting);
+          const request = { subject: message.subject.slice(options.prefix.length + 1), body: message.data };
+          const answered = answer(message, { ...request, isAwaited: () => waiting?.still ?? true }, handler, logger).finally(() => {
+            running.delete(answered);
+            if (waiting) awaited.delete(waiting);
+          });
+          running.add(answered);
+        },
+      });
+      // The server knows of the subscription when this returns, so whoever starts next finds it.
+      await connection.flush();
+      return {
+        async drain() {
+          if (!connection.isClosed()) await subscription.drain();
+          await Promise.all(running);
+          clearInterval(heart);
+        },
+      };
+    },
+    tell(subject) {
+      if (connected) connection.publish(full(subject));
+    },
+    async listen(subject, listener) {
+      connection.subscribe(full(subject), { callback: (error) => (error ? undefined : listener()) });
+      await connection.flush();
+    },
+    async ping() {
+      if (!connected) throw away();
+      await connection.rtt();
+    },
+    async close() {
+      standstill.close();
+      if (!connection.isClosed()) await connection.drain().catch(() => connection.close());
+    },
+  };
+}
+
+async function open(url: string, name: string): Promise<NatsConnection> {
+  try {
+    return await connect({
+      ...natsServer(url),
+      name,
+      timeout: connectWithinMs,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: retries.firstPauseMs,
+      reconnectJitter: retries.longestPauseMs - retries.firstPauseMs,
+      pingInterval: pingEveryMs,
+      maxPingOut: pingsWithoutAnswerMax,
+      ignoreAuthErrorAbort: true,
+    });
+  } catch (error) {
+    throw new Unavailable("NATS", error);
+  }
+}
+
+async function watch(connection: NatsConnection, logger: Logger, tell: (connected: boolean) => void): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") {
+      tell(false);
+      logger.warn("the connection to NATS is lost");
+    }
+    if (status.type === "reconnect") {
+      tell(true);
+      logger.info("connected to NATS again");
+    }
+    if (status.type === "error") logger.warn({ err: status.error }, "NATS reported an error");
+    if (status.type === "close") tell(false);
+  }
+}
+
+const givenUp: Readonly<Record<GivenUp, string>> = {
+  time: "no answer in time",
+  silence: "the process that was asked says nothing: it ended, or stands still",
+};
+
+/** Stands for the server's word that nobody serves a subject. */
+const unserved = Symbol("nobody serves");
+/** The status of that word, in a message without a body. */
+const noResponders = 503;
+
+function receive(message: Msg, pending: Pending<Reply>): void {
+  const number = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+  const { headers: given } = message;
+  if (given?.has(signHeader)) pending.sign(number);
+  else if (given?.code === noResponders && message.data.length === 0) pending.settle(number, { error: unserved });
+  else pending.settle(number, { answer: { body: message.data, headers: headersOf(message) } });
+}
+
+function sayGoesOn(message: Msg): void {
+  const sign = headers();
+  sign.set(signHeader, "working");
+  message.respond(undefined, { headers: sign });
+}
+
+async function answer(message: Msg, request: Parameters<Handler>[0], handler: Handler, logger: Logger): Promise<void> {
+  const { subject } = request;
+  try {
+    const reply = await handler(request);
+    const options = reply.headers === noHeaders ? undefined : { headers: toNats(reply.headers) };
+    message.respond(reply.body, options);
+  } catch (error) {
+    // Nobody can be told: the asking side runs into its time limit.
+    logger.error({ err: error, subject }, "a request could not be answered");
+  }
+}
+
+function toNats(given: Headers): MsgHdrs {
+  const made = headers();
+  for (const [name, value] of Object.entries(given)) made.set(name, value);
+  return made;
+}
+
+const headersOf = ({ headers: given }: Msg): Headers =>
+  given === undefined ? noHeaders : Object.fromEntries([...given].map(([name, values]) => [name, values[0] ?? ""]));

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { Broker } from "./broker/broker.ts";
 import type { Bus } from "./bus/bus.ts";
 import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
@@ -8,8 +9,11 @@ import type { Keys } from "./keys/keys.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { LogFollower } from "./log/follower.ts";
 import type { Mail } from "./mail/mail.ts";
+import type { Resilience } from "./resilience/resilience.ts";
+import type { Rpc } from "./rpc/rpc.ts";
 import type { Settings } from "./settings.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
+import type { Tracer } from "./telemetry/tracing.ts";
 
 /** Every port, as the runtime has put it together: the ground that operations and modules stand on. */
 export interface Platform {
@@ -17,12 +21,16 @@ export interface Platform {
   readonly log: LogFollower;
   readonly cache: Cache;
   readonly bus: Bus;
+  readonly broker: Broker;
+  readonly rpc: Rpc;
   readonly jobs: Jobs;
   readonly mail: Mail;
   readonly keys: Keys;
   readonly limits: Limits;
+  readonly resilience: Resilience;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly settings: Settings;
 }

@@ -13,6 +13,14 @@ export interface Settings {
   readonly invitationSeconds: number;
   /** How long decided questions are kept for previews; 0 keeps none. */
   readonly decisionDays: number;
+  /** Billing's API (decision 0024), and the token that it asks for. */
+  readonly billing: { readonly url: string; readonly token: string | undefined } | undefined;
+  /** How long audit records are kept; 0 keeps all. */
+  readonly auditDays: number;
+  /** How long events are kept in the log, where every reader has passed them; 0 keeps all. */
+  readonly eventDays: number;
+  /** Whether each audit record is handed on as an event (S3 §26.3). */
+  readonly auditForward: "on" | "off";
   /** `off` on loopback only, for measuring. */
   readonly signInLimit: "on" | "off";
 }

@@ -35,6 +35,17 @@ export interface Replica {
   head(): Promise<bigint>;
   /** Reads that begin after the call see everything up to this. */
   reached(): Promise<bigint>;
+  /** Rejects when the replica cannot answer. */
+  ping(): Promise<void>;
+}
+
+/** A pool of connections: how many are open at most, how many are at work, and how much waits for one. */
+export interface PoolState {
+  readonly pool: "write" | "read" | "owner";
+  readonly max: number;
+  readonly used: number;
+  readonly idle: number;
+  readonly waiting: number;
 }
 
 /** The database port. PGlite and PostgreSQL sit behind it; both speak the same SQL through the same Kysely types. */
@@ -44,14 +55,19 @@ export interface Database {
   readonly replica: Replica | undefined;
   /** Runs reads under `scope`, in one snapshot-less read-only transaction (each statement sees what is committed). */
   read<T>(scope: Scope, work: (db: ReadHandle) => Promise<T>): Promise<T>;
-  /** Runs `work` in one transaction under `scope`: committed when it resolves, rolled back when it rejects. */
+  /**
+   * Runs `work` in one transaction under `scope`: committed when it resolves, rolled back when it rejects. Rejects with `OutcomeUnknown`
+   * where the database was lost while it committed.
+   */
   transact<T>(scope: Scope, work: (tx: WriteHandle) => Promise<T>): Promise<T>;
   /**
    * The login itself, without a scope and without a time limit: migrations and the doctor. A login that bypasses row-level
    * security is outside of it here; any other sees no tenant's rows.
    */
   readonly owner: Kysely<AnyTables>;
-  /** Rejects when the database cannot answer. */
+  /** The pools of connections as they are now; the embedded database has none. */
+  connections(): readonly PoolState[];
+  /** Rejects when the database that is written to cannot answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

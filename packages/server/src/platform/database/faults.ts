@@ -1,12 +1,6 @@
-/** A dependency that cannot answer now. The door turns it into 503; `cause` stays in the log. */
-export class Unavailable extends Error {
-  readonly dependency: string;
-  constructor(dependency: string, cause: unknown) {
-    super(`${dependency} is unavailable`, { cause });
-    this.name = "Unavailable";
-    this.dependency = dependency;
-  }
-}
+import { Unavailable } from "../unavailable.ts";
+
+export { Unavailable };
 
 interface DriverError {
   readonly code?: string;
@@ -28,6 +22,9 @@ export function isUnavailable(error: unknown): boolean {
   const code = codeOf(error);
   return socketFaults.has(code) || serverFault.test(code) || (error instanceof Error && poolFault.test(error.message));
 }
+
+/** The server answers and takes neither this login (class 28) nor this database (3D000): the address is wrong, and stays so. */
+export const isRefusedLogin = (error: unknown): boolean => /^(28|3D000)/.test(codeOf(error));
 
 /** Another transaction was in the way; the same work may pass if it is begun anew (40001, 40P01). */
 export const isTransient = (error: unknown): boolean => ["40001", "40P01"].includes(codeOf(error));

@@ -16,6 +16,14 @@ export interface SchemaStep {
   up(db: Kysely<AnyTables>): Promise<void>;
 }
 
+/** The database was migrated by a newer release with a breaking step. This release must not run on it. */
+export class NewerSchema extends Error {
+  constructor(steps: readonly string[]) {
+    super(`The database was migrated by a newer release that this one cannot run on (${steps.join(", ")}). Start the newer release.`);
+    this.name = "NewerSchema";
+  }
+}
+
 export interface MigrationReport {
   readonly applied: readonly string[];
   readonly alreadyCurrent: boolean;
@@ -68,11 +76,7 @@ async function refuseNewerBreakingSchema(db: Kysely<AnyTables>, steps: readonly 
   const known = new Set(steps.map((step) => step.name));
   const { rows } = await sql<{ name: string }>`select name from schema_breaking`.execute(db);
   const unknown = rows.map((row) => row.name).filter((name) => !known.has(name));
-  if (unknown.length > 0) {
-    throw new Error(
-      `The database was migrated by a newer release that this one cannot run on (${unknown.join(", ")}). Start the newer release.`,
-    );
-  }
+  if (unknown.length > 0) throw new NewerSchema(unknown);
 }
 
 /** Kysely refuses a database with a step that it is not told of; a newer additive one is told of as a no-op. */

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, expect, it } from "vitest";
 import { describeOnPostgresql, type Fresh, freshPostgresql, holdTransaction } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { type Wire, wireTo } from "../contract/proxy.ts";
+import { OutcomeUnknown } from "../unavailable.ts";
 import { type Database, everyTenant } from "./database.ts";
 import { isTransient, Unavailable } from "./faults.ts";
 import { type SchemaStep, sharedTable } from "./migrations.ts";
@@ -52,6 +53,25 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     const { rows } = await sql<{ name: string; count: number }>`select name, count from counters`.execute(fresh.database.owner);
     return Object.fromEntries(rows.map((row) => [row.name, row.count]));
   };
+
+  it("tells of calls that wait for a connection only where none lies ready", async () => {
+    const database = open(fresh.url as string);
+    const slow = () => database.owner.connection().execute((db) => sql`select pg_sleep(0.3)`.execute(db));
+    const waiting = (): number => database.connections().find(({ pool }) => pool === "owner")?.waiting ?? -1;
+    const [first, second] = [slow(), slow()];
+    await Promise.all([first, second]);
+    const { idle, max } = database.connections().find(({ pool }) => pool === "owner") ?? { idle: 0, max: 0 };
+    const calls = Array.from({ length: idle }, slow);
+    // A scrape of the metrics asks the database in the same turn of the event loop in which it reads the pool.
+    for (let step = 0; step < 100; step += 1) {
+      await Promise.resolve();
+      expect(waiting()).toBe(0);
+    }
+    const late = Array.from({ length: max }, slow);
+    await eventually(waiting).toBe(max);
+    await Promise.all([...calls, ...late]);
+    expect(waiting()).toBe(0);
+  });
 
   it("is unavailable, for every kind of call, where nothing listens; the cause stays inside", async () => {
     const database = open("postgres://postgres@127.0.0.1:1/nowhere");
@@ -173,6 +193,26 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     const { rows } = await sql<{ limit: string }>`select current_setting('statement_timeout') as limit`.execute(database.owner);
     expect(rows).toEqual([{ limit: "0" }]);
   });
+
+  it("says of a COMMIT that had no answer that nobody knows, and of nothing else", async () => {
+    const line = await wire();
+    const database = open(line.url, { statementTimeoutMs: 100 });
+    const before = (await counts())["left"] ?? 0;
+    const held = await holdTransaction(database);
+    await held.run((tx) => add("left").execute(tx));
+    line.hold();
+    await expect(held.commit()).rejects.toBeInstanceOf(OutcomeUnknown);
+    line.release();
+    // It came to the server before the connection ended: that is why nobody may call it undone.
+    await eventually(async () => (await counts())["left"]).toBe(before + 1);
+    const other = await holdTransaction(database);
+    line.hold();
+    const error = await other.run((tx) => add("left").execute(tx)).catch((reason) => reason);
+    expect(error).not.toBeInstanceOf(OutcomeUnknown);
+    line.release();
+    await other.rollback().catch(() => {});
+    expect((await counts())["left"]).toBe(before + 1);
+  }, 20_000);
 
   it("tells a deadlock from other failures: the same work may pass when it is begun anew", async () => {
     const database = open(fresh.url as string);

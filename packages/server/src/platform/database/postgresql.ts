@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
-import type { AnyTables, Database } from "./database.ts";
+import { policies } from "../resilience/policies.ts";
+import type { AnyTables, Database, PoolState } from "./database.ts";
 import { scopedDatabase } from "./scoped.ts";
 
 export interface PostgresqlOptions {
@@ -14,13 +15,12 @@ export interface PostgresqlOptions {
   readonly onIdleError?: (error: Error) => void;
 }
 
-/** A statement that takes longer is a fault: every query of the server is answered from an index. */
-const statementTimeoutMs = 10_000;
+const statementTimeoutMs = policies["postgresql.primary"].timeLimitMs;
 /** How much later the client gives up by itself: a server that is frozen, or cut off, ends no statement. */
 const answerGraceMs = 2_000;
 /** An open transaction holds the log's horizon back for everybody (ARCHITECTURE, idea 8), so a forgotten one is ended. */
 const idleInTransactionTimeoutMs = 10_000;
-const connectTimeoutMs = 3_000;
+const connectTimeoutMs = policies["postgresql.connection"].timeLimitMs;
 /** Migrations and the doctor work one after the other. */
 const ownerPoolSize = 2;
 
@@ -32,14 +32,31 @@ export function openPostgresql(options: PostgresqlOptions): Database {
     query_timeout: timeoutMs + answerGraceMs,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
   };
-  const writer = kyselyOf(pool(options.url, application, options));
-  const reader = options.readUrl && options.readUrl !== options.url ? kyselyOf(pool(options.readUrl, application, options)) : writer;
+  const writing = pool(options.url, application, options);
+  const reading = options.readUrl && options.readUrl !== options.url ? pool(options.readUrl, application, options) : writing;
   // A step of the schema may take minutes on a large table, so the owner's connections have no time limit.
-  const owner = kyselyOf(pool(options.url, { max: ownerPoolSize }, options));
-  return scopedDatabase({ kind: "postgresql", writer, reader, owner }, async () => {
+  const owning = pool(options.url, { max: ownerPoolSize }, options);
+  const writer = kyselyOf(writing);
+  const reader = reading === writing ? writer : kyselyOf(reading);
+  const owner = kyselyOf(owning);
+  const connections = () => [
+    stateOf("write", writing),
+    ...(reading === writing ? [] : [stateOf("read", reading)]),
+    stateOf("owner", owning),
+  ];
+  return scopedDatabase({ kind: "postgresql", writer, reader, owner, connections }, async () => {
     await Promise.all([...new Set([writer, reader, owner])].map((handle) => handle.destroy()));
   });
 }
+
+const stateOf = (name: PoolState["pool"], { options, totalCount, idleCount, waitingCount }: pg.Pool): PoolState => ({
+  pool: name,
+  max: options.max,
+  used: totalCount - idleCount,
+  idle: idleCount,
+  // A call that a connection lies ready for stands in the pool's queue until the next turn of the event loop, and does not wait.
+  waiting: Math.max(0, waitingCount - idleCount),
+});
 
 const kyselyOf = (connections: pg.Pool) => new Kysely<AnyTables>({ dialect: new PostgresDialect({ pool: connections }) });
 

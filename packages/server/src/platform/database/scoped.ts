@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import { type AnyTables, type Database, everyTenant, type ReadHandle, type Scope, type WriteHandle } from "./database.ts";
+import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
+import { type AnyTables, type Database, everyTenant, type PoolState, type ReadHandle, type Scope, type WriteHandle } from "./database.ts";
 import { translated } from "./faults.ts";
 
 /** The role that a bypassing login steps down to inside every transaction. Made by the first migration. */
@@ -10,6 +11,7 @@ interface Handles {
   readonly writer: Kysely<AnyTables>;
   readonly reader: Kysely<AnyTables>;
   readonly owner: Kysely<AnyTables>;
+  readonly connections?: () => readonly PoolState[];
 }
 
 /**
@@ -36,8 +38,15 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
   return {
     kind: handles.kind,
     replica:
-      reader === writer ? undefined : { head: () => translated(() => flushed(writer)), reached: () => translated(() => replayed(reader)) },
+      reader === writer
+        ? undefined
+        : {
+            head: () => translated(() => flushed(writer)),
+            reached: () => translated(() => replayed(reader)),
+            ping: () => translated(() => answers(reader)),
+          },
     owner: handles.owner,
+    connections: handles.connections ?? (() => []),
     read: (scope, work) =>
       translated(async () => {
         await stepDown();
@@ -46,16 +55,26 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
           return work(tx as unknown as ReadHandle);
         });
       }),
-    transact: (scope, work) =>
-      translated(async () => {
-        // Asked before the transaction begins: on the one connection of PGlite the question would wait for itself.
-        await stepDown();
-        return writer.transaction().execute(async (tx) => {
-          await enter(tx, scope, "read write");
-          return work(tx);
+    transact: async (scope, work) => {
+      let worked = false;
+      try {
+        return await translated(async () => {
+          // Asked before the transaction begins: on the one connection of PGlite the question would wait for itself.
+          await stepDown();
+          return writer.transaction().execute(async (tx) => {
+            await enter(tx, scope, "read write");
+            const result = await work(tx);
+            worked = true;
+            return result;
+          });
         });
-      }),
-    ping: () => translated(async () => void (await sql`select 1`.execute(reader))),
+      } catch (error) {
+        // All that was left to do was COMMIT, which may have been heard although its answer was not.
+        if (worked && error instanceof Unavailable) throw new OutcomeUnknown("database", error, error.ending);
+        throw error;
+      }
+    },
+    ping: () => translated(() => answers(writer)),
     close,
   };
 }
@@ -66,6 +85,10 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
  */
 export async function widen(tx: WriteHandle): Promise<void> {
   await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);
+}
+
+async function answers(db: Kysely<AnyTables>): Promise<void> {
+  await sql`select 1`.execute(db);
 }
 
 const flushed = (db: Kysely<AnyTables>): Promise<bigint> => position(db, sql`pg_current_wal_flush_lsn()`);

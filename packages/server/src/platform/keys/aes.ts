@@ -1,51 +1,99 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { Keys } from "./keys.ts";
+import { type KeyRing, unnamedKey } from "./keys.ts";
 
-const format = "g1";
+/** Values that name no key, from before keys could be changed. They are opened, never made. */
+const firstFormat = "g1";
+const format = "g2";
 const nonceBytes = 12;
 const tagBytes = 16;
 export const masterKeyBytes = 32;
+/** 48 bits tell the few keys of an installation apart and give nothing of the key away: they are derived, too. */
+const nameBytes = 6;
 const derivedMax = 1_000;
 
 /**
  * AES-256-GCM under a key derived from the master key for each purpose (HKDF-SHA-256, RFC 5869), so that what was
- * sealed for one purpose does not open for another. Text form: `g1.<base64url of nonce, tag, ciphertext>`.
+ * sealed for one purpose does not open for another. Text form: `g2.<name of the key>.<base64url of nonce, tag, ciphertext>`;
+ * what stands before the ciphertext is authenticated with it, so a value has one text. `others` open and do not seal.
  */
-export function aesKeys(masterKey: Buffer): Keys {
+export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyRing {
+  const current = masterKeyName(masterKey);
+  const sealing = derivedFrom(masterKey);
+  const older = others.map((key) => [masterKeyName(key), derivedFrom(key)] as const);
+  const keys = new Map([...older, [current, sealing] as const].reverse());
+  return {
+    current,
+    names: [...keys.keys()],
+    seal(plaintext, purpose) {
+      const nonce = randomBytes(nonceBytes);
+      const prefix = `${format}.${current}.`;
+      const cipher = createCipheriv("aes-256-gcm", sealing(purpose), nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(prefix));
+      const body = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
+      return prefix + Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url");
+    },
+    open(sealed, purpose) {
+      const { prefix, name, bytes } = partsOf(sealed);
+      if (name !== unnamedKey) return opened(bytes, (keys.get(name) ?? missing(name))(purpose), prefix);
+      let failure: unknown;
+      for (const derive of keys.values()) {
+        try {
+          return opened(bytes, derive(purpose));
+        } catch (error) {
+          failure = error;
+        }
+      }
+      throw failure;
+    },
+    sealedBy: (sealed) => partsOf(sealed).name,
+  };
+}
+
+type Derive = (purpose: string) => Buffer;
+
+function derivedFrom(masterKey: Buffer): Derive {
   if (masterKey.length !== masterKeyBytes) throw new Error(`a master key has ${masterKeyBytes} bytes, not ${masterKey.length}`);
   // Some purposes name a list and who looks at it: there are more than should be remembered.
   const derived = new LRUCache<string, Buffer>({ max: derivedMax });
-  const keyFor = (purpose: string): Buffer => {
+  return (purpose) => {
     const known = derived.get(purpose);
     if (known) return known;
     const key = Buffer.from(hkdfSync("sha256", masterKey, "gatehouse", purpose, masterKeyBytes));
     derived.set(purpose, key);
     return key;
   };
-  return {
-    seal(plaintext, purpose) {
-      const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv("aes-256-gcm", keyFor(purpose), nonce, { authTagLength: tagBytes });
-      const body = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
-      return `${format}.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
-    },
-    open(sealed, purpose) {
-      const bytes = bytesOf(sealed);
-      const decipher = createDecipheriv("aes-256-gcm", keyFor(purpose), bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
-      decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
-      return Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString("utf8");
-    },
-  };
+}
+
+/** What a master key is called in the values that it seals, and by `gatehouse keys status`. */
+export const masterKeyName = (masterKey: Buffer): string =>
+  Buffer.from(hkdfSync("sha256", masterKey, "gatehouse", "name of the key", nameBytes)).toString("base64url");
+
+function opened(bytes: Buffer, key: Buffer, prefix?: string): string {
+  const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
+  if (prefix !== undefined) decipher.setAAD(Buffer.from(prefix));
+  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
+  return Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString("utf8");
+}
+
+function missing(name: string): never {
+  throw new Error(`sealed by the master key ${name}, which is not here`);
+}
+
+interface Parts {
+  readonly prefix: string;
+  readonly name: string;
+  readonly bytes: Buffer;
 }
 
 /** One value has one text: what decodes to the same bytes but is written differently was not sealed here. */
-function bytesOf(sealed: string): Buffer {
-  const prefix = `${format}.`;
-  const body = sealed.slice(prefix.length);
+function partsOf(sealed: string): Parts {
+  const parts = sealed.split(".");
+  const body = parts.at(-1) as string;
   const bytes = Buffer.from(body, "base64url");
-  if (!sealed.startsWith(prefix) || bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== body) {
+  const named = parts.length === 3 && parts[0] === format && parts[1] !== "";
+  const unnamed = parts.length === 2 && parts[0] === firstFormat;
+  if (!(named || unnamed) || bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== body) {
     throw new Error("not a sealed value");
   }
-  return bytes;
+  return { prefix: sealed.slice(0, sealed.length - body.length), name: named ? (parts[1] as string) : unnamedKey, bytes };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createCipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +16,30 @@ keysContract(
 
 it.each([0, 16, 31, 33, 64])("a master key of %i bytes is refused", (length) => {
   expect(() => aesKeys(randomBytes(length))).toThrow(`32 bytes, not ${length}`);
+});
+
+describe("several master keys", () => {
+  const [before, now] = [randomBytes(32), randomBytes(32)];
+
+  it("open what each of them has sealed; the first one seals", () => {
+    const ring = aesKeys(now, [before]);
+    expect(ring.open(aesKeys(before).seal("then", "contract"), "contract")).toBe("then");
+    expect(ring.sealedBy(ring.seal("now", "contract"))).toBe(ring.current);
+    expect(ring.names).toEqual([aesKeys(now).current, aesKeys(before).current]);
+    expect(() => aesKeys(before).open(ring.seal("now", "contract"), "contract")).toThrow(ring.current);
+  });
+
+  it("open what was sealed before values named their key, by whichever of them", () => {
+    const key = Buffer.from(hkdfSync("sha256", before, "gatehouse", "contract", 32));
+    const nonce = randomBytes(12);
+    const cipher = createCipheriv("aes-256-gcm", key, nonce);
+    const body = Buffer.concat([cipher.update("long ago", "utf8"), cipher.final()]);
+    const sealed = `g1.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
+    expect(aesKeys(now, [before]).open(sealed, "contract")).toBe("long ago");
+    expect(aesKeys(now, [before]).sealedBy(sealed)).toBe("unnamed");
+    expect(() => aesKeys(now).open(sealed, "contract")).toThrow();
+    expect(() => aesKeys(now, [before]).open(sealed, "another purpose")).toThrow();
+  });
 });
 
 describe("the master key in the data directory", () => {

@@ -1,9 +1,17 @@
 /** The mail port. */
 export interface Mail {
-  /** Resolves when the message has been taken over by the next hop; a rejection means it was not. */
+  /** Resolves when the message has been taken over by the next hop; a rejection means it was not, {@link AddressRefused} that it never will be. */
   send(message: Message): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The server refuses the address for good: the mail can be sent to nobody. */
+export class AddressRefused extends Error {
+  constructor(cause: unknown) {
+    super("the mail server refuses the address for good", { cause });
+    this.name = "AddressRefused";
+  }
 }
 
 export interface Message {

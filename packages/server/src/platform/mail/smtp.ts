@@ -1,7 +1,15 @@
 import { createTransport } from "nodemailer";
-import type { Mail } from "./mail.ts";
+import { policies } from "../resilience/policies.ts";
+import { AddressRefused, type Mail } from "./mail.ts";
 
-const timeoutMsDefault = 10_000;
+/** What nodemailer tells of a failure beside its message. */
+export interface SmtpError {
+  /** The command that was answered so; CONN where the connection failed. */
+  readonly command?: string;
+  readonly responseCode?: number;
+}
+
+const timeoutMsDefault = policies["smtp.connection"].timeLimitMs;
 
 /** Mail over SMTP (`smtp://user:password@host:port`, `smtps://…`). `from` is the envelope's and the header's sender. */
 export function smtpMail(url: string, from: string, options: { readonly timeoutMs?: number } = {}): Mail {
@@ -10,7 +18,13 @@ export function smtpMail(url: string, from: string, options: { readonly timeoutM
   return {
     async send({ to, subject, text, html }) {
       // As an object, so that it is one address whatever is written in it, and never a list of them.
-      await transport.sendMail({ from, to: { name: "", address: to }, subject, text, html });
+      try {
+        await transport.sendMail({ from, to: { name: "", address: to }, subject, text, html });
+      } catch (error) {
+        const { command, responseCode = 0 } = error as SmtpError;
+        // A reply from 500 on is final (RFC 5321 §4.2.1).
+        throw command === "RCPT TO" && responseCode >= 500 ? new AddressRefused(error) : error;
+      }
     },
     async ping() {
       await transport.verify();

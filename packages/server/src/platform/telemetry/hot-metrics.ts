@@ -1,11 +1,12 @@
 import type { Registry } from "prom-client";
+import type { Activity } from "./activity.ts";
 
 /**
  * Metrics of what happens tens of thousands of times a second: numbers in arrays, put into Prometheus' form when they
  * are asked for. prom-client hashes the labels at each observation, which costs more than a whole decision.
  */
 
-/** A histogram over two labels. */
+/** A histogram over two labels. The first may stand for several (`labelsOf`), such as a method and a route. */
 export class HotHistogram {
   readonly #bounds: readonly number[];
   readonly #series = new Map<string, Map<string, Series>>();
@@ -41,11 +42,11 @@ export class HotHistogram {
     return series;
   }
 
-  #values({ name, labels }: About): Value[] {
+  #values({ name, labels, labelsOf }: About): Value[] {
     const values: Value[] = [];
     for (const [first, bySecond] of this.#series) {
       for (const [second, { buckets, sum, count }] of bySecond) {
-        const own = { [labels[0]]: first, [labels[1]]: second };
+        const own = { ...(labelsOf?.(first) ?? { [labels[0]]: first }), [labels[1]]: second };
         let below = 0;
         for (const [index, bound] of this.#bounds.entries()) {
           below += buckets[index] as number;
@@ -63,8 +64,10 @@ export class HotHistogram {
 /** A counter over two labels. */
 export class HotCounter {
   readonly #counts = new Map<string, Map<string, number>>();
+  readonly #noted: Activity | undefined;
 
-  constructor(registry: Registry, about: About) {
+  constructor(registry: Registry, about: About & { readonly noted?: Activity }) {
+    this.#noted = about.noted;
     register(registry, about, "counter", () =>
       [...this.#counts].flatMap(([first, bySecond]) =>
         [...bySecond].map(([second, value]) => ({ labels: { [about.labels[0]]: first, [about.labels[1]]: second }, value })),
@@ -79,6 +82,7 @@ export class HotCounter {
       this.#counts.set(first, bySecond);
     }
     bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
+    this.#noted?.note(false, 0);
   }
 }
 
@@ -92,6 +96,8 @@ interface About {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly [string, string];
+  /** The labels that the first value stands for, instead of its own name. */
+  readonly labelsOf?: (first: string) => Readonly<Record<string, string>>;
 }
 
 interface Value {
@@ -101,7 +107,15 @@ interface Value {
 }
 
 /** The part of prom-client's metric that its registry asks for. */
-function register(registry: Registry, { name, help }: About, type: "histogram" | "counter", values: () => Value[]): void {
-  const metric = { name, get: async () => ({ name, help, type, aggregator: "sum", values: values() }), reset: () => {} };
+function register(registry: Registry, { name, help, labels, labelsOf }: About, type: "histogram" | "counter", values: () => Value[]): void {
+  const labelNames = [...(labelsOf === undefined ? [labels[0]] : Object.keys(labelsOf(""))), labels[1]];
+  const metric = {
+    name,
+    help,
+    type,
+    labelNames,
+    get: async () => ({ name, help, type, aggregator: "sum", values: values() }),
+    reset: () => {},
+  };
   registry.registerMetric(metric as never);
 }

@@ -1,10 +1,13 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { masked, maskText } from "./masking.ts";
+import type { SpanIds } from "./tracing.ts";
 
 export interface LoggerOptions {
   readonly level: string;
   readonly version: string;
   readonly environment: string;
+  /** The span that the line is written in; it says which trace the line belongs to, whoever else does. */
+  readonly trace?: () => SpanIds | undefined;
   readonly destination?: DestinationStream;
 }
 
@@ -35,12 +38,14 @@ export function createLogger(options: LoggerOptions): Logger {
         },
       },
       mixin: (_fields, _level, logger) => ("module" in logger.bindings() ? {} : { module: "background" }),
-      mixinMergeStrategy: (fields, mixin) => ({ ...mixin, ...fields, metadata }),
+      mixinMergeStrategy: (fields, mixin) => ({ ...mixin, ...fields, ...idsOf(options.trace?.()), metadata }),
     },
     options.destination ?? pino.destination({ fd: 1, sync: true }),
   );
   return maskingChildren(logger);
 }
+
+const idsOf = (span: SpanIds | undefined) => (span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId });
 
 /** pino asks no formatter what a child is given; its children inherit this way of making them. */
 function maskingChildren(logger: Logger): Logger {

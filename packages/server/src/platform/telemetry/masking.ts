@@ -64,8 +64,11 @@ function copied(value: unknown, place: Place): unknown {
   return Object.fromEntries(entries.map(([name, item]) => [name, counted(inner, () => copiedField(name, item, inner))]));
 }
 
+/** Whether a field of this name holds what no log and no trail shows. */
+export const isSecretName = (name: string): boolean => secretName.test(name.toLowerCase().replaceAll(/[-_]/g, ""));
+
 function copiedField(name: string, value: unknown, place: Place): unknown {
-  const isSecret = secretName.test(name.toLowerCase().replaceAll(/[-_]/g, ""));
+  const isSecret = isSecretName(name);
   // That there is none, or whether there is one, may be known.
   if (!isSecret || value === null || value === undefined || typeof value === "boolean") return copied(value, place);
   return "[secret]";

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Activity } from "./activity.ts";
 import { HotCounter, HotHistogram } from "./hot-metrics.ts";
 
 /** Buckets around the latencies that S3 §24 asks for (20 ms, 50 ms, 200 ms, 500 ms, 1 s), in seconds. */
@@ -9,21 +10,96 @@ export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  const authorization = new Activity();
   return {
     registry,
+    /** The last minute of each role, for its probe. */
+    activity: { query: new Activity(), command: new Activity(), background: new Activity(), authorization },
     operationSeconds: new HotHistogram(
       registry,
       {
         name: "gatehouse_operation_duration_seconds",
-        help: "How long an operation took, by its name and outcome (an error's code, or ok)",
+        help: "How long an operation took, by its kind (query, command), name and outcome (an error's code, fault, or ok)",
+        labels: ["operation", "outcome"],
+        labelsOf: (measured) => {
+          const [kind = "", operation = ""] = measured.split(" ");
+          return { kind, operation };
+        },
+      },
+      latencyBuckets,
+    ),
+    httpSeconds: new HotHistogram(
+      registry,
+      {
+        name: "gatehouse_http_request_duration_seconds",
+        help: "How long a request took from its body on, by method, route and status (S3 §16.1, response time and request rate)",
+        labels: ["route", "status"],
+        labelsOf: (address) => {
+          const [method = "", route = ""] = address.split(" ");
+          return { method, route };
+        },
+      },
+      latencyBuckets,
+    ),
+    rpcSeconds: new HotHistogram(
+      registry,
+      {
+        name: "gatehouse_rpc_seconds",
+        help: "How long the asking side of a call between roles waited, by operation and outcome (an error's code, fault, or ok)",
         labels: ["operation", "outcome"],
       },
       latencyBuckets,
+    ),
+    deprecatedCalls: new Counter({
+      name: "gatehouse_deprecated_calls_total",
+      help: "Calls of deprecated operations, by operation and kind of caller; 0 where nobody calls (S3 §21.1)",
+      labelNames: ["operation", "caller"] as const,
+      registers,
+    }),
+    httpInFlight: new Gauge({
+      name: "gatehouse_http_requests_in_flight",
+      help: "Requests that wait for their answer",
+      registers,
+    }),
+    transactionSeconds: new HotHistogram(
+      registry,
+      {
+        name: "gatehouse_database_transaction_seconds",
+        help: "How long a transaction took with all that was done in it, by access (read, write) and outcome",
+        labels: ["access", "outcome"],
+      },
+      latencyBuckets,
+    ),
+    consumerSeconds: new HotHistogram(
+      registry,
+      {
+        name: "gatehouse_consumer_duration_seconds",
+        help: "How long a consumer worked on a batch of events, by outcome (S3 §16.1, event processing latency)",
+        labels: ["consumer", "outcome"],
+      },
+      latencyBuckets,
+    ),
+    eventDelaySeconds: new Histogram({
+      name: "gatehouse_event_delay_seconds",
+      help: "From an event until a consumer had handled it (S3 §16.1, event processing latency; S0, sync latency)",
+      labelNames: ["consumer"] as const,
+      buckets: [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    }),
+    jobSeconds: new HotHistogram(
+      registry,
+      {
+        name: "gatehouse_job_duration_seconds",
+        help: "How long an attempt of a job took, by outcome (S3 §16.1, scheduled task execution time and success)",
+        labels: ["task", "outcome"],
+      },
+      [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120],
     ),
     decisions: new HotCounter(registry, {
       name: "gatehouse_authorization_decisions_total",
       help: "Authorization decisions, by answer and reason (S3 §16.1)",
       labels: ["allowed", "reason"],
+      noted: authorization,
     }),
     readModelLookups: new Counter({
       name: "gatehouse_read_model_lookups_total",
@@ -58,6 +134,84 @@ export function createMetrics() {
       name: "gatehouse_events_handled_total",
       help: "Events that a consumer has handled (S3 §16.1, event processing rate)",
       labelNames: ["consumer"] as const,
+      registers,
+    }),
+    dependencyCalls: new Counter({
+      name: "gatehouse_dependency_calls_total",
+      help: "Guarded calls to a dependency, by policy and outcome: ok, failed, timeout, circuit_open, refused, answered_error (S3 §16.1)",
+      labelNames: ["dependency", "outcome"] as const,
+      registers,
+    }),
+    circuitOpen: new Gauge({
+      name: "gatehouse_circuit_open",
+      help: "1 while a dependency's circuit is open or only being tried",
+      labelNames: ["dependency"] as const,
+      registers,
+    }),
+    bulkheadInUse: new Gauge({
+      name: "gatehouse_bulkhead_in_use",
+      help: "Places of a bulkhead that are taken",
+      labelNames: ["name"] as const,
+      registers,
+    }),
+    bulkheadRefused: new Counter({
+      name: "gatehouse_bulkhead_refused_total",
+      help: "Calls that were refused because a bulkhead was full",
+      labelNames: ["name"] as const,
+      registers,
+    }),
+    leaseAgeSeconds: new Gauge({
+      name: "gatehouse_lease_age_seconds",
+      help: "Seconds since memory was last known to be as new as the database, by hearing it or by knowing that nobody can write",
+      registers,
+    }),
+    withoutDatabase: new Gauge({
+      name: "gatehouse_deciding_without_database",
+      help: "1 while this process answers checks although the database is away (GATEHOUSE_DATABASE_AWAY_SECONDS)",
+      registers,
+    }),
+    sharedCopyBegun: new Counter({
+      name: "gatehouse_shared_copy_begun_total",
+      help: "Times that this process gave the shared cache a new generation: it was empty, old, or had missed a write",
+      registers,
+    }),
+    relayPublished: new Counter({
+      name: "gatehouse_relay_published_total",
+      help: "Events that were published to the broker and confirmed (S3 §16.1, event publication rate)",
+      registers,
+    }),
+    relayFailures: new Counter({
+      name: "gatehouse_relay_failures_total",
+      help: "Batches that the broker did not confirm; their events wait in the log and are published again",
+      registers,
+    }),
+    relayHolding: new Gauge({
+      name: "gatehouse_relay_holding",
+      help: "1 in the process that publishes to the broker, 0 in the others",
+      registers,
+    }),
+    billingDifferences: new Counter({
+      name: "gatehouse_billing_differences_total",
+      help: "Organizations of which billing said otherwise at a reconciliation: mended, or refused as too many would have lost something",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    billingReconciliations: new Counter({
+      name: "gatehouse_billing_reconciliations_total",
+      help: "Comparisons with billing: done, refused in part, or failed as billing did not answer",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    auditRecords: new Counter({
+      name: "gatehouse_audit_records_total",
+      help: "Records that were sealed into the audit chains (S3 §16.4; an application's own actions count as one)",
+      labelNames: ["category", "severity", "result", "action"] as const,
+      registers,
+    }),
+    auditNotesLost: new Counter({
+      name: "gatehouse_audit_notes_lost_total",
+      help: "Refusals and reads that were not kept in the trail: a flood, or the database was away",
+      labelNames: ["why"] as const,
       registers,
     }),
     logAgeSeconds: new Gauge({

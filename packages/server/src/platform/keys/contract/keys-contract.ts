@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Keys } from "../keys.ts";
 
+/** What stands before the sealed bytes, and these. */
+function halves(sealed: string): readonly [string, Buffer] {
+  const body = sealed.slice(sealed.lastIndexOf(".") + 1);
+  return [sealed.slice(0, sealed.length - body.length), Buffer.from(body, "base64url")];
+}
+
 /** What every keys adapter promises. `make` gives the same keys each time, `others` such of another installation. */
 export function keysContract(name: string, make: () => Keys, others: () => Keys): void {
   describe(`keys: ${name}`, () => {
@@ -38,13 +44,12 @@ export function keysContract(name: string, make: () => Keys, others: () => Keys)
 
     it("refuses what was changed, in whichever place and by whichever bit", () => {
       const sealed = keys.seal("a secret of some length", "contract");
-      const [format, body] = sealed.split(".") as [string, string];
-      const bytes = Buffer.from(body, "base64url");
+      const [prefix, bytes] = halves(sealed);
       for (let place = 0; place < bytes.length; place += 1) {
         for (let bit = 0; bit < 8; bit += 1) {
           const changed = Buffer.from(bytes);
           changed[place] = (changed[place] as number) ^ (1 << bit);
-          expect(() => keys.open(`${format}.${changed.toString("base64url")}`, "contract")).toThrow();
+          expect(() => keys.open(`${prefix}${changed.toString("base64url")}`, "contract")).toThrow();
         }
       }
     });
@@ -52,10 +57,9 @@ export function keysContract(name: string, make: () => Keys, others: () => Keys)
     it("refuses what was cut short, also to a shorter seal", () => {
       const sealed = keys.seal("a secret", "contract");
       for (let length = 0; length < sealed.length; length += 1) expect(() => keys.open(sealed.slice(0, length), "contract")).toThrow();
-      const [format, body] = keys.seal("", "contract").split(".") as [string, string];
-      const bytes = Buffer.from(body, "base64url");
+      const [prefix, bytes] = halves(keys.seal("", "contract"));
       for (let length = 0; length < bytes.length; length += 1) {
-        expect(() => keys.open(`${format}.${bytes.subarray(0, length).toString("base64url")}`, "contract")).toThrow();
+        expect(() => keys.open(`${prefix}${bytes.subarray(0, length).toString("base64url")}`, "contract")).toThrow();
       }
     });
 
@@ -69,6 +73,8 @@ export function keysContract(name: string, make: () => Keys, others: () => Keys)
       ["a space before it", (sealed) => ` ${sealed}`],
       ["a character that base64 does not have", (sealed) => `${sealed.slice(0, 20)}!${sealed.slice(20)}`],
       ["the other alphabet of base64", (sealed) => sealed.replaceAll("-", "+").replaceAll("_", "/")],
+      ["the name of the format before", (sealed) => `g1.${sealed.slice(sealed.lastIndexOf(".") + 1)}`],
+      ["another key's name", (sealed) => sealed.replace(/\.[^.]+\./, ".AAAAAAAA.")],
       ["another format's name", (sealed) => sealed.replace(/^[^.]+/, "g0")],
       ["a format's name in capitals", (sealed) => sealed.replace(/^[^.]+/, (format) => format.toUpperCase())],
       ["no format's name", (sealed) => sealed.replace(/^[^.]+\./, "")],

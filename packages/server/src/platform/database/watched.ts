@@ -1,0 +1,55 @@
+import { countedCalls } from "../resilience/resilience.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Tracer } from "../telemetry/tracing.ts";
+import type { Database } from "./database.ts";
+
+/**
+ * A database whose transactions are measured, and are spans of the trace that they belong to. What asks by itself (the
+ * heartbeat of the log, a consumer's look) belongs to none and begins none: there are a hundred such a second.
+ */
+export function watchedDatabase(database: Database, { metrics, tracer }: Watching): Database {
+  const primary = countedCalls("postgresql.primary", metrics);
+  const counted = { read: database.replica ? countedCalls("postgresql.replica", metrics) : primary, write: primary };
+  const watched = <T>(access: "read" | "write", work: () => Promise<T>): Promise<T> =>
+    counted[access](() => measured(metrics, access, work));
+  const traced = <T>(access: "read" | "write", work: () => Promise<T>): Promise<T> =>
+    tracer.current === undefined
+      ? watched(access, work)
+      : tracer.span(
+          `postgresql ${access}`,
+          { kind: "client", attributes: { "db.system.name": "postgresql", "db.operation.name": access } },
+          () => watched(access, work),
+        );
+  const run = tracer.on ? traced : watched;
+  return {
+    kind: database.kind,
+    replica: database.replica,
+    owner: database.owner,
+    connections: database.connections,
+    read: (scope, work) => run("read", () => database.read(scope, work)),
+    transact: (scope, work) => run("write", () => database.transact(scope, work)),
+    ping: () => database.ping(),
+    close: () => database.close(),
+  };
+}
+
+export interface Watching {
+  readonly metrics: Metrics;
+  readonly tracer: Tracer;
+}
+
+function measured<T>(metrics: Metrics, access: string, work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  const ended = (outcome: string) => metrics.transactionSeconds.observe(access, outcome, (performance.now() - began) / 1_000);
+  return work().then(
+    (value) => {
+      ended("committed");
+      return value;
+    },
+    (error) => {
+      // A refusal of ours takes the transaction back, too, and says nothing of the database.
+      ended((error as { readonly definition?: unknown } | undefined)?.definition === undefined ? "failed" : "refused");
+      throw error;
+    },
+  );
+}

@@ -1,0 +1,145 @@
+import { type RawBuilder, sql } from "kysely";
+import type { AnyTables, Database, WriteHandle } from "../database/database.ts";
+import { everyTenant } from "../database/database.ts";
+import { type KeyRing, unnamedKey } from "./keys.ts";
+import { nameOf, purposeOf, type SealedPlace } from "./sealed-place.ts";
+
+/** A transaction of a second at most: nobody waits long for a row, and little is done again after a kill. */
+const pageSize = 500;
+
+/** How many values of a place each key has sealed. */
+export interface PlaceStatus {
+  readonly place: string;
+  readonly sealedBy: Readonly<Record<string, number>>;
+}
+
+export interface Resealed {
+  readonly place: string;
+  readonly resealed: number;
+  /** Changed by somebody else in the moment between: under the current key already, or met by the next run. */
+  readonly passedBy: number;
+  /** Sealed by a key that is not here, or damaged. They stay as they are. */
+  readonly unopened: number;
+}
+
+/** Counts, in every place, the values that each key has sealed. */
+export async function sealedStatus(database: Database, places: readonly SealedPlace[]): Promise<readonly PlaceStatus[]> {
+  const found: PlaceStatus[] = [];
+  for (const place of places) {
+    const { value, from } = sqlOf(place);
+    const { rows } = await asOwner(database, (tx) =>
+      sql<{ key: string; count: string }>`
+        select case when ${value} like 'g2.%' then split_part(${value}, '.', 2) else ${unnamedKey} end as key, count(*)::text as count
+        from ${from} and ${value} is not null group by 1 order by 1`.execute(tx),
+    );
+    found.push({ place: nameOf(place), sealedBy: Object.fromEntries(rows.map(({ key, count }) => [key, Number(count)])) });
+  }
+  return found;
+}
+
+/** Opens every value, with whichever key sealed it; counts those that open. Throws at the first that does not. */
+export async function openAll(tx: WriteHandle, places: readonly SealedPlace[], keys: KeyRing): Promise<number> {
+  let opened = 0;
+  for (const place of places) {
+    for await (const rows of pages(tx, place, sql`true`)) {
+      for (const { key, value } of rows) keys.open(value, purposeOf(place, key));
+      opened += rows.length;
+    }
+  }
+  return opened;
+}
+
+/**
+ * Seals under the current key whatever another one has sealed, page by page, each page in a transaction of its own. May be
+ * ended at any time and begun again, and runs beside the product: a value is replaced only where it is still the one that
+ * was read.
+ */
+export async function reseal(database: Database, place: SealedPlace, keys: KeyRing): Promise<Resealed> {
+  const total = { place: nameOf(place), resealed: 0, passedBy: 0, unopened: 0 };
+  const { value: column } = sqlOf(place);
+  let after: Row | undefined;
+  for (;;) {
+    const rows = await asOwner(database, async (tx) => {
+      const page = await nextPage(tx, place, sql`${column} not like ${`g2.${keys.current}.%`}`, after);
+      for (const row of page) {
+        const outcome = await resealOne(tx, place, keys, row);
+        total[outcome] += 1;
+      }
+      return page;
+    });
+    after = rows.at(-1);
+    if (rows.length < pageSize) return total;
+  }
+}
+
+async function resealOne(tx: WriteHandle, place: SealedPlace, keys: KeyRing, row: Row): Promise<"resealed" | "passedBy" | "unopened"> {
+  let text: string;
+  try {
+    text = keys.open(row.value, purposeOf(place, row.key));
+  } catch {
+    return "unopened";
+  }
+  const { value, key, set } = sqlOf(place);
+  const { rows } = await sql`update ${tableOf(place)} set ${set(keys.seal(text, purposeOf(place, row.key)))}
+    where ${key} = ${keyOf(row)} and ${value} = ${row.value} returning 1`.execute(tx);
+  return rows.length === 1 ? "resealed" : "passedBy";
+}
+
+interface Row {
+  readonly key: readonly string[];
+  readonly value: string;
+}
+
+async function* pages(tx: WriteHandle, place: SealedPlace, which: RawBuilder<unknown>): AsyncGenerator<readonly Row[]> {
+  for (let after: Row | undefined; ; ) {
+    const rows = await nextPage(tx, place, which, after);
+    yield rows;
+    if (rows.length < pageSize) return;
+    after = rows.at(-1);
+  }
+}
+
+async function nextPage(tx: WriteHandle, place: SealedPlace, which: RawBuilder<unknown>, after: Row | undefined): Promise<readonly Row[]> {
+  const { value, from, key, columns } = sqlOf(place);
+  const beyond = after === undefined ? sql`true` : sql`${key} > ${keyOf(after)}`;
+  const { rows } = await sql<Row>`select array[${sql.join(columns.map((column) => sql`${column}::text`))}] as key, ${value} as value
+    from ${from} and ${value} is not null and ${which} and ${beyond}
+    order by ${sql.join(columns)} limit ${pageSize}`.execute(tx);
+  return rows;
+}
+
+const jobTable = sql`jobs.job`;
+const tableOf = (place: SealedPlace): RawBuilder<unknown> => ("table" in place ? sql.table(place.table) : jobTable);
+const keyOf = (row: Row): RawBuilder<unknown> => sql`(${sql.join(row.key)})`;
+
+interface PlaceSql {
+  readonly columns: readonly RawBuilder<unknown>[];
+  readonly key: RawBuilder<unknown>;
+  readonly value: RawBuilder<unknown>;
+  /** The table and the rows of it that are meant. */
+  readonly from: RawBuilder<unknown>;
+  set(sealed: string): RawBuilder<unknown>;
+}
+
+function sqlOf(place: SealedPlace): PlaceSql {
+  const columns = ("table" in place ? place.key : ["name", "id"]).map((name) => sql.ref(name));
+  const key = sql`(${sql.join(columns)})`;
+  if ("table" in place) {
+    const value = sql.ref(place.column);
+    return { columns, key, value, from: sql`${tableOf(place)} where true`, set: (sealed) => sql`${value} = ${sealed}` };
+  }
+  return {
+    columns,
+    key,
+    value: sql`(data ->> ${sql.lit(place.field)})`,
+    from: sql`${jobTable} where name = ${sql.lit(place.queue)}`,
+    set: (sealed) => sql`data = jsonb_set(data, ${sql.lit(`{${place.field}}`)}, to_jsonb(${sealed}::text))`,
+  };
+}
+
+/** The tables' owner: it may also change what the application may only add to. */
+const asOwner = <T>(database: Database, work: (tx: WriteHandle) => Promise<T>): Promise<T> =>
+  database.owner.transaction().execute(async (tx) => {
+    await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);
+    return work(tx as WriteHandle<AnyTables>);
+  });

@@ -3,9 +3,9 @@ import { v7 as uuid } from "uuid";
 import type { WriteHandle } from "../platform/database/database.ts";
 import { type SchemaStep, tenantTable } from "../platform/database/migrations.ts";
 import type { Revision } from "../platform/log/event.ts";
+import { splitInput, withoutSecretsDeep } from "./audit-input.ts";
 import type { Caller, Origin } from "./caller.ts";
 import type { Operation } from "./operation.ts";
-import { secretMark, type TObject } from "./schema.ts";
 
 export const auditSteps: readonly SchemaStep[] = [
   {
@@ -31,7 +31,41 @@ export const auditSteps: readonly SchemaStep[] = [
       await tenantTable(db, "audit_entries", { tenant: "organization_id", owner: "user_id" });
     },
   },
+  {
+    name: "0075_operation_audit_entries_say_more",
+    why: "what was acted on, before and after, how it ended, and personal data apart, for the chains (decision 0025)",
+    async up(db) {
+      await sql`alter table audit_entries
+        add column sequence bigint generated always as identity,
+        add column result text not null default 'success' check (result in ('success', 'refused', 'failed')),
+        add column reason text,
+        add column entity_type text,
+        add column entity_id text,
+        add column before jsonb,
+        add column after jsonb,
+        add column personal jsonb,
+        add column request_id text,
+        add column stands_for integer not null default 1,
+        add column with_change boolean not null default true`.execute(db);
+      await sql`create index audit_entries_in_commit_order on audit_entries (transaction, sequence)`.execute(db);
+    },
+  },
 ];
+
+/** What a use case says of itself for the trail, beside what the kernel sees (decision 0025). */
+export interface AuditNote {
+  /** The entry's id, where the caller is told it. */
+  readonly id?: string;
+  /** What was acted on, where neither the address nor the answer's `id` says it. */
+  readonly entity?: { readonly type: string; readonly id: string };
+  /** The organization whose trail it belongs to, where the input does not name it. */
+  readonly organizationId?: string | null;
+  /** What there was and what there is now, without personal data. */
+  readonly before?: unknown;
+  readonly after?: unknown;
+  /** What there was of a person whom the call acts on; what there is now is in the input. It is kept apart and can be erased. */
+  readonly personalBefore?: Record<string, unknown>;
+}
 
 export interface AuditedCall {
   readonly operation: Operation;
@@ -40,25 +74,101 @@ export interface AuditedCall {
   readonly organizationId: string | null;
   readonly input: Record<string, unknown>;
   readonly now: Date;
+  readonly note: AuditNote;
+  /** The answer, of which an `id` is kept as what was acted on. */
+  readonly output?: unknown;
+}
+
+export type AuditResult = "success" | "refused" | "failed";
+
+/** How a call ended that was not written with a change: a refusal, or a query whose reading is noted. */
+export interface AuditEnding {
+  readonly result: AuditResult;
+  /** The error's code. */
+  readonly reason: string | null;
+  /** How many of its kind the entry stands for: more than one in a flood. */
+  readonly standsFor: number;
 }
 
 /** Writes the entry of a command inside its transaction and returns the transaction's revision. */
 export async function recordAudit(tx: WriteHandle, call: AuditedCall): Promise<Revision> {
-  const user = call.caller.kind === "user" ? call.caller : undefined;
-  const { rows } = await sql<{ revision: string }>`
-    insert into audit_entries (id, operation, caller_kind, user_id, session_id, organization_id, input, ip_address, user_agent, trace_id, occurred_at)
-    values (${uuid()}, ${call.operation.name}, ${call.caller.kind}, ${user?.userId ?? null}, ${user?.sessionId ?? null}, ${call.organizationId},
-      ${JSON.stringify(withoutSecrets(call.operation.input, call.input))}, ${call.origin.ip}, ${call.origin.userAgent}, ${call.origin.traceId}, ${call.now})
-    returning transaction::text as revision`.execute(tx);
+  const row = { ...rowOf(call), result: "success", reason: null, stands_for: 1, with_change: true };
+  const { rows } = await insertEntries(tx, [row]);
   return (rows[0] as { revision: string }).revision;
 }
 
-/** The input without the fields that its schema marks as secret. */
-export function withoutSecrets(schema: TObject, input: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(input).map(([name, value]) => {
-      const property = schema.properties[name] as Record<string, unknown> | undefined;
-      return [name, property?.[secretMark] === true ? "[secret]" : value];
-    }),
-  );
+/** Writes entries of calls that changed nothing, in a transaction of their own. */
+export async function recordNotes(tx: WriteHandle, rows: readonly NotedRow[]): Promise<void> {
+  await insertEntries(tx, rows);
+}
+
+const insertEntries = (tx: WriteHandle, rows: readonly EntryRow[]) =>
+  sql<{ revision: string }>`
+  insert into audit_entries (id, operation, caller_kind, user_id, session_id, organization_id, input, personal, before, after, entity_type,
+    entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason, stands_for, with_change)
+  values ${sql.join(
+    rows.map(
+      (
+        row,
+      ) => sql`(${row.id}, ${row.operation}, ${row.caller_kind}, ${row.user_id}, ${row.session_id}, ${row.organization_id}, ${row.input},
+        ${row.personal}, ${row.before}, ${row.after}, ${row.entity_type}, ${row.entity_id}, ${row.ip_address}, ${row.user_agent},
+        ${row.trace_id}, ${row.request_id}, ${row.occurred_at}, ${row.result}, ${row.reason}, ${row.stands_for}, ${row.with_change})`,
+    ),
+  )}
+  returning transaction::text as revision`.execute(tx);
+
+type CallRow = ReturnType<typeof rowOf>;
+interface EntryRow extends CallRow {
+  readonly result: string;
+  readonly reason: string | null;
+  readonly stands_for: number;
+  readonly with_change: boolean;
+}
+export type NotedRow = EntryRow;
+
+export const notedRow = (call: AuditedCall, ending: AuditEnding): NotedRow => ({
+  ...rowOf(call),
+  result: ending.result,
+  reason: ending.reason,
+  stands_for: ending.standsFor,
+  with_change: false,
+});
+
+function rowOf({ operation, caller, origin, organizationId, input, now, note, output }: AuditedCall) {
+  const user = caller.kind === "user" ? caller : undefined;
+  const split = splitInput(operation.input, input);
+  return {
+    id: note.id ?? uuid(),
+    operation: operation.name,
+    caller_kind: caller.kind,
+    user_id: user?.userId ?? null,
+    session_id: user?.sessionId ?? null,
+    organization_id: note.organizationId === undefined ? organizationId : note.organizationId,
+    input: JSON.stringify(split.input),
+    personal: personalOf(split.personal, note.personalBefore),
+    before: jsonOf(note.before),
+    after: jsonOf(note.after),
+    entity_type: note.entity?.type ?? null,
+    entity_id: note.entity?.id ?? actedOn(operation, input, output),
+    ip_address: origin.ip,
+    user_agent: origin.userAgent,
+    trace_id: origin.traceId,
+    request_id: origin.requestId,
+    occurred_at: now,
+  };
+}
+
+/** Under the name of where it stood: `input`, or `before` the change. */
+function personalOf(input: Record<string, unknown>, before: Record<string, unknown> | undefined): string | null {
+  const parts = { ...(Object.keys(input).length === 0 ? {} : { input }), ...(before === undefined ? {} : { before }) };
+  return Object.keys(parts).length === 0 ? null : JSON.stringify(parts);
+}
+
+const jsonOf = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(withoutSecretsDeep(value)));
+
+/** The last parameter of the address, else the `id` of what was answered. */
+function actedOn({ http = "" }: Operation, input: Record<string, unknown>, output: unknown): string | null {
+  const parameter = [...http.matchAll(/:(\w+)/g)].at(-1)?.[1];
+  const id = parameter === undefined ? (output as { id?: unknown } | null | undefined)?.id : input[parameter];
+  return typeof id === "string" ? id : null;
 }

@@ -72,6 +72,67 @@ describe("a program does not start with", () => {
     expect(() => catalogue([contextOf([], [made(), made()])])).toThrow("event thing.made.v1 is declared twice");
   });
 
+  describe("an end", () => {
+    const ending = { since: "2026-12-01", sunset: "2027-06-01", instead: "Use the other." };
+    const get = (deprecated: object, overrides: Readonly<Record<string, unknown>> = {}) => operation("get", { deprecated, ...overrides });
+    const other = operation("other", { http: "GET /other/:thingId" });
+
+    it("that is sound: it does", () => {
+      expect(() => starting(get({ ...ending, replacedBy: "thing.other" }), other)).not.toThrow();
+      expect(() => starting(get({ ...ending, sunset: "2027-05-30" }))).not.toThrow();
+    });
+
+    it.each([
+      ["before it begins", { ...ending, sunset: "2026-11-30" }, "goes on 2026-11-30, before it is deprecated (2026-12-01)"],
+      ["sooner than half a year", { ...ending, sunset: "2027-05-29" }, "goes 179 days after it is deprecated; 180 is the least"],
+      ["on no day", { ...ending, sunset: "2027-02-31" }, 'is deprecated with "2027-02-31", which is no day like 2026-12-01'],
+      ["on a day of another form", { ...ending, since: "1 Dec 2026" }, 'is deprecated with "1 Dec 2026", which is no day'],
+      ["and no word of what to do", { ...ending, instead: " " }, "does not say what to do instead"],
+      ["and nothing in its place that is there", { ...ending, replacedBy: "thing.none" }, "thing.none, which is no operation with a route"],
+      ["and itself in its place", { ...ending, replacedBy: "thing.get" }, "thing.get, which is deprecated itself"],
+    ])("%s", (_what, deprecated, said) => {
+      expect(() => starting(get(deprecated), other)).toThrow(`thing.get`);
+      expect(() => starting(get(deprecated), other)).toThrow(said);
+    });
+
+    it("in favour of what goes too, or of what nobody outside calls", () => {
+      const going = operation("other", { http: "GET /other/:thingId", deprecated: ending });
+      expect(() => starting(get({ ...ending, replacedBy: "thing.other" }), going)).toThrow("thing.other, which is deprecated itself");
+      expect(() => starting(get(ending, { http: undefined }))).toThrow("is deprecated and has no route");
+    });
+
+    it("of an event, that says too little or too much", () => {
+      const event = (version: number, more: object = {}, kind = "thing") =>
+        defineEvent({
+          type: `thing.made.v${version}`,
+          says: "Made.",
+          subject: [kind, "thingId"],
+          data: Type.Object({ thingId: Uuid }),
+          ...more,
+        });
+      const having = (...events: ReturnType<typeof event>[]) => catalogue([contextOf([], events as never)]);
+      const going = (more: object) => event(1, { deprecated: { ...ending, ...more } });
+      const from = (data: object) => data;
+      expect(having(going({ replacedBy: "thing.made.v2", from }), event(2)).formerEvents.get("thing.made.v2")).toHaveLength(1);
+      expect(() => having(going({}))).not.toThrow();
+      expect(() => having(going({ sunset: "2027-01-01" }))).toThrow("event thing.made.v1 goes 31 days after it is deprecated");
+      expect(() => having(going({ replacedBy: "thing.made.v2" }), event(2))).toThrow("not both");
+      expect(() => having(going({ replacedBy: "thing.made.v2", from }))).toThrow("thing.made.v2, which is no event");
+      expect(() => having(going({ replacedBy: "thing.made.v2", from }), event(2, { deprecated: ending }))).toThrow("deprecated itself");
+      expect(() => having(going({ replacedBy: "thing.made.v2", from }), event(2, {}, "part"))).toThrow("another kind of subject or tenant");
+    });
+  });
+
+  it("a version in a name that is not the one in its route, or with a limit of its own", () => {
+    const second = { http: "GET /api/v2/things/:thingId" };
+    const first = operation("get", { http: "GET /api/v1/things/:thingId" });
+    expect(() => starting(first, operation("get.v2", second))).not.toThrow();
+    expect(() => starting(first, operation("getAnew", second))).toThrow("is version 1 by its name and version 2 by its route");
+    expect(() => starting(operation("get.v2", { http: "GET /api/v1/things/:thingId" }))).toThrow("is version 2 by its name and version 1");
+    const limited = operation("get.v2", { ...second, limit: { per: "address", points: 5, seconds: 60 } });
+    expect(() => starting(first, limited)).toThrow("thing.get.v2 has another limit than thing.get");
+  });
+
   it("several faults, without telling all of them at once", () => {
     expect(() => starting(operation("a", { allow: undefined }), operation("b", { input: Type.Object({}) }))).toThrow(
       /thing\.a says nothing[\s\S]*thing\.b has :thingId/,

@@ -4,6 +4,7 @@ import { kernelErrors } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { Context } from "./module.ts";
 import type { Operation } from "./operation.ts";
+import { faultsOfEvent, faultsOfVersion } from "./versions.ts";
 
 /** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
 export interface Catalogue {
@@ -11,6 +12,8 @@ export interface Catalogue {
   readonly operations: readonly Operation[];
   readonly byName: ReadonlyMap<string, Operation>;
   readonly events: readonly EventDefinition[];
+  /** By an event's type: the deprecated events that are published beside it, made of it. */
+  readonly formerEvents: ReadonlyMap<string, readonly EventDefinition[]>;
   /** Every error that some operation or the kernel can return, by code. */
   readonly errors: ReadonlyMap<string, ErrorDefinition>;
 }
@@ -26,13 +29,13 @@ export function catalogue(contexts: readonly Context[]): Catalogue {
     "route",
     problems,
   );
-  unique(
-    contexts.flatMap((context) => context.events),
-    (event) => event.type,
-    "event",
-    problems,
-  );
-  for (const operation of operations) problems.push(...faultsOf(operation));
+  const events = contexts.flatMap((context) => context.events);
+  unique(events, (event) => event.type, "event", problems);
+  for (const operation of operations) {
+    problems.push(...faultsOf(operation));
+    problems.push(...faultsOfVersion(operation, byName).map((fault) => `${operation.name} ${fault}`));
+  }
+  for (const event of events) problems.push(...faultsOfEvent(event, events).map((fault) => `event ${event.type} ${fault}`));
   const errors = new Map<string, ErrorDefinition>();
   for (const error of [
     ...kernelErrors,
@@ -43,7 +46,9 @@ export function catalogue(contexts: readonly Context[]): Catalogue {
     errors.set(error.code, error);
   }
   if (problems.length > 0) throw new Error(`The operations are not complete:\n  ${problems.join("\n  ")}`);
-  return { contexts, operations, byName, events: contexts.flatMap((context) => context.events), errors };
+  const replaced = events.filter(({ deprecated }) => deprecated?.replacedBy !== undefined);
+  const formerEvents = Map.groupBy(replaced, ({ deprecated }) => deprecated?.replacedBy as string);
+  return { contexts, operations, byName, events, formerEvents, errors };
 }
 
 /** Routes that differ in the names of their parameters only are the same route. */
@@ -61,6 +66,8 @@ function faultsOf(operation: Operation): string[] {
   }
   if (operation.kind === "query" && operation.http !== undefined && !/^(GET|POST) /.test(operation.http))
     say("is a query behind a writing method");
+  if (operation.kind === "command" && (operation.noted !== undefined || operation.document))
+    say("is a command; only a query is noted or a document");
   const asksTenant = operation.allow && permissionsIn(operation.allow).some((needed) => needed.scope === "tenant");
   if (asksTenant && !operation.absent) say("asks a permission in a tenant and does not say what a stranger is told (absent)");
   return faults;

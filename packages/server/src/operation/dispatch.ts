@@ -15,8 +15,12 @@ export interface Call {
 
 export interface Answer {
   readonly output: unknown;
+  /** The output as it is to be sent, where another process has written it out already. */
+  readonly text?: string;
   /** Of a command: the revision of its transaction. */
   readonly revision?: string;
+  /** Of a command: whether it has appended events, which memories must hear of. */
+  readonly appended?: boolean;
 }
 
 /**

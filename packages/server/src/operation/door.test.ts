@@ -5,6 +5,7 @@ import type { Call } from "./dispatch.ts";
 import { httpDoor } from "./http/door.ts";
 import { module } from "./module.ts";
 import { Type, Uuid } from "./schema.ts";
+import { servedHere } from "./serve.ts";
 
 const thing = module("thing", { store: { reads: () => ({}), writes: () => ({}) } });
 
@@ -22,12 +23,14 @@ function doorThatAnswers(output: unknown, failure?: unknown) {
   const reported: unknown[] = [];
   const door = httpDoor({
     catalogue: catalogue([{ module: thing, operations: [getThing], events: [], steps: [] }]),
-    dispatch: async (call) => {
-      calls.push(call);
-      if (failure !== undefined) throw failure;
-      return { output };
-    },
-    authenticate: () => null,
+    serve: servedHere(
+      async (call) => {
+        calls.push(call);
+        if (failure !== undefined) throw failure;
+        return { output };
+      },
+      () => null,
+    ),
     publicUrl: "http://127.0.0.1:8080",
     trustProxy: false,
     report: (error) => void reported.push(error),

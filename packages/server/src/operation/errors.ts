@@ -56,6 +56,11 @@ export const TooManyRequests = defineError("common.too_many_requests", 429, "Too
 export const PayloadTooLarge = defineError("common.payload_too_large", 413, "The request body is too large.");
 export const UnsupportedMediaType = defineError("common.unsupported_media_type", 415, "The request body must be application/json.");
 export const DependencyUnavailable = defineError("common.unavailable", 503, "The service cannot answer now. Try again.");
+export const OutcomeNotKnown = defineError(
+  "common.outcome_unknown",
+  503,
+  "No answer came in time: it may have been done, or not. Look, or send it again with the same Idempotency-Key.",
+);
 export const RevisionNotReached = defineError(
   "common.revision_not_reached",
   503,
@@ -82,6 +87,7 @@ export const kernelErrors: readonly ErrorDefinition[] = [
   PayloadTooLarge,
   UnsupportedMediaType,
   DependencyUnavailable,
+  OutcomeNotKnown,
   RevisionNotReached,
   InternalError,
   CredentialRequired,

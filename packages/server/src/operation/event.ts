@@ -1,3 +1,4 @@
+import type { Deprecation } from "./deprecation.ts";
 import type { Static, TObject } from "./schema.ts";
 import { closed } from "./schema.ts";
 
@@ -15,7 +16,20 @@ export interface EventDefinition<Data extends TObject = TObject> {
   /** The field of the data with the tenant, where there is one. */
   readonly tenant?: keyof Static<Data> & string;
   readonly data: Data;
+  /** Between the product's own parts: it is not published to brokers, and its schema is nobody's to rely on. */
+  readonly internal?: true;
+  /** It goes. Until then it is published beside what replaces it, in the same transaction and made of it (S3 §21.2). */
+  readonly deprecated?: Deprecation & {
+    /** Makes this event's data of those of the event that replaces it; `madeOf` ties the types. */
+    readonly from?: (successor: never) => Static<Data>;
+  };
 }
+
+/** What replaces an event, and how the old form is made of it. */
+export const madeOf = <Data extends TObject, Former>(successor: EventDefinition<Data>, from: (data: Static<Data>) => Former) => ({
+  replacedBy: successor.type,
+  from: from as (successor: never) => Former,
+});
 
 export function defineEvent<Data extends TObject>(definition: EventDefinition<Data>): EventDefinition<Data> {
   return { ...definition, data: closed(definition.data) };

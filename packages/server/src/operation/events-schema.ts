@@ -1,51 +1,9 @@
-import type { LoggedEvent } from "../platform/log/event.ts";
+import { versionOf } from "../platform/broker/cloud-event.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { describeDeprecation } from "./deprecation.ts";
 import type { EventDefinition } from "./event.ts";
-import { secretMark, type TSchema } from "./schema.ts";
-
-/**
- * An event as the outside gets it: CloudEvents 1.0 in the JSON format, with the extensions of docs/contract.md, "Events". Names
- * of extensions are in small letters, and an attribute that has no value is left out (CloudEvents 1.0 §3.1).
- */
-export interface CloudEvent {
-  readonly specversion: "1.0";
-  readonly id: string;
-  readonly source: string;
-  /** With its version: `membership.removed.v1`. */
-  readonly type: string;
-  /** The aggregate, as `organization/0198…`. */
-  readonly subject: string;
-  /** ISO 8601, UTC. */
-  readonly time: string;
-  readonly datacontenttype: "application/json";
-  /** The organization; absent where the event belongs to none. */
-  readonly tenantid?: string;
-  /** Of the write that caused it; a check takes it as `minRevision`. Text, as it is larger than CloudEvents' integers. */
-  readonly revision: string;
-  /** The trace that it was caused in (W3C Trace Context). */
-  readonly traceparent?: string;
-  /** The version that `type` ends in, alone. */
-  readonly schemaversion: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-/** `source` names the installation that the event happened in: its public address. */
-export function toCloudEvent(event: LoggedEvent, source: string): CloudEvent {
-  return {
-    specversion: "1.0",
-    id: event.id,
-    source,
-    type: event.type,
-    subject: event.subject,
-    time: event.occurredAt.toISOString(),
-    datacontenttype: "application/json",
-    ...(event.organizationId === null ? {} : { tenantid: event.organizationId }),
-    revision: event.position.transaction,
-    ...(event.traceparent === null ? {} : { traceparent: event.traceparent }),
-    schemaversion: versionOf(event.type),
-    data: event.data,
-  };
-}
+import { opened, published } from "./published.ts";
+import type { TSchema } from "./schema.ts";
 
 /**
  * For each type of event, in the order of their names, the JSON Schema (2020-12) of its envelope and data. Open where
@@ -65,7 +23,7 @@ function schemaOf(event: EventDefinition): object {
     // Relative: it stands for the address that the schema is served at, whatever the installation.
     $id: `/schemas/events/${event.type}`,
     title: event.type,
-    description: event.says,
+    ...endOf(event),
     type: "object",
     required: [
       "specversion",
@@ -94,24 +52,16 @@ function schemaOf(event: EventDefinition): object {
       revision: { type: "string", pattern: "^[0-9]+$", description: "Of the write that caused it; a check takes it as `minRevision`." },
       traceparent: { type: "string", description: "The trace that it was caused in (W3C Trace Context)." },
       schemaversion: { const: versionOf(event.type) },
-      data: opened(event.data),
+      data: opened(published(event.data)),
     },
   };
 }
 
-/** The version at the end of a type; a type without one is of the first. */
-const versionOf = (type: string): string => /\.v(\d+)$/.exec(type)?.[1] ?? "1";
-
-/** A copy of a schema that takes fields which it does not know, without the marks that only this program understands. */
-function opened(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(opened);
-  if (typeof schema !== "object" || schema === null) return schema;
-  const closes = (schema as { readonly additionalProperties?: unknown }).additionalProperties === false;
-  return Object.fromEntries(
-    Object.entries(schema)
-      .filter(([name]) => name !== secretMark && !(closes && name === "additionalProperties"))
-      .map(([name, value]) => [name, opened(value)]),
-  );
+/** What it says, and, of one that goes, until when it is published: JSON Schema's own `deprecated`, and the day beside it. */
+function endOf({ says, deprecated }: EventDefinition): object {
+  if (deprecated === undefined) return { description: says };
+  const successor = deprecated.replacedBy === undefined ? undefined : `\`${deprecated.replacedBy}\``;
+  return { description: `${says}\n\n${describeDeprecation(deprecated, successor)}`, deprecated: true, "x-sunset": deprecated.sunset };
 }
 
 function isAlwaysGiven({ data }: EventDefinition, field: string): boolean {

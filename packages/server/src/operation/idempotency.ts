@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import type { WriteHandle } from "../platform/database/database.ts";
 import { type SchemaStep, sharedTable } from "../platform/database/migrations.ts";
 import type { Keys } from "../platform/keys/keys.ts";
+import type { SealedPlace } from "../platform/keys/sealed-place.ts";
 import type { Caller } from "./caller.ts";
 import { IdempotencyKeyReused, OperationError } from "./errors.ts";
 import type { Operation } from "./operation.ts";
@@ -32,6 +33,13 @@ export const idempotencySteps: readonly SchemaStep[] = [
 export const keptSeconds = 24 * 3_600;
 const purpose = "idempotent answer";
 const requestPurpose = "idempotent request";
+
+const primaryKey = ["caller", "operation", "key"];
+/** What lies sealed here (docs/operations/keys.md). */
+export const idempotencySealed: readonly SealedPlace[] = [
+  { table: "idempotency_keys", key: primaryKey, column: "request_hash", purpose: requestPurpose },
+  { table: "idempotency_keys", key: primaryKey, column: "answer", purpose },
+];
 
 export interface FirstAnswer {
   readonly output: unknown;

@@ -8,28 +8,42 @@ import {
   userScope,
   type WriteHandle,
 } from "../platform/database/database.ts";
-import { isTransient } from "../platform/database/faults.ts";
+import { isTransient, Unavailable } from "../platform/database/faults.ts";
 import { widen } from "../platform/database/scoped.ts";
 import type { NewEvent } from "../platform/log/event.ts";
-import { append, OvertakenError } from "../platform/log/log.ts";
+import { append, OvertakenError, takeTurn } from "../platform/log/log.ts";
 import type { Platform } from "../platform/platform.ts";
-import { recordAudit } from "./audit.ts";
+import { bulkheadOf, type Places } from "../platform/resilience/bulkhead.ts";
+import { administrationAtOnce, type BulkheadName, bulkheads, policies, signInsAtOnce } from "../platform/resilience/policies.ts";
+import { type AuditedCall, type AuditNote, type AuditResult, recordAudit } from "./audit.ts";
+import { AuditNotes } from "./audit-notes.ts";
 import { type Authorizer, authorize } from "./authorization.ts";
-import type { Caller, UserCaller } from "./caller.ts";
+import { anonymous, type Caller, type Origin, type UserCaller } from "./caller.ts";
 import { canonicalIds } from "./canonical.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Answer, Call, Dispatch } from "./dispatch.ts";
-import { CredentialRequired, type ErrorDefinition, type ErrorDetail, OperationError, TooManyRequests, VersionConflict } from "./errors.ts";
+import {
+  CredentialInvalid,
+  CredentialRequired,
+  type ErrorDefinition,
+  type ErrorDetail,
+  OperationError,
+  TooManyRequests,
+  VersionConflict,
+} from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import { claimKey, hashRequest, keepAnswer } from "./idempotency.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
-import type { AnyModule, Emit, Enqueue } from "./module.ts";
+import type { AnyModule, Audit, Emit, Enqueue } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { pageRequest } from "./paging.ts";
+import { appendedSubject } from "./rpc/subjects.ts";
+import { tracedDispatch } from "./traced.ts";
 import { type InputCheck, inputCheck } from "./validate.ts";
+import { familyOf } from "./versions.ts";
 
 /** Tries of a command that another transaction was in the way of. */
-const attemptsMax = 8;
+const { times: retriesMax, firstPauseMs } = policies["postgresql.primary"].retries;
 
 /**
  * Runs operations: validates, authorizes, opens the transaction, and commits state, events, audit entry and
@@ -38,22 +52,38 @@ const attemptsMax = 8;
 export class Kernel {
   readonly catalogue: Catalogue;
   readonly platform: Platform;
+  readonly notes: AuditNotes;
   readonly #states = new Map<string, unknown>();
   readonly #runnable = new Map<string, Runnable>();
+  readonly #places: Readonly<Record<BulkheadName, Places>>;
   #authorizer: Authorizer = { holds: () => "unavailable", permissionsOf: async () => [] };
 
   constructor(catalogue: Catalogue, platform: Platform) {
     this.catalogue = catalogue;
     this.platform = platform;
+    this.dispatch = tracedDispatch((call) => this.#dispatch(call), catalogue.byName, platform.tracer);
+    this.notes = new AuditNotes(platform);
+    this.#places = {
+      administration: bulkheadOf(
+        "administration",
+        bulkheads.administration,
+        administrationAtOnce(connectionsOf(platform)),
+        platform.metrics,
+      ),
+      "sign-in": bulkheadOf("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
+    };
     for (const { module, operations } of catalogue.contexts) {
       this.#states.set(module.name, module.declaration.state?.(platform));
       for (const operation of operations) {
         this.#runnable.set(operation.name, {
           operation,
+          bulkhead: operation.fromMemory ? undefined : this.#places[operation.hashes ? "sign-in" : "administration"],
+          measuredAs: `${operation.kind} ${operation.name}`,
           module,
           check: inputCheck(operation.input),
           canonical: canonicalIds(operation.input),
         });
+        if (operation.deprecated !== undefined) countFromNone(operation, platform);
       }
     }
   }
@@ -71,50 +101,102 @@ export class Kernel {
     return this.#states.get(module.name) as State;
   }
 
-  readonly dispatch: Dispatch = (call) => {
+  readonly dispatch: Dispatch;
+
+  #dispatch(call: Call): MaybePromise<Answer> {
     const runnable = this.#runnable.get(call.operation);
     if (!runnable) throw new Error(`no operation is named ${call.operation}`);
     const began = performance.now();
+    const trail: Trail = { note: {}, tenant: undefined, stage: "before" };
     const failed = (error: unknown): never => {
+      if (error instanceof OperationError) this.#noteRefusal(runnable.operation, call, trail, error);
       this.#observe(runnable, call, error instanceof OperationError ? error.definition.code : "fault", began);
       throw error;
     };
     const answered = (answer: Answer): Answer => {
+      if (runnable.operation.noted !== undefined)
+        this.notes.add(this.#audited(runnable.operation, call, trail), { result: "success", reason: null });
       this.#observe(runnable, call, "ok", began);
       return answer;
     };
     let answer: MaybePromise<Answer>;
     try {
-      answer = this.#run(runnable, call);
+      answer = this.#run(runnable, call, trail);
     } catch (error) {
       return failed(error);
     }
     return answer instanceof Promise ? answer.then(answered, failed) : answered(answer);
-  };
+  }
 
-  /** One measurement a call, and one line of the log: at `info` for somebody's command, at `debug` for all else (S3 §16.2). */
-  #observe({ operation }: Runnable, call: Call, outcome: string, began: number): void {
+  /**
+   * One measurement a call, and one line of the log (S3 §16.2): at `info` for somebody's command, and for what is deprecated, because
+   * the line alone says whose program still calls it; at `debug` for all else.
+   */
+  #observe({ operation, measuredAs }: Runnable, call: Call, outcome: string, began: number): void {
     const { logger, metrics } = this.platform;
     const milliseconds = performance.now() - began;
-    metrics.operationSeconds.observe(operation.name, outcome, milliseconds / 1_000);
-    const level = operation.kind === "command" && call.caller.kind !== "system" ? "info" : "debug";
+    metrics.operationSeconds.observe(measuredAs, outcome, milliseconds / 1_000);
+    metrics.activity[operation.kind].note(outcome === "fault", milliseconds);
+    const deprecated = operation.deprecated !== undefined;
+    if (deprecated) metrics.deprecatedCalls.inc({ operation: operation.name, caller: call.caller.kind });
+    const level = deprecated || (operation.kind === "command" && call.caller.kind !== "system") ? "info" : "debug";
     if (logger.isLevelEnabled(level)) logger[level](logged(operation, call, outcome, milliseconds), `${operation.name}: ${outcome}`);
   }
 
-  #run(runnable: Runnable, received: Call): MaybePromise<Answer> {
+  /** What was refused, or failed for a rule, is noted; what was asked for wrongly, or is not there, is not. */
+  #noteRefusal(operation: Operation, call: Call, trail: Trail, { definition: { code, status } }: OperationError): void {
+    if (call.caller.kind === "system") return;
+    const result = resultOf(status, trail.stage);
+    if (result === undefined || code === CredentialRequired.code) return;
+    // A rule that stands in the way of a query keeps nobody from anything.
+    if (result === "failed" && operation.kind === "query" && operation.noted === undefined) return;
+    // A stranger's call is no entry of the organization that he asked for, which may not exist.
+    const { after: _, ...note } = trail.note;
+    const audited = this.#audited(operation, call, { ...trail, note, tenant: status === 404 ? null : trail.tenant });
+    this.notes.add(audited, { result, reason: code });
+  }
+
+  /**
+   * Notes a call with a credential that is unknown, expired or revoked: of whom nobody knows, and so in the internal chain. What was
+   * sent with it was looked at by nobody, and is left out.
+   */
+  noteStranger(operation: Operation, origin: Origin): void {
+    const call = { operation: operation.name, input: {}, caller: anonymous, origin };
+    const trail: Trail = { note: {}, tenant: null, stage: "before" };
+    this.notes.add(this.#audited(operation, call, trail), { result: "refused", reason: CredentialInvalid.code });
+  }
+
+  #audited(operation: Operation, call: Call, trail: Trail): AuditedCall {
+    const { caller, origin, input } = call;
+    const now = new Date(this.platform.clock.now());
+    return { operation, caller, origin, input, now, note: trail.note, organizationId: trail.tenant ?? null };
+  }
+
+  #run(runnable: Runnable, received: Call, trail: Trail): MaybePromise<Answer> {
     const { operation } = runnable;
     // Who is not signed in learns that first, not what is wrong with the body.
     if (received.caller.kind === "anonymous" && operation.allow.kind !== "anyone") throw new OperationError(CredentialRequired);
     runnable.check(received.input);
     const input = runnable.canonical(received.input);
     const call = input === received.input ? received : { ...received, input };
-    const preparation = new Preparation(this, runnable.module, call);
+    const preparation = new Preparation(this, runnable.module, call, trail);
     return after(operation.tenantOf(preparation as never, call.input as never), (tenant) => {
       const asked = { caller: call.caller, tenant, input: call.input, absent: operation.absent };
-      return after(authorize(operation.allow, asked, this.#authorizer), () =>
-        after(this.#limit(operation, call), () => this.#perform(runnable, call, tenant, preparation)),
-      );
+      trail.tenant = tenant;
+      trail.stage = "authorizing";
+      return after(authorize(operation.allow, asked, this.#authorizer), () => {
+        trail.stage = "authorized";
+        return after(this.#limit(operation, call), () =>
+          this.#inItsPlace(runnable, call, () => this.#perform(runnable, call, tenant, preparation)),
+        );
+      });
     });
+  }
+
+  /** Limits come before: whoever is over them takes no place from others. */
+  #inItsPlace({ bulkhead }: Runnable, { caller }: Call, work: () => MaybePromise<Answer>): MaybePromise<Answer> {
+    if (bulkhead === undefined || caller.kind === "system" || caller.kind === "operator") return work();
+    return bulkhead(async () => work());
   }
 
   #perform(runnable: Runnable, call: Call, tenant: string | null | undefined, preparation: Preparation): MaybePromise<Answer> {
@@ -124,12 +206,12 @@ export class Kernel {
     }
     const scope = scopeOf(operation, tenant, call.caller);
     if (operation.kind === "query") return this.#query(runnable, call, scope);
-    return this.#command(runnable, call, scope, tenant, preparation);
+    return this.#command(runnable, call, scope, preparation);
   }
 
   #limit({ name, limit }: Operation, call: Call): MaybePromise<void> {
     if (limit === undefined || call.origin.ip === null || this.platform.settings.signInLimit === "off") return;
-    return this.platform.limits.take(name, call.origin.ip, limit).then((wait) => {
+    return this.platform.limits.take(familyOf(name), call.origin.ip, limit).then((wait) => {
       if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     });
   }
@@ -143,21 +225,20 @@ export class Kernel {
     return { output };
   }
 
-  async #command(
-    runnable: Runnable,
-    call: Call,
-    scope: Scope,
-    tenant: string | null | undefined,
-    preparation: Preparation,
-  ): Promise<Answer> {
+  async #command(runnable: Runnable, call: Call, scope: Scope, preparation: Preparation): Promise<Answer> {
     const prepared = await runnable.operation.prepare?.(preparation as never, call.input as never);
+    // Of those that were overtaken on one subject, one goes at a time: they would overtake each other for ever.
+    let contended: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(runnable, call, scope, tenant, prepared);
+        return await this.#attempt(runnable, call, scope, preparation.trail, prepared, contended);
       } catch (error) {
-        if (attempt >= attemptsMax || !(error instanceof OvertakenError || isTransient(error))) throw error;
+        if (error instanceof OvertakenError) contended = error.subject;
+        else if (!isTransient(error)) throw error;
+        // Nothing is kept, and whoever asks again has every chance: no fault of ours.
+        if (attempt > retriesMax) throw new Unavailable("a turn at what others are changing", error);
         // Apart by chance, so that two that collided do not collide again.
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * attempt));
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * firstPauseMs * attempt));
       }
     }
   }
@@ -166,40 +247,38 @@ export class Kernel {
     { operation, module }: Runnable,
     call: Call,
     scope: Scope,
-    tenant: string | null | undefined,
+    trail: Trail,
     prepared: unknown,
+    contended?: string,
   ): Promise<Answer> {
-    const { database, keys, clock, log, bus, metrics } = this.platform;
+    const { database, keys, clock, log, bus, rpc, metrics, tracer } = this.platform;
     const now = new Date(clock.now());
     const key =
       call.idempotencyKey === undefined
         ? undefined
         : { operation, caller: call.caller, key: call.idempotencyKey, requestHash: hashRequest(call.input), now };
     const events: NewEvent[] = [];
+    // The command's own span: who handles its events goes on from there, however long the transaction took.
+    const traceparent = tracer.inject() ?? call.traceparent ?? null;
     const answer = await database.transact(scope, async (tx): Promise<Answer & { readonly repeated?: true }> => {
+      if (contended !== undefined) await takeTurn(tx, contended);
       const first = key && (await claimKey(tx, key, keys));
       if (first) return { ...first, repeated: true };
-      const run = new CommandRun(this, module, call, tx, now, events);
+      const run = new CommandRun(this, module, call, tx, now, events, trail);
       const output = await operation.run(run as never, call.input as never, prepared as never);
       await widen(tx);
-      await append(tx, events, { occurredAt: now, traceparent: call.traceparent ?? null });
-      const revision = await recordAudit(tx, {
-        operation,
-        caller: call.caller,
-        origin: call.origin,
-        organizationId: tenant ?? null,
-        input: call.input,
-        now,
-      });
+      if (events.length > 0) await tracer.span("append events", publishing, () => append(tx, events, { occurredAt: now, traceparent }));
+      const revision = await recordAudit(tx, { ...this.#audited(operation, call, trail), now, output });
       if (key) await keepAnswer(tx, key, { output, revision }, keys);
       return { output, revision };
     });
     if (answer.repeated || events.length === 0) return { output: answer.output, revision: answer.revision as string };
-    // This process forgets at once what the command has changed; the others hear it from the log.
+    // This process forgets at once what the command has changed; the others hear it from the log, and are told to look.
     log.announce(events, answer.revision as string, now);
     bus.wake();
+    rpc.tell(appendedSubject);
     for (const event of events) metrics.eventsAppended.inc({ type: event.type });
-    return answer;
+    return { ...answer, appended: true };
   }
 
   /** The functions that `module` offers, bound to a transaction. */
@@ -219,13 +298,41 @@ export class Kernel {
   }
 }
 
+/** The span of an append (S3 §16.3, event publication). */
+const publishing = {
+  kind: "producer",
+  attributes: { "messaging.operation.type": "send", "messaging.destination.name": "events" },
+} as const;
+
 /** An operation with what the kernel has made ready for it. */
 interface Runnable {
   readonly operation: Operation;
+  /** Where it waits for a place; nowhere, where it answers from memory. */
+  readonly bulkhead: Places | undefined;
+  /** What its metric has for it: a text that is not put together at each call. */
+  readonly measuredAs: string;
   readonly module: AnyModule;
   readonly check: InputCheck;
   readonly canonical: (input: Record<string, unknown>) => Record<string, unknown>;
 }
+
+/** What a call has told of itself for the trail, and how far it came. */
+interface Trail {
+  note: AuditNote;
+  tenant: string | null | undefined;
+  stage: "before" | "authorizing" | "authorized";
+}
+
+/** How an error of this status counts for the trail; undefined where it is none of its business. */
+function resultOf(status: number, stage: Trail["stage"]): AuditResult | undefined {
+  if (stage === "before") return undefined;
+  if (stage === "authorizing" && status === 404) return "refused";
+  if (status === 401 || status === 403 || status === 429) return "refused";
+  return status === 409 ? "failed" : undefined;
+}
+
+/** Of the pool that commands use; an embedded database has one connection, and a queue of its own before that. */
+const connectionsOf = ({ database }: Platform): number => database.connections().find(({ pool }) => pool === "write")?.max ?? 1;
 
 interface Bound {
   readonly db: ReadHandle;
@@ -241,7 +348,12 @@ function scopeOf(operation: Operation, tenant: string | null | undefined, caller
   return user === undefined ? { tenant: "none" } : userScope(user);
 }
 
-function logged({ kind, name }: Operation, { caller, origin }: Call, outcome: string, milliseconds: number): Record<string, unknown> {
+function logged(
+  { kind, name, deprecated }: Operation,
+  { caller, origin }: Call,
+  outcome: string,
+  milliseconds: number,
+): Record<string, unknown> {
   const user = caller.kind === "user" ? { userId: caller.userId, sessionId: caller.sessionId, organizationId: caller.organizationId } : {};
   return {
     module: kind,
@@ -253,7 +365,15 @@ function logged({ kind, name }: Operation, { caller, origin }: Call, outcome: st
     ...user,
     ipAddress: origin.ip,
     userAgent: origin.userAgent,
+    ...(deprecated === undefined ? {} : { deprecated: true }),
   };
+}
+
+/** A series that begins with its first call has no increase in it: who asks whether nobody calls must find a 0. */
+function countFromNone({ name }: Operation, { metrics }: Platform): void {
+  for (const caller of ["anonymous", "user", "operator", "system"] as const) {
+    metrics.deprecatedCalls.inc({ operation: name, caller }, 0);
+  }
 }
 
 /** What every run has. */
@@ -303,6 +423,17 @@ function refuse(error: ErrorDefinition, ...details: ErrorDetail[]): never {
 
 /** Before the transaction, and for queries from memory. */
 class Preparation extends Run {
+  readonly trail: Trail;
+
+  constructor(kernel: Kernel, module: AnyModule, call: Call, trail: Trail) {
+    super(kernel, module, call);
+    this.trail = trail;
+  }
+  get audit() {
+    return (note: AuditNote): void => {
+      this.trail.note = { ...this.trail.note, ...note };
+    };
+  }
   get reading() {
     return <T>(work: (store: unknown, uses: unknown) => Promise<T>): Promise<T> =>
       this.platform.database.read(everyTenant, (db) =>
@@ -341,13 +472,18 @@ class CommandRun extends Run {
   readonly uses: unknown;
   readonly emit: Emit;
   readonly enqueue: Enqueue;
+  readonly audit: Audit;
 
-  constructor(kernel: Kernel, module: AnyModule, call: Call, tx: WriteHandle, now: Date, events: NewEvent[]) {
+  constructor(kernel: Kernel, module: AnyModule, call: Call, tx: WriteHandle, now: Date, events: NewEvent[], trail: Trail) {
     super(kernel, module, call, now);
     const db = tx as unknown as ReadHandle;
     // An attempt that another transaction was in the way of has left its events here.
     events.length = 0;
-    this.emit = (event, data) => void events.push(newEvent(event as unknown as EventDefinition, data as Record<string, unknown>));
+    this.emit = (event, data) =>
+      void events.push(...withFormer(event as unknown as EventDefinition, data as Record<string, unknown>, kernel.catalogue));
+    this.audit = (note) => {
+      trail.note = { ...trail.note, ...note };
+    };
     this.enqueue = (job, payload) => this.platform.jobs.enqueue(tx, job, payload);
     this.store = { ...module.declaration.store.reads(db), ...module.declaration.store.writes(tx) };
     this.uses = kernel.faces(module, { db, now, write: { tx, emit: this.emit, enqueue: this.enqueue } });
@@ -358,6 +494,14 @@ class CommandRun extends Run {
       throw new OperationError(VersionConflict, [{ field: "If-Match", rule: "version", current: `"${current}"` }]);
     };
   }
+}
+
+/** An event with the older forms of it that are still published, each for the readers that know it. */
+function withFormer(event: EventDefinition, data: Record<string, unknown>, { formerEvents }: Catalogue): NewEvent[] {
+  const { replacedBy } = event.deprecated ?? {};
+  if (replacedBy !== undefined) throw new Error(`${event.type} is made of ${replacedBy}, which is to be emitted instead`);
+  const former = formerEvents.get(event.type) ?? [];
+  return [newEvent(event, data), ...former.map((older) => newEvent(older, older.deprecated?.from?.(data as never) ?? {}))];
 }
 
 function newEvent(event: EventDefinition, data: Record<string, unknown>): NewEvent {

@@ -1,8 +1,13 @@
+import type { Background } from "../platform/background.ts";
+import type { BrokerConsumer } from "../platform/broker/broker.ts";
 import type { Consumer } from "../platform/bus/bus.ts";
 import type { ReadHandle, WriteHandle } from "../platform/database/database.ts";
 import type { SchemaStep } from "../platform/database/migrations.ts";
 import type { Job, JobName } from "../platform/jobs/jobs.ts";
+import type { SealedPlace } from "../platform/keys/sealed-place.ts";
+import type { LogReader } from "../platform/log/retention.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { AuditNote } from "./audit.ts";
 import type { Caller, Origin, UserCaller } from "./caller.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { ErrorDefinition, ErrorDetail } from "./errors.ts";
@@ -65,9 +70,13 @@ export interface PageRequest {
   ): { readonly rows: readonly Row[]; readonly nextCursor: string | null };
 }
 
+/** Adds to what the trail will say of this call; a later word replaces an earlier one. */
+export type Audit = (note: AuditNote) => void;
+
 /** For queries from memory, `prepare` and `tenant`: reads are asked for one by one, over every tenant's rows. */
 export interface ReadingContext<Reads, State, ReadFaces, Errors extends readonly ErrorDefinition[]> extends Shared<State> {
   readonly fail: Fail<Errors>;
+  readonly audit: Audit;
   reading<T>(work: (store: Reads, uses: ReadFaces) => Promise<T>): Promise<T>;
   /** Those of `values` that the caller does not hold in the organization (null: the internal scope). */
   notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
@@ -79,6 +88,7 @@ export interface CommandContext<Reads, Writes, State, Uses, Errors extends reado
   readonly fail: Fail<Errors>;
   readonly emit: Emit;
   readonly enqueue: Enqueue;
+  readonly audit: Audit;
   /** Refuses with 412 when the caller's If-Match names another version than `current`. */
   expectVersion(current: number): void;
 }
@@ -218,6 +228,12 @@ export interface TableGauge {
   read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
 }
 
+/** Looks after something for as long as the worker runs. */
+export interface Keeper {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 /** What a module's index.ts hands to the runtime. */
 export interface Context {
   readonly module: AnyModule;
@@ -228,10 +244,20 @@ export interface Context {
   /** `faces` binds the reading faces of the modules that this one uses to a transaction. */
   // biome-ignore lint/suspicious/noExplicitAny: the faces' types are known to the module, which declares what it uses
   readonly consumers?: (platform: Platform, faces: (tx: WriteHandle) => any) => readonly Consumer[];
+  /** What it takes from programs outside, by way of the broker. */
+  readonly brokerConsumers?: (platform: Platform, dispatch: Dispatch) => readonly BrokerConsumer[];
+  /** What the worker does continuously. */
+  readonly background?: (platform: Platform) => readonly Background[];
   /** Figures that are counted in the tables when somebody asks for the metrics. */
   readonly gauges?: readonly TableGauge[];
+  /** Who of it reads the log by position, or needs events of it, beside its consumers. */
+  readonly logReaders?: readonly LogReader[];
+  /** Where its sealed values lie; a test fails on one that is missing here. */
+  readonly sealed?: readonly SealedPlace[];
   /** Commands without input that are called each time the product starts. */
   readonly atStart?: readonly Operation[];
+  /** What runs in the worker by itself, beside consumers and jobs. */
+  readonly keepers?: (platform: Platform) => readonly Keeper[];
   /** The queues of its jobs: made in every process, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];

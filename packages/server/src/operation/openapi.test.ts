@@ -8,6 +8,7 @@ import { type Context, module } from "./module.ts";
 import { openapi } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { Email, Nothing, nullable, oneOf, Page, Paging, RevisionInput, Secret, Type, Uuid } from "./schema.ts";
+import { servedHere } from "./serve.ts";
 
 const BookNotFound = defineError("library.book_not_found", 404, "There is no such book.");
 const BookLent = defineError("library.book_lent", 409, "The book is lent.");
@@ -327,6 +328,7 @@ describe("an operation in the OpenAPI document", () => {
   });
 
   const always = { "500": ["common.internal"], "503": ["common.unavailable"] };
+  const commanded = { "500": ["common.internal"], "503": ["common.outcome_unknown", "common.unavailable"] };
   const refusals = ["auth.credential_invalid", "auth.credential_required"];
   const written = { "413": ["common.payload_too_large"], "415": ["common.unsupported_media_type"] };
   const invalid = { "400": ["common.validation_failed"] };
@@ -343,7 +345,7 @@ describe("an operation in the OpenAPI document", () => {
         "409": ["common.idempotency_key_reused"],
         ...written,
         "429": ["common.too_many_requests"],
-        ...always,
+        ...commanded,
       },
     ],
     [
@@ -357,7 +359,7 @@ describe("an operation in the OpenAPI document", () => {
         "409": ["library.book_lent"],
         "412": ["common.version_conflict"],
         ...written,
-        ...always,
+        ...commanded,
       },
     ],
     [
@@ -370,7 +372,7 @@ describe("an operation in the OpenAPI document", () => {
         "404": ["library.book_not_found"],
         "409": ["library.book_lent"],
         ...written,
-        ...always,
+        ...commanded,
       },
     ],
     [
@@ -395,7 +397,7 @@ describe("an operation in the OpenAPI document", () => {
         "403": ["auth.cross_site_request"],
         "409": ["common.idempotency_key_reused"],
         ...written,
-        ...always,
+        ...commanded,
       },
     ],
     [
@@ -408,7 +410,7 @@ describe("an operation in the OpenAPI document", () => {
         "404": ["common.not_found"],
         "409": ["common.idempotency_key_reused"],
         ...written,
-        ...always,
+        ...commanded,
       },
     ],
   ])("lists for %s %s every error that it declares and that the kernel can answer for it, and no other", (method, path, expected) => {
@@ -450,12 +452,14 @@ describe("an operation in the OpenAPI document", () => {
     };
     const app = httpDoor({
       catalogue: small,
-      dispatch: async ({ operation }) => {
-        const { kind, output } = small.byName.get(operation) as Operation;
-        const nothing = (output as { readonly type?: string }).type === "null";
-        return { output: nothing ? null : (outputs[operation] ?? book), ...(kind === "command" ? { revision: "42" } : {}) };
-      },
-      authenticate: () => ({ kind: "operator" }),
+      serve: servedHere(
+        async ({ operation }) => {
+          const { kind, output } = small.byName.get(operation) as Operation;
+          const nothing = (output as { readonly type?: string }).type === "null";
+          return { output: nothing ? null : (outputs[operation] ?? book), ...(kind === "command" ? { revision: "42" } : {}) };
+        },
+        () => ({ kind: "operator" }),
+      ),
       publicUrl: about.publicUrl,
       trustProxy: false,
       report: () => {},

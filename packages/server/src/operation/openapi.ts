@@ -1,5 +1,6 @@
 import { describeRule, permissionsIn, type Rule } from "./authorization.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { type Deprecation, describeDeprecation } from "./deprecation.ts";
 import {
   CredentialInvalid,
   CredentialRequired,
@@ -10,6 +11,7 @@ import {
   InternalError,
   kernelErrors,
   OrganizationInactive,
+  OutcomeNotKnown,
   PayloadTooLarge,
   PermissionDenied,
   RevisionNotReached,
@@ -21,7 +23,8 @@ import {
 } from "./errors.ts";
 import { sessionCookieName } from "./http/credential.ts";
 import type { Operation } from "./operation.ts";
-import { secretMark, type TSchema } from "./schema.ts";
+import { opened, published } from "./published.ts";
+import type { TSchema } from "./schema.ts";
 
 type Json = Record<string, unknown>;
 
@@ -46,7 +49,7 @@ export function openapi(catalogue: Catalogue, about: { version: string; publicUr
   for (const { operation, method } of routes) {
     for (const error of errorsOf(operation, method)) errors.set(error.code, error);
     for (const [status, group] of byStatus(errorsOf(operation, method))) {
-      if (isKernels(group)) shared.set(sharedName(status, group), errorResponse(status, group));
+      if (isKernels(group) && !operation.deprecated) shared.set(sharedName(status, group), errorResponse(status, group));
     }
   }
   return {
@@ -59,7 +62,7 @@ export function openapi(catalogue: Catalogue, about: { version: string; publicUr
     },
     servers: [{ url: about.publicUrl }],
     tags: [...new Set(routes.map(({ operation }) => operation.module))].toSorted().map((name) => ({ name })),
-    paths: pathsOf(routes),
+    paths: pathsOf(routes, catalogue.byName),
     components: {
       schemas: { Error: errorEnvelope },
       headers: headerComponents,
@@ -96,15 +99,15 @@ function routesOf(catalogue: Catalogue): readonly Route[] {
   return routes.toSorted((left, right) => compare(left.path, right.path) || compare(left.method, right.method));
 }
 
-function pathsOf(routes: readonly Route[]): Json {
+function pathsOf(routes: readonly Route[], byName: Catalogue["byName"]): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
-    paths[route.path] = { ...paths[route.path], [route.method]: operationObject(route) };
+    paths[route.path] = { ...paths[route.path], [route.method]: operationObject(route, byName) };
   }
   return paths;
 }
 
-function operationObject(route: Route): Json {
+function operationObject(route: Route, byName: Catalogue["byName"]): Json {
   const { operation } = route;
   const parameters = parametersOf(route);
   const body = bodyOf(route);
@@ -112,7 +115,8 @@ function operationObject(route: Route): Json {
     operationId: operation.name,
     tags: [operation.module],
     summary: operation.summary,
-    description: describe(operation),
+    description: describe(operation, byName),
+    ...(operation.deprecated ? { deprecated: true, "x-sunset": operation.deprecated.sunset } : {}),
     security: operation.allow.kind === "anyone" ? [] : [{ bearer: [] }, { cookie: [] }],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: body } : {}),
@@ -120,10 +124,16 @@ function operationObject(route: Route): Json {
   };
 }
 
-function describe({ summary, allow, limit }: Operation): string {
+function describe({ summary, allow, limit, deprecated }: Operation, byName: Catalogue["byName"]): string {
   const lines = [summary, `**Who may call it:** ${describeRule(allow)}`];
+  if (deprecated) lines.push(describeDeprecation(deprecated, successorOf(deprecated, byName)));
   if (limit) lines.push(`**Limit:** ${limit.points} calls in ${limit.seconds} seconds from one address.`);
   return lines.join("\n\n");
+}
+
+/** How a reader finds what takes an operation's place: its name and its route. */
+export function successorOf({ replacedBy }: Deprecation, byName: Catalogue["byName"]): string | undefined {
+  return replacedBy === undefined ? undefined : `\`${replacedBy}\` (\`${byName.get(replacedBy)?.http}\`)`;
 }
 
 /** The fields of the input that do not stand in the path. */
@@ -179,19 +189,31 @@ function responsesOf({ operation, method }: Route): Json {
       ...(operation.kind === "command" ? { "x-gatehouse-revision": { $ref: "#/components/headers/Revision" } } : {}),
       ...(operation.versioned && !nothing ? { etag: { $ref: "#/components/headers/ETag" } } : {}),
       ...(operation.cookie ? { "set-cookie": { $ref: "#/components/headers/SessionCookie" } } : {}),
+      ...noticeHeaders(operation),
     },
-    ...(nothing ? {} : { content: { "application/json": { schema: published(operation.output) } } }),
+    ...(nothing ? {} : { content: contentOf(operation) }),
   };
   const failures = [...byStatus(errorsOf(operation, method))].map(
     ([failed, group]) =>
       [
         String(failed),
-        isKernels(group) ? { $ref: `#/components/responses/${sharedName(failed, group)}` } : errorResponse(failed, group),
+        isKernels(group) && !operation.deprecated
+          ? { $ref: `#/components/responses/${sharedName(failed, group)}` }
+          : errorResponse(failed, group, noticeHeaders(operation)),
       ] as const,
   );
   // An object's keys that are numbers come out in their order, whatever the order of writing.
   return Object.fromEntries([[String(status), success] as const, ...failures]);
 }
+
+/** A document is text of its own kind; everything else is JSON. */
+const contentOf = ({ document, output }: Operation): Json =>
+  document
+    ? Object.fromEntries(mediaTypesOf(output).map((type) => [type, { schema: { type: "string" } }]))
+    : { "application/json": { schema: opened(published(output)) } };
+
+const mediaTypesOf = (output: TSchema): readonly string[] =>
+  (output as unknown as { properties: { mediaType: { enum: readonly string[] } } }).properties.mediaType.enum;
 
 const byStatus = (errors: readonly ErrorDefinition[]): ReadonlyMap<number, readonly ErrorDefinition[]> =>
   Map.groupBy(errors.toSorted(byCode), (error) => error.status);
@@ -202,13 +224,24 @@ const isKernels = (errors: readonly ErrorDefinition[]): boolean => errors.every(
 const sharedName = (status: number, errors: readonly ErrorDefinition[]): string =>
   `${status}_${errors.map(({ code }) => code.slice(code.indexOf(".") + 1)).join("_or_")}`;
 
-function errorResponse(status: number, errors: readonly ErrorDefinition[]): Json {
+/** What each answer of a deprecated operation has, errors too. */
+const noticeHeaders = ({ deprecated }: Operation): Json =>
+  deprecated === undefined
+    ? {}
+    : {
+        deprecation: { $ref: "#/components/headers/Deprecation" },
+        sunset: { $ref: "#/components/headers/Sunset" },
+        link: { $ref: "#/components/headers/Link" },
+      };
+
+function errorResponse(status: number, errors: readonly ErrorDefinition[], more: Json = {}): Json {
   return {
     description: errors.map(({ code, message }) => `\`${code}\`: ${message}`).join("\n\n"),
     headers: {
       "x-request-id": { $ref: "#/components/headers/RequestId" },
       ...(status === 401 ? { "www-authenticate": { $ref: "#/components/headers/Challenge" } } : {}),
       ...(status === 429 || status === 503 ? { "retry-after": { $ref: "#/components/headers/RetryAfter" } } : {}),
+      ...more,
     },
     content: {
       "application/json": {
@@ -248,6 +281,7 @@ function errorsOf(operation: Operation, method: string): readonly ErrorDefinitio
     [TooManyRequests, operation.limit !== undefined],
     [InternalError, true],
     [DependencyUnavailable, true],
+    [OutcomeNotKnown, operation.kind === "command"],
     [RevisionNotReached, "minRevision" in operation.input.properties],
   ];
   const byCodes = new Map<string, ErrorDefinition>();
@@ -258,17 +292,6 @@ function errorsOf(operation: Operation, method: string): readonly ErrorDefinitio
 function kindsOf(rule: Rule): ReadonlySet<Rule["kind"]> {
   const inner = rule.kind === "either" ? rule.rules : rule.kind === "byInput" ? [...Object.values(rule.cases), rule.otherwise] : [];
   return new Set([rule.kind, ...inner.flatMap((each) => [...kindsOf(each)])]);
-}
-
-/** A copy of a schema as others may read it: plain JSON, without the marks that only this program understands. */
-function published(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(published);
-  if (typeof schema !== "object" || schema === null) return schema;
-  return Object.fromEntries(
-    Object.entries(schema)
-      .filter(([name]) => name !== secretMark)
-      .map(([name, value]) => [name, published(value)]),
-  );
 }
 
 function exampleOf({ code, message }: ErrorDefinition, publicUrl: string): Json {
@@ -319,6 +342,13 @@ const headerComponents = {
   SessionCookie: { description: `Begins or ends the browser's session (\`${sessionCookieName}\`).`, schema: { type: "string" } },
   Challenge: { description: "How to authenticate (RFC 9110 §11.6.1).", schema: { type: "string" } },
   RetryAfter: { description: "Seconds to wait before trying again.", schema: { type: "integer", minimum: 1 } },
+  Deprecation: { description: "Since when it is deprecated (RFC 9745).", required: true, schema: { type: "string", pattern: "^@[0-9]+$" } },
+  Sunset: { description: "From when on it may be gone (RFC 8594).", required: true, schema: { type: "string" } },
+  Link: {
+    description: "Its description (`deprecation`), and what replaces it (`successor-version`).",
+    required: true,
+    schema: { type: "string" },
+  },
 };
 
 const parameterComponents = {

@@ -1,5 +1,6 @@
 import type { Limit } from "../platform/limits/limits.ts";
 import type { Rule } from "./authorization.ts";
+import type { Deprecation } from "./deprecation.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
@@ -24,12 +25,20 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   /** What a caller with no standing in the tenant is told; the same as for an unknown id. */
   readonly absent?: ErrorDefinition;
   readonly limit?: RateLimit;
+  /** Hashes a password: it has its place among sign-ins, not among what the database alone is busy with (S3 §10, bulkheads). */
+  readonly hashes?: true;
   /** What is acted on has a `version`: If-Match is honoured, and the version of an answered representation becomes the ETag. */
   readonly versioned?: boolean;
   /** Why the operation must see rows of every tenant. Without it, it sees its tenant's and the caller's own. */
   readonly everyTenant?: string;
+  /** Why reading this is itself an entry in the trail (S3 §18.3: access to sensitive data); of a query. */
+  readonly noted?: string;
+  /** The answer is `{ mediaType, fileName, text }` and sent as that document instead of JSON; of a query. */
+  readonly document?: true;
   /** The answer carries a session token that a browser keeps as a cookie, or ends the cookie's session. */
   readonly cookie?: "begins" | "ends";
+  /** It goes: callers are told on every answer, and those who still call are counted (S3 §21.1). */
+  readonly deprecated?: Deprecation;
 }
 
 /** How a run is told apart from the declaration: the kernel calls these with the module's own context. */
@@ -48,7 +57,7 @@ export interface RunnableQuery<Context, Input extends TObject, Output extends TS
 
 /** An operation as the kernel keeps it: the declaration, without the types that tied it together. */
 export interface Operation extends OperationDeclaration<TObject, TSchema> {
-  /** `tenancy.removeMember`. */
+  /** `tenancy.removeMember`; a later major version of it ends in `.v2`. */
   readonly name: string;
   readonly kind: "command" | "query";
   readonly module: string;

@@ -1,14 +1,10 @@
 import { parseCookie, stringifySetCookie } from "cookie";
 import type { FastifyRequest } from "fastify";
 import { CrossSiteRequest, OperationError } from "../errors.ts";
+import type { SentCredential } from "../serve.ts";
 
 /** Where the session token stands in a browser (docs/contract.md, "Credentials"). */
 export const sessionCookieName = "gh_session";
-
-export interface SentCredential {
-  readonly token: string;
-  readonly from: "header" | "cookie";
-}
 
 /**
  * The credential of a request: `Authorization: Bearer` before the cookie. A cookie is sent by the browser whoever

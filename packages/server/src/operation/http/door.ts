@@ -1,31 +1,32 @@
 import { isUtf8 } from "node:buffer";
-import fastJsonStringify from "fast-json-stringify";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { anonymous, type Caller, type Origin } from "../caller.ts";
+import type { Caller, Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
-import type { Answer, Call, Dispatch } from "../dispatch.ts";
-import { CredentialInvalid, invalid, OperationError } from "../errors.ts";
-import { after, type MaybePromise } from "../maybe-promise.ts";
+import type { Answer, Call } from "../dispatch.ts";
+import { invalid } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import type { Operation } from "../operation.ts";
-import { refuseUnstorable } from "../storable.ts";
-import { clearSessionCookie, credentialOf, type SentCredential, sessionCookie } from "./credential.ts";
+import { answersNothing, serializerOf } from "../serializer.ts";
+import type { Serve } from "../serve.ts";
+import { endConnectionsAtClose } from "./closing.ts";
+import { clearSessionCookie, credentialOf, sessionCookie } from "./credential.ts";
+import { type Notice, noticeOf } from "./deprecated.ts";
 import { answerError, type ErrorReporter } from "./error-answer.ts";
 import { methodsAt } from "./methods.ts";
-import { ifMatchOf, inputOf, inputReader, requestIdOf, traceOf } from "./request.ts";
+import { ifMatchOf, inputOf, inputReader, requestIdOf, traceOf, traceparentOf } from "./request.ts";
+import { countRefusal, type Sight, watched } from "./watched.ts";
 import { writeTogether } from "./write-together.ts";
 
-export interface DoorOptions {
+export interface DoorOptions extends Sight {
   readonly catalogue: Catalogue;
-  readonly dispatch: Dispatch;
-  /** Who a session token belongs to; null when it is unknown, expired or ended. */
-  readonly authenticate: (token: string) => MaybePromise<Caller | null>;
+  readonly serve: Serve;
   readonly publicUrl: string;
   readonly trustProxy: boolean;
   readonly report: ErrorReporter;
 }
 
 /** What the door is made with, and what it has made of it. */
-type Door = DoorOptions & { readonly methodsAt: (url: string) => readonly string[] };
+type Door = DoorOptions & { readonly methodsAt: (url: string) => readonly string[]; readonly closing: () => boolean };
 
 /** A body of our operations is a form; the largest has a few thousand characters. */
 const bodyBytesMax = 256 * 1024;
@@ -34,23 +35,28 @@ const requestTimeoutMs = 30_000;
 
 /** The HTTP door: one Fastify route an operation, made from its declaration. */
 export function httpDoor(given: DoorOptions): FastifyInstance {
-  const options: Door = { ...given, methodsAt: methodsAt(given.catalogue.operations) };
   const app = Fastify({
     logger: false,
     genReqId: (request) => requestIdOf(request.headers),
     bodyLimit: bodyBytesMax,
     requestTimeout: requestTimeoutMs,
     // One proxy: the last address, which it has added itself. What stands before it, the client may have written.
-    trustProxy: options.trustProxy ? (_address, hop) => hop < 1 : false,
+    trustProxy: given.trustProxy ? (_address, hop) => hop < 1 : false,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 500 },
     // An address that the router cannot read, or with a longer parameter than that, comes here without a route.
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply as FastifyReply, options),
   });
   sayRequestId(app);
+  const options: Door = { ...given, methodsAt: methodsAt(given.catalogue.operations), closing: endConnectionsAtClose(app) };
   acceptJsonOnly(app);
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options));
-  app.setNotFoundHandler((request, reply) => answerError(undefined, request, reply, options));
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    answerError(error, request, reply, options);
+    countRefusal(request, reply, options);
+    return reply;
+  };
+  app.setErrorHandler(refuse);
+  app.setNotFoundHandler((request, reply) => refuse(undefined, request, reply));
   for (const operation of options.catalogue.operations) addRoute(app, operation, options);
   return app;
 }
@@ -66,26 +72,12 @@ export function sayRequestId(app: FastifyInstance): void {
 /** JSON, or no body at all: what a form on another site can send is refused by its type. */
 function acceptJsonOnly(app: FastifyInstance): void {
   app.removeContentTypeParser("text/plain");
-  const parseCarefully = app.getDefaultJsonParser("error", "error");
   app.removeContentTypeParser("application/json");
-  const read = (request: FastifyRequest, text: string): unknown => {
-    if (text.length === 0) return undefined;
-    if (!suspicious(text)) return JSON.parse(text);
-    let fault: Error | null = null;
-    let body: unknown;
-    // Calls back before it returns, and takes what is thrown in there for a fault of the JSON.
-    parseCarefully(request, text, (error, parsed) => {
-      fault = error;
-      body = parsed;
-    });
-    if (fault !== null) throw fault;
-    refuseUnstorable(body);
-    return body;
-  };
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, bytes: Buffer, done) => {
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, bytes: Buffer, done) => {
     let body: unknown;
     try {
-      body = read(request, textOf(bytes));
+      const text = textOf(bytes);
+      body = text.length === 0 ? undefined : parseJson(text);
     } catch (error) {
       return done(Object.assign(error as Error, { statusCode: 400 }), undefined);
     }
@@ -99,19 +91,14 @@ function textOf(bytes: Buffer): string {
   return bytes.toString("utf8");
 }
 
-/**
- * Whether a body could name a prototype, a NUL or half a surrogate pair: decoded UTF-8 has none of these unless they are
- * written out, or spelled with an escape. Only such a body is worth searching.
- */
-const suspicious = (text: string): boolean => text.includes("\\u") || text.includes("__proto__") || text.includes('"constructor"');
-
 function addRoute(app: FastifyInstance, operation: Operation, options: Door): void {
   if (operation.http === undefined) return;
   const [method, url] = operation.http.split(" ") as [string, string];
-  const serialize = fastJsonStringify(operation.output as never) as (output: unknown) => string;
+  const serialize = serializerOf(operation);
   const status = operation.status ?? 200;
-  const nothing = (operation.output as { type?: string }).type === "null";
+  const nothing = answersNothing(operation);
   const read = inputReader(operation, url);
+  const notice = noticeOf(operation, options.catalogue.byName, options.publicUrl);
 
   const send = (answer: Answer, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const headers = ["x-request-id", request.id, "cache-control", "no-store"];
@@ -119,16 +106,18 @@ function addRoute(app: FastifyInstance, operation: Operation, options: Door): vo
     if (operation.versioned && !nothing) headers.push("etag", `"${(answer.output as { version: number }).version}"`);
     if (operation.cookie === "begins") headers.push("set-cookie", sessionCookie(answer.output as never, options.publicUrl));
     if (operation.cookie === "ends") headers.push("set-cookie", clearSessionCookie(options.publicUrl));
-    if (nothing) return respond(reply, status === 200 ? 204 : status, headers, undefined);
-    return respond(reply, status, headers, serialize(answer.output));
+    if (notice !== undefined) headers.push(...notice(request));
+    if (operation.document) return respondDocument(reply, headers, answer.output as Document);
+    if (nothing) return respond(reply, status === 200 ? 204 : status, headers, undefined, options.closing);
+    return respond(reply, status, headers, answer.text ?? serialize(answer.output), options.closing);
   };
 
   const handler = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | FastifyReply => {
     const fail = (error: unknown) => answerError(error, request, reply, options);
     try {
-      const sent = credentialOf(request, options.publicUrl, method);
-      const caller = sent === undefined ? anonymous : callerOf(sent, options, operation);
-      const answer = after(caller, (known) => options.dispatch(callOf(request, known)));
+      const credential = credentialOf(request, options.publicUrl, method);
+      const origin = new RequestOrigin(request);
+      const answer = options.serve({ operation, credential, origin, call: (caller) => callOf(request, caller, origin) });
       if (answer instanceof Promise) return answer.then((given) => send(given, request, reply)).catch(fail);
       return send(answer, request, reply);
     } catch (error) {
@@ -136,40 +125,66 @@ function addRoute(app: FastifyInstance, operation: Operation, options: Door): vo
     }
   };
 
-  const callOf = (request: FastifyRequest, caller: Caller): Call => ({
+  const callOf = (request: FastifyRequest, caller: Caller, origin: Origin): Call => ({
     operation: operation.name,
     input: inputOf(read, request),
     caller,
-    origin: new RequestOrigin(request),
+    origin,
     idempotencyKey: method === "POST" && operation.kind === "command" ? idempotencyKeyOf(request) : undefined,
     ifMatch: operation.versioned ? ifMatchOf(request) : undefined,
-    traceparent: request.headers["traceparent"] as string | undefined,
+    traceparent: traceparentOf(request),
   });
-  app.route({ method, url, handler, exposeHeadRoute: false });
+  app.route({
+    method,
+    url,
+    handler: watched(handler, operation, options),
+    exposeHeadRoute: false,
+    // Before anything can be refused, a body that is no JSON as well. Answers of success do not look at what is set here.
+    ...(notice === undefined ? {} : { onRequest: announcing(notice) }),
+  });
+}
+
+function announcing(notice: Notice) {
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    const headers = notice(request);
+    for (let index = 0; index < headers.length; index += 2) reply.header(headers[index] as string, headers[index + 1]);
+    done();
+  };
 }
 
 /**
  * Writes an answer that is complete. Past Fastify's own sending, which looks for streams, hooks and types that an
  * operation's answer never has; it would cost as much as the operation.
  */
-function respond(reply: FastifyReply, status: number, headers: string[], body: string | undefined): FastifyReply {
+function respond(reply: FastifyReply, status: number, headers: string[], body: string | undefined, closing: () => boolean): FastifyReply {
   reply.hijack();
+  reply.raw.statusCode = status;
   if (body !== undefined)
     headers.push("content-type", "application/json; charset=utf-8", "content-length", String(Buffer.byteLength(body)));
   writeTogether(reply.raw, () => {
+    if (closing()) headers.push("connection", "close");
     reply.raw.writeHead(status, headers);
     reply.raw.end(body);
   });
   return reply;
 }
 
-function callerOf(sent: SentCredential, options: DoorOptions, operation: Operation): MaybePromise<Caller> {
-  return after(options.authenticate(sent.token), (caller) => {
-    if (caller !== null) return caller;
-    // A stale cookie must not keep a browser from signing in again.
-    if (sent.from === "cookie" && operation.allow.kind === "anyone") return anonymous;
-    throw new OperationError(CredentialInvalid);
-  });
+/** What an operation answers that is a file. */
+interface Document {
+  readonly mediaType: string;
+  readonly fileName: string;
+  readonly text: string;
+}
+
+/** For keeping, not for showing: a browser that showed it would read what others have written into it. */
+function respondDocument(reply: FastifyReply, headers: string[], { mediaType, fileName, text }: Document): FastifyReply {
+  const body = Buffer.from(text, "utf8");
+  headers.push("content-type", `${mediaType}; charset=utf-8`, "content-length", String(body.byteLength));
+  headers.push("content-disposition", `attachment; filename="${fileName}"`, "x-content-type-options", "nosniff");
+  reply.hijack();
+  reply.raw.writeHead(200, headers);
+  reply.raw.end(body);
+  return reply;
 }
 
 /** Read when somebody asks: most calls of memory ask for none of it. */

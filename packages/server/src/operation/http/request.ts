@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Value } from "typebox/value";
+import { extract } from "../../platform/telemetry/tracing.ts";
 import { invalid } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { type TObject, Type } from "../schema.ts";
@@ -71,7 +72,6 @@ export function ifMatchOf(request: FastifyRequest): number | undefined {
 const acceptableId = /^[\x20-\x7e]{1,1024}$/;
 /** An id that can be a trace's as it stands. */
 const plainId = /^[\w.:-]{1,128}$/;
-const traceparent = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
 
 /** The caller's x-request-id where it is one, else a new one. */
 export function requestIdOf(headers: Record<string, string | string[] | undefined>): string {
@@ -81,9 +81,14 @@ export function requestIdOf(headers: Record<string, string | string[] | undefine
 
 /** The trace that the caller is in (W3C Trace Context), or one of this request's own. */
 export function traceOf(request: FastifyRequest): string {
-  const header = request.headers["traceparent"];
-  const given = typeof header === "string" ? traceparent.exec(header)?.[1] : undefined;
-  if (given !== undefined) return given;
+  const given = extract(request.headers["traceparent"] as string | undefined);
+  if (given !== undefined) return given.traceId;
   const { id } = request;
   return plainId.test(id) ? id.replaceAll("-", "") : createHash("sha256").update(id).digest("hex").slice(0, 32);
+}
+
+/** The span that the request continues, as W3C Trace Context writes it; what is none is kept nowhere. */
+export function traceparentOf(request: FastifyRequest): string | undefined {
+  const header = request.headers["traceparent"];
+  return typeof header === "string" && extract(header) !== undefined ? header : undefined;
 }

@@ -1,0 +1,74 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { describeOnPostgresql } from "../platform/contract/databases.ts";
+import { eventually } from "../platform/contract/eventually.ts";
+import { openPostgresql } from "../platform/database/postgresql.ts";
+import { bulkheads } from "../platform/resilience/policies.ts";
+import { Scene } from "../testing/scene.ts";
+import { startTestServer } from "../testing/server.ts";
+
+/** Of S3's 200 ms for a check, with room for a machine that does other things at the same time. */
+const inTimeMs = 1_000;
+
+describeOnPostgresql("administration that waits for a table", () => {
+  let scene: Scene;
+  beforeAll(async () => {
+    scene = await Scene.on(await startTestServer({ DATABASE_POOL: "6", GATEHOUSE_SIGN_IN_LIMIT: "off" }, "postgresql"));
+  });
+  afterAll(() => scene.close());
+
+  it("keeps no check waiting, and its surplus is refused with nothing written", async () => {
+    const { server, organization, owner, admin, stranger } = scene;
+    const { metrics } = server.application.platform;
+    const check = () =>
+      scene.send("POST authorization/check", admin.token, {
+        userId: admin.id,
+        tenantId: organization.id,
+        actionType: "Organization.Read",
+      });
+    expect((await check()).status).toBe(200);
+    const placesTaken = async () =>
+      (await metrics.bulkheadInUse.get()).values.find(({ labels }) => labels.name === "administration")?.value;
+    const refused = async () =>
+      (await metrics.bulkheadRefused.get()).values.find(({ labels }) => labels.name === "administration")?.value ?? 0;
+
+    const other = openPostgresql({ url: server.configuration.databaseUrl as string, poolSize: 1 });
+    const release = Promise.withResolvers<void>();
+    const locked = Promise.withResolvers<void>();
+    const holding = other.owner.transaction().execute(async (tx) => {
+      await sql`lock table organizations in access exclusive mode`.execute(tx);
+      locked.resolve();
+      await release.promise;
+    });
+    await locked.promise;
+    const atOnce = 3;
+    const waiting = Array.from({ length: atOnce + bulkheads.administration.waiting }, () =>
+      scene.send(`GET organizations/${organization.id}`, owner.token),
+    );
+    await eventually(placesTaken).toBe(atOnce);
+    const surplus = await Promise.all(
+      Array.from({ length: 5 }, (_, index) =>
+        scene.send("POST organizations", stranger.token, { name: "Surplus", slug: `surplus-${index}`, country: "VN" }),
+      ),
+    );
+    const began = performance.now();
+    const checked = await check();
+    const tookMs = performance.now() - began;
+    release.resolve();
+    await holding;
+    await other.close();
+
+    expect(surplus.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503]);
+    expect(surplus[0]?.body.error.code).toBe("common.unavailable");
+    expect(checked).toMatchObject({ status: 200 });
+    expect(tookMs).toBeLessThan(inTimeMs);
+    expect(await refused()).toBeGreaterThanOrEqual(5);
+    const answered = await Promise.all(waiting);
+    // Whoever waited longer than the bulkhead lets him was refused; nobody was given up half-way.
+    expect(answered.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
+    expect(answered.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(atOnce);
+    await eventually(placesTaken).toBe(0);
+    const mine = await scene.send("GET organizations?limit=100", stranger.token);
+    expect(JSON.stringify(mine.body)).not.toContain("surplus-");
+  });
+});

@@ -1,0 +1,49 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { anyone } from "../authorization.ts";
+import { catalogue } from "../catalogue.ts";
+import { module } from "../module.ts";
+import { Nothing, Type } from "../schema.ts";
+import { servedHere } from "../serve.ts";
+import { httpDoor } from "./door.ts";
+
+const slow = module("slow", { store: { reads: () => ({}), writes: () => ({}) } });
+/** Clients keep a connection for their next request, fetch for seconds and the door for more than a minute. */
+const closedWithinMs = 2_000;
+
+it.each(["answered", "refused"])("finishes a request that is under way and lets its connection go, when it is %s", async (how) => {
+  const wait = slow.query("wait", {
+    http: "GET /wait",
+    summary: "Takes a while.",
+    allow: anyone("it is a test"),
+    input: Type.Object({}),
+    output: Nothing,
+    run: async () => null,
+  });
+  const [taken, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const door = httpDoor({
+    catalogue: catalogue([{ module: slow, operations: [wait], events: [], steps: [] }]),
+    serve: servedHere(
+      async () => {
+        taken.resolve();
+        await goOn.promise;
+        if (how === "refused") throw new Error("something broke");
+        return { output: null };
+      },
+      () => null,
+    ),
+    publicUrl: "http://127.0.0.1:8080",
+    trustProxy: false,
+    report: () => {},
+  });
+  const url = await door.listen({ host: "127.0.0.1", port: 0 });
+  const asked = fetch(`${url}/wait`);
+  await taken.promise;
+  const began = performance.now();
+  const closed = door.close();
+  await pause(50);
+  goOn.resolve();
+  expect((await asked).status).toBe(how === "answered" ? 204 : 500);
+  await closed;
+  expect(performance.now() - began).toBeLessThan(closedWithinMs);
+});

@@ -1,0 +1,246 @@
+import type { FastifyInstance } from "fastify";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inProcessRpc } from "../../platform/rpc/in-process.ts";
+import { noHeaders, type Rpc } from "../../platform/rpc/rpc.ts";
+import { frontDoor } from "../../runtime/server.ts";
+import { newOrganization, newPerson, type OrganizationOf, type Person } from "../../testing/people.ts";
+import { type AnyBody, startTestServer, type TestServer } from "../../testing/server.ts";
+import { servedHere } from "../serve.ts";
+import { servedElsewhere } from "./client.ts";
+import { respond } from "./responder.ts";
+
+/**
+ * The way of a call from a front door over rpc to the process that answers it. The adapters keep the port's contract, so one
+ * in process shows what stands on it; the suites that run on roles in processes of their own show it over NATS.
+ */
+describe("a call between processes", () => {
+  let server: TestServer;
+  let rpc: Rpc;
+  let door: FastifyInstance;
+  let person: Person;
+  let organization: OrganizationOf;
+  const reported: unknown[] = [];
+
+  beforeAll(async () => {
+    server = await startTestServer();
+    const { catalogue, kernel, platform, sessions } = server.application;
+    rpc = inProcessRpc();
+    const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
+    const { publicUrl } = server.configuration.settings;
+    for (const kind of ["query", "command"] as const) {
+      await respond(kind, { rpc, catalogue, serve, log: platform.log, publicUrl, report: (error) => void reported.push(error) });
+    }
+    const gateway = {
+      catalogue,
+      platform: { ...platform, rpc },
+      serve: servedElsewhere(rpc, catalogue),
+      inbox: undefined,
+      stop: async () => {},
+    };
+    door = frontDoor(gateway, server.configuration, { stage: "running" });
+    await door.ready();
+    organization = await newOrganization(server);
+    person = organization.owner;
+  });
+  afterAll(async () => {
+    await door.close();
+    await server.close();
+  });
+
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+  it("is answered as by the process itself: bodies, status and headers", async () => {
+    const paths = [
+      "/api/v1/iam/users/me",
+      "/api/v1/iam/auth/session",
+      `/api/v1/iam/organizations/${organization.id}`,
+      `/api/v1/iam/organizations/${organization.id}/memberships?limit=1`,
+      "/api/v1/iam/organizations?limit=0",
+      "/api/v1/iam/organizations/0198c0de-0000-7000-8000-000000000000",
+      "/api/v1/iam/permissions?cursor=forged",
+      "/api/v1/iam/internal/memberships",
+      "/api/v1/nowhere",
+    ];
+    for (const url of paths) {
+      for (const headers of [bearer(person.token), {}, bearer("ghs_unknown")]) {
+        const traced = { ...headers, "x-request-id": "compare-1" };
+        const [near, far] = [await server.door.inject({ url, headers: traced }), await door.inject({ url, headers: traced })];
+        expect(far.statusCode, url).toBe(near.statusCode);
+        expect(far.body, url).toBe(near.body);
+        for (const name of ["etag", "content-type", "cache-control", "x-request-id", "www-authenticate"]) {
+          expect(far.headers[name], `${url} ${name}`).toBe(near.headers[name]);
+        }
+      }
+    }
+  });
+
+  it("carries what stands beside the body: the cookie of a sign-in, the revision, If-Match, Idempotency-Key", async () => {
+    const payload = { email: person.email, password: "a quiet green harbour" };
+    const signedIn = await door.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload });
+    expect(signedIn.statusCode).toBe(200);
+    expect(signedIn.headers["set-cookie"]).toContain(signedIn.json().sessionToken);
+    expect(signedIn.headers["x-gatehouse-revision"]).toMatch(/^\d+$/);
+
+    const url = "/api/v1/iam/users/me";
+    const stale = { ...bearer(person.token), "if-match": '"99"' };
+    expect((await door.inject({ method: "PUT", url, headers: stale, payload: { firstName: "Hoa" } })).statusCode).toBe(412);
+
+    const once = { ...bearer(person.token), "idempotency-key": "over-rpc" };
+    const create = () => {
+      const body = { name: "Over Rpc", slug: `over-rpc-${person.id}`, country: "VN" };
+      return door.inject({ method: "POST", url: "/api/v1/iam/organizations", headers: once, payload: body });
+    };
+    const [first, again] = [await create(), await create()];
+    expect(first.statusCode).toBe(201);
+    expect(again.body).toBe(first.body);
+  });
+
+  it("lets whoever wrote through a door read what he wrote through it", async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const firstName = `Name ${round}`;
+      const headers = bearer(person.token);
+      const written = await door.inject({ method: "PUT", url: "/api/v1/iam/users/me", headers, payload: { firstName } });
+      expect(written.statusCode).toBe(200);
+      expect((await door.inject({ url: "/api/v1/iam/users/me", headers })).json().firstName).toBe(firstName);
+    }
+  });
+
+  it("refuses data of a hundred thousand levels without a fault", async () => {
+    const deep = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
+    const body = `{"userId":"${person.id}","actionType":"User.Read","contextData":${deep}}`;
+    const headers = { ...bearer(person.token), "content-type": "application/json" };
+    const answer = await door.inject({ method: "POST", url: "/api/v1/iam/authorization/check", headers, payload: body });
+    expect(answer.statusCode).toBe(400);
+  });
+
+  describe("from a service that speaks it itself", () => {
+    const ask = async (subject: string, body: string | Buffer): Promise<{ status: number; body: AnyBody }> => {
+      const reply = await rpc.request(subject, Buffer.from(body), { timeoutMs: 5_000 });
+      return { status: Number(reply.headers["gatehouse-status"] ?? 200), body: JSON.parse(Buffer.from(reply.body).toString() || "null") };
+    };
+    const check = (more: object = {}) =>
+      ask(
+        "rpc.query.access.check",
+        JSON.stringify({
+          input: { userId: person.id, tenantId: organization.id, actionType: "Organization.Update" },
+          credential: { token: person.token, from: "header" },
+          ...more,
+        }),
+      );
+
+    it("is decided for the credential that it carries", async () => {
+      expect((await check()).body).toMatchObject({ isAuthorized: true });
+      const stranger = await newPerson(server);
+      expect((await check({ credential: { token: stranger.token, from: "header" } })).status).toBe(403);
+      expect(await check({ credential: undefined })).toMatchObject({
+        status: 401,
+        body: { success: false, error: { code: "auth.credential_required" } },
+      });
+      expect((await check({ credential: { token: "ghs_x", from: "header" } })).body.error.code).toBe("auth.credential_invalid");
+    });
+
+    it.each([
+      ["a caller that it names itself", { caller: { kind: "operator" } }],
+      ["a field that no call has", { everyTenant: true }],
+      ["a time limit of an hour", { timeoutMs: 3_600_000 }],
+      ["an origin of half the fields", { origin: { ip: "1.2.3.4" } }],
+    ])("is refused with %s", async (_what, more) => {
+      expect(await check(more)).toMatchObject({ status: 400, body: { error: { code: "common.validation_failed" } } });
+    });
+
+    it.each([
+      ["no JSON", "{"],
+      ["no UTF-8", Buffer.from([0x7b, 0xff, 0x7d])],
+      ["a prototype", '{"input":{"__proto__":{"a":1}}}'],
+      ["a NUL", '{"input":{"email":"a\\u0000b"}}'],
+      ["nothing", ""],
+    ])("is refused where it is %s", async (_what, body) => {
+      expect(await ask("rpc.query.access.check", body)).toMatchObject({
+        status: 400,
+        body: { error: { code: "common.validation_failed" } },
+      });
+    });
+
+    it("finds no operation without a route, and none of the other kind", async () => {
+      const body = JSON.stringify({ input: {} });
+      for (const subject of [
+        "rpc.command.tenancy.openSetUp",
+        "rpc.query.tenancy.createUser",
+        "rpc.command.access.check",
+        "rpc.query.nothing",
+      ]) {
+        expect((await ask(subject, body)).status, subject).toBe(404);
+      }
+    });
+
+    it("has a limit although it names no address", async () => {
+      const attempt = () =>
+        ask("rpc.command.identity.forgotPassword", JSON.stringify({ input: { email: "nobody@example.com" } })).then(({ status }) => status);
+      const statuses: number[] = [];
+      for (let round = 0; round < 40; round += 1) statuses.push(await attempt());
+      expect(statuses).toContain(429);
+      // Whoever comes from an address of his own is not held up by it.
+      const own = await server.call("POST /api/v1/iam/auth/forgot-password", { from: "10.9.8.7", body: { email: "nobody@example.com" } });
+      expect(own.status).toBe(202);
+    });
+
+    it("is not begun once nobody waits for it any more", async () => {
+      const { kernel, catalogue, platform } = server.application;
+      const own = inProcessRpc();
+      const slow = servedHere(kernel.dispatch, () => new Promise((resolve) => setTimeout(() => resolve({ kind: "operator" }), 40)));
+      await respond("command", { rpc: own, catalogue, serve: slow, log: platform.log, publicUrl: "http://127.0.0.1", report: () => {} });
+      const input = { name: "Too late", slug: `too-late-${person.id}`, country: "VN" };
+      const call = { input, credential: { token: "x", from: "header" }, timeoutMs: 5 };
+      const reply = await own.request("rpc.command.tenancy.createOrganization", Buffer.from(JSON.stringify(call)), { timeoutMs: 5_000 });
+      expect(reply.headers["gatehouse-status"]).toBe("503");
+      const found = await server.call("GET /api/v1/iam/organizations", { token: person.token });
+      expect(JSON.stringify(found.body)).not.toContain("too-late");
+    });
+  });
+
+  it("is answered with 503 where nobody serves, and goes through when somebody does in time", async () => {
+    const empty = inProcessRpc();
+    const { catalogue, platform } = server.application;
+    const gateway = {
+      catalogue,
+      platform: { ...platform, rpc: empty },
+      serve: servedElsewhere(empty, catalogue),
+      inbox: undefined,
+      stop: async () => {},
+    };
+    const alone = frontDoor(gateway, server.configuration, { stage: "running" });
+    const nobody = await alone.inject("/api/v1/iam/users/me");
+    expect(nobody.statusCode).toBe(503);
+    expect(nobody.headers["retry-after"]).toBe("1");
+    expect(nobody.json().error.code).toBe("common.unavailable");
+
+    const asked = alone.inject("/api/v1/iam/users/me");
+    setTimeout(() => void empty.serve("rpc.query.>", "query", () => ({ body: Buffer.from('{"id":"x"}'), headers: noHeaders })), 300);
+    expect((await asked).json()).toEqual({ id: "x" });
+    await alone.close();
+  });
+
+  it("brings an error that this process has not heard of as it is", async () => {
+    const newer = inProcessRpc();
+    const { catalogue } = server.application;
+    const envelope = {
+      success: false,
+      error: { code: "tokens.future", message: "From a newer release.", details: [], traceId: "t", docs: "d" },
+    };
+    await newer.serve("rpc.query.>", "query", () => ({
+      body: Buffer.from(JSON.stringify(envelope)),
+      headers: { "gatehouse-status": "409" },
+    }));
+    const operation = catalogue.byName.get("identity.getMe");
+    const serve = servedElsewhere(newer, catalogue);
+    const origin = { ip: null, userAgent: null, requestId: "r", traceId: "t" };
+    const call = () => ({ operation: "identity.getMe", input: {}, caller: { kind: "anonymous" } as const, origin });
+    await expect(serve({ operation: operation as never, credential: undefined, origin, call })).rejects.toMatchObject({
+      definition: { code: "tokens.future", status: 409, message: "From a newer release." },
+    });
+  });
+
+  it("has reported no fault", () => {
+    expect(reported).toEqual([]);
+  });
+});

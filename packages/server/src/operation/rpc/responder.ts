@@ -1,0 +1,131 @@
+import type { LogFollower } from "../../platform/log/follower.ts";
+import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "../../platform/rpc/rpc.ts";
+import { Standstill } from "../../platform/standstill.ts";
+import { Unavailable } from "../../platform/unavailable.ts";
+import type { Caller, Origin } from "../caller.ts";
+import type { Catalogue } from "../catalogue.ts";
+import type { Answer, Call } from "../dispatch.ts";
+import { asOperationError } from "../envelope.ts";
+import { OperationError, RouteNotFound } from "../errors.ts";
+import type { Operation } from "../operation.ts";
+import { hearWhatIsCommitted } from "../reach.ts";
+import { type Serializer, serializerOf } from "../serializer.ts";
+import type { Serve } from "../serve.ts";
+import { subjectOf, subjectsOf } from "./subjects.ts";
+import { headersOf, noticeHeaders, readCall, type WireCall, writeError } from "./wire.ts";
+
+export interface ResponderOptions {
+  readonly rpc: Rpc;
+  readonly catalogue: Catalogue;
+  readonly serve: Serve;
+  readonly log: LogFollower;
+  readonly publicUrl: string;
+  /** Told of each answer of status 500 and above, with the cause that the answer does not show. */
+  readonly report: (error: unknown, request: { readonly traceId: string; readonly operation: string }) => void;
+}
+
+interface Served {
+  readonly operation: Operation;
+  readonly serialize: Serializer;
+  /** What each of its replies has, an error's too. */
+  readonly notice: Headers;
+}
+
+/**
+ * The door for other processes: answers calls of `kind` that come over rpc, as the HTTP door would. Services that speak NATS
+ * themselves (S3 §7) may call it too; every call brings a credential of its own, and is limited by its address as over HTTP.
+ */
+export async function respond(kind: Operation["kind"], options: ResponderOptions): Promise<Serving> {
+  const bySubject = new Map<string, Served>(
+    options.catalogue.operations
+      // What has no route is the command line's and the worker's own: no door leads to it.
+      .filter((operation) => operation.kind === kind && operation.http !== undefined)
+      .map((operation) => [
+        subjectOf(operation),
+        { operation, serialize: serializerOf(operation), notice: noticeHeaders(operation, options.catalogue.byName) },
+      ]),
+  );
+  const standstill = new Standstill();
+  const serving = await options.rpc.serve(subjectsOf(kind), kind, (request) =>
+    answerTo(bySubject.get(request.subject), { request, arrivedAt: standstill.arrivedAt }, options),
+  );
+  return {
+    async drain() {
+      await serving.drain();
+      standstill.close();
+    },
+  };
+}
+
+interface Received {
+  readonly request: Request;
+  /** The earliest moment at which it can have come. */
+  readonly arrivedAt: number;
+}
+
+function answerTo(served: Served | undefined, received: Received, options: ResponderOptions): Reply | Promise<Reply> {
+  const { subject, body } = received.request;
+  let call: WireCall | undefined;
+  const refuse = (error: unknown): Reply => {
+    const known = asOperationError(error);
+    const traceId = call?.origin?.traceId ?? crypto.randomUUID().replaceAll("-", "");
+    if (known.definition.status >= 500) options.report(error, { traceId, operation: served?.operation.name ?? subject });
+    const { body, headers } = writeError(known, traceId, options.publicUrl);
+    return { body, headers: { ...headers, ...served?.notice } };
+  };
+  try {
+    if (served === undefined) throw new OperationError(RouteNotFound);
+    call = readCall(body);
+    const answer = run(served, call, received, options);
+    return answer instanceof Promise ? answer.then((given) => replyOf(served, given)).catch(refuse) : replyOf(served, answer);
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+function run(
+  { operation }: Served,
+  sent: WireCall,
+  { request, arrivedAt }: Received,
+  { serve, log }: ResponderOptions,
+): Answer | Promise<Answer> {
+  const origin = sent.origin ?? strangeOrigin();
+  const perform = () =>
+    serve({
+      operation,
+      credential: sent.credential,
+      origin,
+      call(caller) {
+        const late = sent.timeoutMs !== undefined && performance.now() - arrivedAt > sent.timeoutMs;
+        // Nobody waits for the answer any more, and whoever asked may be asking again.
+        if (late || !request.isAwaited()) throw new Unavailable("time", new Error("the call was not begun before its time was over"));
+        return callOf(operation, sent, caller, origin);
+      },
+    });
+  const { seen } = sent;
+  return seen === undefined || log.hasSeen(seen) ? perform() : hearWhatIsCommitted(log).then(perform);
+}
+
+const callOf = (operation: Operation, sent: WireCall, caller: Caller, origin: Origin): Call => ({
+  operation: operation.name,
+  input: sent.input,
+  caller,
+  origin,
+  idempotencyKey: operation.kind === "command" ? sent.idempotencyKey : undefined,
+  ifMatch: operation.versioned ? sent.ifMatch : undefined,
+  traceparent: sent.traceparent,
+});
+
+/** Of a call that says nothing of where it comes from. All such calls have one address, and so one set of limits. */
+function strangeOrigin(): Origin {
+  const requestId = crypto.randomUUID();
+  return { ip: "nats", userAgent: null, requestId, traceId: requestId.replaceAll("-", "") };
+}
+
+function replyOf({ serialize, notice }: Served, answer: Answer): Reply {
+  const { output } = answer;
+  const headers = notice === noHeaders ? headersOf(answer) : { ...headersOf(answer), ...notice };
+  return { body: output === null ? empty : Buffer.from(serialize(output)), headers };
+}
+
+const empty = new Uint8Array();

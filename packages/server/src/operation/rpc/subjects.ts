@@ -1,0 +1,10 @@
+import type { Operation } from "../operation.ts";
+
+/** Where an operation is asked for: `rpc.query.access.check`. The kind stands first, as a role serves a kind. */
+export const subjectOf = ({ kind, name }: Operation): string => `rpc.${kind}.${name}`;
+
+/** Everything that processes of one role serve. */
+export const subjectsOf = (kind: Operation["kind"]): string => `rpc.${kind}.>`;
+
+/** Said after a commit, so that other processes look at the log at once. */
+export const appendedSubject = "log.appended";

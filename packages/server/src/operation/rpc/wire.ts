@@ -1,0 +1,155 @@
+import { Compile } from "typebox/compile";
+import { type Headers, noHeaders } from "../../platform/rpc/rpc.ts";
+import type { Origin } from "../caller.ts";
+import { deprecationField, sunsetField } from "../deprecation.ts";
+import type { Answer, Call } from "../dispatch.ts";
+import { type ErrorEnvelope, envelopeOf } from "../envelope.ts";
+import { type ErrorDefinition, invalid, OperationError } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import type { Operation } from "../operation.ts";
+import { type Static, Type } from "../schema.ts";
+import type { SentCredential } from "../serve.ts";
+import { subjectOf } from "./subjects.ts";
+
+/** Room for every form of credential, a signed token's too. */
+const tokenLengthMax = 8_192;
+
+/**
+ * A call on its way between two processes, as JSON. `input` alone makes one, from whoever calls without a credential; the
+ * rest is what a door knows besides.
+ */
+export const WireCall = Type.Object(
+  {
+    input: Type.Record(Type.String(), Type.Unknown()),
+    credential: Type.Optional(
+      Type.Object({
+        token: Type.String({ maxLength: tokenLengthMax }),
+        from: Type.Union([Type.Literal("header"), Type.Literal("cookie")]),
+      }),
+    ),
+    origin: Type.Optional(
+      Type.Object({
+        ip: Type.Union([Type.String({ maxLength: 64 }), Type.Null()]),
+        userAgent: Type.Union([Type.String({ maxLength: 500 }), Type.Null()]),
+        requestId: Type.String({ maxLength: 1_024 }),
+        traceId: Type.String({ maxLength: 128 }),
+      }),
+    ),
+    idempotencyKey: Type.Optional(Type.String({ maxLength: 255 })),
+    ifMatch: Type.Optional(Type.Integer({ minimum: 0 })),
+    traceparent: Type.Optional(Type.String({ maxLength: 128 })),
+    /** How long the asking side waits from now, in milliseconds. */
+    timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
+    /** The newest revision that the asking side has seen: the answer is not older. */
+    seen: Type.Optional(Type.String({ pattern: "^\\d{1,20}$" })),
+  },
+  { additionalProperties: false },
+);
+export type WireCall = Static<typeof WireCall>;
+
+const checker = Compile(WireCall);
+
+/** Reads a call. Throws `common.validation_failed` where it is none. */
+export function readCall(body: Uint8Array): WireCall {
+  let call: unknown;
+  try {
+    call = parseJson(utf8.decode(body));
+  } catch (error) {
+    if (error instanceof OperationError) throw error;
+    throw invalid({ field: "request", rule: "syntax", message: "cannot be read: it must be JSON in UTF-8" });
+  }
+  if (!checker.Check(call)) throw invalid({ field: "request", rule: "shape", message: "is not a call: { input, credential?, … }" });
+  return call;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Writes a call that a door has received. The person is left out: whoever answers finds out for itself. */
+export function writeCall(
+  call: Call,
+  sent: SentCredential | undefined,
+  more: { readonly timeoutMs: number; readonly seen: string },
+): Buffer {
+  const { input, origin, idempotencyKey, ifMatch, traceparent } = call;
+  const { ip, userAgent, requestId, traceId } = origin;
+  const known: Origin = { ip, userAgent, requestId, traceId };
+  try {
+    return Buffer.from(
+      JSON.stringify({ input, credential: shortened(sent), origin: known, idempotencyKey, ifMatch, traceparent, ...more }),
+    );
+  } catch (error) {
+    // Data of a hundred thousand levels is read, but not written again: the stack ends first.
+    if (error instanceof RangeError) throw invalid({ field: "body", rule: "depth", message: "is nested too deeply" });
+    throw error;
+  }
+}
+
+/** What is longer than any credential is none, and need not travel to be refused. */
+const shortened = (sent: SentCredential | undefined): SentCredential | undefined =>
+  sent !== undefined && sent.token.length > tokenLengthMax ? { ...sent, token: "" } : sent;
+
+/** Headers of a reply: what stands beside the body of the HTTP door's answer. */
+const header = {
+  status: "gatehouse-status",
+  retryAfter: "gatehouse-retry-after",
+  revision: "gatehouse-revision",
+  appended: "gatehouse-appended",
+  deprecation: "gatehouse-deprecation",
+  sunset: "gatehouse-sunset",
+  successor: "gatehouse-successor",
+} as const;
+
+/** What every reply of a deprecated operation has beside its own: the values of the HTTP headers, and the subject to ask instead. */
+export function noticeHeaders({ deprecated }: Operation, byName: ReadonlyMap<string, Operation>): Headers {
+  if (deprecated === undefined) return noHeaders;
+  const successor = deprecated.replacedBy === undefined ? undefined : byName.get(deprecated.replacedBy);
+  return {
+    [header.deprecation]: deprecationField(deprecated),
+    [header.sunset]: sunsetField(deprecated),
+    ...(successor === undefined ? {} : { [header.successor]: subjectOf(successor) }),
+  };
+}
+
+export function headersOf({ revision, appended }: Answer): Headers {
+  if (revision === undefined) return noHeaders;
+  return { [header.revision]: revision, ...(appended ? { [header.appended]: "true" } : {}) };
+}
+
+/** A refusal as a reply: the one error envelope, and its status beside it. */
+export function writeError(error: OperationError, traceId: string, publicUrl: string) {
+  const { retryAfterSeconds } = error;
+  return {
+    body: Buffer.from(JSON.stringify(envelopeOf(error, traceId, publicUrl))),
+    headers: {
+      [header.status]: String(error.definition.status),
+      ...(retryAfterSeconds === undefined ? {} : { [header.retryAfter]: String(retryAfterSeconds) }),
+    },
+  };
+}
+
+/** Reads a reply: the answer, or throws the refusal that it holds. */
+export function readReply(body: Uint8Array, headers: Headers, known: ReadonlyMap<string, ErrorDefinition>): Answer {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+  const status = headers[header.status];
+  if (status !== undefined) throw refusalOf(JSON.parse(text) as ErrorEnvelope, Number(status), headers[header.retryAfter], known);
+  const revision = headers[header.revision];
+  return {
+    text,
+    // Few doors look into an answer; most send it on as it is.
+    get output() {
+      return text === "" ? null : JSON.parse(text);
+    },
+    ...(revision === undefined ? {} : { revision, appended: headers[header.appended] === "true" }),
+  };
+}
+
+function refusalOf(
+  { error }: ErrorEnvelope,
+  status: number,
+  retryAfter: string | undefined,
+  known: ReadonlyMap<string, ErrorDefinition>,
+): OperationError {
+  // A newer process may refuse with what this one has not heard of yet.
+  const definition = known.get(error.code) ?? { code: error.code, status, message: error.message };
+  return new OperationError(definition, error.details, retryAfter === undefined ? {} : { retryAfterSeconds: Number(retryAfter) });
+}

@@ -1,0 +1,46 @@
+import type { Tracer } from "../platform/telemetry/tracing.ts";
+import type { Call, Dispatch } from "./dispatch.ts";
+import { OperationError } from "./errors.ts";
+import type { Operation } from "./operation.ts";
+
+/**
+ * The dispatch port, with a span a call (S3 §16.3, query or command received). Hands `dispatch` itself back where nobody
+ * receives traces. A call that came without a span of this process continues the trace that it names.
+ */
+export function tracedDispatch(dispatch: Dispatch, operations: ReadonlyMap<string, Operation>, tracer: Tracer): Dispatch {
+  if (!tracer.on) return dispatch;
+  return (call) => {
+    const operation = operations.get(call.operation);
+    if (operation === undefined) return dispatch(call);
+    const options = { attributes: attributesOf(operation, call) };
+    const continued = tracer.current === undefined ? { ...options, parent: call.traceparent } : options;
+    return tracer.span(operation.name, continued, (span) => {
+      const failed = (error: unknown): never => {
+        span.fail(error instanceof OperationError ? error.definition.code : "fault");
+        throw error;
+      };
+      try {
+        const answer = dispatch(withTraceOf(call, span.traceId));
+        return answer instanceof Promise ? answer.catch(failed) : answer;
+      } catch (error) {
+        return failed(error);
+      }
+    });
+  };
+}
+
+/** Background work is in the trace that it was begun in; a request has told its own at the door already. */
+const withTraceOf = (call: Call, traceId: string): Call =>
+  call.caller.kind === "system" ? { ...call, origin: { ...call.origin, traceId } } : call;
+
+function attributesOf({ name, kind, module }: Operation, { caller }: Call): Record<string, string> {
+  const shared = {
+    "gatehouse.module": caller.kind === "system" ? "background" : kind,
+    "gatehouse.context": module,
+    "gatehouse.operation": name,
+    "gatehouse.caller": caller.kind,
+  };
+  if (caller.kind !== "user") return shared;
+  const organization = caller.organizationId === null ? {} : { "gatehouse.organization.id": caller.organizationId };
+  return { ...shared, "user.id": caller.userId, "session.id": caller.sessionId, ...organization };
+}

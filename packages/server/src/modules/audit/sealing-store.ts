@@ -1,0 +1,129 @@
+import { sql } from "kysely";
+import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import type { Position } from "../../platform/log/event.ts";
+import type { RecordRow } from "./record.ts";
+import type { ChainRow } from "./store.ts";
+
+/** An entry of the intake, as the kernel wrote it. */
+export interface EntryRow {
+  readonly transaction: string;
+  readonly sequence: string;
+  readonly id: string;
+  readonly operation: string;
+  readonly caller_kind: string;
+  readonly user_id: string | null;
+  readonly session_id: string | null;
+  readonly organization_id: string | null;
+  readonly input: Record<string, unknown>;
+  /** By where it stood: in the input, or before the change. */
+  readonly personal: { readonly input?: Record<string, unknown>; readonly before?: Record<string, unknown> } | null;
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly entity_type: string | null;
+  readonly entity_id: string | null;
+  readonly ip_address: string | null;
+  readonly user_agent: string | null;
+  readonly trace_id: string;
+  readonly request_id: string | null;
+  readonly occurred_at: Date;
+  readonly result: string;
+  readonly reason: string | null;
+  readonly stands_for: number;
+}
+
+export interface Progress extends Position {
+  readonly chains: number;
+  readonly records: number;
+}
+
+/** The sealer's SQL: what no operation may do. */
+export const sealing = (tx: WriteHandle) => ({
+  /** How far the entries are sealed, held until the transaction ends; undefined while another process seals. */
+  async lockProgress(): Promise<Progress | undefined> {
+    const { rows } = await sql<Progress>`
+      select transaction::text, sequence::text, chains::text, records::text from audit_progress for update skip locked`.execute(tx);
+    const row = rows[0];
+    return row && { ...row, chains: Number(row.chains), records: Number(row.records) };
+  },
+  /** The next entries whose transactions have all ended, in the order in which those are numbered (ARCHITECTURE, idea 8). */
+  async settledEntries(after: Position, limit: number): Promise<readonly EntryRow[]> {
+    const { rows } = await sql<EntryRow>`
+      select transaction::text, sequence::text, id, operation, caller_kind, user_id, session_id, organization_id, input, personal,
+        before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason, stands_for
+      from audit_entries
+      where (transaction, sequence) > (${after.transaction}::xid8, ${after.sequence}::bigint)
+        and transaction < pg_snapshot_xmin(pg_current_snapshot())
+      order by audit_entries.transaction, audit_entries.sequence limit ${limit}`.execute(tx);
+    return rows;
+  },
+  /** Of people who were erased: when last. */
+  async erasedAt(people: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+    const { rows } = await sql<{ person: string; at: Date }>`
+      select person, max(erased_at) as at from audit_person_keys
+      where person = any(${people}::text[]) and erased_at is not null group by person`.execute(tx);
+    return new Map(rows.map(({ person, at }) => [person, at]));
+  },
+  async insertRecords(rows: readonly RecordRow[]): Promise<void> {
+    await sql`insert into audit_records (organization_id, number, previous_hash, hash, id, transaction, occurred_at, recorded_at, source,
+        operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, entity_type, entity_id, trace_id,
+        request_id, stands_for, details, personal_hashes)
+      values ${sql.join(
+        rows.map(
+          (row) => sql`(${row.organization_id}, ${row.number}, ${row.previous_hash}, ${row.hash}, ${row.id}, ${row.transaction}::xid8,
+            ${row.occurred_at}, ${row.recorded_at}, ${row.source}, ${row.operation}, ${row.action}, ${row.category}, ${row.severity},
+            ${row.result}, ${row.reason}, ${row.actor_kind}, ${row.actor_id}, ${row.session_id}, ${row.entity_type}, ${row.entity_id},
+            ${row.trace_id}, ${row.request_id}, ${row.stands_for}, ${row.details}, ${row.personal_hashes}::text[])`,
+        ),
+      )}`.execute(tx);
+  },
+  async insertPersonal(
+    rows: readonly {
+      readonly record_id: string;
+      readonly part: number;
+      readonly organization_id: string | null;
+      readonly number: number;
+      readonly key_id: string;
+      readonly sealed: string;
+    }[],
+  ): Promise<void> {
+    if (rows.length === 0) return;
+    await sql`insert into audit_personal (record_id, part, organization_id, number, key_id, sealed) values ${sql.join(
+      rows.map((row) => sql`(${row.record_id}, ${row.part}, ${row.organization_id}, ${row.number}, ${row.key_id}, ${row.sealed})`),
+    )}`.execute(tx);
+  },
+  /** The row that stands for a person who was erased: what its throwaway key has sealed nobody opens. */
+  async erasedKeyId(person: string): Promise<string> {
+    const { rows } = await sql<{ id: string }>`
+      select id from audit_person_keys where person = ${person} and erased_at is not null order by erased_at desc limit 1`.execute(tx);
+    return (rows[0] as { id: string }).id;
+  },
+  /** Entries that are records already; the trigger lets no other go. */
+  async removeEntries(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`delete from audit_entries where id = any(${ids}::uuid[])`.execute(tx);
+  },
+  async saveHead(row: ChainRow): Promise<void> {
+    await sql`insert into audit_chains (organization_id, number, hash, key_id, signature, signed_at)
+      values (${row.organization_id}, ${row.number}, ${row.hash}, ${row.key_id}, ${row.signature}, ${row.signed_at})
+      on conflict (organization_id) do update set number = excluded.number, hash = excluded.hash, key_id = excluded.key_id,
+        signature = excluded.signature, signed_at = excluded.signed_at`.execute(tx);
+  },
+  async saveProgress(at: Progress, signed: { key_id: string; signature: string; signed_at: Date }): Promise<void> {
+    await sql`update audit_progress set transaction = ${at.transaction}::xid8, sequence = ${at.sequence}::bigint, chains = ${at.chains},
+      records = ${at.records}, key_id = ${signed.key_id}, signature = ${signed.signature}, signed_at = ${signed.signed_at}`.execute(tx);
+  },
+});
+
+/** The newest entry that is committed, settled or not. */
+export async function newestEntry(db: ReadHandle): Promise<Position> {
+  const { rows } = await sql<Position>`
+    select transaction::text, sequence::text from audit_entries
+    order by audit_entries.transaction desc, audit_entries.sequence desc limit 1`.execute(db as never);
+  return rows[0] ?? { transaction: "0", sequence: "0" };
+}
+
+export async function isSealed(db: ReadHandle, { transaction, sequence }: Position): Promise<boolean> {
+  const { rows } = await sql<{ sealed: boolean }>`
+    select (transaction, sequence) >= (${transaction}::xid8, ${sequence}::bigint) as sealed from audit_progress`.execute(db as never);
+  return rows[0]?.sealed === true;
+}

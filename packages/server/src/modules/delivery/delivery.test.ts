@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../../platform/contract/eventually.ts";
+import { everyTenant, type WriteHandle } from "../../platform/database/database.ts";
+import { newPerson } from "../../testing/people.ts";
+import { asOperator, startTestServer, type TestServer } from "../../testing/server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const consumer = "iam.billing";
+const list = async () => (await asOperator(server, "delivery.listDeadLetters", { consumer })).items;
+/** A message that can never be handled. */
+const unreadable = async (): Promise<string> => {
+  const event = {
+    specversion: "1.0" as const,
+    id: randomUUID(),
+    source: "https://billing.example",
+    type: "subscription.suspended",
+    data: {},
+  };
+  await server.application.platform.broker.publish([{ exchange: "bum.events", event }]);
+  await eventually(async () => (await list()).map(({ id }: { id: string }) => id)).toContain(event.id);
+  return event.id;
+};
+
+describe("what an operator asks of events", () => {
+  it("shows the consumers of the log, and that nothing is relayed without a broker", async () => {
+    const status = await asOperator(server, "delivery.getStatus", {});
+    expect(status).toMatchObject({ broker: "in-process", relay: null });
+    expect(status.consumers.map(({ name }: { name: string }) => name)).toContain("sessions.end-with-user");
+    expect(status.consumers.every(({ deadLetters }: { deadLetters: number }) => deadLetters === 0)).toBe(true);
+  });
+
+  it("lists dead letters of the broker, hands them over again and forgets them; what is not there is said", async () => {
+    const [first, second] = [await unreadable(), await unreadable()];
+    expect(await asOperator(server, "delivery.redriveDeadLetters", { consumer, id: first })).toEqual({ redriven: 1 });
+    // It cannot be handled this time either, and is put aside anew.
+    await eventually(async () => (await list()).map(({ id }: { id: string }) => id).toSorted()).toEqual([first, second].toSorted());
+    for (const id of [first, second]) await asOperator(server, "delivery.dropDeadLetter", { consumer, id });
+    expect(await list()).toEqual([]);
+    for (const operation of ["delivery.dropDeadLetter", "delivery.redriveDeadLetters"])
+      await expect(asOperator(server, operation, { consumer, id: first })).rejects.toThrow("no such dead letter");
+    expect(await asOperator(server, "delivery.redriveDeadLetters", { consumer })).toEqual({ redriven: 0 });
+  });
+
+  it("reaches the consumers of the log by the same names", async () => {
+    expect(await asOperator(server, "delivery.listDeadLetters", { consumer: "sessions.end-with-user" })).toEqual({ items: [], next: null });
+  });
+
+  it("shows from when on the log has events: those of 90 days, and older ones that somebody has not passed", async () => {
+    await newPerson(server);
+    await server.application.settled();
+    const { database, jobs } = server.application.platform;
+    const write = <T>(work: (tx: WriteHandle) => Promise<T>): Promise<T> => database.transact(everyTenant, work);
+    const all = () => write(async (tx) => Number((await sql<{ count: string }>`select count(*) from events`.execute(tx)).rows[0]?.count));
+    await write((tx) =>
+      sql`update events set occurred_at = occurred_at - interval '91 days' where type = 'user.registered.v1'`.execute(tx),
+    );
+    // A consumer for whom nothing was there has passed it after ten minutes.
+    await write((tx) => sql`update consumers set moved_at = moved_at - interval '1 hour'`.execute(tx));
+    await eventually(() =>
+      write(async (tx) => (await sql`select from consumers where moved_at < now() - interval '10 minutes'`.execute(tx)).rows.length),
+    ).toBe(0);
+    const before = await all();
+    expect((await asOperator(server, "delivery.getStatus", {})).log).toMatchObject({ removed: 0, removedAt: null });
+    await write((tx) => jobs.enqueue(tx, { name: "log.remove-old-events" }, {}));
+    await eventually(async () => (await asOperator(server, "delivery.getStatus", {})).log.removed).toBeGreaterThan(0);
+    const { log } = await asOperator(server, "delivery.getStatus", {});
+    expect(Date.now() - new Date(log.oldestAt).getTime()).toBeLessThan(86_400_000);
+    expect(before - (await all())).toBe(log.removed);
+  });
+
+  it("serves the schema of each event to everybody", async () => {
+    const answer = await server.call("GET /schemas/events/user.registered.v1");
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(String(answer.body))).toMatchObject({ $id: "/schemas/events/user.registered.v1" });
+    expect(answer.headers["cache-control"]).toContain("public");
+    expect((await server.call("GET /schemas/events/never.happened.v1")).status).toBe(404);
+  });
+});

@@ -1,0 +1,27 @@
+import { operatorOnly } from "../../../operation/authorization.ts";
+import { Type } from "../../../operation/schema.ts";
+import { ConsumerState, LogState, RelayState } from "../model.ts";
+import { delivery } from "../module.ts";
+
+/** How far the relay and the consumers of the log are. */
+export const getStatus = delivery.query("getStatus", {
+  summary: "Show what the log has, and how far the relay and its consumers are.",
+  allow: operatorOnly(),
+  everyTenant: "events of every organization go the same way",
+  input: Type.Object({}),
+  output: Type.Object({ broker: Type.String(), log: LogState, relay: RelayState, consumers: Type.Array(ConsumerState) }),
+  async run({ platform, store }) {
+    const consumers = await store.consumers();
+    const { oldestAt, removed, removedAt } = await store.log();
+    return {
+      broker: platform.broker.kind,
+      log: { oldestAt: oldestAt?.toISOString() ?? null, removed, removedAt: removedAt?.toISOString() ?? null },
+      relay: (await store.relay()) ?? null,
+      consumers: consumers.map(({ name, moved_at, dead_letters }) => ({
+        name,
+        movedAt: moved_at.toISOString(),
+        deadLetters: dead_letters,
+      })),
+    };
+  },
+});

@@ -1,0 +1,29 @@
+import { sql } from "kysely";
+import type { Store } from "../../operation/module.ts";
+import { type RelayStatus, relayStatus } from "../../platform/broker/relay.ts";
+import type { ReadHandle } from "../../platform/database/database.ts";
+import { type LogState, logState } from "../../platform/log/retention.ts";
+
+export interface ConsumerRow {
+  readonly name: string;
+  readonly moved_at: Date;
+  readonly dead_letters: number;
+}
+
+const reads = (db: ReadHandle) => ({
+  log: (): Promise<LogState> => logState(db),
+  relay: (): Promise<RelayStatus | undefined> => relayStatus(db),
+  /** The consumers of the log, with how many events each has put aside. */
+  async consumers(): Promise<readonly ConsumerRow[]> {
+    const { rows } = await sql<ConsumerRow>`
+      select name, moved_at, (select count(*) from dead_letters where consumer = name)::int as dead_letters
+      from consumers order by name`.execute(db as never);
+    return rows;
+  },
+  async isConsumer(name: string): Promise<boolean> {
+    const { rows } = await sql`select from consumers where name = ${name}`.execute(db as never);
+    return rows.length > 0;
+  },
+});
+
+export const deliveryStore: Store<ReturnType<typeof reads>, object> = { reads, writes: () => ({}) };

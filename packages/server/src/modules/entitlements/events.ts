@@ -1,5 +1,5 @@
 import { defineEvent } from "../../operation/event.ts";
-import { nullable, Type, Uuid } from "../../operation/schema.ts";
+import { nullable, Timestamp, Type, Uuid } from "../../operation/schema.ts";
 
 export const SubscriptionChanged = defineEvent({
   type: "subscription.changed.v1",
@@ -9,4 +9,13 @@ export const SubscriptionChanged = defineEvent({
   data: Type.Object({ organizationId: Uuid, plan: nullable(Type.String()) }),
 });
 
-export const events = [SubscriptionChanged];
+/** S3 §9: a failure of the business kind, which no other try mends. */
+export const SubscriptionSyncFailed = defineEvent({
+  type: "subscription-sync.failed.v1",
+  says: "What billing said of an organization could not be followed.",
+  subject: ["organization", "organizationId"],
+  tenant: "organizationId",
+  data: Type.Object({ organizationId: Uuid, messageId: Type.String(), reason: Type.String(), occurredAt: Timestamp }),
+});
+
+export const events = [SubscriptionChanged, SubscriptionSyncFailed];

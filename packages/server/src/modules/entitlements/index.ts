@@ -1,10 +1,27 @@
 import type { Context } from "../../operation/module.ts";
+import { askLater, askLaterJob } from "./billing/ask-later.ts";
+import { billingGuard } from "./billing/client.ts";
+import { followBilling as followBillingEvents } from "./billing/consumer.ts";
+import { reconcileJob, reconcileWork } from "./billing/reconcile.ts";
+import { followBilling } from "./commands/follow-billing.ts";
 import { setEntitlements } from "./commands/set-entitlements.ts";
 import { events } from "./events.ts";
 import { entitlements } from "./module.ts";
 import { getEntitlements } from "./queries/get-entitlements.ts";
+import { listKnown } from "./queries/list-known.ts";
 import { steps } from "./schema-steps.ts";
 
 export { entitlements };
 
-export const context: Context = { module: entitlements, operations: [getEntitlements, setEntitlements], events, steps };
+export const context: Context = {
+  module: entitlements,
+  operations: [getEntitlements, setEntitlements, followBilling, listKnown],
+  events,
+  steps,
+  queues: [reconcileJob, askLaterJob],
+  jobs: (platform, dispatch) => {
+    if (platform.settings.billing) billingGuard(platform.resilience);
+    return [reconcileWork(platform, dispatch), askLater(platform, dispatch)];
+  },
+  brokerConsumers: (platform, dispatch) => [followBillingEvents(platform, dispatch)],
+};

@@ -16,4 +16,15 @@ export const steps: readonly SchemaStep[] = [
       await tenantTable(db, "subscriptions", { tenant: "organization_id" });
     },
   },
+  {
+    name: "0070_entitlements_billing_marks",
+    why: "when the newest thing happened that billing has said of an organization, so that older news changes nothing",
+    async up(db) {
+      await sql`create table billing_marks (
+        organization_id uuid primary key references organizations (id) on delete cascade,
+        occurred_at timestamptz not null
+      )`.execute(db);
+      await tenantTable(db, "billing_marks", { tenant: "organization_id" });
+    },
+  },
 ];

@@ -1,6 +1,8 @@
 import { sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
+import { receive } from "../../platform/broker/inbox.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { billingConsumerName } from "./billing/name.ts";
 import type { Subscription } from "./model.ts";
 
 export interface SubscriptionRow {
@@ -16,9 +18,25 @@ const reads = (db: ReadHandle) => ({
       select plan, entitlements, version, updated_at from subscriptions where organization_id = ${organizationId}`.execute(db as never);
     return rows[0];
   },
+  async subscriptions(organizationIds: readonly string[]): Promise<ReadonlyMap<string, SubscriptionRow>> {
+    const { rows } = await sql<SubscriptionRow & { readonly organization_id: string }>`
+      select organization_id, plan, entitlements, version, updated_at from subscriptions
+      where organization_id = any(${[...organizationIds]}::uuid[])`.execute(db as never);
+    return new Map(rows.map((row) => [row.organization_id, row]));
+  },
 });
 
 const writes = (tx: WriteHandle) => ({
+  /** Notes a message of billing; false when it was handled before. */
+  receive: (messageId: string, now: Date): Promise<boolean> => receive(tx, billingConsumerName, messageId, now),
+  /** Notes when the newest thing happened; false when something newer is known. */
+  async advanceBilling(organizationId: string, occurredAt: Date): Promise<boolean> {
+    const { numAffectedRows } = await sql`
+      insert into billing_marks (organization_id, occurred_at) values (${organizationId}, ${occurredAt})
+      on conflict (organization_id) do update set occurred_at = excluded.occurred_at
+      where billing_marks.occurred_at <= excluded.occurred_at`.execute(tx);
+    return numAffectedRows === 1n;
+  },
   async setSubscription(organizationId: string, plan: string | null, entitlements: object, now: Date): Promise<SubscriptionRow> {
     const { rows } = await sql<SubscriptionRow>`
       insert into subscriptions (organization_id, plan, entitlements, updated_at)

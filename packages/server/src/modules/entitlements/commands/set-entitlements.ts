@@ -19,9 +19,11 @@ export const setEntitlements = entitlements.command("setEntitlements", {
   }),
   output: Subscription,
   errors: [SubscriptionNotFound],
-  async run({ store, uses, emit, fail, expectVersion, now }, { organizationId, plan = null, entitlements: values }) {
+  async run({ store, uses, emit, fail, audit, expectVersion, now }, { organizationId, plan = null, entitlements: values }) {
     if ((await uses.tenancy.organizationStatus(organizationId)) === undefined) fail(SubscriptionNotFound);
-    expectVersion((await store.subscription(organizationId))?.version ?? 0);
+    const before = await store.subscription(organizationId);
+    expectVersion(before?.version ?? 0);
+    audit({ before: before ? { plan: before.plan, entitlements: before.entitlements } : null, after: { plan, entitlements: values } });
     const row = await store.setSubscription(organizationId, plan, values, now);
     await uses.access.setEntitlements(organizationId, values);
     emit(SubscriptionChanged, { organizationId, plan });

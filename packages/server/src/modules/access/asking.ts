@@ -1,7 +1,7 @@
 import type { Occasion, Pending, RelationshipReader, View } from "@gatehouse/policy";
 import { either, internal, permission, type Rule, subject } from "../../operation/authorization.ts";
 import type { Caller } from "../../operation/caller.ts";
-import { Unavailable } from "../../platform/database/faults.ts";
+import { Unavailable } from "../../platform/unavailable.ts";
 import { asksElsewhere, type CheckRequest, occasionOf, revisionText } from "./check.ts";
 import { asOperationError } from "./policy-errors.ts";
 import type { AccessReader, HeldView } from "./read-model/reader.ts";

@@ -1,6 +1,6 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
 import { type ErrorDetail, invalid } from "../../operation/errors.ts";
-import { nullable, Type, Uuid } from "../../operation/schema.ts";
+import { nullable, personalMark, Type, Uuid } from "../../operation/schema.ts";
 import { NotHeld } from "./errors.ts";
 import type { AccessReader } from "./read-model/reader.ts";
 
@@ -16,6 +16,9 @@ export const AttributeValues = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-
   maxProperties: 100,
   additionalProperties: false,
 });
+
+/** What is noted about a person: personal, whatever it says. */
+export const PersonAttributes = { ...AttributeValues, [personalMark]: true } as typeof AttributeValues;
 
 export const AttributesOfSubject = Type.Object({
   organizationId: Uuid,

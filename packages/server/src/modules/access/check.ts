@@ -1,7 +1,7 @@
 import type { Decision, DecisionReason, SessionFacts } from "@gatehouse/policy";
 import type { Caller } from "../../operation/caller.ts";
 import type { MaybePromise } from "../../operation/maybe-promise.ts";
-import { nullable, oneOf, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
+import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
 import { PermissionValue } from "./model.ts";
 import type { AccessReader, Asked } from "./read-model/reader.ts";
 
@@ -33,7 +33,7 @@ export const CheckRequest = Type.Object({ ...SubjectInput, actionType: Permissio
 export type CheckRequest = Static<typeof CheckRequest>;
 
 /** The part that decided, in one word beside S3's sentence. */
-export const ReasonCode = oneOf(
+export const ReasonCode = oneOfGrowing(
   "role",
   "grant",
   "not_a_member",

@@ -127,7 +127,14 @@ export const RolesAssigned = defineEvent({
   says: "The roles of a user in a scope changed; none is left when the list is empty.",
   subject: ["user", "userId"],
   tenant: "organizationId",
-  data: Type.Object({ userId: Uuid, organizationId: nullable(Uuid), roleIds: Type.Array(Uuid) }),
+  data: Type.Object({
+    userId: Uuid,
+    organizationId: nullable(Uuid),
+    roleIds: Type.Array(Uuid),
+    /** Of these, which he did not have before, and which he had and has no more. */
+    addedRoleIds: Type.Array(Uuid),
+    removedRoleIds: Type.Array(Uuid),
+  }),
 });
 
 export const TenantStatusChanged = defineEvent({
@@ -140,9 +147,16 @@ export const TenantStatusChanged = defineEvent({
 
 export const ReadModelChanged = defineEvent({
   type: "access.read_model_changed.v1",
+  internal: true,
   says: "The read model of decisions now contains what these events changed.",
   subject: ["read-model", "changeId"],
-  data: Type.Object({ changeId: Uuid, handled: Type.Array(Uuid), keys: Type.Array(Type.String()) }),
+  data: Type.Object({
+    changeId: Uuid,
+    handled: Type.Array(Uuid),
+    keys: Type.Array(Type.String()),
+    /** Counts the writes of the read model; absent in events of older releases. */
+    number: Type.Optional(Type.Integer()),
+  }),
 });
 
 export const events = [

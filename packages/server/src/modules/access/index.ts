@@ -15,6 +15,7 @@ import { deletePermission } from "./commands/delete-permission.ts";
 import { deleteRole } from "./commands/delete-role.ts";
 import { forgetOldDecisions } from "./commands/forget-old-decisions.ts";
 import { removeRolePermissions } from "./commands/remove-role-permissions.ts";
+import { renewSharedCopy } from "./commands/renew-shared-copy.ts";
 import { repairReadModel } from "./commands/repair-read-model.ts";
 import { replaceModel } from "./commands/replace-model.ts";
 import { revokeGrant } from "./commands/revoke-grant.ts";
@@ -40,12 +41,16 @@ import { getOrganizationAttributes } from "./queries/get-organization-attributes
 import { getRole } from "./queries/get-role.ts";
 import { listActions } from "./queries/list-actions.ts";
 import { listGrants } from "./queries/list-grants.ts";
+import { listPartKeys } from "./queries/list-part-keys.ts";
 import { listPermissions } from "./queries/list-permissions.ts";
 import { listResources } from "./queries/list-resources.ts";
 import { listRoles } from "./queries/list-roles.ts";
 import { listSubjects } from "./queries/list-subjects.ts";
 import { preview } from "./queries/preview.ts";
+import { verifyReadModel } from "./queries/verify-read-model.ts";
+import { CopyKeeper } from "./read-model/copy-keeper.ts";
 import { projector } from "./read-model/projector.ts";
+import { statusesOf } from "./read-model/statuses.ts";
 import { steps } from "./schema-steps.ts";
 import { accessStore } from "./store.ts";
 
@@ -100,6 +105,9 @@ export const context: Context = {
     updatePermission,
     deletePermission,
     repairReadModel,
+    listPartKeys,
+    verifyReadModel,
+    renewSharedCopy,
     forgetOldDecisions,
     syncSystemDefinitions,
   ],
@@ -107,12 +115,10 @@ export const context: Context = {
   steps,
   consumers: (platform, faces) => [
     projector(platform, (tx: WriteHandle, keys) =>
-      accessStore.writes(tx).project(keys, async (ids) => {
-        const { identity }: ReadFacesOf<typeof access.declaration.uses & object> = faces(tx);
-        return new Map([...(await identity.usersById(ids))].map(([id, user]) => [id, user.status]));
-      }),
+      accessStore.writes(tx).project(keys, statusesOf((faces(tx) as ReadFacesOf<typeof access.declaration.uses & object>).identity)),
     ),
   ],
+  keepers: (platform) => [new CopyKeeper(platform)],
   atStart: [syncSystemDefinitions],
   queues: [repairJob, forgetOldDecisionsJob],
   jobs: (_platform, dispatch) => [repairWork(dispatch), forgetOldDecisionsWork(dispatch)],

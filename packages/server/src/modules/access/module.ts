@@ -2,8 +2,8 @@ import { PermissionTree } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { module } from "../../operation/module.ts";
 import { identity } from "../identity/index.ts";
-import { EntitlementsSet, RoleCreated, RolesAssigned, TenantStatusChanged } from "./events.ts";
-import { forgetSubject } from "./forget-subject.ts";
+import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusChanged } from "./events.ts";
+import { forgetSubject, revokeGrants } from "./forget-subject.ts";
 import type { AccessScope } from "./model.ts";
 import { AccessReader } from "./read-model/reader.ts";
 import { accessStore, type RoleRow } from "./store.ts";
@@ -89,15 +89,26 @@ export const access = module("access", {
     },
     /** Makes `roleIds` the only roles of the user in the scope; none of them ends what the user may do there. */
     async assign(userId: string, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
-      await store.setAssignments(userId, organizationId, roleIds, now);
+      const changed = await store.setAssignments(userId, organizationId, roleIds, now);
       if (roleIds.length === 0) await forgetSubject({ store, emit }, organizationId, userId);
-      emit(RolesAssigned, { userId, organizationId, roleIds: [...roleIds] });
+      emit(RolesAssigned, { userId, organizationId, roleIds: [...roleIds], ...changed });
     },
     /** What the organization's plan includes, as decisions see it from now on; false where there is no such organization. */
     async setEntitlements(organizationId: string, entitlements: Readonly<Record<string, unknown>>): Promise<boolean> {
       const found = await store.setEntitlements(organizationId, entitlements);
       if (found) emit(EntitlementsSet, { organizationId, entitlements });
       return found;
+    },
+    /**
+     * Removes what is kept for an organization that has no members any more: grants, attributes, roles, recorded questions. What
+     * hangs on the organization's own row goes with that.
+     */
+    async eraseTenant(organizationId: string): Promise<void> {
+      await revokeGrants({ store, emit }, { organizationId });
+      for (const role of await store.eraseRoles(organizationId)) {
+        emit(RoleDeleted, { roleId: role.id, organizationId, name: role.name, scope: role.scope });
+      }
+      emit(TenantStatusChanged, { organizationId, status: "Erased" });
     },
     /** What decisions in the organization depend on from now on. */
     async setTenantStatus(organizationId: string, status: string): Promise<void> {

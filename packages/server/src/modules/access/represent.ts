@@ -38,3 +38,6 @@ export async function deniedBy(store: Pick<Reads, "rulesOf">, roleId: string): P
   const rules = (await store.rulesOf([roleId])).get(roleId) ?? [];
   return new Set(rules.filter(({ effect }) => effect === "deny").map(({ permission }) => permission));
 }
+
+/** What the trail says of a role before and after a change of what it gives. */
+export const rulesOf = ({ permissions, rules }: Role) => ({ permissions, rules });

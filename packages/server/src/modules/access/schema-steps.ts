@@ -171,4 +171,16 @@ export const steps: readonly SchemaStep[] = [
       await tenantTable(db, "recorded_decisions", { tenant: "organization_id" });
     },
   },
+  {
+    name: "0060_access_read_model_marks",
+    why: "the number of the read model's last write, so that a shared copy that misses one is known (decision 0022)",
+    async up(db) {
+      await sql`create table access_read_model_marks (
+        only_one boolean primary key default true check (only_one),
+        number bigint not null
+      )`.execute(db);
+      await sql`insert into access_read_model_marks (number) values (0)`.execute(db);
+      await sharedTable(db, "access_read_model_marks");
+    },
+  },
 ];

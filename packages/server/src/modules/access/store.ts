@@ -1,12 +1,15 @@
 import type { Condition } from "@gatehouse/policy";
 import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
+import type { Cache } from "../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
 import { projectorName } from "./read-model/keys.ts";
+import { type KeyPage, listPartKeys, type UserIds } from "./read-model/part-keys.ts";
 import { type Projected, projectKeys, type UserStatuses } from "./read-model/project.ts";
+import { type Difference, verifyParts } from "./read-model/verify.ts";
 
 interface PermissionDefinitions {
   readonly id: string;
@@ -92,6 +95,12 @@ function reads(db: ReadHandle<Tables>) {
       .selectAll("p")
       .select("above.value as parent");
   return {
+    /** A page of the keys that the read model has or should have. */
+    partKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> =>
+      listPartKeys(db as unknown as ReadHandle, cursor, limit, users),
+    /** What is kept otherwise than the tables say. */
+    verifyParts: (cache: Cache, keys: readonly string[], statuses: UserStatuses): Promise<readonly Difference[]> =>
+      verifyParts(db as unknown as ReadHandle, cache, keys, statuses),
     ...grantReads(db as unknown as ReadHandle<GrantTables>),
     ...policyReads(db as ReadHandle),
     permissionById: (id: string): Promise<PermissionRow | undefined> => permissions().where("p.id", "=", id).executeTakeFirst(),
@@ -239,6 +248,11 @@ function writes(tx: WriteHandle<Tables>) {
         .where("id", "=", id)
         .returningAll()
         .executeTakeFirstOrThrow(),
+    /** Removes every role of an organization and whatever names one; returns what they were. */
+    async eraseRoles(organizationId: string): Promise<readonly RoleRow[]> {
+      await tx.deleteFrom("role_assignments").where("organization_id", "=", organizationId).execute();
+      return tx.deleteFrom("roles").where("organization_id", "=", organizationId).returningAll().execute();
+    },
     async deleteRole(id: string): Promise<void> {
       await tx.deleteFrom("roles").where("id", "=", id).execute();
     },
@@ -260,20 +274,27 @@ function writes(tx: WriteHandle<Tables>) {
         .execute();
     },
 
-    /** Makes `roleIds` the only roles of the user in the scope. */
-    async setAssignments(userId: string, organizationId: string | null, roleIds: readonly string[], now: Date): Promise<void> {
+    /** Makes `roleIds` the only roles of the user in the scope, and tells which of them are new and which are gone. */
+    async setAssignments(
+      userId: string,
+      organizationId: string | null,
+      roleIds: readonly string[],
+      now: Date,
+    ): Promise<{ readonly addedRoleIds: string[]; readonly removedRoleIds: string[] }> {
       let removed = tx
         .deleteFrom("role_assignments")
         .where("user_id", "=", userId)
         .where("organization_id", "is not distinct from", organizationId);
       if (roleIds.length > 0) removed = removed.where("role_id", "not in", roleIds);
-      await removed.execute();
-      if (roleIds.length === 0) return;
-      await tx
+      const removedRoleIds = (await removed.returning("role_id").execute()).map(({ role_id }) => role_id);
+      if (roleIds.length === 0) return { addedRoleIds: [], removedRoleIds };
+      const added = await tx
         .insertInto("role_assignments")
         .values(roleIds.map((id) => ({ user_id: userId, organization_id: organizationId, role_id: id, assigned_at: now })))
         .onConflict((conflict) => conflict.doNothing())
+        .returning("role_id")
         .execute();
+      return { addedRoleIds: added.map(({ role_id }) => role_id), removedRoleIds };
     },
     async setTenantStatus(organizationId: string, status: string): Promise<void> {
       await tx
@@ -285,6 +306,9 @@ function writes(tx: WriteHandle<Tables>) {
     /** Waits for the projector's batch and keeps the next one out; it works under the lock of its place. */
     async lockReadModel(): Promise<void> {
       await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
+    },
+    async removeParts(keys: readonly string[]): Promise<void> {
+      if (keys.length > 0) await sql`delete from access_read_model where key = any(${keys}::text[])`.execute(tx);
     },
     project: (keys: readonly string[], statuses: UserStatuses): Promise<Projected> =>
       projectKeys(tx as unknown as WriteHandle, keys, statuses),

@@ -21,6 +21,9 @@ const organization: readonly SystemPermission[] = [
   { value: "Organization.ManageGrants", description: "Make, change and revoke grants on single resources" },
   { value: "Organization.ReadAttributes", description: "See what is noted about the organization and its members" },
   { value: "Organization.ManageAttributes", description: "Note what conditions read about the organization and its members" },
+  { value: "Organization.ReadAuditLog", description: "See who did what in the organization" },
+  { value: "Organization.ExportAuditLog", description: "Take the organization's audit log along" },
+  { value: "Organization.WriteAuditEvents", description: "Record an application's events in the organization's audit log" },
   { value: "Organization.CheckAccess", description: "Ask what any member may do, and why" },
 ];
 
@@ -39,6 +42,11 @@ const internal: readonly SystemPermission[] = [
   { value: "Tenant.Update", description: "Change the settings of every organization" },
   { value: "Tenant.SetStatus", description: "Suspend organizations and let them in again" },
   { value: "Tenant.SetEntitlements", description: "Say what organizations' plans include" },
+  { value: "AuditLog", description: "Everything about the audit logs of every organization" },
+  { value: "AuditLog.Read", description: "See who did what, everywhere" },
+  { value: "AuditLog.Export", description: "Take audit logs along" },
+  { value: "AuditLog.Write", description: "Record an application's events in the internal audit log" },
+  { value: "AuditLog.Erase", description: "Erase a person's data from the audit logs" },
   { value: "InternalRole", description: "Everything about internal roles" },
   { value: "InternalRole.Read", description: "See internal roles" },
   { value: "InternalRole.Manage", description: "Make, change and delete internal roles" },

@@ -1,5 +1,5 @@
 import type { ErrorDetail } from "../../operation/errors.ts";
-import { Email, Name, oneOf, type Static, Timestamp, Type, Uuid } from "../../operation/schema.ts";
+import { Email, oneOf, PersonName, type Static, Timestamp, Type, Uuid } from "../../operation/schema.ts";
 
 /** S3 §6.1 `users.status`. */
 export const UserStatus = oneOf("PendingConfirmation", "Active", "Suspended");
@@ -8,8 +8,8 @@ export type UserStatus = Static<typeof UserStatus>;
 export const User = Type.Object({
   id: Uuid,
   email: Email,
-  firstName: Name,
-  lastName: Name,
+  firstName: PersonName,
+  lastName: PersonName,
   locale: Type.String(),
   status: UserStatus,
   createdAt: Timestamp,

@@ -16,6 +16,10 @@ export const identity = module("identity", {
     async usersById(ids: readonly string[]): Promise<ReadonlyMap<string, User>> {
       return new Map((await store.byIds(ids)).map((row) => [row.id, toUser(row)]));
     },
+    /** Ids of users in their order, from `after` on. */
+    async userIds(after: string | undefined, limit: number): Promise<readonly string[]> {
+      return (await store.page(after, limit)).map(({ id }) => id);
+    },
     async userById(id: string): Promise<User | undefined> {
       const row = await store.byId(id);
       return row && toUser(row);

@@ -1,5 +1,5 @@
 import type { Context } from "../../operation/module.ts";
-import { sendMail, sendMailJob } from "./jobs.ts";
+import { mailDataPurpose, sendMail, sendMailJob } from "./jobs.ts";
 import { notifications } from "./module.ts";
 
 export { notifications };
@@ -10,5 +10,6 @@ export const context: Context = {
   events: [],
   steps: [],
   queues: [sendMailJob],
+  sealed: [{ queue: sendMailJob.name, field: "sealed", purpose: mailDataPurpose }],
   jobs: (platform) => [sendMail(platform)],
 };

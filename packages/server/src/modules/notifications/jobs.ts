@@ -1,5 +1,7 @@
-import type { Job, JobName } from "../../platform/jobs/jobs.ts";
+import { Futile, type Job, type JobName } from "../../platform/jobs/jobs.ts";
+import { AddressRefused } from "../../platform/mail/mail.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { patience } from "../../platform/resilience/policies.ts";
 import { renderMail } from "./templates/render.ts";
 import type { Template } from "./templates/templates.ts";
 
@@ -9,16 +11,22 @@ export interface SendMail {
   readonly sealed: string;
 }
 
-export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail" };
+/** What a mail's data is sealed for while it waits in the queue: it holds tokens. */
+export const mailDataPurpose = "mail data";
+
+export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", patience: patience.mail };
 
 /**
  * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the
- * mail twice, which a reader survives and a lost link he does not.
+ * mail twice, which a reader survives and a lost link he does not. While the server is away the mail waits, for days where it must.
  */
 export const sendMail = ({ keys, mail, settings }: Platform): Job<SendMail> => ({
   ...sendMailJob,
   async handle({ template, locale, sealed }) {
-    const { to, data } = JSON.parse(keys.open(sealed, "mail data"));
-    await mail.send({ to, template, locale, ...renderMail(template, locale, { ...data, publicUrl: settings.publicUrl }) });
+    const { to, data } = JSON.parse(keys.open(sealed, mailDataPurpose));
+    const rendered = renderMail(template, locale, { ...data, publicUrl: settings.publicUrl });
+    await mail.send({ to, template, locale, ...rendered }).catch((error: unknown) => {
+      throw error instanceof AddressRefused ? new Futile(error.message, error) : error;
+    });
   },
 });

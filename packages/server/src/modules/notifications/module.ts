@@ -1,5 +1,5 @@
 import { module } from "../../operation/module.ts";
-import { sendMailJob } from "./jobs.ts";
+import { mailDataPurpose, sendMailJob } from "./jobs.ts";
 import type { MailData, Template } from "./templates/templates.ts";
 
 export interface MailRequest<Name extends Template> {
@@ -15,7 +15,7 @@ export const notifications = module("notifications", {
   store: { reads: () => ({}), writes: () => ({}) },
   // The data holds tokens, so it lies sealed in the queue.
   state: ({ keys }) => ({
-    seal: (data: object): string => keys.seal(JSON.stringify(data), "mail data"),
+    seal: (data: object): string => keys.seal(JSON.stringify(data), mailDataPurpose),
   }),
   writes: ({ state, enqueue }) => ({
     mail: <Name extends Template>({ template, to, locale, data }: MailRequest<Name>): Promise<void> =>

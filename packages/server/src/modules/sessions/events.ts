@@ -18,4 +18,11 @@ export const SessionEnded = defineEvent({
   data: Type.Object({ ...session, reason: oneOf("signed_out", "ended_by_user") }),
 });
 
-export const events = [SessionStarted, SessionEnded];
+export const SessionExpired = defineEvent({
+  type: "session.expired.v1",
+  says: "A session's time was over: it was refused since, and its row is removed within the hour.",
+  ...about,
+  data: Type.Object({ ...session, reason: oneOf("not_used", "too_old") }),
+});
+
+export const events = [SessionStarted, SessionEnded, SessionExpired];

@@ -2,10 +2,11 @@ import { LRUCache } from "lru-cache";
 import type { UserCaller } from "../../operation/caller.ts";
 import type { MaybePromise } from "../../operation/maybe-promise.ts";
 import { everyTenant, type ReadHandle } from "../../platform/database/database.ts";
-import { Unavailable } from "../../platform/database/faults.ts";
 import type { LoggedEvent } from "../../platform/log/event.ts";
+import type { Endings } from "../../platform/log/follower.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { hashSecret } from "../../platform/secrets.ts";
+import { Unavailable } from "../../platform/unavailable.ts";
 import { PasswordChanged, ProfileUpdated, type SessionFacts, type User, UserStatusChanged } from "../identity/index.ts";
 import { MemberRemoved } from "../tenancy/index.ts";
 import { SessionEnded } from "./events.ts";
@@ -37,16 +38,23 @@ const sessionsMax = 200_000;
 const recordEveryMs = 60_000;
 const flushEveryMs = 5_000;
 
-/** Ends what an event says: everything of a user is forgotten, to be read anew if it is still there. */
-const endingTypes = new Set([SessionEnded.type, PasswordChanged.type, UserStatusChanged.type, ProfileUpdated.type, MemberRemoved.type]);
+/** By these a session may be over. */
+const endings: Endings = {
+  [SessionEnded.type]: ["userId", "sessionId"],
+  [PasswordChanged.type]: ["userId"],
+  [UserStatusChanged.type]: ["userId"],
+  [MemberRemoved.type]: ["userId"],
+};
+/** After these a session is read anew; by the last one it shows another name, and goes on. */
+const forgottenBy = new Set([...Object.keys(endings), ProfileUpdated.type]);
+
+/** How every session is begun until there is another way (RFC 8176). */
+const passwordOnly: readonly string[] = ["pwd"];
 
 /**
  * Tells who a session token belongs to: from memory while the log is heard, else from the database (ARCHITECTURE, idea 9).
  * A session that was ended anywhere is forgotten here as soon as the log tells of it. One a process.
  */
-/** How every session is begun until there is another way (RFC 8176). */
-const passwordOnly: readonly string[] = ["pwd"];
-
 export class SessionMemory {
   readonly #platform: Platform;
   readonly #live = new LRUCache<string, LiveSession>({
@@ -63,7 +71,7 @@ export class SessionMemory {
 
   constructor(platform: Platform) {
     this.#platform = platform;
-    platform.log.onEvent((event) => this.#hear(event));
+    platform.log.onEvent((event) => this.#hear(event), endings);
   }
 
   /** `people` binds the other modules' answers to a read. */
@@ -129,8 +137,7 @@ export class SessionMemory {
 
   async #read(tokenHash: string): Promise<LiveSession | null> {
     const { log } = this.#platform;
-    if (!log.fresh) await log.catchUp();
-    if (!log.fresh) throw new Unavailable("event log", undefined);
+    if (!(await log.heard())) throw new Unavailable("event log", undefined);
     for (;;) {
       const changedMeanwhile = new Set<string>();
       this.#reads.add(changedMeanwhile);
@@ -145,6 +152,10 @@ export class SessionMemory {
   }
 
   #load(tokenHash: string): Promise<LiveSession | null> {
+    return this.#platform.log.whileHeard(() => this.#readSession(tokenHash));
+  }
+
+  #readSession(tokenHash: string): Promise<LiveSession | null> {
     return this.#platform.database.read(everyTenant, async (db) => {
       const row = await sessionStore.reads(db).byTokenHash(tokenHash);
       if (!row || !this.#people) return null;
@@ -181,10 +192,13 @@ export class SessionMemory {
   }
 
   #hear(event: LoggedEvent): void {
-    if (!endingTypes.has(event.type)) return;
-    const { userId } = event.data as { userId: string };
+    if (!forgottenBy.has(event.type)) return;
+    const { userId, sessionId } = event.data as { userId: string; sessionId?: string };
     for (const changedMeanwhile of this.#reads) changedMeanwhile.add(userId);
-    for (const tokenHash of [...(this.#byUser.get(userId) ?? [])]) this.#live.delete(tokenHash);
+    // Of a session's end the person's other sessions know nothing.
+    for (const tokenHash of [...(this.#byUser.get(userId) ?? [])]) {
+      if (sessionId === undefined || this.#live.peek(tokenHash)?.id === sessionId) this.#live.delete(tokenHash);
+    }
   }
 
   #link(session: LiveSession, tokenHash: string): void {

@@ -153,11 +153,22 @@ describe("a session", () => {
     server.clock.advance(23 * 3_600);
     const fresh = await signIn(server, person.email);
     server.clock.advance(2 * 3_600);
-    await asOperator(server, "sessions.removeOverSessions", {});
+    const removed = await asOperator(server, "sessions.removeOverSessions", {});
+    expect(removed).toMatchObject({ removed: expect.any(Number), more: false });
     const { rows } = await sql<{ count: string }>`select count(*)::text as count from sessions where user_id = ${person.id}`.execute(
       server.application.platform.database.owner,
     );
     expect(rows[0]?.count).toBe("1");
+    const { rows: told } = await sql<{ data: object; organization_id: string | null }>`
+      select data, organization_id from events where type = 'session.expired.v1' and data->>'userId' = ${person.id}`.execute(
+      server.application.platform.database.owner,
+    );
+    expect(told).toEqual([
+      {
+        data: { sessionId: expect.any(String), userId: person.id, organizationId: null, reason: "not_used" },
+        organization_id: null,
+      },
+    ]);
     expect((await me(fresh)).status).toBe(200);
     expectError(await me(person.token), 401, "auth.credential_invalid");
   });

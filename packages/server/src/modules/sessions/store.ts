@@ -20,6 +20,7 @@ interface Tables {
 }
 
 export type SessionRow = Selectable<Sessions>;
+export type OverSession = Pick<SessionRow, "id" | "user_id" | "organization_id" | "expires_at">;
 
 function reads(db: ReadHandle<Tables>) {
   return {
@@ -67,11 +68,18 @@ function writes(tx: WriteHandle<Tables>) {
       await sql`update sessions set last_active_at = greatest(last_active_at, seen.at)
         from (values ${values}) as seen (id, at) where sessions.id = seen.id`.execute(tx);
     },
-    async removeOver(now: Date, idleSince: Date): Promise<void> {
-      await tx
-        .deleteFrom("sessions")
-        .where((eb) => eb.or([eb("expires_at", "<=", now), eb("last_active_at", "<=", idleSince)]))
-        .execute();
+    /** Some of the sessions whose time is over, or who were not used since. */
+    removeOver(now: Date, idleSince: Date, limit: number): Promise<readonly OverSession[]> {
+      const isOver = sql<boolean>`(expires_at <= ${now} or last_active_at <= ${idleSince})`;
+      return (
+        tx
+          .deleteFrom("sessions")
+          .where("id", "in", (db) => db.selectFrom("sessions").select("id").where(isOver).limit(limit))
+          // Asked again: one that is being used in this moment is looked at once more, and goes on.
+          .where(isOver)
+          .returning(["id", "user_id", "organization_id", "expires_at"])
+          .execute()
+      );
     },
   };
 }

@@ -26,6 +26,13 @@ export const OrganizationStatusChanged = defineEvent({
   data: Type.Object({ organizationId: Uuid, status: OrganizationStatus }),
 });
 
+export const OrganizationErased = defineEvent({
+  type: "organization.erased.v1",
+  says: "An organization and all of its data were erased.",
+  ...inOrganization,
+  data: Type.Object({ organizationId: Uuid }),
+});
+
 const member = { membershipId: Uuid, userId: Uuid, organizationId: nullable(Uuid) };
 const aboutMembership = { subject: ["membership", "membershipId"], tenant: "organizationId" } as const;
 
@@ -76,6 +83,7 @@ export const events = [
   OrganizationCreated,
   OrganizationUpdated,
   OrganizationStatusChanged,
+  OrganizationErased,
   MemberJoined,
   MemberRolesChanged,
   MemberRemoved,

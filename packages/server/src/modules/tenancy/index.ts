@@ -3,6 +3,7 @@ import { acceptInvitation } from "./commands/accept-invitation.ts";
 import { changeMemberRole } from "./commands/change-member-role.ts";
 import { createOrganization } from "./commands/create-organization.ts";
 import { createUser } from "./commands/create-user.ts";
+import { eraseOrganization } from "./commands/erase-organization.ts";
 import { expireInvitations } from "./commands/expire-invitations.ts";
 import { inviteMember } from "./commands/invite-member.ts";
 import { openSetUp } from "./commands/open-set-up.ts";
@@ -24,6 +25,7 @@ import { listOrganizations } from "./queries/list-organizations.ts";
 import { steps } from "./schema-steps.ts";
 
 export { MemberRemoved, OrganizationStatusChanged } from "./events.ts";
+export { OrganizationStatus } from "./model.ts";
 export { tenancy };
 
 export const context: Context = {
@@ -41,6 +43,7 @@ export const context: Context = {
     acceptInvitation,
     revokeInvitation,
     expireInvitations,
+    eraseOrganization,
     listInternalMemberships,
     setInternalRoles,
     removeInternalMember,

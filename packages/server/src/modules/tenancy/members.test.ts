@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectRead, expectWritten } from "../../testing/answers.ts";
 import { joinAs, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, unique } from "../../testing/people.ts";
@@ -44,6 +45,27 @@ const may = async (person: Person, organization: { id: string }, actionType: str
       body: { userId: person.id, tenantId: organization.id, actionType },
     })
   ).body;
+
+describe("the event of changed roles", () => {
+  it("says which a person has now, which of them are new and which are gone", async () => {
+    const { organization, roles, member, membershipOf } = await team();
+    const [from, to] = [roles["Member"] as string, roles["Admin"] as string];
+    expectWritten(await change(organization, membershipOf.member, organization.owner.token, { roleIds: [from, to] }), 200);
+    expectWritten(await change(organization, membershipOf.member, organization.owner.token, { roleIds: [to] }), 200);
+    expectWritten(await remove(organization, membershipOf.member, organization.owner.token), 204);
+    const { rows } = await sql<{ data: AnyBody }>`
+      select data from events where type = 'assignment.changed.v1' and data->>'userId' = ${member.id} order by sequence`.execute(
+      server.application.platform.database.owner,
+    );
+    const told = rows.map(({ data }) => [data.roleIds.toSorted(), data.addedRoleIds, data.removedRoleIds]);
+    expect(told).toEqual([
+      [[from], [from], []],
+      [[from, to].toSorted(), [to], []],
+      [[to], [], [from]],
+      [[], [], [to]],
+    ]);
+  });
+});
 
 describe("GET /api/v1/iam/organizations/{id}/memberships", () => {
   it("lists the members with their roles, page by page, to every member; 404 to a stranger", async () => {

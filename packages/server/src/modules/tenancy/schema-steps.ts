@@ -72,6 +72,14 @@ export const steps: readonly SchemaStep[] = [
     },
   },
   {
+    name: "0069_tenancy_erased_organizations",
+    why: "ids of organizations that were erased (S3 §26.1), so that what comes late for one is told from a mistake",
+    async up(db) {
+      await sql`create table erased_organizations (id uuid primary key, erased_at timestamptz not null)`.execute(db);
+      await sharedTable(db, "erased_organizations");
+    },
+  },
+  {
     name: "0032_tenancy_set_up",
     why: "the one-time link with which the first administrator is made; one row while it is open",
     async up(db) {

@@ -47,6 +47,7 @@ interface Tables {
   readonly memberships: Memberships;
   readonly invitations: Invitations;
   readonly invitation_roles: InvitationRoles;
+  readonly erased_organizations: { readonly id: string; readonly erased_at: Date };
   readonly set_up: { readonly only_row: Generated<boolean>; readonly token: string };
 }
 
@@ -163,6 +164,9 @@ function reads(db: ReadHandle<Tables>) {
       const byInvitation = Map.groupBy(rows, (row) => row.invitation_id);
       return new Map([...byInvitation].map(([id, offered]) => [id, offered.map((row) => row.role_id)]));
     },
+    async isErased(id: string): Promise<boolean> {
+      return (await db.selectFrom("erased_organizations").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
+    },
     async setUpIsOpen(): Promise<boolean> {
       return (await db.selectFrom("set_up").select("only_row").executeTakeFirst()) !== undefined;
     },
@@ -268,6 +272,16 @@ function writes(tx: WriteHandle<Tables>) {
     /** What was offered stays readable in the events; the rows would keep roles from being deleted. */
     async releaseOfferedRoles(invitationId: string): Promise<void> {
       await tx.deleteFrom("invitation_roles").where("invitation_id", "=", invitationId).execute();
+    },
+
+    async removeInvitations(organizationId: string): Promise<void> {
+      await tx.deleteFrom("invitation_roles").where("organization_id", "=", organizationId).execute();
+      await tx.deleteFrom("invitations").where("organization_id", "=", organizationId).execute();
+    },
+    /** What refers to the organization goes with it. The id is kept, so that what comes late for it is known. */
+    async eraseOrganization(id: string, now: Date): Promise<void> {
+      await tx.deleteFrom("organizations").where("id", "=", id).execute();
+      await tx.insertInto("erased_organizations").values({ id, erased_at: now }).execute();
     },
 
     async openSetUp(tokenHash: string): Promise<void> {

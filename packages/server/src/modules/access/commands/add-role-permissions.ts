@@ -5,7 +5,7 @@ import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } 
 import { PermissionAddedToRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
 import { access } from "../module.ts";
-import { representOne } from "../represent.ts";
+import { representOne, rulesOf } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
 /** Gives a role permissions (S3 §8.2, §8.3). Nobody gives what he does not hold himself. */
@@ -31,10 +31,11 @@ export const addRolePermissions = access.command("addRolePermissions", {
     );
     if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
   },
-  async run({ store, emit, fail, expectVersion, now }, { roleId, permissions }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permissions }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
+    const before = rulesOf(await representOne(store, row));
     const found = await store.permissionsByValue(permissions);
     for (const value of permissions) {
       const definition =
@@ -53,6 +54,8 @@ export const addRolePermissions = access.command("addRolePermissions", {
     }
     const updated = await store.touchRole(row.id, now);
     emit(PermissionAddedToRole, { roleId: row.id, organizationId: row.organization_id, permissions });
-    return representOne(store, updated);
+    const role = await representOne(store, updated);
+    audit({ before, after: rulesOf(role) });
+    return role;
   },
 });

@@ -28,13 +28,14 @@ export const changeGrant = access.command("changeGrant", {
     await mayHandle(context, row.organization_id, about, "gives");
     await mayHandle(context, row.organization_id, about, "takes");
   },
-  async run({ store, emit, fail, expectVersion, now }, { grantId, condition, expiresAt }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { grantId, condition, expiresAt }) {
     const row = (await store.lockGrant(grantId)) ?? fail(GrantNotFound);
     expectVersion(row.version);
     const expires = expiresAt === null ? null : new Date(expiresAt);
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
     await checkConditionToKeep(store, condition);
     const updated = await store.updateGrant(row.id, { condition, expiresAt: expires });
+    audit({ before: toGrant(row), after: toGrant(updated) });
     emit(GrantChanged, grantEventData(updated));
     return toGrant(updated);
   },

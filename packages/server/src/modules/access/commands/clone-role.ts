@@ -33,7 +33,7 @@ export const cloneRole = access.command("cloneRole", {
     if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "roleId", rule: "held", permission: value })));
     return given;
   },
-  async run({ store, emit, fail, now }, { roleId, name, description }, given) {
+  async run({ store, emit, fail, audit, now }, { roleId, name, description }, given) {
     const source = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     const row = await store
       .insertRole({
@@ -60,6 +60,7 @@ export const cloneRole = access.command("cloneRole", {
     const clone = await representOne(store, row);
     // What was written is what was looked at: the source may have been given more in between.
     if (clone.permissions.some((value) => !given.includes(value))) fail(NotHeld, { field: "roleId", rule: "held" });
+    audit({ entity: { type: "Role", id: row.id }, before: null, after: { clonedFrom: source.id, permissions: clone.permissions } });
     const about = { roleId: row.id, organizationId: row.organization_id };
     emit(RoleCreated, { ...about, name: row.name, scope: row.scope });
     emit(PermissionAddedToRole, { ...about, permissions: [...clone.permissions] });

@@ -46,7 +46,7 @@ export const createGrant = access.command("createGrant", {
     }
     await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
   },
-  async run({ store, emit, fail, now, caller }, { organizationId = null, resource, relation, subject, condition, expiresAt }) {
+  async run({ store, emit, fail, audit, now, caller }, { organizationId = null, resource, relation, subject, condition, expiresAt }) {
     const { type, id, relation: ofSubject } = subjectOf(subject);
     const expires = expiresAt ? new Date(expiresAt) : null;
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
@@ -80,6 +80,7 @@ export const createGrant = access.command("createGrant", {
         throw error;
       });
     emit(GrantCreated, grantEventData(row));
+    audit({ before: null, after: toGrant(row) });
     return toGrant(row);
   },
 });

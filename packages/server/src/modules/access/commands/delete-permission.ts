@@ -19,12 +19,13 @@ export const deletePermission = access.command("deletePermission", {
   input: Type.Object({ permissionId: Uuid }),
   output: Nothing,
   errors: [PermissionNotFound, SystemPermission, PermissionInUse],
-  async run({ store, emit, fail, expectVersion }, { permissionId }) {
+  async run({ store, emit, fail, audit, expectVersion }, { permissionId }) {
     await store.lockTree();
     const row = (await store.permissionById(permissionId)) ?? fail(PermissionNotFound);
     if (row.is_system_permission) fail(SystemPermission);
     expectVersion(row.version);
     if (namesPermission((await store.currentModel()).document, row.value)) fail(PermissionInUse, { rule: "authorization_model" });
+    audit({ before: { value: row.value, description: row.description, scope: row.scope, parent: row.parent }, after: null });
     try {
       await store.deletePermission(row.id);
     } catch (error) {

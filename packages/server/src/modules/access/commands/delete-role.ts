@@ -5,6 +5,7 @@ import { RoleInUse, RoleNotFound, SystemRole } from "../errors.ts";
 import { RoleDeleted } from "../events.ts";
 import { revokeGrants } from "../forget-subject.ts";
 import { access } from "../module.ts";
+import { representOne } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
 /** Deletes a role that nobody holds and no open invitation offers (S3 §8.2, §8.3). */
@@ -18,10 +19,12 @@ export const deleteRole = access.command("deleteRole", {
   output: Nothing,
   errors: [RoleNotFound, SystemRole, RoleInUse],
   tenant: tenantOfRole,
-  async run({ store, emit, fail, expectVersion }, { roleId }) {
+  async run({ store, emit, fail, audit, expectVersion }, { roleId }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
+    const { name, description, permissions } = await representOne(store, row);
+    audit({ before: { name, description, permissions }, after: null });
     try {
       await store.deleteRole(row.id);
     } catch (error) {

@@ -4,7 +4,7 @@ import { NotHeld, PermissionNotFound, RoleNotFound, SystemRole } from "../errors
 import { PermissionRemovedFromRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
 import { access } from "../module.ts";
-import { deniedBy, representOne } from "../represent.ts";
+import { deniedBy, representOne, rulesOf } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
 /** Takes permissions from a role (S3 §8.2, §8.3). One that it was not given is no error: it is not there afterwards. */
@@ -30,10 +30,11 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     );
     if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
   },
-  async run({ store, emit, fail, expectVersion, now }, { roleId, permissions }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permissions }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
+    const before = rulesOf(await representOne(store, row));
     const found = await store.permissionsByValue(permissions);
     const unknown = permissions.filter((value) => !found.some((definition) => definition.value === value));
     if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map((value) => ({ field: "permissions", permission: value })));
@@ -43,6 +44,8 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     );
     const updated = await store.touchRole(row.id, now);
     emit(PermissionRemovedFromRole, { roleId: row.id, organizationId: row.organization_id, permissions });
-    return representOne(store, updated);
+    const role = await representOne(store, updated);
+    audit({ before, after: rulesOf(role) });
+    return role;
   },
 });

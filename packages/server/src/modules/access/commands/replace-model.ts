@@ -23,7 +23,7 @@ export const replaceModel = access.command("replaceModel", {
   input: Type.Object({ model: AuthorizationModelInput }),
   output: Type.Object({ model: AuthorizationModelInput, version: Type.Integer() }),
   errors: [ModelInUse],
-  async run({ store, emit, fail, expectVersion, now }, { model }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { model }) {
     await store.lockModel();
     const current = await store.currentModel();
     expectVersion(current.version);
@@ -37,6 +37,7 @@ export const replaceModel = access.command("replaceModel", {
     if (left.length > 0) fail(ModelInUse, ...left);
     const version = current.version + 1;
     await store.insertModel({ version, document: model }, now);
+    audit({ entity: { type: "AuthorizationModel", id: String(version) }, before: current.document, after: model });
     emit(ModelReplaced, { version });
     return { model, version };
   },

@@ -4,6 +4,7 @@ import { GrantNotFound, NotHeld } from "../errors.ts";
 import { GrantRevoked } from "../events.ts";
 import { grantEventData } from "../forget-subject.ts";
 import { mayHandle } from "../grant-rules.ts";
+import { toGrant } from "../grant-store.ts";
 import { tenantOfGrant } from "../grant-tenant.ts";
 import { access } from "../module.ts";
 
@@ -22,10 +23,11 @@ export const revokeGrant = access.command("revokeGrant", {
     const row = (await context.reading((store) => store.grantById(grantId))) ?? context.fail(GrantNotFound);
     await mayHandle(context, row.organization_id, { type: row.resource_type, relation: row.relation }, "takes");
   },
-  async run({ store, emit, fail, expectVersion }, { grantId }) {
+  async run({ store, emit, fail, audit, expectVersion }, { grantId }) {
     const row = (await store.lockGrant(grantId)) ?? fail(GrantNotFound);
     expectVersion(row.version);
     await store.removeGrant(row.id);
+    audit({ before: toGrant(row), after: null });
     emit(GrantRevoked, grantEventData(row));
     return null;
   },

@@ -1,6 +1,6 @@
 import { permission } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
-import { AttributesOfSubject, AttributeValues, checkAttributes, mustNotRise } from "../attributes.ts";
+import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
 import { MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
@@ -15,17 +15,19 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   allow: permission("Organization.ManageAttributes"),
   absent: MemberNotFound,
   versioned: true,
-  input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: AttributeValues }),
+  input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),
   output: AttributesOfSubject,
   errors: [MemberNotFound, NotHeld],
   async prepare(context, { organizationId, userId }) {
     const { caller } = context;
     if (caller.kind === "user" && caller.userId === userId) await mustNotRise(context, "$user.", userId, organizationId);
   },
-  async run({ store, emit, fail, expectVersion, now }, { organizationId, userId, attributes }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { organizationId, userId, attributes }) {
     if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);
     checkAttributes((await store.currentModel()).document, "user", attributes);
-    expectVersion((await store.attributes(organizationId, userId))?.version ?? 0);
+    const before = await store.attributes(organizationId, userId);
+    expectVersion(before?.version ?? 0);
+    audit({ entity: { type: "User", id: userId }, personalBefore: { attributes: before?.attributes ?? {} } });
     const version = await store.setAttributes(organizationId, userId, attributes, now);
     emit(AttributesSet, { organizationId, userId, names: Object.keys(attributes) });
     return { organizationId, userId, attributes, version };

@@ -19,9 +19,11 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
     const { caller } = context;
     if (caller.kind === "user") await mustNotRise(context, "$tenant.", caller.userId, organizationId);
   },
-  async run({ store, emit, expectVersion, now }, { organizationId, attributes }) {
+  async run({ store, emit, audit, expectVersion, now }, { organizationId, attributes }) {
     checkAttributes((await store.currentModel()).document, "tenant", attributes);
-    expectVersion((await store.attributes(organizationId, null))?.version ?? 0);
+    const before = await store.attributes(organizationId, null);
+    expectVersion(before?.version ?? 0);
+    audit({ before: before?.attributes ?? {}, after: attributes });
     const version = await store.setAttributes(organizationId, null, attributes, now);
     emit(AttributesSet, { organizationId, userId: null, names: Object.keys(attributes) });
     return { organizationId, userId: null, attributes, version };

@@ -5,7 +5,7 @@ import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } 
 import { RoleRuleSet } from "../events.ts";
 import { ConditionInput, PermissionValue, Role, RuleEffect } from "../model.ts";
 import { access } from "../module.ts";
-import { deniedBy, representOne } from "../represent.ts";
+import { deniedBy, representOne, rulesOf } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
 /**
@@ -38,10 +38,11 @@ export const setRoleRule = access.command("setRoleRule", {
     const lacking = gives ? await notHeld(role.organization_id, [permission]) : [];
     if (lacking.length > 0) fail(NotHeld, { field: "permission", rule: "held", permission });
   },
-  async run({ store, emit, fail, expectVersion, now }, { roleId, permission, effect = "allow", condition = null }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permission, effect = "allow", condition = null }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
+    const before = rulesOf(await representOne(store, row));
     const [definition] = await store.permissionsByValue([permission]);
     if (definition === undefined) return fail(PermissionNotFound, { field: "permission", permission });
     if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permission", rule: "same_scope", permission });
@@ -49,6 +50,8 @@ export const setRoleRule = access.command("setRoleRule", {
     await store.setRule(row.id, row.organization_id, definition.id, effect, condition);
     const updated = await store.touchRole(row.id, now);
     emit(RoleRuleSet, { roleId: row.id, organizationId: row.organization_id, permission, effect, condition });
-    return representOne(store, updated);
+    const role = await representOne(store, updated);
+    audit({ before, after: rulesOf(role) });
+    return role;
   },
 });

@@ -22,7 +22,7 @@ export const updatePermission = access.command("updatePermission", {
   ),
   output: Permission,
   errors: [PermissionNotFound, SystemPermission, ParentNotFound, ParentCycle, ScopeMismatch],
-  async run({ store, emit, fail, expectVersion, now }, input) {
+  async run({ store, emit, fail, audit, expectVersion, now }, input) {
     await store.lockTree();
     const row = (await store.permissionById(input.permissionId)) ?? fail(PermissionNotFound);
     if (row.is_system_permission) fail(SystemPermission);
@@ -33,6 +33,7 @@ export const updatePermission = access.command("updatePermission", {
     if (parent && parent.scope !== row.scope) fail(ScopeMismatch, { field: "parent", rule: "same_scope" });
     if (parent && (await store.isBelow(parent.id, row.id))) fail(ParentCycle, { field: "parent", rule: "cycle" });
     const description = input.description === undefined ? row.description : input.description;
+    audit({ before: { description: row.description, parent: row.parent }, after: { description, parent: wanted } });
     await store.updatePermission(row.id, { description, parentId: parent?.id ?? null }, now);
     emit(PermissionUpdated, { permissionId: row.id, value: row.value, scope: row.scope, parent: wanted, previousParent: row.parent });
     const updated = await store.permissionById(row.id);

@@ -19,11 +19,12 @@ export const updateRole = access.command("updateRole", {
   output: Role,
   errors: [RoleNotFound, SystemRole, RoleNameTaken],
   tenant: tenantOfRole,
-  async run({ store, emit, fail, expectVersion, now }, input) {
+  async run({ store, emit, fail, audit, expectVersion, now }, input) {
     const row = (await store.lockRole(input.roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
     const change = { name: input.name ?? row.name, description: input.description === undefined ? row.description : input.description };
+    audit({ before: { name: row.name, description: row.description }, after: change });
     try {
       const updated = await store.updateRole(row.id, change, now);
       emit(RoleUpdated, { roleId: row.id, organizationId: row.organization_id, name: updated.name, scope: row.scope });

@@ -10,6 +10,7 @@ export const getMemberAttributes = access.query("getMemberAttributes", {
   summary: "A member's attributes.",
   allow: permission("Organization.ReadAttributes"),
   absent: MemberNotFound,
+  noted: "what is noted about somebody",
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid }),
   output: AttributesOfSubject,

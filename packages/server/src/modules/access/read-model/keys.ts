@@ -22,6 +22,13 @@ export const isEffectiveKey = (key: string): boolean => key.endsWith(":effective
 /** Stands for the lists of every role: which ones a change of the tree touches is found out by the projector. */
 export const everyEffectiveList = "iam:role:*:effective_permissions";
 
+/**
+ * A second line behind the mark: how long a shared copy keeps a part (S3 §27.1). What roles give is asked for by everybody who holds
+ * them and changes seldom: the hour of the permission cache. What is about one user or organization is an entity: half an hour, so
+ * that those who have gone leave sooner.
+ */
+export const cacheSecondsOf = (key: string): number => (key === policyKey || key.startsWith("iam:role:") ? 3_600 : 1_800);
+
 export interface UserPart {
   readonly status: string;
 }

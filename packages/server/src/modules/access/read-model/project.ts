@@ -1,6 +1,6 @@
 import { effectiveRules, PermissionTree, type RoleRule } from "@gatehouse/policy";
 import { type Kysely, sql } from "kysely";
-import type { AnyTables, WriteHandle } from "../../../platform/database/database.ts";
+import type { AnyTables, ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
 import { revisionOf } from "../../../platform/log/log.ts";
 import type { UserStatus } from "../../identity/index.ts";
 import { systemRoleNamed, systemRoles } from "../system.ts";
@@ -16,10 +16,11 @@ export interface Computed {
   readonly value: unknown;
 }
 
-/** What was written, and the version that it was written under: the id of the transaction. */
+/** What was written, the version that it was written under (the id of the transaction), and the number of the write. */
 export interface Projected {
   readonly parts: readonly Computed[];
   readonly version: bigint;
+  readonly number: number;
 }
 
 /** Computes each part under `keys` from the tables and writes it, with the lists that a change of the tree touches. */
@@ -27,16 +28,30 @@ export async function projectKeys(tx: WriteHandle, keys: readonly string[], stat
   const wanted = keys.includes(everyEffectiveList)
     ? [...new Set([...keys.filter((key) => key !== everyEffectiveList), ...(await everyList(tx))])]
     : keys;
-  const definitions = new Definitions(tx);
-  const computed: Computed[] = [];
-  for (const key of wanted) computed.push(await compute(tx, key, statuses, definitions));
+  const computed = await computeParts(tx as unknown as ReadHandle, wanted, statuses);
   for (const { key, organizationId, value } of computed) {
     await sql`insert into access_read_model (key, organization_id, value, version)
       values (${key}, ${organizationId}, ${JSON.stringify(value)}::jsonb, pg_current_xact_id()::text::bigint)
       on conflict (key) do update set value = excluded.value, organization_id = excluded.organization_id, version = excluded.version
       where access_read_model.version <= excluded.version`.execute(tx);
   }
-  return { parts: computed, version: BigInt(await revisionOf(tx)) };
+  return { parts: computed, version: BigInt(await revisionOf(tx)), number: await nextNumber(tx) };
+}
+
+/** Counts a write of the read model, in its transaction; whoever writes next waits until that has ended. */
+async function nextNumber(tx: WriteHandle): Promise<number> {
+  const { rows } = await sql<{ number: string }>`
+    update access_read_model_marks set number = number + 1 returning number::text`.execute(tx);
+  return Number((rows[0] as { number: string }).number);
+}
+
+/** What the tables say about each part. */
+export async function computeParts(db: ReadHandle, keys: readonly string[], statuses: UserStatuses): Promise<readonly Computed[]> {
+  const tables = db as unknown as Kysely<AnyTables>;
+  const definitions = new Definitions(tables);
+  const computed: Computed[] = [];
+  for (const key of keys) computed.push(await compute(tables, key, statuses, definitions));
+  return computed;
 }
 
 /** The lists of every role that was given anything, and those of the system roles. */
@@ -54,33 +69,37 @@ interface Definition {
 
 /** The permission tree, read once a projection. */
 class Definitions {
-  readonly #tx: WriteHandle;
+  readonly #db: Kysely<AnyTables>;
   #all: Promise<readonly Definition[]> | undefined;
-  constructor(tx: WriteHandle) {
-    this.#tx = tx;
+  constructor(db: Kysely<AnyTables>) {
+    this.#db = db;
   }
   all(): Promise<readonly Definition[]> {
     this.#all ??= sql<Definition>`
       select child.value, parent.value as parent, child.scope
-      from permission_definitions child left join permission_definitions parent on parent.id = child.parent_permission_id`
-      .execute(this.#tx)
+      from permission_definitions child left join permission_definitions parent on parent.id = child.parent_permission_id
+      order by child.value`
+      .execute(this.#db)
       .then(({ rows }) => rows);
     return this.#all;
   }
 }
 
+const id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const patterns = {
-  user: /^iam:user:id:(.+)$/,
-  tenant: /^iam:org:(.+):status$/,
-  membership: /^iam:membership:user:([^:]+):(?:org:(.+)|internal)$/,
+  user: new RegExp(`^iam:user:id:(${id})$`),
+  tenant: new RegExp(`^iam:org:(${id}):status$`),
+  membership: new RegExp(`^iam:membership:user:(${id}):(?:org:(${id})|internal)$`),
   systemList: /^iam:role:system:(\w+):(\w+):effective_permissions$/,
-  list: /^iam:role:([^:]+):effective_permissions$/,
-  role: /^iam:role:id:(.+)$/,
-  entitlements: /^iam:org:(.+):entitlements$/,
+  list: new RegExp(`^iam:role:(${id}):effective_permissions$`),
+  role: new RegExp(`^iam:role:id:(${id})$`),
+  entitlements: new RegExp(`^iam:org:(${id}):entitlements$`),
 } as const;
 
-async function compute(tx: WriteHandle, key: string, statuses: UserStatuses, definitions: Definitions): Promise<Computed> {
-  const db = tx as unknown as Kysely<AnyTables>;
+/** Whether a part may lie under the key: one of a kind that is known, about something that has an id. */
+export const isPartKey = (key: string): boolean => key === policyKey || Object.values(patterns).some((pattern) => pattern.test(key));
+
+async function compute(db: Kysely<AnyTables>, key: string, statuses: UserStatuses, definitions: Definitions): Promise<Computed> {
   const user = patterns.user.exec(key);
   if (user) {
     const status = (await statuses([user[1] as string])).get(user[1] as string);

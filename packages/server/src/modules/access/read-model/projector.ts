@@ -1,4 +1,5 @@
 import { v7 as uuid } from "uuid";
+import { appendedSubject } from "../../../operation/rpc/subjects.ts";
 import type { Consumer } from "../../../platform/bus/bus.ts";
 import type { WriteHandle } from "../../../platform/database/database.ts";
 import type { LoggedEvent } from "../../../platform/log/event.ts";
@@ -7,10 +8,8 @@ import type { Platform } from "../../../platform/platform.ts";
 import { ReadModelChanged } from "../events.ts";
 import { projectorName } from "./keys.ts";
 import type { Projected } from "./project.ts";
+import { publish } from "./shared-copy.ts";
 import { keysTouchedBy, projectedTypes } from "./touched.ts";
-
-/** A second line behind events: how long the shared cache keeps a part (S3 §27.1, permission cache). */
-export const cacheSeconds = 3_600;
 
 /** Recomputes the parts under `keys` from the tables and returns what was written. */
 export type Project = (tx: WriteHandle, keys: readonly string[]) => Promise<Projected>;
@@ -28,23 +27,22 @@ export function projector(platform: Platform, project: Project): Consumer {
     async handle(events: readonly LoggedEvent[], tx: WriteHandle) {
       written = await project(tx, [...new Set(events.flatMap(keysTouchedBy))]);
       const changeId = uuid();
+      const { parts, number } = written;
       const event = {
         id: uuid(),
         type: ReadModelChanged.type,
         subject: `read-model/${changeId}`,
         organizationId: null,
-        data: { changeId, handled: events.map(({ id }) => id), keys: written.parts.map(({ key }) => key) },
+        data: { changeId, handled: events.map(({ id }) => id), keys: parts.map(({ key }) => key), number },
       };
       await append(tx, [event], { occurredAt: new Date(platform.clock.now()), traceparent: null });
     },
-    async committed(events) {
-      const { cache, log, metrics } = platform;
-      metrics.eventsHandled.inc({ consumer: projectorName }, events.length);
-      for (const { key, value } of written?.parts ?? []) {
-        await cache.put(key, JSON.stringify(value), { version: (written as Projected).version, ttlSeconds: cacheSeconds });
-      }
-      // Reads its own announcement back at once, so that checks that wait for it go on.
+    async committed() {
+      const { log, rpc } = platform;
+      if (written) await publish(platform, written);
+      // Reads its own announcement back at once, and has the others read it, so that checks that wait for it go on.
       await log.catchUp();
+      rpc.tell(appendedSubject);
     },
   };
 }

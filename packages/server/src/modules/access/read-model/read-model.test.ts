@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Mark } from "../../../platform/cache/cache.ts";
+import { eventually } from "../../../platform/contract/eventually.ts";
 import { everyTenant } from "../../../platform/database/database.ts";
 import { expectWritten } from "../../../testing/answers.ts";
 import {
@@ -17,7 +19,15 @@ import {
   unique,
 } from "../../../testing/people.ts";
 import { makeDatabase } from "../../../testing/postgres.ts";
-import { type AnyBody, asOperator, backend, openTestServer, startTestServer, type TestServer } from "../../../testing/server.ts";
+import {
+  type AnyBody,
+  asOperator,
+  backend,
+  distributed,
+  openTestServer,
+  startTestServer,
+  type TestServer,
+} from "../../../testing/server.ts";
 import { effectiveKey, membershipKey, projectorName, roleKey, userKey } from "./keys.ts";
 
 let server: TestServer;
@@ -57,6 +67,12 @@ const ask = async ({ organization, person }: Staffed, on: TestServer = server): 
     })
   ).body;
 
+async function emptyCopy(): Promise<void> {
+  const { cache } = server.application.platform;
+  const { mark } = await cache.read([]);
+  await cache.begin(mark?.number ?? 0, mark);
+}
+
 describe("a part of the read model that is lost", () => {
   const lost: readonly [string, (at: Staffed) => string][] = [
     ["the permissions of a role", ({ role }) => effectiveKey(role)],
@@ -67,10 +83,10 @@ describe("a part of the read model that is lost", () => {
     const at = await staffed();
     const key = keyOf(at);
     await server.application.settled();
-    const { database, cache } = server.application.platform;
+    const { database } = server.application.platform;
     const before = await rowOf(key);
     await sql`delete from access_read_model where key = ${key}`.execute(database.owner);
-    await cache.delete([key]);
+    await emptyCopy();
     expect(await ask(at)).toMatchObject({
       isAuthorized: false,
       reason: "Denied: permission data not available",
@@ -93,14 +109,15 @@ describe("a part of the read model that is lost", () => {
 });
 
 describe("the cache in front of the read model", () => {
-  it("never wins with an old value after a change", async () => {
+  it.skipIf(distributed)("never wins with an old value after a change", async () => {
     const at = await staffed();
     const key = membershipKey(at.person.id, at.organization.id);
     expect((await ask(at)).isAuthorized).toBe(true);
     await server.application.settled();
     const { cache } = server.application.platform;
-    const old = await cache.get(key);
-    expect(old).not.toBeNull();
+    const { mark, entries } = await cache.read([key]);
+    const old = entries[0];
+    expect(old).toBeTruthy();
     const roles = await rolesOf(server, at.organization);
     const { body } = await server.call(`GET /api/v1/iam/organizations/${at.organization.id}/memberships`, {
       token: at.organization.owner.token,
@@ -112,9 +129,9 @@ describe("the cache in front of the read model", () => {
     });
     expectWritten(changed, 200);
     await server.application.settled();
-    // A slow process puts back what it has read before the change.
-    await cache.delete([key]);
-    await cache.put(key, old?.value as string, { version: old?.version as bigint, ttlSeconds: 3_600 });
+    // A slow process gives what it has read before the change.
+    await cache.fill([{ key, value: old?.value as string, version: old?.version as bigint, ttlSeconds: 3_600 }], mark as Mark);
+    expect((await cache.read([key])).entries[0]?.value).not.toBe(old?.value);
     expect((await ask(at)).isAuthorized).toBe(false);
   });
 });
@@ -184,11 +201,14 @@ describe("after a restart", () => {
         body: { permissions: ["Organization.Update"] },
       });
       expectWritten(taken, 200);
-      expect(second.application.reader.behind).toBe(1);
+      await eventually(() => second.application.reader.behind).toBe(1);
       await second.close();
 
       const third = await restarted(false);
       expect(third.application.reader.behind).toBe(1);
+      // What was changed before it began to listen says nothing of how soon it hears of a change.
+      const { values } = await third.application.platform.metrics.revocationSeconds.get();
+      expect(values.find(({ metricName }) => metricName?.endsWith("_count"))?.value).toBe(0);
       const asked = ask(at, third);
       await third.application.startWorker();
       expect(await asked).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });

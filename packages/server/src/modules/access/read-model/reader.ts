@@ -13,14 +13,14 @@ import {
 } from "@gatehouse/policy";
 import { sql } from "kysely";
 import { LRUCache } from "lru-cache";
-import { OperationError, RevisionNotReached } from "../../../operation/errors.ts";
 import type { MaybePromise } from "../../../operation/maybe-promise.ts";
+import { reach } from "../../../operation/reach.ts";
 import { everyTenant } from "../../../platform/database/database.ts";
-import { Unavailable } from "../../../platform/database/faults.ts";
 import type { LoggedEvent } from "../../../platform/log/event.ts";
-import { revocationBoundMs } from "../../../platform/log/follower.ts";
+import { type Endings, revocationBoundMs } from "../../../platform/log/follower.ts";
 import { readTail } from "../../../platform/log/log.ts";
 import type { Platform } from "../../../platform/platform.ts";
+import { Unavailable } from "../../../platform/unavailable.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
 import { GrantChanged, GrantCreated, GrantRevoked, ReadModelChanged } from "../events.ts";
 import { repairJob } from "../jobs.ts";
@@ -43,12 +43,11 @@ import {
   type UserPart,
   userKey,
 } from "./keys.ts";
-import { LeastVersions } from "./least-versions.ts";
-import { type Loaded, type Part, Parts } from "./parts.ts";
+import { type Part, Parts } from "./parts.ts";
+import { PartsSource } from "./parts-source.ts";
 import { Pending as PendingParts } from "./pending.ts";
-import { cacheSeconds } from "./projector.ts";
 import { RelationshipMemory, type RelationshipQuestion } from "./relationship-memory.ts";
-import { keysTouchedBy, projectedTypes } from "./touched.ts";
+import { keysTouchedBy, projectedEndings, projectedTypes } from "./touched.ts";
 
 /** What decisions about one user in one scope are made from, with the parts that it was put together from. */
 export interface HeldView {
@@ -88,11 +87,12 @@ const noEntitlements: Readonly<Record<string, unknown>> = {};
  */
 export class AccessReader {
   readonly #platform: Platform;
+  readonly #listensSince: number;
   readonly #parts: Parts;
   readonly #relationships: RelationshipMemory;
   readonly #pending = new PendingParts();
   readonly #views = new LRUCache<string, HeldView>({ max: viewsMax });
-  readonly #least = new LeastVersions(cacheSeconds * 1_000);
+  readonly #source: PartsSource;
   readonly #repaired = new Map<string, number>();
   readonly recorder: DecisionRecorder;
   /** The newest policy that a view was made with. */
@@ -100,10 +100,13 @@ export class AccessReader {
 
   constructor(platform: Platform) {
     this.#platform = platform;
+    this.#listensSince = platform.clock.now();
     this.recorder = new DecisionRecorder(platform);
-    this.#parts = new Parts((keys) => this.#fetch(keys));
+    this.#source = new PartsSource(platform);
+    this.#parts = new Parts((keys) => this.#source.fetch(keys));
     this.#relationships = new RelationshipMemory(platform);
-    platform.log.onEvent((event) => this.#hear(event));
+    // What the worker has made of an event is no ending: until it is heard, what the event touched is not decided from.
+    platform.log.onEvent((event) => this.#hear(event), { ...projectedEndings, ...grantEndings });
   }
 
   /** Finds out what the projector has still to handle from before this process began to listen. */
@@ -115,6 +118,7 @@ export class AccessReader {
       return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
     });
     for (const event of events) this.#hear(event);
+    await this.#source.start();
   }
 
   /** Writes down what is still to be written. */
@@ -187,7 +191,7 @@ export class AccessReader {
     minRevision: string | undefined,
     question: (held: HeldView, relationships: RelationshipReader) => Answer | Pending,
   ): Promise<Answer> {
-    if (minRevision !== undefined) await this.#reach(minRevision);
+    if (minRevision !== undefined) await reach(this.#platform.log, minRevision);
     const deadline = performance.now() + settleMs;
     while (performance.now() < deadline) {
       const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
@@ -227,7 +231,7 @@ export class AccessReader {
 
   /** The policy that decisions are made from now. Throws {@link Unavailable} where it is not there. */
   async policy(): Promise<Policy> {
-    if (!this.#platform.log.fresh) await this.#platform.log.catchUp();
+    if (!(await this.#platform.log.heard())) throw new Unavailable("event log", undefined);
     const [part] = await this.#load<PolicyPart>([policyKey], performance.now() + revocationBoundMs);
     if (!part?.value) throw new Unavailable("access read model", undefined);
     return policyOf(part.value);
@@ -257,15 +261,6 @@ export class AccessReader {
     return [...new Set(found)].sort();
   }
 
-  async #reach(revision: string): Promise<void> {
-    const deadline = performance.now() + revocationBoundMs;
-    while (!this.#platform.log.hasSeen(revision)) {
-      if (performance.now() > deadline) throw new OperationError(RevisionNotReached, [{ field: "minRevision", rule: "reached" }]);
-      await this.#platform.log.catchUp();
-      if (!this.#platform.log.hasSeen(revision)) await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-
   /** Looks at a view's parts only where some part has become stale since: of thousands of decisions few come after a change. */
   #isStale(held: HeldView): boolean {
     const { staled } = this.#parts;
@@ -279,9 +274,8 @@ export class AccessReader {
   async #view(userId: string, organizationId: string | null): Promise<HeldView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
-      if (!this.#platform.log.fresh) await this.#platform.log.catchUp();
       // Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9).
-      if (!this.#platform.log.fresh) throw new Unavailable("event log", undefined);
+      if (!(await this.#platform.log.heard())) throw new Unavailable("event log", undefined);
       const view = await this.#compose(userId, organizationId, deadline);
       if (this.#isStale(view)) continue;
       this.#views.set(viewKey(userId, organizationId), view);
@@ -333,46 +327,18 @@ export class AccessReader {
     return (await this.#parts.load(keys)) as readonly Part<Value>[];
   }
 
-  /** The cache, then the table; what the table has is put into the cache under its version. */
-  async #fetch(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
-    const { cache, database, metrics } = this.#platform;
-    const cached = (await cache.getMany(keys)).map((hit, index) =>
-      hit && hit.version >= this.#least.of(keys[index] as string) ? hit : null,
-    );
-    const missing = keys.filter((_key, index) => cached[index] === null);
-    const found = new Map<string, Loaded>(
-      keys.flatMap((key, index) => (cached[index] ? [[key, asLoaded(JSON.parse(cached[index].value), cached[index].version)]] : [])),
-    );
-    metrics.readModelLookups.inc({ found: "cache" }, keys.length - missing.length);
-    if (missing.length > 0) {
-      const { rows } = await database.read(everyTenant, (db) =>
-        sql<{ key: string; value: unknown; version: string }>`
-          select key, value, version::text from access_read_model where key in (${sql.join(missing)})`.execute(db as never),
-      );
-      metrics.readModelLookups.inc({ found: "database" }, rows.length);
-      metrics.readModelLookups.inc({ found: "missing" }, missing.length - rows.length);
-      for (const row of rows) {
-        found.set(row.key, asLoaded(row.value, row.version));
-        await cache.put(row.key, JSON.stringify(row.value), { version: BigInt(row.version), ttlSeconds: cacheSeconds });
-      }
-    }
-    return keys.map((key) => found.get(key) ?? null);
-  }
-
   #hear(event: LoggedEvent): void {
     if (event.type === ReadModelChanged.type) {
-      const { handled, keys } = event.data as { handled: readonly string[]; keys: readonly string[] };
-      for (const key of keys) {
-        this.#least.raise(key, BigInt(event.position.transaction));
-        this.#parts.forget(key);
-      }
+      const { handled, keys, number } = event.data as { handled: readonly string[]; keys: readonly string[]; number?: number };
+      if (number !== undefined) this.#source.hear(number);
+      for (const key of keys) this.#parts.forget(key);
       this.#pending.handled(handled);
       return;
     }
     const keys = keysTouchedBy(event);
-    const isGrant = grantTypes.has(event.type);
-    if (isGrant || keys.length > 0) {
-      // From here on no decision is made without it: what it touches is read anew.
+    const isGrant = event.type in grantEndings;
+    if ((isGrant || keys.length > 0) && event.occurredAt.getTime() >= this.#listensSince) {
+      // From here on no decision is made without it: what it touches is read anew. Without what lies before, none was ever made here.
       this.#platform.metrics.revocationSeconds.observe(Math.max(0, this.#platform.clock.now() - event.occurredAt.getTime()) / 1_000);
     }
     if (isGrant) {
@@ -412,10 +378,9 @@ const viewKey = (userId: string, organizationId: string | null): string => `${us
 const reads = ({ condition }: { readonly condition: unknown }, placeholder: string): boolean =>
   condition !== undefined && JSON.stringify(condition).includes(`"${placeholder}`);
 
-const asLoaded = (value: unknown, version: bigint | string): Loaded => ({ value, version: String(version) });
-
 /** A grant's event says all that its look-ups are found by; the table is read again, so no worker stands between. */
-const grantTypes: ReadonlySet<string> = new Set([GrantCreated.type, GrantChanged.type, GrantRevoked.type]);
+const grantFields = ["resource", "relation", "subject"];
+const grantEndings: Endings = { [GrantCreated.type]: grantFields, [GrantChanged.type]: grantFields, [GrantRevoked.type]: grantFields };
 interface GrantOfEvent {
   readonly resource: { readonly type: string; readonly id: string };
   readonly relation: string;

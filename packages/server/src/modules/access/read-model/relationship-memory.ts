@@ -103,19 +103,21 @@ export class RelationshipMemory {
       reverse: sql`r.subject_type = k.st and r.subject_id = k.si and r.subject_relation = k.sr and r.resource_type = k.rt and r.relation = k.rel`,
     } as const;
     this.#platform.metrics.readModelLookups.inc({ found: "database" }, asked.length);
-    return this.#platform.database.read(scope, async (db) => {
-      const rows: (RelationshipRow & { readonly key: string })[] = [];
-      for (const [lookup, questions] of kinds) {
-        const result = await sql<RelationshipRow & { readonly key: string }>`
+    return this.#platform.log.whileHeard(() =>
+      this.#platform.database.read(scope, async (db) => {
+        const rows: (RelationshipRow & { readonly key: string })[] = [];
+        for (const [lookup, questions] of kinds) {
+          const result = await sql<RelationshipRow & { readonly key: string }>`
           select k.key, r.* from jsonb_to_recordset(${JSON.stringify(questions)}::jsonb)
             as k (key text, rt text, rel text, st text, sr text, ri text, si text)
           cross join lateral (select r.* from relationships r where ${tenant} and ${where[lookup]} limit ${listMax + 1}) r`.execute(
-          db as never,
-        );
-        rows.push(...result.rows);
-      }
-      return rows;
-    });
+            db as never,
+          );
+          rows.push(...result.rows);
+        }
+        return rows;
+      }),
+    );
   }
 }
 

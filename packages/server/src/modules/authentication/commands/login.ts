@@ -18,6 +18,7 @@ export const login = authentication.command("login", {
   http: "POST /api/v1/iam/auth/login",
   summary: "Sign in with e-mail address and password.",
   allow: anyone("the password is the credential"),
+  hashes: true,
   limit: { per: "address", points: 300, seconds: 300 },
   cookie: "begins",
   everyTenant: "who signs in is not yet in a tenant",
@@ -30,7 +31,7 @@ export const login = authentication.command("login", {
   }),
   errors: [InvalidCredentials, TooManyAttempts, EmailNotVerified, UserSuspended, NotAMember, OrganizationInactive],
   tenant: () => undefined,
-  async prepare({ reading, platform, origin, now, fail }, { email, password, organizationId }) {
+  async prepare({ reading, platform, origin, now, fail, audit }, { email, password, organizationId }) {
     const { limits, metrics, settings } = platform;
     const refuse = (error: typeof InvalidCredentials | typeof EmailNotVerified | typeof UserSuspended | typeof NotAMember): never => {
       metrics.signIns.inc({ result: error.code });
@@ -38,6 +39,8 @@ export const login = authentication.command("login", {
     };
     const address = pseudonym(origin.ip ?? "");
     const facts = await reading((_store, uses) => uses.identity.signInFacts(email));
+    // Who it was about, where there is such a user: also of a sign-in that fails (S3 §26.3).
+    if (facts) audit({ entity: { type: "User", id: facts.userId } });
     const attempts = new Attempts(limits, email, address, facts?.passwordHash);
     const wait = await attempts.begin(async () =>
       facts === undefined ? false : reading((store) => store.isKnown(facts.userId, address, new Date(now.getTime() - knownForMs))),
@@ -57,6 +60,7 @@ export const login = authentication.command("login", {
         status: await uses.tenancy.organizationStatus(organizationId),
       }));
       if (!standing.member) refuse(NotAMember);
+      audit({ organizationId });
       if (standing.status !== "Active") fail(OrganizationInactive);
     }
     const rehashed = needsRehash(facts.passwordHash, settings.passwordHash, password)

@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { anyone } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
-import { Email, Name, Type } from "../../../operation/schema.ts";
+import { Email, PersonName, Type } from "../../../operation/schema.ts";
 import { hashSecret, newSecret } from "../../../platform/secrets.ts";
 import { EmailTaken } from "../errors.ts";
 import { UserRegistered } from "../events.ts";
@@ -18,9 +18,10 @@ export const register = identity.command("register", {
   http: "POST /api/v1/iam/auth/register",
   summary: "Register a new user and mail a link to confirm the address.",
   allow: anyone("a newcomer has no account yet"),
+  hashes: true,
   limit: { per: "address", points: 30, seconds: 600 },
   versioned: true,
-  input: Type.Object({ email: Email, password: NewPassword, firstName: Name, lastName: Name, locale: Locale }),
+  input: Type.Object({ email: Email, password: NewPassword, firstName: PersonName, lastName: PersonName, locale: Locale }),
   output: User,
   status: 201,
   errors: [EmailTaken],

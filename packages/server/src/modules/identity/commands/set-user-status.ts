@@ -16,7 +16,7 @@ export const setUserStatus = identity.command("setUserStatus", {
   input: Type.Object({ userId: Uuid, status: oneOf("Active", "Suspended") }),
   output: User,
   errors: [UserNotFound, OwnStatus, CredentialInvalid],
-  async run({ store, caller, emit, fail, expectVersion, now }, { userId, status }) {
+  async run({ store, caller, emit, fail, audit, expectVersion, now }, { userId, status }) {
     if (caller.kind === "user" && caller.userId === userId) fail(OwnStatus);
     const actor = caller.kind === "user" ? caller.userId : userId;
     const locked = await store.lockByIds([userId, actor]);
@@ -26,6 +26,7 @@ export const setUserStatus = identity.command("setUserStatus", {
     expectVersion(row.version);
     const confirmed = row.email_verification_token === null;
     const next = status === "Active" && !confirmed ? "PendingConfirmation" : status;
+    audit({ before: { status: row.status }, after: { status: next } });
     if (row.status === next) return toUser(row);
     const updated = await store.setStatus(userId, next, now);
     emit(UserStatusChanged, { userId, status: next });

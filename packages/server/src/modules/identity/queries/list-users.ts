@@ -9,6 +9,7 @@ export const listUsers = identity.query("listUsers", {
   http: "GET /api/v1/users",
   summary: "List users.",
   allow: internal("User.Read"),
+  noted: "who everybody is",
   input: Type.Object({ email: Type.Optional(Email), ...Paging }),
   output: Page(User),
   async run({ store, page }, input) {

@@ -13,8 +13,9 @@ export const endSession = sessions.command("endSession", {
   input: Type.Object({ sessionId: Uuid }),
   output: Nothing,
   errors: [SessionNotFound],
-  async run({ store, user, emit, fail }, { sessionId }) {
+  async run({ store, user, emit, fail, audit }, { sessionId }) {
     const row = (await store.end(user.userId, sessionId)) ?? fail(SessionNotFound);
+    audit({ organizationId: row.organization_id, before: { userId: row.user_id }, after: null });
     emit(SessionEnded, { sessionId: row.id, userId: row.user_id, organizationId: row.organization_id, reason: "ended_by_user" });
     return null;
   },

@@ -11,8 +11,9 @@ export const logout = sessions.command("logout", {
   cookie: "ends",
   input: Type.Object({}),
   output: Nothing,
-  async run({ store, user, emit }) {
+  async run({ store, user, emit, audit }) {
     const row = await store.end(user.userId, user.sessionId);
+    audit({ entity: { type: "Session", id: user.sessionId }, organizationId: user.organizationId });
     if (row) emit(SessionEnded, { sessionId: row.id, userId: row.user_id, organizationId: row.organization_id, reason: "signed_out" });
     return null;
   },

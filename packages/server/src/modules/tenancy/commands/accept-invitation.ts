@@ -47,13 +47,14 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
     AlreadyMember,
     OrganizationInactive,
   ],
-  async run({ store, uses, user, emit, fail, now }, { invitationId, token }) {
+  async run({ store, uses, user, emit, fail, audit, now }, { invitationId, token }) {
     const tokenHash = hashSecret(token);
     const found: InvitationRow = (await store.invitationById(invitationId)) ?? fail(InvitationNotFound);
     if (!timingSafeEqual(Buffer.from(found.token), Buffer.from(tokenHash))) fail(InvitationNotFound);
     const person = await uses.identity.userById(user.userId);
     if (!person || !sameAddress(person.email, found.invitee_email)) fail(InvitationForAnother);
     const organizationId = found.organization_id;
+    audit({ organizationId });
     // The owner rule's lock, so that joining, leaving and suspending are one after the other.
     const organization = await store.lockOrganization(organizationId);
     if (organization?.status !== "Active") fail(OrganizationInactive);

@@ -24,12 +24,13 @@ export const changeMemberRole = tenancy.command("changeMemberRole", {
     await mayHandOut(context, input.organizationId, [...wanted, ...current]);
     return wanted;
   },
-  async run({ store, uses, emit, fail, expectVersion }, { organizationId, membershipId }, wanted) {
+  async run({ store, uses, emit, fail, audit, expectVersion }, { organizationId, membershipId }, wanted) {
     await store.lockOrganization(organizationId);
     const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
     expectVersion(member.version);
     await rolesInScope(uses.access, organizationId, wanted, fail);
     const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
+    audit({ before: { userId: member.user_id, roleIds: held }, after: { userId: member.user_id, roleIds: wanted } });
     const ownerRoleId = (await uses.access.ownerRoleOf(organizationId)) as string;
     const unmakesOwner = held.includes(ownerRoleId) && !wanted.includes(ownerRoleId);
     if (unmakesOwner && (await uses.access.holders(ownerRoleId)) === 1) fail(LastOwner, { field: "membershipId", rule: "last_owner" });

@@ -21,13 +21,14 @@ export const createOrganization = tenancy.command("createOrganization", {
   input: Type.Object({ name: Name, slug: Slug, country: Country }),
   output: Organization,
   errors: [NameTaken, SlugTaken],
-  async run({ store, uses, user, emit, fail, now }, input) {
+  async run({ store, uses, user, emit, fail, audit, now }, input) {
     const fault = countryFault(input.country);
     if (fault) throw invalid(fault);
     const organization = { id: uuid(), name: input.name, slug: input.slug, country: input.country, logo_asset_id: null };
     const row = await store
       .insertOrganization({ ...organization, status: "Active", created_at: now, updated_at: now })
       .catch((error: unknown) => failTaken(error, fail));
+    audit({ organizationId: row.id });
     const roles = await uses.access.createSystemRoles(row.id);
     const ownerRoleId = roles.get(ownerRole) as string;
     const membershipId = uuid();

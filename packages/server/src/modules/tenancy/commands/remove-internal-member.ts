@@ -20,12 +20,13 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
     const current = await context.reading((_store, uses) => uses.access.rolesOf([userId], null));
     await mayHandOut(context, null, current.get(userId) ?? []);
   },
-  async run({ store, uses, emit, fail, expectVersion }, { userId }) {
+  async run({ store, uses, emit, fail, audit, expectVersion }, { userId }) {
     await store.lockInternalScope();
     const row = (await store.membershipOf(userId, null)) ?? fail(MembershipNotFound);
     expectVersion(row.version);
     const administrator = (await uses.access.administratorRole()) as string;
     const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
+    audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: [] } });
     if (held.includes(administrator) && (await uses.access.holders(administrator)) === 1) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     }

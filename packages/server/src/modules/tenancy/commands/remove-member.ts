@@ -20,11 +20,12 @@ export const removeMember = tenancy.command("removeMember", {
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
     await mayHandOut(context, organizationId, current);
   },
-  async run({ store, uses, emit, fail, expectVersion }, { organizationId, membershipId }) {
+  async run({ store, uses, emit, fail, audit, expectVersion }, { organizationId, membershipId }) {
     await store.lockOrganization(organizationId);
     const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
     expectVersion(member.version);
     const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
+    audit({ before: { userId: member.user_id, roleIds: held }, after: null });
     const ownerRoleId = (await uses.access.ownerRoleOf(organizationId)) as string;
     if (held.includes(ownerRoleId) && (await uses.access.holders(ownerRoleId)) === 1) {
       fail(LastOwner, { field: "membershipId", rule: "last_owner" });

@@ -25,7 +25,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
     await mayHandOut(context, null, [...wanted, ...(current.get(input.userId) ?? [])]);
     return wanted;
   },
-  async run({ store, uses, emit, fail, expectVersion, now }, { userId }, wanted) {
+  async run({ store, uses, emit, fail, audit, expectVersion, now }, { userId }, wanted) {
     await store.lockInternalScope();
     if (!(await uses.identity.userById(userId))) fail(UserUnknown, { field: "userId" });
     await rolesInScope(uses.access, null, wanted, fail);
@@ -33,6 +33,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
     const joined = await store.insertMembership({ id: uuid(), user_id: userId, organization_id: null, role_id: first, joined_at: now });
     const administrator = (await uses.access.administratorRole()) as string;
     const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
+    audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: wanted } });
     const unmakes = held.includes(administrator) && !wanted.includes(administrator);
     if (unmakes && (await uses.access.holders(administrator)) === 1)
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });

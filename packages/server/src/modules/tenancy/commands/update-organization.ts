@@ -5,7 +5,7 @@ import { NameTaken, OrganizationNotFound, SlugTaken } from "../errors.ts";
 import { OrganizationStatusChanged, OrganizationUpdated } from "../events.ts";
 import { Country, countryFault, Organization, OrganizationStatus, Slug } from "../model.ts";
 import { tenancy } from "../module.ts";
-import { toOrganization } from "../store.ts";
+import { type OrganizationRow, toOrganization } from "../store.ts";
 import { failTaken } from "./create-organization.ts";
 
 const setStatus = internal("Tenant.SetStatus");
@@ -39,7 +39,7 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     const lacking = await notHeld(null, ["Tenant.Update"]);
     if (lacking.length > 0) fail(PermissionDenied, { rule: "permission", permission: "Tenant.Update" });
   },
-  async run({ store, uses, emit, fail, expectVersion, now }, input) {
+  async run({ store, uses, emit, fail, audit, expectVersion, now }, input) {
     const fault = input.country === undefined ? undefined : countryFault(input.country);
     if (fault) throw invalid(fault);
     const before = (await store.lockOrganization(input.organizationId)) ?? fail(OrganizationNotFound);
@@ -53,6 +53,7 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     };
     const row = await store.updateOrganization(before.id, change, now).catch((error: unknown) => failTaken(error, fail));
     const { organizationId: id, status, ...settings } = input;
+    audit({ before: auditedSettings(before), after: auditedSettings(row) });
     if (Object.keys(settings).length > 0) {
       emit(OrganizationUpdated, {
         organizationId: id,
@@ -68,4 +69,12 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     }
     return toOrganization(row);
   },
+});
+
+const auditedSettings = ({ name, slug, country, logo_asset_id, status }: OrganizationRow) => ({
+  name,
+  slug,
+  country,
+  logoAssetId: logo_asset_id,
+  status,
 });

@@ -1,0 +1,46 @@
+import { isDeepStrictEqual } from "node:util";
+import { sql } from "kysely";
+import type { Cache } from "../../../platform/cache/cache.ts";
+import type { ReadHandle } from "../../../platform/database/database.ts";
+import { computeParts, isPartKey, type UserStatuses } from "./project.ts";
+
+/** A part that is not what the tables say. */
+export interface Difference {
+  readonly key: string;
+  /** The read model's table, or the shared copy of it. */
+  readonly where: "table" | "copy";
+  readonly how: "differs" | "missing" | "left over";
+}
+
+/** Compares what is kept under `keys` with what follows from the tables, in the read model's table and in a copy that is believed. */
+export async function verifyParts(
+  db: ReadHandle,
+  cache: Cache,
+  keys: readonly string[],
+  statuses: UserStatuses,
+): Promise<readonly Difference[]> {
+  const { mark, entries } = await cache.read(keys).catch(() => ({ mark: null, entries: [] }));
+  const computed = new Map((await computeParts(db, keys.filter(isPartKey), statuses)).map(({ key, value }) => [key, plain(value)]));
+  const { rows } = await sql<{ number: string; key: string | null; value: unknown }>`
+    select m.number::text, r.key, r.value from access_read_model_marks m
+    left join access_read_model r on r.key = any(${keys}::text[])`.execute(db as never);
+  const kept = new Map(rows.flatMap(({ key, value }) => (key === null ? [] : [[key, value] as const])));
+  const believed = mark !== null && mark.number >= Number(rows[0]?.number);
+  return keys.flatMap((key, index): readonly Difference[] => {
+    const expected = computed.get(key) ?? null;
+    const how = howOf(expected, kept.has(key) ? kept.get(key) : undefined, isPartKey(key));
+    const copied = believed ? entries[index] : null;
+    const inCopy = copied ? howOf(expected, JSON.parse(copied.value), isPartKey(key)) : undefined;
+    return [...(how ? [{ key, where: "table", how } as const] : []), ...(inCopy ? [{ key, where: "copy", how: inCopy } as const] : [])];
+  });
+}
+
+/** Null is kept for what was there and is no longer. */
+function howOf(expected: unknown, found: unknown, isPart: boolean): Difference["how"] | undefined {
+  if (!isPart) return found === undefined ? undefined : "left over";
+  if (found === undefined) return expected === null ? undefined : "missing";
+  if (isDeepStrictEqual(expected, found)) return undefined;
+  return expected === null ? "left over" : "differs";
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));

@@ -1,37 +1,87 @@
 import { type AccessReader, access, authorizerOf } from "../modules/access/index.ts";
 import { type SessionMemory, sessions } from "../modules/sessions/index.ts";
 import { system } from "../operation/caller.ts";
-import { catalogue } from "../operation/catalogue.ts";
+import { type Catalogue, catalogue } from "../operation/catalogue.ts";
 import type { Dispatch } from "../operation/dispatch.ts";
 import { forgetOldKeys } from "../operation/idempotency.ts";
 import { Kernel } from "../operation/kernel.ts";
+import { after } from "../operation/maybe-promise.ts";
+import { servedElsewhere } from "../operation/rpc/client.ts";
+import { respond } from "../operation/rpc/responder.ts";
+import { appendedSubject } from "../operation/rpc/subjects.ts";
 import { backgroundOrigin } from "../operation/scheduled.ts";
-import type { Subscription } from "../platform/bus/bus.ts";
+import { type Serve, servedHere } from "../operation/serve.ts";
+import { atMostEvery } from "../platform/at-most-every.ts";
+import { type RunningBackground, runBackground } from "../platform/background.ts";
+import { pruneMessages } from "../platform/broker/in-process-store.ts";
+import { pruneInbox } from "../platform/broker/inbox.ts";
+import { Relay } from "../platform/broker/relay.ts";
+import type { Consumer, Subscription } from "../platform/bus/bus.ts";
 import { everyTenant, type WriteHandle } from "../platform/database/database.ts";
 import type { Job } from "../platform/jobs/jobs.ts";
+import { type LogReader, removeOldEvents } from "../platform/log/retention.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { Serving } from "../platform/rpc/rpc.ts";
+import { registerBrokerGauges } from "./broker-gauges.ts";
 import type { Configuration } from "./configuration.ts";
+import { registerConsumerGauges } from "./consumer-gauges.ts";
 import { registerGauges } from "./gauges.ts";
-import { contexts } from "./modules.ts";
+import { contexts, forgetOldKeysQueue, forgetOldMessagesQueue, logReaders, queues, removeOldEventsQueue } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
+import { asksOthers, type Role } from "./roles.ts";
 
-const forgetOldKeysQueue = "operation.forget-old-keys";
-
-/** The kernel's own housekeeping: answers to Idempotency-Keys that nobody retries any more. */
 const forgetOldKeysWork = ({ clock, database }: Platform): Job<object> => ({
   name: forgetOldKeysQueue,
   schedule: "41 * * * *",
   handle: () => database.transact(everyTenant, (tx) => forgetOldKeys(tx, new Date(clock.now()))),
 });
 
+/** Told of commits, a process looks at the log at once, but not more often than this under load: each look is a statement. */
+const lookPauseMs = 5;
+
+function look({ log, bus }: Platform): void {
+  void log.catchUp();
+  bus.wake();
+}
+/** What no broker hands over again, and messages of the embedded broker that nobody fetched in time. */
+const forgetOldMessagesWork = ({ clock, database }: Platform): Job<object> => ({
+  name: forgetOldMessagesQueue,
+  schedule: "23 * * * *",
+  handle: () =>
+    database.transact(everyTenant, async (tx) => {
+      const now = new Date(clock.now());
+      await pruneInbox(tx, now);
+      await pruneMessages(tx, now);
+    }),
+});
+
+const dayMs = 86_400_000;
+
+/** What the log need not keep any more (S0, event persistence). */
+const removeOldEventsWork = ({ clock, database, logger, settings }: Platform, readers: readonly LogReader[]): Job<object> => ({
+  name: removeOldEventsQueue,
+  schedule: "33 * * * *",
+  async handle() {
+    if (settings.eventDays === 0) return;
+    const before = new Date(clock.now() - settings.eventDays * dayMs);
+    const removed = await removeOldEvents(database, { readers, before });
+    if (removed > 0) logger.info({ removed, before }, "old events were removed from the log");
+  },
+});
+
 /** A process's parts, put together: ports, modules, and the worker that keeps projections and sends mails. */
 export interface Application {
+  readonly catalogue: Catalogue;
   readonly kernel: Kernel;
   readonly platform: Platform;
   readonly inbox: Ports["inbox"];
   readonly dispatch: Dispatch;
+  /** Answers what a door has received: here what is of this process's roles, and elsewhere what is not. */
+  readonly serve: Serve;
   readonly sessions: SessionMemory;
   readonly reader: AccessReader;
+  /** Begins to answer what other processes ask: the roles query and command. */
+  startAnswering(): Promise<void>;
   /** Begins to consume events and to work on jobs: the worker's role. */
   startWorker(): Promise<void>;
   /** Resolves when every consumer has handled what is in the log. */
@@ -42,45 +92,103 @@ export interface Application {
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
   const known = catalogue(contexts);
-  const queues = [forgetOldKeysQueue, ...contexts.flatMap((context) => context.queues ?? []).map((queue) => queue.name)];
   const ports = await openPorts(configuration, queues, overrides);
   const { platform } = ports;
+  const { settings } = configuration;
   try {
     const kernel = new Kernel(known, platform);
     const reader = kernel.stateOf<AccessReader>(access);
     const memory = kernel.stateOf<SessionMemory>(sessions);
     kernel.authorizeWith(authorizerOf(reader));
-    registerGauges(platform);
+    const readers = logReaders(configuration.eventsUrl !== undefined);
+    registerGauges(platform, readers);
     await platform.log.start();
     await reader.start();
     memory.start((db) => {
       const { identity, tenancy } = kernel.faces(sessions, { db, now: new Date() }) as Record<string, object>;
       return { ...identity, ...tenancy } as never;
     });
-    for (const { name } of contexts.flatMap((context) => context.atStart ?? [])) {
+    if (configuration.natsUrl !== undefined)
+      await platform.rpc.listen(
+        appendedSubject,
+        atMostEvery(lookPauseMs, () => look(platform)),
+      );
+    // What runs at each start writes; a process that only answers queries leaves it to the others.
+    const writes = configuration.roles.has("command") || configuration.roles.has("worker");
+    for (const { name } of writes ? contexts.flatMap((context) => context.atStart ?? []) : []) {
       await kernel.dispatch({ operation: name, input: {}, caller: system, origin: backgroundOrigin() });
     }
     const subscriptions: Subscription[] = [];
+    const answering: Serving[] = [];
+    const here = servedHere(
+      kernel.dispatch,
+      (token) => after(memory.find(token), (session) => session?.caller ?? null),
+      ({ operation, origin }) => kernel.noteStranger(operation, origin),
+    );
+    const keepers = contexts.flatMap((context) => context.keepers?.(platform) ?? []);
+    let relay: Relay | undefined;
+    const background: RunningBackground[] = [];
     return {
+      catalogue: known,
       kernel,
       platform,
       inbox: ports.inbox,
       dispatch: kernel.dispatch,
+      serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, servedElsewhere(platform.rpc, known, platform)) : here,
       sessions: memory,
       reader,
+      async startAnswering() {
+        if (configuration.natsUrl === undefined) return;
+        for (const kind of ["query", "command"] as const) {
+          if (!configuration.roles.has(kind)) continue;
+          const report = (error: unknown, about: object) => platform.logger.error({ err: error, ...about }, "a request failed");
+          answering.push(
+            await respond(kind, {
+              rpc: platform.rpc,
+              catalogue: known,
+              serve: here,
+              log: platform.log,
+              publicUrl: settings.publicUrl,
+              report,
+            }),
+          );
+        }
+      },
       async startWorker() {
+        const consuming: Consumer[] = [];
         for (const { module, consumers } of contexts) {
           const faces = (tx: WriteHandle) => kernel.faces(module, { db: tx as never, now: new Date(platform.clock.now()) });
-          for (const consumer of consumers?.(platform, faces) ?? []) subscriptions.push(await platform.bus.consume(consumer));
+          for (const consumer of consumers?.(platform, faces) ?? []) {
+            consuming.push(consumer);
+            subscriptions.push(await platform.bus.consume(consumer));
+          }
+        }
+        registerConsumerGauges(platform, consuming);
+        for (const work of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
+          background.push(runBackground(work, platform.logger));
         }
         for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
         await platform.jobs.work(forgetOldKeysWork(platform));
+        for (const keeper of keepers) await keeper.start();
+        await platform.jobs.work(forgetOldMessagesWork(platform));
+        await platform.jobs.work(removeOldEventsWork(platform, readers));
+        const receiving = contexts.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
+        for (const consumer of receiving) platform.broker.consume(consumer);
+        registerBrokerGauges(platform, receiving);
+        if (configuration.eventsUrl !== undefined) relay = startRelay(platform, known);
       },
       async settled() {
         for (const subscription of subscriptions) await subscription.idle();
+        await kernel.notes.flush();
+        for (const work of background) await work.idle();
         await platform.log.catchUp();
       },
       async stop() {
+        await Promise.all(answering.map((serving) => serving.drain()));
+        for (const keeper of keepers) await keeper.stop();
+        await relay?.close();
+        await kernel.notes.flush();
+        for (const work of background) await work.close();
         await memory.stop();
         await reader.stop();
         await ports.close();
@@ -90,4 +198,18 @@ export async function assemble(configuration: Configuration, overrides: Override
     await ports.close();
     throw error;
   }
+}
+
+const byRole =
+  (roles: ReadonlySet<Role>, here: Serve, elsewhere: Serve): Serve =>
+  (received) =>
+    (roles.has(received.operation.kind) ? here : elsewhere)(received);
+/** Publishes what happens here to the broker; every process's appends wake it, this one's at once. */
+function startRelay({ broker, database, log, logger, metrics, settings }: Platform, known: Catalogue): Relay {
+  const internal = new Set(known.events.filter((event) => event.internal).map((event) => event.type));
+  const leaves = (type: string): boolean => !internal.has(type);
+  const relay = new Relay({ database, broker, source: settings.publicUrl, leaves, logger, metrics });
+  log.onEvent(() => relay.wake());
+  relay.start();
+  return relay;
 }

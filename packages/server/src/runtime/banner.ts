@@ -7,8 +7,8 @@ export function banner(configuration: Configuration, url: string, setUpToken: st
     `Gatehouse ${settings.version} is ready at ${url}`,
     "",
     ...storage(databaseUrl, dataDir),
-    "  cache, events and requests: in this process",
-    ...(smtpUrl === undefined ? [`  mails: not sent, shown at ${url}/dev/inbox`] : []),
+    `  ${services(configuration)}`,
+    smtpUrl === undefined ? `  mails: not sent, shown at ${url}/dev/inbox` : `  mails: handed to ${new URL(smtpUrl).host}`,
     `  API: ${url}/docs`,
     "",
     ...(setUpToken === null
@@ -16,6 +16,20 @@ export function banner(configuration: Configuration, url: string, setUpToken: st
       : ["Make the first administrator with this link; it works once:", `  ${settings.publicUrl}/setup?token=${setUpToken}`, ""]),
   ];
   return `\n${lines.join("\n")}\n`;
+}
+
+const brokers: Readonly<Record<string, string>> = { "amqp:": "RabbitMQ", "amqps:": "RabbitMQ", "kafka:": "Kafka" };
+
+/** Where each part is: what is not configured is in this process. */
+function services({ redis, eventsUrl, natsUrl }: Configuration): string {
+  const found = [
+    ["cache and limits", redis && "Redis"],
+    ["events", eventsUrl && (brokers[/^\w+:/.exec(eventsUrl)?.[0] ?? ""] ?? "NATS JetStream")],
+    ["requests", natsUrl && "NATS"],
+  ] as const;
+  const outside = found.flatMap(([part, where]) => (where === undefined ? [] : [`${part}: ${where}`]));
+  const inside = found.filter(([, where]) => where === undefined).map(([part]) => part);
+  return [...outside, ...(inside.length === 0 ? [] : [`${inside.join(", ")}: in this process`])].join("; ");
 }
 
 function storage(databaseUrl: string | undefined, dataDir: string): readonly string[] {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { ConfigurationError, readConfiguration } from "./configuration.ts";
 import { variables } from "./variables.ts";
@@ -52,8 +53,12 @@ describe("the configuration", () => {
     ["GATEHOUSE_ROLE", "everything"],
     ["DATABASE_URL", "mysql://user:hunter2@db/x"],
     ["DATABASE_URL", "hunter2"],
-    ["REDIS_URL", "redis://:hunter2@cache"],
-    ["EVENTS_URL", "amqp://user:hunter2@broker"],
+    ["REDIS_URL", "redis://:hunter2@/cache"],
+    ["EVENTS_URL", "redis://user:hunter2@broker"],
+    ["EVENTS_URL", "kafka://user:hunter2@broker?mechanism=PLAIN"],
+    ["EVENTS_URL", "kafkas://user:hunter2@broker?mechanism=GSSAPI"],
+    ["EVENTS_URL", "kafkas://hunter2@broker"],
+    ["EVENTS_KAFKA_CA_FILE", "/no/such/file.pem"],
     ["SMTP_URL", "http://user:hunter2@mail"],
     ["PUBLIC_URL", "https://id.example.com/path"],
     ["PUBLIC_URL", "ftp://id.example.com"],
@@ -92,6 +97,12 @@ describe("the configuration", () => {
     expect(problemsOf({ PORT: "x", LOG_LEVEL: "loud", PASSWORD_HASH: "md5" })).toHaveLength(3);
   });
 
+  it("takes the first administrator's address and password together", () => {
+    const both = { GATEHOUSE_ADMIN_EMAIL: "ada@example.com", GATEHOUSE_ADMIN_PASSWORD: "a quiet green harbour" };
+    expect(readConfiguration(both).administrator).toEqual({ email: "ada@example.com", password: "a quiet green harbour" });
+    for (const name of Object.keys(both)) expect(problemsOf({ ...both, [name]: "" })).toEqual([expect.stringContaining("set together")]);
+  });
+
   it("is read from a file too, and the environment stands above it", () => {
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-configuration-"));
     const file = join(folder, "gatehouse.env");
@@ -99,6 +110,22 @@ describe("the configuration", () => {
     expect(readConfiguration({ GATEHOUSE_CONFIG: file, PORT: "9001" })).toMatchObject({ port: 9001, logLevel: "warn" });
     const missing = join(folder, "missing.env");
     expect(problemsOf({ GATEHOUSE_CONFIG: missing })).toEqual([expect.stringContaining(`GATEHOUSE_CONFIG is ${missing}`)]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("takes an authority for Kafka's certificates only where it would be asked", () => {
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-configuration-"));
+    const file = join(folder, "ca.pem");
+    writeFileSync(file, rootCertificates[0] as string);
+    const url = "kafkas://user:hunter2@one:9093,two:9093?mechanism=PLAIN";
+    expect(readConfiguration({ EVENTS_URL: url, EVENTS_KAFKA_CA_FILE: file })).toMatchObject({ eventsUrl: url, kafkaCaFile: file });
+    for (const environment of [{}, { EVENTS_URL: "kafka://one" }, { EVENTS_URL: "amqps://rabbitmq" }]) {
+      expect(problemsOf({ ...environment, EVENTS_KAFKA_CA_FILE: file })).toEqual([
+        expect.stringContaining("EVENTS_KAFKA_CA_FILE is set, and EVENTS_URL does not begin with kafkas://"),
+      ]);
+    }
+    writeFileSync(file, "no certificate");
+    expect(problemsOf({ EVENTS_URL: url, EVENTS_KAFKA_CA_FILE: file })).toHaveLength(1);
     rmSync(folder, { recursive: true });
   });
 

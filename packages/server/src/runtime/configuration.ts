@@ -1,24 +1,45 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseEnv } from "node:util";
+import type { RedisAddress } from "../platform/redis/address.ts";
 import type { Settings } from "../platform/settings.ts";
+import { answersOthers, asksOthers, isAll, needsDatabase, type Role } from "./roles.ts";
 import { type Variable, variables } from "./variables.ts";
 import { version } from "./version.ts";
 
 /** Everything that the configuration decides. */
 export interface Configuration {
+  readonly roles: ReadonlySet<Role>;
+  /** Processes side by side behind one port. */
+  readonly workers: number;
   readonly host: string;
   readonly port: number;
   readonly operationsPort: number | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly databaseReadUrl: string | undefined;
+  readonly databasePool: number;
+  readonly natsUrl: string | undefined;
+  readonly natsPrefix: string;
+  readonly redis: RedisAddress | undefined;
+  readonly limitsWithoutRedis: "memory" | "refuse";
+  readonly databaseAwaySeconds: number;
+  readonly eventsUrl: string | undefined;
+  readonly kafkaAliases: boolean;
+  /** A file of certificates. */
+  readonly kafkaCaFile: string | undefined;
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   readonly masterKey: string | undefined;
+  /** Further master keys that open and do not seal. */
+  readonly masterKeysOld: readonly string[];
   readonly trustProxy: boolean;
   readonly logLevel: string;
   readonly environment: string;
+  /** Where traces are sent (OTLP/HTTP); none are made where it is not set. */
+  readonly tracesEndpoint: string | undefined;
+  /** Which part of the traces that begin here is recorded, 0 to 1. */
+  readonly tracesRatio: number;
   readonly administrator: { readonly email: string; readonly password: string } | undefined;
   readonly settings: Settings;
 }
@@ -41,6 +62,9 @@ export function readConfiguration(environment: Environment): Configuration {
   const problems: string[] = [];
   const values = new Map<string, unknown>();
   for (const variable of variables) values.set(variable.name, parsedValue(variable, given, problems));
+  // One without the other would be taken for none, and the administrator be missed later.
+  if ((values.get("GATEHOUSE_ADMIN_EMAIL") === undefined) !== (values.get("GATEHOUSE_ADMIN_PASSWORD") === undefined))
+    problems.push("GATEHOUSE_ADMIN_EMAIL and GATEHOUSE_ADMIN_PASSWORD are set together, or neither.");
   if (problems.length > 0) throw new ConfigurationError(problems);
   const configuration = assemble((name) => values.get(name) as never);
   problems.push(...refusals(configuration));
@@ -79,19 +103,34 @@ function assemble(get: (name: string) => never): Configuration {
   const email: string | undefined = get("GATEHOUSE_ADMIN_EMAIL");
   const password: string | undefined = get("GATEHOUSE_ADMIN_PASSWORD");
   const publicUrl: string | undefined = get("PUBLIC_URL");
+  const billingUrl: string | undefined = get("BILLING_URL");
   return {
+    roles: get("GATEHOUSE_ROLE"),
+    workers: get("GATEHOUSE_WORKERS"),
     host,
     port,
     operationsPort: get("OPERATIONS_PORT"),
     dataDir: get("GATEHOUSE_DATA_DIR"),
     databaseUrl: get("DATABASE_URL"),
     databaseReadUrl: get("DATABASE_READ_URL"),
+    databasePool: get("DATABASE_POOL"),
+    natsUrl: get("NATS_URL"),
+    natsPrefix: get("NATS_PREFIX"),
+    redis: get("REDIS_URL"),
+    limitsWithoutRedis: get("GATEHOUSE_LIMITS_WITHOUT_REDIS"),
+    databaseAwaySeconds: get("GATEHOUSE_DATABASE_AWAY_SECONDS"),
+    eventsUrl: get("EVENTS_URL"),
+    kafkaAliases: get("EVENTS_KAFKA_ALIASES"),
+    kafkaCaFile: get("EVENTS_KAFKA_CA_FILE"),
     smtpUrl: get("SMTP_URL"),
     mailFrom: get("MAIL_FROM"),
     masterKey: get("GATEHOUSE_MASTER_KEY"),
+    masterKeysOld: get("GATEHOUSE_MASTER_KEYS_OLD"),
     trustProxy: get("TRUST_PROXY"),
     logLevel: get("LOG_LEVEL"),
     environment: get("GATEHOUSE_ENVIRONMENT"),
+    tracesEndpoint: get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    tracesRatio: get("OTEL_TRACES_SAMPLER_ARG"),
     administrator: email !== undefined && password !== undefined ? { email, password } : undefined,
     settings: {
       version,
@@ -104,7 +143,11 @@ function assemble(get: (name: string) => never): Configuration {
       resetPasswordSeconds: get("RESET_PASSWORD_SECONDS"),
       invitationSeconds: get("INVITATION_SECONDS"),
       decisionDays: get("GATEHOUSE_DECISION_DAYS"),
+      auditDays: get("GATEHOUSE_AUDIT_DAYS"),
+      eventDays: get("GATEHOUSE_EVENT_DAYS"),
+      auditForward: get("GATEHOUSE_AUDIT_FORWARD"),
       signInLimit: get("GATEHOUSE_SIGN_IN_LIMIT"),
+      billing: billingUrl === undefined ? undefined : { url: billingUrl, token: get("BILLING_TOKEN") },
     },
   };
 }
@@ -113,13 +156,41 @@ export const isLoopback = (host: string): boolean => host === "localhost" || hos
 
 /** Starts that would be unsafe (docs/contract.md, "Starting it"). */
 function refusals(configuration: Configuration): string[] {
-  if (isLoopback(configuration.host)) return [];
+  return [...incomplete(configuration), ...unsafe(configuration)];
+}
+
+/** What one of several processes needs beside the others. */
+function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl, eventsUrl, kafkaCaFile }: Configuration): string[] {
   const needed: string[] = [];
-  if (configuration.databaseUrl === undefined) needed.push("DATABASE_URL is not set: embedded storage is for this machine alone.");
-  if (configuration.masterKey === undefined)
+  const shared = !isAll(roles) && needsDatabase(roles);
+  if (shared && databaseUrl === undefined) needed.push("DATABASE_URL is not set: embedded storage has one process, with every role.");
+  if (shared && masterKey === undefined) {
+    needed.push("GATEHOUSE_MASTER_KEY is not set: all processes share it: base64 of 32 random bytes (openssl rand -base64 32).");
+  }
+  const talks = asksOthers(roles) || (!isAll(roles) && answersOthers(roles) && !roles.has("gateway"));
+  if (talks && natsUrl === undefined) needed.push("NATS_URL is not set: the roles of other processes are reached over it.");
+  const named = needed.map((problem) => `GATEHOUSE_ROLE is ${[...roles].join(",")}. ${problem}`);
+  if (workers > 1 && databaseUrl === undefined)
+    named.push("GATEHOUSE_WORKERS is above 1. DATABASE_URL is not set: embedded storage has one process.");
+  if (workers > 1 && masterKey === undefined)
+    named.push("GATEHOUSE_WORKERS is above 1. GATEHOUSE_MASTER_KEY is not set: all processes share it.");
+  if (kafkaCaFile !== undefined && !eventsUrl?.startsWith("kafkas:"))
+    named.push("EVENTS_KAFKA_CA_FILE is set, and EVENTS_URL does not begin with kafkas://: nobody would be asked for a certificate.");
+  return named;
+}
+
+function unsafe(configuration: Configuration): string[] {
+  if (isLoopback(configuration.host)) return [];
+  const { roles } = configuration;
+  const needed: string[] = [];
+  if (isAll(roles) && configuration.databaseUrl === undefined)
+    needed.push("DATABASE_URL is not set: embedded storage is for this machine alone.");
+  if (isAll(roles) && configuration.masterKey === undefined)
     needed.push("GATEHOUSE_MASTER_KEY is not set: base64 of 32 random bytes (openssl rand -base64 32).");
-  if (configuration.smtpUrl === undefined) needed.push("SMTP_URL is not set: the development inbox would show everybody's mails.");
-  if (!configuration.trustProxy || !configuration.settings.publicUrl.startsWith("https:")) {
+  if (needsDatabase(roles) && configuration.smtpUrl === undefined)
+    needed.push("SMTP_URL is not set: the development inbox would show everybody's mails.");
+  // Without the front door, only health and metrics are served: no password comes this way.
+  if (roles.has("gateway") && (!configuration.trustProxy || !configuration.settings.publicUrl.startsWith("https:"))) {
     needed.push("PUBLIC_URL must be https://… and TRUST_PROXY=true: passwords must not cross a network in the clear.");
   }
   if (configuration.settings.signInLimit === "off") needed.push("GATEHOUSE_SIGN_IN_LIMIT=off is for measuring on loopback.");

@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import { Gauge } from "prom-client";
 import type { TableGauge } from "../operation/module.ts";
-import { everyTenant } from "../platform/database/database.ts";
+import { type RelayStatus, relayStatus } from "../platform/broker/relay.ts";
+import { everyTenant, type ReadHandle } from "../platform/database/database.ts";
+import { type LogReader, logState, unpassedSeconds } from "../platform/log/retention.ts";
 import type { Platform } from "../platform/platform.ts";
 import { contexts } from "./modules.ts";
 
@@ -19,12 +21,79 @@ const deadLetters: TableGauge = {
   },
 };
 
-/** Registers the gauges of the modules and of the bus; each asks the database when metrics are collected. */
-export function registerGauges(platform: Platform): void {
-  for (const gauge of [...contexts.flatMap((context) => context.gauges ?? []), deadLetters]) register(gauge, platform);
+/** pg-boss' table; a job that is put aside after its last try stays in it as failed. */
+const jobsIn = (name: string, help: string, state: string): TableGauge => ({
+  name,
+  help,
+  // Not "job": that is the name by which Prometheus knows us all.
+  label: "task",
+  async read(db) {
+    const { rows } = await sql<{ job: string; count: string }>`
+      select name as job, count(*) as count from jobs.job
+      where state::text = any(${state.split(" ")}::text[]) and name not like '\\_\\_%' group by name`.execute(db as never);
+    return rows.map(({ job, count }) => ({ label: job, value: Number(count) }));
+  },
+});
+
+const jobGauges = [
+  jobsIn("gatehouse_jobs_waiting", "Jobs that wait for a worker, or for their next try (S0, queue size)", "created retry"),
+  jobsIn("gatehouse_jobs_failed", "Jobs that were given up after their last try", "failed"),
+];
+
+const relayGauge = (name: string, help: string, of: (status: RelayStatus) => number): TableGauge => ({
+  name,
+  help,
+  async read(db) {
+    const status = await relayStatus(db);
+    return status === undefined ? [] : [{ value: of(status) }];
+  },
+});
+
+const relayGauges = [
+  relayGauge(
+    "gatehouse_relay_lag_events",
+    "Events that the broker has not been given yet, 100,000 at most (S3 §16.1)",
+    (at) => at.lagEvents,
+  ),
+  relayGauge("gatehouse_relay_lag_seconds", "Age of the oldest event that the broker has not been given yet", (at) => at.lagSeconds),
+];
+
+/** How long events are in the log, and who keeps them there (retention.ts). */
+const logGauges = (keptDays: number, readers: readonly LogReader[]): readonly TableGauge[] => [
+  {
+    name: "gatehouse_log_oldest_event_seconds",
+    help: "Age of the oldest event in the log, 0 where there is none (S0, event persistence)",
+    read: async (db) => [{ value: await oldestSeconds(db) }],
+  },
+  {
+    name: "gatehouse_log_overdue_seconds",
+    help: "How long the oldest event in the log is there beyond its time, because a reader has not passed it or put it aside; 0 where none is",
+    read: async (db) => [{ value: keptDays === 0 ? 0 : Math.max(0, (await oldestSeconds(db)) - keptDays * daySeconds) }],
+  },
+  {
+    name: "gatehouse_log_unpassed_seconds",
+    help: "Age of the oldest event that a reader of the log has not passed, and that therefore stays; 0 where there is none",
+    label: "reader",
+    read: async (db) => (await unpassedSeconds(db, readers)).map(({ reader, seconds }) => ({ label: reader, value: seconds })),
+  },
+];
+
+const daySeconds = 86_400;
+
+async function oldestSeconds(db: ReadHandle): Promise<number> {
+  const { oldestAt } = await logState(db);
+  return oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt.getTime()) / 1_000);
 }
 
-function register(declared: TableGauge, platform: Platform): void {
+/** Registers the gauges of the modules, the log, the bus and the jobs; each asks the database when metrics are collected. */
+export function registerGauges(platform: Platform, readers: readonly LogReader[]): void {
+  const ofLog = logGauges(platform.settings.eventDays, readers);
+  const declared = [...contexts.flatMap((context) => context.gauges ?? []), ...ofLog, deadLetters, ...relayGauges, ...jobGauges];
+  for (const gauge of declared) registerTableGauge(gauge, platform, countedForMs);
+}
+
+/** Registers a gauge that is counted in the tables, at most once in `keptForMs`. */
+export function registerTableGauge(declared: TableGauge, platform: Platform, keptForMs: number): void {
   let countedAt = Number.NEGATIVE_INFINITY;
   new Gauge({
     name: declared.name,
@@ -32,7 +101,7 @@ function register(declared: TableGauge, platform: Platform): void {
     labelNames: declared.label === undefined ? [] : [declared.label],
     registers: [platform.metrics.registry],
     async collect() {
-      if (performance.now() - countedAt < countedForMs) return;
+      if (performance.now() - countedAt < keptForMs) return;
       const values = await platform.database
         .read(everyTenant, (db) => declared.read(db))
         .catch((error) => {

@@ -56,6 +56,48 @@ describe("the probes of S3 §17", () => {
     });
   });
 
+  it("tell what their role has done in the last minute, in the words of S3 §17.2 and S0", async () => {
+    const person = await newPerson(server);
+    const body = { userId: person.id, actionType: "User.Read" };
+    await server.call("POST /api/v1/iam/authorization/check", { token: person.token, body });
+    await server.application.settled();
+    const rate = expect.stringMatching(/^\d+\.\d\/s$/);
+    const percent = expect.stringMatching(/^\d+\.\d%$/);
+    const moment = expect.stringMatching(/^\d{4}-\d\d-\d\dT/);
+    const indicators = { responseTime: expect.stringMatching(/^\d+\.\dms$/), errorRate: "0.0%", availability: "100.0%" };
+    const detailsOf = async (path: string) => (await probe(path)).body.components.module.details;
+    const query = { authorizationRate: rate, cacheHitRate: percent, lastSuccessfulQuery: moment, ...indicators };
+    expect(await detailsOf("/health/query")).toMatchObject(query);
+    expect(await detailsOf("/health/command")).toMatchObject({ commandRate: rate, lastSuccessfulCommand: moment, ...indicators });
+    expect(await detailsOf("/health/background")).toMatchObject({ eventRate: rate, lag: 0, lastEvent: moment, ...indicators });
+  });
+
+  it("are there only where their role runs", async () => {
+    const door = frontDoor(server.application, { ...server.configuration, roles: new Set(["query"]) }, { stage: "running" });
+    await door.ready();
+    try {
+      expect((await door.inject("/health/query")).statusCode).toBe(200);
+      expect((await door.inject("/health/command")).statusCode).toBe(404);
+      expect((await door.inject("/health/background")).statusCode).toBe(404);
+      expect((await door.inject("/health/ready")).statusCode).toBe(200);
+    } finally {
+      await door.close();
+    }
+  });
+
+  it("a process that stops says so without asking what it stands on", async () => {
+    const door = frontDoor(server.application, server.configuration, { stage: "stopping" });
+    await door.ready();
+    const ping = vi.spyOn(server.application.platform.database, "ping");
+    try {
+      expect((await door.inject("/health/ready")).statusCode).toBe(503);
+      expect(ping).not.toHaveBeenCalled();
+    } finally {
+      ping.mockRestore();
+      await door.close();
+    }
+  });
+
   it("answer 503 and name what is down, without its cause, while the database is away", async () => {
     const ping = vi.spyOn(server.application.platform.database, "ping").mockRejectedValue(new Error("connect ECONNREFUSED 10.0.0.7"));
     try {
@@ -71,12 +113,25 @@ describe("the probes of S3 §17", () => {
     }
   });
 
+  it("show a cache that is away, and stay ready: checks are slower without it, and not wrong", async () => {
+    const ping = vi.spyOn(server.application.platform.cache, "ping").mockRejectedValue(new Error("connect ECONNREFUSED 10.0.0.7"));
+    try {
+      for (const path of ["/health/ready", "/health/startup", "/health/query"]) {
+        const answer = await probe(path);
+        expect(answer.status, path).toBe(200);
+        expect(answer.body).toMatchObject({ status: "UP", degraded: ["redis"], components: { redis: { status: "DOWN" } } });
+      }
+    } finally {
+      ping.mockRestore();
+    }
+  });
+
   it.each(["starting", "stopping"] as const)("a process that is %s is not ready, and lives", async (stage) => {
     const door = frontDoor(server.application, server.configuration, { stage });
     await door.ready();
     try {
       expect((await door.inject("/health/ready")).statusCode).toBe(503);
-      expect((await door.inject("/health/ready")).json().components.module).toEqual({ status: "DOWN", details: { stage } });
+      expect((await door.inject("/health/ready")).json().components.module).toMatchObject({ status: "DOWN", details: { stage } });
       expect((await door.inject("/health")).statusCode).toBe(200);
     } finally {
       await door.close();
@@ -111,6 +166,14 @@ describe("/metrics", () => {
       "gatehouse_events_appended_total",
       "gatehouse_events_handled_total",
       "gatehouse_log_age_seconds",
+      "gatehouse_http_request_duration_seconds",
+      "gatehouse_database_transaction_seconds",
+      "gatehouse_consumer_duration_seconds",
+      "gatehouse_consumer_lag_seconds",
+      "gatehouse_event_delay_seconds",
+      "gatehouse_job_duration_seconds",
+      "gatehouse_jobs_waiting",
+      "gatehouse_ready",
       "process_resident_memory_bytes",
     ]) {
       expect(answer.body, name).toContain(`# TYPE ${name} `);
@@ -118,9 +181,14 @@ describe("/metrics", () => {
     const countOf = (line: RegExp) => Number(line.exec(answer.body)?.[1] ?? "0");
     expect(countOf(/^gatehouse_sign_ins_total\{result="ok"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(countOf(/^gatehouse_authorization_decisions_total\{allowed="false",reason="not_a_member"\} (\d+)$/m)).toBeGreaterThan(0);
-    expect(countOf(/^gatehouse_operation_duration_seconds_count\{operation="authentication.login",outcome="ok"\} (\d+)$/m)).toBeGreaterThan(
-      0,
-    );
+    expect(
+      countOf(/^gatehouse_operation_duration_seconds_count\{kind="command",operation="authentication.login",outcome="ok"\} (\d+)$/m),
+    ).toBeGreaterThan(0);
+    const check =
+      /^gatehouse_http_request_duration_seconds_count\{method="POST",route="\/api\/v1\/iam\/authorization\/check",status="200"\} (\d+)$/m;
+    expect(countOf(check)).toBeGreaterThan(0);
+    expect(countOf(/^gatehouse_dependency_up\{dependency="postgresql"\} (\d+)$/m)).toBe(1);
+    expect(countOf(/^gatehouse_events_handled_total\{consumer="access.read-model"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(countOf(/^gatehouse_events_appended_total\{type="user.registered.v1"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(answer.body).not.toContain(person.email);
     expect(answer.body).not.toContain(person.id);

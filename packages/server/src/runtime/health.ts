@@ -1,90 +1,113 @@
 import type { FastifyInstance } from "fastify";
+import type { PolicyName } from "../platform/resilience/policies.ts";
 import type { Application } from "./application.ts";
-
-type Status = "UP" | "DOWN";
-
-interface Component {
-  readonly status: Status;
-  readonly details: Readonly<Record<string, string | number>>;
-}
+import type { Asked, Dependencies } from "./dependencies.ts";
+import { type Component, component, probe, type Status } from "./probe.ts";
+import { backgroundDetails, commandDetails, queryDetails } from "./role-details.ts";
+import { answersOthers, asksOthers, type Role } from "./roles.ts";
+import { missedOf, servedBy } from "./served.ts";
 
 /** Where a process is in its life; readiness follows it. */
 export interface Lifecycle {
   stage: "starting" | "running" | "stopping";
 }
 
-/** A dependency that has not answered by then is down: a probe has its own time limit. */
-const probeTimeoutMs = 2_000;
+/** Whether a process takes requests now, with everything that this depends on. */
+export type Readiness = () => Promise<HealthAnswer>;
 
-/** The probes of S3 §17, in its format. `/health` asks no dependency: a process is not killed because a database is away. */
-export function registerHealth(app: FastifyInstance, application: Application, lifecycle: Lifecycle): void {
-  const { platform } = application;
-  const embedded = platform.database.kind === "pglite";
-  const dependencies = async () => ({
-    postgresql: await probe(() => platform.database.ping(), { kind: embedded ? "embedded (PGlite)" : "PostgreSQL" }),
-    redis: await probe(() => platform.cache.ping(), { kind: "in process" }),
-    messageBroker: await probe(() => platform.bus.ping(), { kind: "in process" }),
-  });
-  const ready = async () => {
-    const components = await dependencies();
-    return answer({ ...components, module: stageOf(lifecycle) });
+/** A process that stops says so before it stops to answer, and asks nothing for it: its ports may be closed already. */
+export const readinessOf = (application: Application, { lifecycle, dependencies, roles }: Observed): Readiness => {
+  const elsewhere = asksOthers(roles) ? (["query", "command"] as const).filter((kind) => !roles.has(kind)) : [];
+  return async () => {
+    if (lifecycle.stage === "stopping") return answer({ module: stageOf(lifecycle) });
+    const { platform } = application;
+    const [asked, module, served] = await Promise.all([
+      dependencies.ask(),
+      answersOthers(roles) ? moduleThatHears(application, lifecycle) : stageOf(lifecycle),
+      servedBy(platform.rpc, elsewhere),
+    ]);
+    return answer({ ...asked, ...served, module }, [...dependencies.dispensable(), ...missedOf(served, answersOthers(roles))]);
   };
+};
+
+/** What the probes tell of. */
+export interface Observed {
+  readonly lifecycle: Lifecycle;
+  readonly dependencies: Dependencies;
+  readonly roles: ReadonlySet<Role>;
+}
+
+/**
+ * The probes of S3 §17, in its format. `/health` asks no dependency: a process is not killed because a database is away.
+ * A role's probe is there only where the role runs, so that a wrong address is not taken for a healthy role.
+ */
+export function registerHealth(app: FastifyInstance, application: Application, { lifecycle, dependencies, roles }: Observed): void {
+  const { platform } = application;
+  const { ask, dispensableTo } = dependencies;
+  const ready = readinessOf(application, { lifecycle, dependencies, roles });
+  const replicaOf = ({ postgresqlReplica }: Asked) => (postgresqlReplica ? { postgresqlReplica } : {});
 
   app.get("/health", async (_request, reply) => send(reply, answer({})));
   app.get("/health/ready", async (_request, reply) => send(reply, await ready()));
   app.get("/health/startup", async (_request, reply) => send(reply, await ready()));
-  app.get("/health/query", async (_request, reply) => {
-    const { postgresql } = await dependencies();
-    const { log } = platform;
-    const module = component(log.fresh, {
-      logAgeMs: Math.round(log.ageMs),
-      eventsNotInReadModel: application.reader.behind,
-      sessionsInMemory: application.sessions.size,
+  if (roles.has("query")) {
+    app.get("/health/query", async (_request, reply) => {
+      const [asked, heard] = await Promise.all([ask(), platform.log.heard()]);
+      const { postgresql, redis } = asked;
+      const module = component(heard, await queryDetails(application));
+      return send(reply, answer({ postgresql, ...replicaOf(asked), redis, module }, dispensableTo("query")));
     });
-    return send(reply, answer({ postgresql, module }));
-  });
-  app.get("/health/command", async (_request, reply) => {
-    const { postgresql } = await dependencies();
-    return send(reply, answer({ postgresql, module: stageOf(lifecycle) }));
-  });
-  app.get("/health/background", async (_request, reply) => {
-    const { postgresql, messageBroker } = await dependencies();
-    const jobs = await probe(() => platform.jobs.ping(), {});
-    return send(
-      reply,
-      answer({ postgresql, messageBroker, module: component(jobs.status === "UP", { eventsNotInReadModel: application.reader.behind }) }),
-    );
-  });
-}
-
-const component = (up: boolean, details: Component["details"]): Component => ({ status: up ? "UP" : "DOWN", details });
-const stageOf = (lifecycle: Lifecycle): Component => component(lifecycle.stage === "running", { stage: lifecycle.stage });
-
-async function probe(ask: () => Promise<void>, details: Component["details"]): Promise<Component> {
-  const began = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), probeTimeoutMs);
-  });
-  try {
-    await Promise.race([ask(), late]);
-    return component(true, { connection: "established", latency: `${Math.round(performance.now() - began)}ms`, ...details });
-  } catch {
-    return component(false, { connection: "failed", ...details });
-  } finally {
-    clearTimeout(timer);
+  }
+  if (roles.has("command")) {
+    app.get("/health/command", async (_request, reply) => {
+      const [asked, { status, details }] = await Promise.all([ask(), moduleThatHears(application, lifecycle)]);
+      const { postgresql, messageBroker } = asked;
+      const module = { status, details: { ...details, ...commandDetails(application) } };
+      return send(reply, answer({ postgresql, ...replicaOf(asked), messageBroker, module }, dispensableTo("command")));
+    });
+  }
+  if (roles.has("worker")) {
+    app.get("/health/background", async (_request, reply) => {
+      const [asked, jobs] = await Promise.all([ask(), probe(() => platform.jobs.ping(), {})]);
+      const { postgresql, messageBroker } = asked;
+      const others = othersOf(application);
+      const module = component(jobs.status === "UP", backgroundDetails(application));
+      const without = [...dispensableTo("worker"), ...Object.keys(others)];
+      return send(reply, answer({ postgresql, ...replicaOf(asked), messageBroker, ...others, module }, without));
+    });
   }
 }
 
-interface HealthAnswer {
+export const stageOf = (lifecycle: Lifecycle): Component => component(lifecycle.stage === "running", { stage: lifecycle.stage });
+
+/** Of a process that answers: it finds out who calls from a memory that follows the log, and waits for that as long as a call does. */
+async function moduleThatHears({ platform }: Application, lifecycle: Lifecycle): Promise<Component> {
+  const { status, details } = stageOf(lifecycle);
+  const heard = await platform.log.heard();
+  return component(status === "UP" && heard, { ...details, logAgeMs: Math.round(platform.log.ageMs) });
+}
+
+/** What the worker calls besides, as its calls have found it: a probe would call a service that is to be left alone. */
+function othersOf({ inbox, platform: { resilience, settings } }: Application): Readonly<Record<string, Component>> {
+  const circuit = (name: PolicyName) => component(!resilience.isOpen(name), { circuit: resilience.isOpen(name) ? "open" : "closed" });
+  return {
+    ...(inbox === undefined ? { mail: circuit("smtp") } : {}),
+    ...(settings.billing === undefined ? {} : { billing: circuit("billing.api") }),
+  };
+}
+
+export interface HealthAnswer {
   readonly status: Status;
+  /** Components that are down and that the process works without; absent where there is none. */
+  readonly degraded?: readonly string[];
   readonly components: Readonly<Record<string, Component>>;
 }
 
-function answer(components: Readonly<Record<string, Component>>): HealthAnswer {
-  const down = Object.values(components).some(({ status }) => status === "DOWN");
-  return { status: down ? "DOWN" : "UP", components };
+export function answer(components: Readonly<Record<string, Component>>, dispensable: readonly string[] = []): HealthAnswer {
+  const down = Object.keys(components).filter((name) => components[name]?.status === "DOWN");
+  const degraded = down.filter((name) => dispensable.includes(name));
+  return { status: down.length > degraded.length ? "DOWN" : "UP", ...(degraded.length > 0 ? { degraded } : {}), components };
 }
 
-const send = (reply: { code(status: number): { send(body: unknown): unknown } }, body: HealthAnswer) =>
+export const send = (reply: { code(status: number): { send(body: unknown): unknown } }, body: HealthAnswer) =>
   reply.code(body.status === "UP" ? 200 : 503).send(body);

@@ -1,20 +1,37 @@
 import { context as access } from "../modules/access/index.ts";
+import { context as audit } from "../modules/audit/index.ts";
 import { context as authentication } from "../modules/authentication/index.ts";
+import { context as delivery } from "../modules/delivery/index.ts";
 import { context as entitlements } from "../modules/entitlements/index.ts";
 import { context as identity } from "../modules/identity/index.ts";
 import { context as notifications } from "../modules/notifications/index.ts";
 import { context as sessions } from "../modules/sessions/index.ts";
 import { context as tenancy } from "../modules/tenancy/index.ts";
 import { auditSteps } from "../operation/audit.ts";
-import { idempotencySteps } from "../operation/idempotency.ts";
+import { idempotencySealed, idempotencySteps } from "../operation/idempotency.ts";
 import type { Context } from "../operation/module.ts";
-import { busSteps } from "../platform/bus/in-process.ts";
+import { relayOfLog } from "../platform/broker/relay.ts";
+import { brokerSteps } from "../platform/broker/schema-steps.ts";
+import { busSteps, consumersOfLog } from "../platform/bus/in-process.ts";
 import { createApplicationRole, type SchemaStep } from "../platform/database/migrations.ts";
+import type { Queue } from "../platform/jobs/pg-boss.ts";
+import type { SealedPlace } from "../platform/keys/sealed-place.ts";
 import { logSteps } from "../platform/log/log.ts";
+import type { LogReader } from "../platform/log/retention.ts";
 import { inboxSteps } from "../platform/mail/inbox.ts";
 
 /** Every module, from the ground up: each uses those before it and none after it. */
-export const contexts: readonly Context[] = [notifications, identity, access, tenancy, entitlements, sessions, authentication];
+export const contexts: readonly Context[] = [
+  notifications,
+  delivery,
+  identity,
+  audit,
+  access,
+  tenancy,
+  entitlements,
+  sessions,
+  authentication,
+];
 
 const applicationRole: SchemaStep = {
   name: "0000_platform_application_role",
@@ -27,8 +44,37 @@ export const schemaSteps: readonly SchemaStep[] = [
   applicationRole,
   ...logSteps,
   ...busSteps,
+  ...brokerSteps,
   ...inboxSteps,
   ...auditSteps,
   ...idempotencySteps,
   ...contexts.flatMap((context) => context.steps),
 ].sort((one, other) => (one.name < other.name ? -1 : 1));
+
+/** The kernel's own housekeeping: answers to Idempotency-Keys that nobody retries any more. */
+export const forgetOldKeysQueue = "operation.forget-old-keys";
+
+/** Messages that no broker hands over again. */
+export const forgetOldMessagesQueue = "broker.forget-old-messages";
+
+/** Events whose time in the log is over. */
+export const removeOldEventsQueue = "log.remove-old-events";
+
+/** Who reads the log by position. `relayExpected` says that events are to be published, whether or not that has begun. */
+export const logReaders = (relayExpected: boolean): readonly LogReader[] => [
+  consumersOfLog,
+  relayOfLog(relayExpected),
+  ...contexts.flatMap((context) => context.logReaders ?? []),
+];
+
+/** Every queue of the product. */
+export const queues: readonly Queue[] = [
+  removeOldEventsQueue,
+  forgetOldKeysQueue,
+  forgetOldMessagesQueue,
+  ...contexts.flatMap((context) => context.queues ?? []),
+];
+export const queueNames: readonly string[] = queues.map((queue) => (typeof queue === "string" ? queue : queue.name));
+
+/** Every place where sealed values lie. */
+export const sealedPlaces: readonly SealedPlace[] = [...idempotencySealed, ...contexts.flatMap((context) => context.sealed ?? [])];

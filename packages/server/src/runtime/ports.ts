@@ -1,27 +1,43 @@
-import type { Logger } from "pino";
+import { readFileSync } from "node:fs";
+import type { DestinationStream, Logger } from "pino";
+import type { Broker } from "../platform/broker/broker.ts";
+import { inProcessBroker } from "../platform/broker/in-process.ts";
+import { watchedBroker } from "../platform/broker/watched.ts";
 import { inProcessBus } from "../platform/bus/in-process.ts";
+import { watchedBus } from "../platform/bus/watched.ts";
 import { inProcessCache } from "../platform/cache/in-process.ts";
+import { tracedCache } from "../platform/cache/traced.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import type { Database } from "../platform/database/database.ts";
 import { migrate } from "../platform/database/migrations.ts";
 import { openPglite } from "../platform/database/pglite.ts";
 import { openPostgresql } from "../platform/database/postgresql.ts";
-import { pgBossJobs } from "../platform/jobs/pg-boss.ts";
-import { aesKeys } from "../platform/keys/aes.ts";
-import { decodeMasterKey, masterKeyFromFile } from "../platform/keys/file.ts";
+import { watchedDatabase } from "../platform/database/watched.ts";
+import { pgBossJobs, type Queue } from "../platform/jobs/pg-boss.ts";
+import { watchedJobs } from "../platform/jobs/watched.ts";
 import { inProcessLimits } from "../platform/limits/limits.ts";
+import { refusalOf } from "../platform/log/database-away.ts";
 import { LogFollower } from "../platform/log/follower.ts";
+import { guardedMail } from "../platform/mail/guarded.ts";
 import { type DevelopmentInbox, developmentInbox } from "../platform/mail/inbox.ts";
 import { smtpMail } from "../platform/mail/smtp.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { RedisAddress } from "../platform/redis/address.ts";
+import { createResilience, type Resilience } from "../platform/resilience/resilience.ts";
+import { inProcessRpc } from "../platform/rpc/in-process.ts";
+import type { Rpc } from "../platform/rpc/rpc.ts";
 import { createLogger } from "../platform/telemetry/logger.ts";
-import { createMetrics } from "../platform/telemetry/metrics.ts";
+import { createMetrics, type Metrics } from "../platform/telemetry/metrics.ts";
+import { noTracer, type Tracer } from "../platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
+import { keyRing } from "./key-ring.ts";
 import { schemaSteps } from "./modules.ts";
 
 /** What a test hands in instead of what the configuration would open. */
 export interface Overrides {
   readonly logger?: Logger;
+  /** Where the configured logger writes. */
+  readonly logDestination?: DestinationStream;
   readonly clock?: Clock;
   /** A migrated PGlite to begin from. */
   readonly image?: Blob;
@@ -34,38 +50,99 @@ export interface Ports {
 }
 
 /** Opens each port with the adapter that the configuration asks for. The database is migrated when this returns. */
-export async function openPorts(configuration: Configuration, queues: readonly string[], overrides: Overrides = {}): Promise<Ports> {
+export async function openPorts(configuration: Configuration, queues: readonly Queue[], overrides: Overrides = {}): Promise<Ports> {
   const { settings } = configuration;
-  const logger =
-    overrides.logger ?? createLogger({ level: configuration.logLevel, version: settings.version, environment: configuration.environment });
-  const database = await openDatabase(configuration, logger, overrides);
+  const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
+  const opened = await openDatabase(configuration, logger, overrides);
+  const database = watchedDatabase(opened, { metrics, tracer });
   try {
     await migrate(database.owner, schemaSteps);
     const inbox = configuration.smtpUrl === undefined ? developmentInbox(database) : undefined;
-    const masterKey =
-      configuration.masterKey === undefined
-        ? masterKeyFromFile(configuration.dataDir)
-        : decodeMasterKey(configuration.masterKey, "GATEHOUSE_MASTER_KEY");
-    const log = new LogFollower(database, logger);
+    const resilience = createResilience(metrics);
+    const redis = configuration.redis && (await openRedis(configuration, configuration.redis, resilience, logger));
+    const log = new LogFollower(database, logger, redis?.away);
     const platform: Platform = {
       database,
       log,
-      cache: inProcessCache(),
-      bus: inProcessBus(database, logger),
-      jobs: await pgBossJobs(database, configuration.databaseUrl, queues, logger),
-      mail: inbox ?? smtpMail(configuration.smtpUrl as string, configuration.mailFrom),
-      keys: aesKeys(masterKey),
-      limits: inProcessLimits(),
+      cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
+      bus: watchedBus(inProcessBus(database, logger), { metrics, tracer, logger }),
+      rpc: await openRpc(configuration, logger),
+      jobs: watchedJobs(
+        await pgBossJobs(opened, queues, logger, { url: configuration.databaseUrl, works: configuration.roles.has("worker") }),
+        { metrics, tracer, logger },
+      ),
+      broker: watchedBroker(await openBroker(configuration, database, logger), { metrics, tracer, resilience }),
+      mail: inbox ?? guardedMail(smtpMail(configuration.smtpUrl as string, configuration.mailFrom), resilience),
+      keys: keyRing(configuration),
+      limits: redis?.limits ?? inProcessLimits(),
+      resilience,
       logger,
-      metrics: createMetrics(),
+      metrics,
+      tracer,
       clock: overrides.clock ?? systemClock,
       settings,
     };
     return { platform, inbox, close: () => closeAll(platform) };
   } catch (error) {
     await database.close();
+    await tracer.close();
     throw error;
   }
+}
+
+/** What a process tells of itself, whichever roles it has. */
+export async function openTelemetry(configuration: Configuration, overrides: Overrides = {}) {
+  const metrics = createMetrics();
+  const tracer = await openTracer(configuration, metrics);
+  return { tracer, logger: overrides.logger ?? openLogger(configuration, overrides, tracer), metrics };
+}
+
+export function openLogger(configuration: Configuration, { logDestination }: Overrides = {}, tracer: Tracer = noTracer): Logger {
+  const { logLevel: level, settings, environment } = configuration;
+  return createLogger({
+    level,
+    version: settings.version,
+    environment,
+    ...(tracer.on ? { trace: () => tracer.current } : {}),
+    ...(logDestination === undefined ? {} : { destination: logDestination }),
+  });
+}
+
+/** Adapters of services are loaded where they are configured: the embedded server does without their code. */
+export async function openRpc({ natsUrl, natsPrefix, roles }: Configuration, logger: Logger): Promise<Rpc> {
+  if (natsUrl === undefined) return inProcessRpc();
+  const { natsRpc } = await import("../platform/rpc/nats.ts");
+  return natsRpc(natsUrl, logger, { name: `gatehouse ${[...roles].join(",")}`, prefix: natsPrefix });
+}
+
+/** Loaded only where somebody receives traces: without, the process has nothing of OpenTelemetry. */
+async function openTracer({ tracesEndpoint, tracesRatio, environment, settings }: Configuration, metrics: Metrics): Promise<Tracer> {
+  if (tracesEndpoint === undefined) return noTracer;
+  const { otlpTracer } = await import("../platform/telemetry/otlp.ts");
+  return otlpTracer({ endpoint: tracesEndpoint, ratio: tracesRatio, version: settings.version, environment, metrics });
+}
+
+/** The services' adapters are loaded where they are configured, so that an embedded start stays as small as it is (decision 0022). */
+async function openBroker(configuration: Configuration, database: Database, logger: Logger): Promise<Broker> {
+  const { eventsUrl, roles } = configuration;
+  // A process that only answers queries neither publishes nor receives.
+  const needed = roles.has("worker") || roles.has("command");
+  if (eventsUrl === undefined || !needed) return inProcessBroker(database, logger);
+  return openServiceOfEvents(eventsUrl, configuration, logger);
+}
+
+/** The broker that an address names. */
+export async function openServiceOfEvents(
+  eventsUrl: string,
+  { kafkaAliases, kafkaCaFile }: Pick<Configuration, "kafkaAliases" | "kafkaCaFile">,
+  logger: Logger,
+): Promise<Broker> {
+  if (eventsUrl.startsWith("amqp")) return (await import("../platform/broker/rabbitmq.ts")).rabbitmqBroker(eventsUrl, logger);
+  if (eventsUrl.startsWith("kafka")) {
+    const ca = kafkaCaFile === undefined ? undefined : readFileSync(kafkaCaFile, "utf8");
+    return (await import("../platform/broker/kafka.ts")).kafkaBroker(eventsUrl, logger, { aliases: kafkaAliases, ca });
+  }
+  return (await import("../platform/broker/jetstream.ts")).jetstreamBroker(eventsUrl, logger);
 }
 
 function openDatabase(configuration: Configuration, logger: Logger, overrides: Overrides): Promise<Database> | Database {
@@ -73,16 +150,36 @@ function openDatabase(configuration: Configuration, logger: Logger, overrides: O
   return openPostgresql({
     url: configuration.databaseUrl,
     readUrl: configuration.databaseReadUrl,
+    poolSize: configuration.databasePool,
     onIdleError: (error) => logger.warn({ err: error }, "an idle database connection was lost"),
   });
 }
 
+/** Loaded only where it is configured: a server without Redis has nothing of it in memory. */
+async function openRedis(configuration: Configuration, address: RedisAddress, resilience: Resilience, logger: Logger) {
+  const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
+  const [{ connectRedis }, { redisCache }, { redisLimits }, { redisWitness }] = await Promise.all([
+    import("../platform/redis/client.ts"),
+    import("../platform/cache/redis.ts"),
+    import("../platform/limits/redis.ts"),
+    import("../platform/log/redis-witness.ts"),
+  ]);
+  const connection = await connectRedis(address, logger);
+  // Embedded storage is in this process: it is not away while that runs.
+  const mayBeAway = databaseUrl !== undefined && seconds > 0;
+  const away = mayBeAway ? { witness: redisWitness(connection, resilience, seconds), refuses: refusalOf(databaseUrl), seconds } : undefined;
+  return { cache: redisCache(connection, resilience), limits: redisLimits(connection, resilience, limitsWithoutRedis), away };
+}
+
 /** What hands work out closes before what the work stands on. */
-async function closeAll({ bus, jobs, log, mail, cache, database }: Platform): Promise<void> {
+async function closeAll({ broker, bus, rpc, jobs, log, mail, cache, database, tracer }: Platform): Promise<void> {
+  await broker.close();
   await bus.close();
+  await rpc.close();
   await jobs.close();
   await log.stop();
   await mail.close();
   await cache.close();
   await database.close();
+  await tracer.close();
 }

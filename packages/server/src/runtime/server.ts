@@ -2,13 +2,20 @@ import { createHash, randomUUID } from "node:crypto";
 import { conditionSchema } from "@gatehouse/policy";
 import Fastify, { type FastifyInstance } from "fastify";
 import { authzenMetadata, authzenMetadataPath } from "../modules/access/index.ts";
+import { eventSchemas } from "../operation/events-schema.ts";
+import { endConnectionsAtClose } from "../operation/http/closing.ts";
 import { httpDoor, sayRequestId } from "../operation/http/door.ts";
 import { openapi } from "../operation/openapi.ts";
 import type { Application } from "./application.ts";
 import { type Configuration, isLoopback } from "./configuration.ts";
 import { registerControl } from "./control.ts";
-import { type Lifecycle, registerHealth } from "./health.ts";
-import { registerPages } from "./pages/index.ts";
+import { dependenciesOf } from "./dependencies.ts";
+import type { Gateway } from "./gateway.ts";
+import { gatewayReadiness, registerGatewayHealth } from "./gateway-health.ts";
+import { type Lifecycle, readinessOf, registerHealth } from "./health.ts";
+import { registerInbox, registerPages } from "./pages/index.ts";
+import { registerHouseGauges, registerProcessGauges } from "./process-gauges.ts";
+import { contribute, metricsText } from "./workers.ts";
 
 export interface Server {
   /** Where it listens. */
@@ -18,37 +25,33 @@ export interface Server {
 }
 
 /** The door with everything that stands beside the operations: pages, health, metrics, the command line's entrance. */
-export function frontDoor(
-  application: Application,
-  configuration: Configuration,
-  lifecycle: Lifecycle,
-  controlSecret?: string,
-): FastifyInstance {
-  const { kernel, platform, sessions } = application;
+export function frontDoor(house: House, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): FastifyInstance {
+  const { catalogue, platform, serve, inbox } = house;
   const { publicUrl, version } = configuration.settings;
   const app = httpDoor({
-    catalogue: kernel.catalogue,
-    dispatch: application.dispatch,
-    authenticate: (token) => {
-      const found = sessions.find(token);
-      return found instanceof Promise ? found.then((session) => session?.caller ?? null) : (found?.caller ?? null);
-    },
+    catalogue,
+    serve,
     publicUrl,
     trustProxy: configuration.trustProxy,
+    metrics: platform.metrics,
+    tracer: platform.tracer,
     report: (error, { traceId, method, route }) => platform.logger.error({ err: error, traceId, method, route }, "a request failed"),
   });
   refuseForeignHosts(app, publicUrl);
-  registerHealth(app, application, lifecycle);
-  if (isLoopback(configuration.host)) registerMetrics(app, application);
-  if (controlSecret !== undefined) registerControl(app, application.dispatch, controlSecret);
-  registerDocument(app, authzenMetadataPath, authzenMetadata(kernel.catalogue.operations, publicUrl), "application/json");
+  registerProbes(app, house, lifecycle, configuration);
+  if (isLoopback(configuration.host)) registerMetrics(app, house);
+  if (controlSecret !== undefined && "dispatch" in house) registerControl(app, house.dispatch, controlSecret);
+  registerDocument(app, authzenMetadataPath, authzenMetadata(catalogue.operations, publicUrl), "application/json");
   registerDocument(app, conditionSchema.$id, conditionSchema, "application/schema+json");
+  for (const [type, schema] of Object.entries(eventSchemas(catalogue))) {
+    registerDocument(app, `/schemas/events/${type}`, schema, "application/schema+json");
+  }
   registerPages(app, {
     publicUrl,
     version,
-    openapi: () => openapi(kernel.catalogue, { version, publicUrl }),
-    errors: kernel.catalogue.errors,
-    inbox: application.inbox,
+    openapi: () => openapi(catalogue, { version, publicUrl }),
+    errors: catalogue.errors,
+    inbox,
   });
   return app;
 }
@@ -66,17 +69,18 @@ function refuseForeignHosts(app: FastifyInstance, publicUrl: string): void {
 
 const hostnameOf = (host: string | undefined): string => (URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "");
 
-/** Listens, on the operations port too where there is one. */
-export async function listen(
-  application: Application,
-  configuration: Configuration,
-  lifecycle: Lifecycle,
-  controlSecret?: string,
-): Promise<Server> {
-  const app = frontDoor(application, configuration, lifecycle, controlSecret);
-  const operations = configuration.operationsPort === undefined ? undefined : operationsDoor(application, lifecycle);
-  const url = await app.listen({ host: configuration.host, port: configuration.port });
-  await operations?.listen({ host: configuration.host, port: configuration.operationsPort as number });
+/** What a door stands before: the operations themselves, or the way to the processes that have them. */
+type House = Application | Gateway;
+
+/** Listens: with the front door where this process has that role, else for health and metrics alone; on the operations port too. */
+export async function listen(house: House, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): Promise<Server> {
+  const { host, port, operationsPort, roles } = configuration;
+  const app = roles.has("gateway")
+    ? frontDoor(house, configuration, lifecycle, controlSecret)
+    : operationsDoor(house, lifecycle, configuration);
+  const operations = operationsPort === undefined ? undefined : operationsDoor(house, lifecycle, configuration);
+  const url = await app.listen({ host, port });
+  await operations?.listen({ host, port: operationsPort as number });
   return {
     url,
     async close() {
@@ -86,12 +90,33 @@ export async function listen(
   };
 }
 
-function operationsDoor(application: Application, lifecycle: Lifecycle): FastifyInstance {
-  const app = Fastify({ logger: false, genReqId: () => randomUUID() });
+/** Health and metrics; on this machine also the development inbox, which the front door shows where it has the database. */
+function operationsDoor(house: House, lifecycle: Lifecycle, configuration: Configuration): FastifyInstance {
+  const app = Fastify({ logger: false, genReqId: () => randomUUID(), forceCloseConnections: "idle" });
   sayRequestId(app);
-  registerHealth(app, application, lifecycle);
-  registerMetrics(app, application);
+  endConnectionsAtClose(app);
+  registerProbes(app, house, lifecycle, configuration);
+  registerMetrics(app, house);
+  if (isLoopback(configuration.host)) {
+    refuseForeignHosts(app, configuration.settings.publicUrl);
+    registerInbox(app, configuration.settings.version, house.inbox);
+  }
   return app;
+}
+
+function registerProbes(app: FastifyInstance, house: House, lifecycle: Lifecycle, configuration: Configuration): void {
+  const { roles, settings } = configuration;
+  const measured = { metrics: house.platform.metrics, version: settings.version, roles };
+  if (!("kernel" in house)) {
+    registerGatewayHealth(app, house, lifecycle);
+    registerProcessGauges({ ...measured, ready: gatewayReadiness(house, lifecycle) });
+    return;
+  }
+  const dependencies = dependenciesOf(house, configuration);
+  const observed = { lifecycle, dependencies, roles };
+  registerHealth(app, house, observed);
+  registerProcessGauges({ ...measured, ready: readinessOf(house, observed) });
+  registerHouseGauges(house);
 }
 
 /** Kept for minutes (AuthZEN 1.0, 11.9): an update may add to it. */
@@ -108,10 +133,16 @@ function registerDocument(app: FastifyInstance, path: string, document: object, 
   });
 }
 
-function registerMetrics(app: FastifyInstance, application: Application): void {
-  const { metrics, log } = application.platform;
+function registerMetrics(app: FastifyInstance, house: House): void {
+  const { metrics } = house.platform;
+  contribute(metrics.registry);
   app.get("/metrics", async (_request, reply) => {
-    metrics.logAgeSeconds.set(log.ageMs / 1_000);
-    return reply.header("content-type", metrics.registry.contentType).send(await metrics.registry.metrics());
+    if ("kernel" in house) {
+      const { log } = house.platform;
+      metrics.logAgeSeconds.set(log.ageMs / 1_000);
+      metrics.leaseAgeSeconds.set(log.leaseAgeMs / 1_000);
+      metrics.withoutDatabase.set(log.withoutDatabase ? 1 : 0);
+    }
+    return reply.header("content-type", metrics.registry.contentType).send(await metricsText(metrics.registry));
   });
 }

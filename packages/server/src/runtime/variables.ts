@@ -1,5 +1,10 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { kafkaAddressForm, parseKafkaAddress } from "../platform/kafka/address.ts";
 import { masterKeyBytes } from "../platform/keys/aes.ts";
+import { parseRedisAddress } from "../platform/redis/address.ts";
+import { rolesOf } from "./roles.ts";
 
 /** A variable of the configuration: what it is called, takes and means. `gatehouse config` prints this table. */
 export interface Variable {
@@ -37,6 +42,23 @@ const origin = {
     return plain ? parsed.origin : undefined;
   },
 };
+const brokerAddress = {
+  takes: `an address that begins with amqp://, amqps://, nats:// or tls:// (NATS), or ${kafkaAddressForm}`,
+  parse: (value: string) => {
+    if (/^kafkas?:/.test(value)) return parseKafkaAddress(value) && value;
+    return /^(amqps?|nats|tls):\/\/[^/\s]+/.test(value) && URL.canParse(value) ? value : undefined;
+  },
+};
+const certificateFile = {
+  takes: "the path of a file with certificates (PEM) that can be read",
+  parse: (value: string) => {
+    try {
+      return new X509Certificate(readFileSync(value)) && value;
+    } catch {
+      return undefined;
+    }
+  },
+};
 const boolean = { takes: '"true" or "false"', parse: (value: string) => (value === "true" ? true : value === "false" ? false : undefined) };
 const absentIn = (release: string) => ({
   takes: `nothing yet: this release runs ${release}`,
@@ -56,7 +78,20 @@ export const variables: readonly Variable[] = [
     takes: "an IP address or localhost",
     parse: (value) => (isIP(value) > 0 || value === "localhost" ? value : undefined),
   },
-  { name: "GATEHOUSE_ROLE", fallback: "all", meaning: "what this process does; this release runs every role in one", ...oneOf("all") },
+  {
+    name: "GATEHOUSE_ROLE",
+    fallback: rolesOf("all"),
+    fallbackText: "all",
+    meaning: "what this process does: every role, or some of them beside other processes",
+    takes: '"all", or a list of query, command, worker and gateway with commas between them',
+    parse: rolesOf,
+  },
+  {
+    name: "GATEHOUSE_WORKERS",
+    fallback: 1,
+    meaning: "how many processes `start` runs side by side behind one port, as one a core; needs DATABASE_URL",
+    ...integer(1, 256),
+  },
   { name: "GATEHOUSE_DATA_DIR", fallback: "./data", meaning: "embedded storage; `memory` keeps nothing", ...text("a path, or memory") },
   {
     name: "DATABASE_URL",
@@ -75,28 +110,86 @@ export const variables: readonly Variable[] = [
     ...url("postgres", "postgresql"),
   },
   {
+    name: "DATABASE_POOL",
+    fallback: 10,
+    meaning:
+      "connections of this process to PostgreSQL, for each of the two addresses (S3 §27.1: query 20 to 50, command 10 to 20, worker 5 to 10)",
+    ...integer(2, 500),
+  },
+  {
     name: "REDIS_URL",
     fallback: undefined,
     fallbackText: "none: in process",
-    meaning: "cache and rate limits",
+    meaning: "the shared copy of the read model, shared rate limits, and what processes tell each other of the database",
     secret: true,
-    ...absentIn("its cache in process"),
+    takes:
+      "redis://[user:password@]host[:port][/db], redis+sentinel://[user:password@]host:port,host:port/master[?db=0] or " +
+      "redis+cluster://[user:password@]host:port,host:port; rediss for TLS",
+    parse: parseRedisAddress,
+  },
+  {
+    name: "GATEHOUSE_LIMITS_WITHOUT_REDIS",
+    fallback: "memory",
+    meaning: "while Redis is away, limits are counted by each process for itself, or what is limited is refused with 503",
+    ...oneOf("memory", "refuse"),
+  },
+  {
+    name: "GATEHOUSE_DATABASE_AWAY_SECONDS",
+    fallback: minute,
+    meaning:
+      "how long checks are answered from memory and Redis while the database is known to be away for everybody; needs REDIS_URL; 0 refuses at once",
+    ...integer(0, hour),
   },
   {
     name: "NATS_URL",
     fallback: undefined,
     fallbackText: "none: in process",
-    meaning: "request and reply",
+    meaning: "requests and replies between processes",
     secret: true,
-    ...absentIn("requests in process"),
+    ...url("nats", "tls"),
+  },
+  {
+    name: "NATS_PREFIX",
+    fallback: "gatehouse",
+    meaning: "the first word of every subject: installations that share a NATS differ in it",
+    takes: "one word of letters, digits, _ and -",
+    parse: (value) => (/^[\w-]{1,64}$/.test(value) ? value : undefined),
   },
   {
     name: "EVENTS_URL",
     fallback: undefined,
     fallbackText: "none: in process",
-    meaning: "the events' broker",
+    meaning: "the events' broker: RabbitMQ, Kafka (several hosts with commas between them) or NATS JetStream",
     secret: true,
-    ...absentIn("events in process"),
+    ...brokerAddress,
+  },
+  {
+    name: "EVENTS_KAFKA_CA_FILE",
+    fallback: undefined,
+    fallbackText: "none: the authorities that Node trusts",
+    meaning: "on Kafka with TLS: who may vouch for the cluster, and nobody else",
+    ...certificateFile,
+  },
+  {
+    name: "EVENTS_KAFKA_ALIASES",
+    fallback: false,
+    meaning: "on Kafka: also publish what S0 names under its topics, as beauth.user.created",
+    ...boolean,
+  },
+  {
+    name: "BILLING_URL",
+    fallback: undefined,
+    fallbackText: "none: plans change by events and by hand alone",
+    meaning: "billing's API, asked for entitlements (decision 0024)",
+    ...url("http", "https"),
+  },
+  {
+    name: "BILLING_TOKEN",
+    fallback: undefined,
+    fallbackText: "none",
+    meaning: "the bearer token for billing's API",
+    secret: true,
+    ...text("a token"),
   },
   {
     name: "SMTP_URL",
@@ -154,6 +247,18 @@ export const variables: readonly Variable[] = [
     parse: (value) => (Buffer.from(value, "base64").length === masterKeyBytes ? value : undefined),
   },
   {
+    name: "GATEHOUSE_MASTER_KEYS_OLD",
+    fallback: [],
+    fallbackText: "none",
+    meaning: "further master keys that open what they have sealed, while the key is being changed (docs/operations/keys.md)",
+    secret: true,
+    takes: `base64 of ${masterKeyBytes} bytes each, with commas between`,
+    parse: (value) => {
+      const keys = value.split(",").map((key) => key.trim());
+      return keys.every((key) => Buffer.from(key, "base64").length === masterKeyBytes) ? keys : undefined;
+    },
+  },
+  {
     name: "PASSWORD_HASH",
     fallback: "argon2id",
     meaning: "how new passwords are hashed; both kinds are always verified",
@@ -182,6 +287,24 @@ export const variables: readonly Variable[] = [
     ...integer(0, 400),
   },
   {
+    name: "GATEHOUSE_AUDIT_DAYS",
+    fallback: 730,
+    meaning: "how long audit records are kept; 0 keeps all (two years: an auditor asks about the last full one)",
+    ...integer(0, 36_500),
+  },
+  {
+    name: "GATEHOUSE_EVENT_DAYS",
+    fallback: 90,
+    meaning: "how long events that every reader has passed are kept in the log (S0, event persistence); 0 keeps all",
+    ...integer(0, 36_500),
+  },
+  {
+    name: "GATEHOUSE_AUDIT_FORWARD",
+    fallback: "off",
+    meaning: "on hands each audit record on as the event audit-log.requested.v1, for an audit log management behind the broker",
+    ...oneOf("on", "off"),
+  },
+  {
     name: "GATEHOUSE_SIGN_IN_LIMIT",
     fallback: "on",
     meaning: "off lifts the limits on calls, for measuring on loopback",
@@ -205,7 +328,14 @@ export const variables: readonly Variable[] = [
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
     fallback: undefined,
     fallbackText: "none",
-    meaning: "where traces are sent",
-    ...absentIn("without traces"),
+    meaning: "where traces are sent, by OTLP over HTTP; without it none are made",
+    ...url("http", "https"),
+  },
+  {
+    name: "OTEL_TRACES_SAMPLER_ARG",
+    fallback: 1,
+    meaning: "which part of the traces that begin here is recorded; of others the one before decides",
+    takes: "a number from 0 to 1",
+    parse: (value) => (/^(?:0(?:\.\d+)?|1(?:\.0+)?)$/.test(value) ? Number(value) : undefined),
   },
 ];

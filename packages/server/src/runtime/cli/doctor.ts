@@ -1,11 +1,15 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
+import type { Logger } from "pino";
 import { pendingSteps } from "../../platform/database/migrations.ts";
 import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { smtpMail } from "../../platform/mail/smtp.ts";
+import type { RedisAddress } from "../../platform/redis/address.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { schemaSteps } from "../modules.ts";
+import { openLogger, openRpc, openServiceOfEvents } from "../ports.ts";
+import { causeOf } from "./cause.ts";
 import type { Command } from "./command.ts";
 import { runningServer } from "./reach.ts";
 
@@ -27,6 +31,7 @@ export const doctorCommand: Command = {
       good(`Node ${process.versions.node}`),
       good("the configuration can be read"),
       ...(configuration.databaseUrl === undefined ? await embeddedStorage(configuration) : await postgresql(configuration.databaseUrl)),
+      ...(await services(configuration)),
       ...(await mail(configuration)),
     ];
     for (const { ok, what } of findings) process.stdout.write(`${ok ? "ok   " : "WRONG"} ${what}\n`);
@@ -82,9 +87,41 @@ async function postgresql(url: string): Promise<readonly Finding[]> {
       good(pending.length === 0 ? "the schema is up to date" : `${pending.length} steps of the schema are pending; a start applies them`),
     ];
   } catch (error) {
-    return [bad(`PostgreSQL does not answer: ${(error as Error).message}`)];
+    return [bad(`PostgreSQL does not answer: ${causeOf(error as Error)}`)];
   } finally {
     await database.close();
+  }
+}
+
+/** What is asked of a service that is configured, and of none that is not. */
+async function services(configuration: Configuration): Promise<readonly Finding[]> {
+  const { natsUrl, redis, eventsUrl } = configuration;
+  const logger = openLogger({ ...configuration, logLevel: "silent" });
+  return [
+    ...(natsUrl === undefined ? [] : [await answers("NATS", "NATS_URL", () => openRpc(configuration, logger))]),
+    ...(redis === undefined ? [] : [await answers("Redis", "REDIS_URL", () => openRedisOf(redis, logger))]),
+    ...(eventsUrl === undefined
+      ? []
+      : [await answers("the events' broker", "EVENTS_URL", () => openServiceOfEvents(eventsUrl, configuration, logger))]),
+  ];
+}
+
+interface Service {
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function answers(name: string, variable: string, open: () => Promise<Service>): Promise<Finding> {
+  try {
+    const service = await open();
+    try {
+      await service.ping();
+      return good(`${name} answers`);
+    } finally {
+      await service.close();
+    }
+  } catch (error) {
+    return bad(`${name} does not answer (${variable}): ${causeOf(error as Error)}`);
   }
 }
 
@@ -100,3 +137,7 @@ async function mail({ smtpUrl, mailFrom }: Configuration): Promise<readonly Find
     await transport.close();
   }
 }
+
+/** Loaded where it is configured, as a start does. */
+const openRedisOf = async (address: RedisAddress, logger: Logger) =>
+  (await import("../../platform/redis/client.ts")).connectRedis(address, logger);

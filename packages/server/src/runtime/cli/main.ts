@@ -1,17 +1,44 @@
 import { OperationError } from "../../operation/errors.ts";
-import { Unavailable } from "../../platform/database/faults.ts";
+import { isRefusedLogin, isUnavailable, Unavailable } from "../../platform/database/faults.ts";
+import { NewerSchema } from "../../platform/database/migrations.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { DataDirectoryHeld } from "../data-lock.ts";
+import { ImportRefused } from "../import/refused.ts";
 import { version } from "../version.ts";
+import { auditCheckpointCommand } from "./audit-checkpoint.ts";
+import { auditEraseCommand } from "./audit-erase.ts";
+import { auditVerifyCommand } from "./audit-verify.ts";
+import { causeOf } from "./cause.ts";
 import { type Command, UsageError } from "./command.ts";
 import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
+import { eventsCommands } from "./events.ts";
+import { importCommand } from "./import.ts";
+import { keysRotateCommand, keysStatusCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
+import { projectionRebuildCommand, projectionVerifyCommand } from "./projection.ts";
+import { NoInstallation } from "./reach.ts";
 import { startCommand } from "./start.ts";
 import { userCreateCommand } from "./user-create.ts";
 
-const commands: readonly Command[] = [startCommand, migrateCommand, userCreateCommand, configCommand, openapiCommand, doctorCommand];
+const commands: readonly Command[] = [
+  startCommand,
+  migrateCommand,
+  userCreateCommand,
+  projectionVerifyCommand,
+  projectionRebuildCommand,
+  configCommand,
+  openapiCommand,
+  doctorCommand,
+  ...eventsCommands,
+  auditVerifyCommand,
+  auditCheckpointCommand,
+  auditEraseCommand,
+  importCommand,
+  keysStatusCommand,
+  keysRotateCommand,
+];
 
 /** Exit codes of sysexits.h, where one says what happened. */
 const exit = { failure: 1, usage: 64, unavailable: 69, configuration: 78 } as const;
@@ -37,16 +64,21 @@ function explained(error: unknown, command: Command): readonly [number, string] 
     return [exit.usage, `${(error as Error).message}\n\n${command.usage}`];
   }
   if (error instanceof ConfigurationError) return [exit.configuration, `The configuration is not right:\n  ${error.problems.join("\n  ")}`];
+  if (error instanceof NewerSchema || error instanceof NoInstallation) return [exit.configuration, error.message];
   if (error instanceof DataDirectoryHeld)
     return [exit.configuration, `${error.message}\nStop it, or give this one another GATEHOUSE_DATA_DIR.`];
-  if (error instanceof Unavailable) return [exit.unavailable, `The ${error.dependency} does not answer: ${causeOf(error)}`];
+  if (isRefusedLogin(error)) return [exit.configuration, `PostgreSQL refuses what DATABASE_URL says: ${(error as Error).message}.`];
+  if (isUnavailable(error)) return [exit.unavailable, `${nameOf(error)} does not answer: ${causeOf(error as Error)}`];
+  if (error instanceof ImportRefused) return [exit.failure, error.message];
   if (error instanceof OperationError) return [exit.failure, operationText(error)];
   if ((error as { code?: string }).code === "EADDRINUSE")
     return [exit.configuration, `${(error as Error).message}. Choose another PORT, or stop what listens there.`];
   return [exit.failure, error instanceof Error ? (error.stack ?? error.message) : String(error)];
 }
 
-const causeOf = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message);
+/** What no adapter has named comes from the database's driver. */
+const nameOf = (error: unknown): string =>
+  !(error instanceof Unavailable) || error.dependency === "database" ? "PostgreSQL (DATABASE_URL)" : error.dependency;
 
 function operationText(error: OperationError): string {
   const details = error.details.map((detail) => `\n  ${detail.field ?? ""}: ${String(detail["message"] ?? detail.rule ?? "")}`);
@@ -58,7 +90,7 @@ const help = (): string =>
     `gatehouse ${version}`,
     "",
     "Commands:",
-    ...commands.map((command) => `  ${command.words.join(" ").padEnd(14)} ${command.does.split("\n")[0]}`),
+    ...commands.map((command) => `  ${command.words.join(" ").padEnd(19)} ${command.does.split("\n")[0]}`),
     "",
     "gatehouse <command> --help tells more. Configuration is environment variables: gatehouse config lists them.",
   ].join("\n");

@@ -1,25 +1,69 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { operator } from "../../operation/caller.ts";
 import { type ErrorDetail, OperationError } from "../../operation/errors.ts";
 import { backgroundOrigin } from "../../operation/scheduled.ts";
+import { pendingSteps } from "../../platform/database/migrations.ts";
+import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { assemble } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
 import { controlPath } from "../control.ts";
 import { DataDirectoryHeld, type Holder, holderOf, lockDataDir } from "../data-lock.ts";
+import { schemaSteps } from "../modules.ts";
 
 /** The server that holds the embedded storage of this configuration, if one runs. */
 export const runningServer = ({ databaseUrl, dataDir }: Configuration): Holder | undefined =>
   databaseUrl === undefined && dataDir !== "memory" ? holderOf(dataDir) : undefined;
 
-/** Calls an operation as the operator: through the server that runs, else on the storage itself. */
-export async function callOperation(configuration: Configuration, operation: string, input: Record<string, unknown>): Promise<unknown> {
+/** Calls an operation as the operator and gives its output. */
+export type CallOperation = (operation: string, input: Record<string, unknown>) => Promise<unknown>;
+
+/** There is no installation where the configuration says; nothing was made there. */
+export class NoInstallation extends Error {
+  constructor(where: string) {
+    super(`There is no installation in ${where}. \`gatehouse start\` makes one, \`gatehouse import\` brings one.`);
+    this.name = "NoInstallation";
+  }
+}
+
+/** Calls one operation: through the server that runs, else on the storage itself, which is made where there is none. */
+export const callOperation = (configuration: Configuration, operation: string, input: Record<string, unknown>): Promise<unknown> =>
+  reach(configuration, (call) => call(operation, input));
+
+/**
+ * Lets `work` call operations on what is there, as {@link callOperation} does. Throws {@link NoInstallation} where nothing is: who wants to
+ * look at an installation, and has named the wrong database, must be told so and find it as empty as it was.
+ */
+export async function callOperations<T>(configuration: Configuration, work: (call: CallOperation) => Promise<T>): Promise<T> {
+  await refuseWhereNothingIs(configuration);
+  return reach(configuration, work);
+}
+
+async function refuseWhereNothingIs({ databaseUrl, dataDir }: Configuration): Promise<void> {
+  if (databaseUrl === undefined) {
+    if (!existsSync(join(dataDir, "postgres"))) throw new NoInstallation(dataDir);
+    return;
+  }
+  const database = openPostgresql({ url: databaseUrl });
+  try {
+    const pending = await pendingSteps(database.owner, schemaSteps);
+    if (pending.length === schemaSteps.length) throw new NoInstallation("the database of DATABASE_URL");
+  } finally {
+    await database.close();
+  }
+}
+
+async function reach<T>(configuration: Configuration, work: (call: CallOperation) => Promise<T>): Promise<T> {
   const holder = runningServer(configuration);
-  if (holder) return callRunning(holder, operation, input);
+  if (holder) return work((operation, input) => callRunning(holder, operation, input));
   const quiet = { ...configuration, logLevel: "error" };
   const lock = configuration.databaseUrl === undefined && configuration.dataDir !== "memory" ? lockOrServer(configuration) : undefined;
-  if (lock && "pid" in lock) return callRunning(lock, operation, input);
+  if (lock && "pid" in lock) return work((operation, input) => callRunning(lock, operation, input));
   const application = await assemble(quiet);
   try {
-    return (await application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() })).output;
+    return await work(
+      async (operation, input) => (await application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() })).output,
+    );
   } finally {
     await application.stop();
     lock?.release();

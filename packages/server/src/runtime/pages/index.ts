@@ -37,6 +37,16 @@ export function registerPages(app: FastifyInstance, options: PageOptions): void 
   });
 }
 
+/** The development inbox alone, for a process without the front door. */
+export function registerInbox(app: FastifyInstance, version: string, inbox: ReadableInbox | undefined): void {
+  const show = pageSender({ version, hasInbox: true });
+  app.register(async (scope) => {
+    scope.addHook("onRequest", async (request, reply) => setHeaders(reply, request.id));
+    addInbox(scope, inbox, show);
+    await addOwnFiles(scope);
+  });
+}
+
 function addErrorPages(scope: FastifyInstance, errors: PageOptions["errors"], show: Show): void {
   scope.get("/errors", (request, reply) => show(request, reply, (texts) => errorsPage(texts, errors)));
   scope.get("/errors/:code", (request, reply) => {

@@ -152,6 +152,7 @@ export const vietnamese: Texts = {
     },
     codes: {
       "common.too_many_requests": "Quá nhiều lần thử. Hãy đợi một lúc rồi thử lại.",
+      "common.outcome_unknown": "Không nhận được câu trả lời kịp thời. Hãy kiểm tra xem việc đã được thực hiện chưa trước khi thử lại.",
       "common.unavailable": "Máy chủ hiện không trả lời được. Hãy thử lại sau giây lát.",
       "common.internal": "Có lỗi xảy ra ở phía chúng tôi. Hãy thử lại; nếu vẫn lỗi, hãy gửi mã tham chiếu cho người vận hành.",
       "identity.token_invalid": "Liên kết này không hợp lệ. Có thể nó đã được dùng rồi. Nếu vẫn cần, hãy yêu cầu liên kết mới.",

@@ -152,6 +152,7 @@ export const english = {
     },
     codes: {
       "common.too_many_requests": "Too many attempts. Wait a little, then try again.",
+      "common.outcome_unknown": "No answer came in time. Look whether it was done before you try again.",
       "common.unavailable": "The server cannot answer right now. Try again in a moment.",
       "common.internal": "Something went wrong on our side. Try again; if it stays so, tell the operator the reference.",
       "identity.token_invalid": "This link is not valid. It may have been used already. If you still need one, ask for a new one.",

@@ -1,0 +1,45 @@
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import type { Checkpoint } from "../../modules/audit/index.ts";
+import { readConfiguration } from "../configuration.ts";
+import type { Command } from "./command.ts";
+import { type CallOperation, callOperations } from "./reach.ts";
+
+/** How a chain is called on the command line. */
+export const nameOf = (organizationId: string | null): string => organizationId ?? "internal";
+
+export const auditCheckpointCommand: Command = {
+  words: ["audit", "checkpoint"],
+  usage: "gatehouse audit checkpoint [--out checkpoints.jsonl]",
+  does:
+    "Print the signed heads of the audit chains, a line of JSON each.\n" +
+    "Keep them where who holds the database cannot write: gatehouse audit verify --against proves the chains by them.",
+  async run(args) {
+    const { values } = parseArgs({ args: [...args], options: { out: { type: "string" } } });
+    const lines: string[] = [];
+    await callOperations(readConfiguration(process.env), async (call) => {
+      for await (const head of headsOf(call)) lines.push(`${JSON.stringify(head)}\n`);
+    });
+    if (values.out === undefined) process.stdout.write(lines.join(""));
+    else writeFileSync(values.out, lines.join(""));
+  },
+};
+
+/** The head of every chain, page by page. */
+export async function* headsOf(call: CallOperation): AsyncGenerator<Checkpoint> {
+  let cursor: string | null | undefined;
+  do {
+    const page = (await call("audit.listChains", { limit: 200, ...(cursor ? { cursor } : {}) })) as {
+      items: Checkpoint[];
+      nextCursor: string | null;
+    };
+    yield* page.items;
+    cursor = page.nextCursor;
+  } while (cursor);
+}
+
+export const linesOf = (text: string): readonly Checkpoint[] =>
+  text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line) as Checkpoint);

@@ -1,0 +1,229 @@
+import { randomBytes } from "node:crypto";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sql } from "kysely";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describeOnPostgresql } from "../../platform/contract/databases.ts";
+import { aesKeys, masterKeyName } from "../../platform/keys/aes.ts";
+import { nameOf, purposeOf } from "../../platform/keys/sealed-place.ts";
+import { beginGatehouse, runGatehouse } from "../../testing/command-line.ts";
+import { anAddress, expectStatus, newOrganization, type Person, registration } from "../../testing/people.ts";
+import { makeDatabase, type TestDatabase } from "../../testing/postgres.ts";
+import { openTestServer, type TestServer } from "../../testing/server.ts";
+import { holderOf } from "../data-lock.ts";
+import { contexts, sealedPlaces } from "../modules.ts";
+
+// Each of these starts programs, which on a machine with other work takes its time; what is slow is not wrong.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 480_000 });
+
+const newKey = () => randomBytes(32).toString("base64");
+const keyNamed = (text: string) => masterKeyName(Buffer.from(text, "base64"));
+const withoutLimits = { GATEHOUSE_SIGN_IN_LIMIT: "off" };
+
+interface Sealed {
+  readonly person: Person;
+  /** Has registered; the mail waits in the queue. */
+  readonly newcomer: string;
+  repeat(at: TestServer): Promise<string>;
+}
+
+/** An answer to an Idempotency-Key and a mail in the queue: something sealed in each kind of place. */
+async function sealSomething(server: TestServer): Promise<Sealed> {
+  const { owner: person } = await newOrganization(server);
+  const name = `Once ${person.id}`;
+  const repeat = async (at: TestServer) => {
+    const { body } = await at.call("POST /api/v1/iam/organizations", {
+      token: person.token,
+      body: { name, slug: `once-${person.id}`, country: "VN" },
+      headers: { "Idempotency-Key": "one" },
+    });
+    return body.id;
+  };
+  await repeat(server);
+  const newcomer = registration();
+  await expectStatus(201, server.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
+  return { person, newcomer: newcomer.email, repeat };
+}
+
+/** The chains' records, with the keys that sign them and the keys of people. */
+async function sealTrail({ application: { platform } }: TestServer): Promise<void> {
+  const trail = contexts.flatMap((context) => context.background?.(platform) ?? []).find(({ name }) => name === "audit.seal");
+  await trail?.step();
+}
+
+describe("the master key of embedded storage", () => {
+  let dataDir: string;
+  let environment: Record<string, string>;
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), "gatehouse-rotate-"));
+    environment = { GATEHOUSE_DATA_DIR: dataDir };
+  });
+  afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+  const key = () => readFileSync(join(dataDir, "master.key"), "utf8").trim();
+  const older = () => join(dataDir, "master.key.old");
+
+  it("is replaced, everything is sealed anew, and what was sealed before is as good as it was", async () => {
+    const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
+    const { newcomer, repeat } = await sealSomething(first);
+    const answer = await repeat(first);
+    await first.close();
+    const before = key();
+    const rotated = await runGatehouse(["keys", "rotate"], environment);
+    expect(rotated, rotated.output).toMatchObject({ code: 0 });
+    expect(rotated.output).toContain("jobs notifications.send-mail.sealed: 1 sealed anew");
+    expect(key()).not.toBe(before);
+    expect(statSync(join(dataDir, "master.key")).mode & 0o777).toBe(0o600);
+    expect(existsSync(older())).toBe(false);
+    const looked = await openTestServer(environment, { worker: false });
+    const { rows: told } = await sql`select operation, caller_kind, after from audit_entries where operation = 'keys.rotate'`.execute(
+      looked.application.platform.database.owner,
+    );
+    await looked.close();
+    const after = { current: keyNamed(key()), resealed: expect.any(Number), unopened: 0 };
+    expect(told).toEqual([{ operation: "keys.rotate", caller_kind: "operator", after }]);
+    const status = await runGatehouse(["keys", "status"], environment);
+    expect(status.output).toContain(keyNamed(key()));
+    expect(status.output).not.toContain(keyNamed(before));
+    const second = await openTestServer({ ...withoutLimits, ...environment });
+    expect(await repeat(second)).toBe(answer);
+    expect((await second.mail(newcomer, "verify-email")).links).toHaveLength(1);
+    await second.close();
+  });
+
+  it("that was replaced by a rotation which was killed is not replaced again: the next run ends the first", async () => {
+    const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
+    const { repeat } = await sealSomething(first);
+    const answer = await repeat(first);
+    await first.close();
+    // As a kill after the files and before the first page leaves it.
+    copyFileSync(join(dataDir, "master.key"), older());
+    const made = newKey();
+    writeFileSync(join(dataDir, "master.key"), `${made}\n`, { mode: 0o600 });
+    const between = await openTestServer({ ...withoutLimits, ...environment }, { worker: false });
+    expect(await repeat(between)).toBe(answer);
+    await between.close();
+    expect(await runGatehouse(["keys", "rotate"], environment)).toMatchObject({ code: 0 });
+    expect(key()).toBe(made);
+    expect(existsSync(older())).toBe(false);
+  });
+
+  it("is not rotated while a server runs on it", async () => {
+    const before = newKey();
+    writeFileSync(join(dataDir, "master.key"), `${before}\n`, { mode: 0o600 });
+    const server = beginGatehouse(["start"], { ...environment, PORT: "0", LOG_LEVEL: "silent" });
+    await expect.poll(() => holderOf(dataDir)?.pid, { timeout: 180_000, interval: 50 }).toBe(server.child.pid);
+
+    expect(await runGatehouse(["keys", "rotate"], environment)).toMatchObject({ code: 78 });
+    expect(key()).toBe(before);
+    server.child.kill("SIGTERM");
+    await server.ended;
+  });
+});
+
+describe("what is sealed", () => {
+  it("is sealed nowhere but in the places that are declared, each with a purpose that opens it", async () => {
+    const masterKey = newKey();
+    const keys = aesKeys(Buffer.from(masterKey, "base64"));
+    const server = await openTestServer(
+      { ...withoutLimits, GATEHOUSE_DATA_DIR: "memory", GATEHOUSE_MASTER_KEY: masterKey },
+      { fresh: true, worker: false },
+    );
+    await sealSomething(server);
+    await sealTrail(server);
+    const { owner } = server.application.platform.database;
+    const { rows: columns } = await sql<{ schema: string; table: string; column: string }>`
+      select c.table_schema as schema, c.table_name as table, column_name as column from information_schema.columns c
+      join information_schema.tables t using (table_schema, table_name)
+      where c.table_schema in ('public', 'jobs') and t.table_type = 'BASE TABLE' and data_type ~ 'char|text|json'`.execute(owner);
+    const found = new Set<string>();
+    for (const { schema, table, column } of columns) {
+      const { rows } = await sql<{ value: string }>`select ${sql.ref(column)}::text as value from ${sql.id(schema, table)}
+        where ${sql.ref(column)}::text ~ '(^|")g[12][.][A-Za-z0-9_.-]{38,}'`.execute(owner);
+      if (rows.length > 0) found.add(schema === "jobs" ? `jobs.${column}` : `${table}.${column}`);
+    }
+    const declared = sealedPlaces.map((place) => ("table" in place ? nameOf(place) : "jobs.data"));
+    // Under the keys of people, which are sealed themselves.
+    expect(found.delete("audit_personal.sealed")).toBe(true);
+    for (const place of ["audit_signing_keys.sealed_private_key", "audit_person_keys.sealed_key"]) expect(found).toContain(place);
+    expect(found.size).toBeGreaterThan(4);
+    for (const place of found) expect(declared, `${place} is sealed and not declared (Context.sealed)`).toContain(place);
+    for (const place of sealedPlaces) {
+      if (!("table" in place)) continue;
+      const { rows } = await sql<{ key: string[]; value: string | null }>`
+        select array[${sql.join(place.key.map((name) => sql`${sql.ref(name)}::text`))}] as key, ${sql.ref(place.column)} as value
+        from ${sql.table(place.table)}`.execute(owner);
+      for (const { key, value } of rows) {
+        if (value !== null) expect(() => keys.open(value, purposeOf(place, key)), nameOf(place)).not.toThrow();
+      }
+    }
+    await server.close();
+  });
+
+  it("in a queue belongs to a queue of the product", () => {
+    const queues = contexts.flatMap((context) => context.queues ?? []).map(({ name }) => name);
+    for (const place of sealedPlaces) if ("queue" in place) expect(queues).toContain(place.queue);
+  });
+});
+
+describeOnPostgresql("the master key of servers on PostgreSQL", () => {
+  let database: TestDatabase;
+  let before: string;
+  let after: string;
+  beforeEach(async () => {
+    database = await makeDatabase();
+    [before, after] = [newKey(), newKey()];
+  });
+  afterEach(() => database.drop());
+  const environment = (sealing: string, opening: readonly string[] = []) => ({
+    DATABASE_URL: database.url,
+    GATEHOUSE_DATA_DIR: "memory",
+    GATEHOUSE_MASTER_KEY: sealing,
+    ...(opening.length > 0 ? { GATEHOUSE_MASTER_KEYS_OLD: opening.join(",") } : {}),
+  });
+  const open = (variables: Record<string, string>) => openTestServer({ ...withoutLimits, ...variables }, { worker: false });
+
+  it("changes while they run: what either key seals, both processes open, cursors too; then the old key opens nothing any more", async () => {
+    const [old, young] = [await open(environment(before, [after])), await open(environment(after, [before]))];
+    const { person, repeat } = await sealSomething(old);
+    const answer = await repeat(old);
+    await newOrganization(old, person);
+    const page = (at: TestServer, cursor?: string) =>
+      at.call(`GET /api/v1/iam/organizations?limit=1${cursor ? `&cursor=${cursor}` : ""}`, { token: person.token });
+    const { nextCursor } = (await page(old)).body;
+    expect((await page(young, nextCursor)).status).toBe(200);
+    expect((await page(old, (await page(young)).body.nextCursor)).status).toBe(200);
+    const rotated = await runGatehouse(["keys", "rotate"], environment(after, [before]));
+    expect(rotated, rotated.output).toMatchObject({ code: 0 });
+    expect(await repeat(old)).toBe(answer);
+    await old.close();
+    await young.close();
+    const alone = await open(environment(after));
+    expect(await repeat(alone)).toBe(answer);
+    expect((await page(alone, nextCursor)).status).toBe(400);
+    await alone.close();
+  });
+
+  it("is rotated once by two that do it at once", async () => {
+    const server = await open(environment(before, [after]));
+    await sealSomething(server);
+    const both = await Promise.all([1, 2].map(() => runGatehouse(["keys", "rotate"], environment(after, [before]))));
+    expect(both.filter(({ code }) => code === 0).length).toBeGreaterThan(0);
+    const counts = both.map(({ output }) => Number(/idempotency_keys\.answer: (\d+) sealed anew/.exec(output)?.[1] ?? 0));
+    expect(counts[0] as number).toBeGreaterThanOrEqual(0);
+    expect((counts[0] as number) + (counts[1] as number)).toBe(1);
+    await server.close();
+  });
+
+  it("is said to be needed still where a value is left that no key here opens, and nothing is lost", async () => {
+    const server = await open(environment(before));
+    await sealSomething(server);
+    await server.close();
+    const rotated = await runGatehouse(["keys", "rotate"], environment(after));
+    expect(rotated).toMatchObject({ code: 1, output: expect.stringContaining(`Keep the old keys`) });
+    expect(rotated.output).toContain(keyNamed(before));
+    const status = await runGatehouse(["keys", "status"], environment(after));
+    expect(status).toMatchObject({ code: 1, output: expect.stringContaining(`${keyNamed(before)} is not here`) });
+    expect(await runGatehouse(["keys", "rotate"], environment(after, [before]))).toMatchObject({ code: 0 });
+  });
+});

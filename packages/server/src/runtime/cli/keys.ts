@@ -1,0 +1,119 @@
+import { sql } from "kysely";
+import { recordOnStorage } from "../../modules/audit/index.ts";
+import { type Database, everyTenant } from "../../platform/database/database.ts";
+import { migrate } from "../../platform/database/migrations.ts";
+import { openPglite } from "../../platform/database/pglite.ts";
+import { openPostgresql } from "../../platform/database/postgresql.ts";
+import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "../../platform/keys/file.ts";
+import { type PlaceStatus, reseal, sealedStatus } from "../../platform/keys/reseal.ts";
+import type { SealedPlace } from "../../platform/keys/sealed-place.ts";
+import { type Configuration, readConfiguration } from "../configuration.ts";
+import { lockDataDir } from "../data-lock.ts";
+import { keyRing } from "../key-ring.ts";
+import { schemaSteps, sealedPlaces } from "../modules.ts";
+import type { Command } from "./command.ts";
+
+export const keysStatusCommand: Command = {
+  words: ["keys", "status"],
+  usage: "gatehouse keys status",
+  does: "Tell which master keys are known here, and how many sealed values each has sealed.\nA key may be taken away once it has sealed none.",
+  run: () =>
+    onStorage(async (database, configuration) => {
+      const keys = keyRing(configuration);
+      say(`sealing: ${keys.current}${keys.names.length > 1 ? `; opening as well: ${keys.names.slice(1).join(", ")}` : ""}`);
+      const status = await sealedStatus(database, await presentPlaces(database));
+      for (const { place, sealedBy } of status) say(`${place}: ${countsOf(sealedBy)}`);
+      const strange = namesOf(status).filter((name) => name !== "unnamed" && !keys.names.includes(name));
+      for (const name of strange) say(`${name} is not here: what it has sealed cannot be opened`);
+      if (strange.length > 0) process.exitCode = 1;
+    }),
+};
+
+export const keysRotateCommand: Command = {
+  words: ["keys", "rotate"],
+  usage: "gatehouse keys rotate",
+  does:
+    "Seal every sealed value anew under the current master key (docs/operations/keys.md).\n" +
+    "With GATEHOUSE_MASTER_KEY: the keys of before are in GATEHOUSE_MASTER_KEYS_OLD, and servers may run. On embedded storage\n" +
+    "the server is stopped and a new key is made in the data directory. May be ended and begun again at any time.",
+  run: () =>
+    onStorage(async (database, configuration) => {
+      const inFiles = configuration.masterKey === undefined;
+      // What an earlier run has begun is ended first: one more key would only be one more to keep.
+      if (inFiles && !hasOlderKeys(configuration.dataDir)) replaceMasterKey(configuration.dataDir);
+      const keys = keyRing(configuration);
+      const unopened = await alone(database, async () => {
+        let left = 0;
+        let resealed = 0;
+        for (const place of await presentPlaces(database)) {
+          const done = await reseal(database, place, keys);
+          left += done.unopened;
+          resealed += done.resealed;
+          say(`${done.place}: ${done.resealed} sealed anew${done.unopened > 0 ? `, ${done.unopened} could not be opened` : ""}`);
+        }
+        const done = { current: keys.current, resealed, unopened: left };
+        await database.transact(everyTenant, (tx) => recordOnStorage(tx, "keys.rotate", new Date(), done));
+        return left;
+      });
+      const others = namesOf(await sealedStatus(database, await presentPlaces(database))).filter((name) => name !== keys.current);
+      if (others.length === 0) {
+        if (inFiles) forgetOlderKeys(configuration.dataDir);
+        return say(`Everything is sealed by ${keys.current}. ${inFiles ? "The key of before is gone." : "The others may be taken away."}`);
+      }
+      process.exitCode = 1;
+      say(
+        unopened > 0
+          ? `Keep the old keys: values are left that none of the keys here opens (${others.join(", ")}).`
+          : `Keep the old keys and run this again: meanwhile a server has sealed with ${others.join(", ")}.`,
+      );
+    }),
+};
+
+/** A value any process may find while it starts: the queue's tables are made by the first start, not by a step. */
+async function presentPlaces(database: Database): Promise<readonly SealedPlace[]> {
+  const { rows } = await sql<{ present: boolean }>`select to_regclass('jobs.job') is not null as present`.execute(database.owner);
+  return rows[0]?.present ? sealedPlaces : sealedPlaces.filter((place) => "table" in place);
+}
+
+/** Of two rotations at once one works. The lock is the transaction's: a process that dies lets it go. */
+async function alone<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  // One connection, and the data directory is locked already.
+  if (database.kind === "pglite") return work();
+  return database.owner.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ taken: boolean }>`
+      select pg_try_advisory_xact_lock(hashtext('gatehouse keys rotate')) as taken`.execute(tx);
+    if (!rows[0]?.taken) throw new Error("Another process is rotating the keys of this database.");
+    return work();
+  });
+}
+
+async function onStorage(work: (database: Database, configuration: Configuration) => Promise<void>): Promise<void> {
+  const configuration = readConfiguration(process.env);
+  const embedded = configuration.databaseUrl === undefined;
+  const lock =
+    embedded && configuration.dataDir !== "memory" ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
+  try {
+    const database = embedded ? await openPglite(configuration.dataDir) : openPostgresql({ url: configuration.databaseUrl as string });
+    try {
+      await migrate(database.owner, schemaSteps);
+      await work(database, configuration);
+    } finally {
+      await database.close();
+    }
+  } finally {
+    lock?.release();
+  }
+}
+
+const namesOf = (status: readonly PlaceStatus[]): readonly string[] => [
+  ...new Set(status.flatMap(({ sealedBy }) => Object.keys(sealedBy))),
+];
+
+const countsOf = (sealedBy: PlaceStatus["sealedBy"]): string => {
+  const counts = Object.entries(sealedBy).map(([name, count]) => `${count} by ${name}`);
+  return counts.length === 0 ? "none" : counts.join(", ");
+};
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

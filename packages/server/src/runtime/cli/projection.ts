@@ -1,0 +1,78 @@
+import { readConfiguration } from "../configuration.ts";
+import type { Command } from "./command.ts";
+import { type CallOperation, callOperations } from "./reach.ts";
+
+interface Difference {
+  readonly key: string;
+  readonly where: string;
+  readonly how: string;
+}
+
+/** What differs is looked at again so often, so that an event on its way to the read model is not taken for a fault. */
+const looks = 4;
+const betweenLooksMs = 1_000;
+
+export const projectionVerifyCommand: Command = {
+  words: ["projection", "verify"],
+  usage: "gatehouse projection verify",
+  does:
+    "Compare the access read model with the tables that it follows from, and name each part that differs, is missing or is left over.\n" +
+    "Looks into the shared copy (REDIS_URL), too. Changes nothing; exits 1 when there is any. Works beside a running server.",
+  run: () =>
+    callOperations(readConfiguration(process.env), async (call) => {
+      const found: Difference[] = [];
+      const count = await eachPage(call, async (keys) => {
+        for (const difference of await differencesOf(call, keys)) {
+          found.push(difference);
+          say(`${difference.how.padEnd(9)}  ${difference.where.padEnd(5)}  ${difference.key}`);
+        }
+      });
+      say(`${count} parts, ${found.length === 0 ? "all as the tables say" : `${found.length} not as the tables say`}`);
+      if (found.length > 0) process.exitCode = 1;
+    }),
+};
+
+export const projectionRebuildCommand: Command = {
+  words: ["projection", "rebuild"],
+  usage: "gatehouse projection rebuild",
+  does:
+    "Compute every part of the access read model anew from the tables and begin its shared copy anew.\n" +
+    "Works beside a running server, which goes on to answer. Run it after a restore of the database.",
+  run: () =>
+    callOperations(readConfiguration(process.env), async (call) => {
+      const count = await eachPage(call, async (keys, before) => {
+        await call("access.repairReadModel", { keys });
+        say(`${before + keys.length} parts …`);
+      });
+      await call("access.renewSharedCopy", {});
+      say(`${count} parts are written anew, and the shared copy begins anew`);
+    }),
+};
+
+/** Hands each page of keys to `work`, and answers how many there were. Those that come or go meanwhile are the projector's. */
+async function eachPage(call: CallOperation, work: (keys: readonly string[], before: number) => Promise<void>): Promise<number> {
+  let count = 0;
+  let cursor: string | null = null;
+  do {
+    const page = (await call("access.listPartKeys", { cursor })) as { keys: readonly string[]; next: string | null };
+    if (page.keys.length > 0) await work(page.keys, count);
+    count += page.keys.length;
+    cursor = page.next;
+  } while (cursor !== null);
+  return count;
+}
+
+async function differencesOf(call: CallOperation, keys: readonly string[]): Promise<readonly Difference[]> {
+  let suspects = keys;
+  let differences: readonly Difference[] = [];
+  for (let look = 0; look < looks && suspects.length > 0; look += 1) {
+    if (look > 0) await new Promise((resolve) => setTimeout(resolve, betweenLooksMs));
+    ({ differences } = (await call("access.verifyReadModel", { keys: suspects })) as { differences: readonly Difference[] });
+    suspects = [...new Set(differences.map(({ key }) => key))];
+  }
+  return differences;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,58 @@
+import type { Application } from "./application.ts";
+import type { Configuration } from "./configuration.ts";
+import { type Component, probe } from "./probe.ts";
+import { answersOthers, type Role } from "./roles.ts";
+
+/** What a process stands on; what is not configured is not there. */
+export interface Asked {
+  /** The database that is written to. */
+  readonly postgresql: Component;
+  readonly postgresqlReplica?: Component;
+  readonly redis: Component;
+  readonly messageBroker: Component;
+  readonly nats?: Component;
+}
+
+/** What a process stands on, asked now, and what of it the process can do without. */
+export interface Dependencies {
+  ask(): Promise<Asked>;
+  /** Shown as they are where they are down, and taking no process out of service (decision 0023). */
+  dispensable(): readonly string[];
+  /** Whether the role answers although these are down. */
+  dispensableTo(role: "query" | "command" | "worker"): readonly string[];
+}
+
+export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pick<Configuration, "natsUrl" | "roles">): Dependencies {
+  const { broker, bus, cache, database, log, rpc } = platform;
+  const embedded = database.kind === "pglite";
+  // Without a broker outside, events go from the log to consumers of this process.
+  const outside = broker.kind !== "in-process";
+  const dispensableTo: Dependencies["dispensableTo"] = (role) => {
+    // Checks go on without the database for a while; nothing else does. The bus inside is the database's log.
+    const without = role === "query" && log.withoutDatabase;
+    return [
+      "redis",
+      ...(without ? ["postgresql", "postgresqlReplica"] : []),
+      // What a broker outside cannot take now waits in the log.
+      ...(outside || without ? ["messageBroker"] : []),
+    ];
+  };
+  return {
+    async ask() {
+      const { replica } = database;
+      const [postgresql, postgresqlReplica, redis, messageBroker, nats] = await Promise.all([
+        probe(() => database.ping(), { kind: embedded ? "embedded (PGlite)" : "PostgreSQL" }),
+        replica && probe(() => replica.ping(), { kind: "PostgreSQL" }),
+        probe(() => cache.ping(), { kind: cache.kind }),
+        outside ? probe(() => broker.ping(), { kind: broker.kind }) : probe(() => bus.ping(), { kind: "in process" }),
+        natsUrl === undefined ? undefined : probe(() => rpc.ping(), { kind: "NATS" }),
+      ]);
+      return { postgresql, ...(postgresqlReplica && { postgresqlReplica }), redis, messageBroker, ...(nats && { nats }) };
+    },
+    dispensable: () => [...dispensableTo(roles.has("query") ? "query" : "command"), ...(isReachedByNats(roles) ? [] : ["nats"])],
+    dispensableTo,
+  };
+}
+
+/** Whether nothing would be answered without NATS; elsewhere a part is answered here, or it only tells sooner of commits. */
+const isReachedByNats = (roles: ReadonlySet<Role>): boolean => roles.has("gateway") !== answersOthers(roles);

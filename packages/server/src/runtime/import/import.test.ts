@@ -1,0 +1,345 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Kysely, sql } from "kysely";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { asAdministrator, describeOnPostgresql, type Fresh, freshPostgresql } from "../../platform/contract/databases.ts";
+import { type AnyTables, everyTenant } from "../../platform/database/database.ts";
+import { migrate } from "../../platform/database/migrations.ts";
+import { openPostgresql } from "../../platform/database/postgresql.ts";
+import { expectWritten } from "../../testing/answers.ts";
+import { beginGatehouse, type Ended } from "../../testing/command-line.ts";
+import { anAddress, expectStatus, type Person, password, registration, signIn } from "../../testing/people.ts";
+import { makeDatabase, type TestDatabase } from "../../testing/postgres.ts";
+import { compare, Scene } from "../../testing/scene.ts";
+import { type AnyBody, openTestServer, type TestServer } from "../../testing/server.ts";
+import { holderOf } from "../data-lock.ts";
+import { schemaSteps } from "../modules.ts";
+import { readTables } from "./catalogue.ts";
+import { meaningOf } from "./positions.ts";
+import { openSource } from "./source.ts";
+
+// Each of these starts programs, which on a machine with other work takes its time; what is slow is not wrong.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 480_000 });
+
+const withoutLimits = { GATEHOUSE_SIGN_IN_LIMIT: "off" };
+
+const runImport = (from: string, to: string, masterKey: string): Promise<Ended> => beginImport(from, to, masterKey).ended;
+const beginImport = (from: string, to: string, masterKey: string) =>
+  beginGatehouse(["import", "--from", from], { DATABASE_URL: to, GATEHOUSE_MASTER_KEY: masterKey });
+
+/** As `eventually`, for what another program does, which has to start first. */
+const inTime = <T>(look: () => T) => expect.poll(look, { timeout: 180_000, interval: 50 });
+
+/** Every file below a folder with the hash of what is in it. */
+function contents(folder: string): readonly string[] {
+  return (readdirSync(folder, { recursive: true }) as string[])
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .map(
+      (name) =>
+        `${name} ${createHash("sha256")
+          .update(readFileSync(join(folder, name)))
+          .digest("hex")}`,
+    )
+    .sort();
+}
+
+/** Rules, conditions, relationships and everything else that decisions are made from. */
+async function liveIn(scene: Scene): Promise<void> {
+  await scene.define("Room", "Room.Read", "Room.Write", "Room.Close");
+  await scene.model({
+    attributes: { user: { level: "number" } },
+    resourceTypes: { Room: { relations: { viewer: { subjects: ["user"] } }, permissions: { "Room.Read": { allow: "viewer" } } } },
+  });
+  const writer = await scene.roleWith("Room.Write", { effect: "allow", condition: compare("$user.level", "greater_than", 3) });
+  await scene.role(["Room.Close"]);
+  await scene.setEntitlements({ rooms: 12 });
+  const level = await scene.person(writer);
+  await scene.setAttributes(level, { level: 5 });
+  await scene.granted("Room:1", "viewer", `user:${scene.member.id}`);
+  const key = { "Idempotency-Key": "one-and-the-same" };
+  expectWritten(await scene.send("POST roles", scene.owner.token, keyedRole(scene), key), 201);
+  people = [scene.owner, scene.admin, scene.member, scene.stranger, scene.administrator, level];
+}
+
+const keyedRole = (scene: Scene) => ({ name: "Made once", scope: "Organization", organizationId: scene.organization.id });
+
+const newcomer = registration();
+let people: readonly Person[] = [];
+const permissions = ["Room.Read", "Room.Write", "Room.Close", "Organization.Update", "Organization.InviteMember", "Role.Create"];
+
+/** Everybody asks everything, about a room and about none. */
+async function answersOf(server: TestServer, organizationId: string): Promise<readonly AnyBody[]> {
+  const answers: AnyBody[] = [];
+  for (const person of people) {
+    for (const actionType of permissions) {
+      for (const resource of [{}, { resourceType: "Room", resourceId: "1" }, { resourceType: "Room", resourceId: "2" }]) {
+        const body = { userId: person.id, tenantId: organizationId, actionType, ...resource };
+        const { status, body: answer } = await server.call("POST /api/v1/iam/authorization/check", { token: person.token, body });
+        answers.push([person.email, actionType, resource, status, answer.isAuthorized, answer.reasonCode, answer.error?.code]);
+      }
+    }
+  }
+  return answers;
+}
+
+const idsInOrder = async (db: Kysely<AnyTables>): Promise<readonly string[]> =>
+  (await sql<{ id: string }>`select id from events order by transaction, sequence`.execute(db)).rows.map(({ id }) => id);
+
+const handledBy = async (db: Kysely<AnyTables>): Promise<readonly AnyBody[]> =>
+  (
+    await sql`select name, (select count(*)::int from events e where (e.transaction, e.sequence) <= (c.transaction, c.sequence)) as events
+      from consumers c order by name`.execute(db)
+  ).rows;
+
+describeOnPostgresql("an import", () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-lived-in-"));
+  const checkpoints = `${dataDir}.checkpoints.jsonl`;
+  const targets: TestDatabase[] = [];
+  let scene: Scene;
+  let masterKey: string;
+  let before: readonly AnyBody[];
+  let asItWas: readonly string[];
+  let events: readonly string[];
+  let handled: readonly AnyBody[];
+  let target: TestDatabase;
+  let imported: Ended;
+
+  const newTarget = async (): Promise<TestDatabase> => {
+    const made = await makeDatabase();
+    targets.push(made);
+    return made;
+  };
+  const onTarget = (worker = true) =>
+    openTestServer(
+      { ...withoutLimits, DATABASE_URL: target.url, GATEHOUSE_MASTER_KEY: masterKey, GATEHOUSE_DATA_DIR: "memory" },
+      { worker },
+    );
+
+  beforeAll(async () => {
+    const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { fresh: true });
+    scene = await Scene.on(server);
+    await liveIn(scene);
+    await server.application.settled();
+    before = await answersOf(server, scene.organization.id);
+    await server.close();
+    // Without a worker, what is asked for now waits: a mail in the queue, events that no consumer has handled.
+    const idle = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { worker: false });
+    const asked = await idle.call("POST /api/v1/iam/auth/forgot-password", { from: anAddress(), body: { email: scene.member.email } });
+    expect(asked.status).toBe(202);
+    await expectStatus(201, idle.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
+    const { owner } = idle.application.platform.database;
+    await sql`insert into dead_letters (consumer, event_id, attempts, failure, failed_at)
+      select (select min(name) from consumers), (select id from events order by sequence limit 1), 6, 'could not', now()`.execute(owner);
+    events = await idsInOrder(owner);
+    handled = await handledBy(owner);
+    await idle.close();
+    const signed = await beginGatehouse(["audit", "checkpoint"], { GATEHOUSE_DATA_DIR: dataDir, LOG_LEVEL: "silent" }).ended;
+    writeFileSync(checkpoints, signed.output);
+    masterKey = readFileSync(join(dataDir, "master.key"), "utf8").trim();
+    asItWas = contents(dataDir);
+    target = await newTarget();
+    imported = await runImport(dataDir, target.url, masterKey);
+  });
+  afterAll(async () => {
+    for (const each of targets) await each.drop();
+    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(checkpoints, { force: true });
+  });
+
+  it("takes everything along, and shows that each table is the same on both ends", () => {
+    expect(imported, imported.output).toMatchObject({ code: 0 });
+    expect(imported.output).toMatch(/users +\d+ +[0-9a-f]{32}/);
+    expect(imported.output).toMatch(/2 waiting jobs/);
+    expect(imported.output).toMatch(/[1-9]\d* sealed values opened/);
+  });
+
+  it("leaves the source as it was, byte by byte", () => {
+    expect(contents(dataDir)).toEqual(asItWas);
+  });
+
+  it("keeps the log's order, and every consumer's place is behind the same event", async () => {
+    const server = await onTarget(false);
+    const { owner } = server.application.platform.database;
+    const now = await idsInOrder(owner);
+    expect(now.slice(0, events.length)).toEqual(events);
+    expect(await handledBy(owner)).toEqual(handled);
+    expect((await sql`select * from dead_letters`.execute(owner)).rows).toHaveLength(1);
+    await server.close();
+  });
+
+  it("then sessions are good, passwords too, answers are the same, the waiting mail is sent, and a retry gets its first answer", async () => {
+    const server = await onTarget();
+    expect(await answersOf(server, scene.organization.id)).toEqual(before);
+    for (const person of people) expect((await server.call("GET /api/v1/iam/users/me", { token: person.token })).status).toBe(200);
+    expect(await signIn(server, scene.member.email)).toMatch(/^ghs_/);
+    expect((await server.mail(newcomer.email, "verify-email")).links).toHaveLength(1);
+    const mail = await server.mail(scene.member.email, "reset-password");
+    const token = new URL(mail.links[0] as string).searchParams.get("token") as string;
+    const reset = await server.call("POST /api/v1/iam/auth/reset-password", {
+      from: anAddress(),
+      body: { token, password: `${password} anew` },
+    });
+    expect(reset.status, JSON.stringify(reset.body)).toBeLessThan(300);
+    const retried = await server.call("POST /api/v1/iam/roles", {
+      token: scene.owner.token,
+      body: keyedRole(scene),
+      headers: { "Idempotency-Key": "one-and-the-same" },
+    });
+    expect(retried.status).toBe(201);
+    expect(retried.body.name).toBe("Made once");
+    await server.close();
+  });
+
+  it("then the audit trail verifies as before, says that it was moved, and goes on", async () => {
+    const server = await onTarget();
+    const moved: Scene = Object.assign(Object.create(scene), { server });
+    await moved.role(["Room.Close"]);
+    await server.application.settled();
+    const { owner } = server.application.platform.database;
+    await expect
+      .poll(async () => (await sql`select from audit_records where action = 'Installation.Imported'`.execute(owner)).rows.length)
+      .toBe(1);
+    await server.close();
+    const environment = { DATABASE_URL: target.url, GATEHOUSE_MASTER_KEY: masterKey };
+    const verified = await beginGatehouse(["audit", "verify", "--against", checkpoints], environment).ended;
+    expect(verified, verified.output).toMatchObject({ code: 0, output: expect.stringContaining("is whole") });
+  });
+
+  it("then what is written comes behind everything that was imported, and every consumer handles it", async () => {
+    const server = await onTarget();
+    const { owner } = server.application.platform.database;
+    const known = new Set(await idsInOrder(owner));
+    const moved: Scene = Object.assign(Object.create(scene), { server });
+    const role = await moved.role(["Room.Close"]);
+    const joined = await moved.person(role);
+    await server.application.settled();
+    expect(await moved.may(joined, "Room.Close")).toBe(true);
+    const now = await idsInOrder(owner);
+    expect(new Set(now.slice(0, known.size))).toEqual(known);
+    expect(now.length).toBeGreaterThan(known.size);
+    for (const { name, events: count } of await handledBy(owner)) expect(count, name).toBeGreaterThan(events.length);
+    await server.close();
+  });
+
+  it("is refused on a database that is not empty, and changes nothing there", async () => {
+    const count = () => asAdministrator(async (client) => (await client.query("select count(*) from users")).rows, target.url);
+    const users = await count();
+    const again = await runImport(dataDir, target.url, masterKey);
+    expect(again).toMatchObject({ code: 1, output: expect.stringContaining("is not empty") });
+    expect(await count()).toEqual(users);
+  });
+
+  it("is refused on a database that others have tables in, before anything is made there", async () => {
+    const other = await newTarget();
+    const tables = () =>
+      asAdministrator(
+        async (client) => (await client.query("select tablename from pg_tables where schemaname = 'public'")).rows,
+        other.url,
+      );
+    await asAdministrator(async (client) => client.query("create table orders (id integer)"), other.url);
+    const refused = await runImport(dataDir, other.url, masterKey);
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("has tables that the source has not (orders)") });
+    expect(await tables()).toEqual([{ tablename: "orders" }]);
+  });
+
+  it("is refused with another master key, told how to take the right one along", async () => {
+    const other = await newTarget();
+    const refused = await runImport(dataDir, other.url, randomBytes(32).toString("base64"));
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("does not open what the source has sealed") });
+    expect(refused.output).toContain("master.key");
+    expect(refused.output).not.toContain(masterKey);
+    await expectEmpty(other.url);
+  });
+
+  it("that is killed in the middle leaves an empty database, and the next one succeeds", async () => {
+    const other = await newTarget();
+    await migrated(other.url);
+    await asAdministrator(async (holder) => {
+      // A row of the sessions waits until it is let in: by then the people and organizations are written.
+      await holder.query(`create function let_in() returns boolean language sql as 'select pg_advisory_xact_lock(1) is not null'`);
+      await holder.query("alter table sessions add constraint let_in check (let_in())");
+      await holder.query("select pg_advisory_lock(1)");
+      const { child, ended } = beginImport(dataDir, other.url, masterKey);
+      await inTime(async () => (await waitingForLock(holder)).length).toBe(1);
+      child.kill("SIGKILL");
+      await ended;
+      await holder.query("select pg_advisory_unlock(1)");
+      await inTime(async () => (await holder.query(others)).rows.length).toBe(0);
+    }, other.url);
+    await expectEmpty(other.url);
+    // What a killed process leaves of its lock is taken over.
+    expect(await runImport(dataDir, other.url, masterKey)).toMatchObject({ code: 0 });
+  });
+
+  it("no column that was taken along as it is holds ids of transactions", async () => {
+    const source = await openSource(dataDir);
+    const known = sql`(select transaction::text from events union select transaction::text from audit_entries)`;
+    for (const table of await readTables(source.database)) {
+      const meaning = meaningOf(table);
+      const understood = meaning.kind === "revision" ? meaning.columns : meaning.kind === "plain" ? [] : ["transaction", "sequence"];
+      for (const { name, type } of table.columns) {
+        if (understood.includes(name) || !/^(bigint|integer|numeric|text|character varying)/.test(type)) continue;
+        const { rows } = await sql<{ suspicious: boolean }>`
+          select count(*) > 0 and bool_and(${sql.ref(name)}::text in ${known}) as suspicious
+          from ${sql.table(table.name)} where ${sql.ref(name)} is not null`.execute(source.database);
+        expect(rows[0]?.suspicious, `${table.name}.${name} needs a rule in runtime/import/positions.ts`).toBe(false);
+      }
+    }
+    await source.close();
+  });
+
+  it("also moves one PostgreSQL into another, through logins that own their databases and nothing else", async () => {
+    const further: Fresh = await freshPostgresql([], "plain");
+    const moved = await runImport(target.url, further.url as string, masterKey);
+    expect(moved, moved.output).toMatchObject({ code: 0 });
+    const there = await asAdministrator((client) => client.query("select id from events order by transaction, sequence"), target.url);
+    const here = await further.database.read(everyTenant, (db) => idsInOrder(db as never));
+    expect(here).toEqual(there.rows.map(({ id }) => id));
+    await further.close();
+  });
+
+  it("of a PostgreSQL is refused while a server is connected to it", async () => {
+    const server = await onTarget(false);
+    const other = await newTarget();
+    const refused = await runImport(target.url, other.url, masterKey);
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("A server is connected to the source") });
+    await server.close();
+  });
+
+  it("is refused while a server holds the data directory", async () => {
+    const holder = beginGatehouse(["start"], { GATEHOUSE_DATA_DIR: dataDir, PORT: "0", LOG_LEVEL: "silent" });
+    await inTime(() => holderOf(dataDir)?.pid).toBe(holder.child.pid);
+    const refused = await runImport(dataDir, (await newTarget()).url, masterKey);
+    holder.child.kill("SIGTERM");
+    await holder.ended;
+    expect(refused).toMatchObject({ code: 78, output: expect.stringContaining("is in use by process") });
+  });
+
+  it("leaves a source behind that still starts", async () => {
+    const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir });
+    expect(await signIn(server, scene.owner.email)).toMatch(/^ghs_/);
+    await server.close();
+  });
+});
+
+async function expectEmpty(url: string): Promise<void> {
+  await asAdministrator(async (client) => {
+    for (const table of ["users", "organizations", "events", "sessions", "consumers", "audit_entries"]) {
+      expect((await client.query(`select count(*)::int as count from ${table}`)).rows, table).toEqual([{ count: 0 }]);
+    }
+  }, url);
+}
+
+async function migrated(url: string): Promise<void> {
+  const database = openPostgresql({ url, poolSize: 1 });
+  await migrate(database.owner, schemaSteps);
+  await database.close();
+}
+
+const others =
+  "select pid from pg_stat_activity where datname = current_database() and application_name = 'gatehouse' and pid <> pg_backend_pid()";
+
+const waitingForLock = async (client: { query(text: string): Promise<{ rows: unknown[] }> }): Promise<readonly unknown[]> =>
+  (await client.query(`${others} and wait_event_type = 'Lock'`)).rows;

@@ -1,0 +1,166 @@
+import { type Kysely, sql } from "kysely";
+import type { Logger } from "pino";
+import { continueTrail, isTrailSigned } from "../../modules/audit/index.ts";
+import type { AnyTables, Database, WriteHandle } from "../../platform/database/database.ts";
+import { migrate } from "../../platform/database/migrations.ts";
+import { pgBossJobs } from "../../platform/jobs/pg-boss.ts";
+import type { KeyRing } from "../../platform/keys/keys.ts";
+import { queueNames, queues, schemaSteps } from "../modules.ts";
+import { readSequences, readSteps, readTables, type Table } from "./catalogue.ts";
+import { moveJobs, waitingJobs } from "./jobs.ts";
+import { refuseForeignKey } from "./master-key.ts";
+import { inOrderOfReference } from "./order.ts";
+import { meaningOf } from "./positions.ts";
+import { ImportRefused } from "./refused.ts";
+import { copyRows, type Digest, digestOf, sameTextForms } from "./rows.ts";
+import { forgetSeed } from "./seeds.ts";
+import type { Source } from "./source.ts";
+
+/** A table, as it was and as it is. */
+export interface Verified {
+  readonly table: string;
+  readonly source: Digest;
+  readonly target: Digest;
+}
+
+export interface ImportReport {
+  readonly tables: readonly Verified[];
+  readonly jobs: number;
+  /** Sealed values that were opened with the target's key to prove that it is the right one. */
+  readonly sealedValues: number;
+  readonly seconds: number;
+}
+
+/**
+ * Moves a whole installation into an empty PostgreSQL, in one transaction of the target: a run that fails or is killed leaves
+ * it empty. Every table is compared on both ends before the commit. Throws {@link ImportRefused} with what is to be done.
+ */
+export async function importInstallation(
+  source: Source,
+  target: { readonly database: Database; readonly url: string; readonly keys: KeyRing; readonly logger: Logger },
+  tell: (line: string) => void = () => {},
+): Promise<ImportReport> {
+  const began = performance.now();
+  await refuseForeignTables(source.database, target.database.owner);
+  await migrate(target.database.owner, schemaSteps);
+  await refuseOtherSchema(source.database, target.database.owner);
+  const { tables, deferred } = inOrderOfReference(await readTables(target.database.owner));
+  for (const table of tables) meaningOf(table);
+  const jobs = await pgBossJobs(target.database, queues, target.logger, { url: target.url, works: false });
+  try {
+    return await inSnapshot(source.database, async (from) => {
+      const sealedValues = await refuseForeignKey(from, source.masterKey, target.keys);
+      await refuseForgedTrail(from);
+      return target.database.owner.transaction().execute(async (tx) => {
+        await sameTextForms.execute(tx);
+        await sql`lock table ${sql.join(tables.map(({ name }) => sql.table(name)))} in exclusive mode`.execute(tx);
+        await refuseUnlessEmpty(tx, tables);
+        for (const { table, key } of deferred) await defer(tx, table, key.name);
+        for (const table of tables) tell(await copied(from, tx, table));
+        await sql`set constraints all immediate`.execute(tx);
+        for (const { table, key } of deferred.filter(({ key }) => !key.deferrable)) {
+          await sql`alter table ${sql.table(table)} alter constraint ${sql.ref(key.name)} not deferrable`.execute(tx);
+        }
+        await continueSequences(from, tx, tables);
+        const moved = await moveJobs(from, tx as WriteHandle, jobs, queueNames);
+        const verified = await compared(from, tx, tables);
+        await continueTrail(tx as WriteHandle, target.keys, new Date());
+        return { tables: verified, jobs: moved, sealedValues, seconds: (performance.now() - began) / 1_000 };
+      });
+    });
+  } finally {
+    await jobs.close();
+  }
+}
+
+/** Reads everything as it was at one moment, and changes nothing. */
+const inSnapshot = <T>(db: Kysely<AnyTables>, work: (from: Kysely<AnyTables>) => Promise<T>): Promise<T> =>
+  db.transaction().execute(async (tx) => {
+    await sql`set transaction isolation level repeatable read, read only`.execute(tx);
+    await sameTextForms.execute(tx);
+    return work(tx);
+  });
+
+/** Asked before anything is made there: what others keep in the database is neither moved nor compared. */
+async function refuseForeignTables(source: Kysely<AnyTables>, target: Kysely<AnyTables>): Promise<void> {
+  const ours = new Set((await readTables(source)).map(({ name }) => name));
+  const others = (await readTables(target)).map(({ name }) => name).filter((name) => !ours.has(name));
+  if (others.length === 0) return;
+  throw new ImportRefused(
+    `The database of DATABASE_URL has tables that the source has not (${others.join(", ")}). An import goes into a database of its own.`,
+  );
+}
+
+async function refuseOtherSchema(source: Kysely<AnyTables>, target: Kysely<AnyTables>): Promise<void> {
+  const [here, there] = [await readSteps(source), await readSteps(target)];
+  const missing = there.filter((name) => !here.includes(name));
+  const further = here.filter((name) => !there.includes(name));
+  if (missing.length > 0) {
+    throw new ImportRefused(`The source's schema is older (${missing.join(", ")}). Run \`gatehouse migrate\` of this release on it first.`);
+  }
+  if (further.length > 0) throw new ImportRefused(`The source's schema is newer (${further.join(", ")}). Import with its release.`);
+}
+
+/** How far the trail is sealed is signed anew for the target, which must make no wrong signature a right one. */
+async function refuseForgedTrail(from: Kysely<AnyTables>): Promise<void> {
+  if (await isTrailSigned(from as never)) return;
+  throw new ImportRefused(
+    "The audit trail's number of records is not as it was signed. `gatehouse audit verify` on the source tells more.",
+  );
+}
+
+async function refuseUnlessEmpty(tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<void> {
+  const filled: string[] = [];
+  for (const { name } of tables) {
+    await forgetSeed(tx, name);
+    const { rows } = await sql<{ any: boolean }>`select exists (select from ${sql.table(name)}) as any`.execute(tx);
+    if (rows[0]?.any) filled.push(name);
+  }
+  if ((await waitingJobs(tx, queueNames)) > 0) filled.push("jobs");
+  if (filled.length === 0) return;
+  throw new ImportRefused(
+    `The database of DATABASE_URL is not empty (${filled.join(", ")}). An import goes into a new database; no server may have been started on it.`,
+  );
+}
+
+const defer = (tx: Kysely<AnyTables>, table: string, name: string) =>
+  sql`alter table ${sql.table(table)} alter constraint ${sql.ref(name)} deferrable initially deferred`.execute(tx);
+
+/** Triggers that watch over rows say what may be written from now on; these rows were written before. */
+async function copied(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, table: Table): Promise<string> {
+  const began = performance.now();
+  const switchTriggers = async (how: "disable" | "enable") => {
+    for (const name of table.triggers) await sql`alter table ${sql.table(table.name)} ${sql.raw(how)} trigger ${sql.ref(name)}`.execute(tx);
+  };
+  await switchTriggers("disable");
+  const rows = await copyRows(from, tx as WriteHandle, table);
+  await switchTriggers("enable");
+  const seconds = (performance.now() - began) / 1_000;
+  return `${table.name}: ${rows} rows, ${Math.round(rows / Math.max(seconds, 0.001))} a second`;
+}
+
+/** The next number of each sequence lies behind those that were given in the source, and behind those that were imported. */
+async function continueSequences(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<void> {
+  for (const [name, last] of await readSequences(from)) {
+    if (last !== null) await sql`select setval(${name}::regclass, ${last}::bigint)`.execute(tx);
+  }
+  for (const { name: table, columns } of tables) {
+    for (const { name } of columns.filter(({ identity }) => identity)) {
+      await sql`select setval(sequence, greatest(used, (select coalesce(last_value, 0) from pg_sequences
+          where format('%I.%I', schemaname, sequencename)::regclass = sequence)))
+        from (select pg_get_serial_sequence(${table}, ${name})::regclass as sequence, max(${sql.ref(name)}) as used from ${sql.table(table)}) found
+        where used is not null`.execute(tx);
+    }
+  }
+}
+
+async function compared(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<readonly Verified[]> {
+  const verified: Verified[] = [];
+  for (const table of tables) {
+    const [source, target] = await Promise.all([digestOf(from, table), digestOf(tx, table)]);
+    verified.push({ table: table.name, source, target });
+  }
+  const different = verified.filter(({ source, target }) => source.rows !== target.rows || source.digest !== target.digest);
+  if (different.length === 0) return verified;
+  throw new ImportRefused(`Not the same on both ends: ${different.map(({ table }) => table).join(", ")}. Nothing was kept.`);
+}

@@ -1,0 +1,30 @@
+import { type Kysely, sql } from "kysely";
+import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
+import { masterKeyName } from "../../platform/keys/aes.ts";
+import type { KeyRing } from "../../platform/keys/keys.ts";
+import { openAll } from "../../platform/keys/reseal.ts";
+import { sealedPlaces } from "../modules.ts";
+import { ImportRefused } from "./refused.ts";
+
+/**
+ * Sealed values move as they are, so the target must have the key that sealed them. Every one is opened; where there is none,
+ * the key in the data directory must be among the target's. Returns how many were opened.
+ */
+export async function refuseForeignKey(source: Kysely<AnyTables>, inFile: Buffer | undefined, keys: KeyRing): Promise<number> {
+  const { rows } = await sql<{ present: boolean }>`select to_regclass('jobs.job') is not null as present`.execute(source);
+  const places = rows[0]?.present ? sealedPlaces : sealedPlaces.filter((place) => "table" in place);
+  let opened: number;
+  try {
+    opened = await openAll(source as WriteHandle, places, keys);
+  } catch {
+    throw new ImportRefused(`GATEHOUSE_MASTER_KEY does not open what the source has sealed. ${howToTakeTheKeyAlong}`);
+  }
+  if (opened === 0 && inFile !== undefined && !keys.names.includes(masterKeyName(inFile))) {
+    throw new ImportRefused(`GATEHOUSE_MASTER_KEY is not the key of the source. ${howToTakeTheKeyAlong}`);
+  }
+  return opened;
+}
+
+const howToTakeTheKeyAlong =
+  'Take the source\'s key along: GATEHOUSE_MASTER_KEY="$(cat <data directory>/master.key)", or the variable that the source ran with; ' +
+  "it can be changed afterwards (gatehouse keys rotate).";

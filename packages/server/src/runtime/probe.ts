@@ -1,0 +1,25 @@
+import { within } from "../platform/waiting.ts";
+
+export type Status = "UP" | "DOWN";
+
+/** A part of the answer of a probe (S3 §17.2). */
+export interface Component {
+  readonly status: Status;
+  readonly details: Readonly<Record<string, string | number>>;
+}
+
+export const component = (up: boolean, details: Component["details"]): Component => ({ status: up ? "UP" : "DOWN", details });
+
+/** A dependency that has not answered by then is down: a probe has its own time limit. */
+const probeTimeoutMs = 2_000;
+
+/** Asks a dependency. Its fault is not told: an error of a driver names addresses. */
+export async function probe(ask: () => Promise<void>, details: Component["details"]): Promise<Component> {
+  const began = performance.now();
+  try {
+    await within(probeTimeoutMs, "no answer in time", ask());
+    return component(true, { connection: "established", latency: `${Math.round(performance.now() - began)}ms`, ...details });
+  } catch {
+    return component(false, { connection: "failed", ...details });
+  }
+}

@@ -1,0 +1,45 @@
+import { assemble } from "./application.ts";
+import { banner } from "./banner.ts";
+import type { Configuration } from "./configuration.ts";
+import type { DataLock } from "./data-lock.ts";
+import { firstAdministrator } from "./first-administrator.ts";
+import { openGateway } from "./gateway.ts";
+import type { Lifecycle } from "./health.ts";
+import { needsDatabase } from "./roles.ts";
+import { listen, type Server } from "./server.ts";
+import { stopOnSignals } from "./stop.ts";
+import { isFirstWorker } from "./workers.ts";
+
+/** Runs the configured roles in this process until it is asked to stop. */
+export async function serve(configuration: Configuration, lock: DataLock | undefined): Promise<void> {
+  const { roles } = configuration;
+  const lifecycle: Lifecycle = { stage: "starting" };
+  const application = needsDatabase(roles) ? await assemble(configuration) : undefined;
+  const house = application ?? (await openGateway(configuration));
+  let server: Server;
+  let setUpToken: string | null = null;
+  try {
+    if (roles.has("worker")) await application?.startWorker();
+    if (application && roles.has("command") && isFirstWorker()) setUpToken = await firstAdministrator(application, configuration);
+    await application?.startAnswering();
+    server = await listen(house, configuration, lifecycle, lock?.holder.secret);
+  } catch (error) {
+    await house.stop();
+    throw error;
+  }
+  lock?.announce(server.url);
+  lifecycle.stage = "running";
+  const { logger } = house.platform;
+  stopOnSignals(
+    async () => {
+      lifecycle.stage = "stopping";
+      await server.close();
+      await house.stop();
+      lock?.release();
+    },
+    logger,
+    application?.platform.log.lost,
+  );
+  if (isFirstWorker()) process.stdout.write(banner(configuration, server.url, setUpToken));
+  logger.info({ module: "command", address: server.url, roles: [...roles] }, "Gatehouse is ready");
+}

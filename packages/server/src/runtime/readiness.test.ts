@@ -1,0 +1,261 @@
+import { randomBytes } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import { Connection } from "rabbitmq-client";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { operator } from "../operation/caller.ts";
+import { backgroundOrigin } from "../operation/scheduled.ts";
+import { describeOnPostgresql } from "../platform/contract/databases.ts";
+import { type Wire, wireTo } from "../platform/contract/proxy.ts";
+import { type OwnRedis, startRedis } from "../platform/contract/redis.ts";
+import { silent } from "../platform/contract/silent.ts";
+import { makeDatabase, type TestDatabase } from "../testing/postgres.ts";
+import { listens, services } from "../testing/services.ts";
+import { type Application, assemble } from "./application.ts";
+import { readConfiguration } from "./configuration.ts";
+import { type Gateway, openGateway } from "./gateway.ts";
+import { frontDoor } from "./server.ts";
+
+const roles = ["query", "command", "worker", "gateway", "all"] as const;
+type Role = (typeof roles)[number];
+const wired = ["primary", "replica", "redis", "nats", "rabbitmq"] as const;
+type Service = (typeof wired)[number];
+const probes = ["ready", "query", "command", "background"] as const;
+/** The probes that a role has, in the order of a row's numbers. */
+const probesOf: Readonly<Record<Role, readonly (typeof probes)[number][]>> = {
+  query: ["ready", "query"],
+  command: ["ready", "command"],
+  worker: ["ready", "background"],
+  gateway: ["ready"],
+  all: ["ready", "query", "command", "background"],
+};
+
+interface Row {
+  readonly fault: string;
+  readonly cut?: readonly Service[];
+  readonly hold?: readonly Service[];
+  readonly answers: Readonly<Record<Role, readonly (200 | 503)[]>>;
+  /** Whether a check, and a command, is answered through the process itself; its probes must say the same. */
+  readonly check: Readonly<Partial<Record<Role, 200 | 503>>>;
+  readonly command: Readonly<Partial<Record<Role, 200 | 503>>>;
+  /** What the answers that say UP call degraded. */
+  readonly degraded?: Readonly<Partial<Record<Role, readonly string[]>>>;
+}
+
+/** Nothing can be known of who calls, or of what may be done. */
+const undecidable: Row["answers"] = {
+  query: [503, 503],
+  command: [503, 503],
+  worker: [503, 503],
+  gateway: [200],
+  all: [503, 503, 503, 503],
+};
+
+/** The table of docs/operations/faults.md, "What readiness says". */
+const rows: readonly Row[] = [
+  {
+    fault: "nothing is away",
+    answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 200, gateway: 200, all: 200 },
+  },
+  {
+    fault: "PostgreSQL is away, for everybody",
+    cut: ["primary", "replica"],
+    answers: { query: [200, 200], command: [503, 503], worker: [503, 503], gateway: [200], all: [200, 200, 503, 503] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 503, gateway: 503, all: 503 },
+    degraded: { query: ["postgresql", "postgresqlReplica", "messageBroker"], all: ["postgresql", "postgresqlReplica"] },
+  },
+  {
+    fault: "PostgreSQL and Redis are away",
+    cut: ["primary", "replica", "redis"],
+    answers: undecidable,
+    check: { query: 503, gateway: 503, all: 503 },
+    command: { command: 503, gateway: 503, all: 503 },
+  },
+  {
+    fault: "PostgreSQL is silent",
+    hold: ["primary", "replica"],
+    answers: undecidable,
+    check: { query: 503, gateway: 503, all: 503 },
+    command: { command: 503, gateway: 503, all: 503 },
+  },
+  {
+    fault: "the replica is away",
+    cut: ["replica"],
+    answers: undecidable,
+    check: { query: 503, gateway: 503, all: 503 },
+    command: { command: 503, gateway: 503, all: 503 },
+  },
+  {
+    fault: "the primary is away, and its replica is not",
+    cut: ["primary"],
+    answers: { query: [200, 200], command: [503, 503], worker: [503, 503], gateway: [200], all: [200, 200, 503, 503] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 503, gateway: 503, all: 503 },
+    degraded: { all: ["postgresql"] },
+  },
+  {
+    fault: "Redis is away",
+    cut: ["redis"],
+    answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 200, gateway: 200, all: 200 },
+    degraded: { query: ["redis"], command: ["redis"], worker: ["redis"], all: ["redis"] },
+  },
+  {
+    fault: "RabbitMQ is away",
+    cut: ["rabbitmq"],
+    answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 200, gateway: 200, all: 200 },
+    degraded: { command: ["messageBroker"], worker: ["messageBroker"], all: ["messageBroker"] },
+  },
+  {
+    fault: "NATS is away",
+    cut: ["nats"],
+    // The roles would answer, and nobody reaches them: their own probes say so.
+    answers: { query: [503, 200], command: [503, 200], worker: [200, 200], gateway: [503], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 503, all: 200 },
+    command: { command: 200, gateway: 503, all: 200 },
+    degraded: { worker: ["nats"], all: ["nats"] },
+  },
+];
+
+const settleMs = 30_000;
+const there = (await listens("nats")) && (await listens("rabbitmq"));
+
+describeOnPostgresql("what the probes say while something is away", () => {
+  if (!there) return it.skip("NATS or RabbitMQ does not answer here", () => {});
+  let database: TestDatabase;
+  let redis: OwnRedis;
+  const wires = {} as Record<Service, Wire>;
+  const houses = {} as Record<Exclude<Role, "gateway">, Application>;
+  let gateway: Gateway;
+  const doors = {} as Record<Role, FastifyInstance>;
+  const person = { id: "", token: "" };
+
+  beforeAll(async () => {
+    database = await makeDatabase();
+    redis = await startRedis();
+    wires.primary = await wireTo(database.url);
+    wires.replica = await wireTo(database.url);
+    wires.redis = await wireTo(redis.url);
+    wires.nats = await wireTo(services.nats);
+    wires.rabbitmq = await wireTo(services.rabbitmq);
+    const shared = {
+      PUBLIC_URL: "http://127.0.0.1:8080",
+      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      GATEHOUSE_SIGN_IN_LIMIT: "off",
+      NATS_URL: wires.nats.url,
+      NATS_PREFIX: `test-${randomBytes(6).toString("hex")}`,
+    };
+    const withDatabase = {
+      ...shared,
+      DATABASE_URL: wires.primary.url,
+      DATABASE_READ_URL: wires.replica.url,
+      DATABASE_POOL: "4",
+      REDIS_URL: wires.redis.url,
+      EVENTS_URL: wires.rabbitmq.url,
+    };
+    for (const role of ["worker", "command", "query", "all"] as const) {
+      const configuration = readConfiguration({ ...withDatabase, GATEHOUSE_ROLE: role });
+      const house = await assemble(configuration, { logger: silent });
+      houses[role] = house;
+      if (role === "worker") await house.startWorker();
+      // The process with every role serves its own door: what the gateway asks, the others answer.
+      else if (role !== "all") await house.startAnswering();
+      doors[role] = frontDoor(house, configuration, { stage: "running" });
+    }
+    const alone = readConfiguration({ ...shared, GATEHOUSE_ROLE: "gateway" });
+    gateway = await openGateway(alone, { logger: silent });
+    doors.gateway = frontDoor(gateway, alone, { stage: "running" });
+
+    const credentials = { email: "ada@example.com", password: "a quiet green harbour" };
+    const input = { ...credentials, firstName: "Ada", lastName: "Byron" };
+    const made = await houses.command.dispatch({ operation: "tenancy.createUser", input, caller: operator, origin: backgroundOrigin() });
+    person.id = (made.output as { readonly id: string }).id;
+    const signedIn = await doors.all.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload: credentials });
+    person.token = signedIn.json().sessionToken;
+    await houses.worker.settled();
+  }, 240_000);
+  afterAll(async () => {
+    for (const door of Object.values(doors)) await door.close();
+    await gateway?.stop();
+    for (const role of ["all", "query", "command", "worker"] as const) await houses[role]?.stop();
+    for (const wire of Object.values(wires)) await wire.close();
+    await redis?.close();
+    await database?.drop();
+    const connection = new Connection(services.rabbitmq);
+    const channel = await connection.acquire();
+    await channel.queueDelete({ queue: "iam.billing" });
+    for (const exchange of ["iam.events", "bum.events"]) await channel.exchangeDelete({ exchange, ifUnused: true });
+    await channel.close();
+    await connection.close();
+  }, 120_000);
+
+  const authorized = () => ({ authorization: `Bearer ${person.token}` });
+  const check = async (role: Role): Promise<number> => {
+    const payload = { userId: person.id, actionType: "User.Read" };
+    return (await doors[role].inject({ method: "POST", url: "/api/v1/iam/authorization/check", headers: authorized(), payload }))
+      .statusCode;
+  };
+  const command = async (role: Role): Promise<number> => {
+    const payload = { firstName: "Ada", lastName: `B ${randomBytes(3).toString("hex")}` };
+    return (await doors[role].inject({ method: "PUT", url: "/api/v1/iam/users/me", headers: authorized(), payload })).statusCode;
+  };
+  const probed = async (): Promise<Readonly<Record<Role, readonly number[]>>> => {
+    const asked = roles.map(async (role) => {
+      const answers = await Promise.all(probesOf[role].map((probe) => doors[role].inject(`/health/${probe}`)));
+      return [role, answers.map(({ statusCode }) => statusCode)] as const;
+    });
+    return Object.fromEntries(await Promise.all(asked)) as unknown as Record<Role, readonly number[]>;
+  };
+  const answered = async (row: Row, which: "check" | "command", ask: (role: Role) => Promise<number>) => {
+    const asked = (Object.keys(row[which]) as Role[]).map(async (role) => [role, await ask(role)] as const);
+    return Object.fromEntries(await Promise.all(asked));
+  };
+  const settles = async (row: Row): Promise<void> => {
+    await expect.poll(probed, { timeout: settleMs, interval: 100 }).toEqual(row.answers);
+    await expect.poll(() => answered(row, "check", check), { timeout: settleMs, interval: 100 }).toEqual(row.check);
+    await expect.poll(() => answered(row, "command", command), { timeout: settleMs, interval: 100 }).toEqual(row.command);
+  };
+
+  it.each(rows)("$fault", { timeout: 180_000 }, async (row) => {
+    // Everybody has met the person, and heard of the last change, before anything goes away.
+    await settles(rows[0] as Row);
+    await houses.worker.settled();
+    for (const house of Object.values(houses)) await house.platform.log.catchUp();
+    // What the last change touched is read again, as what was being changed is not decided without the database.
+    await expect.poll(() => answered(rows[0] as Row, "check", check), { timeout: settleMs }).toEqual(rows[0]?.check);
+    try {
+      for (const service of row.hold ?? []) wires[service].hold();
+      await Promise.all((row.cut ?? []).map((service) => wires[service].cut()));
+      await settles(row);
+      // And it stays so: what the probes say is what is.
+      expect(await probed()).toEqual(row.answers);
+      for (const [role, names] of Object.entries(row.degraded ?? {})) {
+        expect((await doors[role as Role].inject("/health/ready")).json().degraded, role).toEqual(names);
+      }
+      for (const role of roles) expect((await doors[role].inject("/health")).statusCode).toBe(200);
+    } finally {
+      for (const service of row.hold ?? []) wires[service].release();
+      await Promise.all((row.cut ?? []).map((service) => wires[service].mend()));
+    }
+  });
+
+  it("a gateway is ready while anybody answers behind it, says who is missing, and has started before they have", async () => {
+    await settles(rows[0] as Row);
+    const ready = async () => {
+      const { statusCode, body } = await doors.gateway.inject("/health/ready");
+      return { statusCode, degraded: JSON.parse(body).degraded };
+    };
+    await houses.command.stop();
+    expect(await ready()).toEqual({ statusCode: 200, degraded: ["command"] });
+    expect([await check("gateway"), await command("gateway")]).toEqual([200, 503]);
+    await houses.query.stop();
+    expect(await ready()).toEqual({ statusCode: 503, degraded: undefined });
+    expect(await check("gateway")).toBe(503);
+    expect((await doors.gateway.inject("/health/startup")).statusCode).toBe(200);
+  }, 60_000);
+});

@@ -1,0 +1,24 @@
+/** What a process does (S3 §4): answer queries, answer commands, work in the background, be the HTTP front door. */
+export type Role = "query" | "command" | "worker" | "gateway";
+
+/** In the order in which they are started and replaced (S3 §22.2), the door last. */
+export const everyRole: readonly Role[] = ["worker", "command", "query", "gateway"];
+
+/** The roles of `all`, or of a list as `query,gateway`; undefined where it names something else. */
+export function rolesOf(text: string): ReadonlySet<Role> | undefined {
+  if (text === "all") return new Set(everyRole);
+  const names = text.split(",");
+  const isRole = (name: string): name is Role => (everyRole as readonly string[]).includes(name);
+  return names.every(isRole) ? new Set(names) : undefined;
+}
+
+export const isAll = (roles: ReadonlySet<Role>): boolean => roles.size === everyRole.length;
+
+/** Whether a process with these roles opens the database: the front door alone does not. */
+export const needsDatabase = (roles: ReadonlySet<Role>): boolean => roles.has("query") || roles.has("command") || roles.has("worker");
+
+/** Whether it calls what other processes answer. */
+export const asksOthers = (roles: ReadonlySet<Role>): boolean => roles.has("gateway") && !(roles.has("query") && roles.has("command"));
+
+/** Whether it answers what other processes ask. */
+export const answersOthers = (roles: ReadonlySet<Role>): boolean => roles.has("query") || roles.has("command");

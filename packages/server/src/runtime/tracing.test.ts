@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { eventually } from "../platform/contract/eventually.ts";
+import { readImage } from "../testing/image.ts";
+import { anAddress, newOrganization, newPerson, password, registration } from "../testing/people.ts";
+import { startTestServer, type TestServer } from "../testing/server.ts";
+import { type ReceivedSpan, spanKind, startTraceReceiver, statusError, type TraceReceiver } from "../testing/trace-receiver.ts";
+import { assemble } from "./application.ts";
+import { readConfiguration } from "./configuration.ts";
+import { frontDoor } from "./server.ts";
+
+let receiver: TraceReceiver;
+let server: TestServer;
+beforeAll(async () => {
+  receiver = await startTraceReceiver();
+  server = await startTestServer({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, GATEHOUSE_SIGN_IN_LIMIT: "off" });
+});
+afterAll(async () => {
+  await server.close();
+  await receiver.close();
+});
+
+const traceOf = (digit: string) => digit.repeat(32);
+const spanOfCaller = "00f067aa0ba902b7";
+const traceparent = (traceId: string, flags = "01") => ({ traceparent: `00-${traceId}-${spanOfCaller}-${flags}` });
+const spansOf = (traceId: string) => receiver.spans.filter((span) => span.traceId === traceId);
+const named = async (traceId: string, name: string): Promise<ReceivedSpan> => {
+  await eventually(() => spansOf(traceId).map((span) => span.name)).toContain(name);
+  return spansOf(traceId).find((span) => span.name === name) as ReceivedSpan;
+};
+const isBelow = (child: ReceivedSpan, parent: ReceivedSpan) =>
+  expect(child.parentSpanId, `${child.name} below ${parent.name}`).toBe(parent.spanId);
+
+describe("one trace", () => {
+  it("leads from the request through the command, its transaction and its events to the consumer that handles them", async () => {
+    const person = await newPerson(server);
+    const trace = traceOf("a");
+    const made = await server.call("POST /api/v1/iam/organizations", {
+      token: person.token,
+      body: { name: "Traced", slug: "traced", country: "VN" },
+      headers: traceparent(trace),
+    });
+    expect(made.status).toBe(201);
+    const request = await named(trace, "POST /api/v1/iam/organizations");
+    const command = await named(trace, "tenancy.createOrganization");
+    const append = await named(trace, "append events");
+    const consumer = await named(trace, "process access.read-model");
+    const transaction = spansOf(trace).find(({ spanId }) => spanId === append.parentSpanId) as ReceivedSpan;
+
+    expect(request).toMatchObject({ parentSpanId: spanOfCaller, kind: spanKind.server });
+    expect(request.attributes).toMatchObject({ "http.request.method": "POST", "http.route": "/api/v1/iam/organizations" });
+    expect(request.attributes["http.response.status_code"]).toBe(201);
+    isBelow(command, request);
+    expect(command.attributes).toMatchObject({
+      "gatehouse.module": "command",
+      "gatehouse.operation": "tenancy.createOrganization",
+      "user.id": person.id,
+    });
+    expect(transaction).toMatchObject({ name: "postgresql write", kind: spanKind.client });
+    isBelow(transaction, command);
+    isBelow(consumer, command);
+    expect(consumer).toMatchObject({ kind: spanKind.consumer, attributes: { "gatehouse.module": "background" } });
+    expect(receiver.service).toMatchObject({ "service.name": "iam", "service.namespace": "gatehouse" });
+  });
+
+  it("goes on in the job that a command enqueues", async () => {
+    const trace = traceOf("b");
+    const body = registration();
+    await server.call("POST /api/v1/iam/auth/register", { body, from: anAddress(), headers: traceparent(trace) });
+    const command = await named(trace, "identity.register");
+    const job = await named(trace, "job notifications.send-mail");
+    const ancestors = new Map(spansOf(trace).map((span) => [span.spanId, span]));
+    let above = job.parentSpanId;
+    while (above !== undefined && above !== command.spanId) above = ancestors.get(above)?.parentSpanId;
+    expect(above).toBe(command.spanId);
+    expect((await server.mail(body.email, "verify-email")).to).toBe(body.email);
+  });
+
+  it("shows a refusal by its code, and the request of a refusal as no fault of the server", async () => {
+    const trace = traceOf("c");
+    const refused = await server.call("POST /api/v1/iam/auth/login", {
+      body: { email: "nobody@example.com", password },
+      from: anAddress(),
+      headers: traceparent(trace),
+    });
+    const command = await named(trace, "authentication.login");
+    expect(command).toMatchObject({ status: { code: statusError }, attributes: { "error.type": "auth.invalid_credentials" } });
+    const request = await named(trace, "POST /api/v1/iam/auth/login");
+    expect(request.attributes["http.response.status_code"]).toBe(refused.status);
+    expect(request.status.code ?? 0).toBe(0);
+  });
+
+  it("shows a fault as one, without its message", async () => {
+    const trace = traceOf("d");
+    const transact = vi.spyOn(server.application.platform.database, "transact").mockRejectedValue(new Error("the disk is full"));
+    await server.call("POST /api/v1/iam/auth/register", { body: registration(), from: anAddress(), headers: traceparent(trace) });
+    transact.mockRestore();
+    expect(await named(trace, "identity.register")).toMatchObject({ status: { code: statusError, message: "fault" } });
+    expect(await named(trace, "POST /api/v1/iam/auth/register")).toMatchObject({ status: { code: statusError } });
+    expect(receiver.raw.join("")).not.toContain("the disk is full");
+  });
+
+  it("is not recorded where the caller's is not", async () => {
+    const trace = traceOf("e");
+    await server.call("POST /api/v1/iam/auth/login", {
+      body: { email: "nobody@example.com", password },
+      headers: traceparent(trace, "00"),
+    });
+    const later = traceOf("f");
+    await server.call("POST /api/v1/iam/auth/login", { body: { email: "nobody@example.com", password }, headers: traceparent(later) });
+    await named(later, "authentication.login");
+    expect(spansOf(trace)).toEqual([]);
+  });
+
+  it("is named by the error answer of a request that brought none", async () => {
+    const refused = await server.call("GET /api/v1/iam/users/me", { token: `ghs_${"s".repeat(43)}` });
+    await named(refused.body.error.traceId, "GET /api/v1/iam/users/me");
+  });
+
+  it("is not begun by what asks by itself: heartbeats and looks make no spans", async () => {
+    await named(traceOf("f"), "authentication.login");
+    const roots = receiver.spans.filter(({ parentSpanId }) => parentSpanId === undefined).map(({ name }) => name);
+    expect(roots.filter((name) => name.startsWith("postgresql") || name.startsWith("cache"))).toEqual([]);
+  });
+});
+
+describe("a span", () => {
+  it("carries no address, no password and no token of a whole walk", async () => {
+    const person = await newPerson(server);
+    const organization = await newOrganization(server);
+    const trace = `${"9".repeat(31)}8`;
+    await server.call(`GET /api/v1/iam/users/me?email=${person.email}`, { token: person.token, headers: traceparent(trace) });
+    await named(trace, "GET /api/v1/iam/users/me");
+    await server.application.settled();
+    const text = receiver.raw.join("\n");
+    for (const secret of [password, person.token, person.email, organization.owner.email]) expect(text).not.toContain(secret);
+    expect(/\bgh[srk]_[\w-]{8,}/.exec(text)?.[0]).toBeUndefined();
+    expect(/[\w.+-]+@example\.com/i.exec(text)?.[0]).toBeUndefined();
+  });
+});
+
+describe("a line of the log", () => {
+  it("that is written in a span has the trace's id and the span's", async () => {
+    const lines: { traceId?: string; spanId?: string; message: string }[] = [];
+    const configuration = readConfiguration({
+      GATEHOUSE_DATA_DIR: "memory",
+      GATEHOUSE_MASTER_KEY: Buffer.alloc(32).toString("base64"),
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+      LOG_LEVEL: "debug",
+    });
+    const application = await assemble(configuration, {
+      image: readImage(inject("databaseImage")),
+      logDestination: { write: (line) => void lines.push(JSON.parse(line)) },
+    });
+    const door = frontDoor(application, configuration, { stage: "running" });
+    try {
+      const trace = `${"7".repeat(31)}1`;
+      const payload = { email: "nobody@example.com", password };
+      await door.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload, headers: traceparent(trace) });
+      const line = lines.find(({ message }) => message.startsWith("authentication.login"));
+      const command = await named(trace, "authentication.login");
+      expect(line).toMatchObject({ traceId: trace, spanId: command.spanId });
+    } finally {
+      await door.close();
+      await application.stop();
+    }
+  });
+
+  it("says of the job that failed why, and what was done with the event, in the trace of the command that they come from", async () => {
+    const lines: { traceId?: string; level: string; message: string; error?: { message: string } }[] = [];
+    const configuration = readConfiguration({
+      GATEHOUSE_DATA_DIR: "memory",
+      GATEHOUSE_MASTER_KEY: Buffer.alloc(32).toString("base64"),
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+      LOG_LEVEL: "debug",
+      // Nobody listens there.
+      SMTP_URL: "smtp://127.0.0.1:1",
+    });
+    const application = await assemble(configuration, {
+      image: readImage(inject("databaseImage")),
+      logDestination: { write: (line) => void lines.push(JSON.parse(line)) },
+    });
+    const door = frontDoor(application, configuration, { stage: "running" });
+    try {
+      await application.startWorker();
+      const trace = `${"7".repeat(31)}2`;
+      await door.inject({ method: "POST", url: "/api/v1/iam/auth/register", payload: registration(), headers: traceparent(trace) });
+      const messages = () => lines.filter(({ traceId }) => traceId === trace).map(({ level, message }) => `${level} ${message}`);
+      await eventually(messages).toEqual(
+        expect.arrayContaining(["INFO identity.register: ok", "DEBUG access.read-model: ok", "WARN job notifications.send-mail: failed"]),
+      );
+    } finally {
+      await door.close();
+      await application.stop();
+    }
+  });
+});

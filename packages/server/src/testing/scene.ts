@@ -27,7 +27,11 @@ export class Scene {
   }
 
   static async open(environment: Readonly<Record<string, string>> = {}): Promise<Scene> {
-    const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment });
+    return Scene.on(await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment }));
+  }
+
+  /** The same on a server that runs already, whose limits on calls are off. */
+  static async on(server: TestServer): Promise<Scene> {
     const administrator = await newAdministrator(server);
     const organization = await newOrganization(server);
     const roles = await rolesOf(server, organization);

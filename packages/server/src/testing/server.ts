@@ -4,12 +4,17 @@ import { pino } from "pino";
 import { inject } from "vitest";
 import { operator } from "../operation/caller.ts";
 import { backgroundOrigin } from "../operation/scheduled.ts";
+import { masterKeyFromFile } from "../platform/keys/file.ts";
 import type { InboxItem } from "../platform/mail/inbox.ts";
 import { type Application, assemble } from "../runtime/application.ts";
 import { type Configuration, readConfiguration } from "../runtime/configuration.ts";
+import { openGateway } from "../runtime/gateway.ts";
+import type { Overrides } from "../runtime/ports.ts";
+import { isAll } from "../runtime/roles.ts";
 import { frontDoor } from "../runtime/server.ts";
 import { readImage } from "./image.ts";
 import { makeDatabase } from "./postgres.ts";
+import { services } from "./services.ts";
 
 /** An answer as tests look at it. */
 export interface Answer<Body = Record<string, never>> {
@@ -61,6 +66,12 @@ export type Backend = "pglite" | "postgresql";
 /** Every suite runs on either database; TEST_BACKEND=postgresql chooses the real one. */
 export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "postgresql" : "pglite";
 
+/**
+ * One process with every role, or each role in a process of its own behind NATS: TEST_TOPOLOGY=distributed, on PostgreSQL only. The
+ * suites do not know which; what they reach past the door is the command process, with the read model of the query process.
+ */
+export const distributed = process.env["TEST_TOPOLOGY"] === "distributed";
+
 /** Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. */
 export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
   const database = on === "postgresql" ? await makeDatabase() : undefined;
@@ -98,13 +109,9 @@ export async function openTestServer(environment: Readonly<Record<string, string
   const logged: AnyBody[] = [];
   const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const fromImage = options.fresh === true && configuration.databaseUrl === undefined;
-  const application = await assemble(configuration, {
-    clock,
-    logger,
-    ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
-  });
-  if (options.worker !== false) await application.startWorker();
-  const door = frontDoor(application, configuration, { stage: "running" });
+  const overrides = { clock, logger, ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}) };
+  const open = distributed && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
+  const { application, door, close } = await open(environment, configuration, overrides, options.worker !== false);
   await door.ready();
   return {
     application,
@@ -115,9 +122,71 @@ export async function openTestServer(environment: Readonly<Record<string, string
     call: (route, options) => call(door, route, options),
     mail: (to, template, about = "") => waitForMail(application, to, template, about),
     beside: ({ worker = false } = {}) => openTestServer(environment, { worker, clock }),
+    close,
+  };
+}
+
+interface Opened {
+  readonly application: Application;
+  readonly door: FastifyInstance;
+  close(): Promise<void>;
+}
+
+async function openTogether(_given: unknown, configuration: Configuration, overrides: Overrides, worker: boolean): Promise<Opened> {
+  const application = await assemble(configuration, overrides);
+  if (worker) await application.startWorker();
+  const door = frontDoor(application, configuration, { stage: "running" });
+  return {
+    application,
+    door,
     async close() {
       await door.close();
       await application.stop();
+    },
+  };
+}
+
+async function openApart(
+  given: Readonly<Record<string, string>>,
+  configuration: Configuration,
+  overrides: Overrides,
+  works: boolean,
+): Promise<Opened> {
+  const prefix = `test-${randomBytes(6).toString("hex")}`;
+  const withRole = (role: string) =>
+    readConfiguration({
+      PUBLIC_URL: "http://127.0.0.1:8080",
+      NATS_URL: services.nats,
+      NATS_PREFIX: prefix,
+      DATABASE_POOL: "4",
+      GATEHOUSE_MASTER_KEY: configuration.masterKey ?? masterKeyFromFile(configuration.dataDir).toString("base64"),
+      ...given,
+      GATEHOUSE_ROLE: role,
+    });
+  const worker = await assemble(withRole("worker"), overrides);
+  if (works) await worker.startWorker();
+  const [command, query] = [await assemble(withRole("command"), overrides), await assemble(withRole("query"), overrides)];
+  await command.startAnswering();
+  await query.startAnswering();
+  const gateway = await openGateway(withRole("gateway"), overrides);
+  // The inbox is shown where the database is; for tests the door shows it all the same.
+  const door = frontDoor({ ...gateway, inbox: command.inbox }, withRole("gateway"), { stage: "running" });
+  const application: Application = {
+    ...command,
+    reader: query.reader,
+    sessions: query.sessions,
+    startWorker: () => worker.startWorker(),
+    async settled() {
+      await worker.settled();
+      for (const { platform } of [command, query]) await platform.log.catchUp();
+    },
+  };
+  return {
+    application,
+    door,
+    async close() {
+      await door.close();
+      for (const process of [gateway, query, command, worker]) await process.stop();
     },
   };
 }

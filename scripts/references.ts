@@ -11,6 +11,7 @@ import { contexts } from "../packages/server/src/runtime/modules.ts";
 import { version } from "../packages/server/src/runtime/version.ts";
 import { configurationPage } from "./references/configuration.ts";
 import { errorsPage } from "./references/errors.ts";
+import { metricsPage } from "./references/metrics.ts";
 import { operationsPage } from "./references/operations.ts";
 import { schemaPage } from "./references/schema.ts";
 
@@ -24,6 +25,7 @@ const files: Readonly<Record<string, string>> = {
   "errors.md": errorsPage(known),
   "operations.md": operationsPage(known),
   "configuration.md": configurationPage(),
+  "metrics.md": metricsPage(),
   "schema.md": await schemaPage(),
 };
 

@@ -1,15 +1,77 @@
 /**
- * `npm run test:services`: the suites on real services. Today that is PostgreSQL; a service that is not there is named,
- * and fails the run where CI says that all of them must be.
+ * `npm run test:services`: the suites on real services, in three turns: everything on PostgreSQL with each adapter on its service;
+ * the operations by status with every role in a process of its own behind NATS; the faults of tests/chaos in their short form.
+ * A service that is installed and does not run is started for the run; one that is missing is named, and fails the run where
+ * CI=true says that all must be there.
  */
-import { spawnSync } from "node:child_process";
-import { adminUrl, postgresAnswers } from "../packages/server/src/testing/postgres.ts";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { listensAt, type Service as ServiceName, services } from "../packages/server/src/testing/services.ts";
+import type { Service } from "../tests/chaos/support/service.ts";
+import { found, openNats, openPostgres, openRabbitmq, openRedis } from "../tests/chaos/support/services.ts";
 
-if (await postgresAnswers()) {
-  process.stdout.write("PostgreSQL answers: the whole suite runs on it\n");
-  const { status } = spawnSync("vitest", ["run"], { stdio: "inherit", env: { ...process.env, TEST_BACKEND: "postgresql" } });
-  process.exitCode = status ?? 1;
-} else {
-  process.stdout.write(`missing: PostgreSQL at ${new URL(adminUrl).host} (TEST_DATABASE_URL names another)\n`);
-  process.exitCode = process.env["CI"] === "true" ? 1 : 0;
+interface Needed {
+  readonly name: ServiceName;
+  readonly variable: string;
+  /** What has to be installed to start one. */
+  readonly program?: string;
+  readonly open?: () => Promise<Service>;
+}
+
+const needed: readonly Needed[] = [
+  { name: "postgresql", variable: "TEST_DATABASE_URL", program: "initdb", open: openPostgres },
+  { name: "redis", variable: "TEST_REDIS_URL", program: "redis-server", open: openRedis },
+  { name: "nats", variable: "TEST_NATS_URL", program: "nats-server", open: openNats },
+  { name: "rabbitmq", variable: "TEST_RABBITMQ_URL", program: "rabbitmq-server", open: openRabbitmq },
+  { name: "mariadb", variable: "TEST_MARIADB_URL" },
+];
+
+const environment: Record<string, string> = { TEST_BACKEND: "postgresql" };
+const missing: string[] = [];
+for (const { name, variable, program, open } of needed) {
+  if (await listensAt(services[name])) {
+    say(`${name} answers`);
+    continue;
+  }
+  if (open === undefined || program === undefined || found(program) === undefined) {
+    missing.push(name);
+    say(`missing: ${name} at ${new URL(services[name]).host} (${variable} names another)`);
+    continue;
+  }
+  const started = await open();
+  environment[variable] = started.url;
+  say(`${name} did not run: started for this run`);
+}
+
+const turns = [
+  { what: "everything, on the services", args: ["--exclude", "tests/chaos/**"], more: {} },
+  {
+    what: "the operations by status, with each role in a process of its own",
+    // Those of the bounded contexts; what looks into one process (its kernel, its notes, its metrics) has run in the turn before.
+    args: ["access", "authentication", "entitlements", "identity", "sessions", "tenancy"].map(
+      (name) => `packages/server/src/modules/${name}/`,
+    ),
+    more: { TEST_TOPOLOGY: "distributed" },
+    needs: "nats",
+  },
+  { what: "faults, in their short form", args: ["tests/chaos"], more: {} },
+];
+
+process.exitCode = 0;
+if (missing.length > 0 && process.env["CI"] === "true") process.exitCode = 1;
+else if (missing.includes("postgresql")) say("nothing to run without PostgreSQL");
+else for (const turn of turns) await runTurn(turn);
+// What was started for the run ends with this process.
+process.exit();
+
+async function runTurn({ what, args, more, needs }: { what: string; args: string[]; more: object; needs?: string }): Promise<void> {
+  if (needs !== undefined && missing.includes(needs as ServiceName)) return say(`skipped: ${what}, for want of ${needs}`);
+  say(`\n${what}`);
+  const child = spawn("vitest", ["run", ...args], { stdio: "inherit", env: { ...process.env, ...environment, ...more } });
+  const [status] = await once(child, "exit");
+  if (status !== 0) process.exitCode = 1;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

@@ -1,16 +1,23 @@
 import { describeRule } from "../../packages/server/src/operation/authorization.ts";
 import type { Catalogue } from "../../packages/server/src/operation/catalogue.ts";
+import { describeDeprecation } from "../../packages/server/src/operation/deprecation.ts";
+import { successorOf } from "../../packages/server/src/operation/openapi.ts";
+import type { Operation } from "../../packages/server/src/operation/operation.ts";
 import { code, head, table } from "./page.ts";
 
 /** Every operation: what it is called, where it is, who may call it. */
-export function operationsPage({ operations }: Catalogue): string {
+export function operationsPage({ operations, byName }: Catalogue): string {
   const rows = operations.map((operation) => [
     code(operation.name),
     operation.kind,
     operation.http === undefined ? "none: the command line or background work" : code(operation.http),
-    operation.summary,
+    summaryOf(operation, byName),
     describeRule(operation.allow),
   ]);
   const from = "One declaration each; the route, the validation, the authorization and the description all come from it.";
   return `${head("Operations", from)}\n${table(["Operation", "Kind", "Route", "Does", "Who may"], rows)}`;
+}
+
+function summaryOf({ summary, deprecated }: Operation, byName: Catalogue["byName"]): string {
+  return deprecated === undefined ? summary : `${summary} ${describeDeprecation(deprecated, successorOf(deprecated, byName))}`;
 }

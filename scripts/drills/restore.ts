@@ -1,0 +1,31 @@
+/**
+ * `npm run drill:restore [-- --quick]`: a backup is worth what its restore is. On a PostgreSQL of its own, with the shipped
+ * archiving: write, lose the disk, restore, and compare with what S3 §23.1 asks for.
+ */
+import { whyNoDrill } from "./cluster.ts";
+import { drillRestore } from "./drill.ts";
+
+/** S3 §23.1. */
+const rpoSecondsMax = 5 * 60;
+const rtoSecondsMax = 15 * 60;
+
+const quick = process.argv.includes("--quick");
+const why = whyNoDrill();
+if (why !== undefined) {
+  process.stderr.write(`The drill cannot run here: ${why}.\n`);
+  process.exit(78);
+}
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+// The long one writes for longer than the shipped archive_timeout, so that something is archived by time alone.
+const report = await drillRestore(
+  quick ? { perSecond: 10, phaseSeconds: 4, archiveSeconds: 2 } : { perSecond: 20, phaseSeconds: 75, archiveSeconds: 60 },
+  say,
+);
+say("");
+say(`acknowledged writes     ${report.acknowledged}`);
+say(`lost with the disk      ${report.lost}, the oldest ${report.rpoSeconds.toFixed(1)} s before the loss (at most ${rpoSecondsMax} s)`);
+say(`ready again after       ${report.rtoSeconds.toFixed(1)} s (at most ${rtoSecondsMax} s)`);
+say(`wrong at the named time ${report.wrongAtNamedTime}`);
+for (const line of report.verified) say(line);
+const good = report.rpoSeconds <= rpoSecondsMax && report.rtoSeconds <= rtoSecondsMax && report.wrongAtNamedTime === 0;
+process.exitCode = good ? 0 : 1;

@@ -1,0 +1,36 @@
+import type { Platform } from "../../packages/server/src/platform/platform.ts";
+import { createMetrics } from "../../packages/server/src/platform/telemetry/metrics.ts";
+import type { Application } from "../../packages/server/src/runtime/application.ts";
+import { registerBrokerGauges } from "../../packages/server/src/runtime/broker-gauges.ts";
+import { registerConsumerGauges } from "../../packages/server/src/runtime/consumer-gauges.ts";
+import { registerGauges } from "../../packages/server/src/runtime/gauges.ts";
+import { registerHouseGauges, registerProcessGauges } from "../../packages/server/src/runtime/process-gauges.ts";
+import { code, head, table } from "./page.ts";
+
+export interface MetricReference {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames: readonly string[];
+}
+
+/** Every metric that a process with all roles registers. Nothing is asked for its value, so nothing must be there to answer. */
+export function registeredMetrics(): readonly MetricReference[] {
+  const metrics = createMetrics();
+  const platform = { metrics, settings: { version: "" } } as unknown as Platform;
+  registerGauges(platform, []);
+  registerConsumerGauges(platform, []);
+  registerBrokerGauges(platform, []);
+  registerProcessGauges({ metrics, version: "", roles: new Set(), ready: async () => ({ status: "UP", components: {} }) });
+  registerHouseGauges({ platform } as unknown as Application);
+  return metrics.registry.getMetricsAsArray() as unknown as readonly MetricReference[];
+}
+
+/** Every metric: its name, what it counts, and what its values differ in. */
+export function metricsPage(): string {
+  const rows = [...registeredMetrics()]
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ name, type, labelNames = [], help }) => [code(name), type, labelNames.map(code).join(" "), help]);
+  const from = "What `/metrics` tells. What it is for stands in [metrics](../operations/metrics.md).";
+  return `${head("Metrics", from)}\n${table(["Name", "Type", "Labels", "Meaning"], rows)}`;
+}

@@ -1,0 +1,45 @@
+import { daysBetween, overlapDays } from "../../packages/server/src/operation/deprecation.ts";
+
+/** What an operation of the API's description, or an event's schema, says of its end. */
+export interface Ending {
+  readonly deprecated?: unknown;
+  /** `2027-06-01`: the first day on which it may be gone. */
+  readonly "x-sunset"?: unknown;
+}
+
+const sunsetOf = ({ deprecated, "x-sunset": sunset }: Ending): string | undefined =>
+  deprecated === true && typeof sunset === "string" ? sunset : undefined;
+
+/** Something that a release had and that is no longer there: a line, unless that release has said when it goes, and it is time. */
+export function gone(name: string, what: string, released: Ending, today: string): readonly string[] {
+  const sunset = sunsetOf(released);
+  if (sunset === undefined) return [`${name}: the ${what} is gone, and the release did not say that it would go`];
+  return sunset <= today ? [] : [`${name}: the ${what} is gone, and the release promises it until ${sunset}`];
+}
+
+/** A promised day that has been moved nearer. */
+export function hurried(name: string, released: Ending, present: Ending): readonly string[] {
+  const [promised, now] = [sunsetOf(released), sunsetOf(present)];
+  return promised === undefined || now === undefined || now >= promised
+    ? []
+    : [`${name}: may be gone from ${now} on, and the release promises it until ${promised}`];
+}
+
+/**
+ * What a release made today would announce too late. Callers hear of an end with the release that says so, whatever
+ * day the declaration has: the overlap is counted from there.
+ */
+export function announcedLate(
+  released: Readonly<Record<string, Ending>>,
+  present: Readonly<Record<string, Ending>>,
+  today: string,
+): readonly string[] {
+  return Object.entries(present).flatMap(([name, ending]) => {
+    const sunset = sunsetOf(ending);
+    if (sunset === undefined || sunsetOf(released[name] ?? {}) !== undefined) return [];
+    const days = daysBetween(today, sunset);
+    return days >= overlapDays ? [] : [`${name}: goes ${days} days after the release that first says so; ${overlapDays} is the least`];
+  });
+}
+
+export const today = (): string => new Date().toISOString().slice(0, 10);

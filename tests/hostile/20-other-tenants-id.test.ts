@@ -28,6 +28,7 @@ const foreign: Readonly<Record<string, Ids>> = {
   sessionId: ({ other }) => [other.sessionId],
   userId: ({ other }) => [other.member.id],
   grantId: ({ other }) => [other.grantId],
+  exportId: ({ other }) => [other.exportId],
 };
 
 /** Names of ids that are no tenant's, with the reason. */
@@ -104,6 +105,7 @@ const callers: Readonly<Record<string, (world: World, sample: Sample) => string 
 const seesEveryTenant = (operation: Operation, name: string): boolean =>
   operation.name.startsWith("identity.") ||
   operation.name.startsWith("entitlements.") ||
+  operation.name.startsWith("audit.") ||
   (name === "userId" && operation.name.includes("nternal"));
 
 interface Case {

@@ -174,7 +174,10 @@ describe("a list (21)", () => {
         seen.push(...page.items.map((item: AnyBody) => item.id));
         cursor = page.nextCursor;
       } while (cursor !== null && seen.length < 500);
-      expect(seen, operation.http).toEqual(whole.items.map((item: AnyBody) => item.id));
+      const expected = whole.items.map((item: AnyBody) => item.id);
+      // What was asked so far, this reading too, comes into the trail meanwhile, before the newest that was there.
+      const arrived = operation.name === "audit.listLogs" ? seen.indexOf(expected[0]) : 0;
+      expect(seen.slice(arrived), operation.http).toEqual(expected);
     }
   });
 

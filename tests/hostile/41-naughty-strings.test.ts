@@ -66,6 +66,10 @@ const sparing: Readonly<Record<string, readonly string[]>> = {
   "access.cloneRole": ["name", "description"],
   // Kept as createGrant keeps the resource's id, or only looked for.
   "access.createGrant": ["relation", "resource.type", "subject.type", "subject.id", "subject.relation"],
+  // Texts of one schema, each kept as `entityId` and `userName` are, or only looked for.
+  "audit.recordEvent": ["source", "action", "failureReason", "userId", "sessionId", "entityType", "timestamp", "ipAddress", "userAgent"],
+  "audit.startExport": ["actorId", "action", "entityType", "entityId", "traceId", "from", "to"],
+  "audit.erasePerson": ["userId", "email"],
   "access.revokeGrants": ["resource.type", "resource.id", "subject.type", "subject.id", "subject.relation"],
 };
 /** Refused by the schema, whichever string it is, before anything else looks at it. */

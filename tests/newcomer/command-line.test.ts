@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { gatehouse } from "./process.ts";
+import { listens, services } from "../../packages/server/src/testing/services.ts";
+import { gatehouse, startServer } from "./process.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-cli-"));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+const postgresqlListens = await listens("postgresql");
 const embedded = { GATEHOUSE_DATA_DIR: dataDir };
 
 describe("the command line, alone", () => {
@@ -37,6 +39,30 @@ describe("the command line, alone", () => {
     expect(weak.code).toBe(1);
   });
 
+  it("verifies the audit trail against checkpoints that were kept, and names the chain that is not as it was", async () => {
+    const kept = join(dataDir, "checkpoints.jsonl");
+    const server = await startServer(dataDir);
+    try {
+      // Each look is a program of its own.
+      const looks = { timeout: 20_000, interval: 200 };
+      await expect.poll(async () => (await gatehouse(["audit", "checkpoint"], embedded)).output, looks).toContain('"kind":"head"');
+    } finally {
+      await server.end("SIGTERM");
+    }
+    expect((await gatehouse(["audit", "checkpoint", "--out", kept], embedded)).code).toBe(0);
+    const whole = await gatehouse(["audit", "verify", "--against", kept], embedded);
+    expect(whole.output).toMatch(/^internal: \d+ records looked at$/m);
+    expect(whole.output).toContain("The audit trail is whole.");
+    expect(whole.code).toBe(0);
+    const [head] = readFileSync(kept, "utf8").split("\n");
+    writeFileSync(kept, JSON.stringify({ ...JSON.parse(head as string), hash: "0".repeat(64) }));
+    const other = await gatehouse(["audit", "verify", "--organization", "internal", "--against", kept], embedded);
+    expect(other.output).toMatch(/^WRONG internal: .* \(wrong_signature\)$/m);
+    expect(other.code).toBe(1);
+    expect((await gatehouse(["audit", "verify", "--organization", "nobody"], embedded)).code).toBe(64);
+    // Eight starts of the program, one after the other.
+  }, 120_000);
+
   it("names every wrong variable, what it got and what it takes, with exit code 78 and without showing secrets", async () => {
     const wrong = await gatehouse(["start"], { ...embedded, PORT: "http", LOG_LEVEL: "loud", DATABASE_URL: "mysql://root:hunter2@db/x" });
     expect(wrong.code).toBe(78);
@@ -50,6 +76,35 @@ describe("the command line, alone", () => {
     const unsafe = await gatehouse(["start"], { ...embedded, HOST: "0.0.0.0" });
     expect(unsafe.code).toBe(78);
     for (const name of ["DATABASE_URL", "GATEHOUSE_MASTER_KEY", "SMTP_URL", "TRUST_PROXY"]) expect(unsafe.output).toContain(name);
+  });
+
+  it("says in a sentence that PostgreSQL does not answer or takes no such login, and shows no password", async () => {
+    // Nobody listens on port 1.
+    for (const command of [["start"], ["migrate"]]) {
+      const away = await gatehouse(command, { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/gatehouse" });
+      expect(away).toMatchObject({ code: 69, output: "PostgreSQL (DATABASE_URL) does not answer: connect ECONNREFUSED 127.0.0.1:1\n" });
+    }
+  });
+
+  it.runIf(postgresqlListens)("says what PostgreSQL refuses (skipped where none answers)", async () => {
+    const url = new URL(services.postgresql);
+    url.pathname = "/no_such_database";
+    const refused = await gatehouse(["start"], { DATABASE_URL: url.href });
+    expect(refused).toMatchObject({ code: 78, output: expect.stringContaining('database "no_such_database" does not exist') });
+    expect(refused.output.trim().split("\n")).toHaveLength(1);
+  });
+
+  it("asks each service that is configured whether it answers", async () => {
+    const examined = await gatehouse(["doctor"], {
+      DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/gatehouse",
+      NATS_URL: "nats://127.0.0.1:1",
+      REDIS_URL: "redis://127.0.0.1:1",
+      EVENTS_URL: "amqp://127.0.0.1:1",
+    });
+    expect(examined.code).toBe(1);
+    for (const name of ["PostgreSQL", "NATS", "Redis", "the events' broker"])
+      expect(examined.output).toMatch(new RegExp(`^WRONG ${name} does not answer`, "m"));
+    expect(examined.output).not.toContain("hunter2");
   });
 
   it("prints the configuration and the API's description", async () => {

@@ -13,8 +13,8 @@ export interface Processes {
  * Several processes' worth of the product on one PostgreSQL database, each with memories of its own. With more than one
  * worker the projector may be in another process than the write; the others only answer.
  */
-export async function startProcesses(count: number, workers = 2): Promise<Processes> {
-  const first = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, "postgresql");
+export async function startProcesses(count: number, workers = 2, environment: Readonly<Record<string, string>> = {}): Promise<Processes> {
+  const first = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment }, "postgresql");
   const others = await Promise.all(times(count - 1).map((index) => first.beside({ worker: index + 1 < workers })));
   return {
     all: [first, ...others],

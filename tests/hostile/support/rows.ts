@@ -1,12 +1,21 @@
 import { type Kysely, sql } from "kysely";
 import { expect } from "vitest";
 import type { TestServer } from "../../../packages/server/src/testing/server.ts";
+import { sealedByItself, tracesIn } from "../../../packages/server/src/testing/traces.ts";
 
 /** Rows of every table, by table. */
 export type Rows = ReadonlyMap<string, readonly string[]>;
 
-/** Tables that move by themselves: how far consumers have come, the schema's own steps, the questions kept for previews. */
-const movesByItself = new Set(["public.consumers", "public.schema_steps", "public.schema_steps_lock", "public.recorded_decisions"]);
+/** Tables that move by themselves: how far consumers and the relay have come, the schema's own steps, the questions kept for previews. */
+const movesByItself = new Set([
+  "public.broker_consumers",
+  "public.consumers",
+  "public.relays",
+  "public.schema_steps",
+  "public.schema_steps_lock",
+  "public.recorded_decisions",
+  ...sealedByItself.map((table) => `public.${table}`),
+]);
 
 /** Every row of every table, and every job that is not on a schedule. */
 export async function rowsOf(server: TestServer): Promise<Rows> {
@@ -15,7 +24,10 @@ export async function rowsOf(server: TestServer): Promise<Rows> {
     where table_schema = 'public' and table_type = 'BASE TABLE' order by 1`.execute(db);
   const parts = tables
     .filter(({ name }) => !movesByItself.has(name))
-    .map(({ name }) => sql`select ${name}::text as name, (to_jsonb(t) - 'last_active_at')::text as row from ${sql.table(name)} t`);
+    .map(
+      ({ name }) =>
+        sql`select ${name}::text as name, (to_jsonb(t) - 'last_active_at')::text as row from ${sql.table(name)} t ${tracesIn(name.replace("public.", ""))}`,
+    );
   const jobs = sql`select 'jobs' as name, j.name || ' ' || j.id as row from jobs.job j
     where j.name not like '\\_\\_%' and j.name not in (select name from jobs.schedule)`;
   const { rows } = await sql<{ name: string; row: string }>`${sql.join([...parts, jobs], sql` union all `)}`.execute(db);

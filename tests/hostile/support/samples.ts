@@ -43,6 +43,19 @@ const internalMember = async ({ server, administrator, internalRoleId }: World):
   return id;
 };
 
+/** An export that is written. */
+async function newExport({ server, own }: World): Promise<{ id: string }> {
+  const { token } = own.owner;
+  const { id } = await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: own.id } }));
+  const deadline = Date.now() + 15_000;
+  while (Date.now() < deadline) {
+    const { status } = await expectOk(server.call(`GET /api/v1/audit/exports/${id}`, { token }));
+    if (status === "Ready") return { id };
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("the export was not written");
+}
+
 /** As `own`'s owner. */
 const owned = (input: (world: World) => Promise<Sample["input"]> | Sample["input"], again?: true): Recipe => ({
   make: async (world) => ({ token: world.own.owner.token, input: await input(world) }),
@@ -231,6 +244,28 @@ export const samples: Readonly<Record<string, Recipe>> = {
   ),
   "tenancy.removeInternalMember": internally(async (world) => ({ userId: await internalMember(world) })),
   "tenancy.setUp": { make: async ({ server }) => nobody({ token: await openSetUp(server), ...person() }) },
+
+  "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
+  "audit.exportLogs": owned(({ own }) => ({ organizationId: own.id, format: "csv", action: "Role" }), true),
+  "audit.recordEvent": owned(
+    ({ own }) => ({
+      organizationId: own.id,
+      source: "camera-counting",
+      action: "camera.viewed",
+      userId: "7",
+      entityType: "camera",
+      entityId: "12",
+      userName: "Lan",
+      details: { zone: "entrance" },
+    }),
+    true,
+  ),
+  "audit.startExport": owned(({ own }) => ({ organizationId: own.id, format: "jsonl" }), true),
+  "audit.getExport": owned(async (world) => ({ exportId: (await newExport(world)).id }), true),
+  "audit.getExportPart": owned(async (world) => ({ exportId: (await newExport(world)).id, part: "1" }), true),
+  "audit.getCheckpoint": owned(({ own }) => ({ organizationId: own.id }), true),
+  "audit.getPublicKeys": { make: async () => nobody({}), again: true },
+  "audit.erasePerson": internally(() => ({ userId: unique(), email: address("forgotten") }), true),
 
   "sessions.logout": { make: async ({ server, own }) => ({ token: await signIn(server, own.member.email), input: {} }) },
   "sessions.listSessions": owned(() => ({ limit: 5 }), true),

@@ -29,6 +29,8 @@ export interface Tenant {
   readonly sessionId: string;
   /** A grant to the member. */
   readonly grantId: string;
+  /** An export of the audit log. */
+  readonly exportId: string;
 }
 
 /** What the world's grants and conditions are written in. */
@@ -106,6 +108,7 @@ async function makeTenant(server: TestServer): Promise<Tenant> {
     invitation: await invite(server, { organizationId: id, token, email: address("invited"), roleId: roles["Member"] as string }),
     sessionId: sessions.items[0].id,
     grantId: (await newGrant(server, token, id, { type: "user", id: member.id })).id,
+    exportId: (await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: id } }))).id,
   };
 }
 

@@ -1,0 +1,43 @@
+import pg from "pg";
+
+export interface Logged {
+  readonly id: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly revision: string;
+}
+
+export interface LogCounts {
+  /** In the order of the log. */
+  readonly events: readonly Logged[];
+  /** Events that a consumer of the product's own gave up, as `consumer: why`. */
+  readonly deadLetters: readonly string[];
+  /** Jobs that are neither done nor waiting for their time, by queue and state. */
+  readonly jobs: readonly string[];
+  /** Rows of which there may be one, and are more. */
+  readonly repeated: readonly string[];
+}
+
+/** The only look into the database: at the very end, when all is quiet, for counts that no door tells. */
+export async function countLog(url: string): Promise<LogCounts> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const rows = async <Row>(text: string): Promise<Row[]> => (await client.query(text)).rows as Row[];
+  const lines = async (text: string): Promise<string[]> => (await rows<{ line: string }>(text)).map(({ line }) => line);
+  try {
+    return {
+      events: await rows<Logged>("select id, type, subject, transaction::text as revision from events order by transaction, sequence"),
+      deadLetters: await lines("select consumer || ': ' || failure as line from dead_letters"),
+      jobs: await lines(
+        "select name || ' is ' || state || ' (' || count(*) || ')' as line from jobs.job where state in ('failed', 'active') group by name, state",
+      ),
+      repeated: await lines(
+        `select 'the command of ' || subject || ' was applied ' || count(*) || ' times' as line from events
+         where type in ('organization.created.v1', 'grant.created.v1', 'grant.revoked.v1', 'invitation.created.v1', 'session.ended.v1')
+         group by type, subject having count(*) > 1`,
+      ),
+    };
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,38 @@
+import type { Seen } from "./door.ts";
+import { percentile } from "./load.ts";
+
+export interface Speed {
+  readonly requests: number;
+  /** Answered by the second try. */
+  readonly saved: number;
+  /** Not answered by the second try either. */
+  readonly failed: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** Not answered by the second try either. */
+export const hasFailed = ({ status }: Seen): boolean => status === 0 || status >= 500;
+
+export function speedOf(seen: readonly Seen[]): Speed {
+  const times = seen.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
+  const failed = seen.filter(hasFailed);
+  return {
+    requests: seen.length,
+    saved: seen.filter((one) => one.tries > 1 && !hasFailed(one)).length,
+    failed: failed.length,
+    p50Ms: Math.round(percentile(times, 0.5)),
+    p99Ms: Math.round(percentile(times, 0.99)),
+    maxMs: Math.round(times.at(-1) ?? 0),
+  };
+}
+
+/** One line of a row's counts. */
+export const say = (row: string, counts: object): void => {
+  const text = Object.entries(counts)
+    .filter(([, value]) => !Array.isArray(value))
+    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(", ");
+  process.stdout.write(`${row}: ${text}\n`);
+};

@@ -1,0 +1,205 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { type Answer, type Door, isUnavailable } from "./door.ts";
+import type { House } from "./house.ts";
+import { LastValue, type Ledger, type Outcome, type Promised } from "./ledger.ts";
+import type { Watches } from "./watches.ts";
+import { type School, tokenMailed, unique } from "./world.ts";
+
+const api = "/api/v1/iam";
+/** Between two commands of one writer. */
+const pauseMs = 25;
+/** How long a right is held while readers use it. */
+const heldMs = 300;
+/** Of one writer in one row: enough to see every session end, and few enough for the machine. */
+const passwordChangesMax = 3;
+
+/** One client that keeps changing one school, and writes down what it was told. */
+export class Writer {
+  readonly #house: House;
+  readonly #school: School;
+  readonly #ledger: Ledger;
+  readonly #watches: Watches;
+  #stopped = false;
+  #passwordChanges = 0;
+  readonly #work: Promise<void>;
+
+  constructor(
+    house: House,
+    school: School,
+    ledger: Ledger,
+    watches: Watches,
+    names: { readonly role: string; readonly firstName: string },
+  ) {
+    this.#house = house;
+    this.#school = school;
+    this.#ledger = ledger;
+    this.#watches = watches;
+    ledger.roles.set(school.id, new LastValue(names.role));
+    ledger.firstNames.set(school.id, new LastValue(names.firstName));
+    this.#work = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#work;
+  }
+
+  async #run(): Promise<void> {
+    const steps = [
+      () => this.#createOrganization(),
+      () => this.#invite(),
+      () => this.#grantAndRevoke(),
+      () => this.#invite(),
+      () => this.#changeRole(),
+      () => this.#updateProfile(),
+      () => this.#grantAndRevoke(),
+      () => this.#beginAndEndSession(),
+    ];
+    for (let turn = 0; !this.#stopped; turn += 1) {
+      const step = steps[turn % steps.length] as () => Promise<void>;
+      await step().catch((error) => void this.#ledger.surprises.push(String(error)));
+      // Hashing takes a processor for a while, so it is done a few times and not all the time.
+      if (turn % 40 === 10 && this.#passwordChanges < passwordChangesMax) {
+        this.#passwordChanges += 1;
+        await this.#changePassword().catch((error) => void this.#ledger.surprises.push(String(error)));
+      }
+      await pause(pauseMs);
+    }
+  }
+
+  get #door(): Door {
+    return this.#house.door;
+  }
+
+  /** Writes down what became of a command. `also` are the statuses by which a second try says that the first had done it. */
+  #told(route: string, answer: Answer, wanted: number, promised: (answer: Answer) => Promised, also: readonly number[] = []): Outcome {
+    const repeated = answer.tries > 1 && also.includes(answer.status);
+    if (answer.status === wanted || repeated) {
+      this.#ledger.promise(promised(answer));
+      return "done";
+    }
+    this.#ledger.unknown += 1;
+    if (!isUnavailable(answer)) this.#ledger.surprises.push(`${route}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return "unknown";
+  }
+
+  async #createOrganization(): Promise<void> {
+    const name = `Made ${unique()}`;
+    const route = `POST ${api}/organizations`;
+    const { token } = this.#school.owner;
+    const answer = await this.#door.call(route, { token, body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" } });
+    const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "organization.created.v1", revision }));
+    this.#ledger.organizations.push({ name, organizationId: this.#school.id, outcome, id: answer.body?.id });
+  }
+
+  async #invite(): Promise<void> {
+    const { id, owner, roles } = this.#school;
+    const name = `guest-${unique()}@example.com`;
+    const route = `POST ${api}/organizations/${id}/invitations`;
+    const answer = await this.#door.call(route, { token: owner.token, body: { email: name, roleId: roles[0] } });
+    const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "invitation.created.v1", revision }));
+    this.#ledger.invitations.push({ name, organizationId: id, outcome, id: answer.body?.id });
+  }
+
+  async #changeRole(): Promise<void> {
+    const { id, owner, membershipId, roles } = this.#school;
+    const current = this.#ledger.roles.get(id) as LastValue;
+    const roleId = current.allows(roles[0]) ? roles[1] : roles[0];
+    const route = `PUT ${api}/organizations/${id}/memberships/${membershipId}`;
+    const answer = await this.#door.call(route, { token: owner.token, body: { roleId } });
+    // A second try finds the role as it is already, and then there is nothing to say: by its subject it was said once.
+    const outcome = this.#told(route, answer, 200, () => ({ type: "membership.roles_changed.v1", subject: `membership/${membershipId}` }));
+    current.wrote(roleId, outcome);
+  }
+
+  async #updateProfile(): Promise<void> {
+    const { id, owner } = this.#school;
+    const firstName = `Owner ${unique()}`;
+    const route = `PUT ${api}/users/me`;
+    const answer = await this.#door.call(route, { token: owner.token, body: { firstName } });
+    const outcome = this.#told(route, answer, 200, () => ({ type: "user.profile_updated.v1", subject: `user/${owner.id}` }));
+    (this.#ledger.firstNames.get(id) as LastValue).wrote(firstName, outcome);
+  }
+
+  /** Gives the member a right to one document, lets readers use it, and takes it; every third one is kept. */
+  async #grantAndRevoke(): Promise<void> {
+    const { id, owner, member } = this.#school;
+    const name = `document-${unique()}`;
+    const route = `POST ${api}/grants`;
+    const made = await this.#door.call(route, {
+      token: owner.token,
+      body: { organizationId: id, resource: { type: "Document", id: name }, relation: "reader", subject: { type: "user", id: member.id } },
+    });
+    const outcome = this.#told(route, made, 201, ({ revision }) => ({ type: "grant.created.v1", revision }));
+    const grant = { name, organizationId: id, outcome, id: made.body?.id } as { removed?: Outcome } & Ledger["grants"][number];
+    this.#ledger.grants.push(grant);
+    if (outcome !== "done" || this.#ledger.grants.length % 3 === 0) return;
+    const watch = this.#watches.add({
+      what: `the right to ${name}`,
+      accepted: ({ status, body }) => status === 200 && body.isAuthorized === true,
+      use: (door) =>
+        door.call(`POST ${api}/authorization/check`, {
+          token: member.token,
+          body: { userId: member.id, tenantId: id, actionType: "Document.Read", resourceType: "Document", resourceId: name },
+        }),
+    });
+    await pause(heldMs);
+    const away = `DELETE ${api}/grants/${grant.id}`;
+    const subject = `grant/${grant.id}`;
+    const taken = await this.#door.call(away, { token: owner.token });
+    grant.removed = this.#told(away, taken, 204, () => ({ type: "grant.revoked.v1", subject }), [404]);
+    if (grant.removed === "done") watch.revokedAt = taken.endedAt;
+    else this.#forget(watch);
+  }
+
+  async #beginAndEndSession(): Promise<void> {
+    const { member } = this.#school;
+    const route = `POST ${api}/auth/login`;
+    const begun = await this.#door.call(route, { body: { email: member.email, password: member.password } });
+    if (this.#told(route, begun, 200, ({ revision }) => ({ type: "session.started.v1", revision })) !== "done") return;
+    const token: string = begun.body.sessionToken;
+    const watch = this.#watches.add({
+      what: "a session that was ended",
+      accepted: ({ status }) => status === 200,
+      use: (door) => door.call(`GET ${api}/auth/session`, { token }),
+    });
+    await pause(heldMs);
+    const away = `POST ${api}/auth/logout`;
+    const ended = await this.#door.call(away, { token });
+    // A second try with a session that the first has ended is refused as what it is: a stranger's.
+    const outcome = this.#told(away, ended, 204, ({ revision }) => ({ type: "session.ended.v1", revision }), [401]);
+    if (outcome === "done") watch.revokedAt = ended.endedAt;
+    else this.#forget(watch);
+  }
+
+  /** By a mailed link, as people do. Every earlier session of the member ends with it. */
+  async #changePassword(): Promise<void> {
+    const { member } = this.#school;
+    const { mails } = this.#house;
+    const before = mails.received.filter((mail) => mail.to.includes(member.email) && mail.text.includes("/reset-password")).length;
+    await this.#door.must(202, `POST ${api}/auth/forgot-password`, { body: { email: member.email } }, 60_000);
+    const token = await tokenMailed(this.#house, member.email, "/reset-password", before);
+    const password = `a quiet harbour ${unique()}`;
+    const old = member.token;
+    const watch = this.#watches.add({
+      what: "a session from before a change of password",
+      accepted: ({ status }) => status === 200,
+      use: (door) => door.call(`GET ${api}/auth/session`, { token: old }),
+    });
+    const route = `POST ${api}/auth/reset-password`;
+    const changed = await this.#door.must([204, 400, 409], route, { body: { token, password } }, 60_000);
+    // Spent by an earlier try of this very request, whose answer was lost: the link works once.
+    if (changed.status !== 204 && changed.tries === 1) this.#ledger.surprises.push(`${route}: ${changed.status}`);
+    this.#ledger.promise({ type: "user.password_changed.v1", subject: `user/${member.id}` });
+    this.#ledger.passwordChanges += 1;
+    watch.revokedAt = changed.endedAt;
+    member.password = password;
+    const { body } = await this.#door.must(200, `POST ${api}/auth/login`, { body: { email: member.email, password } }, 60_000);
+    member.token = body.sessionToken;
+  }
+
+  #forget(watch: object): void {
+    const at = this.#watches.all.indexOf(watch as never);
+    if (at >= 0) this.#watches.all.splice(at, 1);
+  }
+}

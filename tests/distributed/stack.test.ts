@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { backend } from "../../packages/server/src/testing/server.ts";
+import { listens } from "../../packages/server/src/testing/services.ts";
+import { freePort, root } from "../newcomer/process.ts";
+import { startProcess, until } from "./support.ts";
+
+const possible = backend === "postgresql" && (await listens("nats"));
+const iam = "/api/v1/iam";
+
+describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked for or no NATS answers)", () => {
+  it("starts a set that answers, tells what runs where, starts again what is killed, and ends at one word", async () => {
+    const database = await makeDatabase();
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
+    // A row of ports: the set takes those that follow.
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const stack = startProcess(
+      ["--port", String(port), "--query", "1", "--command", "1"],
+      { DATABASE_URL: database.url, STACK_DIR: folder, NATS_PREFIX: `stack-${process.pid}` },
+      join(root, "scripts/stack.ts"),
+    );
+    try {
+      await until("the set says what runs where", () => stack.output().includes("Kill what you like"));
+      expect(stack.output()).toMatch(/worker-1 +process \d+/);
+      expect(stack.output()).toMatch(/gateway-1 +process \d+ +http/);
+      const again = startProcess(
+        ["--port", String(port)],
+        { DATABASE_URL: database.url, STACK_DIR: folder },
+        join(root, "scripts/stack.ts"),
+      );
+      await until("a second set says why it does not start", () => again.output().includes("something listens on port"));
+      expect(await again.end("SIGINT")).toBe(1);
+      const link = /first administrator: (\S+)/.exec(stack.output())?.[1] as string;
+      const account = { email: "first@example.com", password: "a quiet green harbour" };
+      const setUp = { ...account, token: new URL(link).searchParams.get("token"), firstName: "First", lastName: "One" };
+      expect((await post(`${url}${iam}/setup`, setUp)).status).toBe(201);
+      const signedIn = (await (await post(`${url}${iam}/auth/login`, account)).json()) as { readonly sessionToken: string };
+      const headers = { authorization: `Bearer ${signedIn.sessionToken}` };
+      const me = () => fetch(`${url}${iam}/users/me`, { headers }).then((answer) => answer.status);
+      expect(await me()).toBe(200);
+
+      for (const name of ["query-1", "gateway-1"]) {
+        const pid = Number(new RegExp(`${name} +process (\\d+)`).exec(stack.output())?.[1]);
+        process.kill(pid, "SIGKILL");
+        await until(`${name} is started again`, () => stack.output().includes(`${name} (process ${pid}) ended with SIGKILL`));
+        await until("the set answers again", () =>
+          me().then(
+            (status) => status === 200,
+            () => false,
+          ),
+        );
+      }
+      expect(await stack.end("SIGINT")).toBe(0);
+      expect(stack.children()).toEqual([]);
+    } finally {
+      await stack.end("SIGINT");
+      await database.drop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 180_000);
+
+  it("hands the variables on, and ends with the sentence of the process that does not take one", async () => {
+    const database = await makeDatabase();
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
+    const stack = startProcess(
+      ["--port", String(await freePort())],
+      { DATABASE_URL: database.url, STACK_DIR: folder, NATS_PREFIX: "two words" },
+      join(root, "scripts/stack.ts"),
+    );
+    try {
+      await until("the set ends", () => stack.output().includes("stopping"));
+      expect(stack.output()).toContain('worker-1 does not start:\nThe configuration is not right:\n  NATS_PREFIX is "two words"');
+      expect(await stack.end("SIGINT")).toBe(1);
+    } finally {
+      await database.drop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 180_000);
+});
+
+const post = (url: string, body: object): Promise<Response> =>
+  fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });

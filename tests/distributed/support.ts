@@ -1,0 +1,67 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { root } from "../newcomer/process.ts";
+
+export interface Process {
+  /** Everything that it has printed. */
+  output(): string;
+  /** The processes that it has started. */
+  children(): readonly number[];
+  /** Asks it to end, where it runs, and resolves with its exit code; null after a kill. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A program with the environment given and nothing of the test's own; `gatehouse` unless another is named. */
+export function startProcess(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  program = join(root, "packages/server/bin/gatehouse.js"),
+): Process {
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: root,
+    env: { PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+  }
+  return {
+    output: () => text,
+    children: () => childrenOf(child.pid as number),
+    async end(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      child.kill(signal);
+      const [code] = await once(child, "exit");
+      return code;
+    },
+  };
+}
+
+/** Of proc(5): the fourth field of a process's stat is its parent. */
+function childrenOf(parent: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => parentOf(name) === parent)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[1]);
+  } catch {
+    // It has ended in the meantime.
+    return undefined;
+  }
+}
+
+/** Starting processes on a busy machine takes seconds; more than this is a fault. */
+const untilMs = 60_000;
+
+export const until = (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> =>
+  expect.poll(isSo, { timeout: untilMs, interval: 50, message: what }).toBe(true);

@@ -17,6 +17,9 @@ export interface SignedIn extends Account {
 
 export interface Organization {
   id: string;
+  owner: SignedIn;
+  /** The role that holds Product. */
+  roleId: string;
   /** Has one custom role with the permission Product, and so everything below it. */
   member: SignedIn;
 }
@@ -66,7 +69,31 @@ export async function makeOrganization(api: Api, admin: Account): Promise<Organi
   const roleId = await makeRole(api, owner.token, id);
   const member = await inviteMember(api, owner.token, id, roleId);
   await waitUntilAllowed(api, member, id);
-  return { id, member };
+  return { id, owner, roleId, member };
+}
+
+/** An organization whose owner's session may change it, with a role to invite to. */
+export interface Owned {
+  id: string;
+  token: string;
+  roleId: string;
+}
+
+/** Organizations of one owner. */
+export async function makeOwned(api: Api, count: number): Promise<Owned[]> {
+  const account = await register(api, "owner");
+  const founder = await signIn(api, account);
+  const owned: Owned[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const slug = `bench-${randomBytes(6).toString("hex")}`;
+    const body = { name: slug, slug, country: "DE" };
+    const created = await api.post(`${iam}/organizations`, { token: founder.token, body, status: 201 });
+    const id = expectText("POST organizations", created, "id");
+    const { token } = await signIn(api, account, id);
+    const role = { name: "Guest", scope: "Organization", organizationId: id };
+    owned.push({ id, token, roleId: expectText("POST roles", await api.post(`${iam}/roles`, { token, body: role, status: 201 }), "id") });
+  }
+  return owned;
 }
 
 async function definePermissions(api: Api, token: string): Promise<void> {
@@ -83,7 +110,7 @@ async function makeRole(api: Api, token: string, organizationId: string): Promis
   return roleId;
 }
 
-async function inviteMember(api: Api, token: string, organizationId: string, roleId: string): Promise<SignedIn> {
+export async function inviteMember(api: Api, token: string, organizationId: string, roleId: string): Promise<SignedIn> {
   const account = await register(api, "member");
   const path = `${iam}/organizations/${organizationId}/invitations`;
   const invited = await api.post(path, { token, body: { email: account.email, roleId }, status: 201 });

@@ -1,7 +1,10 @@
 /**
  * node bench/run.ts [NAME ...] [--check] [--list]
+ * node bench/run.ts --capacity
+ * node bench/run.ts --page
  *
- * Runs the named rows, or all of them. NAME also selects every row that begins with `NAME-`.
+ * Runs the named rows and surveys, or all of them. NAME also selects every one that begins with `NAME-`.
+ * --capacity runs what docs/operations/capacity.md shows and writes that page; --page writes it from the results at hand.
  * Exit codes: 0 done, 1 a row failed (or, with --check, fell short), 2 wrong usage, 130 interrupted.
  */
 
@@ -9,23 +12,29 @@ import { killLeftovers } from "./lib/child.ts";
 import { readOptions, UsageError } from "./lib/options.ts";
 import type { Outcome } from "./lib/outcome.ts";
 import { installPeers } from "./lib/peers.ts";
-import type { Bench, Row } from "./lib/row.ts";
+import type { Bench } from "./lib/row.ts";
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), process.env);
   installPeers();
   // Loaded only now, because these files import the peers that have just been installed.
-  const { rows, selectRows } = await import("./rows/index.ts");
+  const { entries, select } = await import("./rows/index.ts");
+  const { writePage, shownOnPage } = await import("./page/page.ts");
   if (options.list) {
-    for (const row of rows) console.log(`${row.name.padEnd(28)} ${row.compares}`);
+    for (const entry of entries) console.log(`${entry.name.padEnd(28)} ${"compares" in entry ? entry.compares : entry.measures}`);
     return 0;
   }
-  const selected = selectRows(options.names);
+  if (options.page) {
+    console.log(`wrote ${writePage()}`);
+    return 0;
+  }
+  const selected = options.capacity ? select(shownOnPage) : select(options.names);
 
   const { describeMachine, describeVersions } = await import("./lib/machine.ts");
   const { chooseLoadGenerator } = await import("./lib/load.ts");
-  const { printHead, printTable, disturbanceOf, verdictOf, writeResult } = await import("./lib/report.ts");
+  const { printFigures, printHead, printTable, disturbanceOf, verdictOf, writeResult } = await import("./lib/report.ts");
   const { judge } = await import("./lib/outcome.ts");
+  const { busyCores } = await import("./lib/quiet.ts");
 
   const generator = await chooseLoadGenerator();
   const machine = describeMachine();
@@ -34,23 +43,32 @@ async function main(): Promise<number> {
 
   const outcomes: Outcome[] = [];
   let failed = 0;
+  const bench = {
+    generator,
+    seconds: options.seconds,
+    repetitions: options.repetitions,
+    processes: options.processes,
+    say: (line: string) => console.log(`  ${line}`),
+  };
+  const circumstances = { machine, versions, generator, options };
   for (const row of selected) {
-    console.log(`\n${row.name}: ${row.compares}`);
+    console.log(`\n${row.name}: ${"compares" in row ? row.compares : row.measures}`);
     try {
-      const measured = await runRow(row, {
-        generator,
-        seconds: options.seconds,
-        repetitions: options.repetitions,
-        processes: options.processes,
-        say: (line) => console.log(`  ${line}`),
-      });
+      if ("measures" in row) {
+        const othersBusyCores = await busyCores();
+        const surveyed = { name: row.name, measures: row.measures, figures: await inScope(row, bench), othersBusyCores };
+        printFigures(surveyed);
+        writeResult(surveyed, circumstances);
+        continue;
+      }
+      const measured = await inScope(row, bench);
       const outcome = judge(row, measured);
       outcomes.push(outcome);
       console.log(`  ${verdictOf(outcome)}`);
       const disturbance = disturbanceOf(outcome);
       if (disturbance) console.log(`  ${disturbance}`);
       if (row.asked) console.log(`  for comparison, ${row.asked}`);
-      writeResult(outcome, { machine, versions, generator, options });
+      writeResult(outcome, circumstances);
     } catch (error) {
       failed += 1;
       console.error(`  FAILED: ${error instanceof Error ? error.message : String(error)}`);
@@ -64,25 +82,36 @@ async function main(): Promise<number> {
   if (options.check && short.length > 0) {
     console.error(`\nShort of their reach: ${short.map((outcome) => outcome.name).join(", ")}`);
   }
+  if (options.capacity) {
+    if (failed > 0) console.error("\nThe page is left as it is: it would show figures of different runs.");
+    else console.log(`\nwrote ${writePage()}`);
+  }
   return failed > 0 || (options.check && short.length > 0) ? 1 : 0;
 }
 
 /** What the running row has opened; an interrupt closes it too. */
 let open: AsyncDisposableStack | undefined;
 
-async function runRow(row: Row, bench: Omit<Bench, "scope">) {
+async function inScope<Result>(row: { run(bench: Bench): Promise<Result> }, bench: Omit<Bench, "scope">): Promise<Result> {
   const scope = new AsyncDisposableStack();
   open = scope;
   try {
     return await row.run({ ...bench, scope });
   } finally {
+    // An interrupt is closing it already, and ends the bench when that is done: nothing may go on, or end it before.
+    if (interruption) await interruption;
     open = undefined;
     await scope.disposeAsync();
   }
 }
 
+/** Never settles: the process ends when everything is closed. */
+let interruption: Promise<never> | undefined;
+
 function interrupted(): void {
+  if (interruption) return;
   console.error("\ninterrupted: stopping what was started");
+  interruption = new Promise<never>(() => {});
   const closing = open?.disposeAsync() ?? Promise.resolve();
   closing.catch((error: unknown) => console.error(error)).finally(() => process.exit(130));
 }

@@ -32,6 +32,10 @@ export class Api {
     return this.#call("GET", path, call);
   }
 
+  delete(path: string, call: Call): Promise<Answer> {
+    return this.#call("DELETE", path, call);
+  }
+
   /** The token in the link of the newest mail to an address whose link's path matches. Mails are sent behind the answer. */
   async mailedToken(email: string, path: RegExp): Promise<string> {
     return waitFor(`a mail to ${email} with a link to ${path}`, async () => {
@@ -44,7 +48,7 @@ export class Api {
     });
   }
 
-  async #call(method: "GET" | "POST", path: string, call: Call): Promise<Answer> {
+  async #call(method: "GET" | "POST" | "DELETE", path: string, call: Call): Promise<Answer> {
     const headers: Record<string, string> = {};
     if (call.token !== undefined) headers["authorization"] = `Bearer ${call.token}`;
     if (call.body !== undefined) headers["content-type"] = "application/json";

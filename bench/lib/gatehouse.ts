@@ -30,7 +30,10 @@ export async function startGatehouse(scope: AsyncDisposableStack, env: Record<st
   });
   let last = "no answer";
   while (performance.now() - startedAt < readyTimeoutMs) {
-    if (child.ended) throw new Error(`gatehouse ended before it was ready; it wrote:\n${child.tail()}`);
+    if (child.ended) {
+      const { exitCode, signalCode } = child.process;
+      throw new Error(`gatehouse ended with ${exitCode ?? signalCode} before it was ready; it wrote:\n${child.tail()}`);
+    }
     const status = await readiness(port);
     if (status === 200) return { url: `http://127.0.0.1:${port}`, child, readyMs: performance.now() - startedAt };
     if (status !== undefined) last = `status ${status}`;

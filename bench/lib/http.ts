@@ -1,7 +1,7 @@
 import { Agent, type IncomingHttpHeaders, request as open } from "node:http";
 
 export interface HttpRequest {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   path: string;
   headers: Record<string, string>;
   body?: string;

@@ -3,6 +3,10 @@ export interface Options {
   names: string[];
   check: boolean;
   list: boolean;
+  /** Runs what the capacity page shows, and writes the page. */
+  capacity: boolean;
+  /** Only writes the capacity page, from the results at hand. */
+  page: boolean;
   /** Length of one repetition under load. */
   seconds: number;
   repetitions: number;
@@ -12,14 +16,21 @@ export interface Options {
 
 export class UsageError extends Error {}
 
+const known = ["--check", "--list", "--capacity", "--page"];
+
 export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options {
   const flags = args.filter((arg) => arg.startsWith("-"));
-  const unknown = flags.filter((flag) => flag !== "--check" && flag !== "--list");
-  if (unknown.length > 0) throw new UsageError(`Unknown option ${unknown.join(", ")}. Takes [NAME ...] [--check] [--list].`);
+  const unknown = flags.filter((flag) => !known.includes(flag));
+  if (unknown.length > 0) throw new UsageError(`Unknown option ${unknown.join(", ")}. Takes [NAME ...] [${known.join("] [")}].`);
+  const names = args.filter((arg) => !arg.startsWith("-"));
+  const [capacity, page] = [flags.includes("--capacity"), flags.includes("--page")];
+  if ((capacity || page) && names.length > 0) throw new UsageError("--capacity and --page choose their rows themselves; give no names.");
   return {
-    names: args.filter((arg) => !arg.startsWith("-")),
+    names,
     check: flags.includes("--check"),
     list: flags.includes("--list"),
+    capacity,
+    page,
     // 4 s: long enough that a garbage collection is an average and not an event, short enough to alternate often.
     seconds: wholeNumber(env, "BENCH_SECONDS", 4, 1, 60),
     // Fewer than five repetitions say nothing about the spread.

@@ -20,6 +20,7 @@ export interface Outcome {
   othersBusyCores: number | null;
   asked?: string;
   notes: string[];
+  p95Ms?: number;
   pairs: Measured["pairs"];
   raw?: unknown;
 }
@@ -44,6 +45,7 @@ export function judge(row: Row, measured: Measured): Outcome {
     othersBusyCores: busy.length > 0 ? median(busy) : null,
     ...(row.asked ? { asked: row.asked } : {}),
     notes: measured.notes,
+    ...(measured.p95Ms === undefined ? {} : { p95Ms: measured.p95Ms }),
     pairs: measured.pairs,
     raw: measured.raw,
   };

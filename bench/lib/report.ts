@@ -5,6 +5,7 @@ import type { Machine, Versions } from "./machine.ts";
 import type { Options } from "./options.ts";
 import type { Outcome } from "./outcome.ts";
 import { resultsFolder } from "./paths.ts";
+import type { Surveyed } from "./survey.ts";
 
 export function printHead(machine: Machine, versions: Versions, generator: LoadGenerator, options: Options): void {
   console.log(`machine    ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, load ${machine.loadBefore}`);
@@ -29,7 +30,7 @@ export function verdictOf(outcome: Outcome): string {
 /** Below this the noise of an idle machine; above it the figure is the neighbours' as well. */
 const quietCores = 0.2;
 
-export function disturbanceOf(outcome: Outcome): string | undefined {
+export function disturbanceOf(outcome: Pick<Outcome, "othersBusyCores">): string | undefined {
   if (outcome.othersBusyCores === null || outcome.othersBusyCores <= quietCores) return undefined;
   return `others kept ${outcome.othersBusyCores.toFixed(1)} cores busy meanwhile: repeat it on a quiet machine`;
 }
@@ -62,6 +63,13 @@ export function printTable(outcomes: Outcome[]): void {
   if (disturbed.length > 0) console.log(`not on a quiet machine: ${disturbed.map((outcome) => outcome.name).join(", ")}`);
 }
 
+export function printFigures(surveyed: Surveyed): void {
+  const width = Math.max(...surveyed.figures.map(({ what }) => what.length));
+  for (const { what, value, unit, note } of surveyed.figures) {
+    console.log(`  ${what.padEnd(width)}  ${figure(value)} ${unit}${note === undefined ? "" : ` (${note})`}`);
+  }
+}
+
 export interface Circumstances {
   machine: Machine;
   versions: Versions;
@@ -69,10 +77,18 @@ export interface Circumstances {
   options: Options;
 }
 
-export function writeResult(outcome: Outcome, circumstances: Circumstances): void {
+/** A result file: what was measured, when, on which machine, with what. */
+export interface Taken {
+  takenAt: string;
+  machine: Machine;
+  versions: Versions;
+  load: { generator: string; version: string; seconds: number };
+}
+
+export function writeResult(outcome: Outcome | Surveyed, circumstances: Circumstances): void {
   mkdirSync(resultsFolder, { recursive: true });
   const { machine, versions, generator, options } = circumstances;
-  const record = {
+  const record: (Outcome | Surveyed) & Taken = {
     ...outcome,
     takenAt: new Date().toISOString(),
     machine,
@@ -87,7 +103,7 @@ function range([low, high]: [number, number]): string {
 }
 
 /** Three significant places are what the spread justifies; whole numbers from 100 on. */
-function figure(value: number): string {
+export function figure(value: number): string {
   if (value >= 100) return Math.round(value).toLocaleString("en-US");
   return Number(value.toPrecision(3)).toString();
 }

@@ -36,6 +36,8 @@ export interface Measured {
   pairs: Pair[];
   /** Information beside the figure: latencies, processor shares, chosen pool size. */
   notes: string[];
+  /** Of our side, in milliseconds, where a row times single requests: the median of the repetitions' 95th percentiles. */
+  p95Ms?: number;
   /** Everything that was recorded of each repetition, for the result file. */
   raw?: unknown;
 }

@@ -43,7 +43,7 @@ export async function sideBySide(bench: Bench, setUp: (bench: Bench) => Promise<
   }
   for (const line of about) bench.say(line);
   const pairs = raw.map(({ busyBefore, ours, reference }) => ({ busyBefore, ours: ours.perSecond, reference: reference.perSecond }));
-  return { pairs, notes: about, raw };
+  return { pairs, notes: about, p95Ms: median(raw.map(({ ours }) => ours.latencyMs.p95)), raw };
 }
 
 async function alternate(bench: Bench, sides: Sides, process: number, count: number, seconds: number): Promise<RawPair[]> {

@@ -1,10 +1,20 @@
 import { UsageError } from "../lib/options.ts";
 import type { Row } from "../lib/row.ts";
+import type { Survey } from "../lib/survey.ts";
+import { sizing } from "../surveys/sizing.ts";
+import { traffic } from "../surveys/traffic.ts";
 import { checkBatch } from "./check-batch.ts";
 import { checkHttp } from "./check-http.ts";
+import { checkNats, scaleQuery } from "./check-nats.ts";
+import { commandInvite, commandRegister, commandRename } from "./command.ts";
 import { decideCasbin, decideCasl, decideCedar, decideCold, decideHandWritten, decideRelations } from "./decide.ts";
+import { eventBroker, eventEffect } from "./event.ts";
 import { growth } from "./growth.ts";
+import { jobs } from "./jobs.ts";
 import { memory } from "./memory.ts";
+import { outboxRelay } from "./outbox-relay.ts";
+import { queryMembers, queryOrganization } from "./query.ts";
+import { revocationBound } from "./revocation-bound.ts";
 import { sessionBetterAuth, sessionBetterAuthCookie } from "./session-better-auth.ts";
 import { sessionSelect } from "./session-select.ts";
 import { signInArgon2 } from "./sign-in-argon2.ts";
@@ -20,7 +30,19 @@ export const rows: Row[] = [
   decideRelations,
   growth,
   checkHttp,
+  checkNats,
+  scaleQuery,
   checkBatch,
+  queryOrganization,
+  queryMembers,
+  commandRename,
+  commandInvite,
+  commandRegister,
+  outboxRelay,
+  eventEffect,
+  eventBroker,
+  jobs,
+  revocationBound,
   sessionBetterAuth,
   sessionBetterAuthCookie,
   sessionSelect,
@@ -31,13 +53,17 @@ export const rows: Row[] = [
   memory,
 ];
 
-/** The rows of these names and of these families (`sign-in` is all that begins with `sign-in-`); all without a name. */
-export function selectRows(names: string[]): Row[] {
-  if (names.length === 0) return rows;
-  const matches = (row: Row, name: string) => row.name === name || row.name.startsWith(`${name}-`);
-  const unknown = names.filter((name) => !rows.some((row) => matches(row, name)));
+export const surveys: Survey[] = [sizing, traffic];
+
+export const entries: readonly (Row | Survey)[] = [...rows, ...surveys];
+
+/** Those of these names and of these families (`sign-in` is all that begins with `sign-in-`); all without a name. */
+export function select(names: readonly string[]): readonly (Row | Survey)[] {
+  if (names.length === 0) return entries;
+  const matches = (entry: Row | Survey, name: string) => entry.name === name || entry.name.startsWith(`${name}-`);
+  const unknown = names.filter((name) => !entries.some((entry) => matches(entry, name)));
   if (unknown.length > 0) {
-    throw new UsageError(`No row ${unknown.join(", ")}. There are: ${rows.map((row) => row.name).join(", ")}`);
+    throw new UsageError(`No row ${unknown.join(", ")}. There are: ${entries.map((entry) => entry.name).join(", ")}`);
   }
-  return rows.filter((row) => names.some((name) => matches(row, name)));
+  return entries.filter((entry) => names.some((name) => matches(entry, name)));
 }

@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { waitFor } from "../lib/api.ts";
+import { rootFolder } from "../lib/paths.ts";
+
+/** An event as it goes over the broker: what its message is made of. */
+export interface Message {
+  readonly id: string;
+  readonly type: string;
+  readonly subject: string;
+}
+
+/** The server's broker port, as far as it is measured. */
+interface Broker {
+  publish(messages: readonly { readonly event: Message }[]): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A database with nothing in it but the product's log. */
+export interface Outbox {
+  /** Every event in the order of the log, in the product's own form. */
+  readonly messages: readonly Message[];
+  /** Seconds from the start of the product's relay to the last confirmation. */
+  relayAll(exchange: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+const sourceFolder = join(rootFolder, "packages", "server", "src", "platform");
+const source = (file: string) => import(pathToFileURL(join(sourceFolder, file)).href);
+const publicUrl = "https://id.bench.example";
+/** What one transaction of the set-up writes. */
+const perTransaction = 1_000;
+
+/** Writes `count` events about `subjects` aggregates, in turn, through the product's log. */
+export async function fillOutbox(databaseUrl: string, brokerUrl: string, count: number, subjects: number): Promise<Outbox> {
+  const { openPostgresql } = await source("database/postgresql.ts");
+  const { createApplicationRole, migrate } = await source("database/migrations.ts");
+  const { everyTenant } = await source("database/database.ts");
+  const { append, logSteps, readAfter } = await source("log/log.ts");
+  const { beginning } = await source("log/event.ts");
+  const { brokerSteps } = await source("broker/schema-steps.ts");
+  const { toCloudEvent } = await source("broker/cloud-event.ts");
+  const database = openPostgresql({ url: databaseUrl, poolSize: 4 });
+  await createApplicationRole(database.owner);
+  await migrate(database.owner, [...logSteps, ...brokerSteps]);
+  const envelope = { occurredAt: new Date(), traceparent: null };
+  for (let from = 0; from < count; from += perTransaction) {
+    const events = Array.from({ length: Math.min(perTransaction, count - from) }, (_, index) => newEvent(from + index, subjects));
+    await database.transact(everyTenant, (tx: unknown) => append(tx, events, envelope));
+  }
+  // A transaction that is open anywhere on this PostgreSQL, in whichever database, holds the log's horizon back.
+  const logged = await waitFor("the log to hand out what was written", async () => {
+    const read: unknown[] = await database.read(everyTenant, (db: unknown) => readAfter(db, beginning, { limit: count + 1 }));
+    return read.length < count ? undefined : read;
+  });
+  if (logged.length !== count) throw new Error(`${count} events were written and ${logged.length} read`);
+  return {
+    messages: logged.map((event: unknown) => toCloudEvent(event, publicUrl)),
+    relayAll: (exchange) => relayAll(database, brokerUrl, exchange, count),
+    close: () => database.close(),
+  };
+}
+
+/** A change of a role, as large as those of the product are. */
+const newEvent = (number: number, subjects: number) => ({
+  id: randomUUID(),
+  type: "role.permissions_changed.v1",
+  subject: `role/${number % subjects}`,
+  organizationId: randomUUID(),
+  data: { number, roleId: randomUUID(), added: ["Product.Create", "Product.Read"], removed: [], changedBy: randomUUID() },
+});
+
+async function relayAll(database: Database, brokerUrl: string, exchange: string, count: number): Promise<number> {
+  const { Relay } = await source("broker/relay.ts");
+  const { rabbitmqBroker } = await source("broker/rabbitmq.ts");
+  const { createMetrics } = await source("telemetry/metrics.ts");
+  const { pino } = createRequire(join(sourceFolder, "platform.ts"))("pino");
+  const logger = pino({ level: "warn", messageKey: "message" }, process.stderr);
+  const broker: Broker = rabbitmqBroker(brokerUrl, logger);
+  await broker.ping();
+  // A relay that has never run begins at the beginning of the log.
+  await database.owner.deleteFrom("relays").execute();
+  const all = Promise.withResolvers<number>();
+  let confirmed = 0;
+  let beganAt = 0;
+  const counting: Broker = {
+    ...broker,
+    async publish(messages) {
+      await broker.publish(messages).catch((error) => {
+        // Published again they would be confirmed twice, and what is counted here would be wrong.
+        all.reject(error);
+        throw error;
+      });
+      confirmed += messages.length;
+      if (confirmed === count) all.resolve((performance.now() - beganAt) / 1_000);
+    },
+  };
+  const parts = { database, broker: counting, source: publicUrl, leaves: () => true, logger, metrics: createMetrics(), exchange };
+  const relay = new Relay(parts);
+  beganAt = performance.now();
+  relay.start();
+  try {
+    return await all.promise;
+  } finally {
+    await relay.close();
+    await broker.close();
+  }
+}
+
+/** The part of the product's database port that is used here beside its own functions. */
+interface Database {
+  readonly owner: { deleteFrom(table: string): { execute(): Promise<unknown> } };
+}

@@ -1,0 +1,49 @@
+import { type Answer, type HttpRequest, send } from "./http.ts";
+
+/** Calls of which no two are the same, so that no load generator can be told of them beforehand: a new address, a new name. */
+export interface Caller {
+  /** The nth call, and what throws unless its answer is right. */
+  call(index: number): { request: HttpRequest; expect(answer: Answer): void };
+}
+
+export interface Called {
+  perSecond: number;
+  latencyMs: { p50: number; p95: number; p99: number };
+  /** Share of one core that this process used, which makes the calls; near 1 it was the limit, not the server. */
+  generatorCpu: number;
+}
+
+/** So many at once for so long; each answer is checked. The time runs to the last answer, so that none is lost or counted in part. */
+export async function callForSeconds(
+  url: string,
+  caller: Caller,
+  from: number,
+  inFlight: number,
+  seconds: number,
+): Promise<Called & { next: number }> {
+  const latencies: number[] = [];
+  const cpuBefore = process.cpuUsage();
+  const beganAt = performance.now();
+  const endAt = beganAt + seconds * 1_000;
+  let next = from;
+  const lane = async (): Promise<void> => {
+    while (performance.now() < endAt) {
+      const { request, expect } = caller.call(next++);
+      const sentAt = performance.now();
+      const answer = await send(url, request);
+      latencies.push(performance.now() - sentAt);
+      expect(answer);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, lane));
+  const elapsed = (performance.now() - beganAt) / 1_000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const latencyMs = { p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95), p99: percentile(latencies, 0.99) };
+  return { perSecond: latencies.length / elapsed, latencyMs, generatorCpu: (user + system) / 1e6 / elapsed, next };
+}
+
+/** The smallest of the values that so large a part of them does not exceed. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
+}

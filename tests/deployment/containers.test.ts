@@ -56,6 +56,15 @@ describe("the compose file", () => {
     for (const [name, { ports = [] }] of services) for (const port of ports) expect(port, name).toMatch(/^127\.0\.0\.1:/);
   });
 
+  it("connects as a login that owns its database and nothing else, which the database makes at its first start", () => {
+    const urls = ours.flatMap(([, { environment }]) => environment.DATABASE_URL ?? []);
+    expect(urls.length).toBeGreaterThan(0);
+    for (const url of urls)
+      expect(url).toMatch(/^postgres:\/\/gatehouse:\$\{GATEHOUSE_DATABASE_PASSWORD:\?.+\}@postgresql:5432\/gatehouse$/);
+    expect(compose.services.postgresql.volumes).toContain("./postgresql/login.sh:/docker-entrypoint-initdb.d/login.sh:ro");
+    expect(compose.services.postgresql.environment).toHaveProperty("GATEHOUSE_DATABASE_PASSWORD");
+  });
+
   it("mounts files that exist", () => {
     const mounted = services.flatMap(([, { volumes = [] }]) => volumes as string[]).filter((volume) => volume.startsWith("./"));
     expect(mounted.length).toBeGreaterThan(0);

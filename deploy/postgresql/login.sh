@@ -1,0 +1,12 @@
+#!/bin/sh
+# At the first start of the database's container: a login that owns its database and nothing else, so that row security holds it.
+# Variables: GATEHOUSE_DATABASE_PASSWORD; GATEHOUSE_DATABASE_LOGIN, the name of both, else gatehouse.
+set -eu
+
+psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 \
+  -v login="${GATEHOUSE_DATABASE_LOGIN:-gatehouse}" -v password="${GATEHOUSE_DATABASE_PASSWORD:?a password for the login}" \
+  --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
+create role :"login" login password :'password';
+create database :"login" owner :"login";
+revoke all on database :"login" from public;
+SQL

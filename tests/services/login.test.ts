@@ -1,0 +1,69 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { runGatehouse } from "../../packages/server/src/testing/command-line.ts";
+import { adminUrl } from "../../packages/server/src/testing/postgres.ts";
+import { found } from "../chaos/support/services.ts";
+import { onPostgresql } from "../hostile/support/postgresql.ts";
+
+const login = `gatehouse_test_${randomBytes(6).toString("hex")}`;
+const own = new URL(adminUrl);
+own.username = login;
+own.password = 'it\'s a "password" of :letters';
+own.pathname = `/${login}`;
+const admin = new URL(adminUrl);
+
+const asAdmin = async (...statements: readonly string[]): Promise<void> => {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+};
+
+onPostgresql("deploy/postgresql/login.sh, which the database's container runs at its first start", () => {
+  const without = found("psql") === undefined;
+  beforeAll(() => {
+    if (without) return;
+    execFileSync(join(import.meta.dirname, "../../deploy/postgresql/login.sh"), {
+      env: {
+        PATH: process.env["PATH"],
+        PGHOST: admin.hostname,
+        PGPORT: admin.port || "5432",
+        PGPASSWORD: decodeURIComponent(admin.password),
+        POSTGRES_USER: decodeURIComponent(admin.username),
+        GATEHOUSE_DATABASE_LOGIN: login,
+        GATEHOUSE_DATABASE_PASSWORD: decodeURIComponent(own.password),
+      },
+    });
+  });
+  afterAll(() => asAdmin(`drop database if exists ${login} with (force)`, `drop role if exists ${login}`));
+
+  it.skipIf(without)(
+    `makes a login that the server migrates with, and that row security holds${without ? " (skipped: no psql)" : ""}`,
+    async () => {
+      const environment = { DATABASE_URL: own.href };
+      expect(await runGatehouse(["migrate"], environment)).toMatchObject({ code: 0 });
+      const { output } = await runGatehouse(["doctor"], environment);
+      expect(output).toContain("the login is held by row-level security");
+      expect(output).toContain("the schema is up to date");
+    },
+  );
+
+  it.skipIf(without)("gives it nothing else", async () => {
+    const client = new pg.Client({ connectionString: own.href });
+    await client.connect();
+    try {
+      const { rows } = await client.query(
+        "select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb from pg_roles where rolname = current_user",
+      );
+      expect(rows).toEqual([{ rolsuper: false, rolbypassrls: false, rolcreaterole: false, rolcreatedb: false }]);
+    } finally {
+      await client.end();
+    }
+  });
+});

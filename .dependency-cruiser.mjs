@@ -2,7 +2,7 @@
 const src = "^packages/server/src";
 
 // From the ground up; packages/server/src/runtime/modules.ts has the same order and a test compares them.
-const order = ["notifications", "delivery", "identity", "audit", "access", "tenancy", "entitlements", "sessions", "authentication"];
+const order = ["notifications", "identity", "audit", "access", "tenancy", "entitlements", "sessions", "authentication", "delivery"];
 
 const upward = order.slice(0, -1).map((name, index) => ({
   name: `${name}-uses-what-is-above`,

@@ -23,7 +23,6 @@ import { inboxSteps } from "../platform/mail/inbox.ts";
 /** Every module, from the ground up: each uses those before it and none after it. */
 export const contexts: readonly Context[] = [
   notifications,
-  delivery,
   identity,
   audit,
   access,
@@ -31,6 +30,7 @@ export const contexts: readonly Context[] = [
   entitlements,
   sessions,
   authentication,
+  delivery,
 ];
 
 const applicationRole: SchemaStep = {

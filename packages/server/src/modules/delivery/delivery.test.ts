@@ -3,8 +3,11 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../platform/contract/eventually.ts";
 import { everyTenant, type WriteHandle } from "../../platform/database/database.ts";
+import { contexts } from "../../runtime/modules.ts";
 import { newPerson } from "../../testing/people.ts";
 import { asOperator, startTestServer, type TestServer } from "../../testing/server.ts";
+import { brokerConsumers } from "./dead-letters.ts";
+import { ConsumerNotFound } from "./errors.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -50,6 +53,22 @@ describe("what an operator asks of events", () => {
 
   it("reaches the consumers of the log by the same names", async () => {
     expect(await asOperator(server, "delivery.listDeadLetters", { consumer: "sessions.end-with-user" })).toEqual({ items: [], next: null });
+  });
+
+  it("says of a name that no consumer has that there is none, and names those that there are", async () => {
+    for (const operation of ["delivery.listDeadLetters", "delivery.redriveDeadLetters", "delivery.dropDeadLetter"]) {
+      const asked = asOperator(server, operation, { consumer: "iam.biling", ...(operation.endsWith("dropDeadLetter") ? { id: "1" } : {}) });
+      await expect(asked).rejects.toMatchObject({
+        definition: ConsumerNotFound,
+        details: [{ field: "consumer", message: expect.stringMatching(/^one of iam\.billing, .*sessions\.end-with-user/) }],
+      });
+    }
+  });
+
+  it("knows every consumer of the broker", () => {
+    const { platform, dispatch } = server.application;
+    const consuming = contexts.flatMap((context) => context.brokerConsumers?.(platform, dispatch) ?? []);
+    expect(consuming.map(({ name, exchange }) => ({ name, exchange }))).toEqual(brokerConsumers);
   });
 
   it("shows from when on the log has events: those of 90 days, and older ones that somebody has not passed", async () => {

@@ -1,12 +1,7 @@
 import { nullable, type Static, Timestamp, Type } from "../../operation/schema.ts";
-import type { DeadLetters } from "../../platform/broker/broker.ts";
-import type { Platform } from "../../platform/platform.ts";
 
-/** A consumer of the log (`access.projector`), or one of the broker (`iam.billing`) with the exchange that it reads. */
-export const ConsumerChoice = {
-  consumer: Type.String({ minLength: 1, maxLength: 200 }),
-  exchange: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-};
+/** The name of a consumer of the log (`access.projector`), or of one of the broker (`iam.billing`). */
+export const ConsumerName = Type.String({ minLength: 1, maxLength: 200 });
 
 export const DeadLetter = Type.Object({
   id: Type.String(),
@@ -36,13 +31,3 @@ export const LogState = Type.Object({
 
 export const ConsumerState = Type.Object({ name: Type.String(), movedAt: Timestamp, deadLetters: Type.Integer() });
 export type ConsumerState = Static<typeof ConsumerState>;
-
-/** Billing's, as it is the one exchange that the product reads. */
-const exchangeDefault = "bum.events";
-
-/** Where a consumer's dead letters are: in the log's table, or with the broker. */
-export const deadLettersOf = (
-  { bus, broker }: Platform,
-  { consumer, exchange = exchangeDefault }: { readonly consumer: string; readonly exchange?: string },
-  readsLog: boolean,
-): DeadLetters => (readsLog ? bus.deadLetters(consumer) : broker.deadLetters({ name: consumer, exchange }));

@@ -20,10 +20,7 @@ const reads = (db: ReadHandle) => ({
       from consumers order by name`.execute(db as never);
     return rows;
   },
-  async isConsumer(name: string): Promise<boolean> {
-    const { rows } = await sql`select from consumers where name = ${name}`.execute(db as never);
-    return rows.length > 0;
-  },
 });
 
-export const deliveryStore: Store<ReturnType<typeof reads>, object> = { reads, writes: () => ({}) };
+export type DeliveryReads = ReturnType<typeof reads>;
+export const deliveryStore: Store<DeliveryReads, object> = { reads, writes: () => ({}) };

@@ -2,6 +2,7 @@ import type { Context } from "../../operation/module.ts";
 import { askLater, askLaterJob } from "./billing/ask-later.ts";
 import { billingGuard } from "./billing/client.ts";
 import { followBilling as followBillingEvents } from "./billing/consumer.ts";
+import { billingConsumer } from "./billing/name.ts";
 import { reconcileJob, reconcileWork } from "./billing/reconcile.ts";
 import { followBilling } from "./commands/follow-billing.ts";
 import { setEntitlements } from "./commands/set-entitlements.ts";
@@ -11,7 +12,7 @@ import { getEntitlements } from "./queries/get-entitlements.ts";
 import { listKnown } from "./queries/list-known.ts";
 import { steps } from "./schema-steps.ts";
 
-export { entitlements };
+export { billingConsumer, entitlements };
 
 export const context: Context = {
   module: entitlements,

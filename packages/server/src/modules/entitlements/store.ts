@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { receive } from "../../platform/broker/inbox.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
-import { billingConsumerName } from "./billing/name.ts";
+import { billingConsumer } from "./billing/name.ts";
 import type { Subscription } from "./model.ts";
 
 export interface SubscriptionRow {
@@ -28,7 +28,7 @@ const reads = (db: ReadHandle) => ({
 
 const writes = (tx: WriteHandle) => ({
   /** Notes a message of billing; false when it was handled before. */
-  receive: (messageId: string, now: Date): Promise<boolean> => receive(tx, billingConsumerName, messageId, now),
+  receive: (messageId: string, now: Date): Promise<boolean> => receive(tx, billingConsumer.name, messageId, now),
   /** Notes when the newest thing happened; false when something newer is known. */
   async advanceBilling(organizationId: string, occurredAt: Date): Promise<boolean> {
     const { numAffectedRows } = await sql`

@@ -1,6 +1,8 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
 import { nullable, Type } from "../../../operation/schema.ts";
-import { ConsumerChoice, DeadLetter, deadLettersOf } from "../model.ts";
+import { deadLettersOf } from "../dead-letters.ts";
+import { ConsumerNotFound } from "../errors.ts";
+import { ConsumerName, DeadLetter } from "../model.ts";
 import { delivery } from "../module.ts";
 
 const limitDefault = 50;
@@ -11,14 +13,15 @@ export const listDeadLetters = delivery.memoryQuery("listDeadLetters", {
   allow: operatorOnly(),
   everyTenant: "dead letters are of every organization",
   input: Type.Object({
-    ...ConsumerChoice,
+    consumer: ConsumerName,
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
     after: Type.Optional(Type.String()),
   }),
   output: Type.Object({ items: Type.Array(DeadLetter), next: nullable(Type.String()) }),
-  async run({ platform, reading }, { limit = limitDefault, after, ...choice }) {
-    const readsLog = await reading((store) => store.isConsumer(choice.consumer));
-    const { items, next } = await deadLettersOf(platform, choice, readsLog).list({ limit, after });
+  errors: [ConsumerNotFound],
+  async run(context, { consumer, limit = limitDefault, after }) {
+    const letters = await deadLettersOf(context, consumer);
+    const { items, next } = await letters.list({ limit, after });
     return { items: [...items], next };
   },
 });

@@ -10,7 +10,7 @@ import { newOrganization, type OrganizationOf } from "../../../testing/people.ts
 import { Scene } from "../../../testing/scene.ts";
 import { distributed } from "../../../testing/server.ts";
 import { withoutTrace } from "../../../testing/traces.ts";
-import { billingConsumerName } from "./name.ts";
+import { billingConsumer } from "./name.ts";
 import { reconcile } from "./reconcile.ts";
 
 let scene: Scene;
@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 
 const platform = () => scene.server.application.platform;
-const letters = () => platform().broker.deadLetters({ name: billingConsumerName, exchange: "bum.events" });
+const letters = () => platform().broker.deadLetters(billingConsumer);
 const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
 const says = async (type: string, data: object, more: object = {}) => {
   const event = {

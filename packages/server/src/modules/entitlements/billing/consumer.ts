@@ -8,7 +8,7 @@ import { Unavailable } from "../../../platform/unavailable.ts";
 import { askLaterJob } from "./ask-later.ts";
 import { askBilling, type BillingAnswer } from "./client.ts";
 import { type BillingWish, billingTopics, timeOf, wishOf } from "./messages.ts";
-import { billingConsumerName } from "./name.ts";
+import { billingConsumer } from "./name.ts";
 
 /**
  * Follows what billing says (S3 §26.1): each message is one command, with its inbox row in the command's transaction. Where billing's
@@ -16,8 +16,7 @@ import { billingConsumerName } from "./name.ts";
  * all others.
  */
 export const followBilling = (platform: Platform, dispatch: Dispatch): BrokerConsumer => ({
-  name: billingConsumerName,
-  exchange: "bum.events",
+  ...billingConsumer,
   topics: billingTopics,
   async handle({ event }: Received) {
     const occurredAt = timeOf(event);

@@ -1,2 +1,4 @@
-/** Of billing's queue, group or durable consumer, and of its rows in the inbox. */
-export const billingConsumerName = "iam.billing";
+import type { BrokerConsumerName } from "../../../platform/broker/broker.ts";
+
+/** Who takes billing's events from the broker; its rows in the inbox have the name, too. */
+export const billingConsumer: BrokerConsumerName = { name: "iam.billing", exchange: "bum.events" };

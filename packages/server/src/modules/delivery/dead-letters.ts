@@ -1,0 +1,27 @@
+import type { ErrorDetail } from "../../operation/errors.ts";
+import type { BrokerConsumerName, DeadLetters } from "../../platform/broker/broker.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { billingConsumer } from "../entitlements/index.ts";
+import { ConsumerNotFound } from "./errors.ts";
+import type { DeliveryReads } from "./store.ts";
+
+/** Those of the product that read a broker's exchange; a test compares them with what the modules consume. */
+export const brokerConsumers: readonly BrokerConsumerName[] = [billingConsumer];
+
+interface Asking {
+  readonly platform: Platform;
+  reading<T>(work: (store: DeliveryReads) => Promise<T>): Promise<T>;
+  fail(error: typeof ConsumerNotFound, ...details: ErrorDetail[]): never;
+}
+
+/** A consumer's dead letters, in the log's table or with the broker. Of a name that nobody has no queue is made by looking. */
+export async function deadLettersOf({ platform, reading, fail }: Asking, consumer: string): Promise<DeadLetters> {
+  const ofBroker = brokerConsumers.find(({ name }) => name === consumer);
+  if (ofBroker !== undefined) return platform.broker.deadLetters(ofBroker);
+  const consumers = await reading((store) => store.consumers());
+  if (consumers.some(({ name }) => name === consumer)) return platform.bus.deadLetters(consumer);
+  return fail(ConsumerNotFound, {
+    field: "consumer",
+    message: `one of ${[...brokerConsumers, ...consumers].map(({ name }) => name).join(", ")}`,
+  });
+}

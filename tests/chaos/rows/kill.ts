@@ -1,7 +1,7 @@
 import { everyRole } from "../../../packages/server/src/runtime/roles.ts";
-import { isUnavailable } from "../support/door.ts";
+import { hasFailed, isUnavailable } from "../support/door.ts";
 import { Load } from "../support/load.ts";
-import { hasFailed, speedOf } from "../support/report.ts";
+import { failureOf, speedOf } from "../support/report.ts";
 import { aMoment, countsOf, type Row } from "../support/stage.ts";
 
 /** How long after its end a process may still be asked: until NATS and its clients have noticed. */
@@ -31,9 +31,7 @@ export const killRow: Row = {
     const report = await load.stopAndVerify();
     const failures = seen.filter(hasFailed);
     const explained = failures.filter((one) => isUnavailable(one) && killsWithin(killedAt, one.endedAt - one.tookMs, one.endedAt) > 1);
-    const problems = failures
-      .filter((failure) => !explained.includes(failure))
-      .map(({ route, status, tries, tookMs }) => `${route} failed with ${status} after ${tries} tries and ${Math.round(tookMs)} ms`);
+    const problems = failures.filter((failure) => !explained.includes(failure)).map(failureOf);
     return { problems: [...report.problems, ...problems], kills: form.rounds, ...speed, hitTwice: explained.length, ...countsOf(report) };
   },
 };

@@ -31,6 +31,8 @@ export interface Seen {
   readonly tookMs: number;
   readonly endedAt: number;
   readonly tries: number;
+  /** What each try was told, and when; of one that was answered at once nothing. */
+  readonly told: string;
 }
 
 /** Longer than the product's own limits, so that what is measured is the product's answer. */
@@ -57,9 +59,11 @@ export class Door {
     const turn = this.#turn;
     let answer = await this.#once(route, request, { key, tries: 1, turn });
     const { beganAt } = answer;
+    let told = hasFailed(answer) ? tellOf(answer, beganAt) : "";
     if (isUnavailable(answer) && request.retry !== false) {
       await pause(retryAfterMs);
       answer = await this.#once(route, request, { key, tries: 2, turn: turn + 1 });
+      told += `, ${tellOf(answer, beganAt)}`;
     }
     this.seen.push({
       route: shapeOf(route),
@@ -67,6 +71,7 @@ export class Door {
       tookMs: answer.endedAt - beganAt,
       endedAt: answer.endedAt,
       tries: answer.tries,
+      told,
     });
     return answer;
   }
@@ -121,6 +126,14 @@ export class Door {
 
 /** No answer, or one that says that another try may do better: whether it was done is not known. */
 export const isUnavailable = ({ status }: { readonly status: number }): boolean => status === 0 || status === 503 || status === 502;
+
+/** Not answered: nothing came, or what came blames the product. */
+export const hasFailed = ({ status }: { readonly status: number }): boolean => status === 0 || status >= 500;
+
+const tellOf = ({ status, body, beganAt, endedAt }: Answer, from: number): string => {
+  const why = status === 0 ? String(body) : status < 400 ? "" : JSON.stringify(body?.error ?? body);
+  return `${status} from ${Math.round(beganAt - from)} to ${Math.round(endedAt - from)} ms ${why}`.trimEnd();
+};
 
 /** The route without the ids in it. */
 const shapeOf = (route: string): string => route.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, ":id").replace(/\?.*$/, "");

@@ -1,4 +1,4 @@
-import type { Seen } from "./door.ts";
+import { hasFailed, type Seen } from "./door.ts";
 import { percentile } from "./load.ts";
 
 export interface Speed {
@@ -12,9 +12,6 @@ export interface Speed {
   readonly maxMs: number;
 }
 
-/** Not answered by the second try either. */
-export const hasFailed = ({ status }: Seen): boolean => status === 0 || status >= 500;
-
 export function speedOf(seen: readonly Seen[]): Speed {
   const times = seen.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
   const failed = seen.filter(hasFailed);
@@ -27,6 +24,9 @@ export function speedOf(seen: readonly Seen[]): Speed {
     maxMs: Math.round(times.at(-1) ?? 0),
   };
 }
+
+/** A request that failed, with what each of its tries was told. */
+export const failureOf = ({ route, told }: Seen): string => `${route} failed: ${told}`;
 
 /** One line of a row's counts. */
 export const say = (row: string, counts: object): void => {

@@ -9,14 +9,12 @@ import { startNode } from "../lib/child.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { at, send } from "../lib/http.ts";
 import { inTurn } from "../lib/in-turn.ts";
-import { natsUrl } from "../lib/nats.ts";
+import { freshInstallation } from "../lib/installation.ts";
 import { inProcessFile } from "../lib/paths.ts";
 import { freshDatabase, withClient } from "../lib/postgres.ts";
 import { connectRabbitmq, exchangeWithQueue, rabbitmqUrl } from "../lib/rabbitmq.ts";
-import { freshRedis } from "../lib/redis.ts";
 import { startReference } from "../lib/reference.ts";
 import type { Bench, Measured, Row } from "../lib/row.ts";
-import { scratchFolder } from "../lib/scratch.ts";
 import { asMember, checkBody, checkPath } from "./check-requests.ts";
 
 /** Writes of one repetition, one after the other; a P95 needs more than twenty. */
@@ -49,17 +47,7 @@ export const eventBroker: Row = {
 /** What the processes of one installation share. */
 async function installation(bench: Bench) {
   const admin = newAccount("admin");
-  const shared = {
-    DATABASE_URL: await freshDatabase(bench.scope),
-    REDIS_URL: await freshRedis(bench.scope),
-    NATS_URL: natsUrl,
-    NATS_PREFIX: `bench-${randomBytes(6).toString("hex")}`,
-    GATEHOUSE_DATA_DIR: await scratchFolder(bench.scope),
-    GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
-    GATEHOUSE_ADMIN_EMAIL: admin.email,
-    GATEHOUSE_ADMIN_PASSWORD: admin.password,
-    GATEHOUSE_SIGN_IN_LIMIT: "off",
-  };
+  const shared = await freshInstallation(bench.scope, admin);
   bench.say("starting gatehouse on PostgreSQL");
   const writer = new Api((await startGatehouse(bench.scope, shared)).url);
   return { shared, writer, organization: await makeOrganization(writer, admin) };

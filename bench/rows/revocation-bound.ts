@@ -1,16 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeOrganization, newAccount, type Organization, signIn } from "../fixture.ts";
 import { Api } from "../lib/api.ts";
 import { percentile } from "../lib/calls.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { type Answer, at, send } from "../lib/http.ts";
-import { natsUrl } from "../lib/nats.ts";
-import { freshDatabase } from "../lib/postgres.ts";
+import { freshInstallation } from "../lib/installation.ts";
 import { busyCores } from "../lib/quiet.ts";
-import { freshRedis } from "../lib/redis.ts";
 import type { Bench, Measured, Row } from "../lib/row.ts";
-import { scratchFolder } from "../lib/scratch.ts";
 import { median } from "../lib/statistics.ts";
 import { asMember, checkBody, checkPath } from "./check-requests.ts";
 
@@ -59,17 +55,7 @@ async function againstTheBound(bench: Bench): Promise<Measured> {
 /** One process that writes and works, and others that answer queries of their own, each with a front door. */
 async function startSet(bench: Bench) {
   const admin = newAccount("admin");
-  const shared = {
-    DATABASE_URL: await freshDatabase(bench.scope),
-    REDIS_URL: await freshRedis(bench.scope),
-    NATS_URL: natsUrl,
-    NATS_PREFIX: `bench-${randomBytes(6).toString("hex")}`,
-    GATEHOUSE_DATA_DIR: await scratchFolder(bench.scope),
-    GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
-    GATEHOUSE_ADMIN_EMAIL: admin.email,
-    GATEHOUSE_ADMIN_PASSWORD: admin.password,
-    GATEHOUSE_SIGN_IN_LIMIT: "off",
-  };
+  const shared = await freshInstallation(bench.scope, admin);
   bench.say(`starting a writer and ${processCount} query processes`);
   const writer = new Api((await startGatehouse(bench.scope, shared)).url);
   const organization = await makeOrganization(writer, admin);

@@ -7,13 +7,12 @@ import type { Child } from "../lib/child.ts";
 import { type CountingProxy, countingProxy } from "../lib/counting-proxy.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { type Answer, at, expectAnswer, type HttpRequest, send } from "../lib/http.ts";
+import { freshInstallation } from "../lib/installation.ts";
 import { natsUrl } from "../lib/nats.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { residentBytes } from "../lib/process-table.ts";
 import { connectRabbitmq, drain, exchangeWithQueue, rabbitmqUrl } from "../lib/rabbitmq.ts";
-import { freshRedis } from "../lib/redis.ts";
 import type { Bench } from "../lib/row.ts";
-import { scratchFolder } from "../lib/scratch.ts";
 import type { Figure, Survey } from "../lib/survey.ts";
 import { asMember, checkBody, checkPath } from "../rows/check-requests.ts";
 
@@ -85,18 +84,7 @@ async function run(bench: Bench): Promise<Figure[]> {
 
 async function startSet(bench: Bench) {
   const admin = newAccount("admin");
-  const [database, redis] = [await freshDatabase(bench.scope), await freshRedis(bench.scope)];
-  const shared = {
-    DATABASE_URL: database,
-    REDIS_URL: redis,
-    NATS_URL: natsUrl,
-    NATS_PREFIX: `bench-${randomBytes(6).toString("hex")}`,
-    GATEHOUSE_DATA_DIR: await scratchFolder(bench.scope),
-    GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
-    GATEHOUSE_ADMIN_EMAIL: admin.email,
-    GATEHOUSE_ADMIN_PASSWORD: admin.password,
-    GATEHOUSE_SIGN_IN_LIMIT: "off",
-  };
+  const shared = await freshInstallation(bench.scope, admin);
   bench.say("making an organization");
   const maker = await startGatehouse(bench.scope, shared);
   const api = new Api(maker.url);
@@ -112,7 +100,10 @@ async function startSet(bench: Bench) {
     wires[`${role}-nats`] = nats;
     const own: Record<string, string> = { ...shared, GATEHOUSE_ROLE: role, NATS_URL: nats.url };
     if (role !== "gateway") {
-      const [toDatabase, toRedis] = [await countingProxy(bench.scope, database), await countingProxy(bench.scope, redis)];
+      const [toDatabase, toRedis] = [
+        await countingProxy(bench.scope, shared.DATABASE_URL),
+        await countingProxy(bench.scope, shared.REDIS_URL),
+      ];
       wires[`${role}-postgresql`] = toDatabase;
       wires[`${role}-redis`] = toRedis;
       Object.assign(own, { DATABASE_URL: toDatabase.url, REDIS_URL: toRedis.url });

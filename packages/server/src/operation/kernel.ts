@@ -157,13 +157,14 @@ export class Kernel {
   }
 
   /**
-   * Notes a call with a credential that is unknown, expired or revoked: of whom nobody knows, and so in the internal chain. What was
-   * sent with it was looked at by nobody, and is left out.
+   * Notes and counts a call with a credential that is unknown, expired or revoked: of whom nobody knows, and so in the internal chain.
+   * What was sent with it was looked at by nobody, and is left out. `began` is of `performance.now()`.
    */
-  noteStranger(operation: Operation, origin: Origin): void {
+  noteStranger(operation: Operation, origin: Origin, began: number): void {
     const call = { operation: operation.name, input: {}, caller: anonymous, origin };
     const trail: Trail = { note: {}, tenant: null, stage: "before" };
     this.notes.add(this.#audited(operation, call, trail), { result: "refused", reason: CredentialInvalid.code });
+    this.#observe(this.#runnable.get(operation.name) as Runnable, call, CredentialInvalid.code, began);
   }
 
   #audited(operation: Operation, call: Call, trail: Trail): AuditedCall {

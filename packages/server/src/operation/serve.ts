@@ -25,15 +25,20 @@ export type Serve = (received: ReceivedCall) => MaybePromise<Answer>;
 /** Who a session token belongs to; null when it is unknown, expired or ended. */
 export type Authenticate = (token: string) => MaybePromise<Caller | null>;
 
-/** Serves with this process's own operations. `refused` hears of calls with a credential that nobody has. */
-export function servedHere(dispatch: Dispatch, authenticate: Authenticate, refused?: (received: ReceivedCall) => void): Serve {
+/** Serves with this process's own operations. `refused` hears of calls with a credential that nobody has, and when they began. */
+export function servedHere(
+  dispatch: Dispatch,
+  authenticate: Authenticate,
+  refused?: (received: ReceivedCall, began: number) => void,
+): Serve {
   return (received) => {
     const { credential, operation } = received;
     if (credential === undefined) return dispatch(received.call(anonymous));
+    const began = performance.now();
     return after(authenticate(credential.token), (found) => {
       const caller = found ?? anonymousInstead(credential, operation);
       if (caller !== undefined) return dispatch(received.call(caller));
-      refused?.(received);
+      refused?.(received, began);
       throw new OperationError(CredentialInvalid);
     });
   };

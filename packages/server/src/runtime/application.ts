@@ -123,7 +123,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     const here = servedHere(
       kernel.dispatch,
       (token) => after(memory.find(token), (session) => session?.caller ?? null),
-      ({ operation, origin }) => kernel.noteStranger(operation, origin),
+      ({ operation, origin }, began) => kernel.noteStranger(operation, origin, began),
     );
     const keepers = contexts.flatMap((context) => context.keepers?.(platform) ?? []);
     let relay: Relay | undefined;

@@ -154,6 +154,8 @@ describe("/metrics", () => {
       token: person.token,
       body: { userId: person.id, actionType: "User.Read" },
     });
+    for (const credential of [{}, { token: "never-given" }])
+      expect((await server.call("GET /api/v1/iam/users/me", credential)).status).toBe(401);
     await server.application.settled();
     const answer = await server.call<string>("GET /metrics");
     expect(answer.status).toBe(200);
@@ -184,6 +186,13 @@ describe("/metrics", () => {
     expect(
       countOf(/^gatehouse_operation_duration_seconds_count\{kind="command",operation="authentication.login",outcome="ok"\} (\d+)$/m),
     ).toBeGreaterThan(0);
+    for (const code of ["auth.credential_required", "auth.credential_invalid"]) {
+      const refused = new RegExp(
+        `^gatehouse_operation_duration_seconds_count\\{kind="query",operation="identity.getMe",outcome="${code}"\\} (\\d+)$`,
+        "m",
+      );
+      expect(countOf(refused), code).toBe(1);
+    }
     const check =
       /^gatehouse_http_request_duration_seconds_count\{method="POST",route="\/api\/v1\/iam\/authorization\/check",status="200"\} (\d+)$/m;
     expect(countOf(check)).toBeGreaterThan(0);

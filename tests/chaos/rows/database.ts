@@ -14,7 +14,7 @@ const refusedWithinMs = 16_000;
 const recoveredWithinMs = 10_000;
 
 /** The lease, and the last word of the others that they hear the database (decision 0022); the rest is for a busy machine. */
-const knownWithinMs = 2_500;
+const knownWithinMs = 3_000;
 
 type Away = "stopped" | "killed" | "frozen";
 

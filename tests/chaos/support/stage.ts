@@ -11,7 +11,7 @@ export interface Form {
   readonly awayMs: number;
 }
 
-export const shortForm: Form = { rounds: 6, awayMs: 4_000 };
+export const shortForm: Form = { rounds: 6, awayMs: 6_000 };
 export const longForm: Form = { rounds: 200, awayMs: 10_000 };
 
 /** What a row plays on. */

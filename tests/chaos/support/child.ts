@@ -1,7 +1,9 @@
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { type SpawnOptions, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { keep, letGo } from "./keeper.ts";
+import { below, tell } from "./process-tree.ts";
 
-/** A program that the suite has started; ended with the suite, whatever happens. */
+/** A program that the suite has started; ended with the suite, whatever happens to that. */
 export interface Child {
   readonly pid: number;
   /** What it has printed, the last part of it. */
@@ -25,31 +27,26 @@ export interface Ended {
 /** Enough to see why something ended. */
 const keptCharacters = 64 * 1_024;
 
-const started = new Set<ChildProcess>();
-const folders = new Set<string>();
-
 /** Starts a program in a process group of its own, so that Ctrl-C reaches the suite and not what it is watching. */
 export function start(program: string, args: readonly string[], options: SpawnOptions = {}): Child {
-  endAllAtExit();
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options, detached: true });
   const ended = Promise.withResolvers<Ended>();
   let text = "";
-  const keep = (chunk: Buffer): void => {
+  const remember = (chunk: Buffer): void => {
     text = (text + chunk.toString()).slice(-keptCharacters);
   };
-  started.add(child);
-  child.stdout?.on("data", keep);
-  child.stderr?.on("data", keep);
+  const pid = child.pid ?? 0;
+  if (pid !== 0) keep({ process: pid });
+  child.stdout?.on("data", remember);
+  child.stderr?.on("data", remember);
   child.on("error", (error) => {
     text += `${program}: ${error.message}`;
-    started.delete(child);
     ended.resolve({ code: null, signal: null });
   });
   child.on("exit", (code, signal) => {
-    started.delete(child);
+    letGo({ process: pid });
     ended.resolve({ code, signal });
   });
-  const pid = child.pid ?? 0;
   return {
     pid,
     output: () => text,
@@ -69,57 +66,11 @@ export function start(program: string, args: readonly string[], options: SpawnOp
 
 /** A folder that is removed with everything in it at the end. */
 export function removedAtEnd(folder: string): string {
-  endAllAtExit();
-  folders.add(folder);
+  keep({ folder });
   return folder;
 }
 
 export function removeNow(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  folders.delete(folder);
-}
-
-function tell(pid: number, signal: NodeJS.Signals): void {
-  if (pid === 0) return;
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as { code?: string }).code !== "ESRCH") throw error;
-  }
-}
-
-/** Every process below `parent`, from /proc: the connections of PostgreSQL are no members of its group. */
-function below(parent: number): readonly number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-    } catch {
-      // It ended while it was looked at.
-    }
-  }
-  const found: number[] = [];
-  for (let level = [parent]; level.length > 0; ) {
-    level = [...parents].filter(([, above]) => level.includes(above)).map(([pid]) => pid);
-    found.push(...level);
-  }
-  return found;
-}
-
-let registered = false;
-
-function endAllAtExit(): void {
-  if (registered) return;
-  registered = true;
-  process.on("exit", () => {
-    for (const { pid } of started) {
-      if (pid === undefined) continue;
-      for (const id of below(pid)) tell(id, "SIGKILL");
-      tell(-pid, "SIGKILL");
-    }
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-  });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(signal === "SIGINT" ? 130 : 143));
+  letGo({ folder });
 }

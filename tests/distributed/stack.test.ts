@@ -10,13 +10,15 @@ import { startProcess, until } from "./support.ts";
 
 const possible = backend === "postgresql" && (await listens("nats"));
 const iam = "/api/v1/iam";
+/** More ports than a set takes. */
+const setSize = 8;
 
 describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked for or no NATS answers)", () => {
   it("starts a set that answers, tells what runs where, starts again what is killed, and ends at one word", async () => {
     const database = await makeDatabase();
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
     // A row of ports: the set takes those that follow.
-    const port = await freePort();
+    const port = await freePort(setSize);
     const url = `http://127.0.0.1:${port}`;
     const stack = startProcess(
       ["--port", String(port), "--query", "1", "--command", "1"],
@@ -67,7 +69,7 @@ describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked f
     const database = await makeDatabase();
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
     const stack = startProcess(
-      ["--port", String(await freePort())],
+      ["--port", String(await freePort(setSize))],
       { DATABASE_URL: database.url, STACK_DIR: folder, NATS_PREFIX: "two words" },
       join(root, "scripts/stack.ts"),
     );

@@ -1,6 +1,5 @@
 import { execFileSync, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { appendFileSync, chownSync, existsSync, globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -128,17 +127,6 @@ export async function until(look: () => Promise<boolean>, withinMs: number, fail
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 
 /** Why a drill cannot run here; undefined where it can. */
 export function whyNoDrill(): string | undefined {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { freePort, until } from "./cluster.ts";
+import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
+import { until } from "./cluster.ts";
 
 const program = join(import.meta.dirname, "..", "..", "packages", "server", "bin", "gatehouse.js");
 

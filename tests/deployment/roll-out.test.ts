@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
+import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
 import { openPglite } from "../../packages/server/src/platform/database/pglite.ts";
-import { freePort, gatehouse, type RunningServer, root, startServer } from "../newcomer/process.ts";
+import { gatehouse, type RunningServer, root, startServer } from "../newcomer/process.ts";
 import { type Prometheus, prometheusInstalled, startPrometheusWith } from "../operations/support/prometheus.ts";
 import { prometheusFolder } from "../operations/support/rules.ts";
 

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
 import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { backend } from "../../packages/server/src/testing/server.ts";
 import { listens } from "../../packages/server/src/testing/services.ts";
-import { freePort, root } from "../newcomer/process.ts";
+import { root } from "../newcomer/process.ts";
 import { startProcess, until } from "./support.ts";
 
 const possible = backend === "postgresql" && (await listens("nats"));

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
 import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { backend } from "../../packages/server/src/testing/server.ts";
-import { freePort, gatehouse } from "../newcomer/process.ts";
+import { gatehouse } from "../newcomer/process.ts";
 import { startProcess, until } from "./support.ts";
 
 describe.runIf(backend === "postgresql")("several processes behind one port (PostgreSQL only: embedded storage has one process)", () => {

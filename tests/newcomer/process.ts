@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
 
@@ -55,26 +55,6 @@ function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<number
     child.kill(signal);
   });
 }
-
-/** Below those that the system gives to connections going out, which would take one between two starts of a server. */
-const portsFrom = 12_000;
-const portsTo = 32_000;
-
-/** The first of `count` ports that were free a moment ago and follow each other. */
-export async function freePort(count = 1): Promise<number> {
-  for (;;) {
-    const first = portsFrom + Math.floor(Math.random() * (portsTo - portsFrom - count));
-    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
-    if (free.every(Boolean)) return first;
-  }
-}
-
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = createServer();
-    probe.on("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
-  });
 
 export interface Run {
   readonly code: number | null;

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { freePort } from "../../../packages/server/src/platform/contract/free-port.ts";
 import { migrate, type SchemaStep } from "../../../packages/server/src/platform/database/migrations.ts";
 import { openPostgresql } from "../../../packages/server/src/platform/database/postgresql.ts";
 import { smtpReceiver } from "../../../packages/server/src/platform/mail/contract/smtp-receiver.ts";
 import { schemaSteps } from "../../../packages/server/src/runtime/modules.ts";
-import { freePort, gatehouse, root } from "../../newcomer/process.ts";
+import { gatehouse, root } from "../../newcomer/process.ts";
 import { type Child, removeNow, start } from "../support/child.ts";
 import { Door } from "../support/door.ts";
 import { eventually } from "../support/eventually.ts";

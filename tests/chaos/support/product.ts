@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { freePort } from "../../../packages/server/src/platform/contract/free-port.ts";
 import { everyRole, type Role } from "../../../packages/server/src/runtime/roles.ts";
-import { freePort, root } from "../../newcomer/process.ts";
+import { root } from "../../newcomer/process.ts";
 import { type Child, type Ended, start } from "./child.ts";
 import { eventually } from "./eventually.ts";
 

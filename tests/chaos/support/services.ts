@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import pg from "pg";
-import { freePort } from "../../newcomer/process.ts";
+import { freePort } from "../../../packages/server/src/platform/contract/free-port.ts";
 import { removedAtEnd, start } from "./child.ts";
 import { openService, type Service } from "./service.ts";
 

@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { freePort } from "../../../packages/server/src/platform/contract/free-port.ts";
 import type { AnyBody } from "../../../packages/server/src/testing/server.ts";
 import { prometheusFolder } from "./rules.ts";
 
@@ -51,12 +51,4 @@ export async function startPrometheusWith(scrape_configs: readonly object[]): Pr
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -33,6 +33,7 @@ it.each<[string, object | undefined, readonly string[]]>([
   expect(of(type, data)).toEqual(expected);
 });
 
+// Skipped by npm test: npm run test:services runs it where kcat is, whose mock cluster stands for Kafka.
 const cluster = process.env["TEST_BACKEND"] === "postgresql" ? await mockCluster() : undefined;
 it.skipIf(cluster === undefined)(
   "an event is in its own topic and in S0's, read by another client, and in its own alone where none are asked for",

@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { asAdministrator } from "./databases.ts";
-import { freePort } from "./redis.ts";
+import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
 const versions = "/usr/lib/postgresql";

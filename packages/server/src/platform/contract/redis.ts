@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { Redis } from "ioredis";
 import { describe } from "vitest";
 import { parseRedisAddress, type RedisAddress } from "../redis/address.ts";
 import { connectRedis, type RedisConnection } from "../redis/client.ts";
+import { freePort } from "./free-port.ts";
 import { silent } from "./silent.ts";
 
 /** A Redis of a test's own, so that it may be flushed, stopped and restored without a word to anybody. */
@@ -56,13 +56,4 @@ export async function startRedis(...options: readonly string[]): Promise<OwnRedi
       await ended;
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -315,6 +315,7 @@ describe("POST /access/v1/evaluations", () => {
       expect(await decisions({ ...reading(), evaluations, options })).toEqual([false, true]);
   });
 
+  // It counts decisions in the process that decides, which with roles apart is another one; it has run in one process.
   it.skipIf(distributed)("does not evaluate what a short circuit leaves out", async () => {
     const asked = async () =>
       (await world.server.application.platform.metrics.registry.metrics())

@@ -109,6 +109,7 @@ describe("a part of the read model that is lost", () => {
 });
 
 describe("the cache in front of the read model", () => {
+  // It fills and reads the cache of one process; with roles apart each has its own. It has run in one process.
   it.skipIf(distributed)("never wins with an old value after a change", async () => {
     const at = await staffed();
     const key = membershipKey(at.person.id, at.organization.id);

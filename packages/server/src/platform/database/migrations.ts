@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import { StartRefused } from "../start-refused.ts";
 import type { AnyTables } from "./database.ts";
 import { applicationRole } from "./scoped.ts";
 
@@ -17,7 +18,7 @@ export interface SchemaStep {
 }
 
 /** The database was migrated by a newer release with a breaking step. This release must not run on it. */
-export class NewerSchema extends Error {
+export class NewerSchema extends StartRefused {
   constructor(steps: readonly string[]) {
     super(`The database was migrated by a newer release that this one cannot run on (${steps.join(", ")}). Start the newer release.`);
     this.name = "NewerSchema";

@@ -1,6 +1,6 @@
 import { OperationError } from "../../operation/errors.ts";
 import { isRefusedLogin, isUnavailable, Unavailable } from "../../platform/database/faults.ts";
-import { NewerSchema } from "../../platform/database/migrations.ts";
+import { refusalExitCodes, StartRefused } from "../../platform/start-refused.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { DataDirectoryHeld } from "../data-lock.ts";
 import { ImportRefused } from "../import/refused.ts";
@@ -18,7 +18,6 @@ import { keysRotateCommand, keysStatusCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { projectionRebuildCommand, projectionVerifyCommand } from "./projection.ts";
-import { NoInstallation } from "./reach.ts";
 import { startCommand } from "./start.ts";
 import { userCreateCommand } from "./user-create.ts";
 
@@ -41,7 +40,7 @@ const commands: readonly Command[] = [
 ];
 
 /** Exit codes of sysexits.h, where one says what happened. */
-const exit = { failure: 1, usage: 64, unavailable: 69, configuration: 78 } as const;
+const exit = { failure: 1, usage: 64, ...refusalExitCodes } as const;
 
 /** The command line: `gatehouse <command> [options]`. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -64,7 +63,7 @@ function explained(error: unknown, command: Command): readonly [number, string] 
     return [exit.usage, `${(error as Error).message}\n\n${command.usage}`];
   }
   if (error instanceof ConfigurationError) return [exit.configuration, `The configuration is not right:\n  ${error.problems.join("\n  ")}`];
-  if (error instanceof NewerSchema || error instanceof NoInstallation) return [exit.configuration, error.message];
+  if (error instanceof StartRefused) return [error.exitCode, error.message];
   if (error instanceof DataDirectoryHeld)
     return [exit.configuration, `${error.message}\nStop it, or give this one another GATEHOUSE_DATA_DIR.`];
   if (isRefusedLogin(error)) return [exit.configuration, `PostgreSQL refuses what DATABASE_URL says: ${(error as Error).message}.`];

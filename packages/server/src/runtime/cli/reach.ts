@@ -5,6 +5,7 @@ import { type ErrorDetail, OperationError } from "../../operation/errors.ts";
 import { backgroundOrigin } from "../../operation/scheduled.ts";
 import { pendingSteps } from "../../platform/database/migrations.ts";
 import { openPostgresql } from "../../platform/database/postgresql.ts";
+import { StartRefused } from "../../platform/start-refused.ts";
 import { assemble } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
 import { controlPath } from "../control.ts";
@@ -19,7 +20,7 @@ export const runningServer = ({ databaseUrl, dataDir }: Configuration): Holder |
 export type CallOperation = (operation: string, input: Record<string, unknown>) => Promise<unknown>;
 
 /** There is no installation where the configuration says; nothing was made there. */
-export class NoInstallation extends Error {
+export class NoInstallation extends StartRefused {
   constructor(where: string) {
     super(`There is no installation in ${where}. \`gatehouse start\` makes one, \`gatehouse import\` brings one.`);
     this.name = "NoInstallation";

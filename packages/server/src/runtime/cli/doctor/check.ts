@@ -1,0 +1,18 @@
+import type { Database } from "../../../platform/database/database.ts";
+import type { Configuration } from "../../configuration.ts";
+
+/** One line of the doctor's report. */
+export interface Finding {
+  readonly ok: boolean;
+  /** One sentence; a bad finding also says what mends it. */
+  readonly what: string;
+}
+
+export const good = (what: string): Finding => ({ ok: true, what });
+export const bad = (what: string): Finding => ({ ok: false, what });
+
+/** Looks at one thing that a start depends on. Changes nothing. Reports what fails as a finding instead of throwing. */
+export type Check = (configuration: Configuration) => Promise<readonly Finding[]>;
+
+/** A check that asks the PostgreSQL of DATABASE_URL. An error that it throws is reported as that database's. */
+export type DatabaseCheck = (database: Database, configuration: Configuration) => Promise<readonly Finding[]>;

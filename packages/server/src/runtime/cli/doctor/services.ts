@@ -1,0 +1,42 @@
+import type { Logger } from "pino";
+import type { RedisAddress } from "../../../platform/redis/address.ts";
+import type { Configuration } from "../../configuration.ts";
+import { openLogger, openRpc, openServiceOfEvents } from "../../ports.ts";
+import { causeOf } from "../cause.ts";
+import { bad, type Finding, good } from "./check.ts";
+
+/** What is asked of a service that is configured, and of none that is not. */
+export async function checkServices(configuration: Configuration): Promise<readonly Finding[]> {
+  const { natsUrl, redis, eventsUrl } = configuration;
+  const logger = openLogger({ ...configuration, logLevel: "silent" });
+  return [
+    ...(natsUrl === undefined ? [] : [await answers("NATS", "NATS_URL", () => openRpc(configuration, logger))]),
+    ...(redis === undefined ? [] : [await answers("Redis", "REDIS_URL", () => openRedisOf(redis, logger))]),
+    ...(eventsUrl === undefined
+      ? []
+      : [await answers("the events' broker", "EVENTS_URL", () => openServiceOfEvents(eventsUrl, configuration, logger))]),
+  ];
+}
+
+interface Service {
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function answers(name: string, variable: string, open: () => Promise<Service>): Promise<Finding> {
+  try {
+    const service = await open();
+    try {
+      await service.ping();
+      return good(`${name} answers`);
+    } finally {
+      await service.close();
+    }
+  } catch (error) {
+    return bad(`${name} does not answer (${variable}): ${causeOf(error as Error)}`);
+  }
+}
+
+/** Loaded where it is configured, as a start does. */
+const openRedisOf = async (address: RedisAddress, logger: Logger) =>
+  (await import("../../../platform/redis/client.ts")).connectRedis(address, logger);

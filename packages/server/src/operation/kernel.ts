@@ -18,6 +18,7 @@ import { administrationAtOnce, type BulkheadName, bulkheads, policies, signInsAt
 import { type AuditedCall, type AuditNote, type AuditResult, recordAudit } from "./audit.ts";
 import { AuditNotes } from "./audit-notes.ts";
 import { type Authorizer, authorize } from "./authorization.ts";
+import { type EndedCall, logFields, logLevelOf } from "./call-log.ts";
 import { anonymous, type Caller, type Origin, type UserCaller } from "./caller.ts";
 import { canonicalIds } from "./canonical.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -110,13 +111,14 @@ export class Kernel {
     const trail: Trail = { note: {}, tenant: undefined, stage: "before" };
     const failed = (error: unknown): never => {
       if (error instanceof OperationError) this.#noteRefusal(runnable.operation, call, trail, error);
-      this.#observe(runnable, call, error instanceof OperationError ? error.definition.code : "fault", began);
+      const outcome = error instanceof OperationError ? error.definition.code : "fault";
+      this.#observe(runnable, { call, outcome, trail }, began);
       throw error;
     };
     const answered = (answer: Answer): Answer => {
       if (runnable.operation.noted !== undefined)
         this.notes.add(this.#audited(runnable.operation, call, trail), { result: "success", reason: null });
-      this.#observe(runnable, call, "ok", began);
+      this.#observe(runnable, { call, outcome: "ok", trail, output: answer.output }, began);
       return answer;
     };
     let answer: MaybePromise<Answer>;
@@ -128,19 +130,16 @@ export class Kernel {
     return answer instanceof Promise ? answer.then(answered, failed) : answered(answer);
   }
 
-  /**
-   * One measurement a call, and one line of the log (S3 §16.2): at `info` for somebody's command, and for what is deprecated, because
-   * the line alone says whose program still calls it; at `debug` for all else.
-   */
-  #observe({ operation, measuredAs }: Runnable, call: Call, outcome: string, began: number): void {
+  /** One measurement a call, and one line of the log (call-log.ts). */
+  #observe({ operation, measuredAs }: Runnable, ended: EndedCall, began: number): void {
     const { logger, metrics } = this.platform;
+    const { call, outcome } = ended;
     const milliseconds = performance.now() - began;
     metrics.operationSeconds.observe(measuredAs, outcome, milliseconds / 1_000);
     metrics.activity[operation.kind].note(outcome === "fault", milliseconds);
-    const deprecated = operation.deprecated !== undefined;
-    if (deprecated) metrics.deprecatedCalls.inc({ operation: operation.name, caller: call.caller.kind });
-    const level = deprecated || (operation.kind === "command" && call.caller.kind !== "system") ? "info" : "debug";
-    if (logger.isLevelEnabled(level)) logger[level](logged(operation, call, outcome, milliseconds), `${operation.name}: ${outcome}`);
+    if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, caller: call.caller.kind });
+    const level = logLevelOf(operation, call);
+    if (logger.isLevelEnabled(level)) logger[level](logFields(operation, ended, milliseconds), `${operation.name}: ${outcome}`);
   }
 
   /** What was refused, or failed for a rule, is noted; what was asked for wrongly, or is not there, is not. */
@@ -164,7 +163,8 @@ export class Kernel {
     const call = { operation: operation.name, input: {}, caller: anonymous, origin };
     const trail: Trail = { note: {}, tenant: null, stage: "before" };
     this.notes.add(this.#audited(operation, call, trail), { result: "refused", reason: CredentialInvalid.code });
-    this.#observe(this.#runnable.get(operation.name) as Runnable, call, CredentialInvalid.code, began);
+    const runnable = this.#runnable.get(operation.name) as Runnable;
+    this.#observe(runnable, { call, outcome: CredentialInvalid.code, trail }, began);
   }
 
   #audited(operation: Operation, call: Call, trail: Trail): AuditedCall {
@@ -347,27 +347,6 @@ function scopeOf(operation: Operation, tenant: string | null | undefined, caller
   if (typeof tenant === "string") return tenantScope(tenant, user);
   if (tenant === null) return internalScope;
   return user === undefined ? { tenant: "none" } : userScope(user);
-}
-
-function logged(
-  { kind, name, deprecated }: Operation,
-  { caller, origin }: Call,
-  outcome: string,
-  milliseconds: number,
-): Record<string, unknown> {
-  const user = caller.kind === "user" ? { userId: caller.userId, sessionId: caller.sessionId, organizationId: caller.organizationId } : {};
-  return {
-    module: kind,
-    traceId: origin.traceId,
-    operation: name,
-    outcome,
-    durationMs: Math.round(milliseconds * 10) / 10,
-    caller: caller.kind,
-    ...user,
-    ipAddress: origin.ip,
-    userAgent: origin.userAgent,
-    ...(deprecated === undefined ? {} : { deprecated: true }),
-  };
 }
 
 /** A series that begins with its first call has no increase in it: who asks whether nobody calls must find a 0. */

@@ -37,6 +37,8 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   readonly document?: true;
   /** The answer carries a session token that a browser keeps as a cookie, or ends the cookie's session. */
   readonly cookie?: "begins" | "ends";
+  /** What the operation decided, for the log; of an authorization decision: whether it was allowed, and why. */
+  decision?(output: Static<Output>): Readonly<Record<string, unknown>>;
   /** It goes: callers are told on every answer, and those who still call are counted (S3 §21.1). */
   readonly deprecated?: Deprecation;
 }

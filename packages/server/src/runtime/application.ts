@@ -25,6 +25,7 @@ import type { Serving } from "../platform/rpc/rpc.ts";
 import { registerBrokerGauges } from "./broker-gauges.ts";
 import type { Configuration } from "./configuration.ts";
 import { registerConsumerGauges } from "./consumer-gauges.ts";
+import { countFromZero } from "./first-counts.ts";
 import { registerGauges } from "./gauges.ts";
 import { contexts, forgetOldKeysQueue, forgetOldMessagesQueue, logReaders, queues, removeOldEventsQueue } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
@@ -102,6 +103,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     kernel.authorizeWith(authorizerOf(reader));
     const readers = logReaders(configuration.eventsUrl !== undefined);
     registerGauges(platform, readers);
+    countFromZero(platform, known);
     await platform.log.start();
     await reader.start();
     memory.start((db) => {

@@ -129,6 +129,36 @@ describe("the configuration", () => {
     rmSync(folder, { recursive: true });
   });
 
+  it.each([
+    [{ DATABASE_READ_URL: "postgres://replica/gatehouse" }, "DATABASE_READ_URL is set, and DATABASE_URL is not"],
+    [{ BILLING_TOKEN: "secret" }, "BILLING_TOKEN is set, and BILLING_URL is not"],
+    [
+      { EVENTS_KAFKA_ALIASES: "true", EVENTS_URL: "amqp://broker" },
+      "EVENTS_KAFKA_ALIASES is set, and EVENTS_URL does not begin with kafka",
+    ],
+  ])("%o is refused, because it would be relied on", (environment, problem) => {
+    expect(problemsOf(environment as never)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it.each([
+    [{ DATABASE_POOL: "20" }, "DATABASE_POOL is set, and DATABASE_URL is not"],
+    [{ NATS_PREFIX: "one" }, "NATS_PREFIX is set, and NATS_URL is not"],
+    [{ GATEHOUSE_LIMITS_WITHOUT_REDIS: "refuse" }, "GATEHOUSE_LIMITS_WITHOUT_REDIS is set, and REDIS_URL is not"],
+    [{ GATEHOUSE_AUDIT_FORWARD: "on" }, "GATEHOUSE_AUDIT_FORWARD is set, and EVENTS_URL is not"],
+    [{ OTEL_TRACES_SAMPLER_ARG: "0.5" }, "OTEL_TRACES_SAMPLER_ARG is set, and OTEL_EXPORTER_OTLP_ENDPOINT is not"],
+    [{ SESSION_IDLE_SECONDS: "86400", SESSION_ABSOLUTE_SECONDS: "3600" }, "SESSION_IDLE_SECONDS is 86400, above SESSION_ABSOLUTE_SECONDS"],
+    [{ GATEHOUSE_AUDIT_DAY: "30" }, "GATEHOUSE_AUDIT_DAY is set, and there is no such setting; GATEHOUSE_AUDIT_DAYS is one."],
+    [{ GATEHOUSE_TELEPORT: "on" }, "GATEHOUSE_TELEPORT is set, and there is no such setting."],
+  ])("%o is taken, and said to have no effect", (environment, sentence) => {
+    expect(readConfiguration(environment as never).ignored).toEqual([expect.stringContaining(sentence)]);
+  });
+
+  it("says nothing of settings that have an effect, or of a default that is written out", () => {
+    const redis = { REDIS_URL: "redis://cache", GATEHOUSE_LIMITS_WITHOUT_REDIS: "refuse" };
+    for (const environment of [redis, { NATS_PREFIX: "gatehouse" }, { EVENTS_KAFKA_ALIASES: "false" }, {}])
+      expect(readConfiguration(environment).ignored).toEqual([]);
+  });
+
   it("that others can reach is taken with a database, a key, mail and HTTPS behind a proxy", () => {
     expect(readConfiguration(reachable).host).toBe("0.0.0.0");
   });

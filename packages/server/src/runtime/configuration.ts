@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { parseEnv } from "node:util";
 import type { RedisAddress } from "../platform/redis/address.ts";
 import type { Settings } from "../platform/settings.ts";
+import { ineffectiveSettings } from "./ineffective-settings.ts";
 import { answersOthers, asksOthers, isAll, needsDatabase, type Role } from "./roles.ts";
 import { type Variable, variables } from "./variables.ts";
 import { version } from "./version.ts";
@@ -42,6 +43,8 @@ export interface Configuration {
   readonly tracesRatio: number;
   readonly administrator: { readonly email: string; readonly password: string } | undefined;
   readonly settings: Settings;
+  /** Settings that have no effect, one sentence each. */
+  readonly ignored: readonly string[];
 }
 
 /** What is wrong with a configuration, one line a variable. The process exits 78 with it (EX_CONFIG, sysexits.h). */
@@ -60,13 +63,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readConfiguration(environment: Environment): Configuration {
   const given = { ...fileOf(environment), ...withoutEmpty(environment) };
   const problems: string[] = [];
+  const { refused, ignored } = ineffectiveSettings(variables, given);
   const values = new Map<string, unknown>();
   for (const variable of variables) values.set(variable.name, parsedValue(variable, given, problems));
   // One without the other would be taken for none, and the administrator be missed later.
   if ((values.get("GATEHOUSE_ADMIN_EMAIL") === undefined) !== (values.get("GATEHOUSE_ADMIN_PASSWORD") === undefined))
     problems.push("GATEHOUSE_ADMIN_EMAIL and GATEHOUSE_ADMIN_PASSWORD are set together, or neither.");
+  problems.push(...refused);
   if (problems.length > 0) throw new ConfigurationError(problems);
-  const configuration = assemble((name) => values.get(name) as never);
+  const configuration = { ...assemble((name) => values.get(name) as never), ignored: [...ignored, ...withoutEffect(values)] };
   problems.push(...refusals(configuration));
   if (problems.length > 0) throw new ConfigurationError(problems);
   return configuration;
@@ -97,7 +102,13 @@ function parsedValue(variable: Variable, given: Environment, problems: string[])
   return value;
 }
 
-function assemble(get: (name: string) => never): Configuration {
+/** Settings that another one makes meaningless. */
+function withoutEffect(values: ReadonlyMap<string, unknown>): string[] {
+  const [idle, absolute] = [values.get("SESSION_IDLE_SECONDS") as number, values.get("SESSION_ABSOLUTE_SECONDS") as number];
+  return idle > absolute ? [`SESSION_IDLE_SECONDS is ${idle}, above SESSION_ABSOLUTE_SECONDS (${absolute}): no session gets so old.`] : [];
+}
+
+function assemble(get: (name: string) => never): Omit<Configuration, "ignored"> {
   const host: string = get("HOST");
   const port: number = get("PORT");
   const email: string | undefined = get("GATEHOUSE_ADMIN_EMAIL");
@@ -160,7 +171,7 @@ function refusals(configuration: Configuration): string[] {
 }
 
 /** What one of several processes needs beside the others. */
-function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl, eventsUrl, kafkaCaFile }: Configuration): string[] {
+function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl }: Configuration): string[] {
   const needed: string[] = [];
   const shared = !isAll(roles) && needsDatabase(roles);
   if (shared && databaseUrl === undefined) needed.push("DATABASE_URL is not set: embedded storage has one process, with every role.");
@@ -174,8 +185,6 @@ function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl, eventsUrl
     named.push("GATEHOUSE_WORKERS is above 1. DATABASE_URL is not set: embedded storage has one process.");
   if (workers > 1 && masterKey === undefined)
     named.push("GATEHOUSE_WORKERS is above 1. GATEHOUSE_MASTER_KEY is not set: all processes share it.");
-  if (kafkaCaFile !== undefined && !eventsUrl?.startsWith("kafkas:"))
-    named.push("EVENTS_KAFKA_CA_FILE is set, and EVENTS_URL does not begin with kafkas://: nobody would be asked for a certificate.");
   return named;
 }
 

@@ -5,7 +5,8 @@ import { type RelayStatus, relayStatus } from "../platform/broker/relay.ts";
 import { everyTenant, type ReadHandle } from "../platform/database/database.ts";
 import { type LogReader, logState, unpassedSeconds } from "../platform/log/retention.ts";
 import type { Platform } from "../platform/platform.ts";
-import { contexts } from "./modules.ts";
+import { archiveGauges } from "./archive-gauges.ts";
+import { contexts, queueNames } from "./modules.ts";
 
 /** Counting a table costs as much as the table is long, so what was counted serves every question of the next minute. */
 const countedForMs = 60_000;
@@ -16,7 +17,8 @@ const deadLetters: TableGauge = {
   label: "consumer",
   async read(db) {
     const { rows } = await sql<{ consumer: string; count: string }>`
-      select consumer, count(*) as count from dead_letters group by consumer`.execute(db as never);
+      select name as consumer, count(d.event_id) as count from consumers left join dead_letters d on d.consumer = name
+      group by name`.execute(db as never);
     return rows.map(({ consumer, count }) => ({ label: consumer, value: Number(count) }));
   },
 };
@@ -29,8 +31,9 @@ const jobsIn = (name: string, help: string, state: string): TableGauge => ({
   label: "task",
   async read(db) {
     const { rows } = await sql<{ job: string; count: string }>`
-      select name as job, count(*) as count from jobs.job
-      where state::text = any(${state.split(" ")}::text[]) and name not like '\\_\\_%' group by name`.execute(db as never);
+      select queue.name as job, count(job.name) as count from unnest(${queueNames}::text[]) as queue (name)
+      left join jobs.job on job.name = queue.name and job.state::text = any(${state.split(" ")}::text[])
+      group by queue.name`.execute(db as never);
     return rows.map(({ job, count }) => ({ label: job, value: Number(count) }));
   },
 });
@@ -88,7 +91,14 @@ async function oldestSeconds(db: ReadHandle): Promise<number> {
 /** Registers the gauges of the modules, the log, the bus and the jobs; each asks the database when metrics are collected. */
 export function registerGauges(platform: Platform, readers: readonly LogReader[]): void {
   const ofLog = logGauges(platform.settings.eventDays, readers);
-  const declared = [...contexts.flatMap((context) => context.gauges ?? []), ...ofLog, deadLetters, ...relayGauges, ...jobGauges];
+  const declared = [
+    ...contexts.flatMap((context) => context.gauges ?? []),
+    ...ofLog,
+    deadLetters,
+    ...relayGauges,
+    ...jobGauges,
+    ...archiveGauges,
+  ];
   for (const gauge of declared) registerTableGauge(gauge, platform, countedForMs);
 }
 

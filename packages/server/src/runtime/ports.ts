@@ -32,6 +32,7 @@ import { noTracer, type Tracer } from "../platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
 import { keyRing } from "./key-ring.ts";
 import { schemaSteps } from "./modules.ts";
+import { isAll } from "./roles.ts";
 
 /** What a test hands in instead of what the configuration would open. */
 export interface Overrides {
@@ -98,11 +99,12 @@ export async function openTelemetry(configuration: Configuration, overrides: Ove
 }
 
 export function openLogger(configuration: Configuration, { logDestination }: Overrides = {}, tracer: Tracer = noTracer): Logger {
-  const { logLevel: level, settings, environment } = configuration;
+  const { logLevel: level, settings, environment, roles } = configuration;
   return createLogger({
     level,
     version: settings.version,
     environment,
+    roles: isAll(roles) ? "all" : [...roles].join(","),
     ...(tracer.on ? { trace: () => tracer.current } : {}),
     ...(logDestination === undefined ? {} : { destination: logDestination }),
   });

@@ -41,5 +41,6 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
     application?.platform.log.lost,
   );
   if (isFirstWorker()) process.stdout.write(banner(configuration, server.url, setUpToken));
+  for (const what of configuration.ignored) logger.warn(what);
   logger.info({ module: "command", address: server.url, roles: [...roles] }, "Gatehouse is ready");
 }

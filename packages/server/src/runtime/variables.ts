@@ -6,6 +6,15 @@ import { masterKeyBytes } from "../platform/keys/aes.ts";
 import { parseRedisAddress } from "../platform/redis/address.ts";
 import { rolesOf } from "./roles.ts";
 
+/** What a variable has no effect without. */
+export interface Need {
+  readonly variable: string;
+  /** What the other variable's value begins with; any value where it is absent. */
+  readonly beginning?: string;
+  /** A start without it is refused, where the operator would rely on what does not happen; otherwise it is warned about. */
+  readonly refused?: true;
+}
+
 /** A variable of the configuration: what it is called, takes and means. `gatehouse config` prints this table. */
 export interface Variable {
   readonly name: string;
@@ -15,6 +24,8 @@ export interface Variable {
   readonly fallbackText?: string;
   readonly takes: string;
   readonly meaning: string;
+  /** What it is about; a value that is set without that would be ignored. */
+  readonly needs?: Need;
   /** Its value is shown nowhere. */
   readonly secret?: boolean;
   /** The value of a text; undefined when it is none. */
@@ -103,6 +114,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "DATABASE_READ_URL",
+    needs: { variable: "DATABASE_URL", refused: true },
     fallback: undefined,
     fallbackText: "DATABASE_URL",
     meaning: "a read replica for queries",
@@ -111,6 +123,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "DATABASE_POOL",
+    needs: { variable: "DATABASE_URL" },
     fallback: 10,
     meaning:
       "connections of this process to PostgreSQL, for each of the two addresses (S3 §27.1: query 20 to 50, command 10 to 20, worker 5 to 10)",
@@ -129,12 +142,14 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "GATEHOUSE_LIMITS_WITHOUT_REDIS",
+    needs: { variable: "REDIS_URL" },
     fallback: "memory",
     meaning: "while Redis is away, limits are counted by each process for itself, or what is limited is refused with 503",
     ...oneOf("memory", "refuse"),
   },
   {
     name: "GATEHOUSE_DATABASE_AWAY_SECONDS",
+    needs: { variable: "REDIS_URL" },
     fallback: minute,
     meaning:
       "how long checks are answered from memory and Redis while the database is known to be away for everybody; needs REDIS_URL; 0 refuses at once",
@@ -150,6 +165,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "NATS_PREFIX",
+    needs: { variable: "NATS_URL" },
     fallback: "gatehouse",
     meaning: "the first word of every subject: installations that share a NATS differ in it",
     takes: "one word of letters, digits, _ and -",
@@ -165,6 +181,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "EVENTS_KAFKA_CA_FILE",
+    needs: { variable: "EVENTS_URL", beginning: "kafkas:", refused: true },
     fallback: undefined,
     fallbackText: "none: the authorities that Node trusts",
     meaning: "on Kafka with TLS: who may vouch for the cluster, and nobody else",
@@ -172,6 +189,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "EVENTS_KAFKA_ALIASES",
+    needs: { variable: "EVENTS_URL", beginning: "kafka", refused: true },
     fallback: false,
     meaning: "on Kafka: also publish what S0 names under its topics, as beauth.user.created",
     ...boolean,
@@ -185,6 +203,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "BILLING_TOKEN",
+    needs: { variable: "BILLING_URL", refused: true },
     fallback: undefined,
     fallbackText: "none",
     meaning: "the bearer token for billing's API",
@@ -201,6 +220,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "MAIL_FROM",
+    needs: { variable: "SMTP_URL" },
     fallback: "Gatehouse <no-reply@localhost>",
     meaning: "the sender of mails",
     ...text("an address, as Name <a@example.com>"),
@@ -300,6 +320,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "GATEHOUSE_AUDIT_FORWARD",
+    needs: { variable: "EVENTS_URL" },
     fallback: "off",
     meaning: "on hands each audit record on as the event audit-log.requested.v1, for an audit log management behind the broker",
     ...oneOf("on", "off"),
@@ -333,6 +354,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "OTEL_TRACES_SAMPLER_ARG",
+    needs: { variable: "OTEL_EXPORTER_OTLP_ENDPOINT" },
     fallback: 1,
     meaning: "which part of the traces that begin here is recorded; of others the one before decides",
     takes: "a number from 0 to 1",

@@ -33,7 +33,7 @@ export const CheckRequest = Type.Object({ ...SubjectInput, actionType: Permissio
 export type CheckRequest = Static<typeof CheckRequest>;
 
 /** The part that decided, in one word beside S3's sentence. */
-export const ReasonCode = oneOfGrowing(
+const reasonCodes = [
   "role",
   "grant",
   "not_a_member",
@@ -47,7 +47,10 @@ export const ReasonCode = oneOfGrowing(
   "session_strength",
   "permission_data_unavailable",
   "entitlement_data_unavailable",
-);
+] as const satisfies readonly DecisionReason[];
+export const ReasonCode = oneOfGrowing(...reasonCodes);
+/** Every reason of a decision. */
+export const decisionReasons: readonly DecisionReason[] = reasonCodes;
 
 /** S3 §8, the answer of the authorization check. */
 export const CheckAnswer = Type.Object({

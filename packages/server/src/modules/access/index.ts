@@ -27,6 +27,7 @@ import { syncSystemDefinitions } from "./commands/sync-system-definitions.ts";
 import { updatePermission } from "./commands/update-permission.ts";
 import { updateRole } from "./commands/update-role.ts";
 import { events } from "./events.ts";
+import { administratorGauge } from "./gauges.ts";
 import { forgetOldDecisionsJob, forgetOldDecisionsWork, repairJob, repairWork } from "./jobs.ts";
 import { access } from "./module.ts";
 import { check } from "./queries/check.ts";
@@ -56,6 +57,7 @@ import { accessStore } from "./store.ts";
 
 export { authorizerOf } from "./authorizer.ts";
 export { authzenMetadata, authzenMetadataPath } from "./authzen/metadata.ts";
+export { decisionReasons } from "./check.ts";
 export { NotHeld, RoleNotFound, ScopeMismatch } from "./errors.ts";
 export type { RoleSummary } from "./module.ts";
 export { AccessReader } from "./read-model/reader.ts";
@@ -118,6 +120,7 @@ export const context: Context = {
       accessStore.writes(tx).project(keys, statusesOf((faces(tx) as ReadFacesOf<typeof access.declaration.uses & object>).identity)),
     ),
   ],
+  gauges: [administratorGauge],
   keepers: (platform) => [new CopyKeeper(platform)],
   atStart: [syncSystemDefinitions],
   queues: [repairJob, forgetOldDecisionsJob],

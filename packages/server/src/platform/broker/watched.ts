@@ -52,6 +52,8 @@ function published(broker: Broker, messages: readonly BrokerMessage[], { tracer 
 
 function watched(consumer: BrokerConsumer, system: string, { metrics, tracer }: Watching): BrokerConsumer {
   const { name, exchange } = consumer;
+  for (const outcome of ["ok", "failed"]) metrics.consumerSeconds.begin(name, outcome);
+  metrics.eventsHandled.inc({ consumer: name }, 0);
   const attributes = {
     "gatehouse.module": "background",
     "gatehouse.operation": name,

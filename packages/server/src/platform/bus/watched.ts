@@ -23,6 +23,8 @@ type BusWatching = Watching & { readonly logger: Logger };
 
 function watched(consumer: Consumer, { metrics, tracer, logger }: BusWatching): Consumer {
   const { name } = consumer;
+  for (const outcome of ["ok", "failed"]) metrics.consumerSeconds.begin(name, outcome);
+  metrics.eventsHandled.inc({ consumer: name }, 0);
   const measured = async (events: readonly LoggedEvent[], work: () => Promise<void>): Promise<void> => {
     const began = performance.now();
     const ended = (outcome: "ok" | "failed") => {

@@ -8,6 +8,9 @@ import type { Database } from "./database.ts";
  * heartbeat of the log, a consumer's look) belongs to none and begins none: there are a hundred such a second.
  */
 export function watchedDatabase(database: Database, { metrics, tracer }: Watching): Database {
+  for (const outcome of ["committed", "failed"]) {
+    for (const access of ["read", "write"]) metrics.transactionSeconds.begin(access, outcome);
+  }
   const primary = countedCalls("postgresql.primary", metrics);
   const counted = { read: database.replica ? countedCalls("postgresql.replica", metrics) : primary, write: primary };
   const watched = <T>(access: "read" | "write", work: () => Promise<T>): Promise<T> =>

@@ -16,8 +16,9 @@ export const watchedJobs = (jobs: Jobs, { metrics, tracer, logger }: Watching & 
     const traceparent = tracer.inject();
     return jobs.enqueue(tx, job, traceparent === undefined ? payload : { ...payload, [traceField]: traceparent });
   },
-  work: (job) =>
-    jobs.work({
+  work(job) {
+    for (const outcome of ["ok", "failed"]) metrics.jobSeconds.begin(job.name, outcome);
+    return jobs.work({
       ...job,
       async handle(received) {
         // Also where this process traces nothing: another one may have enqueued it.
@@ -40,5 +41,6 @@ export const watchedJobs = (jobs: Jobs, { metrics, tracer, logger }: Watching & 
           }
         });
       },
-    }),
+    });
+  },
 });

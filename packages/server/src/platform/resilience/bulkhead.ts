@@ -37,6 +37,7 @@ export function bulkheadOf(name: string, { waiting: waitingMax, waitMs }: Bulkhe
       };
       queue.add(waiting);
     });
+  metrics.bulkheadRefused.inc({ name }, 0);
   tell();
   return async (work) => {
     if (inUse >= atOnce) {

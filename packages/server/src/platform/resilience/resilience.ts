@@ -62,6 +62,7 @@ export function guardOf(name: string, row: Bounds, dependency: string, isFault: 
   };
   if (places) {
     tellPlaces();
+    metrics.bulkheadRefused.inc({ name }, 0);
     places.onReject(() => metrics.bulkheadRefused.inc({ name }));
     layers.push(places);
   }
@@ -86,6 +87,7 @@ export function guardOf(name: string, row: Bounds, dependency: string, isFault: 
     layers.push(breaker);
   }
   layers.push(timeout(row.timeLimitMs, TimeoutStrategy.Aggressive));
+  for (const outcome of ["ok", "failed", "timeout"]) metrics.dependencyCalls.inc({ dependency: name, outcome }, 0);
   const policy = wrap(...layers);
   const guarded: Guard = async (work) => {
     try {

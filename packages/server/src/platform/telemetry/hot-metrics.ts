@@ -16,6 +16,11 @@ export class HotHistogram {
     register(registry, about, "histogram", () => this.#values(about));
   }
 
+  /** Shows the series with a count of 0 before its first observation. */
+  begin(first: string, second: string): void {
+    this.#seriesOf(first, second);
+  }
+
   observe(first: string, second: string, value: number): void {
     const series = this.#seriesOf(first, second);
     series.sum += value;
@@ -75,14 +80,23 @@ export class HotCounter {
     );
   }
 
+  /** Shows the series with a count of 0 before its first increment. */
+  begin(first: string, second: string): void {
+    this.#add(first, second, 0);
+  }
+
   inc(first: string, second: string): void {
+    this.#add(first, second, 1);
+    this.#noted?.note(false, 0);
+  }
+
+  #add(first: string, second: string, count: number): void {
     let bySecond = this.#counts.get(first);
     if (bySecond === undefined) {
       bySecond = new Map();
       this.#counts.set(first, bySecond);
     }
-    bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
-    this.#noted?.note(false, 0);
+    bySecond.set(second, (bySecond.get(second) ?? 0) + count);
   }
 }
 

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { createLogger } from "./logger.ts";
 
@@ -9,12 +10,20 @@ function logging(level = "trace") {
     level,
     version: "1.2.3",
     environment: "test",
+    roles: "query,worker",
     destination: { write: (line) => void lines.push(line) },
   });
   return { logger, lines, entries: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
-const metadata = { service: "iam", version: "1.2.3", environment: "test" };
+const metadata = {
+  service: "iam",
+  version: "1.2.3",
+  environment: "test",
+  roles: "query,worker",
+  host: hostname(),
+  process: process.pid,
+};
 
 describe("a line of the log", () => {
   it("has the form of S3 §16.2", () => {
@@ -77,12 +86,14 @@ describe("a line of the log", () => {
     logger.info({ module: "query", text: "one\ntwo" }, "three\nfour");
     logger.child({ module: "command" }).info({ a: 1 }, "of a child");
     logger.child({ module: "command" }).info({ module: "query" }, "of a child with a word of its own");
-    for (const line of lines.slice(0, 2)) {
+    logger.child({ module: "relay", peer: "one" }).child({ module: "broker", peer: "two" }).info({ peer: "three" }, "of a child's child");
+    for (const line of lines) {
       expect(line.match(/\n/g)).toHaveLength(1);
-      const names = [...line.matchAll(/"(timestamp|level|module|message|context|metadata)":/g)].map(([, name]) => name);
+      const names = [...line.matchAll(/"(timestamp|level|module|message|context|metadata|peer)":/g)].map(([, name]) => name);
       expect(new Set(names).size).toBe(names.length);
     }
-    expect(lines.map((line) => JSON.parse(line).module)).toEqual(["query", "command", "query"]);
+    expect(lines.map((line) => JSON.parse(line).module)).toEqual(["query", "command", "query", "broker"]);
+    expect(JSON.parse(lines[3] as string).context).toEqual({ peer: "three" });
   });
 
   it("keeps a field named like one of its own apart, in the context", () => {

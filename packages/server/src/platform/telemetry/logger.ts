@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { masked, maskText } from "./masking.ts";
 import type { SpanIds } from "./tracing.ts";
@@ -6,6 +7,8 @@ export interface LoggerOptions {
   readonly level: string;
   readonly version: string;
   readonly environment: string;
+  /** The roles of the process, as the configuration names them. */
+  readonly roles?: string;
   /** The span that the line is written in; it says which trace the line belongs to, whoever else does. */
   readonly trace?: () => SpanIds | undefined;
   readonly destination?: DestinationStream;
@@ -15,13 +18,20 @@ export interface LoggerOptions {
 const topLevel = new Set(["module", "traceId", "spanId", "err"]);
 
 /**
- * Structured logs in the format of S3 §16.2:
- * `{ timestamp, level, module, traceId, message, context, metadata: { service, version, environment } }`.
- * Secrets and e-mail addresses are masked in every field and in the message. A child logger is for `module`, `traceId`
- * and `spanId`; what else it is given stands beside the message, not in `context`.
+ * Structured logs, one JSON object a line:
+ * `{ timestamp, level, module, traceId, message, context, metadata: { service, version, environment, roles, host, process } }`.
+ * Each key occurs once. Secrets and e-mail addresses are masked in every field and in the message. The fields of a child logger are
+ * fields of each of its lines; a line's own field of the same name replaces them.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const metadata = { service: "iam", version: options.version, environment: options.environment };
+  const metadata = {
+    service: "iam",
+    version: options.version,
+    environment: options.environment,
+    ...(options.roles === undefined ? {} : { roles: options.roles }),
+    host: hostname(),
+    process: process.pid,
+  };
   const logger = pino(
     {
       level: options.level,
@@ -37,22 +47,30 @@ export function createLogger(options: LoggerOptions): Logger {
           method.apply(this, withoutSecrets(args as unknown[]) as Parameters<typeof method>);
         },
       },
-      mixin: (_fields, _level, logger) => ("module" in logger.bindings() ? {} : { module: "background" }),
+      mixin: (_fields, _level, logger) => ({ module: "background", ...fieldsOf(logger as Logger) }),
       mixinMergeStrategy: (fields, mixin) => ({ ...mixin, ...fields, ...idsOf(options.trace?.()), metadata }),
     },
     options.destination ?? pino.destination({ fd: 1, sync: true }),
   );
-  return maskingChildren(logger);
+  return withFieldsOfChildren(logger);
 }
 
 const idsOf = (span: SpanIds | undefined) => (span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId });
 
-/** pino asks no formatter what a child is given; its children inherit this way of making them. */
-function maskingChildren(logger: Logger): Logger {
+const childFields = Symbol("fields of a child logger");
+type Parent = Logger & { readonly [childFields]?: Readonly<Record<string, unknown>> };
+
+const fieldsOf = (logger: Logger): Readonly<Record<string, unknown>> => (logger as Parent)[childFields] ?? {};
+
+/**
+ * Keeps the fields of a child beside it instead of as pino's bindings: bindings are written as they are, unmasked, and a line's own
+ * field of the same name would be a second key. Children inherit this way of making them.
+ */
+function withFieldsOfChildren(logger: Logger): Logger {
   const { child } = logger;
   return Object.assign(logger, {
-    child(this: Logger, bindings: Record<string, unknown>, options?: object) {
-      return child.call(this, masked(bindings) as Record<string, unknown>, options as never);
+    child(this: Logger, fields: Record<string, unknown>, options?: object) {
+      return Object.assign(child.call(this, {}, options as never), { [childFields]: { ...fieldsOf(this), ...fields } });
     },
   });
 }

@@ -11,7 +11,9 @@ export const doctorCommand: Command = {
     const configuration = readConfiguration(process.env);
     const findings: Finding[] = [];
     for (const check of checks) findings.push(...(await check(configuration)));
-    for (const { ok, what } of findings) process.stdout.write(`${ok ? "ok   " : "WRONG"} ${what}\n`);
+    for (const finding of findings) process.stdout.write(`${labelOf(finding)} ${finding.what}\n`);
     if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
   },
 };
+
+const labelOf = ({ ok, warning }: Finding): string => (ok ? (warning ? "warn " : "ok   ") : "WRONG");

@@ -16,6 +16,7 @@ export const evaluate = access.memoryQuery("evaluate", {
   output: Decision,
   errors: [PermissionDenied],
   tenant: () => undefined,
+  decision: ({ decision }) => ({ allowed: decision }),
   run({ state, platform, caller, fail }, evaluation) {
     refuseUnstorable(evaluation);
     const question = posed(evaluation, caller);

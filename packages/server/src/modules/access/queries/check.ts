@@ -16,6 +16,7 @@ export const check = access.memoryQuery("check", {
   output: CheckAnswer,
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit],
   tenant: () => undefined,
+  decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
   run({ state, platform, caller }, request) {
     return tellingErrors(
       () => decideFor(state, request, caller, platform.clock.now()),

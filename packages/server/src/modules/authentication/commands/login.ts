@@ -10,6 +10,9 @@ import { authentication } from "../module.ts";
 /** An address that was not signed in from for longer is a stranger's again. */
 const knownForMs = 90 * 24 * 3_600 * 1_000;
 
+const refusals = [InvalidCredentials, EmailNotVerified, UserSuspended, NotAMember, OrganizationInactive] as const;
+type Refusal = (typeof refusals)[number];
+
 /**
  * Signs in with a password, in an organization or without one (S3 §8.1, §8.3). An unknown address, a wrong password and
  * an account that waits answer alike, in the same time; what is wrong with an account is told to who knows its password.
@@ -29,13 +32,13 @@ export const login = authentication.command("login", {
     user: User,
     organizationId: nullable(Uuid),
   }),
-  errors: [InvalidCredentials, TooManyAttempts, EmailNotVerified, UserSuspended, NotAMember, OrganizationInactive],
+  errors: [...refusals, TooManyAttempts],
   tenant: () => undefined,
   async prepare({ reading, platform, origin, now, fail, audit }, { email, password, organizationId }) {
     const { limits, metrics, settings } = platform;
-    const refuse = (error: typeof InvalidCredentials | typeof EmailNotVerified | typeof UserSuspended | typeof NotAMember): never => {
+    const refuse = (error: Refusal): never => {
       metrics.signIns.inc({ result: error.code });
-      return fail(error as typeof InvalidCredentials);
+      return fail(error);
     };
     const address = pseudonym(origin.ip ?? "");
     const facts = await reading((_store, uses) => uses.identity.signInFacts(email));
@@ -61,7 +64,7 @@ export const login = authentication.command("login", {
       }));
       if (!standing.member) refuse(NotAMember);
       audit({ organizationId });
-      if (standing.status !== "Active") fail(OrganizationInactive);
+      if (standing.status !== "Active") refuse(OrganizationInactive);
     }
     const rehashed = needsRehash(facts.passwordHash, settings.passwordHash, password)
       ? await hashPassword(password, settings.passwordHash)
@@ -73,7 +76,10 @@ export const login = authentication.command("login", {
     // Between the look at the password and here, the password may have been changed or the user suspended.
     const current = await uses.identity.signInFacts(input.email);
     const session = await uses.identity.sessionFacts(userId);
-    if (!session || current?.passwordHash !== facts.passwordHash || session.status !== "Active") return fail(InvalidCredentials);
+    if (!session || current?.passwordHash !== facts.passwordHash || session.status !== "Active") {
+      platform.metrics.signIns.inc({ result: InvalidCredentials.code });
+      return fail(InvalidCredentials);
+    }
     if (rehashed !== undefined) await uses.identity.replaceHash(userId, facts.passwordHash, rehashed);
     await store.remember(userId, address, now);
     const organizationId = input.organizationId ?? null;

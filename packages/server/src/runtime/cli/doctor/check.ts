@@ -4,11 +4,14 @@ import type { Configuration } from "../../configuration.ts";
 /** One line of the doctor's report. */
 export interface Finding {
   readonly ok: boolean;
+  /** Nothing is wrong, but it may not be what was meant. */
+  readonly warning?: true;
   /** One sentence; a bad finding also says what mends it. */
   readonly what: string;
 }
 
 export const good = (what: string): Finding => ({ ok: true, what });
+export const warning = (what: string): Finding => ({ ok: true, warning: true, what });
 export const bad = (what: string): Finding => ({ ok: false, what });
 
 /** Looks at one thing that a start depends on. Changes nothing. Reports what fails as a finding instead of throwing. */

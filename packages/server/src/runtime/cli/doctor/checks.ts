@@ -1,4 +1,4 @@
-import { type Check, good } from "./check.ts";
+import { type Check, good, warning } from "./check.ts";
 import { checkDataDirectory } from "./data-directory.ts";
 import { checkMail } from "./mail.ts";
 import { checkPostgresql } from "./postgresql.ts";
@@ -6,7 +6,10 @@ import { checkServices } from "./services.ts";
 
 /** Everything that `gatehouse doctor` looks at, in the order of its report. Checks of the database are in postgresql.ts. */
 export const checks: readonly Check[] = [
-  async () => [good(`Node ${process.versions.node}`), good("the configuration can be read")],
+  async ({ ignored }) => [
+    good(`Node ${process.versions.node}`),
+    ...(ignored.length === 0 ? [good("the configuration can be read, and every setting has an effect")] : ignored.map(warning)),
+  ],
   checkDataDirectory,
   checkPostgresql,
   checkServices,

@@ -1,0 +1,66 @@
+import type { AuditNote } from "./audit.ts";
+import type { Call } from "./dispatch.ts";
+import type { Operation } from "./operation.ts";
+
+/** A call that has ended, as the log describes it. */
+export interface EndedCall {
+  readonly call: Call;
+  /** An error's code, "fault", or "ok". */
+  readonly outcome: string;
+  readonly trail: {
+    readonly note: AuditNote;
+    /** The tenant that the call acted in: null for the internal scope, undefined where it was not found out or there is none. */
+    readonly tenant: string | null | undefined;
+  };
+  /** What a call that ended well has answered. */
+  readonly output?: unknown;
+}
+
+/**
+ * The level of a call's line: `info` for a command of a user or an operator, and for a deprecated operation, because only the line says
+ * which client still calls it; `debug` for all else.
+ */
+export const logLevelOf = ({ kind, deprecated }: Operation, { caller }: Call): "info" | "debug" =>
+  deprecated !== undefined || (kind === "command" && caller.kind !== "system") ? "info" : "debug";
+
+/** Who called what, on which resource of which tenant, from where, and how it ended. */
+export function logFields(
+  operation: Operation,
+  { call, outcome, trail, output }: EndedCall,
+  milliseconds: number,
+): Record<string, unknown> {
+  const { caller, origin } = call;
+  const user = caller.kind === "user" ? { userId: caller.userId, sessionId: caller.sessionId, organizationId: caller.organizationId } : {};
+  const resource = { ...idsIn(operation, call.input), ...entityOf(trail.note) };
+  return {
+    module: operation.kind,
+    traceId: origin.traceId,
+    operation: operation.name,
+    outcome,
+    durationMs: Math.round(milliseconds * 10) / 10,
+    caller: caller.kind,
+    ...user,
+    ...(trail.tenant === undefined ? {} : { tenantId: trail.tenant }),
+    ...(Object.keys(resource).length === 0 ? {} : { resource }),
+    ...(output === undefined || operation.decision === undefined ? {} : { decision: operation.decision(output as never) }),
+    ipAddress: origin.ip,
+    userAgent: origin.userAgent,
+    ...(operation.deprecated === undefined ? {} : { deprecated: true }),
+  };
+}
+
+const uuid = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i;
+
+/** The ids that a call names. The input of a refused call may be anything: only a declared field that holds a UUID is written. */
+function idsIn({ input: { properties } }: Operation, input: object): Record<string, string> {
+  const given = input as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    Object.keys(properties).flatMap((name) => {
+      const value = given[name];
+      return typeof value === "string" && uuid.test(value) ? [[name, value] as const] : [];
+    }),
+  );
+}
+
+const entityOf = ({ entity }: AuditNote): Record<string, string> =>
+  entity === undefined ? {} : { [`${entity.type.charAt(0).toLowerCase()}${entity.type.slice(1)}Id`]: entity.id };

@@ -13,12 +13,12 @@ const aheadSeconds = 600;
 const shortestSeconds = 60;
 
 /**
- * Processes whose clock goes ten minutes ahead stand beside those with the right time. What they make must not last longer than
- * its time by the right clock, and what is over by theirs they must refuse; their jobs must not be lost.
+ * Processes whose clock is ten minutes ahead, beside those with the right time. What they decide follows the database's clock, they say
+ * that they are DOWN, and they take no jobs; the others do those.
  */
 export const clockRow: Row = {
   name: "a clock that is ten minutes off",
-  guarantee: "No session or invitation is accepted beyond its time and the difference of the clocks, and no job is lost.",
+  guarantee: "Sessions last their time by the database's clock, the process is DOWN and takes no job, and no job is lost.",
   async run({ house }) {
     const library = fakeTimeLibrary();
     if (library === undefined) throw new Error("libfaketime is not installed");
@@ -39,15 +39,16 @@ export const clockRow: Row = {
       const here = await door.must(200, "POST /api/v1/iam/auth/login", login);
       const fromAhead = await there.must(200, "POST /api/v1/iam/auth/login", login);
       const shiftMs = Date.parse(fromAhead.body.expiresAt) - shortestSeconds * 1_000 - Date.now();
-      if (Math.abs(shiftMs - aheadSeconds * 1_000) > 60_000) problems.push(`the clock is ${Math.round(shiftMs / 1_000)} s ahead`);
-      // Idle for longer than its time, by the clock ahead: refused there, though it is minutes old here.
-      const refused = await there.call("GET /api/v1/iam/auth/session", { token: here.body.sessionToken });
-      if (refused.status !== 401) problems.push(`a session that is over by the process's clock was answered with ${refused.status}`);
-      const accepted = await door.call("GET /api/v1/iam/auth/session", { token: here.body.sessionToken });
-      if (accepted.status !== 200) problems.push(`a session within its time was answered with ${accepted.status}`);
-      // Made ahead, it is not refused where the clock is right.
-      const made = await door.call("GET /api/v1/iam/auth/session", { token: fromAhead.body.sessionToken });
-      if (made.status !== 200) problems.push(`a session of the clock ahead was answered with ${made.status}`);
+      if (Math.abs(shiftMs) > 30_000) problems.push(`a session of the clock ahead ends ${Math.round(shiftMs / 1_000)} s off`);
+      for (const [where, made] of [
+        [there, here],
+        [door, here],
+        [door, fromAhead],
+        [there, fromAhead],
+      ] as const) {
+        const { status } = await where.call("GET /api/v1/iam/auth/session", { token: made.body.sessionToken });
+        if (status !== 200) problems.push(`a session within its time was answered with ${status}`);
+      }
       const email = `ahead-${unique()}@example.com`;
       const registration = { email, password: administrator.password, firstName: "A", lastName: "Head", locale: "en" };
       await there.must(201, "POST /api/v1/iam/auth/register", { body: registration });
@@ -56,7 +57,9 @@ export const clockRow: Row = {
       const mailMs = Math.round(performance.now() - began);
       await eventually(
         async () => {
-          if (!(await Promise.all(off.members.map((member) => member.ready()))).every(Boolean)) throw new Error("a process is not ready");
+          const withDatabase = off.members.filter(({ role }) => role !== "gateway");
+          const ready = await Promise.all(withDatabase.map((member) => member.ready()));
+          if (ready.some(Boolean)) throw new Error("a process whose clock is wrong says that it is ready");
         },
         { withinMs: 10_000 },
       );

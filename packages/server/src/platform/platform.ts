@@ -32,5 +32,7 @@ export interface Platform {
   readonly metrics: Metrics;
   readonly tracer: Tracer;
   readonly clock: Clock;
+  /** How far this machine's clock is from the database's, in milliseconds; 0 where they are the same. */
+  readonly clockSkewMs: () => number;
   readonly settings: Settings;
 }

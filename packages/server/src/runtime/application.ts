@@ -19,10 +19,12 @@ import { Relay } from "../platform/broker/relay.ts";
 import type { Consumer, Subscription } from "../platform/bus/bus.ts";
 import { everyTenant, type WriteHandle } from "../platform/database/database.ts";
 import type { Job } from "../platform/jobs/jobs.ts";
-import { type LogReader, removeOldEvents } from "../platform/log/retention.ts";
+import { type LogReader, mayRemoveOldEvents, removeOldEvents } from "../platform/log/retention.ts";
 import type { Platform } from "../platform/platform.ts";
+import { reportStopped } from "../platform/retention/ceiling.ts";
 import type { Serving } from "../platform/rpc/rpc.ts";
 import { registerBrokerGauges } from "./broker-gauges.ts";
+import { ClockGuard } from "./clock-guard.ts";
 import type { Configuration } from "./configuration.ts";
 import { registerConsumerGauges } from "./consumer-gauges.ts";
 import { countFromZero } from "./first-counts.ts";
@@ -65,6 +67,7 @@ const removeOldEventsWork = ({ clock, database, logger, settings }: Platform, re
   async handle() {
     if (settings.eventDays === 0) return;
     const before = new Date(clock.now() - settings.eventDays * dayMs);
+    if (!(await mayRemoveOldEvents(database, before))) return reportStopped(logger, "log.events");
     const removed = await removeOldEvents(database, { readers, before });
     if (removed > 0) logger.info({ removed, before }, "old events were removed from the log");
   },
@@ -107,7 +110,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     await platform.log.start();
     await reader.start();
     memory.start((db) => {
-      const { identity, tenancy } = kernel.faces(sessions, { db, now: new Date() }) as Record<string, object>;
+      const { identity, tenancy } = kernel.faces(sessions, { db, now: new Date(platform.clock.now()) }) as Record<string, object>;
       return { ...identity, ...tenancy } as never;
     });
     if (configuration.natsUrl !== undefined)
@@ -130,6 +133,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     const keepers = contexts.flatMap((context) => context.keepers?.(platform) ?? []);
     let relay: Relay | undefined;
     const background: RunningBackground[] = [];
+    const clockGuard = new ClockGuard(platform);
     return {
       catalogue: known,
       kernel,
@@ -157,6 +161,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         }
       },
       async startWorker() {
+        await clockGuard.start();
         const consuming: Consumer[] = [];
         for (const { module, consumers } of contexts) {
           const faces = (tx: WriteHandle) => kernel.faces(module, { db: tx as never, now: new Date(platform.clock.now()) });
@@ -187,6 +192,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       },
       async stop() {
         await Promise.all(answering.map((serving) => serving.drain()));
+        await clockGuard.stop();
         for (const keeper of keepers) await keeper.stop();
         await relay?.close();
         await kernel.notes.flush();

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { PolicyName } from "../platform/resilience/policies.ts";
 import type { Application } from "./application.ts";
+import { clockOf } from "./clock-health.ts";
 import type { Asked, Dependencies } from "./dependencies.ts";
 import { type Component, component, probe, type Status } from "./probe.ts";
 import { backgroundDetails, commandDetails, queryDetails } from "./role-details.ts";
@@ -26,7 +27,10 @@ export const readinessOf = (application: Application, { lifecycle, dependencies,
       answersOthers(roles) ? moduleThatHears(application, lifecycle) : stageOf(lifecycle),
       servedBy(platform.rpc, elsewhere),
     ]);
-    return answer({ ...asked, ...served, module }, [...dependencies.dispensable(), ...missedOf(served, answersOthers(roles))]);
+    return answer({ ...asked, ...clockOf(platform), ...served, module }, [
+      ...dependencies.dispensable(),
+      ...missedOf(served, answersOthers(roles)),
+    ]);
   };
 };
 
@@ -55,7 +59,7 @@ export function registerHealth(app: FastifyInstance, application: Application, {
       const [asked, heard] = await Promise.all([ask(), platform.log.heard()]);
       const { postgresql, redis } = asked;
       const module = component(heard, await queryDetails(application));
-      return send(reply, answer({ postgresql, ...replicaOf(asked), redis, module }, dispensableTo("query")));
+      return send(reply, answer({ postgresql, ...replicaOf(asked), redis, ...clockOf(platform), module }, dispensableTo("query")));
     });
   }
   if (roles.has("command")) {
@@ -63,7 +67,10 @@ export function registerHealth(app: FastifyInstance, application: Application, {
       const [asked, { status, details }] = await Promise.all([ask(), moduleThatHears(application, lifecycle)]);
       const { postgresql, messageBroker } = asked;
       const module = { status, details: { ...details, ...commandDetails(application) } };
-      return send(reply, answer({ postgresql, ...replicaOf(asked), messageBroker, module }, dispensableTo("command")));
+      return send(
+        reply,
+        answer({ postgresql, ...replicaOf(asked), messageBroker, ...clockOf(platform), module }, dispensableTo("command")),
+      );
     });
   }
   if (roles.has("worker")) {
@@ -73,7 +80,7 @@ export function registerHealth(app: FastifyInstance, application: Application, {
       const others = othersOf(application);
       const module = component(jobs.status === "UP", backgroundDetails(application));
       const without = [...dispensableTo("worker"), ...Object.keys(others)];
-      return send(reply, answer({ postgresql, ...replicaOf(asked), messageBroker, ...others, module }, without));
+      return send(reply, answer({ postgresql, ...replicaOf(asked), messageBroker, ...clockOf(platform), ...others, module }, without));
     });
   }
 }

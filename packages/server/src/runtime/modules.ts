@@ -19,6 +19,7 @@ import type { SealedPlace } from "../platform/keys/sealed-place.ts";
 import { logSteps } from "../platform/log/log.ts";
 import type { LogReader } from "../platform/log/retention.ts";
 import { inboxSteps } from "../platform/mail/inbox.ts";
+import { retentionSteps } from "../platform/retention/ceiling.ts";
 
 /** Every module, from the ground up: each uses those before it and none after it. */
 export const contexts: readonly Context[] = [
@@ -46,6 +47,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   ...busSteps,
   ...brokerSteps,
   ...inboxSteps,
+  ...retentionSteps,
   ...auditSteps,
   ...idempotencySteps,
   ...contexts.flatMap((context) => context.steps),

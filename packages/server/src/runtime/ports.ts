@@ -9,6 +9,7 @@ import { inProcessCache } from "../platform/cache/in-process.ts";
 import { tracedCache } from "../platform/cache/traced.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import type { Database } from "../platform/database/database.ts";
+import { DatabaseClock } from "../platform/database/database-clock.ts";
 import { migrate } from "../platform/database/migrations.ts";
 import { openPglite } from "../platform/database/pglite.ts";
 import { openPostgresql } from "../platform/database/postgresql.ts";
@@ -40,6 +41,8 @@ export interface Overrides {
   /** Where the configured logger writes. */
   readonly logDestination?: DestinationStream;
   readonly clock?: Clock;
+  /** The machine's clock, which is compared with the database's. */
+  readonly machineClock?: () => number;
   /** A migrated PGlite to begin from. */
   readonly image?: Blob;
 }
@@ -62,6 +65,15 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
     const resilience = createResilience(metrics);
     const redis = configuration.redis && (await openRedis(configuration, configuration.redis, resilience, logger));
     const log = new LogFollower(database, logger, redis?.away);
+    const skewSeconds = (skewMs: number): void => metrics.clockSkewSeconds.set(skewMs / 1_000);
+    // Embedded storage has the clock of this process.
+    const clock =
+      opened.kind === "pglite"
+        ? undefined
+        : await DatabaseClock.open(opened, {
+            onMeasured: skewSeconds,
+            ...(overrides.machineClock === undefined ? {} : { machine: overrides.machineClock }),
+          });
     const platform: Platform = {
       database,
       log,
@@ -80,10 +92,18 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
       logger,
       metrics,
       tracer,
-      clock: overrides.clock ?? systemClock,
+      clock: overrides.clock ?? clock ?? systemClock,
+      clockSkewMs: () => clock?.skewMs ?? 0,
       settings,
     };
-    return { platform, inbox, close: () => closeAll(platform) };
+    return {
+      platform,
+      inbox,
+      async close() {
+        clock?.close();
+        await closeAll(platform);
+      },
+    };
   } catch (error) {
     await database.close();
     await tracer.close();

@@ -100,6 +100,8 @@ interface OpenOptions {
   /** Without one, nothing projects, sends or cleans up. */
   readonly worker?: boolean;
   readonly clock?: MovableClock;
+  /** The clock of the machine, with the database's time for what is decided. */
+  readonly machineClock?: () => number;
 }
 
 /** Opens a server on a database that is there already, or that `environment` names. */
@@ -109,7 +111,12 @@ export async function openTestServer(environment: Readonly<Record<string, string
   const logged: AnyBody[] = [];
   const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const fromImage = options.fresh === true && configuration.databaseUrl === undefined;
-  const overrides = { clock, logger, ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}) };
+  const { machineClock } = options;
+  const overrides = {
+    ...(machineClock === undefined ? { clock } : { machineClock }),
+    logger,
+    ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
+  };
   const open = distributed && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
   const { application, door, close } = await open(environment, configuration, overrides, options.worker !== false);
   await door.ready();

@@ -1,6 +1,7 @@
 import type { AuthorizationModel, Condition } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { mayRemove } from "../../platform/retention/ceiling.ts";
 
 export interface ModelVersion {
   readonly version: number;
@@ -145,7 +146,12 @@ export const policyWrites = (tx: WriteHandle) => ({
       on conflict (organization_id, day, question_hash) do update
         set times = recorded_decisions.times + excluded.times, last_at = excluded.last_at, allowed = excluded.allowed`.execute(tx);
   },
-  async forgetRecordedBefore(day: Date): Promise<void> {
-    await sql`delete from recorded_decisions where day < ${day.toISOString().slice(0, 10)}::date`.execute(tx);
+  /** False where more is due than one run may take: then nothing is removed. */
+  async forgetRecordedBefore(before: Date): Promise<boolean> {
+    const isOld = sql`day < ${before.toISOString().slice(0, 10)}::date`;
+    const { rows } = await sql<{ due: string }>`select count(*)::text as due from recorded_decisions where ${isOld}`.execute(tx);
+    const may = await mayRemove(tx, { name: "access.decisions", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
+    if (may) await sql`delete from recorded_decisions where ${isOld}`.execute(tx);
+    return may;
   },
 });

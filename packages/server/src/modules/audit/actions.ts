@@ -84,6 +84,7 @@ export const actions: Readonly<Record<string, Action>> = {
   "entitlements.followBilling": row("Business", "Info", "Organization.BillingFollowed", "Organization"),
 
   "delivery.redriveDeadLetters": row("System", "Warning", "DeadLetter.Redriven"),
+  "delivery.confirmRemoval": row("System", "Critical", "Removal.Confirmed"),
   "delivery.dropDeadLetter": row("System", "Critical", "DeadLetter.Dropped"),
 
   "audit.listLogs": row("DataAccess", "Info", "AuditLog.Read"),

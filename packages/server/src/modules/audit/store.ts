@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { mayRemove } from "../../platform/retention/ceiling.ts";
 import { exportReads, exportWrites } from "./export-store.ts";
 import type { PersonKeyRow } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";
@@ -306,9 +307,9 @@ function writes(tx: WriteHandle) {
      * For each chain with records from before `cutoff`: the newest of them, of at most `limit` from the oldest on. The internal chain
      * apart, because no index finds NULL by equality.
      */
-    async oldest(cutoff: Date, limit: number): Promise<readonly Pick<RecordRow, "organization_id" | "number" | "hash">[]> {
-      const { rows } = await sql<Pick<RecordRow, "organization_id" | "number" | "hash">>`
-        select r.organization_id, r.number::text, r.hash from audit_chains c
+    async oldest(cutoff: Date, limit: number): Promise<readonly OldRecords[]> {
+      const { rows } = await sql<OldRecords>`
+        select r.organization_id, r.number::text, r.hash, (r.number - first.number + 1)::int as count from audit_chains c
         cross join lateral (select number, recorded_at from audit_records
           where organization_id = c.organization_id order by audit_records.number limit 1) first
         cross join lateral (select organization_id, number, hash from audit_records
@@ -316,7 +317,7 @@ function writes(tx: WriteHandle) {
           order by audit_records.number desc limit 1) r
         where first.recorded_at < ${cutoff}
         union all (
-        select r.organization_id, r.number::text, r.hash from (select number, recorded_at from audit_records
+        select r.organization_id, r.number::text, r.hash, (r.number - first.number + 1)::int as count from (select number, recorded_at from audit_records
           where organization_id is null order by audit_records.number limit 1) first
         cross join lateral (select organization_id, number, hash from audit_records
           where organization_id is null and audit_records.number < first.number + ${limit} and recorded_at < ${cutoff}
@@ -324,6 +325,7 @@ function writes(tx: WriteHandle) {
         where first.recorded_at < ${cutoff})`.execute(tx);
       return rows.map(numbered);
     },
+    mayRemoveRecords: (due: number): Promise<boolean> => mayRemove(tx, { name: "audit.records", due, table: "audit_records" }),
     async removeThrough(organizationId: string | null, number: number): Promise<void> {
       await sql`delete from audit_personal where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
       await sql`delete from audit_records where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
@@ -334,6 +336,11 @@ function writes(tx: WriteHandle) {
         where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before}`.execute(tx);
     },
   };
+}
+
+/** The newest of a chain's records that are older than they are kept, and how many go with it. */
+interface OldRecords extends Pick<RecordRow, "organization_id" | "number" | "hash"> {
+  readonly count: number;
 }
 
 export type AuditReads = ReturnType<typeof reads>;

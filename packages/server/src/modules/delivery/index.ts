@@ -1,15 +1,19 @@
 import type { Context } from "../../operation/module.ts";
+import { confirmRemoval } from "./commands/confirm-removal.ts";
 import { dropDeadLetter } from "./commands/drop-dead-letter.ts";
 import { redriveDeadLetters } from "./commands/redrive-dead-letters.ts";
+import { stoppedRemovalGauge } from "./gauges.ts";
 import { delivery } from "./module.ts";
 import { getStatus } from "./queries/get-status.ts";
 import { listDeadLetters } from "./queries/list-dead-letters.ts";
+import { listStoppedRemovals } from "./queries/list-stopped-removals.ts";
 
 export { delivery };
 
 export const context: Context = {
   module: delivery,
-  operations: [getStatus, listDeadLetters, redriveDeadLetters, dropDeadLetter],
+  operations: [getStatus, listDeadLetters, redriveDeadLetters, dropDeadLetter, listStoppedRemovals, confirmRemoval],
+  gauges: [stoppedRemovalGauge],
   events: [],
   steps: [],
 };

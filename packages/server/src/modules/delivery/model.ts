@@ -29,5 +29,14 @@ export const LogState = Type.Object({
   removedAt: nullable(Timestamp),
 });
 
+/** A removal that would take more at once than a run may, and until when an operator lets it go on. */
+export const StoppedRemoval = Type.Object({
+  name: Type.String(),
+  due: Type.Integer(),
+  ceiling: Type.Integer(),
+  stoppedAt: Timestamp,
+  confirmedUntil: nullable(Timestamp),
+});
+
 export const ConsumerState = Type.Object({ name: Type.String(), movedAt: Timestamp, deadLetters: Type.Integer() });
 export type ConsumerState = Static<typeof ConsumerState>;

@@ -1,8 +1,9 @@
 import { sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { type RelayStatus, relayStatus } from "../../platform/broker/relay.ts";
-import type { ReadHandle } from "../../platform/database/database.ts";
+import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { type LogState, logState } from "../../platform/log/retention.ts";
+import { confirmRemoval, stoppedRemovals } from "../../platform/retention/ceiling.ts";
 
 export interface ConsumerRow {
   readonly name: string;
@@ -20,7 +21,10 @@ const reads = (db: ReadHandle) => ({
       from consumers order by name`.execute(db as never);
     return rows;
   },
+  stoppedRemovals: () => stoppedRemovals(db),
 });
 
+const writes = (tx: WriteHandle) => ({ confirmRemoval: (name: string) => confirmRemoval(tx, name) });
+
 export type DeliveryReads = ReturnType<typeof reads>;
-export const deliveryStore: Store<DeliveryReads, object> = { reads, writes: () => ({}) };
+export const deliveryStore: Store<DeliveryReads, ReturnType<typeof writes>> = { reads, writes };

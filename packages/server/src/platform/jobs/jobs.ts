@@ -7,6 +7,9 @@ import type { WriteHandle } from "../database/database.ts";
 export interface Jobs {
   /** Begins to work on `job`'s queue. */
   work<Payload extends object>(job: Job<Payload>): Promise<void>;
+  /** Takes no further job until `resume`; jobs under way go on. */
+  suspend(): Promise<void>;
+  resume(): Promise<void>;
   /** Records a job in the caller's transaction: it exists if and only if the transaction commits. */
   enqueue<Payload extends object>(tx: WriteHandle, job: JobName<Payload>, payload: Payload): Promise<void>;
   ping(): Promise<void>;

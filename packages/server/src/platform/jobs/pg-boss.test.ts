@@ -37,6 +37,29 @@ const on = async (make: () => Promise<Fresh>): Promise<JobsUnderTest> => {
 
 jobsContract("pg-boss on PGlite", () => on(() => freshPglite([])));
 
+it("sets times that a clock which was ahead has left in the queue to now, at the next start", async () => {
+  const fresh = await freshPglite([]);
+  const { database } = fresh;
+  const begin = () => pgBossJobs(database, ["mails"], silent, { url: fresh.url, works: true });
+  const first = await begin();
+  await database.transact(everyTenant, (tx) => first.enqueue(tx, { name: "mails" }, {}));
+  await first.close();
+  await sql`update jobs.version set cron_on = now() + interval '800 days'`.execute(database.owner);
+  await sql`update jobs.queue set monitor_on = now() + interval '800 days'`.execute(database.owner);
+  await sql`update jobs.job set created_on = now() + interval '800 days', start_after = now() + interval '800 days'`.execute(
+    database.owner,
+  );
+  const second = await begin();
+  const done = Promise.withResolvers<void>();
+  await second.work({ name: "mails", handle: async () => done.resolve() });
+  await done.promise;
+  const { rows } = await sql`select from jobs.version where cron_on > now()
+    union all select from jobs.queue where monitor_on > now()`.execute(database.owner);
+  expect(rows).toEqual([]);
+  await second.close();
+  await fresh.close();
+});
+
 // Several processes and logins: what one embedded connection cannot prove.
 describeOnPostgresql("on a server", () => {
   jobsContract("pg-boss on PostgreSQL", () => on(() => freshPostgresql([])));

@@ -4,22 +4,13 @@ import type { Database } from "../database/database.ts";
 import { whereApplicationRole } from "../database/migrations.ts";
 import type { EmbeddedDatabase } from "../database/pglite.ts";
 import { policies } from "../resilience/policies.ts";
-import { Futile, type Job, type JobName, type Jobs, type Patience } from "./jobs.ts";
+import type { Job, JobName, Jobs, Patience } from "./jobs.ts";
+import { bringTimesBack } from "./pg-boss-times.ts";
+import { Workers } from "./pg-boss-workers.ts";
 
 const schema = "jobs";
 /** Retries of a failed job and their first pause; pauses double, so the last try is an hour and a half later. */
 const retryDefault = { retryLimit: 10, retryDelay: 5, retryBackoff: true } as const;
-/**
- * A notification wakes a worker at once. It looks by itself this often for what is not notified of: a try that is due
- * again, or what a lost notification hid.
- */
-const looksEverySeconds = 2;
-const looks = {
-  pollingIntervalSeconds: looksEverySeconds,
-  notifyPollingIntervalSeconds: looksEverySeconds,
-  batchSize: 1,
-  perJobResults: true,
-} as const;
 const connectionsMax = 3;
 const limits = {
   connectionTimeoutMillis: policies["postgresql.connection"].timeLimitMs,
@@ -64,30 +55,22 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
   });
   boss.on("error", (error) => logger.error({ err: error }, "the job queue reported an error"));
   boss.on("warning", (warning) => logger.debug({ warning }, "the job queue warns"));
+  const broughtBack = works ? await bringTimesBack(database.owner) : 0;
+  if (broughtBack > 0) logger.warn({ rows: broughtBack }, "times of the job queue that lay in the future were set to now");
   await boss.start();
   await createQueues(boss, declared);
   await whereApplicationRole(database.owner, `grant usage on schema ${schema} to gatehouse_app`);
   await whereApplicationRole(database.owner, `grant select, insert, update, delete on all tables in schema ${schema} to gatehouse_app`);
 
+  const workers = new Workers(boss, logger);
   return {
     async work<Payload extends object>(job: Job<Payload>) {
-      const worker: { id?: string } = {};
-      worker.id = await boss.work<Payload>(job.name, looks, async ([received]) => {
-        if (!received) return [];
-        // Where one was found there may be another: a transaction that enqueues many notifies once.
-        if (worker.id !== undefined) boss.notifyWorker(worker.id);
-        try {
-          await job.handle(received.data ?? ({} as Payload));
-          return [{ id: received.id, status: "completed" }];
-        } catch (error) {
-          if (!(error instanceof Futile)) throw error;
-          logger.error({ err: error, job: job.name }, "a job was given up: no other try can help");
-          return [{ id: received.id, status: "deadletter", output: { message: error.message } }];
-        }
-      });
+      await workers.add(job);
       if (job.schedule) await boss.schedule(job.name, job.schedule, {}, { tz: "UTC" });
       else await boss.unschedule(job.name);
     },
+    suspend: () => workers.suspend(),
+    resume: () => workers.resume(),
     async enqueue<Payload extends object>(tx: Parameters<Jobs["enqueue"]>[0], job: JobName<Payload>, payload: Payload) {
       if (!names.includes(job.name)) throw new Error(`no queue is named ${job.name}`);
       await boss.send(job.name, payload, { db: fromKysely(tx) });

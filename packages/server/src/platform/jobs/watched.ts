@@ -12,6 +12,8 @@ const traceField = "$traceparent";
 export const watchedJobs = (jobs: Jobs, { metrics, tracer, logger }: Watching & { readonly logger: Logger }): Jobs => ({
   ping: () => jobs.ping(),
   close: () => jobs.close(),
+  suspend: () => jobs.suspend(),
+  resume: () => jobs.resume(),
   enqueue(tx, job, payload) {
     const traceparent = tracer.inject();
     return jobs.enqueue(tx, job, traceparent === undefined ? payload : { ...payload, [traceField]: traceparent });

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import { type Database, everyTenant, type ReadHandle, type WriteHandle } from "../database/database.ts";
 import type { SchemaStep } from "../database/migrations.ts";
 import { sharedTable } from "../database/migrations.ts";
+import { mayRemove } from "../retention/ceiling.ts";
 import type { Position } from "./event.ts";
 
 export const retentionSteps: readonly SchemaStep[] = [
@@ -60,6 +61,13 @@ export async function removeOldEvents(database: Database, removing: Removing): P
   }
   return removed;
 }
+
+/** Whether a run may remove every event from before `before` (ceiling.ts). */
+export const mayRemoveOldEvents = (database: Database, before: Date): Promise<boolean> =>
+  database.transact(everyTenant, async (tx) => {
+    const { rows } = await sql<{ due: string }>`select count(*)::text as due from events where occurred_at < ${before}`.execute(tx);
+    return mayRemove(tx, { name: "log.events", due: Number(rows[0]?.due ?? 0), table: "events" });
+  });
 
 async function removeBatch(tx: WriteHandle, { readers, before }: Removing, limit: number): Promise<number> {
   // Held until the commit: of several processes one removes, and who begins to read (`beginReading`) does so before or after.

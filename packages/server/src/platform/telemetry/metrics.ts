@@ -214,6 +214,11 @@ export function createMetrics() {
       labelNames: ["why"] as const,
       registers,
     }),
+    clockSkewSeconds: new Gauge({
+      name: "gatehouse_clock_skew_seconds",
+      help: "How far this machine's clock is ahead of the database's (negative: behind); beyond two minutes the process takes no requests and no jobs",
+      registers,
+    }),
     logAgeSeconds: new Gauge({
       name: "gatehouse_log_age_seconds",
       help: "Seconds since this process last heard the log's head; memory is not trusted above half the revocation bound",

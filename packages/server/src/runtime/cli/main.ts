@@ -18,6 +18,7 @@ import { keysRotateCommand, keysStatusCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { projectionRebuildCommand, projectionVerifyCommand } from "./projection.ts";
+import { retentionCommands } from "./retention.ts";
 import { startCommand } from "./start.ts";
 import { userCreateCommand } from "./user-create.ts";
 
@@ -31,6 +32,7 @@ const commands: readonly Command[] = [
   openapiCommand,
   doctorCommand,
   ...eventsCommands,
+  ...retentionCommands,
   auditVerifyCommand,
   auditCheckpointCommand,
   auditEraseCommand,

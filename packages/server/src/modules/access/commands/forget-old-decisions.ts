@@ -1,5 +1,6 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
-import { Nothing, Type } from "../../../operation/schema.ts";
+import { Type } from "../../../operation/schema.ts";
+import { reportStopped } from "../../../platform/retention/ceiling.ts";
 import { access } from "../module.ts";
 
 const dayMs = 86_400_000;
@@ -10,9 +11,10 @@ export const forgetOldDecisions = access.command("forgetOldDecisions", {
   allow: operatorOnly(),
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
-  output: Nothing,
+  output: Type.Object({ stopped: Type.Boolean() }),
   async run({ store, platform, now }) {
-    await store.forgetRecordedBefore(new Date(now.getTime() - platform.settings.decisionDays * dayMs));
-    return null;
+    const may = await store.forgetRecordedBefore(new Date(now.getTime() - platform.settings.decisionDays * dayMs));
+    if (!may) reportStopped(platform.logger, "access.decisions");
+    return { stopped: !may };
   },
 });

@@ -40,6 +40,19 @@ export function jobsContract(name: string, make: () => Promise<JobsUnderTest>): 
       return jobs;
     };
 
+    it("takes no job while it is suspended, and goes on when it is resumed", async () => {
+      const jobs = await start();
+      const done: number[] = [];
+      await jobs.suspend();
+      await jobs.work<{ index: number }>({ name: queue, handle: async ({ index }) => void done.push(index) });
+      await made.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: queue }, { index: 1 }));
+      // Longer than a worker waits between two looks.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(done).toEqual([]);
+      await jobs.resume();
+      await eventually(() => done).toEqual([1]);
+    });
+
     it("does what was enqueued, with the payload as it was", async () => {
       const jobs = await start();
       const done: object[] = [];

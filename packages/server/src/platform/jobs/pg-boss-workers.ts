@@ -1,0 +1,62 @@
+import type { PgBoss } from "pg-boss";
+import type { Logger } from "pino";
+import { Futile, type Job } from "./jobs.ts";
+
+/**
+ * A notification wakes a worker at once. It looks by itself this often for what is not notified of: a try that is due
+ * again, or what a lost notification hid.
+ */
+const looksEverySeconds = 2;
+const looks = {
+  pollingIntervalSeconds: looksEverySeconds,
+  notifyPollingIntervalSeconds: looksEverySeconds,
+  batchSize: 1,
+  perJobResults: true,
+} as const;
+
+/** The workers of a process, one a queue; suspended and resumed together. */
+export class Workers {
+  readonly #boss: PgBoss;
+  readonly #logger: Logger;
+  readonly #jobs: Job<object>[] = [];
+  #suspended = false;
+
+  constructor(boss: PgBoss, logger: Logger) {
+    this.#boss = boss;
+    this.#logger = logger;
+  }
+
+  async add<Payload extends object>(job: Job<Payload>): Promise<void> {
+    this.#jobs.push(job as unknown as Job<object>);
+    if (!this.#suspended) await this.#begin(job);
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#suspended) return;
+    this.#suspended = true;
+    for (const { name } of this.#jobs) await this.#boss.offWork(name);
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#suspended) return;
+    this.#suspended = false;
+    for (const job of this.#jobs) await this.#begin(job);
+  }
+
+  async #begin<Payload extends object>(job: Job<Payload>): Promise<void> {
+    const worker: { id?: string } = {};
+    worker.id = await this.#boss.work<Payload>(job.name, looks, async ([received]) => {
+      if (!received) return [];
+      // Where one was found there may be another: a transaction that enqueues many notifies once.
+      if (worker.id !== undefined) this.#boss.notifyWorker(worker.id);
+      try {
+        await job.handle(received.data ?? ({} as Payload));
+        return [{ id: received.id, status: "completed" }];
+      } catch (error) {
+        if (!(error instanceof Futile)) throw error;
+        this.#logger.error({ err: error, job: job.name }, "a job was given up: no other try can help");
+        return [{ id: received.id, status: "deadletter", output: { message: error.message } }];
+      }
+    });
+  }
+}

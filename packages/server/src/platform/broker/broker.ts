@@ -46,6 +46,8 @@ export interface BrokerConsumer extends BrokerConsumerName {
    * {@link Poison} becomes one at once, and `Unavailable` never does: the message waits as long as that takes.
    */
   handle(received: Received): Promise<void>;
+  /** Told of each event that lies where this consumer reads and is of none of its topics. */
+  passedOver?(): void;
 }
 
 export interface Received {
@@ -71,10 +73,10 @@ export class Poison extends Error {
 
 /** A message that was put aside, with what went wrong. */
 export interface DeadLetter {
-  /** The event's id; one of our own making where the message has none. */
+  /** The event's id, with a part for its source where the id is no UUID; one of our own making where the message has none. */
   readonly id: string;
   readonly topic: string;
-  /** The message as it came, as text. */
+  /** The message as it came, as text; of one in CloudEvents' binary mode, the whole event as JSON. */
   readonly body: string;
   readonly attempts: number;
   /** The last failure, with addresses and secrets masked. */

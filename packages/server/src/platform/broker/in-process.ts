@@ -179,7 +179,15 @@ class ConsumerLoop {
     this.#inFlight += 1;
     const done = () => {};
     void this.#work
-      .take({ topic, body, returned: 0, done, release: done, putAside: (letter) => this.#putAside(letter) })
+      .take({
+        message: { body },
+        address: topic,
+        belongs: (of) => of === topic,
+        returned: 0,
+        done,
+        release: done,
+        putAside: (letter) => this.#putAside(letter),
+      })
       .then((isSettled) => {
         this.#inFlight -= 1;
         if (isSettled) settled();
@@ -198,8 +206,9 @@ class ConsumerLoop {
       this.#inFlight += 1;
       const done = async () => void (await this.#database.transact(everyTenant, (tx) => forgetDeadLetter(tx, name, id, true)));
       const delivery = {
-        topic,
-        body,
+        message: { body },
+        address: topic,
+        belongs: this.#wanted,
         returned: 0,
         done,
         release: () => {},

@@ -3,16 +3,40 @@ import { type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Logger } from "pino";
 import { pauseUntil } from "../waiting.ts";
 import type { BrokerConsumer } from "./broker.ts";
+import { topicOf } from "./cloud-event.ts";
 import { storeDeadLetter } from "./jetstream-dead-letters.ts";
 import { JetStreamLease } from "./jetstream-lease.ts";
 import { Returns } from "./jetstream-returns.ts";
 import { againOf, ensureStream, streamOf } from "./jetstream-streams.ts";
 import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
+import type { RawMessage } from "./read-message.ts";
 import { topicMatcher } from "./topics.ts";
 
 interface Options {
   readonly retry: RetryPolicy;
   readonly ackWaitMs: number;
+}
+
+/** NATS binding of CloudEvents, §3.1.3: a value is percent-encoded where a header could not have it. */
+const attributePrefix = "ce-";
+
+function rawMessage({ data, headers }: JsMsg): RawMessage {
+  const attributes: Record<string, string> = {};
+  let contentType: string | undefined;
+  for (const [name, values] of headers ?? []) {
+    const lower = name.toLowerCase();
+    if (lower.startsWith(attributePrefix)) attributes[lower.slice(attributePrefix.length)] = percentDecoded(values[0] ?? "");
+    if (lower === "content-type") contentType = values[0];
+  }
+  return { body: data, contentType, attributes };
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** One process's part in a durable consumer: waits for the lease, pulls while it holds it. */
@@ -144,16 +168,17 @@ export class JetStreamConsumer {
     const { exchange, name } = this.#consumer;
     const again = `${againOf(exchange, name)}.`;
     const isAgain = message.subject.startsWith(again);
-    const topic = isAgain ? message.subject.slice(again.length) : message.subject.slice(exchange.length + 1);
-    if (!isAgain && (topic.startsWith("_again.") || !this.#wanted(topic))) {
+    const address = message.subject.slice((isAgain ? again : `${exchange}.`).length);
+    // What another consumer is handed again.
+    if (!isAgain && address.startsWith("_again.")) {
       message.ack();
       return;
     }
     this.#inHand.add(message);
-    const body = Buffer.from(message.data).toString("utf8");
     const delivery = {
-      topic,
-      body,
+      message: rawMessage(message),
+      address,
+      belongs: (topic: string) => (isAgain ? this.#wanted(topic) : topic === topicOf(address)),
       returned: message.info.deliveryCount - 1,
       done: () => this.#settled(message, () => message.ack()),
       release: () => this.#settled(message, () => message.nak()),

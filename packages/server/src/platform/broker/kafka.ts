@@ -102,7 +102,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
 
 function recordsOf({ exchange, event }: BrokerMessage, aliases: boolean): readonly KafkaRecord[] {
   const topic = topicOf(event.type);
-  const record = { key: keyOf(event), value: JSON.stringify(event), headers: { "content-type": cloudEventType, topic } };
+  const record = { key: keyOf(event), value: JSON.stringify(event), headers: { "content-type": cloudEventType } };
   const also = aliases ? aliasesOf(event) : [];
   return [kafkaTopicOf(exchange, topic), ...also].map((of) => ({ ...record, topic: of }));
 }

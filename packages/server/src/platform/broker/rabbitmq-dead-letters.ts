@@ -57,7 +57,7 @@ export function rabbitmqDeadLetters(connection: Connection, queue: string): Dead
   const again = async (channel: Channel, held: Held): Promise<void> => {
     const { letter } = held;
     await channel.basicPublish(
-      { routingKey: queue, durable: true, messageId: letter.id, contentType: cloudEventType, headers: { "x-topic": letter.topic } },
+      { routingKey: queue, durable: true, messageId: letter.id, contentType: cloudEventType },
       Buffer.from(letter.body),
     );
     settle(channel, held);

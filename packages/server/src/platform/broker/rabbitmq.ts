@@ -6,6 +6,8 @@ import type { Broker, BrokerConsumer, BrokerMessage, BrokerSubscription, DeadLet
 import { cloudEventType, topicOf } from "./cloud-event.ts";
 import { defaultRetry, inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import { deadQueueOf, rabbitmqDeadLetters, sendDeadLetter } from "./rabbitmq-dead-letters.ts";
+import type { RawMessage } from "./read-message.ts";
+import { topicMatcher } from "./topics.ts";
 import { unavailable } from "./unavailable.ts";
 
 export interface RabbitmqOptions {
@@ -124,6 +126,7 @@ class Publishing {
 function subscribe(connection: Connection, consumer: BrokerConsumer, retry: RetryPolicy, logger: Logger) {
   const work = new KeyedWork(consumer, retry, logger);
   const { name, exchange, topics, inFlightMax = inFlightDefault } = consumer;
+  const wanted = topicMatcher(topics);
   const first = Promise.withResolvers<void>();
   const received: Consumer = connection.createConsumer(
     {
@@ -139,8 +142,10 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, retry: Retr
         outcome = status;
       };
       await work.take({
-        topic: message.routingKey === name ? String(message.headers?.["x-topic"] ?? "") : message.routingKey,
-        body: textOf(message),
+        message: rawMessage(message),
+        address: message.routingKey,
+        // By the queue's own name comes what is handed over again.
+        belongs: (topic) => (message.routingKey === name ? wanted(topic) : topic === topicOf(message.routingKey)),
         returned: Number(message.headers?.["x-delivery-count"] ?? 0),
         done: settle(ConsumerStatus.ACK),
         release: settle(ConsumerStatus.REQUEUE),
@@ -166,8 +171,14 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, retry: Retr
   };
 }
 
-/** The client has parsed a body whose content type is plain JSON already. */
-function textOf({ body }: AsyncMessage): string {
-  if (Buffer.isBuffer(body)) return body.toString("utf8");
-  return typeof body === "string" ? body : JSON.stringify(body);
+/** AMQP binding of CloudEvents, §3.1.3: application properties, which AMQP 0-9-1 has as headers, by either prefix. */
+const attributeName = /^cloudEvents[:_]([a-z\d]+)$/;
+
+function rawMessage({ body, contentType, headers = {} }: AsyncMessage): RawMessage {
+  const attributes: Record<string, string> = {};
+  for (const [header, value] of Object.entries(headers)) {
+    const name = attributeName.exec(header)?.[1];
+    if (name !== undefined) attributes[name] = value instanceof Date ? value.toISOString() : String(value);
+  }
+  return { body, contentType, attributes };
 }

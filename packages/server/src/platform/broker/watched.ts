@@ -63,6 +63,7 @@ function watched(consumer: BrokerConsumer, system: string, { metrics, tracer }: 
   };
   return {
     ...consumer,
+    passedOver: () => metrics.brokerPassedOver.inc({ consumer: name }),
     async handle(received) {
       const began = performance.now();
       const ended = (outcome: "ok" | "failed") => {

@@ -136,6 +136,12 @@ export function createMetrics() {
       labelNames: ["consumer"] as const,
       registers,
     }),
+    brokerPassedOver: new Counter({
+      name: "gatehouse_broker_passed_over_total",
+      help: "Events from the broker that lay where a consumer reads and were of a type that it does not ask for",
+      labelNames: ["consumer"] as const,
+      registers,
+    }),
     dependencyCalls: new Counter({
       name: "gatehouse_dependency_calls_total",
       help: "Guarded calls to a dependency, by policy and outcome: ok, failed, timeout, circuit_open, refused, answered_error (S3 §16.1)",

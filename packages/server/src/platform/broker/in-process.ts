@@ -180,7 +180,7 @@ class ConsumerLoop {
     const done = () => {};
     void this.#work
       .take({
-        message: { body },
+        message: () => ({ body }),
         address: topic,
         belongs: (of) => of === topic,
         returned: 0,
@@ -206,7 +206,7 @@ class ConsumerLoop {
       this.#inFlight += 1;
       const done = async () => void (await this.#database.transact(everyTenant, (tx) => forgetDeadLetter(tx, name, id, true)));
       const delivery = {
-        message: { body },
+        message: () => ({ body }),
         address: topic,
         belongs: this.#wanted,
         returned: 0,

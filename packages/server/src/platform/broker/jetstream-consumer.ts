@@ -176,7 +176,7 @@ export class JetStreamConsumer {
     }
     this.#inHand.add(message);
     const delivery = {
-      message: rawMessage(message),
+      message: () => rawMessage(message),
       address,
       belongs: (topic: string) => (isAgain ? this.#wanted(topic) : topic === topicOf(address)),
       returned: message.info.deliveryCount - 1,

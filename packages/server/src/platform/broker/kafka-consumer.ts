@@ -156,7 +156,7 @@ export class KafkaConsumer {
     this.#inFlight += 1;
     const nothing = () => {};
     const delivery = {
-      message: rawMessage(message),
+      message: () => rawMessage(message),
       address: message.topic,
       belongs: (topic: string) => (isAgain ? this.#wanted(topic) : kafkaTopicOf(consumer.exchange, topic) === message.topic),
       returned: 0,

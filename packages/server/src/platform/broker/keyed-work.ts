@@ -11,7 +11,7 @@ import { topicMatcher } from "./topics.ts";
 
 /** A message in the hands of this process, as an adapter got it. */
 export interface Delivery {
-  readonly message: RawMessage;
+  message(): RawMessage;
   /** Where the message lay, in the broker's terms: its routing key, subject or topic. */
   readonly address: string;
   /**

@@ -142,7 +142,7 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, retry: Retr
         outcome = status;
       };
       await work.take({
-        message: rawMessage(message),
+        message: () => rawMessage(message),
         address: message.routingKey,
         // By the queue's own name comes what is handed over again.
         belongs: (topic) => (message.routingKey === name ? wanted(topic) : topic === topicOf(message.routingKey)),
@@ -178,7 +178,10 @@ function rawMessage({ body, contentType, headers = {} }: AsyncMessage): RawMessa
   const attributes: Record<string, string> = {};
   for (const [header, value] of Object.entries(headers)) {
     const name = attributeName.exec(header)?.[1];
-    if (name !== undefined) attributes[name] = value instanceof Date ? value.toISOString() : String(value);
+    if (name !== undefined) attributes[name] = name === "time" && typeof value === "number" ? timeOf(value) : String(value);
   }
   return { body, contentType, attributes };
 }
+
+/** AMQP 0-9-1 has a time in seconds. */
+const timeOf = (seconds: number): string => new Date(seconds * 1_000).toISOString();

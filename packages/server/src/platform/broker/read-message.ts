@@ -17,13 +17,15 @@ export type Reading =
 
 /**
  * Reads a message from any producer, in the structured or the binary content mode of the CloudEvents protocol bindings (Kafka
- * §3, AMQP §3, NATS §3). A structured event is also understood without its content type, as command-line tools send it. Never throws.
+ * §3, AMQP §3, NATS §3). A structured event is also understood without its content type, as command-line tools send it. Never throws,
+ * whatever `open` meets in the message.
  */
-export function readMessage(message: RawMessage): Reading {
-  const mediaType = (message.contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-  const isStructured = mediaType.startsWith("application/cloudevents");
+export function readMessage(open: () => RawMessage): Reading {
   let text = "[it cannot be shown]";
   try {
+    const message = open();
+    const mediaType = (message.contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+    const isStructured = mediaType.startsWith("application/cloudevents");
     text = textOf(message.body);
     if (isStructured && mediaType !== "application/cloudevents+json") {
       return { text, refused: `the message is in ${mediaType}; only application/cloudevents+json is read` };

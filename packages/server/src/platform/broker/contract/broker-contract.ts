@@ -5,6 +5,7 @@ import { Poison } from "../broker.ts";
 import type { Envelope } from "../cloud-event.ts";
 import { type BrokerUnderTest, brokerFixture, idsOf, impatient } from "./broker-fixture.ts";
 import { deadLettersContract } from "./dead-letters-contract.ts";
+import { foreignContract } from "./foreign-contract.ts";
 
 /** What every broker adapter promises. */
 export function brokerContract(name: string, make: () => Promise<BrokerUnderTest>): void {
@@ -333,5 +334,6 @@ export function brokerContract(name: string, make: () => Promise<BrokerUnderTest
     }, 90_000);
 
     deadLettersContract(on);
+    foreignContract(on);
   });
 }

@@ -6,7 +6,7 @@ import { maskText } from "../telemetry/masking.ts";
 import { pauseUntil } from "../waiting.ts";
 import { type BrokerConsumer, type DeadLetter, Poison } from "./broker.ts";
 import { type Envelope, keyOf, topicOf } from "./cloud-event.ts";
-import { type RawMessage, type Reading, readMessage } from "./read-message.ts";
+import { isUuid, type RawMessage, type Reading, readMessage } from "./read-message.ts";
 import { topicMatcher } from "./topics.ts";
 
 /** A message in the hands of this process, as an adapter got it. */
@@ -43,7 +43,6 @@ const returnedMax = 20;
 /** Types of events that a log names once; more would be a producer that makes types up. */
 const passedOverTypesMax = 100;
 
-const isUuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 /** Of a source's hash: enough to tell a few sources apart. */
 const sourceHexDigits = 12;
 
@@ -110,18 +109,19 @@ export class KeyedWork {
     }
   }
 
-  async #handled(delivery: Delivery, { event, refused, text }: Reading): Promise<"handled" | "released" | DeadLetter> {
+  async #handled(delivery: Delivery, reading: Reading): Promise<"handled" | "released" | DeadLetter> {
     const { address, returned } = delivery;
+    const { event, text } = reading;
     const topic = event === undefined ? address : topicOf(event.type);
     const letter = (attempts: number, error: unknown): DeadLetter => ({
-      id: event === undefined ? uuid() : letterIdOf(event),
+      id: reading.event === undefined ? (reading.id ?? uuid()) : letterIdOf(reading.event),
       topic,
       body: text,
       attempts,
       failure: maskText(error instanceof Error ? error.message : String(error)),
       failedAt: new Date().toISOString(),
     });
-    if (event === undefined) return letter(0, refused);
+    if (event === undefined) return letter(0, reading.refused);
     if (!delivery.belongs(topic)) return letter(0, `an event of the type ${event.type} does not belong on ${address}`);
     if (!this.#wanted(topic)) return this.#passOver(event);
     if (returned >= returnedMax) return letter(returned, "it was handed over again and again and never settled");

@@ -10,10 +10,13 @@ export interface RawMessage {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
+/** Known by its form to be one event's alone, whoever made it. */
+export const isUuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
 /** `text` is the message as it came; of a message in binary mode, its attributes and data in CloudEvents' JSON format. */
 export type Reading =
   | { readonly text: string; readonly event: Envelope; readonly refused?: undefined }
-  | { readonly text: string; readonly event?: undefined; readonly refused: string };
+  | { readonly text: string; readonly event?: undefined; readonly refused: string; readonly id?: string };
 
 /**
  * Reads a message from any producer, in the structured or the binary content mode of the CloudEvents protocol bindings (Kafka
@@ -58,7 +61,9 @@ function binary(text: string, { attributes, body }: RawMessage, mediaType: strin
 
 function asEvent(text: string, value: unknown): Reading {
   const issue = issueOf(value);
-  return issue === undefined ? { text, event: value as Envelope } : { text, refused: noEvent(issue) };
+  if (issue === undefined) return { text, event: value as Envelope };
+  const id = isObject(value) ? value["id"] : undefined;
+  return { text, refused: noEvent(issue), ...(typeof id === "string" && isUuid.test(id) ? { id } : {}) };
 }
 
 const noEvent = (issue: string): string => `the message is no CloudEvent 1.0 in JSON: ${issue}`;

@@ -208,6 +208,12 @@ export function createMetrics() {
       labelNames: ["outcome"] as const,
       registers,
     }),
+    billingDeletions: new Counter({
+      name: "gatehouse_billing_deletions_total",
+      help: "Deletions that billing has asked for, by what became of them when they were due: erased, withdrawn by billing, or stopped as they were too many",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
     auditRecords: new Counter({
       name: "gatehouse_audit_records_total",
       help: "Records that were sealed into the audit chains (S3 §16.4; an application's own actions count as one)",

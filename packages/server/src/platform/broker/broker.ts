@@ -15,8 +15,14 @@ export interface Broker {
   consume(consumer: BrokerConsumer): BrokerSubscription;
   /** What a consumer could not handle. */
   deadLetters(consumer: BrokerConsumerName): DeadLetters;
-  /** Rejects when the broker cannot carry messages. */
+  /** Asks the broker, and rejects when it does not answer in time: that a connection is open says nothing of one that is frozen. */
   ping(): Promise<void>;
+  /** Makes what publishing there needs, so that a refusal is known before the first event. Rejects with `Unavailable`. */
+  prepare(exchange: string): Promise<void>;
+  /** What the broker refuses now, in its own words, with secrets masked; undefined where nothing. */
+  refusal(): string | undefined;
+  /** Looks at what is there already and says what cannot serve, a sentence each. Changes nothing. Rejects with `Unavailable`. */
+  inspect(needs: BrokerNeeds): Promise<readonly string[]>;
   /** Lets handlers that run finish, hands back what waits, then closes. */
   close(): Promise<void>;
   /** Lets go of everything at once and unacknowledged, as at the end of a grace time. What ran is handed over again. */
@@ -33,6 +39,12 @@ export interface BrokerConsumerName {
   /** Of the queue, group or durable consumer: `iam.billing`. */
   readonly name: string;
   readonly exchange: string;
+}
+
+/** What the product publishes to and receives from. */
+export interface BrokerNeeds {
+  readonly exchanges: readonly string[];
+  readonly consumers: readonly BrokerConsumerName[];
 }
 
 export interface BrokerConsumer extends BrokerConsumerName {

@@ -60,6 +60,9 @@ export function inProcessBroker(database: Database, logger: Logger, options: InP
         },
       }),
     ping: () => database.ping(),
+    prepare: async () => {},
+    refusal: () => undefined,
+    inspect: async () => [],
     async close() {
       await Promise.all([...running].map((loop) => loop.close()));
       running.clear();

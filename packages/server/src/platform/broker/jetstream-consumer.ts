@@ -4,17 +4,20 @@ import type { Logger } from "pino";
 import { pauseUntil } from "../waiting.ts";
 import type { BrokerConsumer } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
+import { goodbye } from "./goodbye.ts";
 import { storeDeadLetter } from "./jetstream-dead-letters.ts";
 import { JetStreamLease } from "./jetstream-lease.ts";
 import { Returns } from "./jetstream-returns.ts";
 import { againOf, ensureStream, streamOf } from "./jetstream-streams.ts";
 import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import type { RawMessage } from "./read-message.ts";
+import type { Refusals } from "./refusals.ts";
 import { topicMatcher } from "./topics.ts";
 
 interface Options {
   readonly retry: RetryPolicy;
   readonly ackWaitMs: number;
+  readonly refusals: Refusals;
 }
 
 /** NATS binding of CloudEvents, §3.1.3: a value is percent-encoded where a header could not have it. */
@@ -82,8 +85,8 @@ export class JetStreamConsumer {
     this.#messages?.stop();
     await stopped;
     await this.#work.stop();
-    await this.#loop;
-    await this.#lease?.release().catch(() => {});
+    await goodbye(this.#loop);
+    if (this.#lease) await goodbye(this.#lease.release());
   }
 
   abandon(): void {
@@ -94,7 +97,7 @@ export class JetStreamConsumer {
   }
 
   async #run(): Promise<void> {
-    const nats = await Promise.race([this.#connection, this.#closing.promise]);
+    const nats = await Promise.race([this.#connection.catch(() => undefined), this.#closing.promise]);
     if (!nats) return;
     this.#lease = new JetStreamLease(nats, streamOf(this.#consumer.name), this.#options.ackWaitMs);
     const everyMs = this.#options.ackWaitMs / 3;
@@ -104,11 +107,16 @@ export class JetStreamConsumer {
         await this.#claim();
         if (this.#holds) await this.#pull(nats);
       } catch (error) {
-        if (this.#stage === "running") this.#logger.warn({ err: error, consumer: this.#consumer.name }, "messages could not be pulled");
+        if (this.#stage === "running" && !this.#options.refusals.note(this.#place, error))
+          this.#logger.warn({ err: error, consumer: this.#consumer.name }, "messages could not be pulled");
       }
       await pauseUntil(everyMs, this.#closing.promise);
     }
     clearInterval(heart);
+  }
+
+  get #place(): string {
+    return `consuming ${this.#consumer.name}`;
   }
 
   get #holds(): boolean {
@@ -146,6 +154,7 @@ export class JetStreamConsumer {
     if (this.#stage !== "running" || !this.#holds) return;
     const consumer = await jetstream(nats).consumers.get(stream, durable);
     this.#messages = await consumer.consume({ max_messages: inFlightMax });
+    this.#options.refusals.clear(this.#place);
     this.#ready.resolve();
     const returns = new Returns(pending, this.#options.ackWaitMs / 3, (message) => this.#take(message));
     try {

@@ -3,12 +3,14 @@ import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import { pauseUntil } from "../waiting.ts";
 import type { BrokerConsumer } from "./broker.ts";
+import { goodbye } from "./goodbye.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { deadLetterRecord } from "./kafka-dead-letters.ts";
 import { againTopicOf, deadTopicOf, familiesOf, type KafkaTopics, kafkaTopicOf, type Produce } from "./kafka-topics.ts";
 import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import { Progress } from "./progress.ts";
 import type { RawMessage } from "./read-message.ts";
+import type { Refusals } from "./refusals.ts";
 import { topicMatcher } from "./topics.ts";
 
 interface Parts {
@@ -19,6 +21,7 @@ interface Parts {
   readonly sessionMs: number;
   readonly logger: Logger;
   readonly produce: Produce;
+  readonly refusals: Refusals;
 }
 
 type Member = Consumer<Buffer, Buffer, Buffer, Buffer>;
@@ -67,6 +70,10 @@ export class KafkaConsumer {
     this.#wanted = topicMatcher(parts.consumer.topics);
   }
 
+  get #place(): string {
+    return `consuming ${this.#parts.consumer.name}`;
+  }
+
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
@@ -80,9 +87,11 @@ export class KafkaConsumer {
     this.#stage = "closing";
     this.#closing.resolve();
     await this.#work.stop();
-    await this.#commit().catch(() => {});
-    await this.#leave();
-    await this.#loop;
+    const left = this.#commit()
+      .catch(() => {})
+      .then(() => this.#leave())
+      .then(() => this.#loop);
+    await goodbye(left);
   }
 
   abandon(): void {
@@ -97,7 +106,7 @@ export class KafkaConsumer {
       try {
         await this.#read();
       } catch (error) {
-        if (this.#stage === "running")
+        if (this.#stage === "running" && !this.#parts.refusals.note(this.#place, error))
           this.#parts.logger.warn({ err: error, consumer: this.#parts.consumer.name }, "Kafka could not be read");
       }
       await this.#leave();
@@ -123,6 +132,7 @@ export class KafkaConsumer {
     });
     this.#member = member;
     this.#stream = await member.consume({ topics: subscribed, mode: "committed", fallbackMode: "earliest" });
+    this.#parts.refusals.clear(this.#place);
     this.#ready.resolve();
     const looking = open ? setInterval(() => void this.#lookForFamilies(subscribed), familiesEveryMs) : undefined;
     try {

@@ -32,6 +32,9 @@ export function watchedBroker(broker: Broker, watching: Watching & { readonly re
       };
     },
     ping: () => broker.ping(),
+    prepare: (exchange) => broker.prepare(exchange),
+    refusal: () => broker.refusal(),
+    inspect: (needs) => broker.inspect(needs),
     close: () => broker.close(),
     abandon: () => broker.abandon(),
   };

@@ -32,6 +32,8 @@ const names = new Set([
 const patterns = /_AUTHORIZATION_FAILED$|^ERR_TLS_|^CERT_|^DEPTH_ZERO_|^SELF_SIGNED_|^UNABLE_TO_(GET|VERIFY)_/;
 /** The statuses of JetStream's API that say no: bad request, and forbidden. */
 const jetStreamRefuses = new Set([400, 401, 403]);
+/** What RabbitMQ's client says before the broker's reply code and text: the call that was refused. */
+const clientsWords = /^.*?(?=[A-Z]+_[A-Z]+ - )/;
 /** Errors that an error leads to; a broker's own word is at most a few causes deep. */
 const errorsMax = 50;
 /** Where the broker is, which health does not tell. */
@@ -43,7 +45,7 @@ export function refusalIn(error: unknown): string | undefined {
   for (let seen = 0; open.length > 0 && seen < errorsMax; seen += 1) {
     const one = open.shift();
     if (!(one instanceof Error)) continue;
-    const { name, message, cause } = one;
+    const { name, cause } = one;
     const { code, apiId, status, serverErrorMessage } = one as {
       readonly code?: unknown;
       readonly apiId?: unknown;
@@ -52,6 +54,7 @@ export function refusalIn(error: unknown): string | undefined {
     };
     const ids = [name, code, apiId].filter((id) => typeof id === "string");
     if (ids.some((id) => names.has(id) || patterns.test(id)) || (name === "JetStreamApiError" && jetStreamRefuses.has(status as number))) {
+      const message = one.message.replace(clientsWords, "");
       const said = typeof serverErrorMessage === "string" && serverErrorMessage !== "" ? `${message} (${serverErrorMessage})` : message;
       const id = [apiId, code].find((each) => typeof each === "string" && !each.startsWith("PLT_") && !said.includes(each));
       return maskText(id === undefined ? said : `${id}: ${said}`).replace(address, "[address]");

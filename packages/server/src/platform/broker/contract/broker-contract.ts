@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { graceMs } from "../../../runtime/stop.ts";
 import { eventually } from "../../contract/eventually.ts";
 import { Unavailable } from "../../database/faults.ts";
 import { policies } from "../../resilience/policies.ts";
@@ -9,8 +8,8 @@ import { type BrokerUnderTest, brokerFixture, idsOf, impatient } from "./broker-
 import { deadLettersContract } from "./dead-letters-contract.ts";
 import { foreignContract } from "./foreign-contract.ts";
 
-/** Half of what a stop has for everything. */
-const closeMsMax = graceMs / 2;
+/** Half of what a stop has for everything (10 s). */
+const closeMsMax = 5_000;
 
 /** What every broker adapter promises. */
 export function brokerContract(name: string, make: () => Promise<BrokerUnderTest>): void {

@@ -14,7 +14,7 @@ export interface Settings {
   /** How long decided questions are kept for previews; 0 keeps none. */
   readonly decisionDays: number;
   /** Billing's API (decision 0024), and the token that it asks for. */
-  readonly billing: { readonly url: string; readonly token: string | undefined } | undefined;
+  readonly billing: BillingSettings | undefined;
   /** How long audit records are kept; 0 keeps all. */
   readonly auditDays: number;
   /** How long events are kept in the log, where every reader has passed them; 0 keeps all. */
@@ -23,4 +23,13 @@ export interface Settings {
   readonly auditForward: "on" | "off";
   /** `off` on loopback only, for measuring. */
   readonly signInLimit: "on" | "off";
+}
+
+export interface BillingSettings {
+  readonly url: string;
+  readonly token: string | undefined;
+  /** How long an organization stays after billing has asked for its deletion (decision 0030). */
+  readonly deletionDelayHours: number;
+  /** Of all organizations, no more are deleted for billing within a day; a few may be, however few there are. */
+  readonly deletionPercentMax: number;
 }

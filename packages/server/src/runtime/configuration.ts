@@ -158,7 +158,15 @@ function assemble(get: (name: string) => never): Omit<Configuration, "ignored"> 
       eventDays: get("GATEHOUSE_EVENT_DAYS"),
       auditForward: get("GATEHOUSE_AUDIT_FORWARD"),
       signInLimit: get("GATEHOUSE_SIGN_IN_LIMIT"),
-      billing: billingUrl === undefined ? undefined : { url: billingUrl, token: get("BILLING_TOKEN") },
+      billing:
+        billingUrl === undefined
+          ? undefined
+          : {
+              url: billingUrl,
+              token: get("BILLING_TOKEN"),
+              deletionDelayHours: get("BILLING_DELETION_DELAY_HOURS"),
+              deletionPercentMax: get("BILLING_DELETION_PERCENT_MAX"),
+            },
     },
   };
 }

@@ -1,6 +1,7 @@
+import type { Broker } from "../platform/broker/broker.ts";
 import type { Application } from "./application.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Component, probe } from "./probe.ts";
+import { type Component, component, probe } from "./probe.ts";
 import { answersOthers, type Role } from "./roles.ts";
 
 /** What a process stands on; what is not configured is not there. */
@@ -44,7 +45,7 @@ export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pi
         probe(() => database.ping(), { kind: embedded ? "embedded (PGlite)" : "PostgreSQL" }),
         replica && probe(() => replica.ping(), { kind: "PostgreSQL" }),
         probe(() => cache.ping(), { kind: cache.kind }),
-        outside ? probe(() => broker.ping(), { kind: broker.kind }) : probe(() => bus.ping(), { kind: "in process" }),
+        outside ? probeBroker(broker) : probe(() => bus.ping(), { kind: "in process" }),
         natsUrl === undefined ? undefined : probe(() => rpc.ping(), { kind: "NATS" }),
       ]);
       return { postgresql, ...(postgresqlReplica && { postgresqlReplica }), redis, messageBroker, ...(nats && { nats }) };
@@ -52,6 +53,13 @@ export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pi
     dispensable: () => [...dispensableTo(roles.has("query") ? "query" : "command"), ...(isReachedByNats(roles) ? [] : ["nats"])],
     dispensableTo,
   };
+}
+
+/** One that answers and refuses what the product needs is down, and says so in its own words. */
+async function probeBroker(broker: Broker): Promise<Component> {
+  const probed = await probe(() => broker.ping(), { kind: broker.kind });
+  const refusal = broker.refusal();
+  return refusal === undefined ? probed : component(false, { ...probed.details, refusal });
 }
 
 /** Whether nothing would be answered without NATS; elsewhere a part is answered here, or it only tells sooner of commits. */

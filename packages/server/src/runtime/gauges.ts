@@ -6,6 +6,7 @@ import { everyTenant, type ReadHandle } from "../platform/database/database.ts";
 import { type LogReader, logState, unpassedSeconds } from "../platform/log/retention.ts";
 import type { Platform } from "../platform/platform.ts";
 import { archiveGauges } from "./archive-gauges.ts";
+import { inTime } from "./in-time.ts";
 import { contexts, queueNames } from "./modules.ts";
 
 /** Counting a table costs as much as the table is long, so what was counted serves every question of the next minute. */
@@ -105,12 +106,12 @@ export function registerGauges(platform: Platform, readers: readonly LogReader[]
 /** Registers a gauge that is counted in the tables, at most once in `keptForMs`. */
 export function registerTableGauge(declared: TableGauge, platform: Platform, keptForMs: number): void {
   let countedAt = Number.NEGATIVE_INFINITY;
-  new Gauge({
+  const gauge = new Gauge({
     name: declared.name,
     help: declared.help,
     labelNames: declared.label === undefined ? [] : [declared.label],
     registers: [platform.metrics.registry],
-    async collect() {
+    collect: inTime(async () => {
       if (performance.now() - countedAt < keptForMs) return;
       const values = await platform.database
         .read(everyTenant, (db) => declared.read(db))
@@ -120,8 +121,8 @@ export function registerTableGauge(declared: TableGauge, platform: Platform, kep
         });
       if (values === undefined) return;
       countedAt = performance.now();
-      this.reset();
-      for (const { label, value } of values) this.set(declared.label === undefined ? {} : { [declared.label]: label ?? "" }, value);
-    },
+      gauge.reset();
+      for (const { label, value } of values) gauge.set(declared.label === undefined ? {} : { [declared.label]: label ?? "" }, value);
+    }),
   });
 }

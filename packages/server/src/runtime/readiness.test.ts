@@ -112,6 +112,30 @@ const rows: readonly Row[] = [
     degraded: { command: ["messageBroker"], worker: ["messageBroker"], all: ["messageBroker"] },
   },
   {
+    fault: "Redis is silent",
+    hold: ["redis"],
+    answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 200, gateway: 200, all: 200 },
+    degraded: { query: ["redis"], command: ["redis"], worker: ["redis"], all: ["redis"] },
+  },
+  {
+    fault: "RabbitMQ is silent",
+    hold: ["rabbitmq"],
+    answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 200, gateway: 200, all: 200 },
+    degraded: { command: ["messageBroker"], worker: ["messageBroker"], all: ["messageBroker"] },
+  },
+  {
+    fault: "NATS is silent",
+    hold: ["nats"],
+    answers: { query: [503, 200], command: [503, 200], worker: [200, 200], gateway: [503], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 503, all: 200 },
+    command: { command: 200, gateway: 503, all: 200 },
+    degraded: { worker: ["nats"], all: ["nats"] },
+  },
+  {
     fault: "NATS is away",
     cut: ["nats"],
     // The roles would answer, and nobody reaches them: their own probes say so.
@@ -123,6 +147,16 @@ const rows: readonly Row[] = [
 ];
 
 const settleMs = 30_000;
+/** As health and the metrics call each service. */
+const components: Readonly<Record<Service, string>> = {
+  primary: "postgresql",
+  replica: "postgresqlReplica",
+  redis: "redis",
+  nats: "nats",
+  rabbitmq: "messageBroker",
+};
+/** Of the ten seconds that Prometheus gives a scrape by default. */
+const scrapeMsMax = 5_000;
 const there = (await listens("nats")) && (await listens("rabbitmq"));
 
 describeOnPostgresql("what the probes say while something is away", () => {
@@ -221,6 +255,19 @@ describeOnPostgresql("what the probes say while something is away", () => {
     await expect.poll(() => answered(row, "command", command), { timeout: settleMs, interval: 100 }).toEqual(row.command);
   };
 
+  /** Health names it, and a scrape shows it to the alerts, whether it is away or only silent; neither waits for what does not come. */
+  const isTold = async ({ cut = [], hold = [] }: Row): Promise<void> => {
+    const began = performance.now();
+    const { body } = await doors.all.inject("/metrics");
+    expect(performance.now() - began).toBeLessThan(scrapeMsMax);
+    const health = (await doors.all.inject("/health/ready")).json().components;
+    for (const service of wired) {
+      const up = !cut.includes(service) && !hold.includes(service);
+      expect(body, service).toContain(`gatehouse_dependency_up{dependency="${components[service]}"} ${up ? 1 : 0}`);
+      expect(health[components[service]].status, service).toBe(up ? "UP" : "DOWN");
+    }
+  };
+
   it.each(rows)("$fault", { timeout: 180_000 }, async (row) => {
     // Everybody has met the person, and heard of the last change, before anything goes away.
     await settles(rows[0] as Row);
@@ -238,6 +285,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
         expect((await doors[role as Role].inject("/health/ready")).json().degraded, role).toEqual(names);
       }
       for (const role of roles) expect((await doors[role].inject("/health")).statusCode).toBe(200);
+      await isTold(row);
     } finally {
       for (const service of row.hold ?? []) wires[service].release();
       await Promise.all((row.cut ?? []).map((service) => wires[service].mend()));

@@ -211,6 +211,19 @@ export const variables: readonly Variable[] = [
     ...text("a token"),
   },
   {
+    name: "BILLING_DELETION_DELAY_HOURS",
+    // A weekend, and the day on which its alert is read.
+    fallback: 72,
+    meaning: "how long an organization stays after billing has asked for its deletion; then billing is asked once more (decision 0030)",
+    ...integer(0, 8_760),
+  },
+  {
+    name: "BILLING_DELETION_PERCENT_MAX",
+    fallback: 1,
+    meaning: "of all organizations, how many in a hundred billing may have deleted within a day (three always); above, none is deleted",
+    ...integer(0, 100),
+  },
+  {
     name: "SMTP_URL",
     fallback: undefined,
     fallbackText: "none: development inbox at /dev/inbox",

@@ -82,6 +82,8 @@ export const actions: Readonly<Record<string, Action>> = {
   "entitlements.setEntitlements": row("Business", "Info", "Organization.EntitlementsSet", "Organization"),
 
   "entitlements.followBilling": row("Business", "Info", "Organization.BillingFollowed", "Organization"),
+  "entitlements.requestDeletion": row("Security", "Critical", "Organization.DeletionRequested", "Organization"),
+  "entitlements.withdrawDeletion": row("Security", "Warning", "Organization.DeletionWithdrawn", "Organization"),
 
   "delivery.redriveDeadLetters": row("System", "Warning", "DeadLetter.Redriven"),
   "delivery.confirmRemoval": row("System", "Critical", "Removal.Confirmed"),

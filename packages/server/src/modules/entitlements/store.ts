@@ -12,6 +12,9 @@ export interface SubscriptionRow {
   readonly updated_at: Date;
 }
 
+/** Clocks of two well-kept machines differ by less; what lies further ahead would pass over all that is said until then. */
+const aheadMinutesMax = 5;
+
 const reads = (db: ReadHandle) => ({
   async subscription(organizationId: string): Promise<SubscriptionRow | undefined> {
     const { rows } = await sql<SubscriptionRow>`
@@ -24,6 +27,24 @@ const reads = (db: ReadHandle) => ({
       where organization_id = any(${[...organizationIds]}::uuid[])`.execute(db as never);
     return new Map(rows.map((row) => [row.organization_id, row]));
   },
+  /** By the database's clock: that of a process may be wrong. */
+  async isAhead(occurredAt: Date): Promise<boolean> {
+    const { rows } = await sql<{ ahead: boolean }>`
+      select ${occurredAt}::timestamptz > now() + make_interval(mins => ${aheadMinutesMax}) as ahead`.execute(db as never);
+    return rows[0]?.ahead ?? true;
+  },
+  /** Organizations whose deletion may be asked for again, the longest due first. */
+  async dueDeletions(limit: number): Promise<string[]> {
+    const { rows } = await sql<{ organization_id: string }>`
+      select organization_id from deletion_requests where due_at <= now() order by due_at, organization_id limit ${limit}`.execute(
+      db as never,
+    );
+    return rows.map((row) => row.organization_id);
+  },
+  async countDeletions(): Promise<number> {
+    const { rows } = await sql<{ count: string }>`select count(*) as count from deletion_requests`.execute(db as never);
+    return Number(rows[0]?.count);
+  },
 });
 
 const writes = (tx: WriteHandle) => ({
@@ -35,6 +56,15 @@ const writes = (tx: WriteHandle) => ({
       insert into billing_marks (organization_id, occurred_at) values (${organizationId}, ${occurredAt})
       on conflict (organization_id) do update set occurred_at = excluded.occurred_at
       where billing_marks.occurred_at <= excluded.occurred_at`.execute(tx);
+    return numAffectedRows === 1n;
+  },
+  /** Notes a wish to delete; one that is there already keeps its time. */
+  async requestDeletion(organizationId: string, messageId: string, delayHours: number): Promise<void> {
+    await sql`insert into deletion_requests (organization_id, message_id, due_at)
+      values (${organizationId}, ${messageId}, now() + make_interval(hours => ${delayHours})) on conflict do nothing`.execute(tx);
+  },
+  async withdrawDeletion(organizationId: string): Promise<boolean> {
+    const { numAffectedRows } = await sql`delete from deletion_requests where organization_id = ${organizationId}`.execute(tx);
     return numAffectedRows === 1n;
   },
   async setSubscription(organizationId: string, plan: string | null, entitlements: object, now: Date): Promise<SubscriptionRow> {

@@ -21,6 +21,8 @@ export const tenancy = module("tenancy", {
     async organizationsAfter(after: string | undefined, limit: number) {
       return (await store.organizationPage({ after, limit })).map(({ id, status }) => ({ id, status }));
     },
+    /** How many organizations there are, and how many were erased within the last hours. */
+    organizationCounts: (erasedWithinHours: number) => store.organizationCounts(erasedWithinHours),
     isErased: (organizationId: string): Promise<boolean> => store.isErased(organizationId),
   }),
   writes: ({ store, uses, emit, now }) => ({

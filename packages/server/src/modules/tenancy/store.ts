@@ -164,6 +164,14 @@ function reads(db: ReadHandle<Tables>) {
       const byInvitation = Map.groupBy(rows, (row) => row.invitation_id);
       return new Map([...byInvitation].map(([id, offered]) => [id, offered.map((row) => row.role_id)]));
     },
+    async organizationCounts(erasedWithinHours: number): Promise<{ readonly present: number; readonly erased: number }> {
+      const { rows } = await sql<{ present: string; erased: string }>`
+        select (select count(*) from organizations) as present,
+          (select count(*) from erased_organizations where erased_at > now() - make_interval(hours => ${erasedWithinHours})) as erased`.execute(
+        db as never,
+      );
+      return { present: Number(rows[0]?.present), erased: Number(rows[0]?.erased) };
+    },
     async isErased(id: string): Promise<boolean> {
       return (await db.selectFrom("erased_organizations").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
     },

@@ -15,8 +15,14 @@ export interface Broker {
   consume(consumer: BrokerConsumer): BrokerSubscription;
   /** What a consumer could not handle. */
   deadLetters(consumer: BrokerConsumerName): DeadLetters;
-  /** Rejects when the broker cannot carry messages. */
+  /** Asks the broker, and rejects when it does not answer in time: that a connection is open says nothing of one that is frozen. */
   ping(): Promise<void>;
+  /** Makes what publishing there needs, so that a refusal is known before the first event. Rejects with `Unavailable`. */
+  prepare(exchange: string): Promise<void>;
+  /** What the broker refuses now, in its own words, with secrets masked; undefined where nothing. */
+  refusal(): string | undefined;
+  /** Looks at what is there already and says what cannot serve, a sentence each. Changes nothing. Rejects with `Unavailable`. */
+  inspect(needs: BrokerNeeds): Promise<readonly string[]>;
   /** Lets handlers that run finish, hands back what waits, then closes. */
   close(): Promise<void>;
   /** Lets go of everything at once and unacknowledged, as at the end of a grace time. What ran is handed over again. */
@@ -35,6 +41,12 @@ export interface BrokerConsumerName {
   readonly exchange: string;
 }
 
+/** What the product publishes to and receives from. */
+export interface BrokerNeeds {
+  readonly exchanges: readonly string[];
+  readonly consumers: readonly BrokerConsumerName[];
+}
+
 export interface BrokerConsumer extends BrokerConsumerName {
   /** Topics as `subscription.activated`; `*` stands for one word, `#` at the end for all that follow. */
   readonly topics: readonly string[];
@@ -46,6 +58,8 @@ export interface BrokerConsumer extends BrokerConsumerName {
    * {@link Poison} becomes one at once, and `Unavailable` never does: the message waits as long as that takes.
    */
   handle(received: Received): Promise<void>;
+  /** Told of each event that lies where this consumer reads and is of none of its topics. */
+  passedOver?(): void;
 }
 
 export interface Received {
@@ -71,10 +85,10 @@ export class Poison extends Error {
 
 /** A message that was put aside, with what went wrong. */
 export interface DeadLetter {
-  /** The event's id; one of our own making where the message has none. */
+  /** The event's id, with a part for its source where the id is no UUID; one of our own making where the message has none. */
   readonly id: string;
   readonly topic: string;
-  /** The message as it came, as text. */
+  /** The message as it came, as text; of one in CloudEvents' binary mode, the whole event as JSON. */
   readonly body: string;
   readonly attempts: number;
   /** The last failure, with addresses and secrets masked. */

@@ -66,17 +66,30 @@ export const topicOf = (type: string): string => type.replace(/\.v\d+$/, "");
 /** Messages of one key are handled in order. */
 export const keyOf = (event: Envelope): string => event.subject ?? event.id;
 
-/** The event in a message; undefined where it is none. What its data must have, its consumer knows. */
-export function readEnvelope(body: string): Envelope | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return undefined;
+/**
+ * Most bytes of an attribute of an event from outside. `id` and `type` are short texts of AMQP 0-9-1 (255 bytes); `source` and `id`
+ * together are a row's key in the inbox, of which a B-tree of PostgreSQL takes 2,700 bytes and the commands 1,000 characters.
+ */
+const attributeBytesMax = { id: 255, type: 255, source: 700, subject: 1_000, time: 64, traceparent: 255 } as const;
+const required: readonly string[] = ["id", "source", "type"];
+/** Not in a text of CloudEvents 1.0 (§3.1, String): control characters and halves of surrogate pairs. */
+const forbidden = /[\p{Cc}\p{Cs}]/u;
+/** RFC 3339 §5.6. */
+const timestamp = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/** Why a parsed value is no event; undefined where it is an {@link Envelope}. What its data must have, its consumer knows. */
+export function issueOf(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is not a JSON object";
+  const event = value as Record<string, unknown>;
+  if (event["specversion"] !== "1.0") return "specversion is not 1.0";
+  for (const [name, bytesMax] of Object.entries(attributeBytesMax)) {
+    const attribute = event[name];
+    if (attribute === undefined && !required.includes(name)) continue;
+    if (typeof attribute !== "string" || attribute === "") return `${name} is missing or no text`;
+    if (Buffer.byteLength(attribute) > bytesMax) return `${name} is longer than ${bytesMax} bytes`;
+    if (forbidden.test(attribute)) return `${name} has characters that CloudEvents does not allow`;
   }
-  if (typeof parsed !== "object" || parsed === null) return undefined;
-  const event = parsed as Record<string, unknown>;
-  const named = ["id", "source", "type"].every((name) => typeof event[name] === "string" && event[name] !== "");
-  const optional = ["subject", "time", "traceparent"].every((name) => event[name] === undefined || typeof event[name] === "string");
-  return event["specversion"] === "1.0" && named && optional ? (parsed as Envelope) : undefined;
+  const { time } = event as { readonly time?: string };
+  if (time !== undefined && !(timestamp.test(time) && Number.isFinite(Date.parse(time)))) return "time is not a time of RFC 3339";
+  return undefined;
 }

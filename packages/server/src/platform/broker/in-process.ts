@@ -60,6 +60,9 @@ export function inProcessBroker(database: Database, logger: Logger, options: InP
         },
       }),
     ping: () => database.ping(),
+    prepare: async () => {},
+    refusal: () => undefined,
+    inspect: async () => [],
     async close() {
       await Promise.all([...running].map((loop) => loop.close()));
       running.clear();
@@ -179,7 +182,15 @@ class ConsumerLoop {
     this.#inFlight += 1;
     const done = () => {};
     void this.#work
-      .take({ topic, body, returned: 0, done, release: done, putAside: (letter) => this.#putAside(letter) })
+      .take({
+        message: () => ({ body }),
+        address: topic,
+        belongs: (of) => of === topic,
+        returned: 0,
+        done,
+        release: done,
+        putAside: (letter) => this.#putAside(letter),
+      })
       .then((isSettled) => {
         this.#inFlight -= 1;
         if (isSettled) settled();
@@ -198,8 +209,9 @@ class ConsumerLoop {
       this.#inFlight += 1;
       const done = async () => void (await this.#database.transact(everyTenant, (tx) => forgetDeadLetter(tx, name, id, true)));
       const delivery = {
-        topic,
-        body,
+        message: () => ({ body }),
+        address: topic,
+        belongs: this.#wanted,
         returned: 0,
         done,
         release: () => {},

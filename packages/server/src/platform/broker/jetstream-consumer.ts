@@ -3,16 +3,43 @@ import { type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Logger } from "pino";
 import { pauseUntil } from "../waiting.ts";
 import type { BrokerConsumer } from "./broker.ts";
+import { topicOf } from "./cloud-event.ts";
+import { goodbye } from "./goodbye.ts";
 import { storeDeadLetter } from "./jetstream-dead-letters.ts";
 import { JetStreamLease } from "./jetstream-lease.ts";
 import { Returns } from "./jetstream-returns.ts";
 import { againOf, ensureStream, streamOf } from "./jetstream-streams.ts";
 import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
+import type { RawMessage } from "./read-message.ts";
+import type { Refusals } from "./refusals.ts";
 import { topicMatcher } from "./topics.ts";
 
 interface Options {
   readonly retry: RetryPolicy;
   readonly ackWaitMs: number;
+  readonly refusals: Refusals;
+}
+
+/** NATS binding of CloudEvents, §3.1.3: a value is percent-encoded where a header could not have it. */
+const attributePrefix = "ce-";
+
+function rawMessage({ data, headers }: JsMsg): RawMessage {
+  const attributes: Record<string, string> = {};
+  let contentType: string | undefined;
+  for (const [name, values] of headers ?? []) {
+    const lower = name.toLowerCase();
+    if (lower.startsWith(attributePrefix)) attributes[lower.slice(attributePrefix.length)] = percentDecoded(values[0] ?? "");
+    if (lower === "content-type") contentType = values[0];
+  }
+  return { body: data, contentType, attributes };
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** One process's part in a durable consumer: waits for the lease, pulls while it holds it. */
@@ -58,8 +85,8 @@ export class JetStreamConsumer {
     this.#messages?.stop();
     await stopped;
     await this.#work.stop();
-    await this.#loop;
-    await this.#lease?.release().catch(() => {});
+    await goodbye(this.#loop);
+    if (this.#lease) await goodbye(this.#lease.release());
   }
 
   abandon(): void {
@@ -70,7 +97,7 @@ export class JetStreamConsumer {
   }
 
   async #run(): Promise<void> {
-    const nats = await Promise.race([this.#connection, this.#closing.promise]);
+    const nats = await Promise.race([this.#connection.catch(() => undefined), this.#closing.promise]);
     if (!nats) return;
     this.#lease = new JetStreamLease(nats, streamOf(this.#consumer.name), this.#options.ackWaitMs);
     const everyMs = this.#options.ackWaitMs / 3;
@@ -80,11 +107,16 @@ export class JetStreamConsumer {
         await this.#claim();
         if (this.#holds) await this.#pull(nats);
       } catch (error) {
-        if (this.#stage === "running") this.#logger.warn({ err: error, consumer: this.#consumer.name }, "messages could not be pulled");
+        if (this.#stage === "running" && !this.#options.refusals.note(this.#place, error))
+          this.#logger.warn({ err: error, consumer: this.#consumer.name }, "messages could not be pulled");
       }
       await pauseUntil(everyMs, this.#closing.promise);
     }
     clearInterval(heart);
+  }
+
+  get #place(): string {
+    return `consuming ${this.#consumer.name}`;
   }
 
   get #holds(): boolean {
@@ -122,6 +154,7 @@ export class JetStreamConsumer {
     if (this.#stage !== "running" || !this.#holds) return;
     const consumer = await jetstream(nats).consumers.get(stream, durable);
     this.#messages = await consumer.consume({ max_messages: inFlightMax });
+    this.#options.refusals.clear(this.#place);
     this.#ready.resolve();
     const returns = new Returns(pending, this.#options.ackWaitMs / 3, (message) => this.#take(message));
     try {
@@ -144,16 +177,17 @@ export class JetStreamConsumer {
     const { exchange, name } = this.#consumer;
     const again = `${againOf(exchange, name)}.`;
     const isAgain = message.subject.startsWith(again);
-    const topic = isAgain ? message.subject.slice(again.length) : message.subject.slice(exchange.length + 1);
-    if (!isAgain && (topic.startsWith("_again.") || !this.#wanted(topic))) {
+    const address = message.subject.slice((isAgain ? again : `${exchange}.`).length);
+    // What another consumer is handed again.
+    if (!isAgain && address.startsWith("_again.")) {
       message.ack();
       return;
     }
     this.#inHand.add(message);
-    const body = Buffer.from(message.data).toString("utf8");
     const delivery = {
-      topic,
-      body,
+      message: () => rawMessage(message),
+      address,
+      belongs: (topic: string) => (isAgain ? this.#wanted(topic) : topic === topicOf(address)),
       returned: message.info.deliveryCount - 1,
       done: () => this.#settled(message, () => message.ack()),
       release: () => this.#settled(message, () => message.nak()),

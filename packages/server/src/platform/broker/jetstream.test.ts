@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AckPolicy, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, nanos } from "@nats-io/transport-node";
+import { connect, headers, nanos } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
 import { listens, services } from "../../testing/services.ts";
 import { eventually } from "../contract/eventually.ts";
@@ -17,11 +17,20 @@ const ackWaitMs = 900;
 
 async function make(): Promise<BrokerUnderTest> {
   const wire = await wireTo(url);
+  const raw = await connect({ servers: new URL(url).host });
   return {
     line: wire,
+    async foreign({ exchange, address, body, contentType, attributes = {} }) {
+      const given = headers();
+      if (contentType !== undefined) given.set("Content-Type", contentType);
+      for (const [name, value] of Object.entries(attributes)) given.set(`ce-${name}`, encodeURIComponent(value));
+      // JetStream's word that the stream has it.
+      await raw.request(`${exchange}.${address}`, Buffer.from(body), { headers: given, timeout: 2_000 });
+    },
     start: () => jetstreamBroker(wire.url, silent, { retry: impatient, confirmMs: 2_000, ackWaitMs }),
     async close(exchanges, consumers) {
       await wire.close();
+      await raw.close();
       const nats = await connect({ servers: new URL(url).host });
       const { streams } = await jetstreamManager(nats);
       const made = [...exchanges.map(streamOf), ...consumers.map((name) => `${streamOf(name)}-dead`)];

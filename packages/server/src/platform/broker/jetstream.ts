@@ -4,13 +4,15 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "pino";
 import { natsServer } from "../nats/address.ts";
 import { policies } from "../resilience/policies.ts";
-import { within } from "../waiting.ts";
-import type { Broker, BrokerMessage } from "./broker.ts";
+import { pauseUntil, within } from "../waiting.ts";
+import type { Broker, BrokerMessage, BrokerNeeds } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
+import { goodbye } from "./goodbye.ts";
 import { JetStreamConsumer } from "./jetstream-consumer.ts";
 import { jetstreamDeadLetters } from "./jetstream-dead-letters.ts";
-import { ensureStream, streamOf } from "./jetstream-streams.ts";
+import { ensureStream, isMissing, keeps, keepsNot, streamOf } from "./jetstream-streams.ts";
 import { defaultRetry, type RetryPolicy } from "./keyed-work.ts";
+import { Refusals, refusalIn } from "./refusals.ts";
 import { unavailable } from "./unavailable.ts";
 
 export interface JetStreamOptions {
@@ -23,7 +25,13 @@ export interface JetStreamOptions {
 const confirmMsDefault = policies["broker.publish"].timeLimitMs;
 /** Longer than a pause of the garbage collector or a busy disk; the process says three times in it that it still works. */
 const ackWaitMsDefault = 10_000;
-const { firstPauseMs: reconnectEveryMs } = policies["nats.connection"].retries;
+const { timeLimitMs: connectMs, retries } = policies["nats.connection"];
+const { firstPauseMs: reconnectEveryMs, longestPauseMs: connectEveryMs } = retries;
+/** As for requests over NATS: a connection that hangs is given up after two pings without an answer. */
+const pingEveryMs = 2_000;
+const pingsWithoutAnswerMax = 2;
+/** How long the answer to a ping is waited for. */
+const askMs = policies["broker.connection"].timeLimitMs;
 
 /**
  * NATS JetStream: a stream for each exchange (`iam.events` is `iam-events`, with the subjects `iam.events.>`), a durable pull
@@ -32,7 +40,10 @@ const { firstPauseMs: reconnectEveryMs } = policies["nats.connection"].retries;
 export function jetstreamBroker(url: string, logger: Logger, options: JetStreamOptions = {}): Broker {
   const { retry = defaultRetry, confirmMs = confirmMsDefault, ackWaitMs = ackWaitMsDefault } = options;
   const log = logger.child({ module: "broker" });
-  const connection = connected(url);
+  const refusals = new Refusals("NATS JetStream", log);
+  const closing = Promise.withResolvers<void>();
+  const connection = connected(url, refusals, closing.promise);
+  connection.catch(() => {});
   const reach = (): Promise<NatsConnection> => within(confirmMs, "NATS does not answer", connection);
   const consumers = new Set<JetStreamConsumer>();
   const known = new Set<string>();
@@ -54,11 +65,18 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
     );
   };
 
+  const publishing = (work: () => Promise<void>): Promise<void> =>
+    unavailable(() => within(confirmMs, "JetStream confirmed too late", refusals.at("publishing", work)));
+  /** JetStream itself is asked: a server may answer a ping and have none. */
+  const ask = async (): Promise<void> => {
+    await (await jetstreamManager(await reach(), { timeout: askMs, checkAPI: false })).getAccountInfo();
+  };
+
   return {
     kind: "jetstream",
-    publish: (messages) => unavailable(() => within(confirmMs, "JetStream confirmed too late", send(messages))),
+    publish: (messages) => publishing(() => send(messages)),
     consume(consumer) {
-      const running = new JetStreamConsumer(connection, consumer, { retry, ackWaitMs }, log);
+      const running = new JetStreamConsumer(connection, consumer, { retry, ackWaitMs, refusals }, log);
       consumers.add(running);
       running.start();
       return {
@@ -70,14 +88,29 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
       };
     },
     deadLetters: (consumer) => jetstreamDeadLetters(reach, consumer),
-    ping: () => unavailable(async () => within(confirmMs, "NATS does not answer", (await reach()).flush())),
+    ping: () => unavailable(() => within(askMs, "JetStream does not answer", refusals.at("JetStream", ask))),
+    prepare: (exchange) =>
+      publishing(async () => {
+        await ensureStream(await jetstreamManager(await reach(), { timeout: confirmMs }), streamOf(exchange), [`${exchange}.>`]);
+      }),
+    refusal: () => refusals.sentence,
+    inspect: (needs) =>
+      unavailable(() =>
+        within(
+          confirmMs,
+          "JetStream does not answer",
+          reach().then((nats) => inspect(nats, needs)),
+        ),
+      ),
     async close() {
       if (abandoned) return;
+      closing.resolve();
       await Promise.all([...consumers].map((consumer) => consumer.close()));
       await closeConnection(connection);
     },
     abandon() {
       abandoned = true;
+      closing.resolve();
       for (const consumer of consumers) consumer.abandon();
       void closeConnection(connection);
     },
@@ -88,23 +121,62 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
 const messageId = ({ source, id }: { readonly source: string; readonly id: string }): string =>
   createHash("sha256").update(`${source} ${id}`).digest("base64url");
 
-function connected(url: string): Promise<NatsConnection> {
-  const connection = connect({
-    ...natsServer(url),
-    name: "gatehouse",
-    maxReconnectAttempts: -1,
-    waitOnFirstConnect: true,
-    reconnectTimeWait: reconnectEveryMs,
+/** Says of the streams that are there whether they keep what the product publishes and reads. */
+async function inspect(nats: NatsConnection, { exchanges, consumers }: BrokerNeeds): Promise<readonly string[]> {
+  const manager = await jetstreamManager(nats);
+  const findings: string[] = [];
+  for (const exchange of new Set([...exchanges, ...consumers.map((consumer) => consumer.exchange)])) {
+    const [stream, wanted] = [streamOf(exchange), `${exchange}.>`];
+    try {
+      const { config } = await manager.streams.info(stream);
+      if (!keeps(config.subjects, wanted)) findings.push(keepsNot(stream, config.subjects, wanted));
+    } catch (error) {
+      if (isMissing(error)) continue;
+      const refusal = refusalIn(error);
+      if (refusal === undefined) throw error;
+      findings.push(`the stream ${stream}: ${refusal}`);
+    }
+  }
+  return findings;
+}
+
+/** Tries until it is closed, also where the server refuses the login: it may let it in later. */
+async function connected(url: string, refusals: Refusals, closing: Promise<void>): Promise<NatsConnection> {
+  let closed = false;
+  void closing.then(() => {
+    closed = true;
   });
-  connection.catch(() => {});
-  return connection;
+  for (;;) {
+    try {
+      const nats = await connect({
+        ...natsServer(url),
+        name: "gatehouse",
+        timeout: connectMs,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: reconnectEveryMs,
+        pingInterval: pingEveryMs,
+        maxPingOut: pingsWithoutAnswerMax,
+        ignoreAuthErrorAbort: true,
+      });
+      refusals.clear("connection");
+      void watch(nats, refusals);
+      return nats;
+    } catch (error) {
+      refusals.note("connection", error);
+    }
+    await pauseUntil(connectEveryMs, closing);
+    if (closed) throw new Error("it was closed before there was a connection");
+  }
+}
+
+async function watch(nats: NatsConnection, refusals: Refusals): Promise<void> {
+  for await (const status of nats.status()) {
+    if (status.type === "error") refusals.note("connection", status.error);
+    if (status.type === "reconnect") refusals.clear("connection");
+  }
 }
 
 /** One that was never made is not waited for. */
 async function closeConnection(connection: Promise<NatsConnection>): Promise<void> {
-  await within(
-    reconnectEveryMs,
-    "there is no connection",
-    connection.then((nats) => nats.close()),
-  ).catch(() => {});
+  await goodbye(connection.then((nats) => nats.close()));
 }

@@ -1,13 +1,16 @@
-import { Consumer, type Message, type MessagesStream, stringDeserializers } from "@platformatic/kafka";
+import { Consumer, type Message, type MessagesStream } from "@platformatic/kafka";
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import { pauseUntil } from "../waiting.ts";
 import type { BrokerConsumer } from "./broker.ts";
+import { goodbye } from "./goodbye.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { deadLetterRecord } from "./kafka-dead-letters.ts";
-import { againTopicOf, deadTopicOf, familiesOf, type KafkaTopics, type Produce } from "./kafka-topics.ts";
+import { againTopicOf, deadTopicOf, familiesOf, type KafkaTopics, kafkaTopicOf, type Produce } from "./kafka-topics.ts";
 import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import { Progress } from "./progress.ts";
+import type { RawMessage } from "./read-message.ts";
+import type { Refusals } from "./refusals.ts";
 import { topicMatcher } from "./topics.ts";
 
 interface Parts {
@@ -18,17 +21,33 @@ interface Parts {
   readonly sessionMs: number;
   readonly logger: Logger;
   readonly produce: Produce;
+  readonly refusals: Refusals;
 }
 
-type Member = Consumer<string, string, string, string>;
-type Stream = MessagesStream<string, string, string, string>;
-type Received = Message<string, string, string, string>;
+type Member = Consumer<Buffer, Buffer, Buffer, Buffer>;
+type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
+type Received = Message<Buffer, Buffer, Buffer, Buffer>;
 
 /** How long the cluster collects before it answers a fetch: what a message waits at most. */
 const fetchWaitMs = 100;
 /** How often a consumer of "all families" looks for new ones. */
 const familiesEveryMs = 30_000;
 const againAfterMs = 1_000;
+
+/** Kafka binding of CloudEvents, §3.2.3. */
+const attributePrefix = "ce_";
+
+function rawMessage({ value, headers }: Received): RawMessage {
+  const attributes: Record<string, string> = {};
+  let contentType: string | undefined;
+  for (const [key, bytes] of headers) {
+    const name = key.toString("utf8");
+    if (name.startsWith(attributePrefix)) attributes[name.slice(attributePrefix.length)] = bytes?.toString("utf8") ?? "";
+    if (name.toLowerCase() === "content-type") contentType = bytes?.toString("utf8");
+  }
+  // A record without a value is a tombstone: empty, and no event.
+  return { body: value ?? undefined, contentType, attributes };
+}
 
 /** One process's part in a group: reads its partitions, and commits an offset once all before it is settled. */
 export class KafkaConsumer {
@@ -51,6 +70,10 @@ export class KafkaConsumer {
     this.#wanted = topicMatcher(parts.consumer.topics);
   }
 
+  get #place(): string {
+    return `consuming ${this.#parts.consumer.name}`;
+  }
+
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
@@ -64,9 +87,11 @@ export class KafkaConsumer {
     this.#stage = "closing";
     this.#closing.resolve();
     await this.#work.stop();
-    await this.#commit().catch(() => {});
-    await this.#leave();
-    await this.#loop;
+    const left = this.#commit()
+      .catch(() => {})
+      .then(() => this.#leave())
+      .then(() => this.#loop);
+    await goodbye(left);
   }
 
   abandon(): void {
@@ -81,7 +106,7 @@ export class KafkaConsumer {
       try {
         await this.#read();
       } catch (error) {
-        if (this.#stage === "running")
+        if (this.#stage === "running" && !this.#parts.refusals.note(this.#place, error))
           this.#parts.logger.warn({ err: error, consumer: this.#parts.consumer.name }, "Kafka could not be read");
       }
       await this.#leave();
@@ -99,7 +124,6 @@ export class KafkaConsumer {
     const member: Member = new Consumer({
       ...connection,
       groupId: consumer.name,
-      deserializers: stringDeserializers,
       autocommit: false,
       sessionTimeout: sessionMs,
       rebalanceTimeout: sessionMs,
@@ -108,6 +132,7 @@ export class KafkaConsumer {
     });
     this.#member = member;
     this.#stream = await member.consume({ topics: subscribed, mode: "committed", fallbackMode: "earliest" });
+    this.#parts.refusals.clear(this.#place);
     this.#ready.resolve();
     const looking = open ? setInterval(() => void this.#lookForFamilies(subscribed), familiesEveryMs) : undefined;
     try {
@@ -138,17 +163,12 @@ export class KafkaConsumer {
     const { consumer, produce } = this.#parts;
     const settled = this.#partitionOf(message).progress.take(message);
     const isAgain = message.topic === againTopicOf(consumer.name);
-    const topic = message.headers.get("topic") ?? "";
-    if (!isAgain && !this.#wanted(topic)) {
-      settled();
-      this.#commitSoon();
-      return;
-    }
     this.#inFlight += 1;
     const nothing = () => {};
     const delivery = {
-      topic,
-      body: message.value ?? "",
+      message: () => rawMessage(message),
+      address: message.topic,
+      belongs: (topic: string) => (isAgain ? this.#wanted(topic) : kafkaTopicOf(consumer.exchange, topic) === message.topic),
       returned: 0,
       done: nothing,
       release: nothing,

@@ -33,7 +33,7 @@ export function kafkaDeadLetters({ connection, topics, produce }: Parts, consume
   const again = (letter: DeadLetter): Promise<void> =>
     unavailable(async () => {
       await topics.ensure([againTopicOf(consumer)]);
-      const headers = { "content-type": cloudEventType, topic: letter.topic };
+      const headers = { "content-type": cloudEventType };
       await produce([{ topic: againTopicOf(consumer), key: letter.id, value: letter.body, headers }]);
       await produce([goneRecord(consumer, letter.id)]);
     });

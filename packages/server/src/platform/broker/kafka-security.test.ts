@@ -103,7 +103,9 @@ if (cluster === undefined || certificate === undefined) {
         await worksWhole(start(`kafkas://${credentials}@${address}?mechanism=${mechanism}`, certificate.cert));
         for (const wrong of [`${credentials}x@`, `x${credentials}@`, ""]) {
           const asking = wrong === "" ? "" : `?mechanism=${mechanism}`;
-          await isRefused(start(`kafkas://${wrong}${address}${asking}`, certificate.cert));
+          const broker = start(`kafkas://${wrong}${address}${asking}`, certificate.cert);
+          await isRefused(broker);
+          if (wrong !== "") expect(broker.refusal()).toMatch(/authentication/i);
         }
         await isRefused(
           start(`kafkas://${credentials}@${address}?mechanism=${saslMechanisms.find((other) => other !== mechanism)}`, certificate.cert),

@@ -1,6 +1,7 @@
 import { Admin } from "@platformatic/kafka";
 import type { BrokerConsumer } from "./broker.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
+import { refusalIn } from "./refusals.ts";
 
 /** A message as it lies in a topic. */
 export interface KafkaRecord {
@@ -45,7 +46,10 @@ export class KafkaTopics {
     } catch (error) {
       const text = JSON.stringify(error, ["message", "errors", "apiId", "code"]);
       if (!/TOPIC_ALREADY_EXISTS|Unsupported API|UNSUPPORTED_API|AUTHORIZATION_FAILED/i.test(text)) throw error;
-      await admin.metadata({ topics: [...missing], autocreateTopics: true, forceUpdate: true });
+      await admin.metadata({ topics: [...missing], autocreateTopics: true, forceUpdate: true }).catch(() => {
+        // What the cluster said first tells why the topics are not there.
+        throw error;
+      });
     }
     for (const topic of missing) this.#known.add(topic);
   }
@@ -54,6 +58,21 @@ export class KafkaTopics {
   async familiesIn(exchange: string): Promise<readonly string[]> {
     const topics = await this.#client().listTopics();
     return topics.filter((topic) => topic.startsWith(`${exchange}.`));
+  }
+
+  /** Which of the topics are there and may not be used, in the cluster's words. Makes none. */
+  async refused(topics: readonly string[]): Promise<readonly string[]> {
+    const findings: string[] = [];
+    for (const topic of topics) {
+      try {
+        await this.#client().metadata({ topics: [topic], autocreateTopics: false, forceUpdate: true });
+      } catch (error) {
+        const refusal = refusalIn(error);
+        if (refusal !== undefined) findings.push(`the topic ${topic}: ${refusal}`);
+        else if (!/UNKNOWN_TOPIC/.test(JSON.stringify(error, ["errors", "apiId"]))) throw error;
+      }
+    }
+    return findings;
   }
 
   async ping(): Promise<void> {

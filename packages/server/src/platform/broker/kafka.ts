@@ -5,12 +5,14 @@ import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
 import type { Broker, BrokerMessage } from "./broker.ts";
 import { cloudEventType, keyOf, topicOf } from "./cloud-event.ts";
+import { goodbye } from "./goodbye.ts";
 import { aliasesOf } from "./kafka-aliases.ts";
 import { type KafkaConnection, kafkaConnection } from "./kafka-connection.ts";
 import { KafkaConsumer } from "./kafka-consumer.ts";
 import { kafkaDeadLetters } from "./kafka-dead-letters.ts";
 import { type KafkaRecord, KafkaTopics, kafkaTopicOf } from "./kafka-topics.ts";
 import { defaultRetry, type RetryPolicy } from "./keyed-work.ts";
+import { Refusals } from "./refusals.ts";
 import { unavailable } from "./unavailable.ts";
 
 export interface KafkaOptions {
@@ -43,6 +45,15 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
   if (address === undefined) throw new Error("the address of Kafka cannot be read");
   const connection = kafkaConnection(address, Math.min(requestMs, confirmMs), ca);
   const topics = new KafkaTopics(connection);
+  const refusals = new Refusals("Kafka", log);
+  const ask = (): Promise<void> =>
+    unavailable(() =>
+      within(
+        Math.min(requestMs, confirmMs),
+        "Kafka does not answer",
+        refusals.at("connection", () => topics.ping()),
+      ),
+    );
   const consumers = new Set<KafkaConsumer>();
   let producer: KafkaProducer | undefined;
   let abandoned = false;
@@ -54,9 +65,10 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
       await within(
         confirmMs,
         "Kafka confirmed too late",
-        topics
-          .ensure([...new Set(records.map(({ topic }) => topic))])
-          .then(() => sending.send({ messages: [...records], acks: ProduceAcks.ALL })),
+        refusals.at("publishing", async () => {
+          await topics.ensure([...new Set(records.map(({ topic }) => topic))]);
+          await sending.send({ messages: [...records], acks: ProduceAcks.ALL });
+        }),
       );
     } catch (error) {
       // An idempotent producer numbers its messages: after a failure the numbers are begun anew.
@@ -73,7 +85,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
         if (messages.length > 0) await produce(messages.flatMap((message) => recordsOf(message, aliases)));
       }),
     consume(consumer) {
-      const running = new KafkaConsumer({ connection, topics, consumer, retry, sessionMs, logger: log, produce });
+      const running = new KafkaConsumer({ connection, topics, consumer, retry, sessionMs, logger: log, produce, refusals });
       consumers.add(running);
       running.start();
       return {
@@ -85,12 +97,21 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
       };
     },
     deadLetters: ({ name }) => kafkaDeadLetters({ connection, topics, produce }, name),
-    ping: () => unavailable(() => within(confirmMs, "Kafka does not answer", topics.ping())),
+    ping: ask,
+    // Topics are made family by family, as events come.
+    prepare: ask,
+    refusal: () => refusals.sentence,
+    inspect: ({ exchanges, consumers }) =>
+      unavailable(async () => {
+        const found = await Promise.all(
+          [...exchanges, ...consumers.map(({ exchange }) => exchange)].map((name) => topics.familiesIn(name)),
+        );
+        return within(confirmMs, "Kafka does not answer", topics.refused(found.flat()));
+      }),
     async close() {
       if (abandoned) return;
       await Promise.all([...consumers].map((consumer) => consumer.close()));
-      await producer?.close(true);
-      await topics.close();
+      await goodbye(Promise.all([producer?.close(true), topics.close()]));
     },
     abandon() {
       abandoned = true;
@@ -102,7 +123,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
 
 function recordsOf({ exchange, event }: BrokerMessage, aliases: boolean): readonly KafkaRecord[] {
   const topic = topicOf(event.type);
-  const record = { key: keyOf(event), value: JSON.stringify(event), headers: { "content-type": cloudEventType, topic } };
+  const record = { key: keyOf(event), value: JSON.stringify(event), headers: { "content-type": cloudEventType } };
   const also = aliases ? aliasesOf(event) : [];
   return [kafkaTopicOf(exchange, topic), ...also].map((of) => ({ ...record, topic: of }));
 }

@@ -1,15 +1,24 @@
+import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { v7 as uuid } from "uuid";
 import { isUnavailable } from "../database/faults.ts";
 import { maskText } from "../telemetry/masking.ts";
 import { pauseUntil } from "../waiting.ts";
 import { type BrokerConsumer, type DeadLetter, Poison } from "./broker.ts";
-import { type Envelope, keyOf, readEnvelope } from "./cloud-event.ts";
+import { type Envelope, keyOf, topicOf } from "./cloud-event.ts";
+import { isUuid, type RawMessage, type Reading, readMessage } from "./read-message.ts";
+import { topicMatcher } from "./topics.ts";
 
 /** A message in the hands of this process, as an adapter got it. */
 export interface Delivery {
-  readonly topic: string;
-  readonly body: string;
+  message(): RawMessage;
+  /** Where the message lay, in the broker's terms: its routing key, subject or topic. */
+  readonly address: string;
+  /**
+   * Whether an event of this topic belongs there. The permissions of a broker are about addresses, so an event at another's is refused:
+   * who may publish subscriptions may not ask for a deletion.
+   */
+  belongs(topic: string): boolean;
   /** How often it was handed over before and came back, where the broker counts it. */
   readonly returned: number;
   /** Tells the broker that it is handled. */
@@ -31,6 +40,19 @@ export const defaultRetry: RetryPolicy = { attemptsMax: 6, firstPauseMs: 1_000, 
 export const inFlightDefault = 32;
 /** A message that came back so often has probably ended the processes that handled it. */
 const returnedMax = 20;
+/** Types of events that a log names once; more would be a producer that makes types up. */
+const passedOverTypesMax = 100;
+
+/** Of a source's hash: enough to tell a few sources apart. */
+const sourceHexDigits = 12;
+
+/** An id is one source's alone (CloudEvents 1.0, §3.1.1) unless it is a UUID: letters of two sources must not replace each other. */
+const letterIdOf = ({ id, source }: Envelope): string =>
+  isUuid.test(id)
+    ? id
+    : `${id.slice(0, idCharactersMax)}-${createHash("sha256").update(`${source} ${id}`).digest("hex").slice(0, sourceHexDigits)}`;
+/** With the hash, still a short text of AMQP 0-9-1 (255 bytes), also where each character is four bytes. */
+const idCharactersMax = 60;
 
 /**
  * Hands messages to a consumer: those of one subject one after the other, others beside them. A message that fails is held
@@ -40,21 +62,24 @@ export class KeyedWork {
   readonly #consumer: BrokerConsumer;
   readonly #retry: RetryPolicy;
   readonly #logger: Logger;
+  readonly #wanted: (topic: string) => boolean;
+  readonly #passedOver = new Set<string>();
   readonly #tails = new Map<string, Promise<void>>();
   readonly #stopping = Promise.withResolvers<void>();
   #stopped = false;
 
   constructor(consumer: BrokerConsumer, retry: RetryPolicy, logger: Logger) {
     this.#consumer = consumer;
+    this.#wanted = topicMatcher(consumer.topics);
     this.#retry = retry;
     this.#logger = logger.child({ module: "broker" });
   }
 
-  /** Takes a message; resolves true when it is handled or put aside, false when it was given back. Never rejects. */
+  /** Takes a message; resolves true when it is handled, passed over or put aside, false when it was given back. Never rejects. */
   take(delivery: Delivery): Promise<boolean> {
-    const event = readEnvelope(delivery.body);
-    const key = event === undefined ? uuid() : keyOf(event);
-    const settled = (this.#tails.get(key) ?? Promise.resolve()).then(() => this.#settle(delivery, event));
+    const reading = readMessage(delivery.message);
+    const key = reading.event === undefined ? uuid() : keyOf(reading.event);
+    const settled = (this.#tails.get(key) ?? Promise.resolve()).then(() => this.#settle(delivery, reading));
     const tail = settled.then(() => {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
     });
@@ -69,9 +94,9 @@ export class KeyedWork {
     await Promise.all(this.#tails.values());
   }
 
-  async #settle(delivery: Delivery, event: Envelope | undefined): Promise<boolean> {
+  async #settle(delivery: Delivery, reading: Reading): Promise<boolean> {
     try {
-      const outcome = await this.#handled(delivery, event);
+      const outcome = await this.#handled(delivery, reading);
       if (outcome === "handled") await delivery.done();
       else if (outcome === "released") await delivery.release();
       else if (!(await this.#putAside(delivery, outcome))) await delivery.release();
@@ -84,21 +109,26 @@ export class KeyedWork {
     }
   }
 
-  async #handled(delivery: Delivery, event: Envelope | undefined): Promise<"handled" | "released" | DeadLetter> {
+  async #handled(delivery: Delivery, reading: Reading): Promise<"handled" | "released" | DeadLetter> {
+    const { address, returned } = delivery;
+    const { event, text } = reading;
+    const topic = event === undefined ? address : topicOf(event.type);
     const letter = (attempts: number, error: unknown): DeadLetter => ({
-      id: event?.id ?? uuid(),
-      topic: delivery.topic,
-      body: delivery.body,
+      id: reading.event === undefined ? (reading.id ?? uuid()) : letterIdOf(reading.event),
+      topic,
+      body: text,
       attempts,
       failure: maskText(error instanceof Error ? error.message : String(error)),
       failedAt: new Date().toISOString(),
     });
-    if (event === undefined) return letter(0, "the message is no CloudEvent 1.0 in JSON");
-    if (delivery.returned >= returnedMax) return letter(delivery.returned, "it was handed over again and again and never settled");
+    if (event === undefined) return letter(0, reading.refused);
+    if (!delivery.belongs(topic)) return letter(0, `an event of the type ${event.type} does not belong on ${address}`);
+    if (!this.#wanted(topic)) return this.#passOver(event);
+    if (returned >= returnedMax) return letter(returned, "it was handed over again and again and never settled");
     for (let attempts = 0, pauses = 0; ; pauses += 1) {
       if (this.#stopped) return "released";
       try {
-        await this.#consumer.handle({ event, topic: delivery.topic, attempt: attempts + 1 });
+        await this.#consumer.handle({ event, topic, attempt: attempts + 1 });
         return "handled";
       } catch (error) {
         if (!isUnavailable(error)) attempts += 1;
@@ -110,6 +140,16 @@ export class KeyedWork {
       }
       await this.#pause(pauses);
     }
+  }
+
+  /** Of an event that lies where the consumer reads, and that it has not asked for; told once a type. */
+  #passOver({ type }: Envelope): "handled" {
+    this.#consumer.passedOver?.();
+    if (this.#passedOver.size < passedOverTypesMax && !this.#passedOver.has(type)) {
+      this.#passedOver.add(type);
+      this.#logger.info({ consumer: this.#consumer.name, type }, "events of this type are passed over");
+    }
+    return "handled";
   }
 
   async #putAside(delivery: Delivery, letter: DeadLetter): Promise<boolean> {

@@ -1,4 +1,6 @@
 import type { Channel, Connection, SyncMessage } from "rabbitmq-client";
+import { policies } from "../resilience/policies.ts";
+import { within } from "../waiting.ts";
 import type { DeadLetter, DeadLetters } from "./broker.ts";
 import { cloudEventType } from "./cloud-event.ts";
 import { unavailable } from "./unavailable.ts";
@@ -13,6 +15,10 @@ const looksMax = 1_000_000;
 
 /** Held in memory while they are looked at. More than this need a person with RabbitMQ's own tools. */
 const heldMax = 10_000;
+
+const lookMs = policies["broker.dead-letters"].timeLimitMs;
+/** A channel that is not closed in time is left to the connection's end. */
+const closeMs = policies["broker.connection"].timeLimitMs;
 
 /** A quorum queue shows what was given back once its log has it: milliseconds later, and not waited for longer than a second. */
 const visibleLookMs = 10;
@@ -37,18 +43,12 @@ export function sendDeadLetter(connection: Connection, queue: string, letter: De
 }
 
 /** The dead letters of a queue: messages of `<queue>.dead`, each a {@link DeadLetter} as JSON with the message inside. */
-export function rabbitmqDeadLetters(connection: Connection, queue: string): DeadLetters {
+export function rabbitmqDeadLetters(connection: Connection, queue: string, confirmMs: number): DeadLetters {
   const holding = <T>(work: (held: readonly Held[], channel: Channel) => Promise<T>): Promise<T> =>
     unavailable(() =>
       onChannel(connection, async (channel) => {
         await channel.confirmSelect();
-        const { messageCount } = await declare(channel, queue);
-        const held: Held[] = [];
-        while (held.length < Math.min(messageCount, heldMax)) {
-          const message = await channel.basicGet({ queue: deadQueueOf(queue) });
-          if (message === undefined) break;
-          held.push({ letter: JSON.parse((message.body as Buffer).toString("utf8")) as DeadLetter, message, settled: false });
-        }
+        const held = await within(lookMs, "RabbitMQ does not answer", takeAll(channel, queue));
         const result = await work(held, channel);
         await giveBack(channel, queue, held);
         return result;
@@ -56,10 +56,11 @@ export function rabbitmqDeadLetters(connection: Connection, queue: string): Dead
     );
   const again = async (channel: Channel, held: Held): Promise<void> => {
     const { letter } = held;
-    await channel.basicPublish(
-      { routingKey: queue, durable: true, messageId: letter.id, contentType: cloudEventType, headers: { "x-topic": letter.topic } },
+    const sent = channel.basicPublish(
+      { routingKey: queue, durable: true, messageId: letter.id, contentType: cloudEventType },
       Buffer.from(letter.body),
     );
+    await within(confirmMs, "RabbitMQ confirmed too late", sent);
     settle(channel, held);
   };
   return {
@@ -91,6 +92,17 @@ export function rabbitmqDeadLetters(connection: Connection, queue: string): Dead
   };
 }
 
+async function takeAll(channel: Channel, queue: string): Promise<readonly Held[]> {
+  const { messageCount } = await declare(channel, queue);
+  const held: Held[] = [];
+  while (held.length < Math.min(messageCount, heldMax)) {
+    const message = await channel.basicGet({ queue: deadQueueOf(queue) });
+    if (message === undefined) break;
+    held.push({ letter: JSON.parse((message.body as Buffer).toString("utf8")) as DeadLetter, message, settled: false });
+  }
+  return held;
+}
+
 interface Held {
   readonly letter: DeadLetter;
   readonly message: SyncMessage;
@@ -118,6 +130,6 @@ async function onChannel<T>(connection: Connection, work: (channel: Channel) => 
   try {
     return await work(channel);
   } finally {
-    await channel.close().catch(() => {});
+    await within(closeMs, "RabbitMQ does not answer", channel.close()).catch(() => {});
   }
 }

@@ -4,8 +4,13 @@ import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
 import type { Broker, BrokerConsumer, BrokerMessage, BrokerSubscription, DeadLetter } from "./broker.ts";
 import { cloudEventType, topicOf } from "./cloud-event.ts";
+import { goodbye } from "./goodbye.ts";
 import { defaultRetry, inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
-import { deadQueueOf, rabbitmqDeadLetters, sendDeadLetter } from "./rabbitmq-dead-letters.ts";
+import { rabbitmqDeadLetters, sendDeadLetter } from "./rabbitmq-dead-letters.ts";
+import { exchangeOf, inspectRabbitmq, queueOptions } from "./rabbitmq-topology.ts";
+import type { RawMessage } from "./read-message.ts";
+import { Refusals } from "./refusals.ts";
+import { topicMatcher } from "./topics.ts";
 import { unavailable } from "./unavailable.ts";
 
 export interface RabbitmqOptions {
@@ -16,6 +21,8 @@ export interface RabbitmqOptions {
 
 const { timeLimitMs: acquireMs, retries: reconnect } = policies["broker.connection"];
 const confirmMsDefault = policies["broker.publish"].timeLimitMs;
+/** A peer that says nothing for twice as long is given up, and another connection is made; RabbitMQ's minute is long for a login that waits. */
+const heartbeatSeconds = 10;
 const reconnectMs = { retryLow: reconnect.firstPauseMs, retryHigh: reconnect.longestPauseMs } as const;
 
 /**
@@ -25,16 +32,29 @@ const reconnectMs = { retryLow: reconnect.firstPauseMs, retryHigh: reconnect.lon
 export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOptions = {}): Broker {
   const log = logger.child({ module: "broker" });
   // Without Nagle's algorithm, which holds a message on its own back for 40 ms; the library already sends many in one write.
-  const connection = new Connection({ url, acquireTimeout: acquireMs, connectionName: "gatehouse", noDelay: true, ...reconnectMs });
-  connection.on("error", (error) => log.warn({ err: error }, "the connection to RabbitMQ reported an error"));
-  const publishing = new Publishing(connection, options.confirmMs ?? confirmMsDefault);
+  const connection = new Connection({
+    url,
+    acquireTimeout: acquireMs,
+    connectionName: "gatehouse",
+    noDelay: true,
+    heartbeat: heartbeatSeconds,
+    ...reconnectMs,
+  });
+  const refusals = new Refusals("RabbitMQ", log);
+  connection.on("error", (error) => {
+    if (!refusals.note("connection", error)) log.warn({ err: error }, "the connection to RabbitMQ reported an error");
+  });
+  connection.on("connection", () => refusals.clear("connection"));
+  const confirmMs = options.confirmMs ?? confirmMsDefault;
+  const publishing = new Publishing(connection, confirmMs, refusals);
+  const asking = new Asking(connection, Math.min(acquireMs, confirmMs));
   const subscriptions = new Set<BrokerSubscription>();
   let abandoned = false;
   return {
     kind: "rabbitmq",
     publish: (messages) => publishing.publish(messages),
     consume(consumer) {
-      const { close, ready } = subscribe(connection, consumer, options.retry ?? defaultRetry, log);
+      const { close, ready } = subscribe(connection, consumer, { retry: options.retry ?? defaultRetry, confirmMs, refusals }, log);
       const subscription: BrokerSubscription = {
         ready,
         close: async () => {
@@ -45,19 +65,58 @@ export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOpt
       subscriptions.add(subscription);
       return subscription;
     },
-    deadLetters: ({ name }) => rabbitmqDeadLetters(connection, name),
-    ping: () => unavailable(() => connection.onConnect(acquireMs, true)),
+    deadLetters: ({ name }) => rabbitmqDeadLetters(connection, name, confirmMs),
+    ping: () => unavailable(() => asking.ask()),
+    prepare: (exchange) => publishing.prepare(exchange),
+    refusal: () => refusals.sentence,
+    inspect: (needs) => unavailable(() => inspectRabbitmq(connection, needs, confirmMs)),
     async close() {
       if (abandoned) return;
       await Promise.all([...subscriptions].map((subscription) => subscription.close()));
-      await publishing.close();
-      await connection.close();
+      // A broker that is frozen says goodbye to nobody.
+      const closed = asking
+        .close()
+        .then(() => publishing.close())
+        .then(() => connection.close());
+      if (!(await goodbye(closed))) connection.unsafeDestroy();
     },
     abandon() {
       abandoned = true;
       connection.unsafeDestroy();
     },
   };
+}
+
+/** Asks for an exchange that every virtual host has and that takes no permission to ask for: one round trip, on a channel of its own. */
+class Asking {
+  readonly #connection: Connection;
+  readonly #ms: number;
+  #channel: Promise<Channel> | undefined;
+
+  constructor(connection: Connection, ms: number) {
+    this.#connection = connection;
+    this.#ms = ms;
+  }
+
+  async ask(): Promise<void> {
+    this.#channel ??= this.#connection.acquire();
+    const opened = this.#channel;
+    try {
+      const asked = opened.then((channel) => {
+        if (!channel.active) throw new Error("the channel is closed");
+        return channel.exchangeDeclare({ exchange: "amq.topic", passive: true });
+      });
+      await within(this.#ms, "RabbitMQ does not answer", asked);
+    } catch (error) {
+      if (this.#channel === opened) this.#channel = undefined;
+      void opened.then((channel) => channel.close()).catch(() => {});
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#channel?.then((channel) => channel.close()).catch(() => {});
+  }
 }
 
 /**
@@ -67,20 +126,30 @@ export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOpt
 class Publishing {
   readonly #connection: Connection;
   readonly #confirmMs: number;
+  readonly #refusals: Refusals;
   readonly #declared = new Set<string>();
   #channel: Promise<Channel> | undefined;
 
-  constructor(connection: Connection, confirmMs: number) {
+  constructor(connection: Connection, confirmMs: number, refusals: Refusals) {
     this.#connection = connection;
     this.#confirmMs = confirmMs;
+    this.#refusals = refusals;
   }
 
-  publish(messages: readonly BrokerMessage[]): Promise<void> {
+  async publish(messages: readonly BrokerMessage[]): Promise<void> {
+    if (messages.length > 0) await this.#on((channel) => this.#send(channel, messages));
+  }
+
+  prepare(exchange: string): Promise<void> {
+    return this.#on((channel) => this.#declare(channel, exchange));
+  }
+
+  #on(work: (channel: Channel) => Promise<void>): Promise<void> {
     return unavailable(async () => {
-      if (messages.length === 0) return;
       const opened = this.#open();
       try {
-        await within(this.#confirmMs, "RabbitMQ confirmed too late", this.#send(await opened, messages));
+        const worked = this.#refusals.at("publishing", async () => work(await opened));
+        await within(this.#confirmMs, "RabbitMQ confirmed too late", worked);
       } catch (error) {
         if (this.#channel === opened) this.#channel = undefined;
         // Not waited for: a broker that is away answers nothing, and what is closed confirms nothing.
@@ -103,13 +172,15 @@ class Publishing {
     return this.#channel;
   }
 
+  async #declare(channel: Channel, exchange: string): Promise<void> {
+    if (this.#declared.has(exchange)) return;
+    await channel.exchangeDeclare({ ...exchangeOf(exchange) });
+    this.#declared.add(exchange);
+  }
+
   async #send(channel: Channel, messages: readonly BrokerMessage[]): Promise<void> {
     if (!channel.active) throw new Error("the channel is closed");
-    for (const exchange of new Set(messages.map((message) => message.exchange))) {
-      if (this.#declared.has(exchange)) continue;
-      await channel.exchangeDeclare({ exchange, type: "topic", durable: true });
-      this.#declared.add(exchange);
-    }
+    for (const exchange of new Set(messages.map((message) => message.exchange))) await this.#declare(channel, exchange);
     await Promise.all(
       messages.map(({ exchange, event }) =>
         channel.basicPublish(
@@ -121,15 +192,22 @@ class Publishing {
   }
 }
 
-function subscribe(connection: Connection, consumer: BrokerConsumer, retry: RetryPolicy, logger: Logger) {
+interface Subscribing {
+  readonly retry: RetryPolicy;
+  readonly confirmMs: number;
+  readonly refusals: Refusals;
+}
+
+function subscribe(connection: Connection, consumer: BrokerConsumer, { retry, confirmMs, refusals }: Subscribing, logger: Logger) {
   const work = new KeyedWork(consumer, retry, logger);
   const { name, exchange, topics, inFlightMax = inFlightDefault } = consumer;
+  const wanted = topicMatcher(topics);
   const first = Promise.withResolvers<void>();
   const received: Consumer = connection.createConsumer(
     {
       queue: name,
-      queueOptions: { durable: true, arguments: { "x-queue-type": "quorum", "x-single-active-consumer": true } },
-      exchanges: [{ exchange, type: "topic", durable: true }],
+      queueOptions,
+      exchanges: [exchangeOf(exchange)],
       queueBindings: topics.map((routingKey) => ({ exchange, queue: name, routingKey })),
       qos: { prefetchCount: inFlightMax },
     },
@@ -139,35 +217,51 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, retry: Retr
         outcome = status;
       };
       await work.take({
-        topic: message.routingKey === name ? String(message.headers?.["x-topic"] ?? "") : message.routingKey,
-        body: textOf(message),
+        message: () => rawMessage(message),
+        address: message.routingKey,
+        // By the queue's own name comes what is handed over again.
+        belongs: (topic) => (message.routingKey === name ? wanted(topic) : topic === topicOf(message.routingKey)),
         returned: Number(message.headers?.["x-delivery-count"] ?? 0),
         done: settle(ConsumerStatus.ACK),
         release: settle(ConsumerStatus.REQUEUE),
         putAside: async (letter: DeadLetter) => {
-          await sendDeadLetter(connection, name, letter);
+          await within(confirmMs, "RabbitMQ confirmed too late", sendDeadLetter(connection, name, letter));
           outcome = ConsumerStatus.ACK;
         },
       });
       return outcome;
     },
   );
-  received.on("ready", () => first.resolve());
-  received.on("error", (error) =>
-    logger.warn({ err: error, consumer: name, queue: deadQueueOf(name) }, "a consumer of RabbitMQ reported an error"),
-  );
+  const place = `consuming ${name}`;
+  received.on("ready", () => {
+    refusals.clear(place);
+    first.resolve();
+  });
+  received.on("error", (error) => {
+    if (!refusals.note(place, error)) logger.warn({ err: error, consumer: name }, "a consumer of RabbitMQ reported an error");
+  });
   return {
     ready: () => first.promise,
     close: async () => {
       const stopped = work.stop();
-      await received.close();
+      const closed = received.close();
       await stopped;
+      await goodbye(closed);
     },
   };
 }
 
-/** The client has parsed a body whose content type is plain JSON already. */
-function textOf({ body }: AsyncMessage): string {
-  if (Buffer.isBuffer(body)) return body.toString("utf8");
-  return typeof body === "string" ? body : JSON.stringify(body);
+/** AMQP binding of CloudEvents, §3.1.3: application properties, which AMQP 0-9-1 has as headers, by either prefix. */
+const attributeName = /^cloudEvents[:_]([a-z\d]+)$/;
+
+function rawMessage({ body, contentType, headers = {} }: AsyncMessage): RawMessage {
+  const attributes: Record<string, string> = {};
+  for (const [header, value] of Object.entries(headers)) {
+    const name = attributeName.exec(header)?.[1];
+    if (name !== undefined) attributes[name] = name === "time" && typeof value === "number" ? timeOf(value) : String(value);
+  }
+  return { body, contentType, attributes };
 }
+
+/** AMQP 0-9-1 has a time in seconds. */
+const timeOf = (seconds: number): string => new Date(seconds * 1_000).toISOString();

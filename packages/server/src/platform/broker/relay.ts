@@ -52,6 +52,7 @@ export class Relay {
   #place: Position | undefined;
   #heldUntil = 0;
   #isKnown = false;
+  #isPrepared = false;
   #pauses = 0;
   #stage: "running" | "closing" | "abandoned" = "running";
   #loop: Promise<void> = Promise.resolve();
@@ -94,6 +95,7 @@ export class Relay {
       let pauseMs = lookEveryMs;
       try {
         if (this.#place === undefined || !this.#holds) await this.#claim();
+        if (this.#holds && !this.#isPrepared) await this.#prepare();
         if (this.#holds) await this.#drain();
         this.#pauses = 0;
       } catch (error) {
@@ -106,6 +108,13 @@ export class Relay {
       await pauseUntil(pauseMs, this.#pauses > 0 ? this.#closing.promise : Promise.race([this.#woken.promise, this.#closing.promise]));
     }
     clearInterval(heart);
+  }
+
+  /** Before there is anything to publish, so that a broker that refuses is known at the start. */
+  async #prepare(): Promise<void> {
+    const { broker, exchange = ownExchange } = this.#parts;
+    await broker.prepare(exchange);
+    this.#isPrepared = true;
   }
 
   get #holds(): boolean {

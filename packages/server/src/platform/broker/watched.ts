@@ -32,6 +32,9 @@ export function watchedBroker(broker: Broker, watching: Watching & { readonly re
       };
     },
     ping: () => broker.ping(),
+    prepare: (exchange) => broker.prepare(exchange),
+    refusal: () => broker.refusal(),
+    inspect: (needs) => broker.inspect(needs),
     close: () => broker.close(),
     abandon: () => broker.abandon(),
   };
@@ -63,6 +66,7 @@ function watched(consumer: BrokerConsumer, system: string, { metrics, tracer }: 
   };
   return {
     ...consumer,
+    passedOver: () => metrics.brokerPassedOver.inc({ consumer: name }),
     async handle(received) {
       const began = performance.now();
       const ended = (outcome: "ok" | "failed") => {

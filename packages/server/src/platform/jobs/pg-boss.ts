@@ -75,7 +75,8 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
       if (!names.includes(job.name)) throw new Error(`no queue is named ${job.name}`);
       await boss.send(job.name, payload, { db: fromKysely(tx) });
     },
-    ping: () => database.ping(),
+    // On the queue's own connections, of which the database's ping says nothing.
+    ping: async () => void (await boss.schemaVersion()),
     close: () => boss.stop({ graceful: true, timeout: 5_000 }),
   };
 }

@@ -1,5 +1,6 @@
 import { createTransport } from "nodemailer";
 import { policies } from "../resilience/policies.ts";
+import { within } from "../waiting.ts";
 import { AddressRefused, type Mail } from "./mail.ts";
 
 /** What nodemailer tells of a failure beside its message. */
@@ -27,7 +28,7 @@ export function smtpMail(url: string, from: string, options: { readonly timeoutM
       }
     },
     async ping() {
-      await transport.verify();
+      await within(timeout, "the SMTP server does not answer", transport.verify());
     },
     async close() {
       transport.close();

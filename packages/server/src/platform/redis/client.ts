@@ -1,7 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import { policies } from "../resilience/policies.ts";
-import { pauseUntil } from "../waiting.ts";
+import { pauseUntil, within } from "../waiting.ts";
 import type { RedisAddress } from "./address.ts";
 
 export type RedisClient = Redis | Cluster;
@@ -55,7 +55,7 @@ export async function connectRedis(address: RedisAddress, logger: Logger): Promi
   return {
     client,
     prefix: address.form === "cluster" ? "{gatehouse}:" : "",
-    ping: async () => void (await client.ping()),
+    ping: async () => void (await within(connectMs, "Redis does not answer", client.ping())),
     close: async () => client.disconnect(),
   };
 }

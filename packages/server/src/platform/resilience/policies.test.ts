@@ -42,7 +42,7 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
   "platform/broker/jetstream-dead-letters.ts": ["broker.dead-letters"],
   "platform/broker/jetstream-lease.ts": { without: "a part of the consumer" },
   "platform/broker/jetstream-streams.ts": ["broker.publish"],
-  "platform/broker/jetstream.ts": ["nats.connection", "broker.publish"],
+  "platform/broker/jetstream.ts": ["nats.connection", "broker.connection", "broker.publish"],
   "platform/broker/kafka-consumer.ts": { without: "it is handed messages, and holds no caller; its group's session ends it" },
   "platform/broker/kafka-dead-letters.ts": ["broker.dead-letters"],
   "platform/broker/kafka-topics.ts": ["broker.connection"],

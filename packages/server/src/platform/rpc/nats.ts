@@ -4,6 +4,7 @@ import { natsServer } from "../nats/address.ts";
 import { policies, signs } from "../resilience/policies.ts";
 import { Standstill } from "../standstill.ts";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
+import { within } from "../waiting.ts";
 import { NobodyServes } from "./faults.ts";
 import { type GivenUp, Pending } from "./pending.ts";
 import { type Handler, type Headers, noHeaders, type Reply, type Rpc } from "./rpc.ts";
@@ -77,10 +78,10 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
         },
       });
       // The server knows of the subscription when this returns, so whoever starts next finds it.
-      await connection.flush();
+      await within(connectWithinMs, "NATS does not answer", connection.flush());
       return {
         async drain() {
-          if (!connection.isClosed()) await subscription.drain();
+          if (!connection.isClosed()) await within(connectWithinMs, "NATS does not answer", subscription.drain()).catch(() => {});
           await Promise.all(running);
           clearInterval(heart);
         },
@@ -91,15 +92,15 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
     },
     async listen(subject, listener) {
       connection.subscribe(full(subject), { callback: (error) => (error ? undefined : listener()) });
-      await connection.flush();
+      await within(connectWithinMs, "NATS does not answer", connection.flush());
     },
     async ping() {
       if (!connected) throw away();
-      await connection.rtt();
+      await within(pingEveryMs, "NATS does not answer", connection.rtt());
     },
     async close() {
       standstill.close();
-      if (!connection.isClosed()) await connection.drain().catch(() => connection.close());
+      if (!connection.isClosed()) await within(connectWithinMs, "NATS does not answer", connection.drain()).catch(() => connection.close());
     },
   };
 }

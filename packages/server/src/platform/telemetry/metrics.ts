@@ -136,6 +136,12 @@ export function createMetrics() {
       labelNames: ["consumer"] as const,
       registers,
     }),
+    brokerPassedOver: new Counter({
+      name: "gatehouse_broker_passed_over_total",
+      help: "Events from the broker that lay where a consumer reads and were of a type that it does not ask for",
+      labelNames: ["consumer"] as const,
+      registers,
+    }),
     dependencyCalls: new Counter({
       name: "gatehouse_dependency_calls_total",
       help: "Guarded calls to a dependency, by policy and outcome: ok, failed, timeout, circuit_open, refused, answered_error (S3 §16.1)",
@@ -199,6 +205,12 @@ export function createMetrics() {
     billingReconciliations: new Counter({
       name: "gatehouse_billing_reconciliations_total",
       help: "Comparisons with billing: done, refused in part, or failed as billing did not answer",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    billingDeletions: new Counter({
+      name: "gatehouse_billing_deletions_total",
+      help: "Deletions that billing has asked for, by what became of them when they were due: erased, withdrawn by billing, or stopped as they were too many",
       labelNames: ["outcome"] as const,
       registers,
     }),

@@ -1,73 +1,39 @@
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { system } from "../../../operation/caller.ts";
+import { backgroundOrigin } from "../../../operation/scheduled.ts";
 import { eventually } from "../../../platform/contract/eventually.ts";
 import { everyTenant } from "../../../platform/database/database.ts";
 import { policies } from "../../../platform/resilience/policies.ts";
+import { type BillingScene, openBillingScene } from "../../../testing/billing.ts";
 import { newOrganization, type OrganizationOf } from "../../../testing/people.ts";
-import { Scene } from "../../../testing/scene.ts";
+import type { Scene } from "../../../testing/scene.ts";
 import { distributed } from "../../../testing/server.ts";
 import { withoutTrace } from "../../../testing/traces.ts";
-import { billingConsumer } from "./name.ts";
 import { reconcile } from "./reconcile.ts";
 
+let opened: BillingScene;
 let scene: Scene;
-/** What billing answers, by organization; a number is an HTTP status. */
-const said = new Map<string, unknown>();
-const asked: { readonly id: string; readonly authorization: string | undefined }[] = [];
-const billing = createServer((request, response) => {
-  const id = request.url?.split("/")[2] as string;
-  asked.push({ id, authorization: request.headers.authorization });
-  const answer = said.get(id) ?? 404;
-  if (typeof answer === "number") return response.writeHead(answer).end();
-  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
-});
+let said: BillingScene["said"];
+let asked: BillingScene["asked"];
 
 beforeAll(async () => {
-  await new Promise<void>((resolve) => billing.listen(0, "127.0.0.1", resolve));
-  const { port } = billing.address() as AddressInfo;
-  scene = await Scene.open({ BILLING_URL: `http://127.0.0.1:${port}`, BILLING_TOKEN: "a token of billing" });
+  opened = await openBillingScene();
+  ({ scene, said, asked } = opened);
 });
-afterAll(async () => {
-  await scene?.close();
-  billing.close();
-});
+afterAll(() => opened?.close());
 beforeEach(() => {
   said.clear();
   asked.length = 0;
 });
 
 const platform = () => scene.server.application.platform;
-const letters = () => platform().broker.deadLetters(billingConsumer);
 const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
-const says = async (type: string, data: object, more: object = {}) => {
-  const event = {
-    specversion: "1.0" as const,
-    id: randomUUID(),
-    source: "https://billing.example",
-    type,
-    time: new Date().toISOString(),
-    data,
-    ...more,
-  };
-  await platform().broker.publish([{ exchange: "bum.events", event }]);
-  return event;
-};
-const stateOf = async ({ id }: OrganizationOf) => {
-  const [organization, plan] = await Promise.all([
-    scene.send(`GET organizations/${id}`, scene.administrator.token),
-    scene.send(`GET organizations/${id}/entitlements`, scene.administrator.token),
-  ]);
-  return { status: organization.body.status, plan: plan.body.plan, entitlements: plan.body.entitlements };
-};
-const received = async (id: string): Promise<boolean> => {
-  const { rows } = await platform().database.read(everyTenant, (db) =>
-    sql`select from inbox_messages where message_id like ${`%${id}`}`.execute(db as never),
-  );
-  return rows.length > 0;
-};
+const letters = () => opened.letters();
+const says = (...given: Parameters<BillingScene["says"]>) => opened.says(...given);
+const stateOf = (at: OrganizationOf) => opened.stateOf(at);
+const received = (id: string) => opened.received(id);
 
 describe("what billing says", () => {
   it("suspends, activates, changes the plan and ends it, with the events and the audit of the commands", async () => {
@@ -146,6 +112,29 @@ describe("what billing says", () => {
     await eventually(failures).toHaveLength(1);
   });
 
+  it("is put aside where it is of the future, and freezes nothing; some minutes are a clock that differs", async () => {
+    const at = await newOrganization(scene.server);
+    await withoutTraceOf(at, async () => [
+      await says("subscription.suspended", { organizationId: at.id }, { time: "9999-12-31T23:59:59Z" }),
+      await says("subscription.suspended", { organizationId: at.id }, { time: minutesAgo(-6) }),
+      await says("tenant.data.deletion.requested", { tenantId: at.id }, { time: minutesAgo(-6) }),
+    ]);
+    await says("subscription.suspended", { organizationId: at.id }, { time: minutesAgo(-4) });
+    await eventually(() => stateOf(at)).toMatchObject({ status: "Suspended" });
+    expect((await letters().list({ limit: 200 })).items.filter(({ failure }) => failure.includes("five minutes"))).toHaveLength(3);
+  });
+
+  it("of this process alone, whose clock is ahead, is refused too", async () => {
+    const at = await newOrganization(scene.server);
+    const occurredAt = minutesAgo(-6);
+    const input = { organizationId: at.id, messageId: `question ${occurredAt}`, occurredAt, status: "Suspended" };
+    await withoutTrace(scene.server, () =>
+      expect(
+        scene.server.application.dispatch({ operation: "entitlements.followBilling", input, caller: system, origin: backgroundOrigin() }),
+      ).rejects.toMatchObject({ definition: { code: "entitlements.event_from_the_future" } }),
+    );
+  });
+
   const withoutTraceOf = async <T>(at: OrganizationOf, work: () => Promise<T>): Promise<T> => {
     const before = await stateOf(at);
     const count = (await letters().list({ limit: 200 })).items.length;
@@ -154,61 +143,6 @@ describe("what billing says", () => {
     expect(await stateOf(at)).toEqual(before);
     return result;
   };
-});
-
-describe("tenant.data.deletion.requested", () => {
-  /** The rows of a tenant in every table that has tenants, without the log and the trail. */
-  const rowsOf = async (id: string): Promise<Readonly<Record<string, number>>> => {
-    const { database } = platform();
-    // The log and the trail tell what happened; the trail ends with its retention, and a person's data with its erasure.
-    const { rows: columns } = await sql<{ name: string }>`
-      select table_name as name from information_schema.columns
-      where table_schema = 'public' and column_name = 'organization_id' and table_name <> 'events' and (table_name not like 'audit\\_%' or table_name like 'audit\\_export%')`.execute(
-      database.owner,
-    );
-    const found: Record<string, number> = {};
-    await database.transact(everyTenant, async (tx) => {
-      for (const { name } of columns) {
-        // The read model keeps a mark under the id where something was: it says that nothing is there.
-        const there = name === "access_read_model" ? sql`and value <> 'null'::jsonb` : sql``;
-        const { rows } = await sql<{ count: number }>`
-          select count(*)::int as count from ${sql.table(name)} where organization_id = ${id} ${there}`.execute(tx);
-        found[name] = rows[0]?.count ?? 0;
-      }
-      const { rows } = await sql<{ count: number }>`select count(*)::int as count from organizations where id = ${id}`.execute(tx);
-      found["organizations"] = rows[0]?.count ?? 0;
-    });
-    return found;
-  };
-
-  it("leaves nothing of the organization but ids in the log and the trail, and touches no other", async () => {
-    const [gone, kept] = [await newOrganization(scene.server), await newOrganization(scene.server)];
-    for (const at of [gone, kept]) {
-      await scene.setEntitlements({ seats: 3 }, at);
-      const role = await scene.role([], at);
-      const invited = await scene.send(`POST organizations/${at.id}/invitations`, at.owner.token, {
-        email: `x-${randomUUID()}@example.com`,
-        roleId: role,
-      });
-      expect(invited.status).toBe(201);
-    }
-    await scene.server.application.settled();
-    const before = await rowsOf(kept.id);
-    expect((await rowsOf(gone.id))["memberships"]).toBe(1);
-    await says("tenant.data.deletion.requested", { tenantId: gone.id });
-    await eventually(async () => (await rowsOf(gone.id))["organizations"]).toBe(0);
-    await scene.server.application.settled();
-    expect(Object.entries(await rowsOf(gone.id)).filter(([, count]) => count > 0)).toEqual([]);
-    expect(await rowsOf(kept.id)).toEqual(before);
-    expect((await scene.send(`GET organizations/${gone.id}`, gone.owner.token)).status).toBe(404);
-    expect((await scene.send(`GET organizations/${kept.id}`, kept.owner.token)).status).toBe(200);
-    // Late news of it, and the request once more, change nothing and are no failure.
-    const again = await says("tenant.data.deletion.requested", { tenantId: gone.id });
-    const late = await says("subscription.suspended", { organizationId: gone.id });
-    await eventually(() => received(late.id)).toBe(true);
-    const { items } = await letters().list({ limit: 200 });
-    expect(items.map(({ id }) => id)).not.toEqual(expect.arrayContaining([again.id]));
-  });
 });
 
 describe("the reconciliation", () => {
@@ -294,7 +228,7 @@ describe.skipIf(distributed)("a billing that is away", () => {
       await sql`update jobs.job set start_after = now() where name = 'entitlements.ask-billing' and state = 'retry'`.execute(
         platform().database.owner,
       );
-      return (await Promise.all(away.map(stateOf))).map(({ entitlements }) => entitlements.seats);
+      return (await Promise.all(away.map(stateOf))).map(({ entitlements }) => (entitlements as { seats: number }).seats);
     };
     await expect.poll(asksAgain, { timeout: 60_000, interval: 500 }).toEqual(away.map(() => 7));
     expect(await isOpen()).toBe(0);

@@ -9,6 +9,8 @@ const Answer = Type.Object({
   status: oneOf("active", "suspended", "inactive"),
   planId: nullable(Type.String({ maxLength: 100 })),
   entitlements: EntitlementValues,
+  /** Whether its data are to be deleted; absent says no (decision 0030). */
+  deletionRequested: Type.Optional(Type.Boolean()),
 });
 export type BillingAnswer = Static<typeof Answer>;
 const check = Compile(Answer);

@@ -1,6 +1,7 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
 import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { OrganizationStatus } from "../../tenancy/index.ts";
+import { EventFromTheFuture } from "../errors.ts";
 import { SubscriptionChanged, SubscriptionSyncFailed } from "../events.ts";
 import { EntitlementValues } from "../model.ts";
 import { entitlements } from "../module.ts";
@@ -21,8 +22,10 @@ export const followBilling = entitlements.command("followBilling", {
     entitlements: Type.Optional(EntitlementValues),
   }),
   output: Type.Object({ applied: Type.Boolean() }),
-  async run({ store, uses, emit, audit, now }, { organizationId, messageId, occurredAt, status, plan, entitlements: values }) {
+  errors: [EventFromTheFuture],
+  async run({ store, uses, emit, audit, fail, now }, { organizationId, messageId, occurredAt, status, plan, entitlements: values }) {
     audit({ entity: { type: "Organization", id: organizationId } });
+    if (await store.isAhead(new Date(occurredAt))) fail(EventFromTheFuture);
     if (!(await store.receive(messageId, now))) return { applied: false };
     const oldStatus = await uses.tenancy.organizationStatus(organizationId);
     if (oldStatus === undefined) {

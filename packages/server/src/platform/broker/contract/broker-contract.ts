@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../contract/eventually.ts";
 import { Unavailable } from "../../database/faults.ts";
+import { policies } from "../../resilience/policies.ts";
 import { Poison } from "../broker.ts";
 import type { Envelope } from "../cloud-event.ts";
 import { type BrokerUnderTest, brokerFixture, idsOf, impatient } from "./broker-fixture.ts";
 import { deadLettersContract } from "./dead-letters-contract.ts";
+import { foreignContract } from "./foreign-contract.ts";
+
+/** Half of what a stop has for everything (10 s). */
+const closeMsMax = 5_000;
 
 /** What every broker adapter promises. */
 export function brokerContract(name: string, make: () => Promise<BrokerUnderTest>): void {
@@ -314,6 +319,54 @@ export function brokerContract(name: string, make: () => Promise<BrokerUnderTest
       await eventually(() => idsOf(consumer.handled)).toContain(event.id);
     }, 90_000);
 
+    it("answers no ping while the broker answers nothing, although the connection is open, and answers again afterwards", async ({
+      skip,
+    }) => {
+      if (!on.hasLine) skip("the broker cannot be held here");
+      const broker = on.start();
+      await broker.ping();
+      on.line.hold();
+      try {
+        const began = performance.now();
+        await expect(broker.ping()).rejects.toThrow(Unavailable);
+        expect(performance.now() - began).toBeLessThan(policies["broker.connection"].timeLimitMs + 1_000);
+      } finally {
+        on.line.release();
+      }
+      await eventually(() =>
+        broker.ping().then(
+          () => "answers",
+          () => "silent",
+        ),
+      ).toBe("answers");
+      expect(broker.refusal()).toBeUndefined();
+    }, 90_000);
+
+    it("lets itself be closed in time while the broker answers nothing", async ({ skip }) => {
+      if (!on.hasLine) skip("the broker cannot be held here");
+      const broker = on.start();
+      await broker.consume(on.consumer()).ready();
+      await broker.publish(on.messages(on.event()));
+      on.line.hold();
+      try {
+        const began = performance.now();
+        await broker.close().catch(() => {});
+        expect(performance.now() - began).toBeLessThan(closeMsMax);
+      } finally {
+        on.line.release();
+      }
+    }, 90_000);
+
+    it("prepares what publishing needs, finds nothing wrong with it, and changes nothing by looking", async () => {
+      const broker = on.start();
+      const needs = { exchanges: [on.exchange()], consumers: [{ name: on.name(), exchange: on.exchange() }] };
+      expect(await broker.inspect(needs)).toEqual([]);
+      await broker.prepare(on.exchange());
+      await broker.consume(on.consumer()).ready();
+      expect(await broker.inspect(needs)).toEqual([]);
+      expect(broker.refusal()).toBeUndefined();
+    });
+
     it("refuses to publish within its time while the broker answers nothing", async ({ skip }) => {
       if (!on.hasLine) skip("the broker cannot be held here");
       const broker = on.start();
@@ -333,5 +386,6 @@ export function brokerContract(name: string, make: () => Promise<BrokerUnderTest
     }, 90_000);
 
     deadLettersContract(on);
+    foreignContract(on);
   });
 }

@@ -36,8 +36,23 @@ export interface BrokerUnderTest {
   readonly database?: Database;
   /** Makes the broker unreachable, and reachable again; absent where that cannot be done to it. */
   readonly line?: { cut(): Promise<void>; mend(): Promise<void>; hold(): void; release(): void };
+  /** Has another producer than ours write a message; absent where there is none. */
+  readonly foreign?: (message: ForeignMessage) => Promise<void>;
+  /** Whether the broker itself keeps from a consumer what it has not asked for. */
+  readonly bindsByTopic?: boolean;
   /** Removes what the tests have made in the service. */
   close(exchanges: readonly string[], consumers: readonly string[]): Promise<void>;
+}
+
+/** A message as another producer writes it. */
+export interface ForeignMessage {
+  readonly exchange: string;
+  /** As `thing.happened`. */
+  readonly address: string;
+  readonly body: string | Buffer;
+  readonly contentType?: string;
+  /** CloudEvents attributes that stand beside the body. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** Everything that the contract's tests work with; also for tests of what only one adapter can show. */
@@ -84,6 +99,13 @@ export function brokerFixture(make: () => Promise<BrokerUnderTest>) {
     get line() {
       return made.line as NonNullable<BrokerUnderTest["line"]>;
     },
+    get hasForeign() {
+      return made.foreign !== undefined;
+    },
+    get bindsByTopic() {
+      return made.bindsByTopic ?? false;
+    },
+    foreign: (message: ForeignMessage) => (made.foreign as NonNullable<BrokerUnderTest["foreign"]>)(message),
     get hasLine() {
       return made.line !== undefined;
     },

@@ -1,3 +1,4 @@
+import { checkBroker } from "./broker.ts";
 import { type Check, good, warning } from "./check.ts";
 import { checkDataDirectory } from "./data-directory.ts";
 import { checkMail } from "./mail.ts";
@@ -13,5 +14,6 @@ export const checks: readonly Check[] = [
   checkDataDirectory,
   checkPostgresql,
   checkServices,
+  checkBroker,
   checkMail,
 ];

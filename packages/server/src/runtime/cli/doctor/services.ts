@@ -1,20 +1,17 @@
 import type { Logger } from "pino";
 import type { RedisAddress } from "../../../platform/redis/address.ts";
 import type { Configuration } from "../../configuration.ts";
-import { openLogger, openRpc, openServiceOfEvents } from "../../ports.ts";
+import { openLogger, openRpc } from "../../ports.ts";
 import { causeOf } from "../cause.ts";
 import { bad, type Finding, good } from "./check.ts";
 
 /** What is asked of a service that is configured, and of none that is not. */
 export async function checkServices(configuration: Configuration): Promise<readonly Finding[]> {
-  const { natsUrl, redis, eventsUrl } = configuration;
+  const { natsUrl, redis } = configuration;
   const logger = openLogger({ ...configuration, logLevel: "silent" });
   return [
     ...(natsUrl === undefined ? [] : [await answers("NATS", "NATS_URL", () => openRpc(configuration, logger))]),
     ...(redis === undefined ? [] : [await answers("Redis", "REDIS_URL", () => openRedisOf(redis, logger))]),
-    ...(eventsUrl === undefined
-      ? []
-      : [await answers("the events' broker", "EVENTS_URL", () => openServiceOfEvents(eventsUrl, configuration, logger))]),
   ];
 }
 

@@ -1,0 +1,26 @@
+import { brokerConsumers } from "../../../modules/delivery/index.ts";
+import type { Broker } from "../../../platform/broker/broker.ts";
+import { ownExchange } from "../../../platform/broker/relay.ts";
+import { openLogger, openServiceOfEvents } from "../../ports.ts";
+import { causeOf } from "../cause.ts";
+import { bad, type Check, type Finding, good } from "./check.ts";
+
+/** Whether the broker of EVENTS_URL lets the product in, and whether what is there already serves. */
+export const checkBroker: Check = async (configuration) => {
+  const { eventsUrl } = configuration;
+  if (eventsUrl === undefined) return [];
+  let broker: Broker | undefined;
+  try {
+    broker = await openServiceOfEvents(eventsUrl, configuration, openLogger({ ...configuration, logLevel: "silent" }));
+    await broker.ping();
+    const refused = await broker.inspect({ exchanges: [ownExchange], consumers: brokerConsumers });
+    return [good("the events' broker answers"), ...refused.map((words): Finding => refuses(words))];
+  } catch (error) {
+    const refusal = broker?.refusal();
+    return [refusal === undefined ? bad(`the events' broker does not answer (EVENTS_URL): ${causeOf(error as Error)}`) : refuses(refusal)];
+  } finally {
+    await broker?.close();
+  }
+};
+
+const refuses = (words: string): Finding => bad(`the events' broker refuses (EVENTS_URL): ${words}`);

@@ -1,12 +1,20 @@
 import type { ErrorDetail } from "../../operation/errors.ts";
 import type { BrokerConsumerName, DeadLetters } from "../../platform/broker/broker.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { entriesConsumer, entryDeadLetters } from "../access/index.ts";
 import { billingConsumer } from "../entitlements/index.ts";
 import { ConsumerNotFound } from "./errors.ts";
 import type { DeliveryReads } from "./store.ts";
 
 /** Those of the product that read a broker's exchange; a test compares them with what the modules consume. */
 export const brokerConsumers: readonly BrokerConsumerName[] = [billingConsumer];
+
+/** Queues of records that are no events, by their consumer's name. */
+const recordQueues: Readonly<Record<string, (platform: Platform) => DeadLetters>> = {
+  [entriesConsumer]: entryDeadLetters,
+};
+
+export const recordQueueNames: readonly string[] = Object.keys(recordQueues);
 
 interface Asking {
   readonly platform: Platform;
@@ -18,10 +26,12 @@ interface Asking {
 export async function deadLettersOf({ platform, reading, fail }: Asking, consumer: string): Promise<DeadLetters> {
   const ofBroker = brokerConsumers.find(({ name }) => name === consumer);
   if (ofBroker !== undefined) return platform.broker.deadLetters(ofBroker);
+  const ofRecords = recordQueues[consumer];
+  if (ofRecords !== undefined) return ofRecords(platform);
   const consumers = await reading((store) => store.consumers());
   if (consumers.some(({ name }) => name === consumer)) return platform.bus.deadLetters(consumer);
   return fail(ConsumerNotFound, {
     field: "consumer",
-    message: `one of ${[...brokerConsumers, ...consumers].map(({ name }) => name).join(", ")}`,
+    message: `one of ${[...brokerConsumers.map(({ name }) => name), ...Object.keys(recordQueues), ...consumers.map(({ name }) => name)].join(", ")}`,
   });
 }

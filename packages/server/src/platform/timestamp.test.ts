@@ -44,7 +44,13 @@ describe("a time from outside", () => {
     const digits = (length: number) => fc.stringMatching(new RegExp(`^\\d{${length}}$`));
     const offset = fc.oneof(fc.constant("Z"), fc.stringMatching(/^[+-][0-2]\d:[0-5]\d$/));
     const text = fc
-      .tuple(digits(4), fc.stringMatching(/^[01]\d$/), fc.stringMatching(/^[0-3]\d$/), fc.stringMatching(/^[0-2]\d:[0-5]\d:[0-6]\d$/), offset)
+      .tuple(
+        digits(4),
+        fc.stringMatching(/^[01]\d$/),
+        fc.stringMatching(/^[0-3]\d$/),
+        fc.stringMatching(/^[0-2]\d:[0-5]\d:[0-6]\d$/),
+        offset,
+      )
       .map(([year, month, day, clock, zone]) => `${year}-${month}-${day}T${clock}${zone}`);
     fc.assert(
       fc.property(text, (given) => {

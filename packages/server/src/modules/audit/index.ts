@@ -4,6 +4,7 @@ import { recordEvent } from "./commands/record-event.ts";
 import { removeOld } from "./commands/remove-old.ts";
 import { signCheckpoints } from "./commands/sign-checkpoints.ts";
 import { startExport } from "./commands/start-export.ts";
+import { deadEntries, entryConsumer } from "./dead-entries.ts";
 import { events } from "./events.ts";
 import { partPurpose } from "./export-tenant.ts";
 import { writeExportJob, writeExportWork } from "./export-writer.ts";
@@ -33,7 +34,7 @@ export { recordOnStorage } from "./on-storage.ts";
 export { keptMax } from "./queries/verify-kept.ts";
 export { type FileReport, verifyFile } from "./verify-file.ts";
 export type { Finding } from "./verify-records.ts";
-export { audit };
+export { audit, deadEntries, entryConsumer };
 
 export const context: Context = {
   module: audit,

@@ -2,6 +2,7 @@ import type { ErrorDetail } from "../../operation/errors.ts";
 import type { BrokerConsumerName, DeadLetters } from "../../platform/broker/broker.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { entriesConsumer, entryDeadLetters } from "../access/index.ts";
+import { deadEntries, entryConsumer } from "../audit/index.ts";
 import { billingConsumer } from "../entitlements/index.ts";
 import { ConsumerNotFound } from "./errors.ts";
 import type { DeliveryReads } from "./store.ts";
@@ -12,6 +13,7 @@ export const brokerConsumers: readonly BrokerConsumerName[] = [billingConsumer];
 /** Queues of records that are no events, by their consumer's name. */
 const recordQueues: Readonly<Record<string, (platform: Platform) => DeadLetters>> = {
   [entriesConsumer]: entryDeadLetters,
+  [entryConsumer]: deadEntries,
 };
 
 export const recordQueueNames: readonly string[] = Object.keys(recordQueues);

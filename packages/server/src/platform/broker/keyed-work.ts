@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { v7 as uuid } from "uuid";
 import { isUnavailable } from "../database/faults.ts";
-import { failureText } from "../failure-text.ts";
+import { maskText } from "../telemetry/masking.ts";
 import { pauseUntil } from "../waiting.ts";
 import { type BrokerConsumer, type DeadLetter, Poison } from "./broker.ts";
 import { type Envelope, keyOf, readEnvelope } from "./cloud-event.ts";
@@ -90,7 +90,7 @@ export class KeyedWork {
       topic: delivery.topic,
       body: delivery.body,
       attempts,
-      failure: failureText(error),
+      failure: maskText(error instanceof Error ? error.message : String(error)),
       failedAt: new Date().toISOString(),
     });
     if (event === undefined) return letter(0, "the message is no CloudEvent 1.0 in JSON");

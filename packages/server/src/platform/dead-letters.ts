@@ -85,6 +85,7 @@ export function recordDeadLetters(
     });
   return {
     async list({ limit, after }) {
+      if (after !== undefined && !/^\d{1,18}$/.test(after)) return { items: [], next: null };
       const { rows } = await database.read(everyTenant, (db) =>
         sql<Row>`select number::text, id, topic, body, attempts, failure, failed_at from record_dead_letters
           where ${ofConsumer} and number > ${after ?? "0"}::bigint

@@ -13,7 +13,7 @@ describe("a time from outside", () => {
     ["2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"],
     ["2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.500Z"],
     ["2017-01-01T06:59:60+07:00", "2017-01-01T00:00:00.000Z"],
-    ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"],
+    ["1000-01-01T00:00:00Z", "1000-01-01T00:00:00.000Z"],
     ["9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"],
   ])("%s is %s", (text, expected) => {
     expect(readTimestamp(text)).toBe(expected);
@@ -22,6 +22,8 @@ describe("a time from outside", () => {
   it.each([
     ["the year 0", "0000-01-01T00:00:00Z"],
     ["a year 0 by its offset", "0001-01-01T00:00:00+00:01"],
+    ["a year with a leading zero", "0999-12-31T23:59:59Z"],
+    ["a year with a leading zero by its offset", "1000-01-01T00:00:00+00:01"],
     ["a year 10000 by its offset", "9999-12-31T23:59:59-12:00"],
     ["a year with a sign", "+012026-01-01T00:00:00Z"],
     ["a leap second within a month", "2026-11-27T23:59:60Z"],

@@ -2,8 +2,11 @@ import { IsDateTime } from "typebox/format";
 
 /** RFC 3339 with an offset and nine digits of a fraction has 35 characters; the rest is for a zone in brackets. */
 const lengthMax = 100;
-/** The years that RFC 3339 writes with four digits. PostgreSQL has no year 0, and JavaScript writes later years with a sign. */
-const earliestMs = Date.parse("0001-01-01T00:00:00.000Z");
+/**
+ * The years of four digits. PGlite's client reads a year with leading zeros as another one (0050 as 1950), PostgreSQL has no
+ * year 0, and JavaScript writes years from 10000 on with a sign.
+ */
+const earliestMs = Date.parse("1000-01-01T00:00:00.000Z");
 const latestMs = Date.parse("9999-12-31T23:59:59.999Z");
 /** Where the seconds stand in `2016-12-31T23:59:60Z`. */
 const secondsAt = 17;

@@ -4,13 +4,14 @@ import { eventually } from "../../platform/contract/eventually.ts";
 import { newAdministrator, newOrganization, type OrganizationOf, type Person } from "../../testing/people.ts";
 import { type AnyBody, asOperator, startTestServer, type TestServer } from "../../testing/server.ts";
 import { deadEntryAction, entryConsumer } from "./dead-entries.ts";
+import { forwardConsumer } from "./forward.ts";
 
 let server: TestServer;
 let administrator: Person;
 let organization: OrganizationOf;
 let other: OrganizationOf;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ GATEHOUSE_AUDIT_FORWARD: "on" });
   administrator = await newAdministrator(server);
   organization = await newOrganization(server);
   other = await newOrganization(server);
@@ -117,5 +118,50 @@ describe("an audit entry that cannot be sealed", () => {
     expect(await kept()).toBe(0);
     expect(await letters()).toEqual([]);
     expect(await whole()).toEqual([]);
+  });
+});
+
+describe("a sealed record that cannot be forwarded", () => {
+  const breakForwarding = async (): Promise<void> => {
+    await sql`create function refuse_event() returns trigger language plpgsql as $$ begin raise exception 'this event cannot be written'; end $$`.execute(
+      owner(),
+    );
+    await sql`create trigger refuse_event before insert on events for each row
+      when (new.type = 'audit-log.requested.v1' and new.data->>'entityId' = 'stays') execute function refuse_event()`.execute(owner());
+  };
+  const mendForwarding = () => sql`drop function if exists refuse_event() cascade`.execute(owner());
+  afterEach(mendForwarding);
+  const forwarded = async (id: string) =>
+    (await sql`select from events where type = 'audit-log.requested.v1' and data->>'recordId' = ${id}`.execute(owner())).rows.length;
+
+  it("is sealed, and a dead letter that a redrive forwards", { timeout: 60_000 }, async () => {
+    await breakForwarding();
+    const [stays, goes] = [await record(organization, "stays"), await record(organization, "goes")];
+    await eventually(() => sealedIds(organization)).toEqual(expect.arrayContaining([stays, goes]));
+    expect(await forwarded(goes)).toBe(1);
+    expect(await forwarded(stays)).toBe(0);
+    expect((await asOperator(server, "delivery.listDeadLetters", { consumer: forwardConsumer })).items).toMatchObject([
+      { id: stays, failure: "this event cannot be written" },
+    ]);
+    await mendForwarding();
+    await asOperator(server, "delivery.redriveDeadLetters", { consumer: forwardConsumer });
+    await eventually(() => forwarded(stays)).toBe(1);
+    expect((await asOperator(server, "delivery.listDeadLetters", { consumer: forwardConsumer })).items).toEqual([]);
+    expect(await forwarded(goes)).toBe(1);
+  });
+});
+
+describe("a record whose details were changed to no JSON", () => {
+  it("is listed and exported with what is left of it, and told by the verifier", async () => {
+    const id = await record(other, "spoiled");
+    await eventually(() => sealedIds(other)).toContain(id);
+    await sql`alter table audit_records disable trigger added_to_only`.execute(owner());
+    await sql`update audit_records set details = '{no json' where id = ${id}`.execute(owner());
+    await sql`alter table audit_records enable trigger added_to_only`.execute(owner());
+    expect((await logs(other)).find((log) => log.id === id)).toMatchObject({ details: { unreadable: "{no json" } });
+    const { token } = other.owner;
+    expect((await server.call(`GET /api/v1/audit/export?organizationId=${other.id}&format=csv`, { token })).status).toBe(200);
+    const { findings } = await asOperator(server, "audit.verifyChain", { organizationId: other.id });
+    expect(findings).toMatchObject([{ kind: "changed" }]);
   });
 });

@@ -3,11 +3,10 @@ import { everyTenant, type WriteHandle } from "../../platform/database/database.
 import { isTransient, isUnavailable } from "../../platform/database/faults.ts";
 import { isolateFailures } from "../../platform/database/isolated.ts";
 import type { Position } from "../../platform/log/event.ts";
-import { append } from "../../platform/log/log.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { deadLetterEntries, redrivenEntries, resolveEntries } from "./dead-entries.ts";
 import { ownSource } from "./described.ts";
-import { forwarded } from "./forward.ts";
+import { forward } from "./forward.ts";
 import type { RecordRow } from "./record.ts";
 import { SealingBatch } from "./sealing-batch.ts";
 import { type EntryRow, isSealed, newestEntry, type Progress, sealing } from "./sealing-store.ts";
@@ -32,41 +31,45 @@ const failuresBeforeIsolation = 3;
 export function sealer(platform: Platform, signers: Signers): Background {
   const { database, bus, clock, metrics, settings } = platform;
   let failures = 0;
-  const step = async (): Promise<readonly RecordRow[]> => {
+  const step = async (): Promise<Step> => {
     const isolate = failures >= failuresBeforeIsolation;
     return database.transact(everyTenant, async (tx) => {
       const progress = await sealing(tx).lockProgress();
-      if (progress === undefined) return [];
+      if (progress === undefined) return { sealed: [], forwarded: 0 };
       const now = new Date(clock.now());
-      const records = await sealNext(tx, platform, signers, { progress, isolate, now });
-      if (settings.auditForward === "on" && records.length > 0) {
-        await append(tx, records.map(forwarded), { occurredAt: now, traceparent: null });
-      }
-      return records;
+      const sealed = await sealNext(tx, platform, signers, { progress, isolate, now });
+      return { sealed, forwarded: settings.auditForward === "on" ? await forward(tx, sealed, now) : 0 };
     });
   };
   return {
     name: "audit.seal",
     everyMs: lookEveryMs,
     async step() {
-      let sealed: readonly RecordRow[];
+      let taken: Step;
       try {
-        sealed = await step();
+        taken = await step();
         failures = 0;
       } catch (error) {
         if (!isUnavailable(error) && !isTransient(error)) failures += 1;
         throw error;
       }
+      const { sealed, forwarded } = taken;
       for (const { action, category, severity, result, source, stands_for } of sealed) {
         // An application names its actions as it likes; a label must have few values.
         metrics.auditRecords.inc({ category, severity, result, action: source === ownSource ? action : "Application" }, stands_for);
       }
-      if (sealed.length > 0 && settings.auditForward === "on") bus.wake();
+      if (forwarded > 0) bus.wake();
       return sealed.length >= batchMax;
     },
     mark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),
     isPast: (mark) => database.read(everyTenant, (db) => isSealed(db, JSON.parse(mark) as Position)),
   };
+}
+
+interface Step {
+  readonly sealed: readonly RecordRow[];
+  /** How many records were handed on as events. */
+  readonly forwarded: number;
 }
 
 interface Sealing {

@@ -222,6 +222,11 @@ function reads(handle: ReadHandle) {
         where p.record_id = any(${recordIds}::uuid[]) order by p.record_id, p.part`.execute(db);
       return rows.map(numbered);
     },
+    async recordsById(ids: readonly string[]): Promise<readonly StoredRecord[]> {
+      if (ids.length === 0) return [];
+      const { rows } = await sql<StoredRecord>`select ${recordColumns} from audit_records where id = any(${ids}::uuid[])`.execute(db);
+      return rows.map(numbered);
+    },
     async page(search: Search, before: string | undefined, limit: number): Promise<readonly StoredRecord[]> {
       const { rows } = await sql<StoredRecord>`
         select ${recordColumns} from audit_records
@@ -254,6 +259,11 @@ function reads(handle: ReadHandle) {
         select extract(epoch from clock_timestamp() - min(e.occurred_at))::text as seconds from audit_entries e, audit_progress p
         where (e.transaction, e.sequence) > (p.transaction, p.sequence)`.execute(db);
       return Math.max(0, Number(rows[0]?.seconds ?? 0));
+    },
+    async secondsSinceSealed(): Promise<number> {
+      const { rows } = await sql<{ seconds: string | null }>`
+        select extract(epoch from clock_timestamp() - signed_at)::text as seconds from audit_progress`.execute(db);
+      return Number(rows[0]?.seconds ?? Number.POSITIVE_INFINITY);
     },
     async personKeys(people: readonly string[]): Promise<readonly PersonKeyRow[]> {
       const { rows } = await sql<PersonKeyRow>`

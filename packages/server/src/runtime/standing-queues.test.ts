@@ -48,10 +48,10 @@ describe("a queue of the worker's that stands still", () => {
       const answer = await server.door.inject("/health/ready");
       expect(answer.statusCode).toBe(200);
       expect(answer.json()).toMatchObject({ status: "UP", degraded: ["queues"], components: { queues: { details: { standing: 1 } } } });
-      expect(answer.json().components.queues.details["audit.seal"]).toMatch(/^3\d\ds$/);
+      expect(answer.json().components.queues.details["audit.seal-entries"]).toMatch(/^3\d\ds$/);
       expect((await server.door.inject("/health/background")).json()).toMatchObject({ status: "UP", degraded: ["queues"] });
       const metrics = await server.application.platform.metrics.registry.metrics();
-      expect(metrics).toMatch(/^gatehouse_queue_standing_seconds\{queue="audit\.seal"\} 3\d\d/m);
+      expect(metrics).toMatch(/^gatehouse_queue_standing_seconds\{queue="audit\.seal-entries"\} 3\d\d/m);
     },
   );
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../platform/contract/eventually.ts";
 import { newAdministrator, newOrganization, type OrganizationOf, type Person } from "../../testing/people.ts";
 import { type AnyBody, asOperator, startTestServer, type TestServer } from "../../testing/server.ts";
-import { deadEntryAction, entryConsumer } from "./dead-entries.ts";
+import { deadEntryAction, entryConsumer } from "./dead-entry-store.ts";
 import { forwardConsumer } from "./forward.ts";
 
 let server: TestServer;
@@ -68,7 +68,7 @@ describe("an audit entry that cannot be sealed", () => {
         severity: "Critical",
         result: "failed",
         entity: { type: "AuditEntry", id: bad },
-        details: { failure: "this record cannot be written" },
+        details: { entryHash: expect.stringMatching(/^[0-9a-f]{64}$/) },
       },
     ]);
     expect(await letters()).toMatchObject([{ id: bad, topic: "audit.recordEvent", attempts: 1, failure: "this record cannot be written" }]);

@@ -12,7 +12,7 @@ import type { RecordRow } from "./record.ts";
 import { auditStore } from "./store.ts";
 
 /** The dead-letter queue of records that could not be forwarded, by the records' ids. */
-export const forwardConsumer = "audit.forward";
+export const forwardConsumer = "audit.forward-records";
 
 /**
  * A record as the event that an audit log management takes (S3 §26.3). Names, addresses and whatever else is a person's stay here:

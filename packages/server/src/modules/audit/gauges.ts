@@ -1,6 +1,6 @@
 import type { TableGauge } from "../../operation/module.ts";
 import type { Backlog } from "../../platform/backlog.ts";
-import { entryConsumer } from "./dead-entries.ts";
+import { entryConsumer } from "./dead-entry-store.ts";
 import { auditStore } from "./store.ts";
 
 /** How long the oldest entry has been waiting for its place in a chain. */

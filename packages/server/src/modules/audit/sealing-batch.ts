@@ -65,10 +65,7 @@ export class SealingBatch {
       this.#tx,
       failed.map(({ item }) => item.id),
     );
-    const described = failed.map(({ item, error }) => ({
-      at: this.#now,
-      said: standIn(item, hashes.get(item.id) ?? "", error, this.#now),
-    }));
+    const described = failed.map(({ item }) => ({ at: this.#now, said: standIn(item, hashes.get(item.id) ?? "", this.#now) }));
     return this.#append(described, await PersonalSealer.open(this.#store, this.#platform.keys, this.#now));
   }
 

@@ -2,7 +2,7 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
-import { eraseDeadEntries, isNoDeadEntry, unresolvedEntries } from "./dead-entries.ts";
+import { eraseDeadEntries, isNoDeadEntry, unresolvedEntries } from "./dead-entry-store.ts";
 import { exportReads, exportWrites } from "./export-store.ts";
 import type { PersonKeyRow } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";

@@ -57,16 +57,16 @@ describe("what an operator asks of events", () => {
   });
 
   it("reaches the queues of records and jobs by the same names", async () => {
-    for (const queue of ["audit.seal", "audit.forward", "access.projection-entries", "jobs/notifications.send-mail"]) {
+    for (const queue of ["audit.seal-entries", "audit.forward-records", "access.projection-entries", "jobs/notifications.send-mail"]) {
       expect(await asOperator(server, "delivery.listDeadLetters", { consumer: queue })).toEqual({ items: [], next: null });
       for (const operation of ["delivery.redriveDeadLetters", "delivery.dropDeadLetter"])
         await expect(asOperator(server, operation, { consumer: queue, id: "no such id" })).rejects.toThrow("no such dead letter");
     }
     const { database } = server.application.platform;
     const failed = { id: "1", topic: "a test", body: "{}", error: new Error("no") };
-    await database.transact(everyTenant, (tx) => deadLetterRecords(tx, "audit.seal", [failed]));
-    expect((await asOperator(server, "delivery.getStatus", {})).queues).toEqual([{ name: "audit.seal", deadLetters: 1 }]);
-    await asOperator(server, "delivery.dropDeadLetter", { consumer: "audit.seal", id: "1" });
+    await database.transact(everyTenant, (tx) => deadLetterRecords(tx, "audit.seal-entries", [failed]));
+    expect((await asOperator(server, "delivery.getStatus", {})).queues).toEqual([{ name: "audit.seal-entries", deadLetters: 1 }]);
+    await asOperator(server, "delivery.dropDeadLetter", { consumer: "audit.seal-entries", id: "1" });
     expect((await asOperator(server, "delivery.getStatus", {})).queues).toEqual([]);
   });
 

@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { canonicalIds } from "./canonical.ts";
-import { nullable, Type, Uuid } from "./schema.ts";
+import { canonicalInput } from "./canonical.ts";
+import { nullable, Timestamp, Type, Uuid } from "./schema.ts";
 
 const id = "0198c0de-0000-7000-8000-00000000abcd";
 const upper = id.toUpperCase();
-const canonical = canonicalIds(
+const canonical = canonicalInput(
   Type.Object({
     id: Uuid,
     maybe: Type.Optional(nullable(Uuid)),
     list: Type.Optional(Type.Array(Uuid)),
     checks: Type.Optional(Type.Array(Type.Object({ userId: Uuid, name: Type.String() }))),
     name: Type.Optional(Type.String()),
+    until: Type.Optional(nullable(Timestamp)),
   }),
 );
 
@@ -32,5 +33,12 @@ describe("the ids of an input", () => {
     const given = { id: upper, list: [upper] };
     canonical(given);
     expect(given).toEqual({ id: upper, list: [upper] });
+  });
+});
+
+describe("the times of an input", () => {
+  it("are written in UTC, and null stays null", () => {
+    expect(canonical({ id, until: "2026-11-27T23:59:59+07:00[Asia/Ho_Chi_Minh]" })).toEqual({ id, until: "2026-11-27T16:59:59.000Z" });
+    expect(canonical({ id, until: null })).toEqual({ id, until: null });
   });
 });

@@ -1,12 +1,14 @@
-import type { TObject, TSchema } from "./schema.ts";
+import { readTimestamp } from "../platform/timestamp.ts";
+import { type TObject, type TSchema, timestampFormat } from "./schema.ts";
 
 type Rewrite = (value: unknown) => unknown;
 
 /**
- * Writes the ids of an input as the database writes them, in lower case. What is compared, remembered and told in
- * events is then one id, however the caller has written it. The input itself is left as it is.
+ * Writes the ids of an input in lower case, as the database does, and its times in UTC, as answers have them. What is
+ * compared, stored and published in events is then one value, however the caller has written it. The input itself is
+ * left as it is. It must be valid: `inputCheck` runs before.
  */
-export function canonicalIds(schema: TObject): (input: Record<string, unknown>) => Record<string, unknown> {
+export function canonicalInput(schema: TObject): (input: Record<string, unknown>) => Record<string, unknown> {
   const rewrite = rewriteOf(schema);
   return rewrite ? (input) => rewrite(input) as Record<string, unknown> : (input) => input;
 }
@@ -18,10 +20,11 @@ type Node = TSchema & {
   readonly anyOf?: readonly TSchema[];
 };
 
-/** Undefined where nothing below the schema is an id. */
+/** Undefined where nothing below the schema is an id or a time. */
 function rewriteOf(schema: TSchema): Rewrite | undefined {
   const node = schema as Node;
   if (node.format === "uuid") return (value) => (typeof value === "string" && /[A-F]/.test(value) ? value.toLowerCase() : value);
+  if (node.format === timestampFormat) return (value) => (typeof value === "string" ? (readTimestamp(value) ?? value) : value);
   if (node.properties) return rewriteObject(node.properties);
   if (node.items) return rewriteArray(node.items);
   return node.anyOf?.map(rewriteOf).find((rewrite) => rewrite !== undefined);

@@ -6,7 +6,7 @@ import { defineError } from "./errors.ts";
 import { defineEvent } from "./event.ts";
 import { type Context, module } from "./module.ts";
 import type { Operation } from "./operation.ts";
-import { Nothing, Type, Uuid } from "./schema.ts";
+import { Nothing, nullable, Timestamp, Type, Uuid } from "./schema.ts";
 
 const thing = module("thing", { store: { reads: () => ({}), writes: () => ({}) } });
 const Missing = defineError("thing.missing", 404, "There is no such thing.");
@@ -53,6 +53,17 @@ describe("a program does not start with", () => {
   it("a route that cannot be read, or a query behind a writing method", () => {
     expect(() => starting(operation("get", { http: "FETCH /things/:thingId" }))).toThrow("has a route that cannot be read");
     expect(() => starting(operation("get", { http: "DELETE /things/:thingId" }))).toThrow("is a query behind a writing method");
+  });
+
+  it("a time in an input that is not a Timestamp, wherever it stands and whatever it is called", () => {
+    const taking = (schema: unknown) => () =>
+      starting(operation("get", { http: undefined, input: Type.Object({ inner: Type.Object({ some: schema as never }) }) }));
+    for (const format of ["date", "time", "date-time-local"])
+      expect(taking(Type.Array(Type.String({ format })))).toThrow("takes a time at inner.some that is not a Timestamp");
+    const named = (schema: unknown) => () =>
+      starting(operation("get", { http: undefined, input: Type.Object({ expiresAt: schema as never }) }));
+    expect(named(nullable(Type.String({ maxLength: 30 })))).toThrow("takes a time at expiresAt");
+    expect(named(nullable(Timestamp))).not.toThrow();
   });
 
   it("a permission in a tenant, and no word of what a stranger is told", () => {

@@ -4,6 +4,7 @@ import { kernelErrors } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { Context } from "./module.ts";
 import type { Operation } from "./operation.ts";
+import { type TSchema, timestampFormat } from "./schema.ts";
 import { faultsOfEvent, faultsOfVersion } from "./versions.ts";
 
 /** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
@@ -68,9 +69,33 @@ function faultsOf(operation: Operation): string[] {
     say("is a query behind a writing method");
   if (operation.kind === "command" && (operation.noted !== undefined || operation.document))
     say("is a command; only a query is noted or a document");
+  for (const field of otherTimes(operation.input, [])) say(`takes a time at ${field} that is not a Timestamp`);
   const asksTenant = operation.allow && permissionsIn(operation.allow).some((needed) => needed.scope === "tenant");
   if (asksTenant && !operation.absent) say("asks a permission in a tenant and does not say what a stranger is told (absent)");
   return faults;
+}
+
+/** Names that say a time: `expiresAt`, `timestamp`, `validUntil`. */
+const timeName = /(?:At|Until|Since)$|^(?:until|since|time|.*[tT]imestamp)$/;
+
+/** Fields that take a time as another text than Timestamp, which alone is checked to be storable and is normalized. */
+function otherTimes(schema: TSchema, at: readonly string[]): readonly string[] {
+  const node = schema as TSchema & {
+    readonly type?: string;
+    readonly format?: string;
+    readonly properties?: Readonly<Record<string, TSchema>>;
+    readonly patternProperties?: Readonly<Record<string, TSchema>>;
+    readonly items?: TSchema;
+    readonly anyOf?: readonly TSchema[];
+  };
+  const members = { ...node.patternProperties, ...node.properties };
+  const isTime = /^(?:date|time|iso-)/.test(node.format ?? "") || timeName.test(at.at(-1) ?? "");
+  return [
+    ...(node.type === "string" && isTime && node.format !== timestampFormat ? [at.join(".")] : []),
+    ...Object.entries(members).flatMap(([name, member]) => otherTimes(member, [...at, name])),
+    ...(node.items === undefined ? [] : otherTimes(node.items, at)),
+    ...(node.anyOf ?? []).flatMap((member) => otherTimes(member, at)),
+  ];
 }
 
 function unique<Item>(items: readonly Item[], keyOf: (item: Item) => string, what: string, problems: string[]): Map<string, Item> {

@@ -20,7 +20,7 @@ import { AuditNotes } from "./audit-notes.ts";
 import { type Authorizer, authorize } from "./authorization.ts";
 import { type EndedCall, logFields, logLevelOf } from "./call-log.ts";
 import { anonymous, type Caller, type Origin, type UserCaller } from "./caller.ts";
-import { canonicalIds } from "./canonical.ts";
+import { canonicalInput } from "./canonical.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Answer, Call, Dispatch } from "./dispatch.ts";
 import {
@@ -82,7 +82,7 @@ export class Kernel {
           measuredAs: `${operation.kind} ${operation.name}`,
           module,
           check: inputCheck(operation.input),
-          canonical: canonicalIds(operation.input),
+          canonical: canonicalInput(operation.input),
         });
         if (operation.deprecated !== undefined) countFromNone(operation, platform);
       }

@@ -1,4 +1,5 @@
 import type { Background } from "../platform/background.ts";
+import type { Backlog } from "../platform/backlog.ts";
 import type { BrokerConsumer } from "../platform/broker/broker.ts";
 import type { Consumer } from "../platform/bus/bus.ts";
 import type { ReadHandle, WriteHandle } from "../platform/database/database.ts";
@@ -248,6 +249,8 @@ export interface Context {
   readonly brokerConsumers?: (platform: Platform, dispatch: Dispatch) => readonly BrokerConsumer[];
   /** What the worker does continuously. */
   readonly background?: (platform: Platform) => readonly Background[];
+  /** What waits for its continuous work, so that a probe and an alert tell when that stands still. */
+  readonly backlogs?: readonly Backlog[];
   /** Figures that are counted in the tables when somebody asks for the metrics. */
   readonly gauges?: readonly TableGauge[];
   /** Who of it reads the log by position, or needs events of it, beside its consumers. */

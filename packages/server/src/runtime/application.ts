@@ -32,6 +32,7 @@ import { registerGauges } from "./gauges.ts";
 import { contexts, forgetOldKeysQueue, forgetOldMessagesQueue, logReaders, queues, removeOldEventsQueue } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
 import { asksOthers, type Role } from "./roles.ts";
+import { registerStandingGauge, StandingQueues } from "./standing-queues.ts";
 
 const forgetOldKeysWork = ({ clock, database }: Platform): Job<object> => ({
   name: forgetOldKeysQueue,
@@ -84,6 +85,8 @@ export interface Application {
   readonly serve: Serve;
   readonly sessions: SessionMemory;
   readonly reader: AccessReader;
+  /** Of the worker's queues, once the worker runs. */
+  readonly queues: StandingQueues | undefined;
   /** Begins to answer what other processes ask: the roles query and command. */
   startAnswering(): Promise<void>;
   /** Begins to consume events and to work on jobs: the worker's role. */
@@ -132,6 +135,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     );
     const keepers = contexts.flatMap((context) => context.keepers?.(platform) ?? []);
     let relay: Relay | undefined;
+    let standing: StandingQueues | undefined;
     const background: RunningBackground[] = [];
     const clockGuard = new ClockGuard(platform);
     return {
@@ -143,6 +147,9 @@ export async function assemble(configuration: Configuration, overrides: Override
       serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, servedElsewhere(platform.rpc, known, platform)) : here,
       sessions: memory,
       reader,
+      get queues() {
+        return standing;
+      },
       async startAnswering() {
         if (configuration.natsUrl === undefined) return;
         for (const kind of ["query", "command"] as const) {
@@ -171,6 +178,9 @@ export async function assemble(configuration: Configuration, overrides: Override
           }
         }
         registerConsumerGauges(platform, consuming);
+        const backlogs = contexts.flatMap((context) => context.backlogs ?? []);
+        standing = new StandingQueues(platform.database, backlogs, consuming);
+        registerStandingGauge(platform, standing);
         for (const work of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
           background.push(runBackground(work, platform.logger));
         }

@@ -42,7 +42,7 @@ interface Lag {
   readonly seconds: number;
 }
 
-async function lagOf(db: ReadHandle, { name, types }: Consumer): Promise<Lag> {
+export async function lagOf(db: ReadHandle, { name, types }: Consumer): Promise<Lag> {
   const { rows } = await sql<{ events: string; seconds: string | null }>`
     select count(*) as events, extract(epoch from now() - min(occurred_at)) as seconds from (
       select e.occurred_at from events e, consumers c

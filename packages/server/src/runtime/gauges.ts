@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { Gauge } from "prom-client";
+import { recordQueueNames } from "../modules/delivery/index.ts";
 import type { TableGauge } from "../operation/module.ts";
 import { type RelayStatus, relayStatus } from "../platform/broker/relay.ts";
 import { everyTenant, type ReadHandle } from "../platform/database/database.ts";
@@ -14,12 +15,13 @@ const countedForMs = 60_000;
 
 const deadLetters: TableGauge = {
   name: "gatehouse_dead_letters",
-  help: "Events that a consumer could not handle and put aside (S3 §16.1, failed events count)",
+  help: "Events and records that a consumer could not handle and put aside (S3 §16.1, failed events count)",
   label: "consumer",
   async read(db) {
     const { rows } = await sql<{ consumer: string; count: string }>`
-      select name as consumer, count(d.event_id) as count from consumers left join dead_letters d on d.consumer = name
-      group by name`.execute(db as never);
+      select name as consumer, (select count(*) from dead_letters d where d.consumer = name)
+        + (select count(*) from record_dead_letters r where r.consumer = name) as count
+      from (select name from consumers union select unnest(${recordQueueNames}::text[])) queues`.execute(db as never);
     return rows.map(({ consumer, count }) => ({ label: consumer, value: Number(count) }));
   },
 };

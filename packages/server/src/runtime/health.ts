@@ -1,9 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import type { PolicyName } from "../platform/resilience/policies.ts";
+import { within } from "../platform/waiting.ts";
 import type { Application } from "./application.ts";
 import { clockOf } from "./clock-health.ts";
 import type { Asked, Dependencies } from "./dependencies.ts";
-import { type Component, component, probe, type Status } from "./probe.ts";
+import { type Component, component, probe, probeTimeoutMs, type Status } from "./probe.ts";
 import { backgroundDetails, commandDetails, queryDetails } from "./role-details.ts";
 import { answersOthers, asksOthers, type Role } from "./roles.ts";
 import { missedOf, servedBy } from "./served.ts";
@@ -22,15 +23,14 @@ export const readinessOf = (application: Application, { lifecycle, dependencies,
   return async () => {
     if (lifecycle.stage === "stopping") return answer({ module: stageOf(lifecycle) });
     const { platform } = application;
-    const [asked, module, served] = await Promise.all([
+    const [asked, module, served, queues] = await Promise.all([
       dependencies.ask(),
       answersOthers(roles) ? moduleThatHears(application, lifecycle) : stageOf(lifecycle),
       servedBy(platform.rpc, elsewhere),
+      queuesOf(application),
     ]);
-    return answer({ ...asked, ...clockOf(platform), ...served, module }, [
-      ...dependencies.dispensable(),
-      ...missedOf(served, answersOthers(roles)),
-    ]);
+    const dispensable = [...dependencies.dispensable(), ...missedOf(served, answersOthers(roles)), ...Object.keys(queues)];
+    return answer({ ...asked, ...clockOf(platform), ...served, ...queues, module }, dispensable);
   };
 };
 
@@ -75,9 +75,9 @@ export function registerHealth(app: FastifyInstance, application: Application, {
   }
   if (roles.has("worker")) {
     app.get("/health/background", async (_request, reply) => {
-      const [asked, jobs] = await Promise.all([ask(), probe(() => platform.jobs.ping(), {})]);
+      const [asked, jobs, queues] = await Promise.all([ask(), probe(() => platform.jobs.ping(), {}), queuesOf(application)]);
       const { postgresql, messageBroker } = asked;
-      const others = othersOf(application);
+      const others = { ...othersOf(application), ...queues };
       const module = component(jobs.status === "UP", backgroundDetails(application));
       const without = [...dispensableTo("worker"), ...Object.keys(others)];
       return send(reply, answer({ postgresql, ...replicaOf(asked), messageBroker, ...clockOf(platform), ...others, module }, without));
@@ -92,6 +92,20 @@ async function moduleThatHears({ platform }: Application, lifecycle: Lifecycle):
   const { status, details } = stageOf(lifecycle);
   const heard = await platform.log.heard();
   return component(status === "UP" && heard, { ...details, logAgeMs: Math.round(platform.log.ageMs) });
+}
+
+/**
+ * The worker's queues: DOWN where one stands still. The process goes on without it, because another process would find the
+ * same queue; absent where no worker runs here.
+ */
+async function queuesOf({ queues }: Application): Promise<Readonly<Record<string, Component>>> {
+  if (queues === undefined) return {};
+  try {
+    return { queues: await within(probeTimeoutMs, "no answer in time", queues.component()) };
+  } catch {
+    // The database did not answer, which its own component tells.
+    return {};
+  }
 }
 
 /** What the worker calls besides, as its calls have found it: a probe would call a service that is to be left alone. */

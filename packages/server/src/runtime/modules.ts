@@ -14,6 +14,7 @@ import { relayOfLog } from "../platform/broker/relay.ts";
 import { brokerSteps } from "../platform/broker/schema-steps.ts";
 import { busSteps, consumersOfLog } from "../platform/bus/in-process.ts";
 import { createApplicationRole, type SchemaStep } from "../platform/database/migrations.ts";
+import { deadLetterSteps } from "../platform/dead-letters.ts";
 import type { Queue } from "../platform/jobs/pg-boss.ts";
 import type { SealedPlace } from "../platform/keys/sealed-place.ts";
 import { logSteps } from "../platform/log/log.ts";
@@ -46,6 +47,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   ...logSteps,
   ...busSteps,
   ...brokerSteps,
+  ...deadLetterSteps,
   ...inboxSteps,
   ...retentionSteps,
   ...auditSteps,

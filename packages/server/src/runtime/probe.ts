@@ -11,7 +11,7 @@ export interface Component {
 export const component = (up: boolean, details: Component["details"]): Component => ({ status: up ? "UP" : "DOWN", details });
 
 /** A dependency that has not answered by then is down: a probe has its own time limit. */
-const probeTimeoutMs = 2_000;
+export const probeTimeoutMs = 2_000;
 
 /** Asks a dependency. Its fault is not told: an error of a driver names addresses. */
 export async function probe(ask: () => Promise<void>, details: Component["details"]): Promise<Component> {

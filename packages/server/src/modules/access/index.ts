@@ -50,6 +50,8 @@ import { listSubjects } from "./queries/list-subjects.ts";
 import { preview } from "./queries/preview.ts";
 import { verifyReadModel } from "./queries/verify-read-model.ts";
 import { CopyKeeper } from "./read-model/copy-keeper.ts";
+import { entryDeadLetters } from "./read-model/entry-dead-letters.ts";
+import { entriesConsumer } from "./read-model/keys.ts";
 import { projector } from "./read-model/projector.ts";
 import { statusesOf } from "./read-model/statuses.ts";
 import { steps } from "./schema-steps.ts";
@@ -62,7 +64,7 @@ export { NotHeld, RoleNotFound, ScopeMismatch } from "./errors.ts";
 export type { RoleSummary } from "./module.ts";
 export { AccessReader } from "./read-model/reader.ts";
 export { administratorRole, ownerRole, systemPermissions } from "./system.ts";
-export { access };
+export { access, entriesConsumer, entryDeadLetters };
 
 export const context: Context = {
   module: access,

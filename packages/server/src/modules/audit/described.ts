@@ -1,3 +1,4 @@
+import { readTimestamp } from "../../platform/timestamp.ts";
 import { actionOf, type Severity, severityOf } from "./actions.ts";
 import { addressPerson, nobody, type Person, userPerson } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";
@@ -85,12 +86,18 @@ interface ApplicationEvent {
   readonly details?: unknown;
 }
 
+/** An entry of an older release may have a time that cannot be held; it is sealed with its own, and the details keep the text. */
+function timeOf({ timestamp }: ApplicationEvent, entry: EntryRow): Date {
+  const read = timestamp === undefined ? undefined : readTimestamp(timestamp);
+  return read === undefined ? entry.occurred_at : new Date(read);
+}
+
 function ofApplication(entry: EntryRow): Described {
   const event = entry.input as unknown as ApplicationEvent;
   const person = event.userId === undefined ? (entry.user_id === null ? nobody : userPerson(entry.user_id)) : userPerson(event.userId);
   return {
     ...shared(entry),
-    occurred_at: event.timestamp === undefined ? entry.occurred_at : new Date(event.timestamp),
+    occurred_at: timeOf(event, entry),
     source: event.source,
     action: event.action,
     category: event.category ?? "Business",
@@ -104,6 +111,7 @@ function ofApplication(entry: EntryRow): Described {
     details: JSON.stringify({
       recordedBy: entry.user_id,
       ...(event.sessionId === undefined ? {} : { sessionId: event.sessionId }),
+      ...(event.timestamp === undefined || readTimestamp(event.timestamp) !== undefined ? {} : { timestamp: event.timestamp }),
       ...(event.details === undefined ? {} : { details: event.details }),
     }),
     personal: entry.personal === null ? new Map() : new Map([[person, entry.personal.input ?? {}]]),

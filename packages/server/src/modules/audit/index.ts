@@ -4,10 +4,13 @@ import { recordEvent } from "./commands/record-event.ts";
 import { removeOld } from "./commands/remove-old.ts";
 import { signCheckpoints } from "./commands/sign-checkpoints.ts";
 import { startExport } from "./commands/start-export.ts";
+import { deadEntries } from "./dead-entries.ts";
+import { entryConsumer } from "./dead-entry-store.ts";
 import { events } from "./events.ts";
 import { partPurpose } from "./export-tenant.ts";
 import { writeExportJob, writeExportWork } from "./export-writer.ts";
-import { lagGauge } from "./gauges.ts";
+import { forwardConsumer, unforwarded } from "./forward.ts";
+import { lagGauge, sealingBacklog } from "./gauges.ts";
 import { removeOldJob, removeOldWork, signCheckpointsJob, signCheckpointsWork } from "./jobs.ts";
 import { sealingOfLog } from "./log-reader.ts";
 import { audit } from "./module.ts";
@@ -33,7 +36,7 @@ export { recordOnStorage } from "./on-storage.ts";
 export { keptMax } from "./queries/verify-kept.ts";
 export { type FileReport, verifyFile } from "./verify-file.ts";
 export type { Finding } from "./verify-records.ts";
-export { audit };
+export { audit, deadEntries, entryConsumer, forwardConsumer, unforwarded };
 
 export const context: Context = {
   module: audit,
@@ -63,6 +66,7 @@ export const context: Context = {
     { table: "audit_export_parts", key: ["export_id", "part"], column: "sealed", purpose: ([id]) => partPurpose(id as string) },
   ],
   gauges: [lagGauge],
+  backlogs: [sealingBacklog],
   logReaders: [sealingOfLog],
   queues: [signCheckpointsJob, removeOldJob, writeExportJob],
   jobs: (platform, dispatch) => [signCheckpointsWork(dispatch), removeOldWork(dispatch), writeExportWork(platform)],

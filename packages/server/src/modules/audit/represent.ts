@@ -35,6 +35,15 @@ function open({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys
   }
 }
 
+/** Details that were changed in the database may be no JSON: the verifier says so, and a list or an export still shows the rest. */
+function detailsOf({ details }: RecordRow): Record<string, unknown> {
+  try {
+    return JSON.parse(details) as Record<string, unknown>;
+  } catch {
+    return { unreadable: details };
+  }
+}
+
 const toLog = (row: RecordRow): Omit<AuditLog, "personal" | "erased"> => ({
   id: row.id,
   organizationId: row.organization_id,
@@ -56,7 +65,7 @@ const toLog = (row: RecordRow): Omit<AuditLog, "personal" | "erased"> => ({
   traceId: row.trace_id,
   requestId: row.request_id,
   standsFor: row.stands_for,
-  details: JSON.parse(row.details) as Record<string, unknown>,
+  details: detailsOf(row),
   personalHashes: [...row.personal_hashes],
 });
 

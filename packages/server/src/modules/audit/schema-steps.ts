@@ -192,4 +192,13 @@ export const steps: readonly SchemaStep[] = [
         where severity <> 'Info'`.execute(db);
     },
   },
+  {
+    name: "0101_audit_dead_entries",
+    why: "the verifier looks up the rare records that stand for an entry that could not be sealed",
+    async up(db) {
+      await sql`create index audit_records_of_dead_entries on audit_records (position) where action = 'AuditLog.EntryDeadLettered'`.execute(
+        db,
+      );
+    },
+  },
 ];

@@ -36,6 +36,10 @@ export interface Progress extends Position {
   readonly records: number;
 }
 
+export const entryColumns = sql.raw(`transaction::text, sequence::text, id, operation, caller_kind, user_id, session_id, organization_id,
+  input, personal, before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason,
+  stands_for`);
+
 /** The sealer's SQL: what no operation may do. */
 export const sealing = (tx: WriteHandle) => ({
   /** How far the entries are sealed, held until the transaction ends; undefined while another process seals. */
@@ -48,9 +52,7 @@ export const sealing = (tx: WriteHandle) => ({
   /** The next entries whose transactions have all ended, in the order in which those are numbered (ARCHITECTURE, idea 8). */
   async settledEntries(after: Position, limit: number): Promise<readonly EntryRow[]> {
     const { rows } = await sql<EntryRow>`
-      select transaction::text, sequence::text, id, operation, caller_kind, user_id, session_id, organization_id, input, personal,
-        before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason, stands_for
-      from audit_entries
+      select ${entryColumns} from audit_entries
       where (transaction, sequence) > (${after.transaction}::xid8, ${after.sequence}::bigint)
         and transaction < pg_snapshot_xmin(pg_current_snapshot())
       order by audit_entries.transaction, audit_entries.sequence limit ${limit}`.execute(tx);

@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
+import { eraseDeadEntries, isNoDeadEntry, unresolvedEntries } from "./dead-entry-store.ts";
 import { exportReads, exportWrites } from "./export-store.ts";
 import type { PersonKeyRow } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";
@@ -197,6 +198,8 @@ function reads(handle: ReadHandle) {
         limit ${limit}`.execute(db);
       return rows;
     },
+    unresolvedEntries: (endings: { readonly drop: string; readonly erase: string }, limit: number) =>
+      unresolvedEntries(handle, endings, limit),
     /** Keys of people that were destroyed since then, and of which neither a record of an erasure tells nor an entry that waits. */
     async destroyedUntold(erasure: string, since: Date, limit: number): Promise<readonly string[]> {
       const { rows } = await sql<{ id: string }>`
@@ -217,6 +220,11 @@ function reads(handle: ReadHandle) {
           coalesce(k.erased_at is not null, false) as is_erased from audit_personal p
         left join audit_person_keys k on k.id = p.key_id
         where p.record_id = any(${recordIds}::uuid[]) order by p.record_id, p.part`.execute(db);
+      return rows.map(numbered);
+    },
+    async recordsById(ids: readonly string[]): Promise<readonly StoredRecord[]> {
+      if (ids.length === 0) return [];
+      const { rows } = await sql<StoredRecord>`select ${recordColumns} from audit_records where id = any(${ids}::uuid[])`.execute(db);
       return rows.map(numbered);
     },
     async page(search: Search, before: string | undefined, limit: number): Promise<readonly StoredRecord[]> {
@@ -251,6 +259,11 @@ function reads(handle: ReadHandle) {
         select extract(epoch from clock_timestamp() - min(e.occurred_at))::text as seconds from audit_entries e, audit_progress p
         where (e.transaction, e.sequence) > (p.transaction, p.sequence)`.execute(db);
       return Math.max(0, Number(rows[0]?.seconds ?? 0));
+    },
+    async secondsSinceSealed(): Promise<number> {
+      const { rows } = await sql<{ seconds: string | null }>`
+        select extract(epoch from clock_timestamp() - signed_at)::text as seconds from audit_progress`.execute(db);
+      return Number(rows[0]?.seconds ?? Number.POSITIVE_INFINITY);
     },
     async personKeys(people: readonly string[]): Promise<readonly PersonKeyRow[]> {
       const { rows } = await sql<PersonKeyRow>`
@@ -330,11 +343,13 @@ function writes(tx: WriteHandle) {
       await sql`delete from audit_personal where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
       await sql`delete from audit_records where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
     },
-    /** Entries that are records already: the copy with its personal data goes. */
+    /** Entries that are records already: the copy with its personal data goes. A dead-lettered one is kept: no record has its content. */
     async removeSealedEntries(before: Date): Promise<void> {
       await sql`delete from audit_entries e using audit_progress p
-        where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before}`.execute(tx);
+        where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before} and ${isNoDeadEntry}`.execute(tx);
     },
+    eraseDeadEntries: (people: { readonly ids: readonly string[]; readonly addresses: readonly string[] }) =>
+      eraseDeadEntries(tx as unknown as WriteHandle, people),
   };
 }
 

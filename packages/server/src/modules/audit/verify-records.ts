@@ -16,6 +16,7 @@ export const Finding = Type.Object({
     "personal_data_changed",
     "erased_without_record",
     "unrecorded",
+    "dead_lettered",
   ),
   number: Type.Integer(),
   /** The last of several numbers in a row. */

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../platform/contract/eventually.ts";
 import { everyTenant, type WriteHandle } from "../../platform/database/database.ts";
+import { deadLetterRecords } from "../../platform/dead-letters.ts";
 import { contexts } from "../../runtime/modules.ts";
 import { newPerson } from "../../testing/people.ts";
 import { asOperator, startTestServer, type TestServer } from "../../testing/server.ts";
@@ -53,6 +54,20 @@ describe("what an operator asks of events", () => {
 
   it("reaches the consumers of the log by the same names", async () => {
     expect(await asOperator(server, "delivery.listDeadLetters", { consumer: "sessions.end-with-user" })).toEqual({ items: [], next: null });
+  });
+
+  it("reaches the queues of records and jobs by the same names", async () => {
+    for (const queue of ["audit.seal-entries", "audit.forward-records", "access.projection-entries", "jobs/notifications.send-mail"]) {
+      expect(await asOperator(server, "delivery.listDeadLetters", { consumer: queue })).toEqual({ items: [], next: null });
+      for (const operation of ["delivery.redriveDeadLetters", "delivery.dropDeadLetter"])
+        await expect(asOperator(server, operation, { consumer: queue, id: "no such id" })).rejects.toThrow("no such dead letter");
+    }
+    const { database } = server.application.platform;
+    const failed = { id: "1", topic: "a test", body: "{}", error: new Error("no") };
+    await database.transact(everyTenant, (tx) => deadLetterRecords(tx, "audit.seal-entries", [failed]));
+    expect((await asOperator(server, "delivery.getStatus", {})).queues).toEqual([{ name: "audit.seal-entries", deadLetters: 1 }]);
+    await asOperator(server, "delivery.dropDeadLetter", { consumer: "audit.seal-entries", id: "1" });
+    expect((await asOperator(server, "delivery.getStatus", {})).queues).toEqual([]);
   });
 
   it("says of a name that no consumer has that there is none, and names those that there are", async () => {

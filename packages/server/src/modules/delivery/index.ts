@@ -8,7 +8,7 @@ import { getStatus } from "./queries/get-status.ts";
 import { listDeadLetters } from "./queries/list-dead-letters.ts";
 import { listStoppedRemovals } from "./queries/list-stopped-removals.ts";
 
-export { brokerConsumers } from "./dead-letters.ts";
+export { brokerConsumers, recordQueueNames } from "./dead-letters.ts";
 export { delivery };
 
 export const context: Context = {

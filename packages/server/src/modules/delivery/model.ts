@@ -1,6 +1,6 @@
 import { nullable, type Static, Timestamp, Type } from "../../operation/schema.ts";
 
-/** The name of a consumer of the log (`access.projector`), or of one of the broker (`iam.billing`). */
+/** The name of a consumer of the log (`sessions.end-with-user`), of one of the broker (`iam.billing`), or of a queue of records or jobs. */
 export const ConsumerName = Type.String({ minLength: 1, maxLength: 200 });
 
 export const DeadLetter = Type.Object({
@@ -39,4 +39,7 @@ export const StoppedRemoval = Type.Object({
 });
 
 export const ConsumerState = Type.Object({ name: Type.String(), movedAt: Timestamp, deadLetters: Type.Integer() });
+
+/** A queue of records or jobs with dead letters. */
+export const QueueState = Type.Object({ name: Type.String(), deadLetters: Type.Integer() });
 export type ConsumerState = Static<typeof ConsumerState>;

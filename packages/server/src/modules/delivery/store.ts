@@ -5,6 +5,9 @@ import type { ReadHandle, WriteHandle } from "../../platform/database/database.t
 import { type LogState, logState } from "../../platform/log/retention.ts";
 import { confirmRemoval, stoppedRemovals } from "../../platform/retention/ceiling.ts";
 
+/** A queue of jobs is named with it: `jobs/notifications.send-mail`. */
+export const jobsPrefix = "jobs/";
+
 export interface ConsumerRow {
   readonly name: string;
   readonly moved_at: Date;
@@ -22,6 +25,15 @@ const reads = (db: ReadHandle) => ({
     return rows;
   },
   stoppedRemovals: () => stoppedRemovals(db),
+  /** Dead letters beside those of the log's consumers, by queue: records, and jobs that were given up. */
+  async otherDeadLetters(): Promise<readonly { readonly name: string; readonly dead_letters: number }[]> {
+    const { rows } = await sql<{ name: string; dead_letters: number }>`
+      select consumer as name, count(*)::int as dead_letters from record_dead_letters group by consumer
+      union all
+      select ${jobsPrefix} || name, count(*)::int from jobs.job where state = 'failed' and name not like '\\_\\_%' group by name
+      order by name`.execute(db as never);
+    return rows;
+  },
 });
 
 const writes = (tx: WriteHandle) => ({ confirmRemoval: (name: string) => confirmRemoval(tx, name) });

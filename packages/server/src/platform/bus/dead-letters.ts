@@ -22,6 +22,9 @@ export const busDeadLetterSteps: readonly SchemaStep[] = [
   },
 ];
 
+/** Ids come from an operator. What is no UUID is the id of no event; cast by PostgreSQL it would be an error. */
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 interface Row {
   readonly event_id: string;
   readonly type: string;
@@ -42,6 +45,7 @@ export function busDeadLetters(database: Database, consumer: string, wake: () =>
   };
   return {
     async list({ limit, after }) {
+      if (after !== undefined && !uuid.test(after)) return { items: [], next: null };
       const { rows } = await database.read(everyTenant, (db) =>
         sql<Row>`select event_id, type, data::text as body, attempts, failure, failed_at from dead_letters join events on events.id = event_id
           where consumer = ${consumer} and not again and event_id > coalesce(${after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
@@ -66,9 +70,10 @@ export function busDeadLetters(database: Database, consumer: string, wake: () =>
       );
       return Number(rows[0]?.count);
     },
-    redrive: async (id) => (await mark(sql`event_id = ${id}`)) === 1,
+    redrive: async (id) => uuid.test(id) && (await mark(sql`event_id = ${id}`)) === 1,
     redriveAll: () => mark(sql`true`),
     async drop(id) {
+      if (!uuid.test(id)) return false;
       const { numAffectedRows } = await database.transact(everyTenant, (tx) =>
         sql`delete from dead_letters where consumer = ${consumer} and event_id = ${id} and not again`.execute(tx),
       );

@@ -4,10 +4,10 @@ import { coalesced } from "../coalesce.ts";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
 import { isTransient, isUnavailable } from "../database/faults.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
+import { failureText } from "../failure-text.ts";
 import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
 import { readAfter, readTail } from "../log/log.ts";
 import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
-import { maskText } from "../telemetry/masking.ts";
 import { pauseUntil } from "../waiting.ts";
 import type { Bus, Consumer, Subscription } from "./bus.ts";
 import { busDeadLetterSteps, busDeadLetters, failedAnew, takeRedriven } from "./dead-letters.ts";
@@ -206,7 +206,7 @@ class ConsumerLoop {
     } catch (error) {
       this.#logger.warn({ err: error, consumer: this.#consumer.name }, "a dead letter could not be handled");
       if (isUnavailable(error) || isTransient(error)) return false;
-      const failure = maskText(error instanceof Error ? error.message : String(error));
+      const failure = failureText(error);
       await this.#database.transact(everyTenant, (tx) => failedAnew(tx, this.#consumer.name, failure));
       return !this.#closed;
     }
@@ -285,7 +285,7 @@ class ConsumerLoop {
         const next = await this.#next(tx, place);
         const event = next.events[0];
         if (event) {
-          const failure = maskText(error instanceof Error ? error.message : String(error));
+          const failure = failureText(error);
           await sql`insert into dead_letters (consumer, event_id, attempts, failure, failed_at)
             values (${this.#consumer.name}, ${event.id}, ${attemptsMax}, ${failure}, now()) on conflict do nothing`.execute(tx);
         }

@@ -1,3 +1,4 @@
+import type { DeadLetters } from "../broker/broker.ts";
 import type { WriteHandle } from "../database/database.ts";
 
 /**
@@ -12,6 +13,10 @@ export interface Jobs {
   resume(): Promise<void>;
   /** Records a job in the caller's transaction: it exists if and only if the transaction commits. */
   enqueue<Payload extends object>(tx: WriteHandle, job: JobName<Payload>, payload: Payload): Promise<void>;
+  /** The names of all queues. */
+  readonly queues: readonly string[];
+  /** The jobs of a queue that were given up after their last try. */
+  deadLetters(queue: string): DeadLetters;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { PgBoss } from "pg-boss";
 import type { Logger } from "pino";
+import { failureText } from "../failure-text.ts";
 import { Futile, type Job } from "./jobs.ts";
 
 /**
@@ -53,9 +54,11 @@ export class Workers {
         await job.handle(received.data ?? ({} as Payload));
         return [{ id: received.id, status: "completed" }];
       } catch (error) {
-        if (!(error instanceof Futile)) throw error;
+        // Returned, not thrown: pg-boss would store the error with its stack, and could not store a text with NUL.
+        const output = { message: failureText(error) };
+        if (!(error instanceof Futile)) return [{ id: received.id, status: "failed", output }];
         this.#logger.error({ err: error, job: job.name }, "a job was given up: no other try can help");
-        return [{ id: received.id, status: "deadletter", output: { message: error.message } }];
+        return [{ id: received.id, status: "deadletter", output }];
       }
     });
   }

@@ -4,6 +4,7 @@ import type { Database } from "../database/database.ts";
 import { whereApplicationRole } from "../database/migrations.ts";
 import type { EmbeddedDatabase } from "../database/pglite.ts";
 import { policies } from "../resilience/policies.ts";
+import { failedJobs } from "./failed-jobs.ts";
 import type { Job, JobName, Jobs, Patience } from "./jobs.ts";
 import { bringTimesBack } from "./pg-boss-times.ts";
 import { Workers } from "./pg-boss-workers.ts";
@@ -75,6 +76,8 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
       if (!names.includes(job.name)) throw new Error(`no queue is named ${job.name}`);
       await boss.send(job.name, payload, { db: fromKysely(tx) });
     },
+    queues: names,
+    deadLetters: (queue) => failedJobs(database, boss, queue),
     // On the queue's own connections, of which the database's ping says nothing.
     ping: async () => void (await boss.schemaVersion()),
     close: () => boss.stop({ graceful: true, timeout: 5_000 }),

@@ -10,6 +10,8 @@ const traceField = "$traceparent";
  * each: at `warn` why one failed, for the queue tells nobody while it still tries.
  */
 export const watchedJobs = (jobs: Jobs, { metrics, tracer, logger }: Watching & { readonly logger: Logger }): Jobs => ({
+  queues: jobs.queues,
+  deadLetters: (queue) => jobs.deadLetters(queue),
   ping: () => jobs.ping(),
   close: () => jobs.close(),
   suspend: () => jobs.suspend(),

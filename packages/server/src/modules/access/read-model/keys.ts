@@ -2,6 +2,8 @@ import type { AuthorizationModel, EffectiveRule, PermissionNode } from "@gatehou
 
 /** The consumer that keeps the read model; its place is the lock that the read model is written under. */
 export const projectorName = "access.read-model";
+/** The dead-letter queue of single projection entries, by their keys. */
+export const entriesConsumer = "access.projection-entries";
 
 /** The parts that decisions are made from, under the cache keys of S3 §6.2. */
 export const userKey = (userId: string): string => `iam:user:id:${userId}`;

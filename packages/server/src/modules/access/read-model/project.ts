@@ -1,10 +1,12 @@
 import { effectiveRules, PermissionTree, type RoleRule } from "@gatehouse/policy";
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
+import { isolateFailures } from "../../../platform/database/isolated.ts";
+import { deadLetterRecords, resolveRecords } from "../../../platform/dead-letters.ts";
 import { revisionOf } from "../../../platform/log/log.ts";
 import type { UserStatus } from "../../identity/index.ts";
 import { systemRoleNamed, systemRoles } from "../system.ts";
-import { effectiveKey, everyEffectiveList, policyKey, roleKey, systemEffectiveKey } from "./keys.ts";
+import { effectiveKey, entriesConsumer, everyEffectiveList, policyKey, roleKey, systemEffectiveKey } from "./keys.ts";
 
 /** What the projection needs of people: their status, by id. */
 export type UserStatuses = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserStatus>>;
@@ -19,23 +21,44 @@ export interface Computed {
 /** What was written, the version that it was written under (the id of the transaction), and the number of the write. */
 export interface Projected {
   readonly parts: readonly Computed[];
+  /** Keys whose entries could not be computed. They are deleted, so that checks that need them are denied. */
+  readonly failed: readonly string[];
   readonly version: bigint;
   readonly number: number;
 }
 
-/** Computes each part under `keys` from the tables and writes it, with the lists that a change of the tree touches. */
+/**
+ * Computes each part under `keys` from the tables and writes it, with the lists that a change of the tree touches. An
+ * entry that cannot be computed becomes a dead letter and does not hold up the others (decision 0029).
+ */
 export async function projectKeys(tx: WriteHandle, keys: readonly string[], statuses: UserStatuses): Promise<Projected> {
   const wanted = keys.includes(everyEffectiveList)
     ? [...new Set([...keys.filter((key) => key !== everyEffectiveList), ...(await everyList(tx))])]
     : keys;
-  const computed = await computeParts(tx as unknown as ReadHandle, wanted, statuses);
+  const { done, failed } = await isolateFailures(tx, wanted, (some) => projectParts(tx, some, statuses));
+  const failedKeys = failed.map(({ item }) => item);
+  if (failed.length > 0) {
+    await sql`delete from access_read_model where key = any(${failedKeys}::text[])`.execute(tx);
+    const letters = failed.map(({ item: key, error }) => ({ id: key, topic: "projection entry", body: key, error }));
+    await deadLetterRecords(tx, entriesConsumer, letters);
+  }
+  await resolveRecords(
+    tx,
+    entriesConsumer,
+    done.map(({ key }) => key),
+  );
+  return { parts: done, failed: failedKeys, version: BigInt(await revisionOf(tx)), number: await nextNumber(tx) };
+}
+
+async function projectParts(tx: WriteHandle, keys: readonly string[], statuses: UserStatuses): Promise<readonly Computed[]> {
+  const computed = await computeParts(tx as unknown as ReadHandle, keys, statuses);
   for (const { key, organizationId, value } of computed) {
     await sql`insert into access_read_model (key, organization_id, value, version)
       values (${key}, ${organizationId}, ${JSON.stringify(value)}::jsonb, pg_current_xact_id()::text::bigint)
       on conflict (key) do update set value = excluded.value, organization_id = excluded.organization_id, version = excluded.version
       where access_read_model.version <= excluded.version`.execute(tx);
   }
-  return { parts: computed, version: BigInt(await revisionOf(tx)), number: await nextNumber(tx) };
+  return computed;
 }
 
 /** Counts a write of the read model, in its transaction; whoever writes next waits until that has ended. */

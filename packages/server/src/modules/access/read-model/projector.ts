@@ -27,13 +27,14 @@ export function projector(platform: Platform, project: Project): Consumer {
     async handle(events: readonly LoggedEvent[], tx: WriteHandle) {
       written = await project(tx, [...new Set(events.flatMap(keysTouchedBy))]);
       const changeId = uuid();
-      const { parts, number } = written;
+      const { parts, failed, number } = written;
+      if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
       const event = {
         id: uuid(),
         type: ReadModelChanged.type,
         subject: `read-model/${changeId}`,
         organizationId: null,
-        data: { changeId, handled: events.map(({ id }) => id), keys: parts.map(({ key }) => key), number },
+        data: { changeId, handled: events.map(({ id }) => id), keys: [...parts.map(({ key }) => key), ...failed], number },
       };
       await append(tx, [event], { occurredAt: new Date(platform.clock.now()), traceparent: null });
     },

@@ -11,10 +11,15 @@ const turnMs = 10;
 const turnsMax = 5;
 
 /** Stores what was written in the shared copy, once it is committed and in the order of the writes. Never rejects. */
-export async function publish(platform: Platform, { parts, version, number }: Projected): Promise<void> {
+export async function publish(platform: Platform, { parts, failed, version, number }: Projected): Promise<void> {
   const entries = parts.map(({ key, value }) => entryOf(key, JSON.stringify(value), version));
   await unlessAway(platform, async () => {
     if (!(await isTurnOf(platform, number))) return;
+    // The copy cannot delete single entries, and must not keep an older value of one that failed.
+    if (failed.length > 0) {
+      await beginAt(platform, number, (await platform.cache.read([])).mark);
+      return;
+    }
     if (!(await platform.cache.write(entries, { after: number - 1, to: number }))) platform.metrics.sharedCopyBegun.inc();
   });
 }

@@ -10,6 +10,8 @@ import { type Finding, Finding as FindingSchema, finding } from "../verify-recor
 
 /** Events that background work appends beside any command: they have no entry. */
 const withoutEntry: readonly string[] = [AuditLogRequested.type, "access.read_model_changed.v1"];
+/** What ends a dead-lettered entry beside a record of it. */
+const endings = { drop: "delivery.dropDeadLetter", erase: erasePerson.name };
 /** Of more the first tell enough. */
 const toldMax = 100;
 const dayMs = 86_400_000;
@@ -52,6 +54,11 @@ export const verifyWhole = audit.query("verifyWhole", {
     }
     for (const id of await store.destroyedUntold(erasePerson.name, since, toldMax)) {
       findings.push(finding("erased_without_record", 0, `the key ${id} of a person was destroyed, and no record says so`));
+    }
+    for (const { organization_id, number, entry_id, is_kept } of await store.unresolvedEntries(endings, toldMax)) {
+      const chain = organization_id ?? "the internal scope";
+      const what = is_kept ? "could not be sealed and waits as a dead letter" : "could not be sealed, and was changed or deleted since";
+      findings.push(finding(is_kept ? "dead_lettered" : "changed", number, `the entry ${entry_id} in the chain of ${chain} ${what}`));
     }
     return { findings };
   },

@@ -18,5 +18,8 @@ export const dropDeadLetter = delivery.command("dropDeadLetter", {
     if (!(await letters.drop(id))) context.fail(DeadLetterNotFound);
     return undefined;
   },
-  run: async () => null,
+  run: async ({ audit }, { id }) => {
+    audit({ entity: { type: "DeadLetter", id } });
+    return null;
+  },
 });

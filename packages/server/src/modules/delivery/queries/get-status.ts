@@ -1,6 +1,6 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
 import { Type } from "../../../operation/schema.ts";
-import { ConsumerState, LogState, RelayState } from "../model.ts";
+import { ConsumerState, LogState, QueueState, RelayState } from "../model.ts";
 import { delivery } from "../module.ts";
 
 /** How far the relay and the consumers of the log are. */
@@ -9,9 +9,16 @@ export const getStatus = delivery.query("getStatus", {
   allow: operatorOnly(),
   everyTenant: "events of every organization go the same way",
   input: Type.Object({}),
-  output: Type.Object({ broker: Type.String(), log: LogState, relay: RelayState, consumers: Type.Array(ConsumerState) }),
+  output: Type.Object({
+    broker: Type.String(),
+    log: LogState,
+    relay: RelayState,
+    consumers: Type.Array(ConsumerState),
+    queues: Type.Array(QueueState),
+  }),
   async run({ platform, store }) {
     const consumers = await store.consumers();
+    const queues = await store.otherDeadLetters();
     const { oldestAt, removed, removedAt } = await store.log();
     return {
       broker: platform.broker.kind,
@@ -22,6 +29,7 @@ export const getStatus = delivery.query("getStatus", {
         movedAt: moved_at.toISOString(),
         deadLetters: dead_letters,
       })),
+      queues: queues.map(({ name, dead_letters }) => ({ name, deadLetters: dead_letters })),
     };
   },
 });

@@ -2,6 +2,7 @@ import { Compile } from "typebox/compile";
 import { nullable, Type, Uuid } from "../../../operation/schema.ts";
 import { Poison } from "../../../platform/broker/broker.ts";
 import { type Envelope, topicOf } from "../../../platform/broker/cloud-event.ts";
+import { readTimestamp } from "../../../platform/timestamp.ts";
 import { EntitlementValues } from "../model.ts";
 
 const planId = Type.String({ minLength: 1, maxLength: 100 });
@@ -66,7 +67,7 @@ export function wishOf(event: Envelope): BillingWish {
 
 /** When it happened: what came earlier and happened later is not undone by it. */
 export function timeOf({ time, type }: Envelope): string {
-  const moment = time === undefined ? Number.NaN : Date.parse(time);
-  if (Number.isNaN(moment)) throw new Poison(`${type} does not say when it happened`);
-  return new Date(moment).toISOString();
+  const moment = time === undefined ? undefined : readTimestamp(time);
+  if (moment === undefined) throw new Poison(`${type} does not say when it happened`);
+  return moment;
 }

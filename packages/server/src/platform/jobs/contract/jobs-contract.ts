@@ -1,8 +1,9 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { DeadLetter } from "../../broker/broker.ts";
 import { eventually } from "../../contract/eventually.ts";
 import { type Database, everyTenant, tenantScope } from "../../database/database.ts";
-import type { Jobs } from "../jobs.ts";
+import { Futile, type Jobs } from "../jobs.ts";
 
 export interface JobsUnderTest {
   readonly database: Database;
@@ -146,6 +147,44 @@ export function jobsContract(name: string, make: () => Promise<JobsUnderTest>): 
       });
       await eventually(() => done).toEqual([{ bad: false }]);
     }, 30_000);
+
+    it("keeps a job that was given up as a dead letter, to be looked at, tried once more, or dropped", async () => {
+      const jobs = await start();
+      let works = false;
+      const done: object[] = [];
+      await made.database.transact(everyTenant, async (tx) => {
+        for (const n of [1, 2, 3]) await jobs.enqueue(tx, { name: queue }, { n });
+      });
+      await jobs.work({
+        name: queue,
+        async handle(payload) {
+          if (!works) throw new Futile("no use \u0000 of postgres://me:secret@host");
+          done.push(payload);
+        },
+      });
+      const letters = jobs.deadLetters(queue);
+      await eventually(() => letters.count()).toBe(3);
+      const first = await letters.list({ limit: 2 });
+      const second = await letters.list({ limit: 2, after: first.next as string });
+      const all = [...first.items, ...second.items];
+      expect(second.next).toBeNull();
+      expect(all.map(({ body }) => JSON.parse(body).n).toSorted()).toEqual([1, 2, 3]);
+      expect(all[0]).toMatchObject({ topic: queue, attempts: 1, failure: "no use \uFFFD of postgres://me:[secret]@host" });
+      for (const id of ["no-uuid", randomUUID()]) {
+        expect(await letters.redrive(id)).toBe(false);
+        expect(await letters.drop(id)).toBe(false);
+      }
+      expect(await letters.list({ limit: 2, after: "no-uuid" })).toEqual({ items: [], next: null });
+
+      works = true;
+      const [dropped, one] = all as [DeadLetter, DeadLetter];
+      expect(await letters.drop(dropped.id)).toBe(true);
+      expect(await letters.redrive(one.id)).toBe(true);
+      await eventually(() => done).toEqual([JSON.parse(one.body)]);
+      expect(await letters.redriveAll()).toBe(1);
+      await eventually(() => done).toHaveLength(2);
+      await eventually(() => letters.count()).toBe(0);
+    }, 60_000);
 
     it("keeps what is waiting over a restart", async () => {
       const before = await made.start([queue]);

@@ -1,0 +1,82 @@
+import { sql } from "kysely";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../platform/contract/eventually.ts";
+import { everyTenant } from "../platform/database/database.ts";
+import { newOrganization } from "../testing/people.ts";
+import { distributed, startTestServer, type TestServer } from "../testing/server.ts";
+import { StandingQueues } from "./standing-queues.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const owner = () => server.application.platform.database.owner;
+/** Asked anew: what a probe has found is kept for some seconds. */
+const standing = async (backlogs: ConstructorParameters<typeof StandingQueues>[1] = []) =>
+  Object.fromEntries(
+    [...(await new StandingQueues(server.application.platform.database, backlogs, []).seconds())].filter(([, seconds]) => seconds > 0),
+  );
+
+describe("a queue of the worker's that stands still", () => {
+  afterEach(async () => {
+    await sql`drop function if exists refuse_progress() cascade`.execute(owner());
+  });
+
+  // With roles apart the process under test has no worker, and so no such component.
+  it.skipIf(distributed)(
+    "is told by readiness and metrics while it stands, and takes no process out of service",
+    { timeout: 60_000 },
+    async () => {
+      await server.application.settled();
+      const ready = async () => (await server.door.inject("/health/ready")).json();
+      expect((await ready()).components.queues).toEqual({ status: "UP", details: { standing: 0 } });
+      // Nothing that the sealer does is kept, as with a fault of ours that no dead letter can help.
+      await sql`create function refuse_progress() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`.execute(
+        owner(),
+      );
+      await sql`create trigger refuse_progress before update on audit_progress for each row
+        when (new.sequence <> old.sequence) execute function refuse_progress()`.execute(owner());
+      await newOrganization(server);
+      await sql`alter table audit_entries disable trigger added_to_only`.execute(owner());
+      await sql`update audit_entries set occurred_at = occurred_at - interval '5 minutes' from audit_progress p
+      where (audit_entries.transaction, audit_entries.sequence) > (p.transaction, p.sequence)`.execute(owner());
+      await sql`alter table audit_entries enable trigger added_to_only`.execute(owner());
+      await sql`update audit_progress set signed_at = signed_at - interval '5 minutes'`.execute(owner());
+      await eventually(async () => (await ready()).components.queues.status).toBe("DOWN");
+      const answer = await server.door.inject("/health/ready");
+      expect(answer.statusCode).toBe(200);
+      expect(answer.json()).toMatchObject({ status: "UP", degraded: ["queues"], components: { queues: { details: { standing: 1 } } } });
+      expect(answer.json().components.queues.details["audit.seal-entries"]).toMatch(/^3\d\ds$/);
+      expect((await server.door.inject("/health/background")).json()).toMatchObject({ status: "UP", degraded: ["queues"] });
+      const metrics = await server.application.platform.metrics.registry.metrics();
+      expect(metrics).toMatch(/^gatehouse_queue_standing_seconds\{queue="audit\.seal-entries"\} 3\d\d/m);
+    },
+  );
+
+  it("is one of jobs whose oldest is due for a minute, unless the queue moves", async () => {
+    const { database, jobs } = server.application.platform;
+    const queue = "access.forget-old-decisions";
+    await database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: queue }, {}));
+    const age = (state: string) =>
+      sql`update jobs.job set state = ${sql.lit(state)}, start_after = now() - interval '10 minutes', created_on = now() - interval '10 minutes',
+        started_on = null, completed_on = null where name = ${queue}`.execute(owner());
+    // As a job that no worker takes: a queue whose workers are gone.
+    await eventually(async () => {
+      await age("created");
+      return Object.keys(await standing());
+    }).toContain(`jobs/${queue}`);
+    await age("completed");
+    await sql`delete from jobs.job where name = ${queue}`.execute(owner());
+    expect(await standing()).not.toHaveProperty(`jobs/${queue}`);
+  });
+
+  it("is none that has waited and moves, or rests and has nothing", async () => {
+    const of = (waitingSeconds: number, idleSeconds: number) => [{ read: async () => [{ queue: "q", waitingSeconds, idleSeconds }] }];
+    expect(await standing(of(3_600, 1))).toEqual({});
+    expect(await standing(of(0, 3_600))).toEqual({});
+    expect(await standing(of(59, 3_600))).toEqual({});
+    expect(await standing(of(61, 61))).toEqual({ q: 61 });
+  });
+});

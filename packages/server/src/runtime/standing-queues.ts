@@ -1,0 +1,119 @@
+import { sql } from "kysely";
+import { Gauge } from "prom-client";
+import type { Backlog, BacklogState } from "../platform/backlog.ts";
+import { relayStatus } from "../platform/broker/relay.ts";
+import type { Consumer } from "../platform/bus/bus.ts";
+import { type Database, everyTenant } from "../platform/database/database.ts";
+import type { Platform } from "../platform/platform.ts";
+import { lagOf } from "./consumer-gauges.ts";
+import { type Component, component } from "./probe.ts";
+
+/**
+ * A queue stands still when a record has waited for so long and none was handled in the same time. The tries before a
+ * record is dead-lettered take seconds, so a queue that waits longer is held up by something else.
+ */
+const standsAfterSeconds = 60;
+/** A scrape and a probe of the same moment ask once. */
+const keptForMs = 5_000;
+
+/** How long each queue of the worker's has stood still; 0 for one that moves or has nothing to do. */
+export class StandingQueues {
+  readonly #database: Database;
+  readonly #backlogs: readonly Backlog[];
+  #states: Promise<readonly BacklogState[]> | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  /** `consumers` without eager ones, which do not keep their place exactly. */
+  constructor(database: Database, backlogs: readonly Backlog[], consumers: readonly Consumer[]) {
+    this.#database = database;
+    this.#backlogs = [...backlogs, ofConsumers(consumers.filter(({ eager }) => !eager)), ofJobs, ofRelay];
+  }
+
+  async seconds(): Promise<ReadonlyMap<string, number>> {
+    const stands = (state: BacklogState) => state.waitingSeconds > standsAfterSeconds && state.idleSeconds > standsAfterSeconds;
+    return new Map((await this.#read()).map((state) => [state.queue, stands(state) ? state.waitingSeconds : 0]));
+  }
+
+  /** As a component of a probe: DOWN while a queue stands. */
+  async component(): Promise<Component> {
+    const standing = [...(await this.seconds())].filter(([, seconds]) => seconds > 0);
+    const details = Object.fromEntries(standing.map(([queue, seconds]) => [queue, `${Math.round(seconds)}s`]));
+    return component(standing.length === 0, { standing: standing.length, ...details });
+  }
+
+  #read(): Promise<readonly BacklogState[]> {
+    if (this.#states !== undefined && performance.now() - this.#readAt < keptForMs) return this.#states;
+    this.#readAt = performance.now();
+    this.#states = this.#database.read(everyTenant, async (db) => {
+      const states: BacklogState[] = [];
+      for (const backlog of this.#backlogs) states.push(...(await backlog.read(db)));
+      return states;
+    });
+    // A failure is told to each that waits for it, and not remembered.
+    this.#states.catch(() => {
+      this.#states = undefined;
+    });
+    return this.#states;
+  }
+}
+
+export function registerStandingGauge({ metrics, logger }: Platform, queues: StandingQueues): void {
+  new Gauge({
+    name: "gatehouse_queue_standing_seconds",
+    help: `How long a queue of the worker's stands still: the age of its oldest record where none was handled for ${standsAfterSeconds} s, else 0`,
+    labelNames: ["queue"],
+    registers: [metrics.registry],
+    async collect() {
+      try {
+        const seconds = await queues.seconds();
+        this.reset();
+        for (const [queue, value] of seconds) this.set({ queue }, value);
+      } catch (error) {
+        logger.warn({ err: error, metric: "gatehouse_queue_standing_seconds" }, "a figure could not be counted");
+      }
+    },
+  });
+}
+
+const ofConsumers = (consumers: readonly Consumer[]): Backlog => ({
+  async read(db) {
+    const states: BacklogState[] = [];
+    for (const consumer of consumers) {
+      const { seconds } = await lagOf(db, consumer);
+      const { rows } = await sql<{ idle: string | null }>`
+        select extract(epoch from clock_timestamp() - moved_at)::text as idle from consumers where name = ${consumer.name}`.execute(
+        db as never,
+      );
+      states.push({ queue: consumer.name, waitingSeconds: seconds, idleSeconds: Number(rows[0]?.idle ?? 0) });
+    }
+    return states;
+  },
+});
+
+/** Jobs that are due. Whether the queue moves is asked only of one whose oldest job has waited. */
+const ofJobs: Backlog = {
+  async read(db) {
+    const { rows } = await sql<{ name: string; waiting: string; moves: boolean }>`
+      select w.name, w.waiting::text, exists (select from jobs.job j where j.name = w.name
+        and (j.started_on > clock_timestamp() - make_interval(secs => ${standsAfterSeconds})
+          or j.completed_on > clock_timestamp() - make_interval(secs => ${standsAfterSeconds}))) as moves
+      from (select name, extract(epoch from clock_timestamp() - min(start_after)) as waiting from jobs.job
+        where state in ('created', 'retry') and start_after <= clock_timestamp() and name not like '\\_\\_%' group by name) w
+      where w.waiting > ${standsAfterSeconds}`.execute(db as never);
+    return rows.map(({ name, waiting, moves }) => ({
+      queue: `jobs/${name}`,
+      waitingSeconds: Number(waiting),
+      idleSeconds: moves ? 0 : Number(waiting),
+    }));
+  },
+};
+
+const ofRelay: Backlog = {
+  async read(db) {
+    const status = await relayStatus(db);
+    if (status === undefined) return [];
+    const { rows } = await sql<{ idle: string | null }>`
+      select extract(epoch from clock_timestamp() - max(moved_at))::text as idle from relays`.execute(db as never);
+    return [{ queue: "relay", waitingSeconds: status.lagSeconds, idleSeconds: Number(rows[0]?.idle ?? Number.POSITIVE_INFINITY) }];
+  },
+};

@@ -107,6 +107,12 @@ export function createMetrics() {
       labelNames: ["found"] as const,
       registers,
     }),
+    replicaReads: new Counter({
+      name: "gatehouse_replica_reads_total",
+      help: "Queries that the read replica may answer, by outcome: answered; or answered by the primary because the replica was behind, unavailable, or failed (also: did not find it)",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
     decisionsNotKept: new Counter({
       name: "gatehouse_decisions_not_kept_total",
       help: "Decided questions that were not kept for previews: too many, too large, or the database was away",

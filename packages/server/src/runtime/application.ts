@@ -218,6 +218,7 @@ function startRelay({ broker, database, log, logger, metrics, settings }: Platfo
   const leaves = (type: string): boolean => !internal.has(type);
   const relay = new Relay({ database, broker, source: settings.publicUrl, leaves, logger, metrics });
   log.onEvent(() => relay.wake());
+  log.onRestart(() => relay.restart());
   relay.start();
   return relay;
 }

@@ -183,4 +183,11 @@ export const steps: readonly SchemaStep[] = [
       await sharedTable(db, "access_read_model_marks");
     },
   },
+  {
+    name: "0160_access_read_model_lineage",
+    why: "the lineage of the database that the read model's numbers are of, so that a snapshot in Redis of another one is known",
+    async up(db) {
+      await sql`alter table access_read_model_marks add column lineage text`.execute(db);
+    },
+  },
 ];

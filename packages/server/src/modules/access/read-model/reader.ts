@@ -43,6 +43,7 @@ import {
   type UserPart,
   userKey,
 } from "./keys.ts";
+import { leaveLineage } from "./lineage.ts";
 import { type Part, Parts } from "./parts.ts";
 import { PartsSource } from "./parts-source.ts";
 import { Pending as PendingParts } from "./pending.ts";
@@ -107,6 +108,19 @@ export class AccessReader {
     this.#relationships = new RelationshipMemory(platform);
     // What the worker has made of an event is no ending: until it is heard, what the event touched is not decided from.
     platform.log.onEvent((event) => this.#hear(event), { ...projectedEndings, ...grantEndings });
+    platform.log.onRestart(() => {
+      this.forgetAll();
+      return this.start();
+    });
+  }
+
+  /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
+  forgetAll(): void {
+    this.#views.clear();
+    this.#parts.forgetWhere(() => true);
+    this.#relationships.forgetAll();
+    this.#pending.clear();
+    this.#repaired.clear();
   }
 
   /** Finds out what the projector has still to handle from before this process began to listen. */
@@ -118,6 +132,7 @@ export class AccessReader {
       return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
     });
     for (const event of events) this.#hear(event);
+    await leaveLineage(this.#platform);
     await this.#source.start();
   }
 

@@ -75,6 +75,10 @@ export class RelationshipMemory {
     if (isIndirect(subject)) this.#parts.forget(keyOf(organizationId, "indirect", resource.type, relation, nobody, resource.id));
   }
 
+  forgetAll(): void {
+    this.#parts.forgetWhere(() => true);
+  }
+
   async #fetch(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
     const found = new Map<string, Relationship[]>(keys.map((key) => [key, []]));
     const versions = new Map<string, bigint>();

@@ -31,6 +31,7 @@ import { createLogger } from "../platform/telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "../platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
+import { refuseUnfitDatabase } from "./fit-database.ts";
 import { keyRing } from "./key-ring.ts";
 import { schemaSteps } from "./modules.ts";
 import { isAll } from "./roles.ts";
@@ -60,6 +61,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
   const opened = await openDatabase(configuration, logger, overrides);
   const database = watchedDatabase(opened, { metrics, tracer });
   try {
+    await refuseUnfitDatabase(database);
     await migrate(database.owner, schemaSteps);
     const inbox = configuration.smtpUrl === undefined ? developmentInbox(database) : undefined;
     const resilience = createResilience(metrics);

@@ -101,6 +101,8 @@ export const actions: Readonly<Record<string, Action>> = {
 export const storageActions = {
   /** An installation was moved into this database. */
   "installation.import": row("System", "Critical", "Installation.Imported"),
+  /** A database that had been moved was given positions of its new PostgreSQL. */
+  "installation.rebase": row("System", "Critical", "Installation.Rebased"),
   /** Everything sealed was sealed anew under the present master key. */
   "keys.rotate": row("Security", "Critical", "MasterKey.Rotated"),
 } as const satisfies Readonly<Record<string, Action>>;

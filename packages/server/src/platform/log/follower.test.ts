@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { type ControlledTransaction, sql } from "kysely";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { wireTo } from "../contract/proxy.ts";
 import { silent } from "../contract/silent.ts";
-import { type AnyTables, type Database, everyTenant, type ReadHandle } from "../database/database.ts";
+import { type Database, everyTenant } from "../database/database.ts";
 import { openPostgresql } from "../database/postgresql.ts";
 import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
 import { followerContract } from "./contract/follower-contract.ts";

@@ -117,7 +117,9 @@ describeOnPostgresql("a database that has lost transactions", () => {
     await make();
     const { follower } = await following(open(url));
     let restarts = 0;
-    follower.onRestart(() => void (restarts += 1));
+    follower.onRestart(() => {
+      restarts += 1;
+    });
     const { lineage } = follower;
     await sql`drop database moved with (force)`.execute(admin.owner);
     await make();
@@ -130,7 +132,9 @@ describeOnPostgresql("a database that has lost transactions", () => {
     const { primary, database } = await primaryWithLog();
     const { follower } = await following(database);
     let restarts = 0;
-    follower.onRestart(() => void (restarts += 1));
+    follower.onRestart(() => {
+      restarts += 1;
+    });
     await primary.crash();
     await primary.start();
     await eventually(() => follower.fresh).toBe(true);

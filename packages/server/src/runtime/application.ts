@@ -106,6 +106,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     kernel.authorizeWith(authorizerOf(reader));
     const readers = logReaders(configuration.eventsUrl !== undefined);
     registerGauges(platform, readers);
+    platform.log.onRestart(() => platform.metrics.logRestarts.inc());
     countFromZero(platform, known);
     await platform.log.start();
     await reader.start();

@@ -190,4 +190,21 @@ export const steps: readonly SchemaStep[] = [
       await sql`alter table access_read_model_marks add column lineage text`.execute(db);
     },
   },
+  {
+    name: "0161_access_cache_reports",
+    why: "what each process finds when an operator asks it to compare its caches with the read model",
+    async up(db) {
+      await sql`create table access_cache_reports (
+        check_id uuid not null,
+        host text not null,
+        pid integer not null,
+        entries integer not null,
+        differing integer not null,
+        keys jsonb not null,
+        reported_at timestamptz not null,
+        primary key (check_id, host, pid)
+      )`.execute(db);
+      await sharedTable(db, "access_cache_reports");
+    },
+  },
 ];

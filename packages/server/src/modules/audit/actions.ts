@@ -76,6 +76,7 @@ export const actions: Readonly<Record<string, Action>> = {
   "access.deletePermission": row("Security", "Critical", "Permission.Deleted", "Permission"),
   "access.repairReadModel": row("System", "Info", "ReadModel.Repaired"),
   "access.renewSharedCopy": row("System", "Info", "ReadModel.SharedCopyRenewed"),
+  "access.askCaches": row("System", "Info", "ReadModel.CachesAsked"),
   "access.forgetOldDecisions": row("System", "Info", "Decisions.Forgotten"),
   "access.syncSystemDefinitions": row("System", "Info", "SystemDefinitions.Synchronized"),
 

@@ -30,6 +30,7 @@ export interface ReplicaReadsParts {
 export function replicaReads({ database, need, resilience, metrics }: ReplicaReadsParts): ReplicaReads {
   const { replica } = database;
   if (replica === undefined) return (scope, work) => database.read(scope, work);
+  for (const outcome of ["answered", "behind", "unavailable", "failed"]) metrics.replicaReads.inc({ outcome }, 0);
   const guard = resilience.guard("postgresql.replica", "database replica", (error) => !(error instanceof ReplicaBehind));
   return async <T>(scope: Scope, work: (db: ReadHandle) => Promise<T>): Promise<T> => {
     const onPrimary = (reason: "behind" | "unavailable" | "failed") => {

@@ -2,6 +2,7 @@ import { countedCalls } from "../resilience/resilience.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
 import type { Database } from "./database.ts";
+import { ReplicaBehind } from "./replica-reads.ts";
 
 /**
  * A database whose transactions are measured, and are spans of the trace that they belong to. What asks by itself (the
@@ -51,7 +52,9 @@ function measured<T>(metrics: Metrics, access: string, work: () => Promise<T>): 
     },
     (error) => {
       // A refusal of ours takes the transaction back, too, and says nothing of the database.
-      ended((error as { readonly definition?: unknown } | undefined)?.definition === undefined ? "failed" : "refused");
+      const isRefusal =
+        error instanceof ReplicaBehind || (error as { readonly definition?: unknown } | undefined)?.definition !== undefined;
+      ended(isRefusal ? "refused" : "failed");
       throw error;
     },
   );

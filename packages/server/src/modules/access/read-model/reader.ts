@@ -24,6 +24,7 @@ import { Unavailable } from "../../../platform/unavailable.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
 import { GrantChanged, GrantCreated, GrantRevoked, ReadModelChanged } from "../events.ts";
 import { repairJob } from "../jobs.ts";
+import { type CachedDifferences, compareCached } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-parts.ts";
 import {
   type EffectivePart,
@@ -121,6 +122,14 @@ export class AccessReader {
     this.#relationships.forgetAll();
     this.#pending.clear();
     this.#repaired.clear();
+  }
+
+  /** Compares everything that is cached with the database; what differs is forgotten. */
+  async compareCached(): Promise<CachedDifferences> {
+    const { catchUp } = this.#platform.log;
+    const entries = await compareCached(this.#parts, (keys) => this.#source.fromTable(keys), catchUp);
+    const relationships = await this.#relationships.compare(catchUp);
+    return { entries: entries.entries + relationships.entries, keys: [...entries.keys, ...relationships.keys] };
   }
 
   /** Finds out what the projector has still to handle from before this process began to listen. */

@@ -102,7 +102,9 @@ onPostgresql("a failover that loses the last transactions", () => {
     }
   });
 
-  it("is looked for in every process's caches by `projection verify`, which also makes them forget what differs", { timeout: 120_000 }, async () => {
+  it("is looked for in every process's caches by `projection verify`, which also makes them forget what differs", {
+    timeout: 120_000,
+  }, async () => {
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
     const verified = () => runGatehouse(["projection", "verify"], { ...environment, DATABASE_URL: primary.url });
     const sound = await verified();

@@ -1,6 +1,5 @@
 import type { Kysely, Transaction } from "kysely";
 import type { ReadonlyKysely } from "kysely/readonly";
-import type { Lineage } from "./lineage.ts";
 
 /**
  * Whose rows a transaction may see. Row-level security enforces it: the tables compare their
@@ -29,6 +28,19 @@ export const userScope = (userId: string): Scope => ({ tenant: "none", user: use
 export type AnyTables = any;
 export type ReadHandle<Tables = AnyTables> = ReadonlyKysely<Tables>;
 export type WriteHandle<Tables = AnyTables> = Transaction<Tables>;
+
+/**
+ * Which history of which database a connection reads. What a process has read of one lineage says nothing of another: after a failover
+ * or a restore, transactions may be missing that the process has seen.
+ */
+export interface Lineage {
+  /** The system identifier that initdb gave the cluster; empty where the login may not read it. */
+  readonly system: string;
+  /** The database's object identifier: a database that was dropped and restored in the same cluster has another. */
+  readonly database: string;
+  /** The timeline of the write-ahead log; every promotion and point-in-time recovery begins a new one. Of a standby: the one it has replayed. */
+  readonly timeline: number;
+}
 
 /** What a replica must have replayed before it may answer. */
 export interface ReplicaNeed {

@@ -1,18 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { AnyTables, ReadHandle } from "./database.ts";
-
-/**
- * Which history of which database a connection reads. What a process has read of one lineage says nothing of another: after a failover
- * or a restore, transactions may be missing that the process has seen.
- */
-export interface Lineage {
-  /** The system identifier that initdb gave the cluster; empty where the login may not read it. */
-  readonly system: string;
-  /** The database's object identifier: a database that was dropped and restored in the same cluster has another. */
-  readonly database: string;
-  /** The timeline of the write-ahead log; every promotion and point-in-time recovery begins a new one. Of a standby: the one it has replayed. */
-  readonly timeline: number;
-}
+import type { AnyTables, Lineage, ReadHandle } from "./database.ts";
 
 /** A text that two lineages share only where they are the same. */
 export const textOfLineage = ({ system, database, timeline }: Lineage): string => `${system}/${database}/${timeline}`;

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
-import { type Database, everyTenant, type ReplicaNeed } from "../database/database.ts";
-import { type Lineage, lineageReader, textOfLineage } from "../database/lineage.ts";
+import { type Database, everyTenant, type Lineage, type ReplicaNeed } from "../database/database.ts";
+import { lineageReader, textOfLineage } from "../database/lineage.ts";
 import { Unavailable } from "../unavailable.ts";
 import { type AwayRules, inquire } from "./database-away.ts";
 import { covers, type LoggedEvent, type NewEvent, type Revision, type ToldEvent } from "./event.ts";

@@ -1,5 +1,4 @@
-import type { ReplicaNeed } from "../database/database.ts";
-import type { Lineage } from "../database/lineage.ts";
+import type { Lineage, ReplicaNeed } from "../database/database.ts";
 import type { Revision } from "./event.ts";
 
 interface Observed {

@@ -9,6 +9,7 @@ import {
   type WriteHandle,
 } from "../platform/database/database.ts";
 import { isTransient, Unavailable } from "../platform/database/faults.ts";
+import { type ReplicaReads, replicaReads } from "../platform/database/replica-reads.ts";
 import { widen } from "../platform/database/scoped.ts";
 import type { NewEvent } from "../platform/log/event.ts";
 import { append, OvertakenError, takeTurn } from "../platform/log/log.ts";
@@ -57,6 +58,7 @@ export class Kernel {
   readonly #states = new Map<string, unknown>();
   readonly #runnable = new Map<string, Runnable>();
   readonly #places: Readonly<Record<BulkheadName, Places>>;
+  readonly #readQuery: ReplicaReads;
   #authorizer: Authorizer = { holds: () => "unavailable", permissionsOf: async () => [] };
 
   constructor(catalogue: Catalogue, platform: Platform) {
@@ -64,6 +66,7 @@ export class Kernel {
     this.platform = platform;
     this.dispatch = tracedDispatch((call) => this.#dispatch(call), catalogue.byName, platform.tracer);
     this.notes = new AuditNotes(platform);
+    this.#readQuery = replicaReads({ ...platform, need: () => platform.log.replicaNeed });
     this.#places = {
       administration: bulkheadOf(
         "administration",
@@ -220,7 +223,7 @@ export class Kernel {
   async #query({ operation, module }: Runnable, call: Call, scope: Scope): Promise<Answer> {
     // A list over every tenant is still one person's: its cursors are for whoever was given them.
     const list = `${operation.name} ${scope.tenant} ${call.caller.kind === "user" ? call.caller.userId : ""}`;
-    const output = await this.platform.database.read(scope, async (db) =>
+    const output = await this.#readQuery(scope, async (db) =>
       operation.run(new QueryRun(this, module, call, db, list) as never, call.input as never, undefined as never),
     );
     return { output };

@@ -109,6 +109,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     kernel.authorizeWith(authorizerOf(reader));
     const readers = logReaders(configuration.eventsUrl !== undefined);
     registerGauges(platform, readers);
+    platform.log.onRestart(() => platform.metrics.logRestarts.inc());
     countFromZero(platform, known);
     await platform.log.start();
     await reader.start();
@@ -228,6 +229,7 @@ function startRelay({ broker, database, log, logger, metrics, settings }: Platfo
   const leaves = (type: string): boolean => !internal.has(type);
   const relay = new Relay({ database, broker, source: settings.publicUrl, leaves, logger, metrics });
   log.onEvent(() => relay.wake());
+  log.onRestart(() => relay.restart());
   relay.start();
   return relay;
 }

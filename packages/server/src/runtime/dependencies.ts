@@ -33,7 +33,9 @@ export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pi
     const without = role === "query" && log.withoutDatabase;
     return [
       "redis",
-      ...(without ? ["postgresql", "postgresqlReplica"] : []),
+      // The primary answers for it.
+      "postgresqlReplica",
+      ...(without ? ["postgresql"] : []),
       // What a broker outside cannot take now waits in the log.
       ...(outside || without ? ["messageBroker"] : []),
     ];
@@ -43,7 +45,7 @@ export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pi
       const { replica } = database;
       const [postgresql, postgresqlReplica, redis, messageBroker, nats] = await Promise.all([
         probe(() => database.ping(), { kind: embedded ? "embedded (PGlite)" : "PostgreSQL" }),
-        replica && probe(() => replica.ping(), { kind: "PostgreSQL" }),
+        replica && probe(() => replica.ping(log.replicaBound), { kind: "PostgreSQL" }),
         probe(() => cache.ping(), { kind: cache.kind }),
         outside ? probeBroker(broker) : probe(() => bus.ping(), { kind: "in process" }),
         natsUrl === undefined ? undefined : probe(() => rpc.ping(), { kind: "NATS" }),

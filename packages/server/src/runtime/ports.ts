@@ -31,6 +31,7 @@ import { createLogger } from "../platform/telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "../platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
+import { refuseUnfitDatabase } from "./fit-database.ts";
 import { keyRing } from "./key-ring.ts";
 import { schemaSteps } from "./modules.ts";
 import { isAll } from "./roles.ts";
@@ -60,6 +61,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
   const opened = await openDatabase(configuration, logger, overrides);
   const database = watchedDatabase(opened, { metrics, tracer });
   try {
+    await refuseUnfitDatabase(database);
     await migrate(database.owner, schemaSteps);
     const inbox = configuration.smtpUrl === undefined ? developmentInbox(database) : undefined;
     const resilience = createResilience(metrics);
@@ -74,17 +76,19 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
             onMeasured: skewSeconds,
             ...(overrides.machineClock === undefined ? {} : { machine: overrides.machineClock }),
           });
+    const bus = watchedBus(inProcessBus(database, logger), { metrics, tracer, logger });
+    log.onRestart(() => bus.restart());
     const platform: Platform = {
       database,
       log,
       cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
-      bus: watchedBus(inProcessBus(database, logger), { metrics, tracer, logger }),
+      bus,
       rpc: await openRpc(configuration, logger),
       jobs: watchedJobs(
         await pgBossJobs(opened, queues, logger, { url: configuration.databaseUrl, works: configuration.roles.has("worker") }),
         { metrics, tracer, logger },
       ),
-      broker: watchedBroker(await openBroker(configuration, database, logger), { metrics, tracer, resilience }),
+      broker: watchedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
       mail: inbox ?? guardedMail(smtpMail(configuration.smtpUrl as string, configuration.mailFrom), resilience),
       keys: keyRing(configuration),
       limits: redis?.limits ?? inProcessLimits(),
@@ -145,11 +149,13 @@ async function openTracer({ tracesEndpoint, tracesRatio, environment, settings }
 }
 
 /** The services' adapters are loaded where they are configured, so that an embedded start stays as small as it is (decision 0022). */
-async function openBroker(configuration: Configuration, database: Database, logger: Logger): Promise<Broker> {
+async function openBroker(configuration: Configuration, database: Database, logger: Logger, log: LogFollower): Promise<Broker> {
   const { eventsUrl, roles } = configuration;
   // A process that only answers queries neither publishes nor receives.
   const needed = roles.has("worker") || roles.has("command");
-  if (eventsUrl === undefined || !needed) return inProcessBroker(database, logger);
+  if (eventsUrl === undefined || !needed) {
+    return inProcessBroker(database, logger, { onRestart: (listener) => log.onRestart(listener) });
+  }
   return openServiceOfEvents(eventsUrl, configuration, logger);
 }
 

@@ -83,9 +83,18 @@ const rows: readonly Row[] = [
   {
     fault: "the replica is away",
     cut: ["replica"],
-    answers: undecidable,
-    check: { query: 503, gateway: 503, all: 503 },
-    command: { command: 503, gateway: 503, all: 503 },
+    answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 200, gateway: 200, all: 200 },
+    degraded: { query: ["postgresqlReplica"], command: ["postgresqlReplica"], worker: ["postgresqlReplica"], all: ["postgresqlReplica"] },
+  },
+  {
+    fault: "the replica is silent",
+    hold: ["replica"],
+    answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
+    check: { query: 200, gateway: 200, all: 200 },
+    command: { command: 200, gateway: 200, all: 200 },
+    degraded: { query: ["postgresqlReplica"], all: ["postgresqlReplica"] },
   },
   {
     fault: "the primary is away, and its replica is not",

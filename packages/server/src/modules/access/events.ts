@@ -159,6 +159,14 @@ export const ReadModelChanged = defineEvent({
   }),
 });
 
+export const CachesAsked = defineEvent({
+  type: "access.caches_asked.v1",
+  internal: true,
+  says: "An operator asks every process to compare its caches with the access read model.",
+  subject: ["cache-check", "checkId"],
+  data: Type.Object({ checkId: Uuid }),
+});
+
 export const events = [
   PermissionDefined,
   PermissionUpdated,
@@ -178,4 +186,5 @@ export const events = [
   RolesAssigned,
   TenantStatusChanged,
   ReadModelChanged,
+  CachesAsked,
 ];

@@ -6,6 +6,7 @@ import { searchActions } from "./authzen/search-actions.ts";
 import { searchResources } from "./authzen/search-resources.ts";
 import { searchSubjects } from "./authzen/search-subjects.ts";
 import { addRolePermissions } from "./commands/add-role-permissions.ts";
+import { askCaches } from "./commands/ask-caches.ts";
 import { changeGrant } from "./commands/change-grant.ts";
 import { cloneRole } from "./commands/clone-role.ts";
 import { createGrant } from "./commands/create-grant.ts";
@@ -41,6 +42,7 @@ import { getMyPermissions } from "./queries/get-my-permissions.ts";
 import { getOrganizationAttributes } from "./queries/get-organization-attributes.ts";
 import { getRole } from "./queries/get-role.ts";
 import { listActions } from "./queries/list-actions.ts";
+import { listCacheReports } from "./queries/list-cache-reports.ts";
 import { listGrants } from "./queries/list-grants.ts";
 import { listPartKeys } from "./queries/list-part-keys.ts";
 import { listPermissions } from "./queries/list-permissions.ts";
@@ -112,6 +114,8 @@ export const context: Context = {
     listPartKeys,
     verifyReadModel,
     renewSharedCopy,
+    askCaches,
+    listCacheReports,
     forgetOldDecisions,
     syncSystemDefinitions,
   ],

@@ -6,6 +6,7 @@ import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusC
 import { forgetSubject, revokeGrants } from "./forget-subject.ts";
 import type { AccessScope } from "./model.ts";
 import { AccessReader } from "./read-model/reader.ts";
+import { answerCacheChecks } from "./read-model/report-cached.ts";
 import { accessStore, type RoleRow } from "./store.ts";
 import { administratorRole, ownerRole, systemRoleNamed, systemRoles } from "./system.ts";
 
@@ -29,7 +30,11 @@ const summary = (row: RoleRow): RoleSummary => ({
 /** Who may do what: the permission tree, roles, who holds them where, and the decisions made from them (S3 §6.1, §6.2, §8). */
 export const access = module("access", {
   store: accessStore,
-  state: (platform) => new AccessReader(platform),
+  state(platform) {
+    const reader = new AccessReader(platform);
+    answerCacheChecks(platform, () => reader.compareCached());
+    return reader;
+  },
   uses: { identity },
   reads: ({ store }) => ({
     async rolesByIds(ids: readonly string[]): Promise<readonly RoleSummary[]> {

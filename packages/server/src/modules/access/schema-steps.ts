@@ -183,4 +183,28 @@ export const steps: readonly SchemaStep[] = [
       await sharedTable(db, "access_read_model_marks");
     },
   },
+  {
+    name: "0160_access_read_model_lineage",
+    why: "the lineage of the database that the read model's numbers are of, so that a snapshot in Redis of another one is known",
+    async up(db) {
+      await sql`alter table access_read_model_marks add column lineage text`.execute(db);
+    },
+  },
+  {
+    name: "0161_access_cache_reports",
+    why: "what each process finds when an operator asks it to compare its caches with the read model",
+    async up(db) {
+      await sql`create table access_cache_reports (
+        check_id uuid not null,
+        host text not null,
+        pid integer not null,
+        entries integer not null,
+        differing integer not null,
+        keys jsonb not null,
+        reported_at timestamptz not null,
+        primary key (check_id, host, pid)
+      )`.execute(db);
+      await sharedTable(db, "access_cache_reports");
+    },
+  },
 ];

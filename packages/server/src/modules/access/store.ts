@@ -9,6 +9,7 @@ import { policyReads, policyWrites } from "./policy-store.ts";
 import { projectorName } from "./read-model/keys.ts";
 import { type KeyPage, listPartKeys, type UserIds } from "./read-model/part-keys.ts";
 import { type Projected, projectKeys, type UserStatuses } from "./read-model/project.ts";
+import { cacheReports, pruneCacheReports } from "./read-model/report-cached.ts";
 import { type Difference, verifyParts } from "./read-model/verify.ts";
 
 interface PermissionDefinitions {
@@ -102,6 +103,7 @@ function reads(db: ReadHandle<Tables>) {
     verifyParts: (cache: Cache, keys: readonly string[], statuses: UserStatuses): Promise<readonly Difference[]> =>
       verifyParts(db as unknown as ReadHandle, cache, keys, statuses),
     ...grantReads(db as unknown as ReadHandle<GrantTables>),
+    cacheReports: (checkId: string) => cacheReports(db as unknown as ReadHandle, checkId),
     ...policyReads(db as ReadHandle),
     permissionById: (id: string): Promise<PermissionRow | undefined> => permissions().where("p.id", "=", id).executeTakeFirst(),
     permissionsByValue: (values: readonly string[]): Promise<PermissionRow[]> =>
@@ -200,6 +202,7 @@ function grouped<Value>(pairs: readonly (readonly [key: string, value: Value])[]
 function writes(tx: WriteHandle<Tables>) {
   return {
     ...grantWrites(tx as unknown as WriteHandle<GrantTables>),
+    pruneCacheReports: () => pruneCacheReports(tx as unknown as WriteHandle),
     ...policyWrites(tx as unknown as WriteHandle),
     async insertPermission(row: Omit<PermissionDefinitions, "version">): Promise<void> {
       await tx.insertInto("permission_definitions").values(row).execute();

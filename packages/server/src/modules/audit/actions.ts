@@ -76,6 +76,7 @@ export const actions: Readonly<Record<string, Action>> = {
   "access.deletePermission": row("Security", "Critical", "Permission.Deleted", "Permission"),
   "access.repairReadModel": row("System", "Info", "ReadModel.Repaired"),
   "access.renewSharedCopy": row("System", "Info", "ReadModel.SharedCopyRenewed"),
+  "access.askCaches": row("System", "Info", "ReadModel.CachesAsked"),
   "access.forgetOldDecisions": row("System", "Info", "Decisions.Forgotten"),
   "access.syncSystemDefinitions": row("System", "Info", "SystemDefinitions.Synchronized"),
 
@@ -103,6 +104,8 @@ export const actions: Readonly<Record<string, Action>> = {
 export const storageActions = {
   /** An installation was moved into this database. */
   "installation.import": row("System", "Critical", "Installation.Imported"),
+  /** A database that had been moved was given positions of its new PostgreSQL. */
+  "installation.rebase": row("System", "Critical", "Installation.Rebased"),
   /** Everything sealed was sealed anew under the present master key. */
   "keys.rotate": row("Security", "Critical", "MasterKey.Rotated"),
 } as const satisfies Readonly<Record<string, Action>>;

@@ -14,14 +14,19 @@ export async function isTrailSigned(db: ReadHandle): Promise<boolean> {
 
 /**
  * Goes on with a trail whose entries were given another transaction: signs anew how far they are sealed, and writes the import
- * itself behind them, as the entry of that one transaction in which the log's events now stand. The chains are as they were.
+ * or the rebase itself behind them, as the entry of that one transaction in which the log's events now stand. The chains are as they were.
  */
-export async function continueTrail(tx: WriteHandle, keys: Keys, now: Date): Promise<void> {
+export async function continueTrail(
+  tx: WriteHandle,
+  keys: Keys,
+  now: Date,
+  action: "installation.import" | "installation.rebase",
+): Promise<void> {
   const store = { ...auditStore.reads(tx as never), ...auditStore.writes(tx), ...sealing(tx) };
   const total = await store.total();
   if (total !== undefined && total.key_id !== null) {
     const signer = await new Signers(keys).current(store, now);
     await store.saveProgress(total, signer.signTotal(total, now));
   }
-  await recordOnStorage(tx, "installation.import", now);
+  await recordOnStorage(tx, action, now);
 }

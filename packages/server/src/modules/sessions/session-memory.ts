@@ -48,6 +48,9 @@ const endings: Endings = {
 /** After these a session is read anew; by the last one it shows another name, and goes on. */
 const forgottenBy = new Set([...Object.keys(endings), ProfileUpdated.type]);
 
+/** Stands for the sessions of all users. */
+const everyone = "*";
+
 /** How every session is begun until there is another way (RFC 8176). */
 const passwordOnly: readonly string[] = ["pwd"];
 
@@ -72,6 +75,7 @@ export class SessionMemory {
   constructor(platform: Platform) {
     this.#platform = platform;
     platform.log.onEvent((event) => this.#hear(event), endings);
+    platform.log.onRestart(() => this.forgetAll());
   }
 
   /** `people` binds the other modules' answers to a read. */
@@ -104,6 +108,13 @@ export class SessionMemory {
       if (session !== undefined && !this.#isOver(session)) return this.#use(session);
     }
     return this.#read(tokenHash);
+  }
+
+  /** Forgets every session; what is being read now is read again. */
+  forgetAll(): void {
+    for (const changedMeanwhile of this.#reads) changedMeanwhile.add(everyone);
+    this.#live.clear();
+    this.#used.clear();
   }
 
   /** Writes down when sessions were last used. */
@@ -145,7 +156,7 @@ export class SessionMemory {
       this.#live.delete(tokenHash);
       if (session === null || this.#isOver(session)) return null;
       // What was read may be from before the change.
-      if (changedMeanwhile.has(session.caller.userId)) continue;
+      if (changedMeanwhile.has(session.caller.userId) || changedMeanwhile.has(everyone)) continue;
       this.#link(session, tokenHash);
       return this.#use(session);
     }

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { revocationBoundMs } from "../../platform/log/follower.ts";
 import { policies } from "../../platform/resilience/policies.ts";
 import type { Retries } from "../../platform/resilience/policy.ts";
 import { type Counted, countedCalls } from "../../platform/resilience/resilience.ts";
@@ -16,12 +17,15 @@ import type { ReceivedCall, Serve } from "../serve.ts";
 import { subjectOf } from "./subjects.ts";
 import { readReply, writeCall } from "./wire.ts";
 
+/** Twice the time within which every process that answers has seen a write. */
+const seenForMs = 2 * revocationBoundMs;
+
 /**
  * Serves by asking the processes behind `rpc`. What it has seen of commands goes with each call, so that whoever writes
  * through this process and then reads through it finds what was written, whichever process answers.
  */
 export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTracer, metrics, logger }: RpcSight = {}): Serve {
-  let seen = "0";
+  const seen = { revision: "0", at: Number.NEGATIVE_INFINITY };
   const counted: Readonly<Record<Operation["kind"], Counted>> = {
     query: metrics ? countedCalls("rpc.query", metrics) : (work) => work(),
     command: metrics ? countedCalls("rpc.command", metrics) : (work) => work(),
@@ -32,7 +36,8 @@ export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTra
     const call = received.call(anonymous);
     const body = writeCall({ ...call, traceparent: tracer.inject() ?? call.traceparent }, credential, {
       timeoutMs: policy.timeLimitMs,
-      seen,
+      // Longer ago, whoever answers has seen it, or the database has lost it: then nobody could ever say that it was seen.
+      seen: performance.now() - seen.at < seenForMs ? seen.revision : undefined,
     });
     const reply = await counted[operation.kind](() =>
       untilServed(policy.retries, () => rpc.request(subjectOf(operation), body, { timeoutMs: policy.timeLimitMs })),
@@ -42,7 +47,10 @@ export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTra
       throw error;
     });
     const answer = readReply(reply.body, reply.headers, catalogue.errors);
-    if (answer.revision !== undefined && answer.appended && BigInt(answer.revision) > BigInt(seen)) seen = answer.revision;
+    if (answer.revision !== undefined && answer.appended) {
+      if (seen.at < performance.now() - seenForMs || BigInt(answer.revision) > BigInt(seen.revision)) seen.revision = answer.revision;
+      seen.at = performance.now();
+    }
     return answer;
   };
   const measuredAsk = metrics === undefined ? ask : measured(ask, metrics, logger);

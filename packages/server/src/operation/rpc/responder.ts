@@ -103,7 +103,13 @@ function run(
       },
     });
   const { seen } = sent;
-  return seen === undefined || log.hasSeen(seen) ? perform() : hearWhatIsCommitted(log).then(perform);
+  if (seen === undefined) return perform();
+  // Only what this process has seen: a revision that a caller makes up keeps no query from the replica.
+  const performAfter = () => {
+    if (log.hasSeen(seen)) log.include(seen);
+    return perform();
+  };
+  return log.hasSeen(seen) ? performAfter() : hearWhatIsCommitted(log).then(performAfter);
 }
 
 const callOf = (operation: Operation, sent: WireCall, caller: Caller, origin: Origin): Call => ({

@@ -68,7 +68,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 export function writeCall(
   call: Call,
   sent: SentCredential | undefined,
-  more: { readonly timeoutMs: number; readonly seen: string },
+  more: { readonly timeoutMs: number; readonly seen: string | undefined },
 ): Buffer {
   const { input, origin, idempotencyKey, ifMatch, traceparent } = call;
   const { ip, userAgent, requestId, traceId } = origin;

@@ -21,6 +21,8 @@ import { topicMatcher } from "./topics.ts";
 export interface InProcessOptions {
   readonly retry?: RetryPolicy;
   readonly leaseSeconds?: number;
+  /** Registers what is called when the database may have lost transactions (`LogFollower.onRestart`). */
+  readonly onRestart?: (listener: () => void) => void;
 }
 
 /** How often a consumer looks by itself, for what another process published. */
@@ -32,6 +34,9 @@ const lookEveryMs = 500;
  */
 export function inProcessBroker(database: Database, logger: Logger, options: InProcessOptions = {}): Broker {
   const running = new Set<ConsumerLoop>();
+  options.onRestart?.(() => {
+    for (const loop of running) loop.restart();
+  });
   return {
     kind: "in-process",
     async publish(messages) {
@@ -114,6 +119,11 @@ class ConsumerLoop {
 
   wake(): void {
     this.#woken.resolve();
+  }
+
+  /** Reads its place again: the one in memory may be of transactions that the database has lost. */
+  restart(): void {
+    this.#read = undefined;
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,9 @@ import { sql } from "kysely";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
 import type { Position } from "../log/event.ts";
 
+/** What each table's places are in. */
+const streamOf = { relays: "events", broker_consumers: "broker_messages" } as const;
+
 /** How long a holder that says nothing keeps its place: several heartbeats, and as long as a dead one delays events. */
 const leaseSecondsDefault = 5;
 
@@ -41,13 +44,17 @@ export class Lease {
     });
   }
 
-  /** Moves the place on and renews it. False when it is another's by now. */
+  /**
+   * Moves the place on and renews it. False when it is another's by now, or `to` is not in the log: a failover may have lost what was
+   * read there, and the next events may have lower positions.
+   */
   move(to: Position): Promise<boolean> {
     return this.#write(async (tx) => {
       const { numAffectedRows } = await sql`
         update ${sql.table(this.#table)} set transaction = ${to.transaction}::xid8, sequence = ${to.sequence}::bigint, moved_at = now(),
           lease_until = now() + make_interval(secs => ${this.#seconds})
-        where name = ${this.#name} and holder = ${this.holder}`.execute(tx);
+        where name = ${this.#name} and holder = ${this.holder} and exists (select from ${sql.table(streamOf[this.#table])}
+          where sequence = ${to.sequence}::bigint and transaction = ${to.transaction}::xid8)`.execute(tx);
       return numAffectedRows === 1n;
     });
   }

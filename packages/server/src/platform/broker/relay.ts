@@ -72,6 +72,11 @@ export class Relay {
     this.#woken.resolve();
   }
 
+  /** Reads its place again: the one in memory may be of transactions that the database has lost. */
+  restart(): void {
+    this.#place = undefined;
+  }
+
   /** Lets the batch that is on its way be confirmed, and gives the place back. */
   async close(): Promise<void> {
     if (this.#stage !== "running") return;

@@ -11,6 +11,8 @@ export interface Bus {
   consume(consumer: Consumer): Promise<Subscription>;
   /** Tells the bus that something was appended, so that it need not wait for its next look. */
   wake(): void;
+  /** Forgets what consumers of this process have handled: the database may have lost it, and then it is handled again. */
+  restart(): void;
   /** The events that a consumer could not handle, to look at, hand over again or forget. */
   deadLetters(consumer: string): DeadLetters;
   /** Rejects when the bus cannot carry events. */

@@ -84,6 +84,9 @@ export function inProcessBus(database: Database, logger: Logger, options: { read
     wake() {
       for (const loop of running) loop.wake();
     },
+    restart() {
+      for (const loop of running) loop.restart();
+    },
     deadLetters: (consumer) =>
       busDeadLetters(database, consumer, () => {
         for (const loop of running) loop.wake();
@@ -143,6 +146,10 @@ class ConsumerLoop {
 
   wake(): void {
     this.#drain().catch((error) => this.#logger.error({ err: error, consumer: this.#consumer.name }, "a consumer stopped"));
+  }
+
+  restart(): void {
+    this.#ahead.clear();
   }
 
   async idle(): Promise<void> {

@@ -14,6 +14,7 @@ const tracesMax = 20;
 export const watchedBus = (bus: Bus, watching: BusWatching): Bus => ({
   consume: (consumer) => bus.consume(watched(consumer, watching)),
   wake: () => bus.wake(),
+  restart: () => bus.restart(),
   deadLetters: (consumer) => bus.deadLetters(consumer),
   ping: () => bus.ping(),
   close: () => bus.close(),

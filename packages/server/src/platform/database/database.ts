@@ -29,14 +29,33 @@ export type AnyTables = any;
 export type ReadHandle<Tables = AnyTables> = ReadonlyKysely<Tables>;
 export type WriteHandle<Tables = AnyTables> = Transaction<Tables>;
 
-/** How far a read replica is behind, in positions of the primary's write-ahead log. */
+/**
+ * Which history of which database a connection reads. What a process has read of one lineage says nothing of another: after a failover
+ * or a restore, transactions may be missing that the process has seen.
+ */
+export interface Lineage {
+  /** The system identifier that initdb gave the cluster; empty where the login may not read it. */
+  readonly system: string;
+  /** The database's object identifier: a database that was dropped and restored in the same cluster has another. */
+  readonly database: string;
+  /** The timeline of the write-ahead log; every promotion and point-in-time recovery begins a new one. Of a standby: the one it has replayed. */
+  readonly timeline: number;
+}
+
+/** What a replica must have replayed before it may answer. */
+export interface ReplicaNeed {
+  /** Every transaction below it; a horizon of the primary, as in the log (platform/log/event.ts). */
+  readonly horizon: string;
+  /** The primary's lineage; undefined where it is not known yet. */
+  readonly lineage: Lineage | undefined;
+}
+
+/** A server that replays what the primary has written, and may lack its last writes. */
 export interface Replica {
-  /** Everything that is committed on the primary at the call lies at or before this. */
-  head(): Promise<bigint>;
-  /** Reads that begin after the call see everything up to this. */
-  reached(): Promise<bigint>;
-  /** Rejects when the replica cannot answer. */
-  ping(): Promise<void>;
+  /** Like `Database.read`, on the replica. Rejects with `ReplicaBehind` before `work` begins where the replica lacks what is needed. */
+  read<T>(scope: Scope, need: ReplicaNeed, work: (db: ReadHandle) => Promise<T>): Promise<T>;
+  /** Rejects when the replica cannot answer, or lacks what is needed. */
+  ping(need: ReplicaNeed): Promise<void>;
 }
 
 /** A pool of connections: how many are open at most, how many are at work, and how much waits for one. */
@@ -51,9 +70,9 @@ export interface PoolState {
 /** The database port. PGlite and PostgreSQL sit behind it; both speak the same SQL through the same Kysely types. */
 export interface Database {
   readonly kind: "pglite" | "postgresql";
-  /** Where `read` asks another server, which follows the one that `transact` writes to and may be behind it. */
+  /** Where queries may be answered too: {@link ReplicaReads}. Everything else reads what is committed. */
   readonly replica: Replica | undefined;
-  /** Runs reads under `scope`, in one snapshot-less read-only transaction (each statement sees what is committed). */
+  /** Runs reads on the primary under `scope`, in one snapshot-less read-only transaction (each statement sees what is committed). */
   read<T>(scope: Scope, work: (db: ReadHandle) => Promise<T>): Promise<T>;
   /**
    * Runs `work` in one transaction under `scope`: committed when it resolves, rolled back when it rejects. Rejects with `OutcomeUnknown`

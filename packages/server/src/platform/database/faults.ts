@@ -29,6 +29,9 @@ export const isRefusedLogin = (error: unknown): boolean => /^(28|3D000)/.test(co
 /** Another transaction was in the way; the same work may pass if it is begun anew (40001, 40P01). */
 export const isTransient = (error: unknown): boolean => ["40001", "40P01"].includes(codeOf(error));
 
+/** The server has ended the statement: it took longer than its time limit (57014). */
+export const isCanceledStatement = (error: unknown): boolean => codeOf(error) === "57014";
+
 /** The name of the unique constraint or index that a write ran into, or undefined. */
 export const violatedUnique = (error: unknown): string | undefined =>
   codeOf(error) === "23505" ? ((error as DriverError).constraint ?? "") : undefined;

@@ -1,7 +1,18 @@
-import { type Kysely, type RawBuilder, sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
-import { type AnyTables, type Database, everyTenant, type PoolState, type ReadHandle, type Scope, type WriteHandle } from "./database.ts";
+import {
+  type AnyTables,
+  type Database,
+  everyTenant,
+  type PoolState,
+  type ReadHandle,
+  type ReplicaNeed,
+  type Scope,
+  type WriteHandle,
+} from "./database.ts";
 import { translated } from "./faults.ts";
+import { type LineageReader, lineageReader } from "./lineage.ts";
+import { ReplicaBehind } from "./replica-reads.ts";
 
 /** The role that a bypassing login steps down to inside every transaction. Made by the first migration. */
 export const applicationRole = "gatehouse_app";
@@ -35,26 +46,32 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
     await sql`select ${sql.join(settings)}`.execute(tx);
   };
 
+  const readLineage = lineageReader();
+  const readOn = <T>(db: Kysely<AnyTables>, scope: Scope, work: (tx: ReadHandle) => Promise<T>): Promise<T> =>
+    translated(async () => {
+      await stepDown();
+      return db.transaction().execute(async (tx) => {
+        await enter(tx, scope, "read only");
+        return work(tx as unknown as ReadHandle);
+      });
+    });
+
   return {
     kind: handles.kind,
     replica:
       reader === writer
         ? undefined
         : {
-            head: () => translated(() => flushed(writer)),
-            reached: () => translated(() => replayed(reader)),
-            ping: () => translated(() => answers(reader)),
+            read: (scope, need, work) =>
+              readOn(reader, scope, async (db) => {
+                await refuseBehind(db as never, need, readLineage);
+                return work(db);
+              }),
+            ping: (need) => translated(() => refuseBehind(reader, need, readLineage)),
           },
     owner: handles.owner,
     connections: handles.connections ?? (() => []),
-    read: (scope, work) =>
-      translated(async () => {
-        await stepDown();
-        return reader.transaction().execute(async (tx) => {
-          await enter(tx, scope, "read only");
-          return work(tx as unknown as ReadHandle);
-        });
-      }),
+    read: (scope, work) => readOn(writer, scope, work),
     transact: async (scope, work) => {
       let worked = false;
       try {
@@ -91,15 +108,16 @@ async function answers(db: Kysely<AnyTables>): Promise<void> {
   await sql`select 1`.execute(db);
 }
 
-const flushed = (db: Kysely<AnyTables>): Promise<bigint> => position(db, sql`pg_current_wal_flush_lsn()`);
-
-/** A reader that is no standby is the primary itself, by another address. */
-const replayed = (db: Kysely<AnyTables>): Promise<bigint> =>
-  position(db, sql`case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end`);
-
-async function position(db: Kysely<AnyTables>, place: RawBuilder<unknown>): Promise<bigint> {
-  const { rows } = await sql<{ position: string }>`select (${place} - '0/0'::pg_lsn)::text as position`.execute(db);
-  return BigInt((rows[0] as { position: string }).position);
+/** Of a standby's snapshot only `xmin` counts: its list lacks what is in progress (PostgreSQL, GetSnapshotData in recovery). */
+async function refuseBehind(db: Kysely<AnyTables>, { horizon, lineage }: ReplicaNeed, readLineage: LineageReader): Promise<void> {
+  const { rows } = await sql<{ replayed: boolean }>`
+    select pg_snapshot_xmin(pg_current_snapshot()) >= ${horizon}::xid8 as replayed`.execute(db);
+  if (!rows[0]?.replayed) throw new ReplicaBehind("it lacks transactions");
+  if (lineage === undefined) return;
+  const own = await readLineage(db);
+  if (own.system !== lineage.system || own.database !== lineage.database) throw new ReplicaBehind("it is no replica of this database");
+  // A standby that has not followed the last promotion may hold transactions that were lost by it.
+  if (own.timeline < lineage.timeline && own.timeline > 0) throw new ReplicaBehind("it is on an older timeline");
 }
 
 async function bypassesRowSecurity(db: Kysely<AnyTables>): Promise<boolean> {

@@ -2,6 +2,7 @@ import { countedCalls } from "../resilience/resilience.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
 import type { Database } from "./database.ts";
+import { ReplicaBehind } from "./replica-reads.ts";
 
 /**
  * A database whose transactions are measured, and are spans of the trace that they belong to. What asks by itself (the
@@ -11,22 +12,22 @@ export function watchedDatabase(database: Database, { metrics, tracer }: Watchin
   for (const outcome of ["committed", "failed"]) {
     for (const access of ["read", "write"]) metrics.transactionSeconds.begin(access, outcome);
   }
-  const primary = countedCalls("postgresql.primary", metrics);
-  const counted = { read: database.replica ? countedCalls("postgresql.replica", metrics) : primary, write: primary };
-  const watched = <T>(access: "read" | "write", work: () => Promise<T>): Promise<T> =>
-    counted[access](() => measured(metrics, access, work));
+  const counted = countedCalls("postgresql.primary", metrics);
   const traced = <T>(access: "read" | "write", work: () => Promise<T>): Promise<T> =>
     tracer.current === undefined
-      ? watched(access, work)
+      ? measured(metrics, access, work)
       : tracer.span(
           `postgresql ${access}`,
           { kind: "client", attributes: { "db.system.name": "postgresql", "db.operation.name": access } },
-          () => watched(access, work),
+          () => measured(metrics, access, work),
         );
-  const run = tracer.on ? traced : watched;
+  const observed = tracer.on ? traced : <T>(access: "read" | "write", work: () => Promise<T>) => measured(metrics, access, work);
+  const run = <T>(access: "read" | "write", work: () => Promise<T>): Promise<T> => counted(() => observed(access, work));
+  const { replica } = database;
   return {
     kind: database.kind,
-    replica: database.replica,
+    // Its calls are counted where they are guarded (replica-reads.ts).
+    replica: replica && { ...replica, read: (scope, need, work) => observed("read", () => replica.read(scope, need, work)) },
     owner: database.owner,
     connections: database.connections,
     read: (scope, work) => run("read", () => database.read(scope, work)),
@@ -51,7 +52,9 @@ function measured<T>(metrics: Metrics, access: string, work: () => Promise<T>): 
     },
     (error) => {
       // A refusal of ours takes the transaction back, too, and says nothing of the database.
-      ended((error as { readonly definition?: unknown } | undefined)?.definition === undefined ? "failed" : "refused");
+      const isRefusal =
+        error instanceof ReplicaBehind || (error as { readonly definition?: unknown } | undefined)?.definition !== undefined;
+      ended(isRefusal ? "refused" : "failed");
       throw error;
     },
   );

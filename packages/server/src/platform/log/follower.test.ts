@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { type ControlledTransaction, sql } from "kysely";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { wireTo } from "../contract/proxy.ts";
 import { silent } from "../contract/silent.ts";
-import { type AnyTables, type Database, everyTenant, type ReadHandle } from "../database/database.ts";
+import { type Database, everyTenant } from "../database/database.ts";
 import { openPostgresql } from "../database/postgresql.ts";
 import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
 import { followerContract } from "./contract/follower-contract.ts";
@@ -240,98 +239,5 @@ describeOnPostgresql("on a server", () => {
     }
     for (const held of open) await held.commit();
     await eventually(() => idsOf(heard).toSorted()).toEqual(expected.toSorted());
-  });
-
-  describe("beside a replica", () => {
-    /** A database whose reads stand still until they are let on: what a replica is that has stopped to follow. */
-    const withReplica = async () => {
-      const { owner } = fresh.another(1);
-      let standing: ControlledTransaction<AnyTables> | undefined;
-      let reached = 0n;
-      const head = async (): Promise<bigint> => {
-        const { rows } = await sql<{ head: string }>`select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as head`.execute(
-          fresh.database.owner,
-        );
-        return BigInt((rows[0] as { head: string }).head);
-      };
-      const follow = async (): Promise<void> => {
-        await standing?.rollback().execute();
-        const upTo = await head();
-        standing = await owner.startTransaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute();
-        await sql`select 1`.execute(standing);
-        reached = upTo;
-      };
-      await follow();
-      toClose.push(async () => void (await standing?.rollback().execute()));
-      const database: Database = {
-        ...fresh.database,
-        replica: { head, reached: async () => reached, ping: async () => {} },
-        read: (_scope, work) => work(standing as unknown as ReadHandle),
-      };
-      return { database, follow };
-    };
-
-    /** Lets the replica follow until the process trusts its memory: its first question may have been ahead of it. */
-    const inStep = async (follower: LogFollower, follow: () => Promise<void>): Promise<void> => {
-      await eventually(async () => {
-        await follow();
-        await follower.catchUp();
-        return follower.fresh;
-      }).toBe(true);
-    };
-
-    it("trusts memory while the replica keeps up, and hears what it has", async () => {
-      const { database, follow } = await withReplica();
-      const { follower, heard } = await following(database);
-      await inStep(follower, follow);
-      const event = happened();
-      await appendTo(fresh.database, [event]);
-      await inStep(follower, follow);
-      await eventually(async () => {
-        await follow();
-        await follower.catchUp();
-        return idsOf(heard);
-      }).toEqual([event.id]);
-    });
-
-    it("does not trust memory while the replica answers but is behind, and does again once it has caught up", async () => {
-      const { database, follow } = await withReplica();
-      const { follower, heard } = await following(database);
-      await inStep(follower, follow);
-      const event = happened();
-      await appendTo(fresh.database, [event]);
-      await eventually(() => follower.fresh).toBe(false);
-      await follower.catchUp();
-      expect(follower.fresh).toBe(false);
-      expect(heard).toEqual([]);
-      await inStep(follower, follow);
-      expect(idsOf(heard)).toEqual([event.id]);
-    });
-
-    it("hands over its own write at once, and again when the replica has it: memory may have read the old state in between", async () => {
-      const { database, follow } = await withReplica();
-      const { follower, heard } = await following(database);
-      await inStep(follower, follow);
-      const event = happened();
-      const revision = await appendTo(database, [event]);
-      follower.announce([event], revision, new Date());
-      expect(idsOf(heard)).toEqual([event.id]);
-      expect(follower.hasSeen(revision)).toBe(false);
-      await follower.catchUp();
-      expect(idsOf(heard)).toEqual([event.id]);
-      await inStep(follower, follow);
-      expect(idsOf(heard)).toEqual([event.id, event.id]);
-      expect(follower.hasSeen(revision)).toBe(true);
-      await follower.catchUp();
-      expect(idsOf(heard)).toEqual([event.id, event.id]);
-    });
-
-    it("does not trust memory from the start where the replica was behind then", async () => {
-      const { database, follow } = await withReplica();
-      await appendTo(fresh.database, [happened()]);
-      const { follower } = await following(database);
-      expect(follower.fresh).toBe(false);
-      await inStep(follower, follow);
-    });
   });
 });

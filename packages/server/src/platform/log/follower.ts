@@ -1,12 +1,16 @@
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
-import { type Database, everyTenant } from "../database/database.ts";
+import { type Database, everyTenant, type Lineage, type ReplicaNeed } from "../database/database.ts";
+import { lineageReader, textOfLineage } from "../database/lineage.ts";
 import { Unavailable } from "../unavailable.ts";
 import { type AwayRules, inquire } from "./database-away.ts";
 import { covers, type LoggedEvent, type NewEvent, type Revision, type ToldEvent } from "./event.ts";
 import { readTail } from "./log.ts";
+import { ReplicaNeeds } from "./replica-need.ts";
 
 type Listener = (event: LoggedEvent) => void;
+/** Forgets everything that was read, at once, and resolves when its owner may be trusted again. */
+type RestartListener = () => Promise<void> | void;
 
 /** The types of event by which something ends that a listener holds, and what of their data it needs to forget that. */
 export type Endings = Readonly<Record<string, readonly string[]>>;
@@ -21,8 +25,6 @@ const leaseMs = revocationBoundMs / 2;
 const patienceMs = 900;
 /** Several times within a lease, so that one lost answer does not end it. */
 const heartbeatMs = 125;
-/** Questions that are remembered of a replica that is behind; of more, the oldest and the newest tell enough. */
-const questionsMax = 64;
 
 /**
  * Hears the log's head and tells this process's memories what changed. One a process.
@@ -34,6 +36,14 @@ export class LogFollower {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #listeners: Listener[] = [];
+  readonly #restartListeners: RestartListener[] = [];
+  readonly #readLineage = lineageReader();
+  /** Of what was handed over; undefined before the first look, and for embedded storage. */
+  #lineage: string | undefined;
+  /** From when the listeners are told until all of them may be trusted again. */
+  #restarting = false;
+  /** What a replica has to have replayed; a query shows nothing older than what a check is decided from. */
+  readonly #replicaNeeds = new ReplicaNeeds(revocationBoundMs);
   /** Of the types that no memory may be without while it is trusted, the data that some memory needs. */
   readonly #endings = new Map<string, Set<string>>();
   readonly #handedOver = new Map<string, string>();
@@ -48,8 +58,6 @@ export class LogFollower {
   /** Why the database is not taken for away; said when it changes, not at every look. */
   #because: string | undefined;
   #failing = false;
-  /** Where the primary stood at each question that the replica has not come up to yet, oldest first. */
-  readonly #asked: { readonly at: number; readonly head: bigint }[] = [];
   #isLost = false;
   readonly #lost = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
@@ -77,13 +85,44 @@ export class LogFollower {
     }
   }
 
+  /**
+   * Called when the database has lost transactions, or may have (decision 0035): a failover, a restore, another database behind the
+   * address. The listener forgets everything that it has read from the database before it returns its promise. Nothing is trusted
+   * until all listeners have resolved; one that rejects is called again.
+   */
+  onRestart(listener: RestartListener): void {
+    this.#restartListeners.push(listener);
+  }
+
   /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
   async start(): Promise<void> {
-    const heardAt = await this.#ask();
-    const { horizon } = await this.#database.read(everyTenant, (db) => readTail(db, "9223372036854775807"));
-    this.#settle(horizon);
+    const heardAt = performance.now();
+    const { lineage, tail } = await this.#look("9223372036854775807");
+    this.#lineage = lineage && textOfLineage(lineage);
+    this.#settle(tail.horizon);
+    this.#replicaNeeds.observe(tail.horizon, heardAt, lineage);
     this.#heardAt = heardAt;
     this.#beat();
+  }
+
+  /** The lineage that this process reads: the same text for every process on the database; undefined for embedded storage. */
+  get lineage(): string | undefined {
+    return this.#lineage;
+  }
+
+  /** What a replica must have replayed to answer a query: nothing older than a check, and all that callers of this process know of. */
+  get replicaNeed(): ReplicaNeed {
+    return this.#replicaNeeds.present;
+  }
+
+  /** What a replica that keeps up has replayed. */
+  get replicaBound(): ReplicaNeed {
+    return this.#replicaNeeds.settled;
+  }
+
+  /** A caller knows of this write, which this process has seen: queries that begin from now on include it. */
+  include(revision: Revision): void {
+    this.#replicaNeeds.include(revision);
   }
 
   /**
@@ -165,10 +204,11 @@ export class LogFollower {
   announce(events: readonly NewEvent[], revision: Revision, occurredAt: Date): void {
     // Whoever has just committed knows better than the others that the database is there.
     this.#awayAt = Number.NEGATIVE_INFINITY;
+    this.#replicaNeeds.include(revision);
     // The log may have been read between the commit and this call.
     if (!covers(this.#horizon, revision)) {
       for (const event of events)
-        this.#announce({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
+        this.#handOver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
     }
     this.#tellOthers();
   }
@@ -179,23 +219,13 @@ export class LogFollower {
     await this.#lastBeat;
   }
 
-  /**
-   * How old the answer to a question that is asked now will be. Dated from the question, not the answer: the answer
-   * tells how things stood when it was asked; and a replica tells how things stood where it has come up to.
-   */
-  async #ask(): Promise<number> {
-    const { replica } = this.#database;
-    const askedAt = performance.now();
-    if (replica === undefined) return askedAt;
-    if (this.#asked.length === questionsMax) this.#asked.pop();
-    this.#asked.push({ at: askedAt, head: await replica.head() });
-    const reached = await replica.reached();
-    let heardAt = this.#heardAt;
-    for (let first = this.#asked[0]; first && first.head <= reached; first = this.#asked[0]) {
-      heardAt = first.at;
-      this.#asked.shift();
-    }
-    return heardAt;
+  /** One look at the log, with the lineage of the server that answers: both in one transaction, so of one server. */
+  #look(horizon: string) {
+    return this.#database.read(everyTenant, async (db) => {
+      // Embedded storage is in this process and has no other history.
+      const lineage = this.#database.kind === "pglite" ? undefined : await this.#readLineage(db);
+      return { lineage, tail: await readTail(db, horizon) };
+    });
   }
 
   #settle(horizon: string): void {
@@ -214,12 +244,19 @@ export class LogFollower {
 
   async #read(): Promise<void> {
     try {
-      const heardAt = await this.#ask();
-      const tail = await this.#database.read(everyTenant, (db) => readTail(db, this.#horizon));
+      // Dated from the question, not the answer: the answer tells how things stood when it was asked.
+      let heardAt = performance.now();
+      let { lineage, tail } = await this.#look(this.#horizon);
+      if (this.#mayLack(lineage, tail.horizon)) {
+        await this.#restart(lineage, tail.horizon);
+        heardAt = performance.now();
+        ({ lineage, tail } = await this.#look(this.#horizon));
+      }
       // One that has not begun yet has heard nothing, and has nothing to forget.
       if (!tail.isWhole && !this.#isLost && this.#horizon !== "0") this.#lose();
       for (const event of tail.events) this.#handOver(event);
       this.#settle(tail.horizon);
+      this.#replicaNeeds.observe(tail.horizon, heardAt, lineage);
       for (const [id, transaction] of this.#handedOver) {
         if (covers(this.#horizon, transaction)) this.#handedOver.delete(id);
       }
@@ -234,6 +271,34 @@ export class LogFollower {
       this.#failing = true;
       await this.#askOthers();
     }
+  }
+
+  /** Whether the database may lack transactions that this process has seen. Of one history the horizon never goes back. */
+  #mayLack(lineage: Lineage | undefined, horizon: string): boolean {
+    if (this.#horizon === "0") return false;
+    const isAnother = lineage !== undefined && textOfLineage(lineage) !== this.#lineage;
+    return this.#restarting || isAnother || BigInt(horizon) < BigInt(this.#horizon);
+  }
+
+  /** Rejects where a listener does; then the next look begins it again. */
+  async #restart(lineage: Lineage | undefined, horizon: string): Promise<void> {
+    const before = { lineage: this.#lineage, horizon: this.#horizon };
+    const text = lineage && textOfLineage(lineage);
+    this.#restarting = true;
+    this.#heardAt = Number.NEGATIVE_INFINITY;
+    this.#awayAt = Number.NEGATIVE_INFINITY;
+    this.#logger.warn(
+      { before, lineage: text, horizon },
+      "the database may have lost transactions that this process has seen; everything that it has read is forgotten",
+    );
+    this.#handedOver.clear();
+    this.#untold.clear();
+    this.#replicaNeeds.reset();
+    // What the listeners read from now on is followed from here.
+    this.#settle(horizon);
+    this.#lineage = text;
+    await Promise.all(this.#restartListeners.map((listener) => listener()));
+    this.#restarting = false;
   }
 
   #lose(): void {
@@ -263,8 +328,6 @@ export class LogFollower {
     const inquiry = await inquire(this.#away, this.ageMs);
     if (!inquiry.away) return this.#refuse(inquiry.because);
     const unheard = inquiry.events.filter(({ id, transaction }) => !covers(this.#horizon, transaction) && !this.#handedOver.has(id));
-    // A replica that has stopped short of a write would give back what was forgotten by it.
-    if (unheard.length > 0 && this.#database.replica) return this.#refuse("its replica may lack the last writes");
     for (const event of unheard) this.#handOver(asLogged(event));
     this.#awayAt = askedAt;
     this.#because = undefined;
@@ -293,14 +356,6 @@ export class LogFollower {
     });
     await Promise.race([this.catchUp(), late]);
     clearTimeout(timer);
-  }
-
-  #announce(event: LoggedEvent): void {
-    if (this.#database.replica) {
-      // What is forgotten now may be read back from a replica as it was, so it is handed over again once that has the write.
-      this.#toBeTold(event);
-      this.#tell(event);
-    } else this.#handOver(event);
   }
 
   #handOver(event: LoggedEvent): void {

@@ -18,10 +18,13 @@ export const policies = policy({
     bulkhead: poolIsBulkhead,
   },
   "postgresql.replica": {
-    why: "Queries read there where DATABASE_READ_URL is set; the bounds are the primary's. A replica that is late is the log's matter, not a fault.",
-    timeLimitMs: 10_000,
-    retries: none("a query is asked again by whoever wants it"),
-    breaker: none("as for the primary"),
+    why:
+      "Queries read there where DATABASE_READ_URL is set, and the primary answers where it does not. Half a second is for a connection and the first row, " +
+      "after which a statement has the primary's limit; a query that has waited so long is answered by the primary in time. Three failures are no accident, " +
+      "and five seconds later one query finds out whether it is back. A replica that is behind is passed over and is no failure.",
+    timeLimitMs: 500,
+    retries: none("the primary is asked instead"),
+    breaker: { failures: 3, openMs: 5_000 },
     bulkhead: poolIsBulkhead,
   },
   "postgresql.connection": {

@@ -107,6 +107,17 @@ export function createMetrics() {
       labelNames: ["found"] as const,
       registers,
     }),
+    logRestarts: new Counter({
+      name: "gatehouse_log_restarts_total",
+      help: "How often this process forgot what it had read, because the database may have lost transactions (decision 0035)",
+      registers,
+    }),
+    replicaReads: new Counter({
+      name: "gatehouse_replica_reads_total",
+      help: "Queries that the read replica may answer, by outcome: answered; or answered by the primary because the replica was behind, unavailable, or failed (also: did not find it)",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
     decisionsNotKept: new Counter({
       name: "gatehouse_decisions_not_kept_total",
       help: "Decided questions that were not kept for previews: too many, too large, or the database was away",

@@ -9,6 +9,7 @@ import { type PlaceStatus, reseal, sealedStatus } from "../../platform/keys/rese
 import type { SealedPlace } from "../../platform/keys/sealed-place.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
+import { refuseUnfitDatabase } from "../fit-database.ts";
 import { keyRing } from "../key-ring.ts";
 import { schemaSteps, sealedPlaces } from "../modules.ts";
 import type { Command } from "./command.ts";
@@ -95,6 +96,7 @@ async function onStorage(work: (database: Database, configuration: Configuration
   try {
     const database = embedded ? await openPglite(configuration.dataDir) : openPostgresql({ url: configuration.databaseUrl as string });
     try {
+      await refuseUnfitDatabase(database);
       await migrate(database.owner, schemaSteps);
       await work(database, configuration);
     } finally {

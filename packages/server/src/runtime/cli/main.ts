@@ -18,6 +18,7 @@ import { keysRotateCommand, keysStatusCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { projectionRebuildCommand, projectionVerifyCommand } from "./projection.ts";
+import { rebaseCommand } from "./rebase.ts";
 import { retentionCommands } from "./retention.ts";
 import { startCommand } from "./start.ts";
 import { userCreateCommand } from "./user-create.ts";
@@ -37,6 +38,7 @@ const commands: readonly Command[] = [
   auditCheckpointCommand,
   auditEraseCommand,
   importCommand,
+  rebaseCommand,
   keysStatusCommand,
   keysRotateCommand,
 ];

@@ -3,6 +3,7 @@ import { openPglite } from "../../platform/database/pglite.ts";
 import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
+import { refuseUnfitDatabase } from "../fit-database.ts";
 import { schemaSteps } from "../modules.ts";
 import type { Command } from "./command.ts";
 import { runningServer } from "./reach.ts";
@@ -20,6 +21,7 @@ export const migrateCommand: Command = {
       embedded && configuration.dataDir !== "memory" ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
     const database = embedded ? await openPglite(configuration.dataDir) : openPostgresql({ url: configuration.databaseUrl as string });
     try {
+      await refuseUnfitDatabase(database);
       const pending = await pendingSteps(database.owner, schemaSteps);
       const { applied } = await migrate(database.owner, schemaSteps);
       const why = new Map(schemaSteps.map((step) => [step.name, step.why]));

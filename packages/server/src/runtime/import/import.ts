@@ -2,6 +2,7 @@ import { type Kysely, sql } from "kysely";
 import type { Logger } from "pino";
 import { continueTrail, isTrailSigned } from "../../modules/audit/index.ts";
 import type { AnyTables, Database, WriteHandle } from "../../platform/database/database.ts";
+import { refuseOtherEngine } from "../../platform/database/engine.ts";
 import { migrate } from "../../platform/database/migrations.ts";
 import { pgBossJobs } from "../../platform/jobs/pg-boss.ts";
 import type { KeyRing } from "../../platform/keys/keys.ts";
@@ -14,6 +15,7 @@ import { meaningOf } from "./positions.ts";
 import { ImportRefused } from "./refused.ts";
 import { copyRows, type Digest, digestOf, sameTextForms } from "./rows.ts";
 import { forgetSeed } from "./seeds.ts";
+import { raiseSequences } from "./sequences.ts";
 import type { Source } from "./source.ts";
 
 /** A table, as it was and as it is. */
@@ -41,6 +43,7 @@ export async function importInstallation(
   tell: (line: string) => void = () => {},
 ): Promise<ImportReport> {
   const began = performance.now();
+  await refuseOtherEngine(target.database.owner);
   await refuseForeignTables(source.database, target.database.owner);
   await migrate(target.database.owner, schemaSteps);
   await refuseOtherSchema(source.database, target.database.owner);
@@ -64,7 +67,7 @@ export async function importInstallation(
         await continueSequences(from, tx, tables);
         const moved = await moveJobs(from, tx as WriteHandle, jobs, queueNames);
         const verified = await compared(from, tx, tables);
-        await continueTrail(tx as WriteHandle, target.keys, new Date());
+        await continueTrail(tx as WriteHandle, target.keys, new Date(), "installation.import");
         return { tables: verified, jobs: moved, sealedValues, seconds: (performance.now() - began) / 1_000 };
       });
     });
@@ -144,14 +147,7 @@ async function continueSequences(from: Kysely<AnyTables>, tx: Kysely<AnyTables>,
   for (const [name, last] of await readSequences(from)) {
     if (last !== null) await sql`select setval(${name}::regclass, ${last}::bigint)`.execute(tx);
   }
-  for (const { name: table, columns } of tables) {
-    for (const { name } of columns.filter(({ identity }) => identity)) {
-      await sql`select setval(sequence, greatest(used, (select coalesce(last_value, 0) from pg_sequences
-          where format('%I.%I', schemaname, sequencename)::regclass = sequence)))
-        from (select pg_get_serial_sequence(${table}, ${name})::regclass as sequence, max(${sql.ref(name)}) as used from ${sql.table(table)}) found
-        where used is not null`.execute(tx);
-    }
-  }
+  await raiseSequences(tx, tables);
 }
 
 async function compared(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<readonly Verified[]> {

@@ -62,6 +62,13 @@ export class PartsSource {
     return keys.map((key) => found.get(key) ?? null);
   }
 
+  /** What the table has under `keys`, whatever the shared copy has. */
+  async fromTable(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
+    const { rows } = await this.#queryRows(keys);
+    const found = new Map(rows.map(({ key, value, version }): [string, Loaded] => [key, { value, version }]));
+    return keys.map((key) => found.get(key) ?? null);
+  }
+
   /** A copy that is away, or not at the newest number, has nothing. */
   async #readCopy(keys: readonly string[]): Promise<Reading> {
     try {

@@ -57,6 +57,11 @@ export class Parts {
     }
   }
 
+  /** The keys of what is in memory. */
+  keys(): readonly string[] {
+    return [...this.#parts.keys()];
+  }
+
   /** The part, where it is in memory. */
   peek<Value>(key: string): Part<Value> | undefined {
     return this.#parts.get(key) as Part<Value> | undefined;

@@ -41,6 +41,14 @@ export class Pending {
     for (const proceed of waiting) proceed();
   }
 
+  /** Forgets what is behind; those that wait look again. */
+  clear(): void {
+    this.#handledBefore.clear();
+    this.#byKey.clear();
+    this.#keysOf.clear();
+    this.handled([]);
+  }
+
   #remember(id: string): void {
     this.#handledBefore.add(id);
     // Most are from before this process began to listen and never come; those that do come come soon.

@@ -24,6 +24,7 @@ import { Unavailable } from "../../../platform/unavailable.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
 import { GrantChanged, GrantCreated, GrantRevoked, ReadModelChanged } from "../events.ts";
 import { repairJob } from "../jobs.ts";
+import { type CachedDifferences, compareCached } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-parts.ts";
 import {
   type EffectivePart,
@@ -43,6 +44,7 @@ import {
   type UserPart,
   userKey,
 } from "./keys.ts";
+import { leaveLineage } from "./lineage.ts";
 import { type Part, Parts } from "./parts.ts";
 import { PartsSource } from "./parts-source.ts";
 import { Pending as PendingParts } from "./pending.ts";
@@ -107,6 +109,27 @@ export class AccessReader {
     this.#relationships = new RelationshipMemory(platform);
     // What the worker has made of an event is no ending: until it is heard, what the event touched is not decided from.
     platform.log.onEvent((event) => this.#hear(event), { ...projectedEndings, ...grantEndings });
+    platform.log.onRestart(() => {
+      this.forgetAll();
+      return this.start();
+    });
+  }
+
+  /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
+  forgetAll(): void {
+    this.#views.clear();
+    this.#parts.forgetWhere(() => true);
+    this.#relationships.forgetAll();
+    this.#pending.clear();
+    this.#repaired.clear();
+  }
+
+  /** Compares everything that is cached with the database; what differs is forgotten. */
+  async compareCached(): Promise<CachedDifferences> {
+    const { catchUp } = this.#platform.log;
+    const entries = await compareCached(this.#parts, (keys) => this.#source.fromTable(keys), catchUp);
+    const relationships = await this.#relationships.compare(catchUp);
+    return { entries: entries.entries + relationships.entries, keys: [...entries.keys, ...relationships.keys] };
   }
 
   /** Finds out what the projector has still to handle from before this process began to listen. */
@@ -118,6 +141,7 @@ export class AccessReader {
       return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
     });
     for (const event of events) this.#hear(event);
+    await leaveLineage(this.#platform);
     await this.#source.start();
   }
 

@@ -10,6 +10,7 @@ import {
 import { sql } from "kysely";
 import { internalScope, tenantScope } from "../../../platform/database/database.ts";
 import type { Platform } from "../../../platform/platform.ts";
+import { type CachedDifferences, compareCached } from "./compare-cached.ts";
 import { type Loaded, Parts } from "./parts.ts";
 import { asRelationship, type RelationshipRow } from "./relationship-row.ts";
 
@@ -73,6 +74,15 @@ export class RelationshipMemory {
     this.#parts.forget(keyOf(organizationId, "direct", resource.type, relation, subject, resource.id));
     this.#parts.forget(keyOf(organizationId, "reverse", resource.type, relation, subject, ""));
     if (isIndirect(subject)) this.#parts.forget(keyOf(organizationId, "indirect", resource.type, relation, nobody, resource.id));
+  }
+
+  /** Compares what is cached with the table; what differs is forgotten. */
+  compare(catchUp: () => Promise<void>): Promise<CachedDifferences> {
+    return compareCached(this.#parts, (keys) => this.#fetch(keys), catchUp);
+  }
+
+  forgetAll(): void {
+    this.#parts.forgetWhere(() => true);
   }
 
   async #fetch(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {

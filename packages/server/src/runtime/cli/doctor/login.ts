@@ -4,16 +4,15 @@ import { pendingSteps } from "../../../platform/database/migrations.ts";
 import { schemaSteps } from "../../modules.ts";
 import { bad, type Finding, good } from "./check.ts";
 
-/** The version, the login's way to row-level security, and the schema. */
+/** The login's way to row-level security, and the schema. */
 export async function checkLogin(database: Database): Promise<readonly Finding[]> {
-  const { rows } = await sql<{ version: number; bypasses: boolean; may: boolean }>`
-    select current_setting('server_version_num')::int as version, rolsuper or rolbypassrls as bypasses,
+  const { rows } = await sql<{ bypasses: boolean; may: boolean }>`
+    select rolsuper or rolbypassrls as bypasses,
       rolsuper or rolcreaterole or exists (select from pg_roles where rolname = 'gatehouse_app') as may
     from pg_roles where rolname = current_user`.execute(database.owner);
-  const found = rows[0] as { version: number; bypasses: boolean; may: boolean };
+  const found = rows[0] as { bypasses: boolean; may: boolean };
   const pending = await pendingSteps(database.owner, schemaSteps);
   return [
-    found.version >= 150_000 ? good("PostgreSQL answers") : bad("PostgreSQL is older than 15"),
     found.bypasses && !found.may
       ? bad("the login bypasses row-level security and cannot make the role gatehouse_app: use one that does neither")
       : good(

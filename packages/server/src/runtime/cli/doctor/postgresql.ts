@@ -2,10 +2,11 @@ import { openPostgresql } from "../../../platform/database/postgresql.ts";
 import type { Configuration } from "../../configuration.ts";
 import { causeOf } from "../cause.ts";
 import { bad, type DatabaseCheck, type Finding } from "./check.ts";
+import { checkEngine } from "./engine.ts";
 import { checkLogin } from "./login.ts";
 
 /** What is asked of the database, one after the other on one connection. */
-const databaseChecks: readonly DatabaseCheck[] = [checkLogin];
+const databaseChecks: readonly DatabaseCheck[] = [checkEngine, checkLogin];
 
 export async function checkPostgresql(configuration: Configuration): Promise<readonly Finding[]> {
   const { databaseUrl: url } = configuration;

@@ -1,0 +1,105 @@
+import { sql } from "kysely";
+import { afterEach, describe, expect, it } from "vitest";
+import { describeOnPostgresql } from "../contract/databases.ts";
+import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
+import { StartRefused } from "../start-refused.ts";
+import { type Engine, refusalOfEngine, refuseOtherEngine } from "./engine.ts";
+import { openPostgresql } from "./postgresql.ts";
+
+const postgresql: Engine = {
+  version: "PostgreSQL 15.13 (Debian 15.13-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc (Debian 12.2.0-14) 12.2.0, 64-bit",
+  versionNumber: 150_013,
+  inRecovery: false,
+  hasTransactionIds: true,
+  hasPlpgsql: true,
+  hasDsqlJobs: false,
+  distributedTables: [],
+};
+
+describe("the server behind DATABASE_URL", () => {
+  it.each([
+    postgresql.version,
+    "PostgreSQL 17.2 on aarch64-apple-darwin24.2.0, compiled by Apple clang version 16.0.0 (clang-1600.0.26.6), 64-bit",
+    "PostgreSQL 16.6 on x86_64-pc-linux-musl, compiled by gcc (Alpine 14.2.0) 14.2.0, 64-bit",
+    "PostgreSQL 16.4 (EnterpriseDB Advanced Server 16.4.1) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit",
+  ])("is taken where it is a PostgreSQL: %s", (version) => {
+    expect(refusalOfEngine({ ...postgresql, version })).toBeUndefined();
+  });
+
+  it.each([
+    ["CockroachDB", "CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu, built 2023/09/27 01:53:43, go1.19.10)"],
+    ["YugabyteDB", "PostgreSQL 11.2-YB-2.20.0.0-b0 on x86_64-pc-linux-gnu, compiled by clang version 16.0.6, 64-bit"],
+    ["YugabyteDB", "PostgreSQL 15.2-YB-2025.1.0.0-b0 on x86_64-pc-linux-gnu, compiled by clang version 17.0.6, 64-bit"],
+    ["Amazon Redshift", "PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2, Redshift 1.0.63282"],
+    ["Greenplum", "PostgreSQL 12.12 (Greenplum Database 7.1.0 build commit:e7c2b1f1) on x86_64-pc-linux-gnu"],
+    ["Materialize", "PostgreSQL 9.5 on x86_64-unknown-linux-gnu (Materialize v0.127.1)"],
+  ])("is refused by name: %s", (name, version) => {
+    expect(refusalOfEngine({ ...postgresql, version, versionNumber: 150_002 })).toContain(`names a ${name} ("`);
+  });
+
+  it("is refused by name where it is an Aurora DSQL, which calls itself PostgreSQL", () => {
+    const dsql = { ...postgresql, version: "PostgreSQL 16", versionNumber: 160_000, hasPlpgsql: false, hasDsqlJobs: true };
+    expect(refusalOfEngine(dsql)).toContain("Amazon Aurora DSQL");
+  });
+
+  it("is refused where nothing tells its name and it has no transaction ids", () => {
+    expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 16.0 (Somebody's)", hasTransactionIds: false })).toContain(
+      "no PostgreSQL",
+    );
+    expect(refusalOfEngine({ ...postgresql, version: "MySQL 8.0" })).toContain("no PostgreSQL");
+  });
+
+  it("is refused where it is too old, is a standby, or has distributed the product's tables", () => {
+    expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 14.12 on x86_64", versionNumber: 140_012 })).toContain("15 or newer");
+    expect(refusalOfEngine({ ...postgresql, inRecovery: true })).toContain("DATABASE_READ_URL");
+    expect(refusalOfEngine({ ...postgresql, distributedTables: ["events"] })).toContain("(events)");
+  });
+});
+
+// What a real server answers about itself; the embedded one is always the same.
+describeOnPostgresql("a server of one's own", () => {
+  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
+  const toClose: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const each of toClose.splice(0).reverse()) await each.close();
+  }, 60_000);
+  const started = async (): Promise<OwnPostgresql> => {
+    const server = await startPostgresql();
+    toClose.push(server);
+    return server;
+  };
+  const refusal = async (url: string): Promise<string> => {
+    const database = openPostgresql({ url, poolSize: 1 });
+    toClose.push(database);
+    return refuseOtherEngine(database.owner).then(
+      () => "taken",
+      (error: unknown) => {
+        expect(error).toBeInstanceOf(StartRefused);
+        expect((error as StartRefused).exitCode).toBe(78);
+        return (error as Error).message;
+      },
+    );
+  };
+
+  it("is taken as a primary and refused as a standby", async () => {
+    const primary = await started();
+    const standby = await primary.standby();
+    toClose.push(standby);
+    expect(await refusal(primary.url)).toBe("taken");
+    expect(await refusal(standby.url)).toContain("names a standby");
+  });
+
+  it("is refused where Citus has distributed a table, by what Citus keeps of it, and taken where it has distributed none", async () => {
+    const server = await started();
+    const database = openPostgresql({ url: server.url, poolSize: 1 });
+    toClose.push(database);
+    await sql`create table events (id integer)`.execute(database.owner);
+    await database.owner.connection().execute(async (db) => {
+      await sql`set allow_system_table_mods = on`.execute(db);
+      await sql`create table pg_catalog.pg_dist_partition (logicalrelid regclass not null, partmethod "char" not null)`.execute(db);
+    });
+    expect(await refusal(server.url)).toBe("taken");
+    await sql`insert into pg_catalog.pg_dist_partition values ('events', 'h')`.execute(database.owner);
+    expect(await refusal(server.url)).toContain("undistribute_table");
+  });
+});

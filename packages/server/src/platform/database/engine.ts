@@ -1,0 +1,93 @@
+import { type Kysely, sql } from "kysely";
+import { StartRefused } from "../start-refused.ts";
+import type { AnyTables } from "./database.ts";
+
+/** What tells a PostgreSQL from a server that speaks its protocol. */
+export interface Engine {
+  /** What `version()` answers. */
+  readonly version: string;
+  /** `server_version_num`. */
+  readonly versionNumber: number;
+  readonly inRecovery: boolean;
+  /** Whether transaction ids and snapshots can be asked for: the log is ordered by them. */
+  readonly hasTransactionIds: boolean;
+  readonly hasPlpgsql: boolean;
+  /** A table that Aurora DSQL has in every database. */
+  readonly hasDsqlJobs: boolean;
+  /** Tables of the product that Citus has distributed over several servers: a transaction id of one says nothing of another. */
+  readonly distributedTables: readonly string[];
+}
+
+/** Servers that answer `version()` with a name of their own. Their transactions have no order that the log could follow. */
+const otherEngines: readonly (readonly [RegExp, string])[] = [
+  [/CockroachDB/i, "CockroachDB"],
+  [/-YB-|Yugabyte/i, "YugabyteDB"],
+  [/Redshift/i, "Amazon Redshift"],
+  [/Greenplum/i, "Greenplum"],
+  [/Cloudberry/i, "Cloudberry"],
+  [/openGauss|GaussDB/i, "openGauss"],
+  [/Materialize/i, "Materialize"],
+  [/RisingWave/i, "RisingWave"],
+  [/CrateDB/i, "CrateDB"],
+  [/QuestDB/i, "QuestDB"],
+  [/Spanner/i, "Google Spanner"],
+  [/DSQL/i, "Amazon Aurora DSQL"],
+];
+
+/** PostgreSQL 15 brought `unique nulls not distinct`, which the schema uses. */
+const oldestVersion = 150_000;
+
+const nameOf = (version: string): string | undefined => otherEngines.find(([pattern]) => pattern.test(version))?.[1];
+const needed = "Gatehouse needs PostgreSQL 15 or newer, because it orders its log by PostgreSQL's transaction ids.";
+
+/** Why the product does not run on it, in a sentence for the operator; undefined where it does. */
+export function refusalOfEngine(engine: Engine): string | undefined {
+  const { version, versionNumber, inRecovery, hasTransactionIds, hasPlpgsql, hasDsqlJobs, distributedTables } = engine;
+  const name = nameOf(version) ?? (hasDsqlJobs && !hasPlpgsql ? "Amazon Aurora DSQL" : undefined);
+  if (name !== undefined) return `DATABASE_URL names a ${name} ("${version}"). ${needed}`;
+  if (!/^PostgreSQL \d/.test(version) || !hasTransactionIds || !hasPlpgsql) {
+    return `DATABASE_URL names a server that is no PostgreSQL ("${version}"). ${needed}`;
+  }
+  if (versionNumber < oldestVersion) return `DATABASE_URL names a "${version}". ${needed}`;
+  if (distributedTables.length > 0) {
+    return `Citus has distributed tables of the product (${distributedTables.join(", ")}). Run undistribute_table() on each. ${needed}`;
+  }
+  if (inRecovery) return "DATABASE_URL names a standby, which takes no writes. Name the primary; a replica is named by DATABASE_READ_URL.";
+  return undefined;
+}
+
+/** Throws {@link StartRefused} where the server behind DATABASE_URL is not what the product runs on. */
+export async function refuseOtherEngine(db: Kysely<AnyTables>): Promise<void> {
+  const refusal = refusalOfEngine(await readEngine(db));
+  if (refusal !== undefined) throw new StartRefused(refusal);
+}
+
+/** Reads the version alone first: a server of another kind may not have the catalogs that the rest is read from. */
+export async function readEngine(db: Kysely<AnyTables>): Promise<Engine> {
+  const { rows } = await sql<{ version: string }>`select version() as version`.execute(db);
+  const version = rows[0]?.version ?? "";
+  const nothing = { hasTransactionIds: false, hasPlpgsql: false, hasDsqlJobs: false, inRecovery: false, distributedTables: [] };
+  if (nameOf(version) !== undefined) return { version, versionNumber: 0, ...nothing };
+  try {
+    const { rows: found } = await sql<Omit<Engine, "version" | "distributedTables"> & { citus: boolean }>`select
+      current_setting('server_version_num')::int as "versionNumber", pg_is_in_recovery() as "inRecovery",
+      (select count(*) = 3 from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+        and proname in ('pg_current_xact_id', 'pg_current_snapshot', 'pg_snapshot_xmin')) as "hasTransactionIds",
+      exists (select from pg_language where lanname = 'plpgsql') as "hasPlpgsql",
+      to_regclass('sys.jobs') is not null as "hasDsqlJobs", to_regclass('pg_catalog.pg_dist_partition') is not null as citus`.execute(db);
+    const { citus, ...facts } = found[0] as Omit<Engine, "version" | "distributedTables"> & { citus: boolean };
+    return { version, ...facts, distributedTables: citus ? await distributedTablesOf(db) : [] };
+  } catch (error) {
+    // Class 42 and 0A: what was asked for is not known there. Anything else says nothing of the server's kind.
+    if (!/^(42|0A)/.test(String((error as { readonly code?: string }).code))) throw error;
+    return { version, versionNumber: 0, ...nothing };
+  }
+}
+
+async function distributedTablesOf(db: Kysely<AnyTables>): Promise<readonly string[]> {
+  const { rows } = await sql<{ name: string }>`select c.relname as name from pg_catalog.pg_dist_partition p
+    join pg_class c on c.oid = p.logicalrelid::oid where c.relnamespace = any (current_schemas(false)::regnamespace[]) order by 1`.execute(
+    db,
+  );
+  return rows.map(({ name }) => name);
+}

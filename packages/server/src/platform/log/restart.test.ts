@@ -1,0 +1,163 @@
+import { sql } from "kysely";
+import { afterEach, expect, it } from "vitest";
+import { describeOnPostgresql } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
+import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
+import { silent } from "../contract/silent.ts";
+import { type Database, everyTenant } from "../database/database.ts";
+import { createApplicationRole, migrate } from "../database/migrations.ts";
+import { openPostgresql } from "../database/postgresql.ts";
+import { appendTo, idsOf, newEvent } from "./contract/events.ts";
+import type { LoggedEvent } from "./event.ts";
+import { LogFollower } from "./follower.ts";
+import { logSteps } from "./log.ts";
+
+const burn = (transactions: number) =>
+  sql`do $$ begin for i in 1..${sql.lit(transactions)} loop perform pg_current_xact_id(); commit; end loop; end $$`;
+
+// A failover is between servers: one that crashed and the standby that takes its place.
+describeOnPostgresql("a database that has lost transactions", () => {
+  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  const toClose: (() => Promise<void>)[] = [];
+  const closedAtEnd = <T extends { close(): Promise<void> }>(made: T): T => {
+    toClose.push(() => made.close());
+    return made;
+  };
+  afterEach(async () => {
+    for (const close of toClose.splice(0).reverse()) await close();
+  }, 60_000);
+
+  const open = (url: string): Database => closedAtEnd(openPostgresql({ url, poolSize: 2 }));
+  const primaryWithLog = async (): Promise<{ primary: OwnPostgresql; database: Database }> => {
+    const primary = closedAtEnd(await startPostgresql());
+    const database = open(primary.url);
+    await createApplicationRole(database.owner);
+    await migrate(database.owner, logSteps);
+    return { primary, database };
+  };
+  const following = async (database: Database) => {
+    const follower = new LogFollower(database, silent);
+    const heard: LoggedEvent[] = [];
+    follower.onEvent((event) => void heard.push(event));
+    await follower.start();
+    toClose.push(() => follower.stop());
+    return { follower, heard };
+  };
+
+  it.each([
+    { what: "before others have written as much again", written: 0 },
+    { what: "also where others have written more than was lost before this process looks", written: 500 },
+  ])("is told to those who have read it, $what", { timeout: 120_000 }, async ({ written }) => {
+    const { primary, database } = await primaryWithLog();
+    const { follower, heard } = await following(database);
+    let restarts = 0;
+    let release = Promise.withResolvers<void>();
+    follower.onRestart(() => {
+      restarts += 1;
+      return release.promise;
+    });
+    const kept = newEvent();
+    await appendTo(database, [kept]);
+    const standby = closedAtEnd(await primary.standby());
+    await primary.replayedBy(standby);
+    await standby.crash();
+    const lost = newEvent();
+    const lostRevision = await appendTo(database, [lost]);
+    await burn(100).execute(database.owner);
+    await eventually(() => idsOf(heard)).toEqual([kept.id, lost.id]);
+    await eventually(() => follower.hasSeen(lostRevision)).toBe(true);
+
+    // The follower does not look while the others write, as a process that was paused.
+    if (written > 0) await follower.stop();
+    await primary.crash();
+    await standby.promote(primary.port);
+    if (written > 0) await burn(written).execute(open(standby.url).owner);
+    const again = written > 0 ? () => follower.catchUp() : async () => {};
+    await eventually(async () => {
+      void again();
+      return restarts;
+    }).toBe(1);
+    expect(follower.fresh, "nothing is trusted before the listener has resolved").toBe(false);
+
+    const first = release;
+    release = Promise.withResolvers<void>();
+    first.reject(new Error("the database is away again"));
+    await eventually(async () => {
+      void again();
+      return restarts;
+    }).toBe(2);
+    expect(follower.fresh).toBe(false);
+    release.resolve();
+    await eventually(async () => {
+      await again();
+      return follower.fresh;
+    }).toBe(true);
+
+    const next = newEvent();
+    const nextRevision = await appendTo(database, [next]);
+    await eventually(async () => {
+      await again();
+      return heard.at(-1)?.id;
+    }).toBe(next.id);
+    await eventually(() => follower.hasSeen(nextRevision)).toBe(true);
+    expect(restarts).toBe(2);
+  });
+
+  it("is told where a database was dropped and restored from a dump in the same cluster", { timeout: 60_000 }, async () => {
+    const primary = closedAtEnd(await startPostgresql());
+    const admin = open(primary.url);
+    const url = primary.url.replace(/postgres$/, "moved");
+    const make = async () => {
+      await sql`create database moved`.execute(admin.owner);
+      const made = openPostgresql({ url, poolSize: 1 });
+      await createApplicationRole(made.owner);
+      await migrate(made.owner, logSteps);
+      await made.close();
+    };
+    await make();
+    const { follower } = await following(open(url));
+    let restarts = 0;
+    follower.onRestart(() => {
+      restarts += 1;
+    });
+    const { lineage } = follower;
+    await sql`drop database moved with (force)`.execute(admin.owner);
+    await make();
+    await eventually(() => restarts).toBe(1);
+    await eventually(() => follower.fresh).toBe(true);
+    expect(follower.lineage).not.toBe(lineage);
+  });
+
+  it("is not told where nothing has changed, whatever the connections do", { timeout: 60_000 }, async () => {
+    const { primary, database } = await primaryWithLog();
+    const { follower } = await following(database);
+    let restarts = 0;
+    follower.onRestart(() => {
+      restarts += 1;
+    });
+    await primary.crash();
+    await primary.start();
+    await eventually(() => follower.fresh).toBe(true);
+    await appendTo(database, [newEvent()]);
+    await follower.catchUp();
+    expect(restarts).toBe(0);
+  });
+
+  it("takes its standby for no replica until that follows the new timeline", { timeout: 120_000 }, async () => {
+    const { primary, database } = await primaryWithLog();
+    const chosen = closedAtEnd(await primary.standby());
+    const ahead = closedAtEnd(await primary.standby());
+    await primary.replayedBy(chosen);
+    await chosen.crash();
+    const lost = newEvent();
+    await appendTo(database, [lost]);
+    await burn(100).execute(database.owner);
+    await primary.replayedBy(ahead);
+    await primary.crash();
+    await chosen.promote(primary.port);
+    const beside = closedAtEnd(openPostgresql({ url: chosen.url, readUrl: ahead.url, poolSize: 2 }));
+    const { follower } = await following(beside);
+    await follower.catchUp();
+    await expect(beside.replica?.read(everyTenant, follower.replicaNeed, async () => "answered")).rejects.toThrow("older timeline");
+  });
+});

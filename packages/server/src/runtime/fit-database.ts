@@ -1,0 +1,23 @@
+import { sql } from "kysely";
+import { type Database, everyTenant } from "../platform/database/database.ts";
+import { refuseOtherEngine } from "../platform/database/engine.ts";
+import { StartRefused } from "../platform/start-refused.ts";
+import { findMoved, refusalOfMoved } from "./rebase/moved.ts";
+
+/**
+ * Throws {@link StartRefused} where the product would give wrong answers on the database: a server that only looks like PostgreSQL,
+ * or positions of another cluster. To be called before anything is written, the schema included.
+ */
+export async function refuseUnfitDatabase(database: Database): Promise<void> {
+  if (database.kind === "pglite") return;
+  await refuseOtherEngine(database.owner);
+  const refusal = await refusalOfPositions(database);
+  if (refusal !== undefined) throw new StartRefused(refusal);
+}
+
+/** A login that is held by row-level security sees no tenant's rows without the scope. */
+export const refusalOfPositions = (database: Database): Promise<string | undefined> =>
+  database.owner.transaction().execute(async (tx) => {
+    await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);
+    return refusalOfMoved(await findMoved(tx));
+  });

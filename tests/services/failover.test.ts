@@ -1,0 +1,140 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import {
+  type OwnPostgresql,
+  type OwnStandby,
+  postgresqlPrograms,
+  startPostgresql,
+} from "../../packages/server/src/platform/contract/own-postgresql.ts";
+import { type OwnRedis, startRedis } from "../../packages/server/src/platform/contract/redis.ts";
+import { runGatehouse } from "../../packages/server/src/testing/command-line.ts";
+import { type Person, password } from "../../packages/server/src/testing/people.ts";
+import { Scene } from "../../packages/server/src/testing/scene.ts";
+import { asOperator, openTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
+import { onPostgresql } from "../hostile/support/postgresql.ts";
+
+const iam = "/api/v1/iam";
+/** A promotion, connections that break, and one look at the log; the rest is for the machine. */
+const backMs = 30_000;
+
+// A failover is between servers: the one that crashes and the standby that had not received its last transactions.
+onPostgresql("a failover that loses the last transactions", () => {
+  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  let primary: OwnPostgresql;
+  let standby: OwnStandby;
+  let redis: OwnRedis;
+  let server: TestServer;
+  let other: TestServer;
+  let scene: Scene;
+  let person: Person;
+  let role: string;
+  let environment: Readonly<Record<string, string>>;
+
+  beforeAll(async () => {
+    primary = await startPostgresql();
+    redis = await startRedis();
+    environment = {
+      DATABASE_URL: primary.url,
+      REDIS_URL: redis.url,
+      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      GATEHOUSE_SIGN_IN_LIMIT: "off",
+    };
+    server = await openTestServer(environment);
+    other = await openTestServer(environment, { worker: false });
+    scene = await Scene.on(server);
+    await scene.define("Room", "Room.Read", "Room.Close");
+    role = await scene.role(["Room.Read"]);
+    person = await scene.person(role);
+    await server.application.settled();
+    standby = await primary.standby();
+    await primary.replayedBy(standby);
+    await standby.crash();
+  }, 240_000);
+  afterAll(async () => {
+    await other?.close();
+    await server?.close();
+    await standby?.close();
+    await primary?.close();
+    await redis?.close();
+  }, 60_000);
+
+  const may = async (at: TestServer, actionType: string, token = person.token) => {
+    const body = { userId: person.id, tenantId: scene.organization.id, actionType };
+    const { status, body: answer } = await at.call<{ isAuthorized?: boolean }>(`POST ${iam}/authorization/check`, { token, body });
+    return answer.isAuthorized ?? status;
+  };
+
+  it("leaves nothing in the memory of any process, nor in Redis, that no table holds", { timeout: 180_000 }, async () => {
+    await scene.send(`POST roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Close"] });
+    const { body } = await server.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: person.email, password } });
+    const lost = body.sessionToken;
+    for (const at of [server, other]) {
+      await expect.poll(() => may(at, "Room.Close")).toBe(true);
+      expect((await at.call(`GET ${iam}/users/me`, { token: lost })).status).toBe(200);
+    }
+    await server.application.settled();
+    // The standby's next transactions have the numbers of the lost ones, and pass them before anybody looks.
+    await primary.crash();
+    await standby.promote(primary.port);
+    const { owner } = server.application.platform.database;
+    await expect
+      .poll(
+        () =>
+          sql`do $$ begin for i in 1..500 loop perform pg_current_xact_id(); commit; end loop; end $$`.execute(owner).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: backMs },
+      )
+      .toBe(true);
+
+    for (const at of [server, other]) {
+      await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
+      expect(await may(at, "Room.Close")).toBe(false);
+      expect((await at.call(`GET ${iam}/users/me`, { token: lost })).status).toBe(401);
+    }
+    const started = await openTestServer(environment, { worker: false });
+    try {
+      expect(await may(started, "Room.Close"), "Redis is not believed by a process that starts").toBe(false);
+    } finally {
+      await started.close();
+    }
+  });
+
+  it("is looked for in every process's caches by `projection verify`, which also makes them forget what differs", {
+    timeout: 120_000,
+  }, async () => {
+    for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
+    const verified = () => runGatehouse(["projection", "verify"], { ...environment, DATABASE_URL: primary.url });
+    const sound = await verified();
+    expect(sound, sound.output).toMatchObject({ code: 0, output: expect.stringContaining("all as the database has them") });
+    // Both servers of this test are one process of the machine: one of them tells.
+    expect(sound.output).toMatch(/1 running processes have answered/);
+    // Past the product: no event says that the entry has changed, as after a failover that nobody has noticed.
+    await sql`update access_read_model set value = '{"status": "Suspended"}' where key = ${`iam:user:id:${person.id}`}`.execute(
+      server.application.platform.database.owner,
+    );
+    const found = await verified();
+    expect(found.code, found.output).toBe(1);
+    expect(found.output).toMatch(new RegExp(`differs +cache +iam:user:id:${person.id}`));
+    const again = await verified();
+    expect(again.output).toMatch(new RegExp(`differs +table +iam:user:id:${person.id}`));
+    expect(again.output, "what differed was forgotten").not.toMatch(/differs +cache/);
+    await asOperator(server, "access.repairReadModel", { keys: [`iam:user:id:${person.id}`] });
+    for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
+  });
+
+  it("goes on to work: what is written from then on is projected, handled and seen by every process", { timeout: 120_000 }, async () => {
+    await expect
+      .poll(async () => (await scene.send(`POST roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Close"] })).status, {
+        timeout: backMs,
+      })
+      .toBe(200);
+    for (const at of [server, other]) await expect.poll(() => may(at, "Room.Close"), { timeout: backMs }).toBe(true);
+    await server.application.settled();
+    const removed = await scene.send(`DELETE roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Close"] });
+    expect(removed.status).toBe(200);
+    for (const at of [server, other]) await expect.poll(() => may(at, "Room.Close"), { timeout: backMs }).toBe(false);
+  });
+});

@@ -1,0 +1,223 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { asAdministrator } from "../../packages/server/src/platform/contract/databases.ts";
+import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "../../packages/server/src/platform/contract/own-postgresql.ts";
+import { StartRefused } from "../../packages/server/src/platform/start-refused.ts";
+import { runGatehouse } from "../../packages/server/src/testing/command-line.ts";
+import { type Person, password } from "../../packages/server/src/testing/people.ts";
+import { Scene } from "../../packages/server/src/testing/scene.ts";
+import { type AnyBody, openTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
+import { onPostgresql } from "../hostile/support/postgresql.ts";
+
+const run = promisify(execFile);
+const iam = "/api/v1/iam";
+const programs = postgresqlPrograms();
+
+// A dump leaves out what belongs to the cluster: its transaction ids. Both clusters are the test's own.
+onPostgresql("a database that pg_dump has moved to another cluster", () => {
+  if (programs === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
+  const masterKey = randomBytes(32).toString("base64");
+  const dump = join(tmpdir(), `gatehouse-moved-${randomBytes(4).toString("hex")}.dump`);
+  const environment = (url: string) => ({ DATABASE_URL: url, GATEHOUSE_MASTER_KEY: masterKey, GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  /** As a superuser: any other login is held by row-level security. */
+  const rowsOf = (at: string, text: string): Promise<AnyBody[]> =>
+    asAdministrator(async (client) => (await client.query(text)).rows, at.replace("plain@", "postgres@"));
+  const burn = (url: string, count: number) =>
+    rowsOf(url, `do $$ begin for i in 1..${count} loop perform pg_current_xact_id(); commit; end loop; end $$`);
+
+  let home: OwnPostgresql;
+  let cluster: OwnPostgresql;
+  let scene: Scene;
+  let people: readonly Person[];
+  /** Ids of the log's events in their order. */
+  let order: readonly string[];
+  let consumers: number;
+  let url: string;
+  let count = 0;
+
+  const eventIds = async (at: string): Promise<string[]> =>
+    (await rowsOf(at, "select id from events order by transaction, sequence")).map(({ id }) => id);
+  const answers = async (server: TestServer): Promise<AnyBody[]> => {
+    const given: AnyBody[] = [];
+    for (const person of people) {
+      const body = { userId: person.id, tenantId: scene.organization.id, actionType: "Room.Read" };
+      const { status, body: answer } = await server.call(`POST ${iam}/authorization/check`, { token: person.token, body });
+      given.push([person.email, status, answer.isAuthorized]);
+    }
+    return given;
+  };
+  let before: AnyBody[];
+
+  beforeAll(async () => {
+    home = await startPostgresql();
+    cluster = await startPostgresql();
+    // The old cluster has lived for longer than the new one.
+    await burn(home.url, 20_000);
+    const server = await openTestServer(environment(home.url));
+    scene = await Scene.on(server);
+    await scene.define("Room", "Room.Read");
+    const role = await scene.roleWith("Room.Read", { effect: "allow" });
+    const reader = await scene.person(role);
+    people = [scene.owner, scene.member, scene.stranger, reader];
+    await server.application.settled();
+    before = await answers(server);
+    expect(new Set(before.map(([, , allowed]) => allowed))).toEqual(new Set([true, false]));
+    await server.application.settled();
+    await server.close();
+    order = await eventIds(home.url);
+    expect(order.length).toBeGreaterThan(20);
+    consumers = (await rowsOf(home.url, "select from consumers")).length;
+    await run(join(programs, "pg_dump"), ["-Fc", "-f", dump, home.url]);
+  }, 240_000);
+  afterAll(async () => {
+    rmSync(dump, { force: true });
+    await cluster?.close();
+    await home?.close();
+  }, 60_000);
+
+  /** As a superuser, who steps down in transactions; or as a login that owns the database, and is held by row-level security. */
+  const restoredIn = async (target: OwnPostgresql, login: "postgres" | "plain" = "postgres"): Promise<string> => {
+    count += 1;
+    for (const role of ["gatehouse_app nologin", "plain login"])
+      await rowsOf(target.url, `do $$ begin create role ${role}; exception when duplicate_object then null; end $$`);
+    await rowsOf(target.url, `create database moved_${count} owner ${login}`);
+    const restored = target.url.replace(/postgres$/, `moved_${count}`).replace("postgres@", `${login}@`);
+    await run(join(programs, "pg_restore"), ["-d", restored, "--no-owner", "--exit-on-error", dump]);
+    return restored;
+  };
+  const starts = (at: string): Promise<string> =>
+    openTestServer(environment(at)).then(
+      async (server) => {
+        await server.close();
+        return "started";
+      },
+      (error: unknown) => {
+        expect(error).toBeInstanceOf(StartRefused);
+        return (error as Error).message;
+      },
+    );
+  const worksAsBefore = async (at: string): Promise<void> => {
+    const server = await openTestServer(environment(at));
+    try {
+      expect(await answers(server)).toEqual(before);
+      const signedIn = await server.call(`POST ${iam}/auth/login`, { body: { email: scene.owner.email, password } });
+      expect(signedIn.status).toBe(200);
+      const made = await server.call(`POST ${iam}/roles`, {
+        token: scene.owner.token,
+        body: { name: `Made after ${count}`, scope: "Organization", organizationId: scene.organization.id },
+      });
+      expect(made.status).toBe(201);
+      await server.application.settled();
+      const grown = await eventIds(at);
+      expect(grown.slice(0, order.length)).toEqual(order);
+      expect(grown.length).toBeGreaterThan(order.length);
+    } finally {
+      await server.close();
+    }
+    for (const command of [["projection", "verify"], ["audit", "verify"], ["doctor"]]) {
+      const ended = await runGatehouse(command, environment(at));
+      expect(ended, ended.output).toMatchObject({ code: 0 });
+    }
+    const rows = await rowsOf(at, "select name from consumers where transaction > pg_snapshot_xmax(pg_current_snapshot())");
+    expect(rows).toEqual([]);
+    expect(await rowsOf(at, "select from consumers")).toHaveLength(consumers);
+    expect(await rowsOf(at, "select from dead_letters")).toEqual([]);
+  };
+
+  describe("that has given fewer transaction ids", () => {
+    beforeEach(async () => {
+      url = await restoredIn(cluster);
+    }, 60_000);
+
+    it("is refused by name, at the start and by the doctor, and neither changes anything", { timeout: 120_000 }, async () => {
+      const rows = await rowsOf(url, "select count(*)::int as events from events");
+      expect(await starts(url)).toContain("moved here from another PostgreSQL");
+      const doctor = await runGatehouse(["doctor"], environment(url));
+      expect(doctor.code).toBe(1);
+      expect(doctor.output).toContain("WRONG The database was moved here from another PostgreSQL");
+      expect(doctor.output).toContain("gatehouse rebase");
+      const started = await runGatehouse(["start"], { ...environment(url), PORT: "0" });
+      expect(started).toMatchObject({ code: 78, output: expect.stringContaining("gatehouse rebase") });
+      expect(started.output.trim().split("\n")).toHaveLength(1);
+      expect(await rowsOf(url, "select count(*)::int as events from events")).toEqual(rows);
+    });
+
+    it.each(["postgres", "plain"] as const)(
+      "is mended by a rebase of the login %s, works as before, and is not changed by a second one",
+      { timeout: 240_000 },
+      async (login) => {
+        url = await restoredIn(cluster, login);
+        const rebased = await runGatehouse(["rebase"], environment(url));
+        expect(rebased, rebased.output).toMatchObject({ code: 0, output: expect.stringContaining(`events: ${order.length} rows`) });
+        expect(await eventIds(url)).toEqual(order);
+        const again = await runGatehouse(["rebase"], environment(url));
+        expect(again).toMatchObject({ code: 0, output: expect.stringContaining("Nothing was changed") });
+        await worksAsBefore(url);
+      },
+    );
+
+    it("is not rebased beside a server, nor with a signature that is wrong", { timeout: 120_000 }, async () => {
+      const server = await asAdministrator(async (client) => {
+        await client.query("set application_name = 'gatehouse'");
+        return runGatehouse(["rebase"], environment(url));
+      }, url);
+      expect(server).toMatchObject({ code: 78, output: expect.stringContaining("Stop every server") });
+      await rowsOf(url, "update audit_progress set records = records - 1");
+      const forged = await runGatehouse(["rebase"], environment(url));
+      expect(forged).toMatchObject({ code: 78, output: expect.stringContaining("as it was signed") });
+      expect(await eventIds(url)).toEqual(order);
+      expect(await starts(url)).toContain("moved here");
+    });
+
+    it("puts what a server of an earlier release has written here behind what came along", { timeout: 240_000 }, async () => {
+      const id = "01a21ebe-0f0c-7650-86fd-1bc9057f6ffc";
+      await rowsOf(
+        url,
+        `insert into events (id, type, subject, data, occurred_at) values ('${id}', 'user.updated.v1', 'user/${id}', '{}', now())`,
+      );
+      expect((await eventIds(url))[0], "its transaction id is lower than all others").toBe(id);
+      const rebased = await runGatehouse(["rebase"], environment(url));
+      expect(rebased, rebased.output).toMatchObject({ code: 0 });
+      expect(await eventIds(url)).toEqual([...order, id]);
+      // Consumers that had passed everything have not passed this one.
+      const passed = await rowsOf(
+        url,
+        `select name from consumers where (transaction, sequence) >= (select transaction, sequence from events where id = '${id}')`,
+      );
+      expect(passed).toEqual([]);
+    });
+  });
+
+  describe("that has given more transaction ids", () => {
+    it("works as before without a rebase: everything that is written lies behind what came along", { timeout: 240_000 }, async () => {
+      const older = await startPostgresql();
+      try {
+        await burn(older.url, 60_000);
+        url = await restoredIn(older);
+        await worksAsBefore(url);
+      } finally {
+        await older.close();
+      }
+    });
+
+    it("is refused where the sequences did not come along, as with logical replication, and mended", { timeout: 240_000 }, async () => {
+      const older = await startPostgresql();
+      try {
+        await burn(older.url, 60_000);
+        url = await restoredIn(older);
+        await rowsOf(url, "select setval(pg_get_serial_sequence('events', 'sequence'), 1, false)");
+        expect(await starts(url)).toContain("sequences behind their rows (events)");
+        const rebased = await runGatehouse(["rebase"], environment(url));
+        expect(rebased, rebased.output).toMatchObject({ code: 0 });
+        await worksAsBefore(url);
+      } finally {
+        await older.close();
+      }
+    });
+  });
+});

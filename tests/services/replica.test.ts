@@ -1,0 +1,131 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import {
+  type OwnPostgresql,
+  type OwnStandby,
+  postgresqlPrograms,
+  startPostgresql,
+} from "../../packages/server/src/platform/contract/own-postgresql.ts";
+import { newPerson, password, unique } from "../../packages/server/src/testing/people.ts";
+import { Scene } from "../../packages/server/src/testing/scene.ts";
+import { openTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
+import { onPostgresql } from "../hostile/support/postgresql.ts";
+
+const iam = "/api/v1/iam";
+/** Asynchronous replication over a network, on a bad day. */
+const delay = { recovery_min_apply_delay: "200ms" };
+
+// Replication is between two servers; both are the test's own, so that it may stop them.
+onPostgresql("an installation with a read replica that is late", () => {
+  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  let primary: OwnPostgresql;
+  let standby: OwnStandby;
+  let server: TestServer;
+  let other: TestServer;
+  let scene: Scene;
+
+  beforeAll(async () => {
+    primary = await startPostgresql();
+    standby = await primary.standby(delay);
+    const environment = {
+      DATABASE_URL: primary.url,
+      DATABASE_READ_URL: standby.url,
+      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      GATEHOUSE_SIGN_IN_LIMIT: "off",
+    };
+    server = await openTestServer(environment);
+    other = await openTestServer(environment, { worker: false });
+    scene = await Scene.on(server);
+    await scene.define("Room", "Room.Read");
+  }, 240_000);
+  afterAll(async () => {
+    await other?.close();
+    await server?.close();
+    await standby?.close();
+    await primary?.close();
+  }, 60_000);
+
+  const signedIn = async (at: TestServer): Promise<string> => {
+    const answer = await at.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: scene.owner.email, password } });
+    expect(answer.status).toBe(200);
+    return answer.body.sessionToken;
+  };
+  const roleMade = async (at: TestServer): Promise<string> => {
+    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: scene.organization.id };
+    const answer = await at.call<{ id: string }>(`POST ${iam}/roles`, { token: scene.owner.token, body });
+    expect(answer.status).toBe(201);
+    return answer.body.id;
+  };
+  const listed = async (at: TestServer, id: string): Promise<boolean> => {
+    const { body } = await at.call<{ items: { id: string }[] }>(`GET ${iam}/roles?organizationId=${scene.organization.id}&limit=100`, {
+      token: scene.owner.token,
+    });
+    return body.items.some((item) => item.id === id);
+  };
+  const ready = async (at: TestServer) => (await at.door.inject("/health/ready")).json();
+
+  it("knows a session and a role at once, in the process that made them and in another", { timeout: 60_000 }, async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const token = await signedIn(server);
+      const id = await roleMade(server);
+      for (const at of [server, other]) {
+        expect((await at.call(`GET ${iam}/users/me`, { token })).status).toBe(200);
+        expect((await at.call(`GET ${iam}/roles/${id}`, { token: scene.owner.token })).status).toBe(200);
+      }
+      expect(await listed(server, id), "who made it finds it in the list").toBe(true);
+      await expect.poll(() => listed(other, id)).toBe(true);
+    }
+  });
+
+  it("answers another process's caller of what was just given, and refuses what was just taken", { timeout: 60_000 }, async () => {
+    const role = await scene.role(["Room.Read"]);
+    const person = await scene.person(role);
+    const may = async (at: TestServer) => {
+      const body = { userId: person.id, tenantId: scene.organization.id, actionType: "Room.Read" };
+      return (await at.call<{ isAuthorized: boolean }>(`POST ${iam}/authorization/check`, { token: person.token, body })).body.isAuthorized;
+    };
+    for (const at of [server, other]) await expect.poll(() => may(at)).toBe(true);
+    expect((await scene.send(`DELETE roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Read"] })).status).toBe(200);
+    expect(await may(server)).toBe(false);
+    await expect.poll(() => may(other), { timeout: 1_000, interval: 20 }).toBe(false);
+  });
+
+  it("goes on while the replica is stopped, says so in its health, and uses it again afterwards", { timeout: 120_000 }, async () => {
+    await standby.crash();
+    await expect.poll(async () => (await ready(server)).degraded, { timeout: 10_000 }).toEqual(["postgresqlReplica"]);
+    expect((await ready(server)).status).toBe("UP");
+    for (const at of [server, other]) {
+      const token = await signedIn(at);
+      expect((await at.call(`GET ${iam}/users/me`, { token })).status).toBe(200);
+      const id = await roleMade(at);
+      expect((await at.call(`GET ${iam}/roles/${id}`, { token: scene.owner.token })).status).toBe(200);
+      expect(await listed(at, id)).toBe(true);
+    }
+    await standby.start();
+    await expect.poll(async () => (await ready(server)).degraded, { timeout: 30_000 }).toBeUndefined();
+    const answered = async (): Promise<number> =>
+      (await server.application.platform.metrics.replicaReads.get()).values.find(({ labels }) => labels.outcome === "answered")?.value ?? 0;
+    const before = await answered();
+    await expect
+      .poll(
+        async () => {
+          await listed(server, "");
+          return (await answered()) > before;
+        },
+        { timeout: 30_000 },
+      )
+      .toBe(true);
+  });
+
+  it("begins while the replica is away", { timeout: 120_000 }, async () => {
+    await standby.crash();
+    const late = await other.beside();
+    try {
+      expect((await late.call(`GET ${iam}/users/me`, { token: await signedIn(late) })).status).toBe(200);
+      await newPerson(server);
+    } finally {
+      await late.close();
+      await standby.start();
+    }
+  });
+});

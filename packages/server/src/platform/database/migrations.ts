@@ -1,9 +1,11 @@
 import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { StartRefused } from "../start-refused.ts";
+import { currentSchema, whereApplicationRole } from "./application-role.ts";
 import type { AnyTables } from "./database.ts";
 import { applicationRole } from "./scoped.ts";
-import { quotedName } from "./session.ts";
+
+export { createApplicationRole, whereApplicationRole } from "./application-role.ts";
 
 /**
  * One forward step of the schema. Immutable once released, one purpose, additive where it can be;
@@ -63,12 +65,6 @@ export async function migrate(db: Kysely<AnyTables>, steps: readonly SchemaStep[
   });
 }
 
-/** The schema that the product's tables are made in. */
-async function currentSchema(db: Kysely<AnyTables>): Promise<string> {
-  const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(db);
-  return rows[0]?.name ?? "public";
-}
-
 /** The steps that a database has not taken yet. */
 export async function pendingSteps(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<readonly string[]> {
   const taken = new Set(await takenSteps(db));
@@ -114,21 +110,6 @@ async function take(db: Kysely<AnyTables>, step: SchemaStep): Promise<void> {
   // With the step itself, so that no crash leaves a broken schema that an older binary does not know as one.
   await sql`create table if not exists schema_breaking (name text primary key)`.execute(db);
   await sql`insert into schema_breaking (name) values (${step.name}) on conflict do nothing`.execute(db);
-}
-
-/** Makes the role that a bypassing login steps down to. A login that is held by row-level security needs none. */
-export async function createApplicationRole(db: Kysely<AnyTables>): Promise<void> {
-  const { rows } = await sql<{ bypasses: boolean }>`
-    select rolsuper or rolbypassrls as bypasses from pg_roles where rolname = current_user`.execute(db);
-  if (!rows[0]?.bypasses) return;
-  // Roles belong to the whole cluster: another database's start may make it at the same moment.
-  await sql`do $$ begin
-    if not exists (select from pg_roles where rolname = ${sql.lit(applicationRole)}) then
-      create role ${sql.id(applicationRole)} nologin noinherit nobypassrls;
-    end if;
-  exception when duplicate_object or unique_violation then null;
-  end $$`.execute(db);
-  await whereApplicationRole(db, `grant usage on schema ${quotedName(await currentSchema(db))} to ${applicationRole}`);
 }
 
 /** How a table's rows are told apart by tenant. */
@@ -177,15 +158,4 @@ export async function sharedTable(db: Kysely<AnyTables>, table: string): Promise
 
 async function grantToApplication(db: Kysely<AnyTables>, table: string): Promise<void> {
   await whereApplicationRole(db, `grant select, insert, update, delete on ${table} to ${applicationRole}`);
-}
-
-/**
- * Runs a statement where the application role exists: on a login that needs none there is nothing to grant.
- * One at a time: of two grants on one object at the same moment PostgreSQL refuses the second ("tuple concurrently updated").
- */
-export async function whereApplicationRole(db: Kysely<AnyTables>, statement: string): Promise<void> {
-  await sql`do $$ begin
-    perform pg_advisory_xact_lock(hashtext('gatehouse grants'));
-    if exists (select from pg_roles where rolname = ${sql.lit(applicationRole)}) then ${sql.raw(statement)}; end if;
-  end $$`.execute(db);
 }

@@ -20,7 +20,11 @@ export async function openPglite(dataDir: string, image?: Blob): Promise<Embedde
   if (dataDir !== "memory") mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const pglite = await PGlite.create(folder, image ? { loadDataDir: image } : {});
   // Its one session: what the data directory's database may have been given does not count.
-  await pglite.exec(Object.entries(fixedSettings).map(([name, value]) => `set ${name} = '${value}';`).join(" "));
+  await pglite.exec(
+    Object.entries(fixedSettings)
+      .map(([name, value]) => `set ${name} = '${value}';`)
+      .join(" "),
+  );
   const kysely = new Kysely<AnyTables>({ dialect: new PGliteDialect({ pglite }) });
   const database = scopedDatabase({ kind: "pglite", writer: kysely, reader: kysely, owner: kysely }, () => kysely.destroy());
   return Object.assign(database, { kind: "pglite" as const, pglite });

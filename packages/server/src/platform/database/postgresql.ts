@@ -13,6 +13,8 @@ export interface PostgresqlOptions {
   readonly url: string;
   /** A read replica for queries; the primary when absent. */
   readonly readUrl?: string | undefined;
+  /** The same database without a pooler, for the owner's connections; `url` when absent. */
+  readonly directUrl?: string | undefined;
   readonly poolSize?: number;
   /** Where the product's tables are; {@link defaultSchema} when absent. */
   readonly schema?: string | undefined;
@@ -42,7 +44,11 @@ export function openPostgresql(options: PostgresqlOptions): Database {
   const reading = options.readUrl && options.readUrl !== options.url ? pool(options.readUrl, application, options) : writing;
   // A step of the schema may take minutes on a large table, so the owner's connections have no time limit.
   const ownerMs = options.ownerTimeoutMs ?? 0;
-  const owning = pool(options.url, { max: ownerPoolSize, ...(ownerMs > 0 && { query_timeout: ownerMs + answerGraceMs }) }, options);
+  const owning = pool(
+    options.directUrl ?? options.url,
+    { max: ownerPoolSize, ...(ownerMs > 0 && { query_timeout: ownerMs + answerGraceMs }) },
+    options,
+  );
   const writer = kyselyOf(settledPool(writing, limits));
   const reader = reading === writing ? writer : kyselyOf(settledPool(reading, { ...limits, access: "read only" }));
   const owner = kyselyOf(settledPool(owning, { schema, statementTimeoutMs: ownerMs, idleInTransactionMs: 0 }));
@@ -87,7 +93,11 @@ export interface SmallPoolOptions extends Pick<SessionRules, "schema"> {
 
 /** A pool for a library that brings its own statements; they run under the settings of all others. */
 export function openSmallPool({ url, max, applicationName, timeLimitMs, schema, onIdleError }: SmallPoolOptions): SettledPool {
-  const connections = pool(url, { max, application_name: applicationName, query_timeout: timeLimitMs + answerGraceMs }, { url, onIdleError });
+  const connections = pool(
+    url,
+    { max, application_name: applicationName, query_timeout: timeLimitMs + answerGraceMs },
+    { url, onIdleError },
+  );
   return settledPool(connections, { schema, statementTimeoutMs: timeLimitMs, idleInTransactionMs: idleInTransactionTimeoutMs });
 }
 

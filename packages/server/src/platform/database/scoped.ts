@@ -50,10 +50,13 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
     read: (scope, work) =>
       translated(async () => {
         await stepDown();
-        return reader.transaction().setAccessMode("read only").execute(async (tx) => {
-          await enter(tx, scope, "read only");
-          return work(tx as unknown as ReadHandle);
-        });
+        return reader
+          .transaction()
+          .setAccessMode("read only")
+          .execute(async (tx) => {
+            await enter(tx, scope, "read only");
+            return work(tx as unknown as ReadHandle);
+          });
       }),
     transact: async (scope, work) => {
       let worked = false;

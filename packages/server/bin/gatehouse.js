@@ -1,31 +1,79 @@
 #!/usr/bin/env node
-// Plain JavaScript, so that any Node can begin here: an older one hands over to the one that the package brings.
-import { spawn } from "node:child_process";
-import { createRequire, enableCompileCache } from "node:module";
-import { dirname, join } from "node:path";
+// CommonJS in the syntax of 2009 (package.json beside it), so that any Node can read it: one that is too old hands over to the one
+// that the `node` package brings.
+/* biome-ignore-all lint: the syntax is old on purpose */
+var childProcess = require("child_process");
+var fs = require("fs");
+var path = require("path");
 
-const [major, minor] = process.versions.node.split(".").map(Number);
-const runsTypeScript = major > 22 || (major === 22 && minor >= 18);
+/** The first release that runs TypeScript as it is. */
+var needed = [22, 18];
+var handedOver = "GATEHOUSE_NODE_HANDED_OVER";
 
-if (runsTypeScript) {
-  // Compiled once: later starts read the compiled modules back.
-  enableCompileCache?.();
-  const { main } = await import("../src/runtime/cli/main.ts");
-  await main(process.argv.slice(2));
-} else {
-  const node = bundledNode();
-  const child = spawn(node, [process.argv[1], ...process.argv.slice(2)], { stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 143)));
+function isRecent(version) {
+  var parts = version.replace(/^v/, "").split(".").map(Number);
+  return parts[0] > needed[0] || (parts[0] === needed[0] && parts[1] >= needed[1]);
 }
 
-/** The Node that the `node` package has installed beside us. */
+/** The program of the `node` package: beside this package, below it, or in a folder above, as Node resolves any other. */
 function bundledNode() {
   try {
-    const require = createRequire(import.meta.url);
-    return join(dirname(require.resolve("node/package.json")), "bin", process.platform === "win32" ? "node.exe" : "node");
-  } catch {
-    console.error(`Gatehouse needs Node 22.18 or later; this is ${process.version}. Run \`npm ci\`, which brings one, or install Node 24.`);
-    process.exit(78);
+    var folder = path.dirname(require.resolve("node/package.json"));
+    var program = path.join(folder, "bin", process.platform === "win32" ? "node.exe" : "node");
+    return fs.existsSync(program) ? program : undefined;
+  } catch (_absent) {
+    return undefined;
   }
+}
+
+/** The first Node of the PATH that is recent enough. */
+function nodeOfPath() {
+  var name = process.platform === "win32" ? "node.exe" : "node";
+  var folders = (process.env.PATH || "").split(path.delimiter);
+  for (var index = 0; index < folders.length; index += 1) {
+    var program = path.join(folders[index], name);
+    if (!folders[index] || !fs.existsSync(program)) continue;
+    var asked = childProcess.spawnSync(program, ["--version"], { encoding: "utf8" });
+    if (asked.status === 0 && isRecent(asked.stdout.trim())) return program;
+  }
+  return undefined;
+}
+
+function refuse() {
+  process.stderr.write(
+    "Gatehouse needs Node " +
+      needed.join(".") +
+      " or later; this is " +
+      process.version +
+      ", and no other was found. Install the package `node` beside it (npm install node@24), or Node 24.\n",
+  );
+  process.exit(78);
+}
+
+function handOver(program) {
+  var environment = {};
+  for (var name in process.env) environment[name] = process.env[name];
+  // A program that is too old after all must not hand over to itself.
+  environment[handedOver] = "1";
+  var child = childProcess.spawn(program, [__filename].concat(process.argv.slice(2)), { stdio: "inherit", env: environment });
+  ["SIGINT", "SIGTERM", "SIGHUP"].forEach(function (signal) {
+    process.on(signal, function () {
+      child.kill(signal);
+    });
+  });
+  child.on("error", refuse);
+  child.on("exit", function (code, signal) {
+    // As a shell says it: 128 and the signal's number.
+    var numbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
+    process.exit(code === null ? 128 + (numbers[signal] || 0) : code);
+  });
+}
+
+if (isRecent(process.version)) {
+  delete process.env[handedOver];
+  require("./run.js");
+} else {
+  var found = process.env[handedOver] ? undefined : bundledNode() || nodeOfPath();
+  if (found) handOver(found);
+  else refuse();
 }

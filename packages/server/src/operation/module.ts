@@ -242,6 +242,8 @@ export interface Context {
   readonly events: readonly EventDefinition[];
   /** Errors that are returned outside of operations' declarations; usually none. */
   readonly steps: readonly SchemaStep[];
+  /** Rights on its tables that the application's role does not have, by table. */
+  readonly withheld?: Readonly<Record<string, string>>;
   /** `faces` binds the reading faces of the modules that this one uses to a transaction. */
   // biome-ignore lint/suspicious/noExplicitAny: the faces' types are known to the module, which declares what it uses
   readonly consumers?: (platform: Platform, faces: (tx: WriteHandle) => any) => readonly Consumer[];

@@ -19,6 +19,10 @@ export interface Configuration {
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly databaseReadUrl: string | undefined;
+  /** The same database without a pooler. */
+  readonly databaseDirectUrl: string | undefined;
+  /** The schema of the product's tables. */
+  readonly databaseSchema: string;
   readonly databasePool: number;
   readonly natsUrl: string | undefined;
   readonly natsPrefix: string;
@@ -124,6 +128,8 @@ function assemble(get: (name: string) => never): Omit<Configuration, "ignored"> 
     dataDir: get("GATEHOUSE_DATA_DIR"),
     databaseUrl: get("DATABASE_URL"),
     databaseReadUrl: get("DATABASE_READ_URL"),
+    databaseDirectUrl: get("DATABASE_DIRECT_URL"),
+    databaseSchema: get("DATABASE_SCHEMA"),
     databasePool: get("DATABASE_POOL"),
     natsUrl: get("NATS_URL"),
     natsPrefix: get("NATS_PREFIX"),

@@ -55,6 +55,9 @@ export const schemaSteps: readonly SchemaStep[] = [
   ...contexts.flatMap((context) => context.steps),
 ].sort((one, other) => (one.name < other.name ? -1 : 1));
 
+/** Rights that the application's role does not have, by table. */
+export const withheldRights: Readonly<Record<string, string>> = Object.assign({}, ...contexts.map(({ withheld }) => withheld ?? {}));
+
 /** The kernel's own housekeeping: answers to Idempotency-Keys that nobody retries any more. */
 export const forgetOldKeysQueue = "operation.forget-old-keys";
 

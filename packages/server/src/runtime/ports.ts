@@ -10,9 +10,6 @@ import { tracedCache } from "../platform/cache/traced.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import type { Database } from "../platform/database/database.ts";
 import { DatabaseClock } from "../platform/database/database-clock.ts";
-import { migrate } from "../platform/database/migrations.ts";
-import { openPglite } from "../platform/database/pglite.ts";
-import { openPostgresql } from "../platform/database/postgresql.ts";
 import { watchedDatabase } from "../platform/database/watched.ts";
 import { pgBossJobs, type Queue } from "../platform/jobs/pg-boss.ts";
 import { watchedJobs } from "../platform/jobs/watched.ts";
@@ -33,8 +30,9 @@ import { noTracer, type Tracer } from "../platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
 import { refuseUnfitDatabase } from "./fit-database.ts";
 import { keyRing } from "./key-ring.ts";
-import { schemaSteps } from "./modules.ts";
+import { prepareDatabase } from "./prepare-database.ts";
 import { isAll } from "./roles.ts";
+import { openStorage } from "./storage.ts";
 
 /** What a test hands in instead of what the configuration would open. */
 export interface Overrides {
@@ -58,11 +56,11 @@ export interface Ports {
 export async function openPorts(configuration: Configuration, queues: readonly Queue[], overrides: Overrides = {}): Promise<Ports> {
   const { settings } = configuration;
   const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
-  const opened = await openDatabase(configuration, logger, overrides);
+  const opened = await openStorage(configuration, { logger, image: overrides.image });
   const database = watchedDatabase(opened, { metrics, tracer });
   try {
     await refuseUnfitDatabase(database);
-    await migrate(database.owner, schemaSteps);
+    await prepareDatabase(opened, configuration, logger);
     const inbox = configuration.smtpUrl === undefined ? developmentInbox(database) : undefined;
     const resilience = createResilience(metrics);
     const redis = configuration.redis && (await openRedis(configuration, configuration.redis, resilience, logger));
@@ -85,7 +83,12 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
       bus,
       rpc: await openRpc(configuration, logger),
       jobs: watchedJobs(
-        await pgBossJobs(opened, queues, logger, { url: configuration.databaseUrl, works: configuration.roles.has("worker") }),
+        await pgBossJobs(opened, queues, logger, {
+          url: configuration.databaseUrl,
+          directUrl: configuration.databaseDirectUrl,
+          schema: configuration.databaseSchema,
+          works: configuration.roles.has("worker"),
+        }),
         { metrics, tracer, logger },
       ),
       broker: watchedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
@@ -171,16 +174,6 @@ export async function openServiceOfEvents(
     return (await import("../platform/broker/kafka.ts")).kafkaBroker(eventsUrl, logger, { aliases: kafkaAliases, ca });
   }
   return (await import("../platform/broker/jetstream.ts")).jetstreamBroker(eventsUrl, logger);
-}
-
-function openDatabase(configuration: Configuration, logger: Logger, overrides: Overrides): Promise<Database> | Database {
-  if (configuration.databaseUrl === undefined) return openPglite(configuration.dataDir, overrides.image);
-  return openPostgresql({
-    url: configuration.databaseUrl,
-    readUrl: configuration.databaseReadUrl,
-    poolSize: configuration.databasePool,
-    onIdleError: (error) => logger.warn({ err: error }, "an idle database connection was lost"),
-  });
 }
 
 /** Loaded only where it is configured: a server without Redis has nothing of it in memory. */

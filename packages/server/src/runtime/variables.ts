@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { jobsSchema } from "../platform/jobs/schema.ts";
 import { kafkaAddressForm, parseKafkaAddress } from "../platform/kafka/address.ts";
 import { masterKeyBytes } from "../platform/keys/aes.ts";
 import { parseRedisAddress } from "../platform/redis/address.ts";
@@ -45,6 +46,14 @@ const url = (...schemes: readonly string[]) => ({
   takes: `an address that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,
   parse: (value: string) => (URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)) ? value : undefined),
 });
+/** Settings in an address would be ignored, because each transaction has its own; one that names a schema would look empty. */
+const databaseAddress = {
+  takes: "an address that begins with postgres:// or postgresql://, without search_path in it (DATABASE_SCHEMA names a schema)",
+  parse: (value: string) => {
+    const parsed = url("postgres", "postgresql").parse(value);
+    return parsed !== undefined && /search_path/.test(decodeURIComponent(new URL(parsed).search)) ? undefined : parsed;
+  },
+};
 const origin = {
   takes: "an http(s) address without a path, as https://id.example.com",
   parse: (value: string) => {
@@ -108,9 +117,9 @@ export const variables: readonly Variable[] = [
     name: "DATABASE_URL",
     fallback: undefined,
     fallbackText: "none: PGlite in the data directory",
-    meaning: "PostgreSQL 15 or later",
+    meaning: "PostgreSQL 15 or later, also through PgBouncer in transaction mode",
     secret: true,
-    ...url("postgres", "postgresql"),
+    ...databaseAddress,
   },
   {
     name: "DATABASE_READ_URL",
@@ -119,7 +128,22 @@ export const variables: readonly Variable[] = [
     fallbackText: "DATABASE_URL",
     meaning: "a read replica for queries",
     secret: true,
-    ...url("postgres", "postgresql"),
+    ...databaseAddress,
+  },
+  {
+    name: "DATABASE_DIRECT_URL",
+    fallback: undefined,
+    fallbackText: "DATABASE_URL",
+    meaning: "the same database without a pooler: for the schema, and for the session in which the job queue is notified",
+    secret: true,
+    ...databaseAddress,
+  },
+  {
+    name: "DATABASE_SCHEMA",
+    fallback: "public",
+    meaning: "the schema of the product's tables; the job queue's are in the schema jobs",
+    takes: "a name of 1 to 63 lower-case letters, digits and _, which does not begin with a digit or pg_",
+    parse: (value) => (/^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(value) && value !== jobsSchema ? value : undefined),
   },
   {
     name: "DATABASE_POOL",

@@ -81,6 +81,7 @@ export async function startTestServer(environment: Readonly<Record<string, strin
       // Processes on one database share it, as docs/contract.md asks.
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
       ...(database ? { DATABASE_URL: database.url } : {}),
+      ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
       ...environment,
     },
     { fresh: true },

@@ -25,7 +25,7 @@ import { listLogs } from "./queries/list-logs.ts";
 import { verifyChain } from "./queries/verify-chain.ts";
 import { verifyKept } from "./queries/verify-kept.ts";
 import { verifyWhole } from "./queries/verify-whole.ts";
-import { steps } from "./schema-steps.ts";
+import { steps, withheld } from "./schema-steps.ts";
 import { sealer } from "./sealer.ts";
 import { Signers } from "./signers.ts";
 import { signingKeyPurpose } from "./signing.ts";
@@ -59,6 +59,7 @@ export const context: Context = {
   ],
   events,
   steps,
+  withheld,
   background: (platform) => [sealer(platform, new Signers(platform.keys))],
   sealed: [
     { table: "audit_signing_keys", key: ["id"], column: "sealed_private_key", purpose: ([id]) => signingKeyPurpose(id as string) },

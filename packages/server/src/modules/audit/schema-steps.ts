@@ -7,6 +7,14 @@ import { applicationRole } from "../../platform/database/scoped.ts";
 const revoke = (db: Kysely<AnyTables>, rights: string, table: string) =>
   whereApplicationRole(db, `revoke ${rights} on ${table} from ${applicationRole}`);
 
+/** What the application's role never has, whenever it was made. The triggers below hold everybody else. */
+export const withheld: Readonly<Record<string, string>> = {
+  audit_records: "update",
+  audit_personal: "update",
+  audit_entries: "update",
+  audit_checkpoints: "update, delete",
+};
+
 const addedToOnly = (db: Kysely<AnyTables>, table: string, guard: string) =>
   sql`create trigger added_to_only before update or delete on ${sql.table(table)} for each row execute function ${sql.raw(guard)}()`.execute(
     db,
@@ -146,8 +154,7 @@ export const steps: readonly SchemaStep[] = [
       await addedToOnly(db, "audit_personal", "audit_record_guard");
       await addedToOnly(db, "audit_checkpoints", "audit_checkpoint_guard");
       await addedToOnly(db, "audit_entries", "audit_entry_guard");
-      for (const table of ["audit_records", "audit_personal", "audit_entries"]) await revoke(db, "update", table);
-      await revoke(db, "update, delete", "audit_checkpoints");
+      for (const [table, rights] of Object.entries(withheld)) await revoke(db, rights, table);
     },
   },
   {

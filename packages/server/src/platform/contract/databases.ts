@@ -5,6 +5,7 @@ import { type Database, everyTenant, type Scope, type WriteHandle } from "../dat
 import { createApplicationRole, migrate, type SchemaStep } from "../database/migrations.ts";
 import { openPglite } from "../database/pglite.ts";
 import { openPostgresql } from "../database/postgresql.ts";
+import { settingsOf } from "./foreign-settings.ts";
 
 /** A server where tests may make databases of their own (named `gatehouse_test_…`) and drop them. */
 const serverUrl = process.env["TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
@@ -52,6 +53,13 @@ export async function freshPglite(steps: readonly SchemaStep[], image?: Blob): P
   };
 }
 
+export interface FreshOptions {
+  /** What the database brings along. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The way to it: the address of a pooler before it. */
+  readonly through?: (url: string) => string;
+}
+
 /**
  * A database on the server, with `steps` taken. `superuser` works through a login that could bypass row-level security
  * and steps down, as a development server has it; `plain` through one that owns the database and nothing else, as production has it.
@@ -60,15 +68,18 @@ export async function freshPostgresql(
   steps: readonly SchemaStep[],
   login: "superuser" | "plain" = "superuser",
   poolSize?: number,
+  more: FreshOptions = {},
 ): Promise<Fresh> {
   const name = `gatehouse_test_${randomBytes(6).toString("hex")}`;
   await asAdministrator(async (client) => {
     if (login === "plain") await client.query(`create role ${name} login`);
     await client.query(`create database ${name} ${login === "plain" ? `owner ${name}` : ""}`);
+    for (const statement of settingsOf("database", name, more.settings ?? {})) await client.query(statement);
   });
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   if (login === "plain") url.username = name;
+  if (more.through) url.href = more.through(url.href);
   const opened: Database[] = [];
   const another = (size = 4): Database => {
     const database = openPostgresql({ url: url.href, poolSize: size });

@@ -26,6 +26,9 @@ export function isUnavailable(error: unknown): boolean {
 /** The server answers and takes neither this login (class 28) nor this database (3D000): the address is wrong, and stays so. */
 export const isRefusedLogin = (error: unknown): boolean => /^(28|3D000)/.test(codeOf(error));
 
+/** The login lacks a right (42501). */
+export const isForbidden = (error: unknown): boolean => codeOf(error) === "42501";
+
 /** Another transaction was in the way; the same work may pass if it is begun anew (40001, 40P01). */
 export const isTransient = (error: unknown): boolean => ["40001", "40P01"].includes(codeOf(error));
 

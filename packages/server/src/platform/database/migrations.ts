@@ -1,8 +1,11 @@
 import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { StartRefused } from "../start-refused.ts";
+import { currentSchema, whereApplicationRole } from "./application-role.ts";
 import type { AnyTables } from "./database.ts";
 import { applicationRole } from "./scoped.ts";
+
+export { createApplicationRole, whereApplicationRole } from "./application-role.ts";
 
 /**
  * One forward step of the schema. Immutable once released, one purpose, additive where it can be;
@@ -30,32 +33,36 @@ export interface MigrationReport {
   readonly alreadyCurrent: boolean;
 }
 
+/** The key of Kysely's own lock, which older releases take for a session: theirs and ours keep each other waiting. */
+const migrationLock = sql.lit(3_853_314_791_062_309_107n);
+
 /**
- * Brings the schema to the newest step. Two processes may call it at once: Kysely's lock lets one work while the
- * other waits. A database that a newer, breaking release has migrated is refused.
+ * Brings the schema to the newest step, and changes nothing where it is there: then a login without rights to change it will do.
+ * Two processes may call it at once: a lock for the transaction lets one work while the other waits, also behind a pooler that gives
+ * each transaction another connection. A database that a newer, breaking release has migrated is refused.
  */
 export async function migrate(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<MigrationReport> {
-  for (let unknown = await unknownSteps(db, steps); ; ) {
-    await refuseNewerBreakingSchema(db, steps);
+  await refuseNewerBreakingSchema(db, steps);
+  if ((await pendingSteps(db, steps)).length === 0) return { applied: [], alreadyCurrent: true };
+  return db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(tx);
+    // Another process may have taken steps meanwhile.
+    await refuseNewerBreakingSchema(tx, steps);
+    const unknown = await unknownSteps(tx, steps);
     const migrator = new Migrator({
-      db,
+      db: tx,
+      migrationTableSchema: await currentSchema(tx),
       migrationTableName: "schema_steps",
       migrationLockTableName: "schema_steps_lock",
       // A step that an older binary does not know is a newer additive one, and the older binary may run on it.
       allowUnorderedMigrations: true,
-      // Listed beforehand: asked for inside Kysely's transaction, a database with one connection would wait for itself.
       provider: { getMigrations: async () => asMigrations([...steps, ...unknown]) },
     });
     const { error, results } = await migrator.migrateToLatest();
-    if (!error) {
-      const applied = (results ?? []).map((result) => result.migrationName);
-      return { applied, alreadyCurrent: applied.length === 0 };
-    }
-    // A newer release may have taken a step since the list was made; Kysely then misses it in what it was told.
-    const unknownNow = await unknownSteps(db, steps);
-    if (unknownNow.length === unknown.length) throw error;
-    unknown = unknownNow;
-  }
+    if (error) throw error;
+    const applied = (results ?? []).map((result) => result.migrationName);
+    return { applied, alreadyCurrent: applied.length === 0 };
+  });
 }
 
 /** The steps that a database has not taken yet. */
@@ -65,15 +72,20 @@ export async function pendingSteps(db: Kysely<AnyTables>, steps: readonly Schema
 }
 
 async function takenSteps(db: Kysely<AnyTables>): Promise<readonly string[]> {
-  const { rows: found } = await sql<{ present: boolean }>`select to_regclass('schema_steps') is not null as present`.execute(db);
-  if (!found[0]?.present) return [];
+  if (!(await isPresent(db, "schema_steps"))) return [];
   const { rows } = await sql<{ name: string }>`select name from schema_steps order by name`.execute(db);
   return rows.map((row) => row.name);
 }
 
+/** Reads the catalogue by the statement's snapshot: `to_regclass` would ask a cache that a transaction which waited has not renewed. */
+async function isPresent(db: Kysely<AnyTables>, table: string): Promise<boolean> {
+  const { rows } = await sql<{ present: boolean }>`
+    select exists (select from pg_tables where schemaname = current_schema() and tablename = ${table}) as present`.execute(db);
+  return rows[0]?.present ?? false;
+}
+
 async function refuseNewerBreakingSchema(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<void> {
-  const { rows: found } = await sql<{ present: boolean }>`select to_regclass('schema_breaking') is not null as present`.execute(db);
-  if (!found[0]?.present) return;
+  if (!(await isPresent(db, "schema_breaking"))) return;
   const known = new Set(steps.map((step) => step.name));
   const { rows } = await sql<{ name: string }>`select name from schema_breaking`.execute(db);
   const unknown = rows.map((row) => row.name).filter((name) => !known.has(name));
@@ -98,21 +110,6 @@ async function take(db: Kysely<AnyTables>, step: SchemaStep): Promise<void> {
   // With the step itself, so that no crash leaves a broken schema that an older binary does not know as one.
   await sql`create table if not exists schema_breaking (name text primary key)`.execute(db);
   await sql`insert into schema_breaking (name) values (${step.name}) on conflict do nothing`.execute(db);
-}
-
-/** Makes the role that a bypassing login steps down to. A login that is held by row-level security needs none. */
-export async function createApplicationRole(db: Kysely<AnyTables>): Promise<void> {
-  const { rows } = await sql<{ bypasses: boolean }>`
-    select rolsuper or rolbypassrls as bypasses from pg_roles where rolname = current_user`.execute(db);
-  if (!rows[0]?.bypasses) return;
-  // Roles belong to the whole cluster: another database's start may make it at the same moment.
-  await sql`do $$ begin
-    if not exists (select from pg_roles where rolname = ${sql.lit(applicationRole)}) then
-      create role ${sql.id(applicationRole)} nologin noinherit nobypassrls;
-    end if;
-  exception when duplicate_object or unique_violation then null;
-  end $$`.execute(db);
-  await whereApplicationRole(db, `grant usage on schema public to ${applicationRole}`);
 }
 
 /** How a table's rows are told apart by tenant. */
@@ -161,15 +158,4 @@ export async function sharedTable(db: Kysely<AnyTables>, table: string): Promise
 
 async function grantToApplication(db: Kysely<AnyTables>, table: string): Promise<void> {
   await whereApplicationRole(db, `grant select, insert, update, delete on ${table} to ${applicationRole}`);
-}
-
-/**
- * Runs a statement where the application role exists: on a login that needs none there is nothing to grant.
- * One at a time: of two grants on one object at the same moment PostgreSQL refuses the second ("tuple concurrently updated").
- */
-export async function whereApplicationRole(db: Kysely<AnyTables>, statement: string): Promise<void> {
-  await sql`do $$ begin
-    perform pg_advisory_xact_lock(hashtext('gatehouse grants'));
-    if exists (select from pg_roles where rolname = ${sql.lit(applicationRole)}) then ${sql.raw(statement)}; end if;
-  end $$`.execute(db);
 }

@@ -1,16 +1,27 @@
-import { Kysely, PostgresDialect } from "kysely";
+import { Kysely, PostgresAdapter, PostgresDialect } from "kysely";
 import pg from "pg";
 import { policies } from "../resilience/policies.ts";
 import type { AnyTables, Database, PoolState } from "./database.ts";
 import { scopedDatabase } from "./scoped.ts";
+import type { SessionRules } from "./session.ts";
+import { type SettledPool, settledPool } from "./settled-pool.ts";
+
+/** Where the product's tables are unless DATABASE_SCHEMA names another schema. */
+export const defaultSchema = "public";
 
 export interface PostgresqlOptions {
   readonly url: string;
   /** A read replica for queries; the primary when absent. */
   readonly readUrl?: string | undefined;
+  /** The same database without a pooler, for the owner's connections; `url` when absent. */
+  readonly directUrl?: string | undefined;
   readonly poolSize?: number;
+  /** Where the product's tables are; {@link defaultSchema} when absent. */
+  readonly schema?: string | undefined;
   /** How long a statement of the application may take; {@link statementTimeoutMs} when absent. */
   readonly statementTimeoutMs?: number;
+  /** How long a statement of the owner's connections may take; as long as it likes when absent. */
+  readonly ownerTimeoutMs?: number;
   /** Told of a connection that broke while it was idle; the pool replaces it by itself. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -26,19 +37,21 @@ const ownerPoolSize = 2;
 
 export function openPostgresql(options: PostgresqlOptions): Database {
   const timeoutMs = options.statementTimeoutMs ?? statementTimeoutMs;
-  const application = {
-    max: options.poolSize ?? 10,
-    statement_timeout: timeoutMs,
-    query_timeout: timeoutMs + answerGraceMs,
-    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
-  };
+  const schema = options.schema ?? defaultSchema;
+  const application = { max: options.poolSize ?? 10, query_timeout: timeoutMs + answerGraceMs };
+  const limits = { schema, statementTimeoutMs: timeoutMs, idleInTransactionMs: idleInTransactionTimeoutMs };
   const writing = pool(options.url, application, options);
   const reading = options.readUrl && options.readUrl !== options.url ? pool(options.readUrl, application, options) : writing;
   // A step of the schema may take minutes on a large table, so the owner's connections have no time limit.
-  const owning = pool(options.url, { max: ownerPoolSize }, options);
-  const writer = kyselyOf(writing);
-  const reader = reading === writing ? writer : kyselyOf(reading);
-  const owner = kyselyOf(owning);
+  const ownerMs = options.ownerTimeoutMs ?? 0;
+  const owning = pool(
+    options.directUrl ?? options.url,
+    { max: ownerPoolSize, ...(ownerMs > 0 && { query_timeout: ownerMs + answerGraceMs }) },
+    options,
+  );
+  const writer = kyselyOf(settledPool(writing, limits));
+  const reader = reading === writing ? writer : kyselyOf(settledPool(reading, { ...limits, access: "read only" }));
+  const owner = kyselyOf(settledPool(owning, { schema, statementTimeoutMs: ownerMs, idleInTransactionMs: 0 }));
   const connections = () => [
     stateOf("write", writing),
     ...(reading === writing ? [] : [stateOf("read", reading)]),
@@ -58,7 +71,35 @@ const stateOf = (name: PoolState["pool"], { options, totalCount, idleCount, wait
   waiting: Math.max(0, waitingCount - idleCount),
 });
 
-const kyselyOf = (connections: pg.Pool) => new Kysely<AnyTables>({ dialect: new PostgresDialect({ pool: connections }) });
+const kyselyOf = (connections: SettledPool) => new Kysely<AnyTables>({ dialect: new MigratingDialect({ pool: connections }) });
+
+/** The migrations take their lock themselves, for a transaction (migrations.ts): Kysely's own needs a session. */
+class MigratingDialect extends PostgresDialect {
+  override createAdapter(): PostgresAdapter {
+    return new (class extends PostgresAdapter {
+      override async acquireMigrationLock(): Promise<void> {}
+      override async releaseMigrationLock(): Promise<void> {}
+    })();
+  }
+}
+
+export interface SmallPoolOptions extends Pick<SessionRules, "schema"> {
+  readonly url: string;
+  readonly max: number;
+  readonly applicationName: string;
+  readonly timeLimitMs: number;
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** A pool for a library that brings its own statements; they run under the settings of all others. */
+export function openSmallPool({ url, max, applicationName, timeLimitMs, schema, onIdleError }: SmallPoolOptions): SettledPool {
+  const connections = pool(
+    url,
+    { max, application_name: applicationName, query_timeout: timeLimitMs + answerGraceMs },
+    { url, onIdleError },
+  );
+  return settledPool(connections, { schema, statementTimeoutMs: timeLimitMs, idleInTransactionMs: idleInTransactionTimeoutMs });
+}
 
 function pool(connectionString: string, limits: pg.PoolConfig, options: PostgresqlOptions): pg.Pool {
   const created = new pg.Pool({

@@ -40,7 +40,7 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
     const settings = [
       sql`set_config('app.tenant', ${scope.tenant}, true), set_config('app.user', ${scope.user ?? ""}, true)`,
       ...((await stepDown()) ? [sql`set_config('role', ${applicationRole}, true)`] : []),
-      // As a setting, because PGlite's driver begins every transaction as one that may write.
+      // As a setting too, because PGlite's driver begins every transaction as one that may write.
       ...(access === "read only" ? [sql`set_config('transaction_read_only', 'on', true)`] : []),
     ];
     await sql`select ${sql.join(settings)}`.execute(tx);
@@ -50,10 +50,13 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
   const readOn = <T>(db: Kysely<AnyTables>, scope: Scope, work: (tx: ReadHandle) => Promise<T>): Promise<T> =>
     translated(async () => {
       await stepDown();
-      return db.transaction().execute(async (tx) => {
-        await enter(tx, scope, "read only");
-        return work(tx as unknown as ReadHandle);
-      });
+      return db
+        .transaction()
+        .setAccessMode("read only")
+        .execute(async (tx) => {
+          await enter(tx, scope, "read only");
+          return work(tx as unknown as ReadHandle);
+        });
     });
 
   return {

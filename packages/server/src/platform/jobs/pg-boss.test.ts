@@ -5,37 +5,12 @@ import { eventually } from "../contract/eventually.ts";
 import { wireTo } from "../contract/proxy.ts";
 import { silent } from "../contract/silent.ts";
 import { everyTenant } from "../database/database.ts";
-import { type JobsUnderTest, jobsContract } from "./contract/jobs-contract.ts";
+import { jobsContract } from "./contract/jobs-contract.ts";
+import { pgBossOn } from "./contract/pg-boss-on.ts";
 import type { Jobs } from "./jobs.ts";
 import { pgBossJobs } from "./pg-boss.ts";
 
-const on = async (make: () => Promise<Fresh>): Promise<JobsUnderTest> => {
-  const fresh = await make();
-  const { database } = fresh;
-  return {
-    database,
-    start: (queues) => pgBossJobs(database, queues, silent, { url: fresh.url, works: true }),
-    letTimePass: async (queue) =>
-      void (await sql`update jobs.job set start_after = now() where name = ${queue} and state = 'retry'`.execute(database.owner)),
-    waiting: async (queue) => {
-      const { rows } = await sql<{ data: unknown; tries: number }>`
-        select data, retry_count as tries from jobs.job where name = ${queue} and state in ('created', 'retry') order by created_on, id`.execute(
-        database.owner,
-      );
-      return rows;
-    },
-    scheduleOf: async (queue) => {
-      const { rows } = await sql<{
-        cron: string;
-        timezone: string;
-      }>`select cron, timezone from jobs.schedule where name = ${queue}`.execute(database.owner);
-      return rows[0];
-    },
-    close: () => fresh.close(),
-  };
-};
-
-jobsContract("pg-boss on PGlite", () => on(() => freshPglite([])));
+jobsContract("pg-boss on PGlite", () => pgBossOn(() => freshPglite([])));
 
 it("sets times that a clock which was ahead has left in the queue to now, at the next start", async () => {
   const fresh = await freshPglite([]);
@@ -62,8 +37,8 @@ it("sets times that a clock which was ahead has left in the queue to now, at the
 
 // Several processes and logins: what one embedded connection cannot prove.
 describeOnPostgresql("on a server", () => {
-  jobsContract("pg-boss on PostgreSQL", () => on(() => freshPostgresql([])));
-  jobsContract("pg-boss on PostgreSQL with a plain login", () => on(() => freshPostgresql([], "plain")));
+  jobsContract("pg-boss on PostgreSQL", () => pgBossOn(() => freshPostgresql([])));
+  jobsContract("pg-boss on PostgreSQL with a plain login", () => pgBossOn(() => freshPostgresql([], "plain")));
 
   const withDatabase = async (test: (fresh: Fresh) => Promise<void>): Promise<void> => {
     const fresh = await freshPostgresql([]);

@@ -1,22 +1,16 @@
 import { fromKysely, fromPglite, PgBoss } from "pg-boss";
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
-import { whereApplicationRole } from "../database/migrations.ts";
 import type { EmbeddedDatabase } from "../database/pglite.ts";
-import { policies } from "../resilience/policies.ts";
+import { connectJobs } from "./connection.ts";
 import { failedJobs } from "./failed-jobs.ts";
 import type { Job, JobName, Jobs, Patience } from "./jobs.ts";
 import { bringTimesBack } from "./pg-boss-times.ts";
 import { Workers } from "./pg-boss-workers.ts";
+import { grantJobs, jobsSchema, jobsSchemaState } from "./schema.ts";
 
-const schema = "jobs";
 /** Retries of a failed job and their first pause; pauses double, so the last try is an hour and a half later. */
 const retryDefault = { retryLimit: 10, retryDelay: 5, retryBackoff: true } as const;
-const connectionsMax = 3;
-const limits = {
-  connectionTimeoutMillis: policies["postgresql.connection"].timeLimitMs,
-  query_timeout: policies["postgresql.jobs"].timeLimitMs,
-} as const;
 /**
  * A process that works on a job says so twice in this time. One that was killed does not, and another takes the job up: without it a
  * job would wait for pg-boss's expiry, a quarter of an hour.
@@ -28,6 +22,10 @@ const looksForLostEverySeconds = 10;
 export interface JobsOptions {
   /** Of PostgreSQL; undefined where the database is embedded. */
   readonly url: string | undefined;
+  /** An address of the same database that gives a session, where `url` is a pooler's. */
+  readonly directUrl?: string | undefined;
+  /** The schema of the product's tables. */
+  readonly schema?: string | undefined;
   /** Whether this process works on jobs. One that does not only enqueues: it neither listens nor supervises. */
   readonly works: boolean;
 }
@@ -36,32 +34,41 @@ export interface JobsOptions {
 // biome-ignore lint/suspicious/noExplicitAny: payloads of every kind
 export type Queue = string | JobName<any>;
 
-/** pg-boss on either database. `queues` are all queues of the product: made at start, so that every role can enqueue. */
+/**
+ * pg-boss on either database. `queues` are all queues of the product: made at start, so that every role can enqueue. Where the login may
+ * change the queue's schema it is brought to this release's version; where not, it must have that version already.
+ */
 export async function pgBossJobs(database: Database, queues: readonly Queue[], logger: Logger, options: JobsOptions): Promise<Jobs> {
-  const { url, works } = options;
+  const { works } = options;
   const declared = queues.map((queue) => (typeof queue === "string" ? { name: queue } : queue));
   const names = declared.map(({ name }) => name);
-  const backend =
-    database.kind === "pglite"
-      ? { db: fromPglite((database as EmbeddedDatabase).pglite), backend: "pglite" as const }
-      : { connectionString: url as string, max: connectionsMax, application_name: "gatehouse jobs", ...limits };
+  const { present, mayChange } = await jobsSchemaState(database.owner);
+  const report = (error: unknown) => logger.error({ err: error }, "the job queue reported an error");
+  const backend = await openBackend(database, options, report);
   const boss = new PgBoss({
-    ...backend,
-    schema,
-    useListenNotify: works,
+    ...backend.config,
+    schema: jobsSchema,
+    migrate: mayChange,
+    createSchema: !present,
+    useListenNotify: works && backend.listens,
     supervise: works,
     schedule: works,
     superviseIntervalSeconds: looksForLostEverySeconds,
     monitorIntervalSeconds: looksForLostEverySeconds,
   });
-  boss.on("error", (error) => logger.error({ err: error }, "the job queue reported an error"));
+  boss.on("error", report);
   boss.on("warning", (warning) => logger.debug({ warning }, "the job queue warns"));
-  const broughtBack = works ? await bringTimesBack(database.owner) : 0;
-  if (broughtBack > 0) logger.warn({ rows: broughtBack }, "times of the job queue that lay in the future were set to now");
-  await boss.start();
-  await createQueues(boss, declared);
-  await whereApplicationRole(database.owner, `grant usage on schema ${schema} to gatehouse_app`);
-  await whereApplicationRole(database.owner, `grant select, insert, update, delete on all tables in schema ${schema} to gatehouse_app`);
+  try {
+    const broughtBack = works ? await bringTimesBack(database.owner) : 0;
+    if (broughtBack > 0) logger.warn({ rows: broughtBack }, "times of the job queue that lay in the future were set to now");
+    await boss.start();
+    await createQueues(boss, declared);
+    if (mayChange) await grantJobs(database.owner);
+  } catch (error) {
+    await boss.stop({ graceful: false }).catch(report);
+    await backend.close();
+    throw error;
+  }
 
   const workers = new Workers(boss, logger);
   return {
@@ -80,8 +87,21 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
     deadLetters: (queue) => failedJobs(database, boss, queue),
     // On the queue's own connections, of which the database's ping says nothing.
     ping: async () => void (await boss.schemaVersion()),
-    close: () => boss.stop({ graceful: true, timeout: 5_000 }),
+    async close() {
+      await boss.stop({ graceful: true, timeout: 5_000 });
+      await backend.close();
+    },
   };
+}
+
+/** How pg-boss reaches the database, and what is to be closed after it. */
+async function openBackend(database: Database, { url, directUrl, schema }: JobsOptions, onError: (error: unknown) => void) {
+  if (database.kind === "pglite") {
+    const { pglite } = database as EmbeddedDatabase;
+    return { config: { db: fromPglite(pglite), backend: "pglite" as const }, listens: true, close: async () => {} };
+  }
+  const { db, listens, close } = await connectJobs({ url: url as string, directUrl, schema, onError });
+  return { config: { db }, listens, close };
 }
 
 const retryOf = ({ times, firstPauseSeconds, longestPauseSeconds }: Patience) => ({

@@ -1,21 +1,21 @@
 import { parseArgs } from "node:util";
-import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { createLogger } from "../../platform/telemetry/logger.ts";
 import { ConfigurationError, readConfiguration } from "../configuration.ts";
 import { type ImportReport, importInstallation } from "../import/import.ts";
 import { openSource } from "../import/source.ts";
 import { keyRing } from "../key-ring.ts";
+import { openStorage } from "../storage.ts";
 import { type Command, UsageError } from "./command.ts";
 
 export const importCommand: Command = {
   words: ["import"],
-  usage: "gatehouse import --from <data directory | postgres://…>",
+  usage: "gatehouse import --from <data directory | postgres://…> [--from-schema public]",
   does:
     "Move a whole installation into the empty PostgreSQL of DATABASE_URL.\n" +
     "The source's servers are stopped; it is read and not changed. GATEHOUSE_MASTER_KEY is the source's. All or nothing:\n" +
     "everything is compared on both ends before it is kept (docs/operations/README.md).",
   async run(args) {
-    const { values } = parseArgs({ args: [...args], options: { from: { type: "string" } } });
+    const { values } = parseArgs({ args: [...args], options: { from: { type: "string" }, "from-schema": { type: "string" } } });
     if (!values.from) throw new UsageError("--from is needed.");
     const configuration = readConfiguration(process.env);
     const { databaseUrl: url, masterKey } = configuration;
@@ -27,10 +27,10 @@ export const importCommand: Command = {
     if (values.from === url) throw new UsageError("The source is the target.");
     // The queue's housekeeping may find no connection while a large table is sorted; what fails here is thrown.
     const logger = createLogger({ level: "fatal", version: configuration.settings.version, environment: configuration.environment });
-    const source = await openSource(values.from);
-    const database = openPostgresql({ url });
+    const source = await openSource(values.from, values["from-schema"]);
+    const database = await openStorage(configuration);
     try {
-      const report = await importInstallation(source, { database, url, keys: keyRing(configuration), logger }, say);
+      const report = await importInstallation(source, { database, configuration, keys: keyRing(configuration), logger }, say);
       say(`\n${tableOf(report)}`);
     } finally {
       await database.close();

@@ -1,9 +1,6 @@
 import { sql } from "kysely";
 import { recordOnStorage } from "../../modules/audit/index.ts";
 import { type Database, everyTenant } from "../../platform/database/database.ts";
-import { migrate } from "../../platform/database/migrations.ts";
-import { openPglite } from "../../platform/database/pglite.ts";
-import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "../../platform/keys/file.ts";
 import { type PlaceStatus, reseal, sealedStatus } from "../../platform/keys/reseal.ts";
 import type { SealedPlace } from "../../platform/keys/sealed-place.ts";
@@ -11,7 +8,10 @@ import { type Configuration, readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
 import { refuseUnfitDatabase } from "../fit-database.ts";
 import { keyRing } from "../key-ring.ts";
-import { schemaSteps, sealedPlaces } from "../modules.ts";
+import { sealedPlaces } from "../modules.ts";
+import { openLogger } from "../ports.ts";
+import { prepareDatabase } from "../prepare-database.ts";
+import { openStorage } from "../storage.ts";
 import type { Command } from "./command.ts";
 
 export const keysStatusCommand: Command = {
@@ -94,10 +94,10 @@ async function onStorage(work: (database: Database, configuration: Configuration
   const lock =
     embedded && configuration.dataDir !== "memory" ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
   try {
-    const database = embedded ? await openPglite(configuration.dataDir) : openPostgresql({ url: configuration.databaseUrl as string });
+    const database = await openStorage(configuration);
     try {
       await refuseUnfitDatabase(database);
-      await migrate(database.owner, schemaSteps);
+      await prepareDatabase(database, configuration, openLogger({ ...configuration, logLevel: "error" }));
       await work(database, configuration);
     } finally {
       await database.close();

@@ -1,5 +1,5 @@
 import { OperationError } from "../../operation/errors.ts";
-import { isRefusedLogin, isUnavailable, Unavailable } from "../../platform/database/faults.ts";
+import { isForbidden, isRefusedLogin, isUnavailable, Unavailable } from "../../platform/database/faults.ts";
 import { refusalExitCodes, StartRefused } from "../../platform/start-refused.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { DataDirectoryHeld } from "../data-lock.ts";
@@ -71,6 +71,11 @@ function explained(error: unknown, command: Command): readonly [number, string] 
   if (error instanceof DataDirectoryHeld)
     return [exit.configuration, `${error.message}\nStop it, or give this one another GATEHOUSE_DATA_DIR.`];
   if (isRefusedLogin(error)) return [exit.configuration, `PostgreSQL refuses what DATABASE_URL says: ${(error as Error).message}.`];
+  if (isForbidden(error))
+    return [
+      exit.configuration,
+      `The login of DATABASE_URL may not do that: ${(error as Error).message}. gatehouse doctor says what it lacks.`,
+    ];
   if (isUnavailable(error)) return [exit.unavailable, `${nameOf(error)} does not answer: ${causeOf(error as Error)}`];
   if (error instanceof ImportRefused) return [exit.failure, error.message];
   if (error instanceof OperationError) return [exit.failure, operationText(error)];

@@ -1,10 +1,11 @@
-import { migrate, pendingSteps } from "../../platform/database/migrations.ts";
-import { openPglite } from "../../platform/database/pglite.ts";
-import { openPostgresql } from "../../platform/database/postgresql.ts";
+import { pendingSteps } from "../../platform/database/migrations.ts";
 import { readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
 import { refuseUnfitDatabase } from "../fit-database.ts";
 import { schemaSteps } from "../modules.ts";
+import { openLogger } from "../ports.ts";
+import { prepareDatabase, refuseUnmet } from "../prepare-database.ts";
+import { openStorage } from "../storage.ts";
 import type { Command } from "./command.ts";
 import { runningServer } from "./reach.ts";
 
@@ -19,11 +20,13 @@ export const migrateCommand: Command = {
     const embedded = configuration.databaseUrl === undefined;
     const lock =
       embedded && configuration.dataDir !== "memory" ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
-    const database = embedded ? await openPglite(configuration.dataDir) : openPostgresql({ url: configuration.databaseUrl as string });
+    const database = await openStorage(configuration);
     try {
       await refuseUnfitDatabase(database);
+      await refuseUnmet(database, configuration);
       const pending = await pendingSteps(database.owner, schemaSteps);
-      const { applied } = await migrate(database.owner, schemaSteps);
+      const logger = openLogger({ ...configuration, logLevel: "error" });
+      const { applied } = await prepareDatabase(database, configuration, logger);
       const why = new Map(schemaSteps.map((step) => [step.name, step.why]));
       say(applied.length === 0 ? "The schema is up to date." : applied.map((name) => `${name}: ${why.get(name) ?? ""}`).join("\n"));
       if (pending.length > applied.length) say("Another process has applied the others.");

@@ -4,13 +4,13 @@ import { operator } from "../../operation/caller.ts";
 import { type ErrorDetail, OperationError } from "../../operation/errors.ts";
 import { backgroundOrigin } from "../../operation/scheduled.ts";
 import { pendingSteps } from "../../platform/database/migrations.ts";
-import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { StartRefused } from "../../platform/start-refused.ts";
 import { assemble } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
 import { controlPath } from "../control.ts";
 import { DataDirectoryHeld, type Holder, holderOf, lockDataDir } from "../data-lock.ts";
 import { schemaSteps } from "../modules.ts";
+import { openStorage } from "../storage.ts";
 
 /** The server that holds the embedded storage of this configuration, if one runs. */
 export const runningServer = ({ databaseUrl, dataDir }: Configuration): Holder | undefined =>
@@ -40,12 +40,13 @@ export async function callOperations<T>(configuration: Configuration, work: (cal
   return reach(configuration, work);
 }
 
-async function refuseWhereNothingIs({ databaseUrl, dataDir }: Configuration): Promise<void> {
+async function refuseWhereNothingIs(configuration: Configuration): Promise<void> {
+  const { databaseUrl, dataDir } = configuration;
   if (databaseUrl === undefined) {
     if (!existsSync(join(dataDir, "postgres"))) throw new NoInstallation(dataDir);
     return;
   }
-  const database = openPostgresql({ url: databaseUrl });
+  const database = await openStorage(configuration);
   try {
     const pending = await pendingSteps(database.owner, schemaSteps);
     if (pending.length === schemaSteps.length) throw new NoInstallation("the database of DATABASE_URL");

@@ -44,7 +44,7 @@ export async function readTables(db: Kysely<AnyTables>): Promise<readonly Table[
       (select coalesce(jsonb_agg(tgname order by tgname), '[]')
         from pg_trigger where tgrelid = c.oid and not tgisinternal and tgenabled = 'O') as triggers
     from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
       and c.relname not in (${sql.join(bookkeeping)})
     order by c.relname`.execute(db);
   return rows;
@@ -53,7 +53,7 @@ export async function readTables(db: Kysely<AnyTables>): Promise<readonly Table[
 /** The sequences of the product with the last number that each has given; null where it has given none. */
 export async function readSequences(db: Kysely<AnyTables>): Promise<ReadonlyMap<string, string | null>> {
   const { rows } = await sql<{ name: string; last: string | null }>`
-    select sequencename as name, last_value::text as last from pg_sequences where schemaname = 'public'`.execute(db);
+    select sequencename as name, last_value::text as last from pg_sequences where schemaname = current_schema()`.execute(db);
   return new Map(rows.map(({ name, last }) => [name, last]));
 }
 

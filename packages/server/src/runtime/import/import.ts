@@ -3,10 +3,10 @@ import type { Logger } from "pino";
 import { continueTrail, isTrailSigned } from "../../modules/audit/index.ts";
 import type { AnyTables, Database, WriteHandle } from "../../platform/database/database.ts";
 import { refuseOtherEngine } from "../../platform/database/engine.ts";
-import { migrate } from "../../platform/database/migrations.ts";
 import { pgBossJobs } from "../../platform/jobs/pg-boss.ts";
 import type { KeyRing } from "../../platform/keys/keys.ts";
-import { queueNames, queues, schemaSteps } from "../modules.ts";
+import { queueNames, queues } from "../modules.ts";
+import { type DatabaseAddresses, prepareDatabase } from "../prepare-database.ts";
 import { readSequences, readSteps, readTables, type Table } from "./catalogue.ts";
 import { moveJobs, waitingJobs } from "./jobs.ts";
 import { refuseForeignKey } from "./master-key.ts";
@@ -39,17 +39,18 @@ export interface ImportReport {
  */
 export async function importInstallation(
   source: Source,
-  target: { readonly database: Database; readonly url: string; readonly keys: KeyRing; readonly logger: Logger },
+  target: { readonly database: Database; readonly configuration: DatabaseAddresses; readonly keys: KeyRing; readonly logger: Logger },
   tell: (line: string) => void = () => {},
 ): Promise<ImportReport> {
   const began = performance.now();
   await refuseOtherEngine(target.database.owner);
   await refuseForeignTables(source.database, target.database.owner);
-  await migrate(target.database.owner, schemaSteps);
+  await prepareDatabase(target.database, target.configuration, target.logger);
   await refuseOtherSchema(source.database, target.database.owner);
   const { tables, deferred } = inOrderOfReference(await readTables(target.database.owner));
   for (const table of tables) meaningOf(table);
-  const jobs = await pgBossJobs(target.database, queues, target.logger, { url: target.url, works: false });
+  const { databaseUrl: url, databaseDirectUrl: directUrl, databaseSchema: schema } = target.configuration;
+  const jobs = await pgBossJobs(target.database, queues, target.logger, { url, directUrl, schema, works: false });
   try {
     return await inSnapshot(source.database, async (from) => {
       const sealedValues = await refuseForeignKey(from, source.masterKey, target.keys);

@@ -20,7 +20,8 @@ export interface Source {
 }
 
 /** Opens a data directory, or another PostgreSQL. Throws `DataDirectoryHeld` or {@link ImportRefused} where a server uses it. */
-export const openSource = (from: string): Promise<Source> => (/^postgres(ql)?:\/\//.test(from) ? openServer(from) : openDirectory(from));
+export const openSource = (from: string, schema?: string): Promise<Source> =>
+  /^postgres(ql)?:\/\//.test(from) ? openServer(from, schema) : openDirectory(from);
 
 /**
  * Works on a copy: opening a directory writes to it, and so does bringing it to this release's schema. The directory stays
@@ -56,8 +57,8 @@ async function openDirectory(dataDir: string): Promise<Source> {
   }
 }
 
-async function openServer(url: string): Promise<Source> {
-  const database = openPostgresql({ url, poolSize: 1 });
+async function openServer(url: string, schema: string | undefined): Promise<Source> {
+  const database = openPostgresql({ url, schema, poolSize: 1 });
   try {
     await refuseWhileInUse(database.owner);
   } catch (error) {

@@ -1,25 +1,39 @@
-import { sql } from "kysely";
-import type { Database } from "../../../platform/database/database.ts";
+import { type Database, everyTenant } from "../../../platform/database/database.ts";
 import { pendingSteps } from "../../../platform/database/migrations.ts";
+import { isPooled } from "../../../platform/database/pooler.ts";
+import { loginFacts } from "../../../platform/database/requirements.ts";
+import type { Configuration } from "../../configuration.ts";
 import { schemaSteps } from "../../modules.ts";
+import { unmetRequirements } from "../../prepare-database.ts";
 import { bad, type Finding, good } from "./check.ts";
 
-/** The login's way to row-level security, and the schema. */
-export async function checkLogin(database: Database): Promise<readonly Finding[]> {
-  const { rows } = await sql<{ bypasses: boolean; may: boolean }>`
-    select rolsuper or rolbypassrls as bypasses,
-      rolsuper or rolcreaterole or exists (select from pg_roles where rolname = 'gatehouse_app') as may
-    from pg_roles where rolname = current_user`.execute(database.owner);
-  const found = rows[0] as { bypasses: boolean; may: boolean };
+/** Everything that a start needs of the server, the database and the login, with what mends it where it is missing. */
+export async function checkLogin(database: Database, configuration: Configuration): Promise<readonly Finding[]> {
+  const unmet = await unmetRequirements(database, configuration);
+  if (unmet.length > 0) return [good("PostgreSQL answers"), ...unmet.map(({ what, remedy }) => bad(`${what}: ${remedy}`))];
+  const { bypasses, maySetRole } = await loginFacts(database.owner, configuration.databaseSchema);
   const pending = await pendingSteps(database.owner, schemaSteps);
+  // As each call does: with its settings, and stepped down where the login bypasses row-level security.
+  if (!bypasses || maySetRole) await database.read(everyTenant, async () => {});
   return [
-    found.bypasses && !found.may
-      ? bad("the login bypasses row-level security and cannot make the role gatehouse_app: use one that does neither")
-      : good(
-          found.bypasses
-            ? "the login bypasses row-level security; transactions step down to gatehouse_app"
-            : "the login is held by row-level security",
-        ),
+    good("PostgreSQL answers"),
+    good(
+      bypasses
+        ? "the login bypasses row-level security; transactions step down to gatehouse_app"
+        : "the login is held by row-level security",
+    ),
     good(pending.length === 0 ? "the schema is up to date" : `${pending.length} steps of the schema are pending; a start applies them`),
+    ...(await pooler(configuration)),
+  ];
+}
+
+async function pooler({ databaseUrl, databaseDirectUrl }: Configuration): Promise<readonly Finding[]> {
+  if (!(await isPooled(databaseUrl as string))) return [];
+  return [
+    good(
+      databaseDirectUrl === undefined
+        ? "a pooler stands before PostgreSQL: the job queue looks for jobs every two seconds; DATABASE_DIRECT_URL lets it be notified"
+        : "a pooler stands before PostgreSQL; DATABASE_DIRECT_URL leads past it",
+    ),
   ];
 }

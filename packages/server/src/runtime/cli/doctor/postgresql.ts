@@ -1,5 +1,6 @@
-import { openPostgresql } from "../../../platform/database/postgresql.ts";
+import { policies } from "../../../platform/resilience/policies.ts";
 import type { Configuration } from "../../configuration.ts";
+import { openStorage } from "../../storage.ts";
 import { causeOf } from "../cause.ts";
 import { bad, type DatabaseCheck, type Finding } from "./check.ts";
 import { checkEngine } from "./engine.ts";
@@ -9,9 +10,8 @@ import { checkLogin } from "./login.ts";
 const databaseChecks: readonly DatabaseCheck[] = [checkEngine, checkLogin];
 
 export async function checkPostgresql(configuration: Configuration): Promise<readonly Finding[]> {
-  const { databaseUrl: url } = configuration;
-  if (url === undefined) return [];
-  const database = openPostgresql({ url, poolSize: 1 });
+  if (configuration.databaseUrl === undefined) return [];
+  const database = await openStorage(configuration, { poolSize: 1, ownerTimeoutMs: policies["postgresql.primary"].timeLimitMs });
   const findings: Finding[] = [];
   try {
     for (const check of databaseChecks) findings.push(...(await check(database, configuration)));

@@ -1,0 +1,35 @@
+import type { Logger } from "pino";
+import type { Database } from "../platform/database/database.ts";
+import { openPglite } from "../platform/database/pglite.ts";
+import { openPostgresql } from "../platform/database/postgresql.ts";
+import type { Configuration } from "./configuration.ts";
+
+export interface StorageOptions {
+  readonly logger?: Logger;
+  /** A migrated PGlite to begin from. */
+  readonly image?: Blob | undefined;
+  readonly poolSize?: number;
+  /** How long a statement of the owner may take; as long as it likes when absent. */
+  readonly ownerTimeoutMs?: number;
+}
+
+type Addresses = Pick<
+  Configuration,
+  "databaseUrl" | "databaseReadUrl" | "databaseDirectUrl" | "databaseSchema" | "databasePool" | "dataDir"
+>;
+
+/** Opens the database that the configuration names, as every command and every start does. */
+export function openStorage(configuration: Addresses, options: StorageOptions = {}): Promise<Database> | Database {
+  const { databaseUrl, databaseReadUrl, databaseDirectUrl, databaseSchema, databasePool, dataDir } = configuration;
+  const { logger, image, ownerTimeoutMs } = options;
+  if (databaseUrl === undefined) return openPglite(dataDir, image);
+  return openPostgresql({
+    url: databaseUrl,
+    readUrl: databaseReadUrl,
+    directUrl: databaseDirectUrl,
+    schema: databaseSchema,
+    poolSize: options.poolSize ?? databasePool,
+    ...(ownerTimeoutMs === undefined ? {} : { ownerTimeoutMs }),
+    ...(logger && { onIdleError: (error) => logger.warn({ err: error }, "an idle database connection was lost") }),
+  });
+}

@@ -16,4 +16,5 @@ export function countFromZero({ metrics, settings }: Platform, catalogue: Catalo
   if (settings.billing === undefined) return;
   for (const outcome of ["mended", "refused"]) metrics.billingDifferences.inc({ outcome }, 0);
   for (const outcome of ["done", "refused", "failed"]) metrics.billingReconciliations.inc({ outcome }, 0);
+  for (const outcome of ["erased", "withdrawn", "stopped"]) metrics.billingDeletions.inc({ outcome }, 0);
 }

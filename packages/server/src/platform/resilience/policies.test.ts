@@ -57,7 +57,7 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
   "platform/redis/client.ts": ["redis.connection"],
   "platform/rpc/nats.ts": ["nats.connection", "rpc.query", "rpc.command"],
   "platform/telemetry/otlp.ts": ["otlp.export"],
-  "runtime/cli/doctor.ts": { without: "the command line asks its own server, with a limit of its own; a person waits" },
+  "runtime/cli/doctor/data-directory.ts": { without: "the command line asks its own server, with a limit of its own; a person waits" },
   "runtime/cli/reach.ts": { without: "the command line asks its own server; a person waits" },
 };
 

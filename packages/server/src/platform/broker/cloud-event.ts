@@ -1,4 +1,5 @@
 import type { LoggedEvent } from "../log/event.ts";
+import { readTimestamp } from "../timestamp.ts";
 
 /** What every event has that comes or goes through a broker (CloudEvents 1.0, JSON format). */
 export interface Envelope {
@@ -74,8 +75,6 @@ const attributeBytesMax = { id: 255, type: 255, source: 700, subject: 1_000, tim
 const required: readonly string[] = ["id", "source", "type"];
 /** Not in a text of CloudEvents 1.0 (§3.1, String): control characters and halves of surrogate pairs. */
 const forbidden = /[\p{Cc}\p{Cs}]/u;
-/** RFC 3339 §5.6. */
-const timestamp = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /** Why a parsed value is no event; undefined where it is an {@link Envelope}. What its data must have, its consumer knows. */
 export function issueOf(value: unknown): string | undefined {
@@ -90,6 +89,6 @@ export function issueOf(value: unknown): string | undefined {
     if (forbidden.test(attribute)) return `${name} has characters that CloudEvents does not allow`;
   }
   const { time } = event as { readonly time?: string };
-  if (time !== undefined && !(timestamp.test(time) && Number.isFinite(Date.parse(time)))) return "time is not a time of RFC 3339";
+  if (time !== undefined && readTimestamp(time) === undefined) return "time is not a time of RFC 3339 that can be held";
   return undefined;
 }

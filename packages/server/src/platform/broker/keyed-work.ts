@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { v7 as uuid } from "uuid";
 import { isUnavailable } from "../database/faults.ts";
-import { maskText } from "../telemetry/masking.ts";
+import { failureText } from "../failure-text.ts";
 import { pauseUntil } from "../waiting.ts";
 import { type BrokerConsumer, type DeadLetter, Poison } from "./broker.ts";
 import { type Envelope, keyOf, topicOf } from "./cloud-event.ts";
@@ -118,7 +118,7 @@ export class KeyedWork {
       topic,
       body: text,
       attempts,
-      failure: maskText(error instanceof Error ? error.message : String(error)),
+      failure: failureText(error),
       failedAt: new Date().toISOString(),
     });
     if (event === undefined) return letter(0, reading.refused);

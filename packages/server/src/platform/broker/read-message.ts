@@ -1,5 +1,11 @@
 import { isUtf8 } from "node:buffer";
+import { readJson, UnacceptableJson } from "../json.ts";
 import { type Envelope, issueOf } from "./cloud-event.ts";
+
+/** As a request's body. A dead letter has the message as JSON text inside, and still fits Kafka's and NATS's default of 1 MB. */
+const bytesMax = 256 * 1024;
+/** What is shown of a longer one. */
+const shownMax = 4_096;
 
 /** A message as an adapter received it, before anything has looked into it. */
 export interface RawMessage {
@@ -30,6 +36,10 @@ export function readMessage(open: () => RawMessage): Reading {
     const mediaType = (message.contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
     const isStructured = mediaType.startsWith("application/cloudevents");
     text = textOf(message.body);
+    const bytes = Buffer.byteLength(text);
+    if (bytes > bytesMax) {
+      return { text: text.slice(0, shownMax).toWellFormed(), refused: `the message has ${bytes} bytes; ${bytesMax} at most are read` };
+    }
     if (isStructured && mediaType !== "application/cloudevents+json") {
       return { text, refused: `the message is in ${mediaType}; only application/cloudevents+json is read` };
     }
@@ -68,14 +78,14 @@ function asEvent(text: string, value: unknown): Reading {
 
 const noEvent = (issue: string): string => `the message is no CloudEvent 1.0 in JSON: ${issue}`;
 
-/** The one place where the JSON of a message is parsed. */
+/** The one place where the JSON of a message is parsed, within the bounds of a request's (json.ts). */
 function parse(text: string, body: unknown): { readonly value?: unknown; readonly refused?: string } {
   if (body instanceof Uint8Array && !isUtf8(body)) return { refused: "it is not UTF-8" };
   if (text === "") return { refused: "it is empty" };
   try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return { refused: "it is not JSON" };
+    return { value: readJson(text) };
+  } catch (error) {
+    return { refused: error instanceof UnacceptableJson ? `it ${error.message}` : "it is not JSON" };
   }
 }
 

@@ -3,6 +3,7 @@ import type { Store } from "../../operation/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
 import { eraseDeadEntries, isNoDeadEntry, unresolvedEntries } from "./dead-entry-store.ts";
+import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { exportReads, exportWrites } from "./export-store.ts";
 import type { PersonKeyRow } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";
@@ -57,9 +58,6 @@ export interface Search {
   readonly to?: string | undefined;
 }
 
-export const ofChain = (organizationId: string | null): RawBuilder<boolean> =>
-  organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}`;
-
 const recordColumns = sql`position::text, organization_id, number::int8::text as number, previous_hash, hash, id, transaction::text, occurred_at,
   recorded_at, source, operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, entity_type, entity_id,
   trace_id, request_id, stands_for, details, personal_hashes,
@@ -74,7 +72,7 @@ const literally = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
 /** A search as a condition on audit_records. */
 export function matching(search: Search): RawBuilder<unknown> {
   const parts: RawBuilder<unknown>[] = [];
-  if (search.organizationId !== undefined) parts.push(ofChain(search.organizationId));
+  if (search.organizationId !== undefined) parts.push(ofTenant(search.organizationId));
   const equal: readonly (readonly [string, string | undefined])[] = [
     ["actor_id", search.actorId],
     ["category", search.category],
@@ -115,7 +113,7 @@ function reads(handle: ReadHandle) {
     async chain(organizationId: string | null): Promise<ChainRow | undefined> {
       const { rows } = await sql<ChainRow>`
         select organization_id, number::text, hash, key_id, signature, signed_at from audit_chains
-        where ${ofChain(organizationId)}`.execute(db);
+        where ${ofTenant(organizationId)}`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
     /** Chains in the order of their organizations, the internal one last. */
@@ -146,27 +144,27 @@ function reads(handle: ReadHandle) {
     async chainPage(organizationId: string | null, after: number, through: number, limit: number): Promise<readonly StoredRecord[]> {
       const { rows } = await sql<StoredRecord>`
         select ${recordColumns} from audit_records
-        where ${ofChain(organizationId)} and number > ${after} and number <= ${through}
+        where ${ofTenant(organizationId)} and number > ${after} and number <= ${through}
         order by audit_records.number limit ${limit}`.execute(db);
       return rows.map(numbered);
     },
     async recordAt(organizationId: string | null, number: number): Promise<StoredRecord | undefined> {
       const { rows } = await sql<StoredRecord>`
-        select ${recordColumns} from audit_records where ${ofChain(organizationId)} and number = ${number}`.execute(db);
+        select ${recordColumns} from audit_records where ${ofTenant(organizationId)} and number = ${number}`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
     /** The hashes of those of the numbers that there are records of. */
     async hashesAt(organizationId: string | null, ofNumbers: readonly number[]): Promise<ReadonlyMap<number, string>> {
       const { rows } = await sql<{ number: string; hash: string }>`
         select number::text, hash from audit_records
-        where ${ofChain(organizationId)} and number = any(${ofNumbers}::bigint[])`.execute(db);
+        where ${ofTenant(organizationId)} and number = any(${ofNumbers}::bigint[])`.execute(db);
       return new Map(rows.map(({ number, hash }) => [Number(number), hash]));
     },
     /** The lowest and the highest number of a chain; undefined where it has no record. */
     async span(organizationId: string | null): Promise<{ readonly lowest: number; readonly highest: number } | undefined> {
       const { rows } = await sql<{ lowest: string | null; highest: string | null }>`
-        select (select number::text from audit_records where ${ofChain(organizationId)} order by audit_records.number limit 1) as lowest,
-          (select number::text from audit_records where ${ofChain(organizationId)} order by audit_records.number desc limit 1) as highest`.execute(
+        select (select number::text from audit_records where ${ofTenant(organizationId)} order by audit_records.number limit 1) as lowest,
+          (select number::text from audit_records where ${ofTenant(organizationId)} order by audit_records.number desc limit 1) as highest`.execute(
         db,
       );
       const { lowest = null, highest = null } = rows[0] ?? {};
@@ -178,13 +176,13 @@ function reads(handle: ReadHandle) {
       const upTo = through === null ? sql`true` : sql`number <= ${through}`;
       const { rows } = await sql<CheckpointRow>`
         select organization_id, kind, number::text, hash, key_id, signature, signed_at from audit_checkpoints
-        where ${ofChain(organizationId)} and ${above} and ${upTo} order by audit_checkpoints.number`.execute(db);
+        where ${ofTenant(organizationId)} and ${above} and ${upTo} order by audit_checkpoints.number`.execute(db);
       return rows.map(numbered);
     },
     async truncation(organizationId: string | null): Promise<CheckpointRow | undefined> {
       const { rows } = await sql<CheckpointRow>`
         select organization_id, kind, number::text, hash, key_id, signature, signed_at from audit_checkpoints
-        where ${ofChain(organizationId)} and kind = 'truncation' order by audit_checkpoints.number desc limit 1`.execute(db);
+        where ${ofTenant(organizationId)} and kind = 'truncation' order by audit_checkpoints.number desc limit 1`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
     /** Transactions with events of commands and neither record nor entry that waits: what was taken away before it was sealed. */
@@ -308,12 +306,21 @@ function writes(tx: WriteHandle) {
         tx,
       );
     },
-    /** The heads of chains that have moved since their last checkpoint. */
+    /**
+     * The heads of chains that have moved since their last checkpoint, the longest without one first. The internal chain apart,
+     * because no index finds NULL by equality.
+     */
     async headsWithoutCheckpoint(limit: number): Promise<readonly ChainRow[]> {
+      const lastOf = (ofChain: RawBuilder<unknown>) => sql`left join lateral (select k.number, k.signed_at from audit_checkpoints k
+        where ${ofChain} and k.kind = 'checkpoint' order by k.number desc limit 1) last on true`;
       const { rows } = await sql<ChainRow>`
-        select organization_id, number::text, hash, key_id, signature, signed_at from audit_chains c
-        where not exists (select from audit_checkpoints k
-          where k.organization_id is not distinct from c.organization_id and k.number = c.number) limit ${limit}`.execute(tx);
+        select organization_id, number::text, hash, key_id, signature, signed_at from (
+          select c.*, last.signed_at as last_at from audit_chains c ${lastOf(sql`k.organization_id = c.organization_id`)}
+          where c.organization_id is not null and (last.number is null or last.number <> c.number)
+          union all
+          select c.*, last.signed_at as last_at from audit_chains c ${lastOf(sql`k.organization_id is null`)}
+          where c.organization_id is null and (last.number is null or last.number <> c.number)
+        ) moved order by last_at nulls first limit ${limit}`.execute(tx);
       return rows.map(numbered);
     },
     /**
@@ -340,8 +347,8 @@ function writes(tx: WriteHandle) {
     },
     mayRemoveRecords: (due: number): Promise<boolean> => mayRemove(tx, { name: "audit.records", due, table: "audit_records" }),
     async removeThrough(organizationId: string | null, number: number): Promise<void> {
-      await sql`delete from audit_personal where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
-      await sql`delete from audit_records where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
+      await sql`delete from audit_personal where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
+      await sql`delete from audit_records where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
     },
     /** Entries that are records already: the copy with its personal data goes. A dead-lettered one is kept: no record has its content. */
     async removeSealedEntries(before: Date): Promise<void> {

@@ -1,8 +1,8 @@
 import type { AuthorizationModel, Condition } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
-import { mayRemove } from "../../platform/retention/ceiling.ts";
 import { equalOrNull, ofTenant } from "../../platform/database/tenant-predicate.ts";
+import { mayRemove } from "../../platform/retention/ceiling.ts";
 
 export interface ModelVersion {
   readonly version: number;

@@ -1,5 +1,6 @@
 import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
+import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
@@ -79,14 +80,7 @@ interface PageOf {
 
 function reads(db: ReadHandle<Tables>) {
   return {
-    async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
-      const rows = await db
-        .selectFrom("organizations")
-        .select((eb) => ["status", eb.fn.countAll<string>().as("count")])
-        .groupBy("status")
-        .execute();
-      return rows.map((row) => ({ label: row.status, value: Number(row.count) }));
-    },
+    countByStatus: () => countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` }),
     organizationById: (id: string): Promise<OrganizationRow | undefined> =>
       db.selectFrom("organizations").selectAll().where("id", "=", id).executeTakeFirst(),
     organizationPage({ after, limit }: PageOf): Promise<OrganizationRow[]> {

@@ -9,7 +9,6 @@ import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
 import { readAfter, readSince, readTail } from "../log/log.ts";
 import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
 import type { TailCursor } from "../log/tail-cursor.ts";
-import { maskText } from "../telemetry/masking.ts";
 import { pauseUntil } from "../waiting.ts";
 import type { Bus, Consumer, Subscription } from "./bus.ts";
 import { busDeadLetterSteps, busDeadLetters, failedAnew, takeRedriven } from "./dead-letters.ts";

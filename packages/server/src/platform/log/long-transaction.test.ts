@@ -3,8 +3,9 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { busSteps, inProcessBus } from "../bus/in-process.ts";
 import { describeOnPostgresql, type Fresh, freshPostgresql, type HeldTransaction, holdTransaction } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
+import { rowsRead } from "../contract/rows-read.ts";
 import { silent } from "../contract/silent.ts";
-import { type Database, everyTenant } from "../database/database.ts";
+import { type Database, everyTenant, type ReadHandle, type WriteHandle } from "../database/database.ts";
 import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
 import type { LoggedEvent } from "./event.ts";
 import { LogFollower } from "./follower.ts";
@@ -16,11 +17,6 @@ const eventsBehind = 50_000;
 const transactionsBehind = 1_200;
 /** A look may read what is new, the place of a consumer and the like; a look that reads the stretch again reads thousands. */
 const rowsALookMax = 20;
-
-/** Rows of the log that the transaction under way has read, from the table and from its index by position. */
-const rowsRead = sql<{ rows: number }>`select (
-  pg_stat_get_xact_tuples_returned('events'::regclass) + pg_stat_get_xact_tuples_fetched('events'::regclass)
-  + pg_stat_get_xact_tuples_returned('events_in_commit_order'::regclass))::int as rows`;
 
 // The horizon and its costs need several open transactions: the embedded database has one connection.
 describeOnPostgresql("beside a transaction that stays open", () => {
@@ -46,14 +42,16 @@ describeOnPostgresql("beside a transaction that stays open", () => {
   /** The same database, that notes after each transaction how many of the log's rows it has read. */
   const counted = (): Database => {
     const database = fresh.another(2);
-    const count = async <Result>(db: Parameters<typeof rowsRead.execute>[0], result: Result): Promise<Result> => {
-      looks.push((await rowsRead.execute(db)).rows[0]?.rows as number);
+    const counting = async <Result, Db extends ReadHandle | WriteHandle>(db: Db, work: (db: Db) => Promise<Result>): Promise<Result> => {
+      const before = await rowsRead(db, "events");
+      const result = await work(db);
+      looks.push((await rowsRead(db, "events")) - before);
       return result;
     };
     return {
       ...database,
-      read: (scope, work) => database.read(scope, async (db) => count(db as never, await work(db))),
-      transact: (scope, work) => database.transact(scope, async (tx) => count(tx, await work(tx))),
+      read: (scope, work) => database.read(scope, (db) => counting(db, work)),
+      transact: (scope, work) => database.transact(scope, (tx) => counting(tx, work)),
     };
   };
   const fill = async (): Promise<void> => {

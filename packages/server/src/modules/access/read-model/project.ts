@@ -2,8 +2,8 @@ import { effectiveRules, PermissionTree, type RoleRule } from "@gatehouse/policy
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
 import { isolateFailures } from "../../../platform/database/isolated.ts";
-import { deadLetterRecords, resolveRecords } from "../../../platform/dead-letters.ts";
 import { equalOrNull, ofTenant } from "../../../platform/database/tenant-predicate.ts";
+import { deadLetterRecords, resolveRecords } from "../../../platform/dead-letters.ts";
 import { revisionOf } from "../../../platform/log/log.ts";
 import type { UserStatus } from "../../identity/index.ts";
 import { systemRoleNamed, systemRoles } from "../system.ts";

@@ -171,10 +171,9 @@ export async function readSince(
   cursor: TailCursor,
   types?: readonly string[],
 ): Promise<Tail | undefined> {
-  const { from, pending, shown } = cursor;
+  const { from, pending } = cursor;
   const events = (transactions: RawBuilder<unknown>) => sql`select ${eventColumns} from events where ${transactions} and ${ofTypes(types)}`;
-  const unshown = shown.length === 0 ? sql`true` : sql`transaction <> all(${shown}::xid8[])`;
-  const since = events(sql`transaction >= ${from}::xid8 and ${unshown}`);
+  const since = events(sql`transaction >= ${from}::xid8`);
   const late = pending.length === 0 ? sql`` : sql` union all ${events(sql`transaction = any(${pending}::xid8[])`)}`;
   const { rows } = await sql<TailRow>`
     with head as (
@@ -185,14 +184,9 @@ export async function readSince(
     order by e.transaction::xid8, e.sequence::bigint`.execute(db as Kysely<AnyTables>);
   const { snapshot: text, own, standby, server, removed_through } = rows[0] as TailRow;
   if (cursor.server !== undefined && cursor.server !== server) return undefined;
-  const found = rows.filter((row) => row.id !== null).map(toEvent);
-  const next = cursorAfter(
-    cursor,
-    { text, own, standby, server },
-    found.map(({ position }) => position.transaction),
-  );
+  const next = cursorAfter({ text, own, standby, server });
   const isWhole = removed_through === null || BigInt(removed_through) < BigInt(cursor.horizon);
-  return { horizon: next.horizon, events: found, isWhole, cursor: next };
+  return { horizon: next.horizon, events: rows.filter((row) => row.id !== null).map(toEvent), isWhole, cursor: next };
 }
 
 /** Everything visible that was not yet settled at `horizon`: for a reader that begins, or whose cursor is of another server. */

@@ -191,8 +191,10 @@ export async function assemble(configuration: Configuration, overrides: Override
         await platform.jobs.work(forgetOldMessagesWork(platform));
         await platform.jobs.work(removeOldEventsWork(platform, readers));
         const receiving = contexts.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
-        for (const consumer of receiving) platform.broker.consume(consumer);
-        registerBrokerGauges(platform, receiving);
+        registerBrokerGauges(
+          platform,
+          receiving.map((consumer) => ({ consumer, subscription: platform.broker.consume(consumer) })),
+        );
         if (configuration.eventsUrl !== undefined) relay = startRelay(platform, known);
       },
       async settled() {

@@ -72,6 +72,8 @@ export interface Received {
 export interface BrokerSubscription {
   /** Resolves when messages can come: the broker knows of the consumer. */
   ready(): Promise<void>;
+  /** Messages that the broker keeps for the consumer and that are not settled; undefined while the consumer is not connected. */
+  waiting(): Promise<number | undefined>;
   close(): Promise<void>;
 }
 

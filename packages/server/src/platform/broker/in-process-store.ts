@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../database/database.ts";
-import type { Position } from "../log/event.ts";
-import type { BrokerMessage, DeadLetter, DeadLetters } from "./broker.ts";
+import { beginning, type Position } from "../log/event.ts";
+import type { BrokerConsumerName, BrokerMessage, DeadLetter, DeadLetters } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
 
 export interface StoredMessage {
@@ -27,6 +27,22 @@ export async function messagesAfter(db: ReadHandle, exchange: string, after: Pos
       and transaction < pg_snapshot_xmin(pg_current_snapshot())
     order by broker_messages.transaction, broker_messages.sequence limit ${limit}`.execute(db as never);
   return rows.map(({ transaction, sequence, topic, body }) => ({ position: { transaction, sequence }, topic, body }));
+}
+
+/** More are far behind, however many; counting on would only make the database slower. */
+const countedMax = 10_000;
+
+/** Messages of the consumer's exchange that lie behind its place, of every topic, 10,000 at most. */
+export async function countWaiting(db: ReadHandle, { name, exchange }: BrokerConsumerName): Promise<number> {
+  const place = await sql<Position>`
+    select transaction::text, sequence::text from broker_consumers where name = ${name}`.execute(db as never);
+  const { transaction, sequence } = place.rows[0] ?? beginning;
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from (
+      select from broker_messages where exchange = ${exchange} and (transaction, sequence) > (${transaction}::xid8, ${sequence}::bigint)
+      limit ${countedMax}
+    ) behind`.execute(db as never);
+  return rows[0]?.count ?? 0;
 }
 
 export async function insertDeadLetter(tx: WriteHandle, consumer: string, letter: DeadLetter): Promise<void> {

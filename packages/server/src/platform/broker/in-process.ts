@@ -5,6 +5,7 @@ import type { Position } from "../log/event.ts";
 import { pauseUntil } from "../waiting.ts";
 import type { Broker, BrokerConsumer, BrokerSubscription } from "./broker.ts";
 import {
+  countWaiting,
   forgetDeadLetter,
   insertDeadLetter,
   insertMessages,
@@ -49,6 +50,7 @@ export function inProcessBroker(database: Database, logger: Logger, options: InP
       loop.start();
       return {
         ready: () => loop.ready,
+        waiting: () => database.read(everyTenant, (db) => countWaiting(db, consumer)),
         close: async () => {
           running.delete(loop);
           await loop.close();

@@ -72,6 +72,13 @@ export class JetStreamConsumer {
     return this.#ready.promise;
   }
 
+  async waiting(): Promise<number | undefined> {
+    if (this.#messages === undefined) return undefined;
+    const manager = await jetstreamManager(await this.#connection);
+    const { num_pending, num_ack_pending } = await manager.consumers.info(streamOf(this.#consumer.exchange), streamOf(this.#consumer.name));
+    return num_pending + num_ack_pending;
+  }
+
   start(): void {
     this.#loop = this.#run();
   }

@@ -81,6 +81,7 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
       running.start();
       return {
         ready: () => running.ready,
+        waiting: () => running.waiting(),
         close: async () => {
           consumers.delete(running);
           await running.close();

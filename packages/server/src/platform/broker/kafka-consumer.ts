@@ -78,6 +78,15 @@ export class KafkaConsumer {
     return this.#ready.promise;
   }
 
+  /** Of the partitions that this member of the group reads. */
+  async waiting(): Promise<number | undefined> {
+    const member = this.#member;
+    if (member === undefined || this.#stream === undefined) return undefined;
+    const lags = await member.getLag({ topics: [...(member.assignments ?? [])].map(({ topic }) => topic) });
+    // -1 stands for a partition of another member.
+    return [...lags.values()].flat().reduce((sum, lag) => sum + Math.max(0, Number(lag)), 0);
+  }
+
   start(): void {
     this.#loop = this.#run();
   }

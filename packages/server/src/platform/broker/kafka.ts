@@ -90,6 +90,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
       running.start();
       return {
         ready: () => running.ready,
+        waiting: () => running.waiting(),
         close: async () => {
           consumers.delete(running);
           await running.close();

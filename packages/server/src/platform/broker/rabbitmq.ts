@@ -54,9 +54,10 @@ export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOpt
     kind: "rabbitmq",
     publish: (messages) => publishing.publish(messages),
     consume(consumer) {
-      const { close, ready } = subscribe(connection, consumer, { retry: options.retry ?? defaultRetry, confirmMs, refusals }, log);
+      const { close, ready, waiting } = subscribe(connection, consumer, { retry: options.retry ?? defaultRetry, confirmMs, refusals }, log);
       const subscription: BrokerSubscription = {
         ready,
+        waiting,
         close: async () => {
           subscriptions.delete(subscription);
           await close();
@@ -242,6 +243,7 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, { retry, co
   });
   return {
     ready: () => first.promise,
+    waiting: async () => (await connection.queueDeclare({ queue: name, passive: true })).messageCount,
     close: async () => {
       const stopped = work.stop();
       const closed = received.close();

@@ -19,7 +19,10 @@ export function watchedBroker(broker: Broker, watching: Watching & { readonly re
   return {
     kind: broker.kind,
     publish: (messages) => counted(() => publish(messages)),
-    consume: (consumer) => broker.consume(watched(consumer, broker.kind, watching)),
+    consume(consumer) {
+      const subscription = broker.consume(watched(consumer, broker.kind, watching));
+      return { ...subscription, waiting: () => looked(() => subscription.waiting()) };
+    },
     deadLetters(consumer) {
       const letters = broker.deadLetters(consumer);
       return {
@@ -79,6 +82,8 @@ function watched(consumer: BrokerConsumer, system: string, { metrics, tracer }: 
         await tracer.span(`process ${name}`, options, () => consumer.handle(received));
         ended("ok");
         metrics.eventsHandled.inc({ consumer: name });
+        const happenedAt = Date.parse(received.event.time ?? "");
+        if (!Number.isNaN(happenedAt)) metrics.eventDelaySeconds.observe({ consumer: name }, Math.max(0, Date.now() - happenedAt) / 1_000);
       } catch (error) {
         ended("failed");
         throw error;

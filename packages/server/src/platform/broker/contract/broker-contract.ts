@@ -279,6 +279,20 @@ export function brokerContract(name: string, make: () => Promise<BrokerUnderTest
       await eventually(() => consumer.handled).toHaveLength(40);
     });
 
+    it("tells how much waits for a consumer that is slow, and that nothing waits for one that has handled all", async () => {
+      const broker = on.start();
+      const goOn = Promise.withResolvers<void>();
+      const consumer = on.consumer({ inFlightMax: 2, handle: () => goOn.promise });
+      const subscription = broker.consume(consumer);
+      await subscription.ready();
+      await broker.publish(on.messages(...Array.from({ length: 10 }, (_, index) => on.event({ subject: `thing/${index}` }))));
+      // What the consumer has in hand may be among them or not.
+      await eventually(() => subscription.waiting().catch(() => 0)).toSatisfy((waiting) => waiting >= 8 && waiting <= 10);
+      goOn.resolve();
+      await eventually(() => consumer.handled).toHaveLength(10);
+      await eventually(() => subscription.waiting()).toBe(0);
+    });
+
     it("lets a handler that runs finish before it is closed, and answers a ping until then", async () => {
       const broker = on.start();
       await broker.ping();

@@ -4,6 +4,7 @@ import type { Bus } from "./bus/bus.ts";
 import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Database } from "./database/database.ts";
+import type { Writes } from "./database/observed-writes.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Keys } from "./keys/keys.ts";
 import type { Limits } from "./limits/limits.ts";
@@ -18,6 +19,7 @@ import type { Tracer } from "./telemetry/tracing.ts";
 /** Every port, as the runtime has put it together: the ground that operations and modules stand on. */
 export interface Platform {
   readonly database: Database;
+  readonly writes: Writes;
   readonly log: LogFollower;
   readonly cache: Cache;
   readonly bus: Bus;

@@ -80,6 +80,7 @@ export interface Application {
   readonly kernel: Kernel;
   readonly platform: Platform;
   readonly inbox: Ports["inbox"];
+  readonly lost: Ports["lost"];
   readonly dispatch: Dispatch;
   /** Answers what a door has received: here what is of this process's roles, and elsewhere what is not. */
   readonly serve: Serve;
@@ -144,6 +145,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       kernel,
       platform,
       inbox: ports.inbox,
+      lost: ports.lost,
       dispatch: kernel.dispatch,
       serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, servedElsewhere(platform.rpc, known, platform)) : here,
       sessions: memory,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseEnv } from "node:util";
+import { mebibyte } from "../platform/database/disk-reserve.ts";
 import type { RedisAddress } from "../platform/redis/address.ts";
 import type { Settings } from "../platform/settings.ts";
 import { ineffectiveSettings } from "./ineffective-settings.ts";
@@ -17,6 +18,8 @@ export interface Configuration {
   readonly port: number;
   readonly operationsPort: number | undefined;
   readonly dataDir: string;
+  /** What must stay free on the disk of embedded storage; undefined where it follows from the disk. */
+  readonly diskReserveBytes: number | undefined;
   readonly databaseUrl: string | undefined;
   readonly databaseReadUrl: string | undefined;
   /** The same database without a pooler. */
@@ -119,6 +122,7 @@ function assemble(get: (name: string) => never): Omit<Configuration, "ignored"> 
   const password: string | undefined = get("GATEHOUSE_ADMIN_PASSWORD");
   const publicUrl: string | undefined = get("PUBLIC_URL");
   const billingUrl: string | undefined = get("BILLING_URL");
+  const reserveMb: number | undefined = get("GATEHOUSE_DISK_RESERVE_MB");
   return {
     roles: get("GATEHOUSE_ROLE"),
     workers: get("GATEHOUSE_WORKERS"),
@@ -126,6 +130,7 @@ function assemble(get: (name: string) => never): Omit<Configuration, "ignored"> 
     port,
     operationsPort: get("OPERATIONS_PORT"),
     dataDir: get("GATEHOUSE_DATA_DIR"),
+    diskReserveBytes: reserveMb === undefined ? undefined : reserveMb * mebibyte,
     databaseUrl: get("DATABASE_URL"),
     databaseReadUrl: get("DATABASE_READ_URL"),
     databaseDirectUrl: get("DATABASE_DIRECT_URL"),

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DataDirectoryHeld, holderOf, lockDataDir } from "./data-lock.ts";
@@ -23,18 +23,34 @@ afterEach(async () => {
 const url = "http://127.0.0.1:8080";
 const file = () => join(folder, "gatehouse.lock");
 
-/** Another process that takes the directory and holds it until it is killed. */
-async function holderElsewhere(): Promise<ChildProcess> {
-  const module = new URL("data-lock.ts", import.meta.url).href;
-  const script = `import { lockDataDir } from ${JSON.stringify(module)};
-    lockDataDir(${JSON.stringify(folder)}, "http://127.0.0.1:9999");
-    process.stdout.write("held\\n");
-    setInterval(() => {}, 60_000);`;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", script, "gatehouse"], { stdio: ["ignore", "pipe", "inherit"] });
+const ours = ["gatehouse.lock", "gatehouse.lock.os"];
+/** Short, so that a holder on another kernel is soon taken for dead. */
+const times = { beatMs: 50, observeMs: 400 };
+
+const script = () => `import { lockDataDir } from ${JSON.stringify(new URL("data-lock.ts", import.meta.url).href)};
+    try {
+      lockDataDir(${JSON.stringify(folder)}, "http://127.0.0.1:9999", { beatMs: 50, observeMs: 400 });
+      process.stdout.write("held");
+      setInterval(() => {}, 60_000);
+    } catch (error) {
+      process.stdout.write(error.name);
+    }`;
+
+/** Another process that takes the directory and holds it until it is killed. `prefix` are programs that start it. */
+function begin(...prefix: string[]): { readonly child: ChildProcess; readonly said: Promise<string> } {
+  const [program = process.execPath, ...args] = [...prefix, process.execPath, "--input-type=module", "--eval", script()];
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
-  await once(child.stdout as NonNullable<typeof child.stdout>, "data");
+  return { child, said: once(child.stdout as NonNullable<typeof child.stdout>, "data").then(([text]) => String(text)) };
+}
+
+async function holderElsewhere(...prefix: string[]): Promise<ChildProcess> {
+  const { child, said } = begin(...prefix);
+  expect(await said).toBe("held");
   return child;
 }
+
+const changeHolder = (change: object) => writeFileSync(file(), JSON.stringify({ ...JSON.parse(readFileSync(file(), "utf8")), ...change }));
 
 describe("the lock of the data directory", () => {
   it("is taken, announced and given back; what it holds is for its owner's eyes only", () => {
@@ -47,15 +63,64 @@ describe("the lock of the data directory", () => {
     expect(statSync(own).mode & 0o777).toBe(0o600);
     lock.release();
     expect(existsSync(own)).toBe(false);
+    expect(statSync(join(folder, "deeper", "gatehouse.lock.os"))).toMatchObject({ size: 0 });
+    expect(statSync(join(folder, "deeper", "gatehouse.lock.os")).mode & 0o777).toBe(0o600);
   });
 
   it("refuses a second holder and names the first: process, address and since when", async () => {
     const child = await holderElsewhere();
     const held = () => lockDataDir(folder, url);
     expect(held).toThrow(DataDirectoryHeld);
-    expect(held).toThrow(new RegExp(`${folder} is in use by process ${child.pid}, at http://127\\.0\\.0\\.1:9999 since \\d{4}-`));
+    const named = `${folder} is in use by process ${child.pid} on ${hostname()}, at http://127\\.0\\.0\\.1:9999 since \\d{4}-`;
+    expect(held).toThrow(new RegExp(named));
     expect(holderOf(folder)?.pid).toBe(child.pid);
-    expect(readdirSync(folder)).toEqual(["gatehouse.lock"]);
+    expect(readdirSync(folder).sort()).toEqual(ours);
+  });
+
+  it("asks the operating system and not a number: a holder that cannot be seen from here holds as well", async () => {
+    await holderElsewhere();
+    // As a container's process is numbered: by another namespace.
+    changeHolder({ pid: 2 ** 22 + 1 });
+    expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
+    expect(holderOf(folder)?.url).toBe("http://127.0.0.1:9999");
+  });
+
+  const isolates = process.platform === "linux" && process.getuid?.() === 0;
+  it.skipIf(!isolates)("holds between PID namespaces; making one needs root on Linux", async () => {
+    await holderElsewhere("unshare", "--pid", "--fork", "--kill-child", "--mount-proc");
+    expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
+    const other = begin("unshare", "--pid", "--fork", "--kill-child", "--mount-proc");
+    expect(await other.said).toBe("DataDirectoryHeld");
+  });
+
+  it.each(["", "{", "\0\0{", "null", '{"pid":1}'])("is held whatever its description says (%j)", async (text) => {
+    await holderElsewhere();
+    writeFileSync(file(), text);
+    expect(() => lockDataDir(folder, url)).toThrow(/is in use by a process that does not say which it is/);
+  });
+
+  it("goes to one of several that start at once", async () => {
+    const starts = Array.from({ length: 6 }, () => begin());
+    const said = await Promise.all(starts.map((start) => start.said));
+    expect(said.sort()).toEqual([...Array(5).fill("DataDirectoryHeld"), "held"]);
+  });
+
+  it("holds in the process that has it, too", () => {
+    const lock = lockDataDir(folder, url);
+    expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
+    expect(holderOf(folder)?.secret).toBe(lock.holder.secret);
+    // Asking has not let it go.
+    expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
+    lock.release();
+    lockDataDir(folder, url).release();
+  });
+
+  it("is not copied with its directory", async () => {
+    await holderElsewhere();
+    const copy = `${folder}-copy`;
+    cpSync(folder, copy, { recursive: true });
+    lockDataDir(copy, url).release();
+    rmSync(copy, { recursive: true });
   });
 
   it("that a dead process has left is taken over", async () => {
@@ -67,19 +132,67 @@ describe("the lock of the data directory", () => {
     const lock = lockDataDir(folder, url);
     expect(JSON.parse(readFileSync(file(), "utf8")).pid).toBe(process.pid);
     lock.release();
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(folder)).toEqual(["gatehouse.lock.os"]);
   });
 
   it.each(["", "{", "not JSON at all"])("that is broken (%j) is taken over", (text) => {
     writeFileSync(file(), text);
     expect(holderOf(folder)).toBeUndefined();
     lockDataDir(folder, url).release();
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(folder)).toEqual(["gatehouse.lock.os"]);
   });
 
-  it("whose number was given to another program since is taken over", () => {
-    writeFileSync(file(), JSON.stringify({ pid: 1, url, startedAt: new Date().toISOString(), secret: "s" }));
-    expect(holderOf(folder)).toBeUndefined();
-    lockDataDir(folder, url).release();
+  it("that cannot be taken is refused in a sentence", () => {
+    const refused = (dataDir: string) => {
+      try {
+        lockDataDir(dataDir, url);
+      } catch (error) {
+        return error;
+      }
+      return undefined;
+    };
+    writeFileSync(join(folder, "a file"), "");
+    expect(refused(join(folder, "a file", "data"))).toMatchObject({
+      name: "StartRefused",
+      exitCode: 78,
+      message: /GATEHOUSE_DATA_DIR .* cannot be made/,
+    });
+    expect(refused("/proc/self")).toMatchObject({
+      name: "StartRefused",
+      exitCode: 78,
+      message: /cannot be written.*docs\/operations\/backup\.md/,
+    });
+  });
+});
+
+/** Two machines share a network file system whose locks hold on each of them alone. */
+describe("the lock of a data directory that another kernel holds", () => {
+  const elsewhere = { pid: 7, host: "other", kernel: "another boot", url: "http://10.0.0.2:8080", startedAt: "2026-01-01", secret: "s" };
+  /** A machine that shows its life as a holder does. */
+  const beats = () => setInterval(() => utimesSync(file(), new Date(), new Date()), times.beatMs);
+
+  it("is respected as long as the holder shows that it lives", async () => {
+    writeFileSync(file(), JSON.stringify(elsewhere));
+    const { said } = begin();
+    const beating = beats();
+    expect(await said).toBe("DataDirectoryHeld");
+    clearInterval(beating);
+    expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual(elsewhere);
+  });
+
+  it("is taken over when the holder has shown no life for long enough", () => {
+    writeFileSync(file(), JSON.stringify(elsewhere));
+    expect(holderOf(folder, times)).toBeUndefined();
+    const lock = lockDataDir(folder, url, times);
+    expect(JSON.parse(readFileSync(file(), "utf8")).pid).toBe(process.pid);
+    lock.release();
+  });
+
+  it("is lost to the one who was taken for dead, and is not given back by it", async () => {
+    const lock = lockDataDir(folder, url, times);
+    writeFileSync(file(), JSON.stringify(elsewhere));
+    await lock.lost;
+    lock.release();
+    expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual(elsewhere);
   });
 });

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { Platform } from "../platform/platform.ts";
 import type { PolicyName } from "../platform/resilience/policies.ts";
 import { within } from "../platform/waiting.ts";
 import type { Application } from "./application.ts";
@@ -8,6 +9,7 @@ import { type Component, component, probe, probeTimeoutMs, type Status } from ".
 import { backgroundDetails, commandDetails, queryDetails } from "./role-details.ts";
 import { answersOthers, asksOthers, type Role } from "./roles.ts";
 import { missedOf, servedBy } from "./served.ts";
+import { needsWrites, writesComponent } from "./writes-health.ts";
 
 /** Where a process is in its life; readiness follows it. */
 export interface Lifecycle {
@@ -23,16 +25,25 @@ export const readinessOf = (application: Application, { lifecycle, dependencies,
   return async () => {
     if (lifecycle.stage === "stopping") return answer({ module: stageOf(lifecycle) });
     const { platform } = application;
-    const [asked, module, served, queues] = await Promise.all([
+    const [asked, written, module, served, queues] = await Promise.all([
       dependencies.ask(),
+      writtenBy(roles, platform),
       answersOthers(roles) ? moduleThatHears(application, lifecycle) : stageOf(lifecycle),
       servedBy(platform.rpc, elsewhere),
       queuesOf(application),
     ]);
     const dispensable = [...dependencies.dispensable(), ...missedOf(served, answersOthers(roles)), ...Object.keys(queues)];
-    return answer({ ...asked, ...clockOf(platform), ...served, ...queues, module }, dispensable);
+    return answer({ ...asked, ...written, ...clockOf(platform), ...served, ...queues, module }, dispensable);
   };
 };
+
+/** Without its database a process that answers queries goes on deciding for a while; `postgresql` is told to be down then. */
+async function writtenBy(roles: ReadonlySet<Role>, platform: Platform): Promise<{ readonly writes?: Component }> {
+  const decidesAlone = () => roles.has("query") && platform.log.withoutDatabase;
+  if (!needsWrites(roles) || decidesAlone()) return {};
+  const writes = await writesComponent(platform);
+  return decidesAlone() ? {} : { writes };
+}
 
 /** What the probes tell of. */
 export interface Observed {
@@ -64,23 +75,33 @@ export function registerHealth(app: FastifyInstance, application: Application, {
   }
   if (roles.has("command")) {
     app.get("/health/command", async (_request, reply) => {
-      const [asked, { status, details }] = await Promise.all([ask(), moduleThatHears(application, lifecycle)]);
+      const [asked, writes, { status, details }] = await Promise.all([
+        ask(),
+        writesComponent(platform),
+        moduleThatHears(application, lifecycle),
+      ]);
       const { postgresql, messageBroker } = asked;
       const module = { status, details: { ...details, ...commandDetails(application) } };
       return send(
         reply,
-        answer({ postgresql, ...replicaOf(asked), messageBroker, ...clockOf(platform), module }, dispensableTo("command")),
+        answer({ postgresql, ...replicaOf(asked), writes, messageBroker, ...clockOf(platform), module }, dispensableTo("command")),
       );
     });
   }
   if (roles.has("worker")) {
     app.get("/health/background", async (_request, reply) => {
-      const [asked, jobs, queues] = await Promise.all([ask(), probe(() => platform.jobs.ping(), {}), queuesOf(application)]);
+      const [asked, writes, jobs, queues] = await Promise.all([
+        ask(),
+        writesComponent(platform),
+        probe(() => platform.jobs.ping(), {}),
+        queuesOf(application),
+      ]);
       const { postgresql, messageBroker } = asked;
       const others = { ...othersOf(application), ...queues };
       const module = component(jobs.status === "UP", backgroundDetails(application));
       const without = [...dispensableTo("worker"), ...Object.keys(others)];
-      return send(reply, answer({ postgresql, ...replicaOf(asked), messageBroker, ...clockOf(platform), ...others, module }, without));
+      const components = { postgresql, ...replicaOf(asked), writes, messageBroker, ...clockOf(platform), ...others, module };
+      return send(reply, answer(components, without));
     });
   }
 }

@@ -16,6 +16,7 @@ import { busSteps, consumersOfLog } from "../platform/bus/in-process.ts";
 import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "../platform/database/migrations.ts";
 import { deadLetterSteps } from "../platform/dead-letters.ts";
 import type { Queue } from "../platform/jobs/pg-boss.ts";
+import { keySteps } from "../platform/keys/schema-steps.ts";
 import type { SealedPlace } from "../platform/keys/sealed-place.ts";
 import { logSteps } from "../platform/log/log.ts";
 import type { LogReader } from "../platform/log/retention.ts";
@@ -51,6 +52,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   ...deadLetterSteps,
   ...inboxSteps,
   ...retentionSteps,
+  ...keySteps,
   ...auditSteps,
   ...idempotencySteps,
   ...contexts.flatMap((context) => context.steps),

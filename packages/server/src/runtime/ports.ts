@@ -10,6 +10,8 @@ import { tracedCache } from "../platform/cache/traced.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import type { Database } from "../platform/database/database.ts";
 import { DatabaseClock } from "../platform/database/database-clock.ts";
+import { observeWrites } from "../platform/database/observed-writes.ts";
+import type { EmbeddedDatabase } from "../platform/database/pglite.ts";
 import { watchedDatabase } from "../platform/database/watched.ts";
 import { pgBossJobs, type Queue } from "../platform/jobs/pg-boss.ts";
 import { watchedJobs } from "../platform/jobs/watched.ts";
@@ -29,7 +31,7 @@ import { createMetrics, type Metrics } from "../platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "../platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
 import { refuseUnfitDatabase } from "./fit-database.ts";
-import { keyRing } from "./key-ring.ts";
+import { openKeyRing } from "./key-ring.ts";
 import { prepareDatabase } from "./prepare-database.ts";
 import { isAll } from "./roles.ts";
 import { openStorage } from "./storage.ts";
@@ -49,18 +51,25 @@ export interface Overrides {
 export interface Ports {
   readonly platform: Platform;
   readonly inbox: DevelopmentInbox | undefined;
+  /** Resolves when the database has ended for good, so that this process is of no use any more. */
+  readonly lost: Promise<void>;
   close(): Promise<void>;
 }
+
+/** PostgreSQL may come back. */
+const never: Promise<void> = new Promise(() => {});
 
 /** Opens each port with the adapter that the configuration asks for. The database is migrated when this returns. */
 export async function openPorts(configuration: Configuration, queues: readonly Queue[], overrides: Overrides = {}): Promise<Ports> {
   const { settings } = configuration;
   const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
   const opened = await openStorage(configuration, { logger, image: overrides.image });
-  const database = watchedDatabase(opened, { metrics, tracer });
+  const embedded = opened.kind === "pglite" ? (opened as EmbeddedDatabase) : undefined;
+  const { database, writes } = observeWrites(watchedDatabase(opened, { metrics, tracer }), embedded?.shortage);
   try {
     await refuseUnfitDatabase(database);
     await prepareDatabase(opened, configuration, logger);
+    const keys = await openKeyRing(database, configuration);
     const inbox = configuration.smtpUrl === undefined ? developmentInbox(database) : undefined;
     const resilience = createResilience(metrics);
     const redis = configuration.redis && (await openRedis(configuration, configuration.redis, resilience, logger));
@@ -78,6 +87,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
     log.onRestart(() => bus.restart());
     const platform: Platform = {
       database,
+      writes,
       log,
       cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
       bus,
@@ -93,7 +103,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
       ),
       broker: watchedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
       mail: inbox ?? guardedMail(smtpMail(configuration.smtpUrl as string, configuration.mailFrom), resilience),
-      keys: keyRing(configuration),
+      keys,
       limits: redis?.limits ?? inProcessLimits(),
       resilience,
       logger,
@@ -103,9 +113,11 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
       clockSkewMs: () => clock?.skewMs ?? 0,
       settings,
     };
+    const lost = embedded ? embedded.pglite.lost.then((error) => logger.fatal({ err: error }, error.message)) : never;
     return {
       platform,
       inbox,
+      lost,
       async close() {
         clock?.close();
         await closeAll(platform);

@@ -7,7 +7,8 @@ import { openGateway } from "./gateway.ts";
 import type { Lifecycle } from "./health.ts";
 import { needsDatabase } from "./roles.ts";
 import { listen, type Server } from "./server.ts";
-import { stopOnSignals } from "./stop.ts";
+import { stopOnSignals, stopSignals } from "./stop.ts";
+import { watchMainThread } from "./watchdog.ts";
 import { isFirstWorker } from "./workers.ts";
 
 /** Runs the configured roles in this process until it is asked to stop. */
@@ -30,7 +31,7 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
   lock?.announce(server.url);
   lifecycle.stage = "running";
   const { logger } = house.platform;
-  stopOnSignals(
+  const { isOverdue } = stopOnSignals(
     async () => {
       lifecycle.stage = "stopping";
       await server.close();
@@ -38,8 +39,15 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
       lock?.release();
     },
     logger,
-    application?.platform.log.lost,
+    application && Promise.race([application.platform.log.lost, application.lost]),
   );
+  if (lock) {
+    watchMainThread(stopSignals, isOverdue, (error) => logger.error({ err: error }, "the main thread is not watched any more"));
+    void lock.lost.then(() => {
+      logger.fatal("another process has taken the data directory; this one ends without writing to it again");
+      process.exit(1);
+    });
+  }
   if (isFirstWorker()) process.stdout.write(banner(configuration, server.url, setUpToken));
   for (const what of configuration.ignored) logger.warn(what);
   logger.info({ module: "command", address: server.url, roles: [...roles] }, "Gatehouse is ready");

@@ -15,14 +15,14 @@ export interface StorageOptions {
 
 type Addresses = Pick<
   Configuration,
-  "databaseUrl" | "databaseReadUrl" | "databaseDirectUrl" | "databaseSchema" | "databasePool" | "dataDir"
+  "databaseUrl" | "databaseReadUrl" | "databaseDirectUrl" | "databaseSchema" | "databasePool" | "dataDir" | "diskReserveBytes"
 >;
 
 /** Opens the database that the configuration names, as every command and every start does. */
 export function openStorage(configuration: Addresses, options: StorageOptions = {}): Promise<Database> | Database {
   const { databaseUrl, databaseReadUrl, databaseDirectUrl, databaseSchema, databasePool, dataDir } = configuration;
   const { logger, image, ownerTimeoutMs } = options;
-  if (databaseUrl === undefined) return openPglite(dataDir, image);
+  if (databaseUrl === undefined) return openPglite(dataDir, { image, reserve: configuration.diskReserveBytes });
   return openPostgresql({
     url: databaseUrl,
     readUrl: databaseReadUrl,

@@ -114,6 +114,13 @@ export const variables: readonly Variable[] = [
   },
   { name: "GATEHOUSE_DATA_DIR", fallback: "./data", meaning: "embedded storage; `memory` keeps nothing", ...text("a path, or memory") },
   {
+    name: "GATEHOUSE_DISK_RESERVE_MB",
+    fallback: undefined,
+    fallbackText: "64, or a quarter of a disk smaller than 256 MiB",
+    meaning: "how many MiB stay free on the disk of embedded storage; with less, writes are refused and reads go on",
+    ...integer(20, 1_000_000),
+  },
+  {
     name: "DATABASE_URL",
     fallback: undefined,
     fallbackText: "none: PGlite in the data directory",

@@ -1,9 +1,9 @@
-import type { Keys } from "../../platform/keys/keys.ts";
+import { type Keys, MasterKeyAbsent } from "../../platform/keys/keys.ts";
 import { keysOf } from "./person-keys.ts";
 import { personalPurpose } from "./personal-sealer.ts";
 import { hashOfPart } from "./record.ts";
 import type { PersonalRow, StoredRecord } from "./store.ts";
-import { type Finding, finding } from "./verify-records.ts";
+import { type Finding, finding, keyAbsent } from "./verify-records.ts";
 
 /**
  * Whether the personal data of records are there as they were sealed, where their record is, and open as long as their person is not
@@ -17,7 +17,10 @@ export function verifyPersonal(rows: readonly StoredRecord[], kept: readonly Per
     if (!isAsSealed(row, parts)) {
       return [finding("personal_data_changed", row.number, `the personal data of record ${row.number} was changed or deleted`)];
     }
-    if (parts.every((part) => part.is_erased || opens(part, keys, opened))) return [];
+    const failures = parts.flatMap((part) => (part.is_erased ? [] : (failureOf(part, keys, opened) ?? [])));
+    if (failures.length === 0) return [];
+    const absent = failures.find((failure) => failure instanceof MasterKeyAbsent);
+    if (absent !== undefined) return [keyAbsent(`the key of the personal data of record ${row.number}`, absent, row.number)];
     const text = `the personal data of record ${row.number} does not open, though its person was not erased: the key was changed or deleted`;
     return [finding("personal_data_changed", row.number, text)];
   });
@@ -31,14 +34,21 @@ const isAsSealed = (row: StoredRecord, parts: readonly PersonalRow[]): boolean =
       hashOfPart(key_id, sealed) === row.personal_hashes[part] && organization_id === row.organization_id && number === row.number,
   );
 
-function opens({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys, opened: Map<string, Keys>): boolean {
+/** Why a part does not open; undefined where it does. */
+function failureOf({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys, opened: Map<string, Keys>): Error | undefined {
+  if (sealed_key === null) return new Error("the key was deleted");
+  let own = opened.get(key_id);
   try {
-    if (sealed_key === null) return false;
-    const own = opened.get(key_id) ?? keysOf({ id: key_id, sealed_key }, keys);
-    opened.set(key_id, own);
+    own ??= keysOf({ id: key_id, sealed_key }, keys);
+  } catch (error) {
+    return error as Error;
+  }
+  opened.set(key_id, own);
+  try {
     own.open(sealed, personalPurpose(record_id));
-    return true;
+    return undefined;
   } catch {
-    return false;
+    // Its own key is at hand and is another one than it names.
+    return new Error("the key was changed");
   }
 }

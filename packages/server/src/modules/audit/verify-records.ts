@@ -1,4 +1,5 @@
 import { oneOf, type Static, Type } from "../../operation/schema.ts";
+import type { MasterKeyAbsent } from "../../platform/keys/keys.ts";
 import { hashOfRecord } from "./record.ts";
 import type { StoredRecord } from "./store.ts";
 
@@ -17,6 +18,7 @@ export const Finding = Type.Object({
     "erased_without_record",
     "unrecorded",
     "dead_lettered",
+    "master_key_absent",
   ),
   number: Type.Integer(),
   /** The last of several numbers in a row. */
@@ -31,6 +33,10 @@ export const finding = (kind: Finding["kind"], number: number, text: string, thr
   through,
   text,
 });
+
+/** The wrong key is at hand: nothing says that anything was changed. */
+export const keyAbsent = (what: string, { keyName }: MasterKeyAbsent, number = 0): Finding =>
+  finding("master_key_absent", number, `${what} is sealed with the master key ${keyName}, which is not here: docs/operations/keys.md`);
 
 /** Where the verifier stands in a chain: the record before, by what it was kept with. */
 export interface Place {

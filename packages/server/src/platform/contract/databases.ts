@@ -41,7 +41,7 @@ export interface Fresh {
 
 /** An embedded database in memory with `steps` taken. */
 export async function freshPglite(steps: readonly SchemaStep[], image?: Blob): Promise<Fresh> {
-  const database = await openPglite("memory", image);
+  const database = await openPglite("memory", { image });
   await prepared(database, steps);
   return {
     database,

@@ -11,8 +11,8 @@ const codeOf = (error: unknown): string => (typeof error === "object" && error !
 
 /** Names of the socket's errors that node gives when a server is not there, or goes away in the middle. */
 const socketFaults = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH", "ENOENT"]);
-// 08 connection exceptions, 57P0x shutdown, 53 out of resources (PostgreSQL, appendix A).
-const serverFault = /^(08|53|57P0)/;
+// 08 connection exceptions, 57P0x shutdown, 53 out of resources, 25006 read-only (PostgreSQL, appendix A).
+const serverFault = /^(08|53|57P0|25006)/;
 // Drivers report these without a code; the last three are a database that this process has closed, as at its own stop.
 const poolFault =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|connection has been discarded|pool after calling end|driver has already been destroyed|PGlite (instance )?is (already )?closed/;

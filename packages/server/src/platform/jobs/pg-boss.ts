@@ -7,6 +7,7 @@ import { failedJobs } from "./failed-jobs.ts";
 import type { Job, JobName, Jobs, Patience } from "./jobs.ts";
 import { bringTimesBack } from "./pg-boss-times.ts";
 import { Workers } from "./pg-boss-workers.ts";
+import { reportQueueErrors } from "./report-queue-errors.ts";
 import { grantJobs, jobsSchema, jobsSchemaState } from "./schema.ts";
 
 /** Retries of a failed job and their first pause; pauses double, so the last try is an hour and a half later. */
@@ -43,7 +44,7 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
   const declared = queues.map((queue) => (typeof queue === "string" ? { name: queue } : queue));
   const names = declared.map(({ name }) => name);
   const { present, mayChange } = await jobsSchemaState(database.owner);
-  const report = (error: unknown) => logger.error({ err: error }, "the job queue reported an error");
+  const report = reportQueueErrors(logger);
   const backend = await openBackend(database, options, report);
   const boss = new PgBoss({
     ...backend.config,

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type KeyRing, unnamedKey } from "./keys.ts";
+import { type KeyRing, MasterKeyAbsent, unnamedKey } from "./keys.ts";
 
 /** Values that name no key, from before keys could be changed. They are opened, never made. */
 const firstFormat = "g1";
@@ -22,6 +22,7 @@ export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyR
   const sealing = derivedFrom(masterKey);
   const older = others.map((key) => [masterKeyName(key), derivedFrom(key)] as const);
   const keys = new Map([...older, [current, sealing] as const].reverse());
+  const checks = new Map([masterKey, ...others].map((key) => [masterKeyName(key), derivedText(key, "check of the key", masterKeyBytes)]));
   return {
     current,
     names: [...keys.keys()],
@@ -46,6 +47,7 @@ export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyR
       throw failure;
     },
     sealedBy: (sealed) => partsOf(sealed).name,
+    checkOf: (name) => checks.get(name),
   };
 }
 
@@ -65,8 +67,10 @@ function derivedFrom(masterKey: Buffer): Derive {
 }
 
 /** What a master key is called in the values that it seals, and by `gatehouse keys status`. */
-export const masterKeyName = (masterKey: Buffer): string =>
-  Buffer.from(hkdfSync("sha256", masterKey, "gatehouse", "name of the key", nameBytes)).toString("base64url");
+export const masterKeyName = (masterKey: Buffer): string => derivedText(masterKey, "name of the key", nameBytes);
+
+const derivedText = (masterKey: Buffer, purpose: string, bytes: number): string =>
+  Buffer.from(hkdfSync("sha256", masterKey, "gatehouse", purpose, bytes)).toString("base64url");
 
 function opened(bytes: Buffer, key: Buffer, prefix?: string): string {
   const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
@@ -76,7 +80,7 @@ function opened(bytes: Buffer, key: Buffer, prefix?: string): string {
 }
 
 function missing(name: string): never {
-  throw new Error(`sealed by the master key ${name}, which is not here`);
+  throw new MasterKeyAbsent(name);
 }
 
 interface Parts {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { StartRefused } from "../start-refused.ts";
 import { masterKeyBytes } from "./aes.ts";
 
 /** The key that seals, and those that open beside it. */
@@ -14,23 +15,26 @@ export const masterKeyFile = (dataDir: string): string => join(dataDir, "master.
 /** While a rotation is under way: the keys before, one a line, newest first. */
 const olderKeysFile = (dataDir: string): string => join(dataDir, "master.key.old");
 
-/** The master key in the data directory (`master.key`, 0600), made at the first start. `memory` keeps none. */
-export function masterKeyFromFile(dataDir: string): Buffer {
-  if (dataDir === "memory") return randomBytes(masterKeyBytes);
+/** The master key in the data directory, made where there is none. `memory` keeps none. */
+export const masterKeyFromFile = (dataDir: string): Buffer => masterKeysFromFiles(dataDir)?.current ?? makeMasterKey(dataDir);
+
+/** The master key of the data directory with those that a rotation has not done with yet; undefined where there is none. */
+export function masterKeysFromFiles(dataDir: string): MasterKeys | undefined {
   const file = masterKeyFile(dataDir);
-  if (existsSync(file)) return decodeMasterKey(readFileSync(file, "utf8").trim(), file);
-  const key = randomBytes(masterKeyBytes);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${key.toString("base64")}\n`, { mode: 0o600, flag: "wx" });
-  chmodSync(file, 0o600);
-  return key;
+  if (dataDir === "memory" || !existsSync(file)) return undefined;
+  const current = decodeMasterKey(readFileSync(file, "utf8").trim(), file);
+  const olderFile = olderKeysFile(dataDir);
+  const older = existsSync(olderFile) ? readFileSync(olderFile, "utf8").split("\n").filter(Boolean) : [];
+  return { current, others: older.map((line) => decodeMasterKey(line, olderFile)) };
 }
 
-/** The master key of the data directory with those that a rotation has not done with yet. */
-export function masterKeysFromFiles(dataDir: string): MasterKeys {
-  const file = olderKeysFile(dataDir);
-  const older = dataDir !== "memory" && existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
-  return { current: masterKeyFromFile(dataDir), others: older.map((line) => decodeMasterKey(line, file)) };
+/** Makes the master key of a new installation (`master.key`, 0600), whole or not at all. `memory` keeps none. */
+export function makeMasterKey(dataDir: string): Buffer {
+  const key = randomBytes(masterKeyBytes);
+  if (dataDir === "memory") return key;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  writeSecret(masterKeyFile(dataDir), [key]);
+  return key;
 }
 
 /** True while values may still be sealed by a key of before. */
@@ -41,7 +45,7 @@ export const hasOlderKeys = (dataDir: string): boolean => existsSync(olderKeysFi
  * a crash in between leaves the old one twice, and no value without its key.
  */
 export function replaceMasterKey(dataDir: string): void {
-  const { current, others } = masterKeysFromFiles(dataDir);
+  const { current, others } = masterKeysFromFiles(dataDir) as MasterKeys;
   writeSecret(olderKeysFile(dataDir), [current, ...others]);
   writeSecret(masterKeyFile(dataDir), [randomBytes(masterKeyBytes)]);
 }
@@ -60,7 +64,9 @@ function writeSecret(file: string, keys: readonly Buffer[]): void {
 export function decodeMasterKey(text: string, from: string): Buffer {
   const key = Buffer.from(text, "base64");
   if (key.length !== masterKeyBytes) {
-    throw new Error(`${from} does not hold a master key: base64 of ${masterKeyBytes} bytes (openssl rand -base64 ${masterKeyBytes})`);
+    throw new StartRefused(
+      `${from} does not hold a master key: base64 of ${masterKeyBytes} bytes (openssl rand -base64 ${masterKeyBytes}).`,
+    );
   }
   return key;
 }

@@ -14,6 +14,18 @@ export interface KeyRing extends Keys {
   readonly names: readonly string[];
   /** The name of the key that sealed a value; {@link unnamedKey} where the value does not say. */
   sealedBy(sealed: string): string;
+  /** A text that only the key of this name gives, and that gives nothing of the key away; undefined where it is not here. */
+  checkOf(name: string): string | undefined;
+}
+
+/** The value is as it was sealed, as far as can be told: the key that it names is not here. */
+export class MasterKeyAbsent extends Error {
+  readonly keyName: string;
+  constructor(keyName: string) {
+    super(`sealed by the master key ${keyName}, which is not here`);
+    this.name = "MasterKeyAbsent";
+    this.keyName = keyName;
+  }
 }
 
 /** Values of the first format do not name their key; every key of the ring is tried on them. */

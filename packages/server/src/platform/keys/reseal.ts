@@ -112,7 +112,7 @@ const jobTable = sql`jobs.job`;
 const tableOf = (place: SealedPlace): RawBuilder<unknown> => ("table" in place ? sql.table(place.table) : jobTable);
 const keyOf = (row: Row): RawBuilder<unknown> => sql`(${sql.join(row.key)})`;
 
-interface PlaceSql {
+export interface PlaceSql {
   readonly columns: readonly RawBuilder<unknown>[];
   readonly key: RawBuilder<unknown>;
   readonly value: RawBuilder<unknown>;
@@ -121,7 +121,7 @@ interface PlaceSql {
   set(sealed: string): RawBuilder<unknown>;
 }
 
-function sqlOf(place: SealedPlace): PlaceSql {
+export function sqlOf(place: SealedPlace): PlaceSql {
   const columns = ("table" in place ? place.key : ["name", "id"]).map((name) => sql.ref(name));
   const key = sql`(${sql.join(columns)})`;
   if ("table" in place) {

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { KeyRing } from "../../platform/keys/keys.ts";
 import { createLogger } from "../../platform/telemetry/logger.ts";
 import { ConfigurationError, readConfiguration } from "../configuration.ts";
 import { type ImportReport, importInstallation } from "../import/import.ts";
@@ -30,7 +31,11 @@ export const importCommand: Command = {
     const source = await openSource(values.from, values["from-schema"]);
     const database = await openStorage(configuration);
     try {
-      const report = await importInstallation(source, { database, configuration, keys: keyRing(configuration), logger }, say);
+      const report = await importInstallation(
+        source,
+        { database, configuration, keys: keyRing(configuration).keys as KeyRing, logger },
+        say,
+      );
       say(`\n${tableOf(report)}`);
     } finally {
       await database.close();

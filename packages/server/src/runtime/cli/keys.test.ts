@@ -11,6 +11,7 @@ import { beginGatehouse, runGatehouse } from "../../testing/command-line.ts";
 import { anAddress, expectStatus, newOrganization, type Person, registration } from "../../testing/people.ts";
 import { makeDatabase, type TestDatabase } from "../../testing/postgres.ts";
 import { openTestServer, type TestServer } from "../../testing/server.ts";
+import { services } from "../../testing/services.ts";
 import { holderOf } from "../data-lock.ts";
 import { contexts, sealedPlaces } from "../modules.ts";
 
@@ -106,6 +107,27 @@ describe("the master key of embedded storage", () => {
     expect(await runGatehouse(["keys", "rotate"], environment)).toMatchObject({ code: 0 });
     expect(key()).toBe(made);
     expect(existsSync(older())).toBe(false);
+  });
+
+  it("that was deleted is missed: nothing starts, nothing is made anew, and the doctor says it", async () => {
+    const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
+    await sealSomething(first);
+    await first.close();
+    const made = key();
+    rmSync(join(dataDir, "master.key"));
+    for (const command of [["start"], ["keys", "rotate"]]) {
+      const refused = await runGatehouse(command, { ...environment, PORT: "0", LOG_LEVEL: "silent" });
+      expect(refused, command.join(" ")).toMatchObject({ code: 78, output: expect.stringContaining("there is no master key in") });
+      expect(refused.output).toContain("docs/operations/keys.md");
+      expect(existsSync(join(dataDir, "master.key"))).toBe(false);
+    }
+    expect(await runGatehouse(["doctor"], environment)).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("there is no master key in"),
+    });
+    writeFileSync(join(dataDir, "master.key"), `${made}\n`, { mode: 0o600 });
+    expect((await runGatehouse(["doctor"], environment)).output).toContain("ok    the master key is the database's");
+    await (await openTestServer({ ...withoutLimits, ...environment }, { worker: false })).close();
   });
 
   it("is not rotated while a server runs on it", async () => {
@@ -215,15 +237,53 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     await server.close();
   });
 
-  it("is said to be needed still where a value is left that no key here opens, and nothing is lost", async () => {
+  it("that another one takes the place of is refused by every command, which names it, and nothing is lost", async () => {
     const server = await open(environment(before));
     await sealSomething(server);
+    await sealTrail(server);
     await server.close();
-    const rotated = await runGatehouse(["keys", "rotate"], environment(after));
-    expect(rotated).toMatchObject({ code: 1, output: expect.stringContaining(`Keep the old keys`) });
-    expect(rotated.output).toContain(keyNamed(before));
+    for (const command of [["start"], ["keys", "rotate"], ["audit", "verify"], ["projection", "verify"]]) {
+      const refused = await runGatehouse(command, { ...environment(after), PORT: "0", LOG_LEVEL: "silent" });
+      expect(refused, command.join(" ")).toMatchObject({ code: 78, output: expect.stringContaining(`master key ${keyNamed(before)}`) });
+      expect(refused.output).toContain("docs/operations/keys.md");
+      expect(refused.output).not.toMatch(/\n\s+at |tamper|changed|WRONG/);
+    }
+    for (const role of ["query", "command", "worker"]) {
+      const variables = { ...environment(after), PORT: "0", LOG_LEVEL: "silent", GATEHOUSE_ROLE: role, NATS_URL: services.nats };
+      expect(await runGatehouse(["start"], variables), role).toMatchObject({ code: 78, output: expect.stringContaining(keyNamed(before)) });
+    }
+    const doctor = await runGatehouse(["doctor"], environment(after));
+    expect(doctor).toMatchObject({
+      code: 1,
+      output: expect.stringContaining(`WRONG The database was filled with the master key ${keyNamed(before)}`),
+    });
+    expect((await runGatehouse(["doctor"], environment(before))).output).toContain("ok    the master key is the database's");
     const status = await runGatehouse(["keys", "status"], environment(after));
     expect(status).toMatchObject({ code: 1, output: expect.stringContaining(`${keyNamed(before)} is not here`) });
     expect(await runGatehouse(["keys", "rotate"], environment(after, [before]))).toMatchObject({ code: 0 });
+    expect(await runGatehouse(["audit", "verify"], environment(after))).toMatchObject({ code: 0 });
+  });
+
+  it("of before is missed by name as long as values are sealed with it", async () => {
+    const server = await open(environment(before));
+    await sealSomething(server);
+    await server.close();
+    await (await open(environment(after, [before]))).close();
+    const refused = await runGatehouse(["start"], { ...environment(after), PORT: "0", LOG_LEVEL: "silent" });
+    expect(refused).toMatchObject({ code: 78, output: expect.stringContaining(`The master key ${keyNamed(before)} is missing`) });
+    expect(refused.output).toContain("GATEHOUSE_MASTER_KEYS_OLD");
+  });
+
+  it("that is kept in a file which is gone is not made anew", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-key-file-"));
+    const inFile = { DATABASE_URL: database.url, GATEHOUSE_DATA_DIR: dataDir };
+    await (await open(inFile)).close();
+    const file = join(dataDir, "master.key");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    rmSync(file);
+    const refused = await runGatehouse(["start"], { ...inFile, PORT: "0", LOG_LEVEL: "silent" });
+    expect(refused).toMatchObject({ code: 78, output: expect.stringContaining(`there is no master key in ${file}`) });
+    expect(existsSync(file)).toBe(false);
+    rmSync(dataDir, { recursive: true });
   });
 });

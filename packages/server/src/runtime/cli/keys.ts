@@ -2,12 +2,12 @@ import { sql } from "kysely";
 import { recordOnStorage } from "../../modules/audit/index.ts";
 import { type Database, everyTenant } from "../../platform/database/database.ts";
 import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "../../platform/keys/file.ts";
+import { forgetOtherKeys, presentPlaces } from "../../platform/keys/known-keys.ts";
 import { type PlaceStatus, reseal, sealedStatus } from "../../platform/keys/reseal.ts";
-import type { SealedPlace } from "../../platform/keys/sealed-place.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
 import { refuseUnfitDatabase } from "../fit-database.ts";
-import { keyRing } from "../key-ring.ts";
+import { keyRing, openKeyRing } from "../key-ring.ts";
 import { sealedPlaces } from "../modules.ts";
 import { openLogger } from "../ports.ts";
 import { prepareDatabase } from "../prepare-database.ts";
@@ -20,11 +20,12 @@ export const keysStatusCommand: Command = {
   does: "Tell which master keys are known here, and how many sealed values each has sealed.\nA key may be taken away once it has sealed none.",
   run: () =>
     onStorage(async (database, configuration) => {
-      const keys = keyRing(configuration);
-      say(`sealing: ${keys.current}${keys.names.length > 1 ? `; opening as well: ${keys.names.slice(1).join(", ")}` : ""}`);
-      const status = await sealedStatus(database, await presentPlaces(database));
+      const { keys, from } = keyRing(configuration);
+      const [sealing, ...others] = keys?.names ?? [];
+      say(sealing === undefined ? `There is no master key in ${from}.` : `sealing: ${sealing}${othersOf(others)}`);
+      const status = await sealedStatus(database, await presentPlaces(database.owner, sealedPlaces));
       for (const { place, sealedBy } of status) say(`${place}: ${countsOf(sealedBy)}`);
-      const strange = namesOf(status).filter((name) => name !== "unnamed" && !keys.names.includes(name));
+      const strange = namesOf(status).filter((name) => name !== "unnamed" && !keys?.names.includes(name));
       for (const name of strange) say(`${name} is not here: what it has sealed cannot be opened`);
       if (strange.length > 0) process.exitCode = 1;
     }),
@@ -40,13 +41,15 @@ export const keysRotateCommand: Command = {
   run: () =>
     onStorage(async (database, configuration) => {
       const inFiles = configuration.masterKey === undefined;
+      // Refused with a key that is not the database's, before a new one takes its place.
+      await openKeyRing(database, configuration);
       // What an earlier run has begun is ended first: one more key would only be one more to keep.
       if (inFiles && !hasOlderKeys(configuration.dataDir)) replaceMasterKey(configuration.dataDir);
-      const keys = keyRing(configuration);
+      const keys = await openKeyRing(database, configuration);
       const unopened = await alone(database, async () => {
         let left = 0;
         let resealed = 0;
-        for (const place of await presentPlaces(database)) {
+        for (const place of await presentPlaces(database.owner, sealedPlaces)) {
           const done = await reseal(database, place, keys);
           left += done.unopened;
           resealed += done.resealed;
@@ -56,8 +59,11 @@ export const keysRotateCommand: Command = {
         await database.transact(everyTenant, (tx) => recordOnStorage(tx, "keys.rotate", new Date(), done));
         return left;
       });
-      const others = namesOf(await sealedStatus(database, await presentPlaces(database))).filter((name) => name !== keys.current);
+      const others = namesOf(await sealedStatus(database, await presentPlaces(database.owner, sealedPlaces))).filter(
+        (name) => name !== keys.current,
+      );
       if (others.length === 0) {
+        await database.transact(everyTenant, (tx) => forgetOtherKeys(tx, keys));
         if (inFiles) forgetOlderKeys(configuration.dataDir);
         return say(`Everything is sealed by ${keys.current}. ${inFiles ? "The key of before is gone." : "The others may be taken away."}`);
       }
@@ -69,12 +75,6 @@ export const keysRotateCommand: Command = {
       );
     }),
 };
-
-/** A value any process may find while it starts: the queue's tables are made by the first start, not by a step. */
-async function presentPlaces(database: Database): Promise<readonly SealedPlace[]> {
-  const { rows } = await sql<{ present: boolean }>`select to_regclass('jobs.job') is not null as present`.execute(database.owner);
-  return rows[0]?.present ? sealedPlaces : sealedPlaces.filter((place) => "table" in place);
-}
 
 /** Of two rotations at once one works. The lock is the transaction's: a process that dies lets it go. */
 async function alone<T>(database: Database, work: () => Promise<T>): Promise<T> {
@@ -110,6 +110,8 @@ async function onStorage(work: (database: Database, configuration: Configuration
 const namesOf = (status: readonly PlaceStatus[]): readonly string[] => [
   ...new Set(status.flatMap(({ sealedBy }) => Object.keys(sealedBy))),
 ];
+
+const othersOf = (names: readonly string[]): string => (names.length === 0 ? "" : `; opening as well: ${names.join(", ")}`);
 
 const countsOf = (sealedBy: PlaceStatus["sealedBy"]): string => {
   const counts = Object.entries(sealedBy).map(([name, count]) => `${count} by ${name}`);

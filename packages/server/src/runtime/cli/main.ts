@@ -2,7 +2,6 @@ import { OperationError } from "../../operation/errors.ts";
 import { isForbidden, isRefusedLogin, isUnavailable, Unavailable } from "../../platform/database/faults.ts";
 import { refusalExitCodes, StartRefused } from "../../platform/start-refused.ts";
 import { ConfigurationError } from "../configuration.ts";
-import { DataDirectoryHeld } from "../data-lock.ts";
 import { ImportRefused } from "../import/refused.ts";
 import { version } from "../version.ts";
 import { auditCheckpointCommand } from "./audit-checkpoint.ts";
@@ -68,8 +67,6 @@ function explained(error: unknown, command: Command): readonly [number, string] 
   }
   if (error instanceof ConfigurationError) return [exit.configuration, `The configuration is not right:\n  ${error.problems.join("\n  ")}`];
   if (error instanceof StartRefused) return [error.exitCode, error.message];
-  if (error instanceof DataDirectoryHeld)
-    return [exit.configuration, `${error.message}\nStop it, or give this one another GATEHOUSE_DATA_DIR.`];
   if (isRefusedLogin(error)) return [exit.configuration, `PostgreSQL refuses what DATABASE_URL says: ${(error as Error).message}.`];
   if (isForbidden(error))
     return [

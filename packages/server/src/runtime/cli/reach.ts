@@ -11,6 +11,7 @@ import { controlPath } from "../control.ts";
 import { DataDirectoryHeld, type Holder, holderOf, lockDataDir } from "../data-lock.ts";
 import { schemaSteps } from "../modules.ts";
 import { openStorage } from "../storage.ts";
+import { causeOf } from "./cause.ts";
 
 /** The server that holds the embedded storage of this configuration, if one runs. */
 export const runningServer = ({ databaseUrl, dataDir }: Configuration): Holder | undefined =>
@@ -77,7 +78,7 @@ function lockOrServer({ dataDir, settings }: Configuration) {
   try {
     return lockDataDir(dataDir, settings.publicUrl);
   } catch (error) {
-    if (error instanceof DataDirectoryHeld) return error.holder;
+    if (error instanceof DataDirectoryHeld && error.holder) return error.holder;
     throw error;
   }
 }
@@ -87,6 +88,14 @@ async function callRunning(holder: Holder, operation: string, input: Record<stri
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${holder.secret}` },
     body: JSON.stringify({ operation, input }),
+  }).catch((error: Error) => {
+    // As from another container, where the server's address is not its own.
+    const where = `process ${holder.pid} on ${holder.host} at ${holder.url}`;
+    throw new StartRefused(
+      `The server that holds the data directory (${where}) cannot be reached: ${causeOf(error)}.`,
+      "unavailable",
+      error,
+    );
   });
   const body = (await response.json()) as { output?: unknown; error?: { code: string; message: string; details: ErrorDetail[] } };
   if (body.error)

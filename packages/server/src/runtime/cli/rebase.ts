@@ -2,7 +2,7 @@ import { refuseOtherEngine } from "../../platform/database/engine.ts";
 import { migrate } from "../../platform/database/migrations.ts";
 import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { ConfigurationError, readConfiguration } from "../configuration.ts";
-import { keyRing } from "../key-ring.ts";
+import { openKeyRing } from "../key-ring.ts";
 import { schemaSteps } from "../modules.ts";
 import { rebase } from "../rebase/rebase.ts";
 import type { Command } from "./command.ts";
@@ -26,7 +26,7 @@ export const rebaseCommand: Command = {
     try {
       await refuseOtherEngine(database.owner);
       await migrate(database.owner, schemaSteps);
-      const { wasMoved, rows } = await rebase(database, keyRing(configuration), new Date(), say);
+      const { wasMoved, rows } = await rebase(database, await openKeyRing(database, configuration), new Date(), say);
       if (!wasMoved) return say("The positions are this PostgreSQL's own. Nothing was changed.");
       const total = [...rows.values()].reduce((sum, count) => sum + count, 0);
       say(

@@ -1,7 +1,8 @@
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
 import { masterKeyName } from "../../platform/keys/aes.ts";
 import type { KeyRing } from "../../platform/keys/keys.ts";
+import { MasterKeyRefused, presentPlaces, refuseOtherKeys } from "../../platform/keys/known-keys.ts";
 import { openAll } from "../../platform/keys/reseal.ts";
 import { sealedPlaces } from "../modules.ts";
 import { ImportRefused } from "./refused.ts";
@@ -11,8 +12,13 @@ import { ImportRefused } from "./refused.ts";
  * the key in the data directory must be among the target's. Returns how many were opened.
  */
 export async function refuseForeignKey(source: Kysely<AnyTables>, inFile: Buffer | undefined, keys: KeyRing): Promise<number> {
-  const { rows } = await sql<{ present: boolean }>`select to_regclass('jobs.job') is not null as present`.execute(source);
-  const places = rows[0]?.present ? sealedPlaces : sealedPlaces.filter((place) => "table" in place);
+  try {
+    await refuseOtherKeys(source, { keys, from: "GATEHOUSE_MASTER_KEY" }, sealedPlaces);
+  } catch (error) {
+    if (!(error instanceof MasterKeyRefused)) throw error;
+    throw new ImportRefused(`GATEHOUSE_MASTER_KEY does not open what the source has sealed. ${error.message} ${howToTakeTheKeyAlong}`);
+  }
+  const places = await presentPlaces(source, sealedPlaces);
   let opened: number;
   try {
     opened = await openAll(source as WriteHandle, places, keys);

@@ -1,12 +1,12 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
 import { Type } from "../../../operation/schema.ts";
-import type { Keys } from "../../../platform/keys/keys.ts";
+import { type Keys, MasterKeyAbsent } from "../../../platform/keys/keys.ts";
 import { erasePerson } from "../commands/erase-person.ts";
 import { AuditLogRequested } from "../events.ts";
 import { audit } from "../module.ts";
 import { isTotalRight } from "../signatures.ts";
 import { Signer, type SigningKeyRow } from "../signing.ts";
-import { type Finding, Finding as FindingSchema, finding } from "../verify-records.ts";
+import { type Finding, Finding as FindingSchema, finding, keyAbsent } from "../verify-records.ts";
 
 /** Events that background work appends beside any command: they have no entry. */
 const withoutEntry: readonly string[] = [AuditLogRequested.type, "access.read_model_changed.v1"];
@@ -29,9 +29,7 @@ export const verifyWhole = audit.query("verifyWhole", {
   async run({ store, platform, now }) {
     const { keys, settings } = platform;
     const signingKeys = await store.signingKeys();
-    const findings = signingKeys
-      .filter((key) => !isOurs(key, keys))
-      .map(({ id }) => wrong(`the signing key ${id} was not made here, or was replaced`));
+    const findings = signingKeys.flatMap((key) => faultOfKey(key, keys) ?? []);
     // Read one after the other: what is sealed in between makes the later one the larger.
     const total = await store.total();
     const sum = await store.sumOfChains();
@@ -66,11 +64,15 @@ export const verifyWhole = audit.query("verifyWhole", {
 
 const wrong = (text: string): Finding => finding("wrong_signature", 0, text);
 
-/** Whether the private half was sealed here and the public half is its own. Opened anew: a key that is remembered may have been changed since. */
-function isOurs(key: SigningKeyRow, keys: Keys): boolean {
+/**
+ * Whether the private half was sealed here and the public half is its own. Opened anew: a key that is remembered may have been changed
+ * since. Where its master key is not here nothing can be told of it.
+ */
+function faultOfKey(key: SigningKeyRow, keys: Keys): Finding | undefined {
+  const replaced = wrong(`the signing key ${key.id} was not made here, or was replaced`);
   try {
-    return new Signer(key, keys).publicKey === key.public_key;
-  } catch {
-    return false;
+    return new Signer(key, keys).publicKey === key.public_key ? undefined : replaced;
+  } catch (error) {
+    return error instanceof MasterKeyAbsent ? keyAbsent(`the signing key ${key.id}`, error) : replaced;
   }
 }

@@ -1,8 +1,14 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { hasCluster } from "../../../platform/database/data-folder.ts";
+import type { Database } from "../../../platform/database/database.ts";
+import { openPglite } from "../../../platform/database/pglite.ts";
+import { StartRefused } from "../../../platform/start-refused.ts";
 import type { Configuration } from "../../configuration.ts";
+import { type DataLock, lockDataDir } from "../../data-lock.ts";
 import { runningServer } from "../reach.ts";
 import { bad, type Finding, good } from "./check.ts";
+import { checkMasterKey } from "./master-key.ts";
 
 export async function checkDataDirectory(configuration: Configuration): Promise<readonly Finding[]> {
   const { dataDir, databaseUrl } = configuration;
@@ -11,16 +17,28 @@ export async function checkDataDirectory(configuration: Configuration): Promise<
   const holder = runningServer(configuration);
   if (holder) return [good(`a server runs on ${dataDir} (process ${holder.pid})`), await readiness(holder.url)];
   if (!existsSync(dataDir)) return [good(`${dataDir} does not exist yet; the first start makes it`)];
-  const findings: Finding[] = [];
-  try {
-    accessSync(dataDir, constants.R_OK | constants.W_OK);
-    findings.push(good(`${dataDir} can be read and written; no server runs on it`));
-  } catch {
-    findings.push(bad(`${dataDir} cannot be read and written by this user`));
-  }
   const key = join(dataDir, "master.key");
-  if (existsSync(key) && (statSync(key).mode & 0o077) !== 0) findings.push(bad(`${key} can be read by others: chmod 600 ${key}`));
-  return findings;
+  const findings = existsSync(key) && (statSync(key).mode & 0o077) !== 0 ? [bad(`${key} can be read by others: chmod 600 ${key}`)] : [];
+  return [...findings, ...(await opened(configuration))];
+}
+
+/** Opens the database as a start does, and closes it: what PostgreSQL recovers at an opening it would recover there, too. */
+async function opened(configuration: Configuration): Promise<readonly Finding[]> {
+  const { dataDir, diskReserveBytes: reserve, settings } = configuration;
+  let lock: DataLock | undefined;
+  let database: Database | undefined;
+  try {
+    lock = lockDataDir(dataDir, settings.publicUrl);
+    if (!hasCluster(dataDir)) return [good(`${dataDir} can be written and has no database yet; the first start makes it`)];
+    database = await openPglite(dataDir, { reserve });
+    return [good(`${dataDir} can be read and written; no server runs on it`), ...(await checkMasterKey(database, configuration))];
+  } catch (error) {
+    if (error instanceof StartRefused) return [bad(error.message)];
+    throw error;
+  } finally {
+    await database?.close();
+    lock?.release();
+  }
 }
 
 async function readiness(url: string): Promise<Finding> {

@@ -5,9 +5,10 @@ import { causeOf } from "../cause.ts";
 import { bad, type DatabaseCheck, type Finding } from "./check.ts";
 import { checkEngine } from "./engine.ts";
 import { checkLogin } from "./login.ts";
+import { checkMasterKey } from "./master-key.ts";
 
 /** What is asked of the database, one after the other on one connection. */
-const databaseChecks: readonly DatabaseCheck[] = [checkEngine, checkLogin];
+const databaseChecks: readonly DatabaseCheck[] = [checkEngine, checkLogin, checkMasterKey];
 
 export async function checkPostgresql(configuration: Configuration): Promise<readonly Finding[]> {
   if (configuration.databaseUrl === undefined) return [];

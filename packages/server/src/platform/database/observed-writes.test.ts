@@ -1,0 +1,82 @@
+import { chownSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { sql } from "kysely";
+import { describe, expect, it, vi } from "vitest";
+import { asAdministrator, describeOnPostgresql, freshPglite, freshPostgresql } from "../contract/databases.ts";
+import { postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
+import { type Database, everyTenant } from "./database.ts";
+import { Unavailable } from "./faults.ts";
+import { observeWrites } from "./observed-writes.ts";
+import { openPostgresql } from "./postgresql.ts";
+
+// Clusters are made and restarted here, which on a machine with other work takes its time.
+vi.setConfig({ testTimeout: 120_000 });
+
+const write = (database: Database) => database.transact(everyTenant, (tx) => sql`select pg_current_xact_id()`.execute(tx));
+/** PostgreSQL's own error, by its code. */
+const fail = (database: Database, code: string) =>
+  database.transact(everyTenant, (tx) => sql`do ${sql.lit(`begin raise exception using errcode = '${code}'; end`)}`.execute(tx));
+
+const suite = (open: typeof freshPglite) => {
+  it("says that the disk is full after a write has met it, until one is taken", async () => {
+    const fresh = await open([]);
+    const { database, writes } = observeWrites(fresh.database);
+    expect(await writes.refusal()).toBeUndefined();
+    await expect(fail(database, "53100")).rejects.toBeInstanceOf(Unavailable);
+    expect(await writes.refusal()).toBe("the disk of the database is full");
+    await expect(fail(database, "23505")).rejects.toMatchObject({ code: "23505" });
+    expect(await writes.refusal()).toBe("the disk of the database is full");
+    await write(database);
+    expect(await writes.refusal()).toBeUndefined();
+    await fresh.close();
+  });
+
+  it("believes such a write for ten seconds: where calls go elsewhere no other one comes", async () => {
+    const fresh = await open([]);
+    const { database, writes } = observeWrites(fresh.database);
+    await expect(fail(database, "53100")).rejects.toBeInstanceOf(Unavailable);
+    const later = performance.now() + 10_001;
+    vi.spyOn(performance, "now").mockReturnValue(later);
+    expect(await writes.refusal()).toBeUndefined();
+    vi.restoreAllMocks();
+    await fresh.close();
+  });
+
+  it("says that the database does not answer where it is closed", async () => {
+    const fresh = await open([]);
+    const { writes } = observeWrites(fresh.database);
+    await fresh.close();
+    expect(await writes.refusal()).toBe("the database does not answer");
+  });
+};
+
+describe("whether writes are taken: PGlite", () => suite(freshPglite));
+describeOnPostgresql("whether writes are taken: PostgreSQL", () => {
+  suite((steps) => freshPostgresql(steps));
+
+  // Needs a cluster of its own: a server becomes a standby as a whole.
+  it.skipIf(postgresqlPrograms() === undefined)("a primary that has become a standby refuses writes and goes on reading", async () => {
+    const server = await startPostgresql();
+    const folder = await asAdministrator(async (client) => (await client.query("show data_directory")).rows[0].data_directory, server.url);
+    const signal = join(folder, "standby.signal");
+    const opened = openPostgresql({ url: server.url });
+    const { database, writes } = observeWrites(opened);
+    await write(database);
+    expect(await writes.refusal()).toBeUndefined();
+
+    await server.crash();
+    writeFileSync(signal, "");
+    chownSync(signal, statSync(folder).uid, statSync(folder).gid);
+    await server.start();
+    await expect.poll(() => writes.refusal(), { timeout: 30_000 }).toMatch(/standby|read-only/);
+    await expect(database.transact(everyTenant, (tx) => sql`create table x (y int)`.execute(tx))).rejects.toBeInstanceOf(Unavailable);
+    expect(await database.read(everyTenant, (db) => sql`select 1 as one`.execute(db as never))).toMatchObject({ rows: [{ one: 1 }] });
+
+    await server.crash();
+    rmSync(signal);
+    await server.start();
+    await expect.poll(() => writes.refusal(), { timeout: 30_000 }).toBeUndefined();
+    await opened.close();
+    await server.close();
+  });
+});

@@ -1,0 +1,66 @@
+import { closeSync, existsSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { StartRefused } from "../platform/start-refused.ts";
+
+/** A lock of the operating system on a file. It ends with its process. */
+export interface OsLock {
+  release(): void;
+}
+
+/** SQLITE_BUSY: another process, or another lock of this one, has the file. */
+const busy = 5;
+/** {@link isLocked} holds a shared lock for microseconds; a start that meets it waits for that. */
+const waitMs = 500;
+
+/**
+ * Takes the file for this process alone; undefined where it is taken. Node has no file locks of its own, SQLite (in Node) has
+ * them on every platform: an empty database that is opened exclusively is a lock of the operating system (fcntl, LockFileEx),
+ * which counts between containers of one machine and on network file systems that lock. Nothing is ever written to the file.
+ */
+export function takeOsLock(file: string): OsLock | undefined {
+  const database = open(file, waitMs);
+  try {
+    // Without a journal in memory SQLite lays one beside the file.
+    database.exec("pragma journal_mode = memory; begin exclusive");
+  } catch (error) {
+    database.close();
+    if (isBusy(error)) return undefined;
+    throw notLockable(file, error);
+  }
+  return { release: () => database.close() };
+}
+
+/** Whether another process holds the file. */
+export function isLocked(file: string): boolean {
+  if (!existsSync(file)) return false;
+  const database = open(file, 0);
+  try {
+    database.exec("begin; select 1 from sqlite_schema");
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw notLockable(file, error);
+  } finally {
+    database.close();
+  }
+}
+
+function open(file: string, timeout: number): DatabaseSync {
+  try {
+    // Made before SQLite opens it, for its owner alone. Never opened where it is: closing any descriptor of a locked file
+    // would let this process's locks on it go (POSIX).
+    if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
+    return new DatabaseSync(file, { timeout });
+  } catch (error) {
+    throw notLockable(file, error);
+  }
+}
+
+const isBusy = (error: unknown): boolean => (error as { readonly errcode?: number }).errcode === busy;
+
+const notLockable = (file: string, cause: unknown): StartRefused =>
+  new StartRefused(
+    `${file} cannot be locked: ${(cause as Error).message}. GATEHOUSE_DATA_DIR needs a file system with file locks.`,
+    "configuration",
+    cause,
+  );

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { afterEach, describe, expect, it, vi } from "vitest";
+
+// Each starts programs, which on a machine with other work takes its time; what is slow is not wrong.
+vi.setConfig({ testTimeout: 120_000 });
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+/** A process that is watched, says so, and then does `work`. */
+function watched(work: string, { setUp = "", hungMs = 60_000, isOverdue = "() => false" } = {}) {
+  const from = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
+  const script = `
+    import { watchMainThread } from ${from("watchdog.ts")};
+    import { EmbeddedPostgres } from ${from("../platform/database/embedded-postgres.ts")};
+    process.on("SIGTERM", () => { process.stdout.write("in order"); process.exit(0); });
+    ${setUp}
+    watchMainThread(["SIGTERM", "SIGINT"], ${isOverdue}, (error) => { throw error; }, { beatMs: 20, stalledMs: 400, hungMs: ${hungMs} });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    setInterval(() => {}, 1_000);
+    process.stdout.write("watched ");
+    ${work}`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "pipe"] });
+  children.push(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      said += chunk;
+    });
+  }
+  return { child, ended: once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>, said: () => said };
+}
+
+const says = (text: string, { said }: ReturnType<typeof watched>) => expect.poll(said, { timeout: 60_000, interval: 20 }).toContain(text);
+
+describe("a process whose main thread does not come back", () => {
+  // Opened before: that alone stalls the main thread.
+  const setUp = 'const db = new EmbeddedPostgres({ dataDir: "memory://" }); await db.waitReady;';
+  it.each([
+    ["in the embedded database", { setUp }, 'await db.exec("do $$ begin loop null; end loop; end $$");'],
+    ["in JavaScript", {}, "for (;;) {}"],
+  ])("ends at a signal: %s", async (_where, options, work) => {
+    const one = watched(work, options);
+    await says("The main thread has stalled for 0.4 s", one);
+    one.child.kill("SIGTERM");
+    expect(await one.ended).toEqual([null, "SIGTERM"]);
+    expect(one.said()).not.toContain("in order");
+  });
+
+  it("is ended after a while without a signal, and says so", async () => {
+    const one = watched("for (;;) {}", { hungMs: 2_000 });
+    expect(await one.ended).toEqual([null, "SIGKILL"]);
+    expect(one.said()).toContain("The main thread has stalled for 2 s. The process is ended");
+  });
+
+  it("is ended where it stalls at a stop whose time is over", async () => {
+    const one = watched("for (;;) {}", { isOverdue: "() => true" });
+    expect(await one.ended).toEqual([null, "SIGKILL"]);
+  });
+});
+
+it("a process that has only stalled for a while stops in order again", async () => {
+  const one = watched(`for (const end = Date.now() + 1_500; Date.now() < end; ) {}
+    setTimeout(() => process.stdout.write("back "), 200);`);
+  await says("The main thread has stalled", one);
+  await says("back", one);
+  one.child.kill("SIGTERM");
+  expect(await one.ended).toEqual([0, null]);
+  expect(one.said()).toContain("in order");
+});
+
+it("a process that runs is left alone", async () => {
+  const one = watched('setTimeout(() => process.stdout.write("later "), 7_000);', { hungMs: 5_000 });
+  await says("later", one);
+  one.child.kill("SIGTERM");
+  expect(await one.ended).toEqual([0, null]);
+});

@@ -22,10 +22,10 @@ describe("a message from a broker", () => {
   });
 
   it("is refused beyond the bound of size, and shown in part, so that its dead letter can be kept", () => {
-    const { text, refused } = readMessage(() => ({ body: event(`"${"x".repeat(300_000)}"`) }));
-    expect(refused).toMatch(/^the message has 300\d\d\d bytes; 262144 at most are read$/);
+    const { text, refused } = readMessage(() => ({ body: event(`"${"x".repeat(600_000)}"`) }));
+    expect(refused).toMatch(/^the message has 600\d\d\d bytes; 524288 at most are read$/);
     expect(text.length).toBeLessThan(5_000);
-    expect(refusedOf(event(`"${"x".repeat(200_000)}"`))).toBeUndefined();
+    expect(refusedOf(event(`"${"x".repeat(500_000)}"`))).toBeUndefined();
   });
 
   it.each([

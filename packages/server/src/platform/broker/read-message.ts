@@ -2,8 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { readJson, UnacceptableJson } from "../json.ts";
 import { type Envelope, issueOf } from "./cloud-event.ts";
 
-/** As a request's body. A dead letter has the message as JSON text inside, and still fits Kafka's and NATS's default of 1 MB. */
-const bytesMax = 256 * 1024;
+/** Half of what Kafka and NATS take by default: a dead letter has the message as text in JSON, where a quote is two characters. */
+const bytesMax = 512 * 1024;
 /** What is shown of a longer one. */
 const shownMax = 4_096;
 

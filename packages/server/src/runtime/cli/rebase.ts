@@ -1,10 +1,10 @@
 import { refuseOtherEngine } from "../../platform/database/engine.ts";
-import { migrate } from "../../platform/database/migrations.ts";
-import { openPostgresql } from "../../platform/database/postgresql.ts";
 import { ConfigurationError, readConfiguration } from "../configuration.ts";
 import { openKeyRing } from "../key-ring.ts";
-import { schemaSteps } from "../modules.ts";
+import { openLogger } from "../ports.ts";
+import { prepareDatabase } from "../prepare-database.ts";
 import { rebase } from "../rebase/rebase.ts";
+import { openStorage } from "../storage.ts";
 import type { Command } from "./command.ts";
 
 export const rebaseCommand: Command = {
@@ -22,10 +22,10 @@ export const rebaseCommand: Command = {
       ...(masterKey === undefined ? ["GATEHOUSE_MASTER_KEY is not set: it is the installation's, and signs its audit log."] : []),
     ];
     if (url === undefined || missing.length > 0) throw new ConfigurationError(missing);
-    const database = openPostgresql({ url, poolSize: 1 });
+    const database = await openStorage(configuration, { poolSize: 1 });
     try {
       await refuseOtherEngine(database.owner);
-      await migrate(database.owner, schemaSteps);
+      await prepareDatabase(database, configuration, openLogger({ ...configuration, logLevel: "error" }));
       const { wasMoved, rows } = await rebase(database, await openKeyRing(database, configuration), new Date(), say);
       if (!wasMoved) return say("The positions are this PostgreSQL's own. Nothing was changed.");
       const total = [...rows.values()].reduce((sum, count) => sum + count, 0);

@@ -8,5 +8,5 @@ export async function checkEngine(database: Database): Promise<readonly Finding[
   const refusal = refusalOfEngine(await readEngine(database.owner));
   if (refusal !== undefined) return [bad(refusal)];
   const moved = await refusalOfPositions(database);
-  return [good("PostgreSQL answers"), moved === undefined ? good("the positions of the log are this PostgreSQL's own") : bad(moved)];
+  return [moved === undefined ? good("the positions of the log are this PostgreSQL's own") : bad(moved)];
 }

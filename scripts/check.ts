@@ -13,6 +13,7 @@ const checks: readonly Check[] = [
   { name: "lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
   // It reads TypeScript through swc and still warns that it found no TypeScript compiler older than 7.
   { name: "import rules", command: ["depcruise", "packages", "tests", "--config", ".dependency-cruiser.mjs"] },
+  { name: "SQL that uses no index", command: ["node", "scripts/check-sql.ts"] },
   { name: "references", command: ["node", "scripts/references.ts", "--check"] },
   { name: "dashboards", command: ["node", "deploy/grafana/build.ts", "--check"] },
   { name: "alerts", command: ["node", "scripts/check-rules.ts"] },

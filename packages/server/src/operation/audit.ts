@@ -50,6 +50,13 @@ export const auditSteps: readonly SchemaStep[] = [
       await sql`create index audit_entries_in_commit_order on audit_entries (transaction, sequence)`.execute(db);
     },
   },
+  {
+    name: "0144_operation_audit_entries_by_age",
+    why: "sealed entries are removed by their age, every hour",
+    async up(db) {
+      await sql`create index audit_entries_by_age on audit_entries (occurred_at)`.execute(db);
+    },
+  },
 ];
 
 /** What a use case says of itself for the trail, beside what the kernel sees (decision 0025). */

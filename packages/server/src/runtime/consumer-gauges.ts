@@ -1,14 +1,17 @@
-import { sql } from "kysely";
 import type { TableGauge } from "../operation/module.ts";
 import type { Consumer } from "../platform/bus/bus.ts";
+import { consumersOfLog } from "../platform/bus/in-process.ts";
 import type { ReadHandle } from "../platform/database/database.ts";
+import { type Lag, lagBehind } from "../platform/log/lag.ts";
 import type { Platform } from "../platform/platform.ts";
-import { registerTableGauge } from "./gauges.ts";
+import { readOnce, registerTableGauge } from "./gauges.ts";
 
 /** Shorter than a scrape usually is: lag is looked at to see whether it grows. */
 const keptForMs = 5_000;
 /** More than this is far behind, however much it is; counting on would only make the database slower. */
 const eventsMax = 10_000;
+/** Events that are read to find a consumer's own among them: some 50 ms for one that stands still. */
+const rowsMax = 100_000;
 
 /**
  * Registers how far each consumer is behind the log. An eager one does not keep its place exactly, so it is not among
@@ -16,17 +19,18 @@ const eventsMax = 10_000;
  */
 export function registerConsumerGauges(platform: Platform, consumers: readonly Consumer[]): void {
   const inOrder = consumers.filter(({ eager }) => !eager);
+  const lags = readOnce(keptForMs, (db) => lagsOf(db, inOrder));
   const gauge = (name: string, help: string, value: (lag: Lag) => number): TableGauge => ({
     name,
     help,
     label: "consumer",
-    read: async (db) => Promise.all(inOrder.map(async (consumer) => ({ label: consumer.name, value: value(await lagOf(db, consumer)) }))),
+    read: async (db) => (await lags(db)).map(({ consumer, lag }) => ({ label: consumer, value: value(lag) })),
   });
   const ofSource = "S0, consumer lag";
   const behind = `Events in the log that a consumer has not handled yet, ${eventsMax} at most (${ofSource})`;
   const age = `Age of the oldest event that a consumer has not handled yet, 0 where there is none (${ofSource})`;
   registerTableGauge(
-    gauge("gatehouse_consumer_lag_events", behind, ({ events }) => events),
+    gauge("gatehouse_consumer_lag_events", behind, ({ events }) => Math.min(events, eventsMax)),
     platform,
     keptForMs,
   );
@@ -37,17 +41,18 @@ export function registerConsumerGauges(platform: Platform, consumers: readonly C
   );
 }
 
-interface Lag {
-  readonly events: number;
-  readonly seconds: number;
-}
-
-export async function lagOf(db: ReadHandle, { name, types }: Consumer): Promise<Lag> {
-  const { rows } = await sql<{ events: string; seconds: string | null }>`
-    select count(*) as events, extract(epoch from now() - min(occurred_at)) as seconds from (
-      select e.occurred_at from events e, consumers c
-      where c.name = ${name} and (e.transaction, e.sequence) > (c.transaction, c.sequence) and e.type = any(${[...types]}::text[])
-      limit ${eventsMax}
-    ) behind`.execute(db as never);
-  return { events: Number(rows[0]?.events ?? 0), seconds: Math.max(0, Number(rows[0]?.seconds ?? 0)) };
+/** How far each of the consumers is behind. */
+export async function lagsOf(
+  db: ReadHandle,
+  consumers: readonly Consumer[],
+): Promise<readonly { readonly consumer: string; readonly lag: Lag }[]> {
+  const places = new Map((await consumersOfLog.places(db)).map((place) => [place.name, place]));
+  const lags: { consumer: string; lag: Lag }[] = [];
+  for (const { name, types } of consumers) {
+    const place = places.get(name);
+    // One that has no place has not begun, and begins at the beginning of the log as soon as it does.
+    const lag = place === undefined ? { events: 0, seconds: 0 } : await lagBehind(db, place, { rowsMax, types });
+    lags.push({ consumer: name, lag });
+  }
+  return lags;
 }

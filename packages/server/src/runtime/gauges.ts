@@ -46,23 +46,26 @@ const jobGauges = [
   jobsIn("gatehouse_jobs_failed", "Jobs that were given up after their last try", "failed"),
 ];
 
-const relayGauge = (name: string, help: string, of: (status: RelayStatus) => number): TableGauge => ({
-  name,
-  help,
-  async read(db) {
-    const status = await relayStatus(db);
-    return status === undefined ? [] : [{ value: of(status) }];
-  },
-});
-
-const relayGauges = [
-  relayGauge(
-    "gatehouse_relay_lag_events",
-    "Events that the broker has not been given yet, 100,000 at most (S3 §16.1)",
-    (at) => at.lagEvents,
-  ),
-  relayGauge("gatehouse_relay_lag_seconds", "Age of the oldest event that the broker has not been given yet", (at) => at.lagSeconds),
-];
+/** How far the broker is behind the log. */
+function relayGauges(): readonly TableGauge[] {
+  const status = readOnce(countedForMs, relayStatus);
+  const gauge = (name: string, help: string, of: (at: RelayStatus) => number): TableGauge => ({
+    name,
+    help,
+    async read(db) {
+      const at = await status(db);
+      return at === undefined ? [] : [{ value: of(at) }];
+    },
+  });
+  return [
+    gauge(
+      "gatehouse_relay_lag_events",
+      "Events that the broker has not been given yet, 100,000 at most (S3 §16.1)",
+      ({ lagEvents }) => lagEvents,
+    ),
+    gauge("gatehouse_relay_lag_seconds", "Age of the oldest event that the broker has not been given yet", ({ lagSeconds }) => lagSeconds),
+  ];
+}
 
 /** How long events are in the log, and who keeps them there (retention.ts). */
 const logGauges = (keptDays: number, readers: readonly LogReader[]): readonly TableGauge[] => [
@@ -98,11 +101,28 @@ export function registerGauges(platform: Platform, readers: readonly LogReader[]
     ...contexts.flatMap((context) => context.gauges ?? []),
     ...ofLog,
     deadLetters,
-    ...relayGauges,
+    ...relayGauges(),
     ...jobGauges,
     ...archiveGauges,
   ];
   for (const gauge of declared) registerTableGauge(gauge, platform, countedForMs);
+}
+
+/** One reading for several gauges: those of one scrape ask at the same moment, and each may be answered from it for `keptForMs`. */
+export function readOnce<Value>(keptForMs: number, read: (db: ReadHandle) => Promise<Value>): (db: ReadHandle) => Promise<Value> {
+  let readAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<Value> | undefined;
+  return (db) => {
+    if (reading !== undefined && performance.now() - readAt < keptForMs) return reading;
+    readAt = performance.now();
+    const begun = read(db);
+    reading = begun;
+    // A reading that failed answers nobody who comes after it.
+    begun.catch(() => {
+      if (reading === begun) reading = undefined;
+    });
+    return begun;
+  };
 }
 
 /** Registers a gauge that is counted in the tables, at most once in `keptForMs`. */

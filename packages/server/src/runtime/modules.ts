@@ -13,7 +13,7 @@ import type { Context } from "../operation/module.ts";
 import { relayOfLog } from "../platform/broker/relay.ts";
 import { brokerSteps } from "../platform/broker/schema-steps.ts";
 import { busSteps, consumersOfLog } from "../platform/bus/in-process.ts";
-import { createApplicationRole, type SchemaStep } from "../platform/database/migrations.ts";
+import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "../platform/database/migrations.ts";
 import { deadLetterSteps } from "../platform/dead-letters.ts";
 import type { Queue } from "../platform/jobs/pg-boss.ts";
 import type { SealedPlace } from "../platform/keys/sealed-place.ts";
@@ -44,6 +44,7 @@ const applicationRole: SchemaStep = {
 /** The schema's steps in the order of their numbers. */
 export const schemaSteps: readonly SchemaStep[] = [
   applicationRole,
+  ...tenantPolicySteps,
   ...logSteps,
   ...busSteps,
   ...brokerSteps,

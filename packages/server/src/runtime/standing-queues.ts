@@ -5,7 +5,7 @@ import { relayStatus } from "../platform/broker/relay.ts";
 import type { Consumer } from "../platform/bus/bus.ts";
 import { type Database, everyTenant } from "../platform/database/database.ts";
 import type { Platform } from "../platform/platform.ts";
-import { lagOf } from "./consumer-gauges.ts";
+import { lagsOf } from "./consumer-gauges.ts";
 import { type Component, component } from "./probe.ts";
 
 /**
@@ -78,13 +78,10 @@ export function registerStandingGauge({ metrics, logger }: Platform, queues: Sta
 const ofConsumers = (consumers: readonly Consumer[]): Backlog => ({
   async read(db) {
     const states: BacklogState[] = [];
-    for (const consumer of consumers) {
-      const { seconds } = await lagOf(db, consumer);
+    for (const { consumer, lag } of await lagsOf(db, consumers)) {
       const { rows } = await sql<{ idle: string | null }>`
-        select extract(epoch from clock_timestamp() - moved_at)::text as idle from consumers where name = ${consumer.name}`.execute(
-        db as never,
-      );
-      states.push({ queue: consumer.name, waitingSeconds: seconds, idleSeconds: Number(rows[0]?.idle ?? 0) });
+        select extract(epoch from clock_timestamp() - moved_at)::text as idle from consumers where name = ${consumer}`.execute(db as never);
+      states.push({ queue: consumer, waitingSeconds: lag.seconds, idleSeconds: Number(rows[0]?.idle ?? 0) });
     }
     return states;
   },

@@ -1,6 +1,7 @@
 import type { Condition } from "@gatehouse/policy";
 import { type Generated, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { Grant } from "./model.ts";
 import type { RelationshipRow } from "./read-model/relationship-row.ts";
 
@@ -53,12 +54,7 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
   grantById: (id: string): Promise<GrantRow | undefined> =>
     db.selectFrom("relationships").selectAll().where("id", "=", id).executeTakeFirst(),
   grantPage(search: GrantSearch, after: string | undefined, limit: number): Promise<GrantRow[]> {
-    let query = db
-      .selectFrom("relationships")
-      .selectAll()
-      .where("organization_id", "is not distinct from", search.organizationId)
-      .orderBy("id")
-      .limit(limit);
+    let query = db.selectFrom("relationships").selectAll().where(ofTenant(search.organizationId)).orderBy("id").limit(limit);
     for (const [name, column] of searchable) {
       const value = search[name];
       if (value !== undefined) query = query.where(column, "=", value);
@@ -68,10 +64,9 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
   },
   /** The resources of a type that any relationship names, in the order of their ids. */
   async resourceIds(organizationId: string | null, type: string, after: string | undefined, limit: number): Promise<readonly string[]> {
-    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
     const { rows } = await sql<{ id: string }>`
       select distinct resource_id collate "C" as id from relationships
-      where ${tenant} and resource_type = ${type} and resource_id collate "C" > ${after ?? ""} order by 1 limit ${limit}`.execute(
+      where ${ofTenant(organizationId)} and resource_type = ${type} and resource_id collate "C" > ${after ?? ""} order by 1 limit ${limit}`.execute(
       db as never,
     );
     return rows.map(({ id }) => id);
@@ -82,7 +77,7 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
       .selectFrom("relationships")
       .select(["resource_type as type", "relation"])
       .distinct()
-      .where("organization_id", "is not distinct from", search.organizationId);
+      .where(ofTenant(search.organizationId));
     for (const [name, column] of searchable) {
       const value = search[name];
       if (value !== undefined) query = query.where(column, "=", value);

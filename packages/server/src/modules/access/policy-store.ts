@@ -1,6 +1,7 @@
 import type { AuthorizationModel, Condition } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { equalOrNull, ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
 
 export interface ModelVersion {
@@ -24,7 +25,7 @@ export const policyReads = (db: ReadHandle) => ({
   async attributes(organizationId: string, userId: string | null): Promise<AttributesRow | undefined> {
     const { rows } = await sql<AttributesRow>`
       select attributes, version from access_attributes
-      where organization_id = ${organizationId} and user_id is not distinct from ${userId}::uuid`.execute(db as never);
+      where organization_id = ${organizationId} and ${equalOrNull("user_id", userId)}`.execute(db as never);
     return rows[0];
   },
   async conditionsOfRoles(): Promise<readonly Condition[]> {
@@ -35,25 +36,24 @@ export const policyReads = (db: ReadHandle) => ({
   },
   /** Users with a role in the organization, in the order of their ids. */
   async memberIds(organizationId: string | null, after: string | undefined, limit: number): Promise<readonly string[]> {
-    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
     const rest = after === undefined ? sql`true` : sql`user_id > ${after}::uuid`;
     const { rows } = await sql<{ user_id: string }>`
-      select distinct user_id from role_assignments where ${tenant} and ${rest} order by user_id limit ${limit}`.execute(db as never);
+      select distinct user_id from role_assignments where ${ofTenant(organizationId)} and ${rest} order by user_id limit ${limit}`.execute(
+      db as never,
+    );
     return rows.map(({ user_id }) => user_id);
   },
   async roleIdsOf(organizationId: string | null): Promise<readonly string[]> {
-    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
-    const { rows } = await sql<{ id: string }>`select id from roles where ${tenant} order by is_system_role desc, name limit 200`.execute(
-      db as never,
-    );
+    const { rows } = await sql<{
+      id: string;
+    }>`select id from roles where ${ofTenant(organizationId)} order by is_system_role desc, name limit 200`.execute(db as never);
     return rows.map(({ id }) => id);
   },
   /** Distinct questions that were decided in the organization since `since`, the most asked first. */
   async recordedQuestions(organizationId: string | null, since: Date, limit: number): Promise<readonly RecordedQuestion[]> {
-    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
     const { rows } = await sql<RecordedQuestion>`
       select user_id as "userId", question, sum(times)::float8 as times, max(last_at) as "lastAt" from recorded_decisions
-      where ${tenant} and day >= ${since.toISOString().slice(0, 10)}::date
+      where ${ofTenant(organizationId)} and day >= ${since.toISOString().slice(0, 10)}::date
       group by user_id, question_hash, question order by 3 desc, 4 desc limit ${limit}`.execute(db as never);
     return rows;
   },
@@ -87,8 +87,8 @@ export const policyWrites = (tx: WriteHandle) => ({
   },
   /** Keeps a member from being removed until the transaction ends; false where there is none. */
   async keepMember(userId: string, organizationId: string | null): Promise<boolean> {
-    const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
-    const { rows } = await sql`select user_id from role_assignments where user_id = ${userId}::uuid and ${tenant} for share`.execute(tx);
+    const { rows } =
+      await sql`select user_id from role_assignments where user_id = ${userId}::uuid and ${ofTenant(organizationId)} for share`.execute(tx);
     return rows.length > 0;
   },
   async insertModel({ version, document }: ModelVersion, now: Date): Promise<void> {

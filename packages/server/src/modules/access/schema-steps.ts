@@ -207,4 +207,11 @@ export const steps: readonly SchemaStep[] = [
       await sharedTable(db, "access_cache_reports");
     },
   },
+  {
+    name: "0142_access_internal_relationships",
+    why: "grants of the internal scope page by page: to an index over all tenants NULL is no constant, so each page sorted all of them",
+    async up(db) {
+      await sql`create index idx_relationships_internal on relationships (id) where organization_id is null`.execute(db);
+    },
+  },
 ];

@@ -3,6 +3,7 @@ import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { Cache } from "../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
@@ -131,7 +132,7 @@ function reads(db: ReadHandle<Tables>) {
       db
         .selectFrom("roles")
         .selectAll()
-        .where("organization_id", "is not distinct from", organizationId)
+        .where(ofTenant(organizationId))
         .where("name", "=", name)
         .where("is_system_role", "=", true)
         .executeTakeFirst(),
@@ -144,7 +145,7 @@ function reads(db: ReadHandle<Tables>) {
       let query = db
         .selectFrom("roles")
         .selectAll()
-        .where("organization_id", "is not distinct from", options.organizationId)
+        .where(ofTenant(options.organizationId))
         .orderBy("is_system_role", "desc")
         .orderBy("name")
         .orderBy("id")
@@ -171,7 +172,7 @@ function reads(db: ReadHandle<Tables>) {
         .selectFrom("role_assignments")
         .select(["user_id", "role_id"])
         .where("user_id", "in", userIds)
-        .where("organization_id", "is not distinct from", organizationId)
+        .where(ofTenant(organizationId))
         .orderBy("assigned_at")
         .orderBy("role_id")
         .execute();
@@ -284,10 +285,7 @@ function writes(tx: WriteHandle<Tables>) {
       roleIds: readonly string[],
       now: Date,
     ): Promise<{ readonly addedRoleIds: string[]; readonly removedRoleIds: string[] }> {
-      let removed = tx
-        .deleteFrom("role_assignments")
-        .where("user_id", "=", userId)
-        .where("organization_id", "is not distinct from", organizationId);
+      let removed = tx.deleteFrom("role_assignments").where("user_id", "=", userId).where(ofTenant(organizationId));
       if (roleIds.length > 0) removed = removed.where("role_id", "not in", roleIds);
       const removedRoleIds = (await removed.returning("role_id").execute()).map(({ role_id }) => role_id);
       if (roleIds.length === 0) return { addedRoleIds: [], removedRoleIds };

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
+import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 
 export interface ExportRow {
   readonly id: string;
@@ -31,9 +32,7 @@ export const exportReads = (db: Kysely<AnyTables>) => ({
   },
   async recordsInExports(organizationId: string | null): Promise<number> {
     const { rows } = await sql<{ kept: string }>`
-      select coalesce(sum(total), 0)::text as kept from audit_exports where organization_id is not distinct from ${organizationId}`.execute(
-      db,
-    );
+      select coalesce(sum(total), 0)::text as kept from audit_exports where ${ofTenant(organizationId)}`.execute(db);
     return Number(rows[0]?.kept);
   },
   async exportPart(exportId: string, part: number): Promise<string | undefined> {

@@ -208,4 +208,22 @@ export const steps: readonly SchemaStep[] = [
       );
     },
   },
+  {
+    name: "0141_audit_internal_chain",
+    why: "the internal chain in its order: to an index over all chains NULL is no constant, so each page sorted the whole of it",
+    async up(db) {
+      await sql`create index audit_records_of_the_internal_chain on audit_records (number) where organization_id is null`.execute(db);
+      await sql`create index audit_records_of_the_internal_scope on audit_records (position) where organization_id is null`.execute(db);
+      await sql`create index audit_checkpoints_of_the_internal_chain on audit_checkpoints (kind, number) where organization_id is null`.execute(
+        db,
+      );
+    },
+  },
+  {
+    name: "0145_audit_exports_of_an_organization",
+    why: "how many records an organization has in its exports is counted before each new one",
+    async up(db) {
+      await sql`create index audit_exports_of_an_organization on audit_exports (organization_id)`.execute(db);
+    },
+  },
 ];

@@ -1,6 +1,8 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { ofTenant } from "../../platform/database/tenant-predicate.ts";
+import type { Position } from "../../platform/log/event.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
 import { eraseDeadEntries, isNoDeadEntry, unresolvedEntries } from "./dead-entry-store.ts";
 import { exportReads, exportWrites } from "./export-store.ts";
@@ -57,9 +59,6 @@ export interface Search {
   readonly to?: string | undefined;
 }
 
-export const ofChain = (organizationId: string | null): RawBuilder<boolean> =>
-  organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}`;
-
 const recordColumns = sql`position::text, organization_id, number::int8::text as number, previous_hash, hash, id, transaction::text, occurred_at,
   recorded_at, source, operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, entity_type, entity_id,
   trace_id, request_id, stands_for, details, personal_hashes,
@@ -74,7 +73,7 @@ const literally = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
 /** A search as a condition on audit_records. */
 export function matching(search: Search): RawBuilder<unknown> {
   const parts: RawBuilder<unknown>[] = [];
-  if (search.organizationId !== undefined) parts.push(ofChain(search.organizationId));
+  if (search.organizationId !== undefined) parts.push(ofTenant(search.organizationId));
   const equal: readonly (readonly [string, string | undefined])[] = [
     ["actor_id", search.actorId],
     ["category", search.category],
@@ -89,6 +88,21 @@ export function matching(search: Search): RawBuilder<unknown> {
   if (search.from !== undefined) parts.push(sql`occurred_at >= ${new Date(search.from)}`);
   if (search.to !== undefined) parts.push(sql`occurred_at < ${new Date(search.to)}`);
   return parts.length === 0 ? sql`true` : sql.join(parts, sql` and `);
+}
+
+/**
+ * The first entry that is not sealed. The place is read before: compared with a row of another table the planner takes a third of the
+ * entries for unsealed, and reads all of them.
+ */
+async function firstWaiting(db: Kysely<AnyTables>): Promise<{ readonly transaction: string; readonly seconds: number } | undefined> {
+  const { rows: places } = await sql<Position>`select transaction::text, sequence::text from audit_progress`.execute(db);
+  const place = places[0];
+  if (place === undefined) return undefined;
+  const { rows } = await sql<{ transaction: string; seconds: number }>`
+    select e.transaction::text, extract(epoch from clock_timestamp() - e.occurred_at)::float8 as seconds from audit_entries e
+    where (e.transaction, e.sequence) > (${place.transaction}::xid8, ${place.sequence}::bigint)
+    order by e.transaction, e.sequence limit 1`.execute(db);
+  return rows[0];
 }
 
 function reads(handle: ReadHandle) {
@@ -115,7 +129,7 @@ function reads(handle: ReadHandle) {
     async chain(organizationId: string | null): Promise<ChainRow | undefined> {
       const { rows } = await sql<ChainRow>`
         select organization_id, number::text, hash, key_id, signature, signed_at from audit_chains
-        where ${ofChain(organizationId)}`.execute(db);
+        where ${ofTenant(organizationId)}`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
     /** Chains in the order of their organizations, the internal one last. */
@@ -146,27 +160,27 @@ function reads(handle: ReadHandle) {
     async chainPage(organizationId: string | null, after: number, through: number, limit: number): Promise<readonly StoredRecord[]> {
       const { rows } = await sql<StoredRecord>`
         select ${recordColumns} from audit_records
-        where ${ofChain(organizationId)} and number > ${after} and number <= ${through}
+        where ${ofTenant(organizationId)} and number > ${after} and number <= ${through}
         order by audit_records.number limit ${limit}`.execute(db);
       return rows.map(numbered);
     },
     async recordAt(organizationId: string | null, number: number): Promise<StoredRecord | undefined> {
       const { rows } = await sql<StoredRecord>`
-        select ${recordColumns} from audit_records where ${ofChain(organizationId)} and number = ${number}`.execute(db);
+        select ${recordColumns} from audit_records where ${ofTenant(organizationId)} and number = ${number}`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
     /** The hashes of those of the numbers that there are records of. */
     async hashesAt(organizationId: string | null, ofNumbers: readonly number[]): Promise<ReadonlyMap<number, string>> {
       const { rows } = await sql<{ number: string; hash: string }>`
         select number::text, hash from audit_records
-        where ${ofChain(organizationId)} and number = any(${ofNumbers}::bigint[])`.execute(db);
+        where ${ofTenant(organizationId)} and number = any(${ofNumbers}::bigint[])`.execute(db);
       return new Map(rows.map(({ number, hash }) => [Number(number), hash]));
     },
     /** The lowest and the highest number of a chain; undefined where it has no record. */
     async span(organizationId: string | null): Promise<{ readonly lowest: number; readonly highest: number } | undefined> {
       const { rows } = await sql<{ lowest: string | null; highest: string | null }>`
-        select (select number::text from audit_records where ${ofChain(organizationId)} order by audit_records.number limit 1) as lowest,
-          (select number::text from audit_records where ${ofChain(organizationId)} order by audit_records.number desc limit 1) as highest`.execute(
+        select (select number::text from audit_records where ${ofTenant(organizationId)} order by audit_records.number limit 1) as lowest,
+          (select number::text from audit_records where ${ofTenant(organizationId)} order by audit_records.number desc limit 1) as highest`.execute(
         db,
       );
       const { lowest = null, highest = null } = rows[0] ?? {};
@@ -178,13 +192,13 @@ function reads(handle: ReadHandle) {
       const upTo = through === null ? sql`true` : sql`number <= ${through}`;
       const { rows } = await sql<CheckpointRow>`
         select organization_id, kind, number::text, hash, key_id, signature, signed_at from audit_checkpoints
-        where ${ofChain(organizationId)} and ${above} and ${upTo} order by audit_checkpoints.number`.execute(db);
+        where ${ofTenant(organizationId)} and ${above} and ${upTo} order by audit_checkpoints.number`.execute(db);
       return rows.map(numbered);
     },
     async truncation(organizationId: string | null): Promise<CheckpointRow | undefined> {
       const { rows } = await sql<CheckpointRow>`
         select organization_id, kind, number::text, hash, key_id, signature, signed_at from audit_checkpoints
-        where ${ofChain(organizationId)} and kind = 'truncation' order by audit_checkpoints.number desc limit 1`.execute(db);
+        where ${ofTenant(organizationId)} and kind = 'truncation' order by audit_checkpoints.number desc limit 1`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
     /** Transactions with events of commands and neither record nor entry that waits: what was taken away before it was sealed. */
@@ -249,16 +263,11 @@ function reads(handle: ReadHandle) {
     },
     /** The first transaction with an entry that waits for its chain. */
     async firstUnsealed(): Promise<string | undefined> {
-      const { rows } = await sql<{ transaction: string }>`
-        select e.transaction::text from audit_entries e, audit_progress p
-        where (e.transaction, e.sequence) > (p.transaction, p.sequence) order by e.transaction limit 1`.execute(db);
-      return rows[0]?.transaction;
+      return (await firstWaiting(db))?.transaction;
     },
+    /** How long the entry that is next in line has been waiting for its chain; 0 where none waits. */
     async secondsUnsealed(): Promise<number> {
-      const { rows } = await sql<{ seconds: string | null }>`
-        select extract(epoch from clock_timestamp() - min(e.occurred_at))::text as seconds from audit_entries e, audit_progress p
-        where (e.transaction, e.sequence) > (p.transaction, p.sequence)`.execute(db);
-      return Math.max(0, Number(rows[0]?.seconds ?? 0));
+      return Math.max(0, (await firstWaiting(db))?.seconds ?? 0);
     },
     async secondsSinceSealed(): Promise<number> {
       const { rows } = await sql<{ seconds: string | null }>`
@@ -308,12 +317,21 @@ function writes(tx: WriteHandle) {
         tx,
       );
     },
-    /** The heads of chains that have moved since their last checkpoint. */
+    /**
+     * The heads of chains that have moved since their last checkpoint, the longest without one first. The internal chain apart,
+     * because no index finds NULL by equality.
+     */
     async headsWithoutCheckpoint(limit: number): Promise<readonly ChainRow[]> {
+      const lastOf = (ofChain: RawBuilder<unknown>) => sql`left join lateral (select k.number, k.signed_at from audit_checkpoints k
+        where ${ofChain} and k.kind = 'checkpoint' order by k.number desc limit 1) last on true`;
       const { rows } = await sql<ChainRow>`
-        select organization_id, number::text, hash, key_id, signature, signed_at from audit_chains c
-        where not exists (select from audit_checkpoints k
-          where k.organization_id is not distinct from c.organization_id and k.number = c.number) limit ${limit}`.execute(tx);
+        select organization_id, number::text, hash, key_id, signature, signed_at from (
+          select c.*, last.signed_at as last_at from audit_chains c ${lastOf(sql`k.organization_id = c.organization_id`)}
+          where c.organization_id is not null and (last.number is null or last.number <> c.number)
+          union all
+          select c.*, last.signed_at as last_at from audit_chains c ${lastOf(sql`k.organization_id is null`)}
+          where c.organization_id is null and (last.number is null or last.number <> c.number)
+        ) moved order by last_at nulls first limit ${limit}`.execute(tx);
       return rows.map(numbered);
     },
     /**
@@ -340,8 +358,8 @@ function writes(tx: WriteHandle) {
     },
     mayRemoveRecords: (due: number): Promise<boolean> => mayRemove(tx, { name: "audit.records", due, table: "audit_records" }),
     async removeThrough(organizationId: string | null, number: number): Promise<void> {
-      await sql`delete from audit_personal where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
-      await sql`delete from audit_records where ${ofChain(organizationId)} and number <= ${number}`.execute(tx);
+      await sql`delete from audit_personal where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
+      await sql`delete from audit_records where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
     },
     /** Entries that are records already: the copy with its personal data goes. A dead-lettered one is kept: no record has its content. */
     async removeSealedEntries(before: Date): Promise<void> {

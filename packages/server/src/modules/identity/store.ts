@@ -1,6 +1,7 @@
 import type { Generated, Insertable, Selectable } from "kysely";
 import { sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
+import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import type { SessionFacts, SignInFacts, User, UserStatus } from "./model.ts";
 
@@ -67,14 +68,7 @@ const earlierRegistrationsMax = 5;
 function reads(db: ReadHandle<Tables>) {
   const byId = (id: string): Promise<UserRow | undefined> => db.selectFrom("users").selectAll().where("id", "=", id).executeTakeFirst();
   return {
-    async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
-      const rows = await db
-        .selectFrom("users")
-        .select((eb) => ["status", eb.fn.countAll<string>().as("count")])
-        .groupBy("status")
-        .execute();
-      return rows.map((row) => ({ label: row.status, value: Number(row.count) }));
-    },
+    countByStatus: () => countAbout(db as unknown as ReadHandle, { table: "users", by: sql`status` }),
     byId,
     byEmail: (email: string): Promise<UserRow | undefined> =>
       db.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", email.toLowerCase()).executeTakeFirst(),

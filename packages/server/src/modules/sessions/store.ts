@@ -1,5 +1,6 @@
 import { type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
+import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 
 interface Sessions {
@@ -24,13 +25,9 @@ export type OverSession = Pick<SessionRow, "id" | "user_id" | "organization_id" 
 
 function reads(db: ReadHandle<Tables>) {
   return {
-    async countLive(now: Date): Promise<readonly { readonly value: number }[]> {
-      const row = await db
-        .selectFrom("sessions")
-        .select((eb) => eb.fn.countAll<string>().as("count"))
-        .where("expires_at", ">", now)
-        .executeTakeFirstOrThrow();
-      return [{ value: Number(row.count) }];
+    async countLive(now: Date): Promise<number> {
+      const counts = await countAbout(db as unknown as ReadHandle, { table: "sessions", where: sql`expires_at > ${now}` });
+      return counts[0]?.value ?? 0;
     },
     byTokenHash: (tokenHash: string): Promise<SessionRow | undefined> =>
       db.selectFrom("sessions").selectAll().where("token", "=", tokenHash).executeTakeFirst(),

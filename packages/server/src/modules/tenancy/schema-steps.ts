@@ -90,4 +90,11 @@ export const steps: readonly SchemaStep[] = [
       await sharedTable(db, "set_up");
     },
   },
+  {
+    name: "0143_tenancy_internal_memberships",
+    why: "members of the internal scope page by page: to an index over all tenants NULL is no constant, so each page sorted all of them",
+    async up(db) {
+      await sql`create index idx_memberships_internal on memberships (id) where organization_id is null`.execute(db);
+    },
+  },
 ];

@@ -1,6 +1,8 @@
 import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
+import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
 
 interface Organizations {
@@ -78,14 +80,7 @@ interface PageOf {
 
 function reads(db: ReadHandle<Tables>) {
   return {
-    async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
-      const rows = await db
-        .selectFrom("organizations")
-        .select((eb) => ["status", eb.fn.countAll<string>().as("count")])
-        .groupBy("status")
-        .execute();
-      return rows.map((row) => ({ label: row.status, value: Number(row.count) }));
-    },
+    countByStatus: () => countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` }),
     organizationById: (id: string): Promise<OrganizationRow | undefined> =>
       db.selectFrom("organizations").selectAll().where("id", "=", id).executeTakeFirst(),
     organizationPage({ after, limit }: PageOf): Promise<OrganizationRow[]> {
@@ -107,19 +102,9 @@ function reads(db: ReadHandle<Tables>) {
       return query.execute();
     },
     membershipOf: (userId: string, organizationId: string | null): Promise<MembershipRow | undefined> =>
-      db
-        .selectFrom("memberships")
-        .selectAll()
-        .where("user_id", "=", userId)
-        .where("organization_id", "is not distinct from", organizationId)
-        .executeTakeFirst(),
+      db.selectFrom("memberships").selectAll().where("user_id", "=", userId).where(ofTenant(organizationId)).executeTakeFirst(),
     membershipPage(organizationId: string | null, { after, limit }: PageOf): Promise<MembershipRow[]> {
-      let query = db
-        .selectFrom("memberships")
-        .selectAll()
-        .where("organization_id", "is not distinct from", organizationId)
-        .orderBy("id")
-        .limit(limit);
+      let query = db.selectFrom("memberships").selectAll().where(ofTenant(organizationId)).orderBy("id").limit(limit);
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
@@ -148,7 +133,7 @@ function reads(db: ReadHandle<Tables>) {
       const row = await db
         .selectFrom("memberships")
         .select("user_id")
-        .where("organization_id", "is not distinct from", organizationId)
+        .where(ofTenant(organizationId))
         .where("id", "=", id)
         .executeTakeFirst();
       return row ? ((await access.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
@@ -208,13 +193,7 @@ function writes(tx: WriteHandle<Tables>) {
         .returningAll()
         .executeTakeFirst(),
     lockMembership: (organizationId: string | null, id: string): Promise<MembershipRow | undefined> =>
-      tx
-        .selectFrom("memberships")
-        .selectAll()
-        .where("organization_id", "is not distinct from", organizationId)
-        .where("id", "=", id)
-        .forUpdate()
-        .executeTakeFirst(),
+      tx.selectFrom("memberships").selectAll().where(ofTenant(organizationId)).where("id", "=", id).forUpdate().executeTakeFirst(),
     setFirstRole: (id: string, roleId: string): Promise<MembershipRow> =>
       tx
         .updateTable("memberships")

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Logger } from "pino";
 import { type Database, everyTenant, type ReadHandle } from "../database/database.ts";
 import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
+import { lagBehind } from "../log/lag.ts";
 import { readAfter } from "../log/log.ts";
 import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
 import { policies } from "../resilience/policies.ts";
@@ -205,20 +206,11 @@ export interface RelayStatus {
 
 /** How far the relay is; undefined where none has ever run. */
 export async function relayStatus(db: ReadHandle): Promise<RelayStatus | undefined> {
-  const { rows } = await sql<{ holder: string | null; held: boolean; moved_at: Date | null; lag: string; seconds: number }>`
-    select holder, coalesce(lease_until > now(), false) as held, moved_at,
-      (select count(*) from (select from events e where (e.transaction, e.sequence) > (r.transaction, r.sequence) limit ${countedMax}) waiting) as lag,
-      coalesce((select extract(epoch from now() - e.occurred_at)::float8 from events e
-        where (e.transaction, e.sequence) > (r.transaction, r.sequence) order by e.transaction, e.sequence limit 1), 0) as seconds
-    from relays r where name = ${relayName}`.execute(db as never);
+  const { rows } = await sql<Position & { holder: string | null; held: boolean; moved_at: Date | null }>`
+    select holder, coalesce(lease_until > now(), false) as held, moved_at, transaction::text, sequence::text
+    from relays where name = ${relayName}`.execute(db as never);
   const row = rows[0];
-  return (
-    row && {
-      holder: row.holder,
-      held: row.held,
-      movedAt: row.moved_at?.toISOString() ?? null,
-      lagEvents: Number(row.lag),
-      lagSeconds: Math.max(0, row.seconds),
-    }
-  );
+  if (row === undefined) return undefined;
+  const { events, seconds } = await lagBehind(db, row, { rowsMax: countedMax });
+  return { holder: row.holder, held: row.held, movedAt: row.moved_at?.toISOString() ?? null, lagEvents: events, lagSeconds: seconds };
 }

@@ -6,8 +6,9 @@ import { isTransient, isUnavailable } from "../database/faults.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { failureText } from "../failure-text.ts";
 import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
-import { readAfter, readTail } from "../log/log.ts";
+import { readAfter, readSince, readTail } from "../log/log.ts";
 import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
+import type { TailCursor } from "../log/tail-cursor.ts";
 import { pauseUntil } from "../waiting.ts";
 import type { Bus, Consumer, Subscription } from "./bus.ts";
 import { busDeadLetterSteps, busDeadLetters, failedAnew, takeRedriven } from "./dead-letters.ts";
@@ -104,8 +105,10 @@ class ConsumerLoop {
   readonly #logger: Logger;
   readonly #consumer: Consumer;
   readonly #firstPauseMs: number;
-  /** Events beyond the horizon that an eager consumer has handled already. */
-  readonly #ahead = new Map<string, string>();
+  /** What an eager consumer has handled beyond its place; undefined where it has to begin at its place. */
+  #cursor: TailCursor | undefined;
+  /** Events beyond the cursor that it has handled one by one, after a failure. */
+  readonly #ahead = new Set<string>();
   /** Failures of the next event, one after the other. */
   #failures = 0;
   /** Pauses since the last success. */
@@ -149,6 +152,7 @@ class ConsumerLoop {
   }
 
   restart(): void {
+    this.#cursor = undefined;
     this.#ahead.clear();
   }
 
@@ -177,7 +181,7 @@ class ConsumerLoop {
 
   /** Handles one batch. True when there may be more. */
   async #step(): Promise<boolean> {
-    let handled: readonly LoggedEvent[] = [];
+    let handled: Next = nothing;
     try {
       const more = await this.#database.transact(everyTenant, async (tx) => {
         const place = await this.#lockPlace(tx);
@@ -187,12 +191,13 @@ class ConsumerLoop {
         const next = await this.#next(tx, place);
         if (next.events.length > 0) await this.#consumer.handle(next.events, tx);
         if (next.progress) await this.#saveProgress(tx, next.progress);
-        handled = next.events;
+        handled = next;
         return next.more;
       });
       this.#failures = 0;
       this.#pauses = 0;
-      await this.#settle(handled);
+      this.#passed(handled);
+      await this.#settle(handled.events);
       return more;
     } catch (error) {
       return this.#recover(error);
@@ -221,9 +226,17 @@ class ConsumerLoop {
     return event !== undefined;
   }
 
+  /** Remembers what an eager consumer has handled, once that is committed. */
+  #passed({ events, cursor }: Next): void {
+    if (!this.#consumer.eager) return;
+    if (cursor) {
+      this.#cursor = cursor;
+      this.#ahead.clear();
+    } else for (const event of events) this.#ahead.add(event.id);
+  }
+
   async #settle(handled: readonly LoggedEvent[]): Promise<void> {
     if (handled.length === 0) return;
-    if (this.#consumer.eager) for (const event of handled) this.#ahead.set(event.id, event.position.transaction);
     try {
       await this.#consumer.committed?.(handled);
     } catch (error) {
@@ -249,7 +262,10 @@ class ConsumerLoop {
   }
 
   #next(tx: WriteHandle, place: Place): Promise<Next> {
-    return this.#consumer.eager && !isFarBehind(place) ? this.#nextEager(tx, place) : this.#nextInOrder(tx, place);
+    const { eager } = this.#consumer;
+    // A cursor below the place is of before another process went on from there.
+    if (this.#cursor && BigInt(this.#cursor.from) < BigInt(place.transaction)) this.#cursor = undefined;
+    return eager && (this.#cursor || !isFarBehind(place)) ? this.#nextEager(tx, place) : this.#nextInOrder(tx, place);
   }
 
   async #nextInOrder(tx: WriteHandle, place: Place): Promise<Next> {
@@ -261,16 +277,22 @@ class ConsumerLoop {
     return { events: events.filter((event) => !this.#ahead.has(event.id)), progress, more: last !== undefined };
   }
 
+  /** What committed since this process's last look: a transaction that stays open costs nothing but its own later events. */
   async #nextEager(tx: WriteHandle, place: Place): Promise<Next> {
-    const tail = await readTail(tx, place.transaction, this.#consumer.types);
-    for (const [id, transaction] of this.#ahead) {
-      if (BigInt(transaction) < BigInt(tail.horizon) && !tail.events.some((event) => event.id === id)) this.#ahead.delete(id);
+    const { types } = this.#consumer;
+    let tail = this.#cursor && (await readSince(tx, this.#cursor, types));
+    if (this.#cursor && tail === undefined) {
+      // With its last transactions another server may have lost what was made of the events beyond the place: they are handled again.
+      this.#cursor = undefined;
+      this.#ahead.clear();
     }
+    tail ??= await readTail(tx, place.transaction, types);
     const fresh = tail.events.filter((event) => !this.#ahead.has(event.id) && isAfter(event.position, place));
     const events = this.#failures > 0 ? fresh.slice(0, 1) : fresh;
-    const isDone = fresh.length > 0 ? events.length === fresh.length : place.rests;
-    const moved = isDone && tail.horizon !== place.transaction;
-    return { events, progress: moved ? { transaction: tail.horizon, sequence: "0" } : undefined, more: events.length > 0 };
+    const cursor = events.length === fresh.length ? tail.cursor : undefined;
+    // Not at every look at which nothing is new: each is a write.
+    const moves = cursor && (fresh.length > 0 || place.rests || isFarBehind(place)) && tail.horizon !== place.transaction;
+    return { events, cursor, progress: moves ? { transaction: tail.horizon, sequence: "0" } : undefined, more: events.length > 0 };
   }
 
   async #recover(error: unknown): Promise<boolean> {
@@ -288,7 +310,7 @@ class ConsumerLoop {
     try {
       const poisoned = await this.#database.transact(everyTenant, async (tx) => {
         const place = await this.#lockPlace(tx);
-        if (place === undefined) return [];
+        if (place === undefined) return nothing;
         const next = await this.#next(tx, place);
         const event = next.events[0];
         if (event) {
@@ -297,10 +319,10 @@ class ConsumerLoop {
             values (${this.#consumer.name}, ${event.id}, ${attemptsMax}, ${failure}, now()) on conflict do nothing`.execute(tx);
         }
         if (next.progress) await this.#saveProgress(tx, next.progress);
-        return next.events;
+        return next;
       });
-      if (this.#consumer.eager) for (const event of poisoned) this.#ahead.set(event.id, event.position.transaction);
-      for (const event of poisoned) {
+      this.#passed(poisoned);
+      for (const event of poisoned.events) {
         this.#logger.error({ err: error, consumer: this.#consumer.name, eventId: event.id }, "an event was put aside as a dead letter");
       }
       this.#failures = 0;
@@ -344,9 +366,13 @@ interface Place extends Position {
 interface Next {
   readonly events: readonly LoggedEvent[];
   readonly progress: Position | undefined;
+  /** Of an eager consumer that has handled with these all that it has read. */
+  readonly cursor?: TailCursor | undefined;
   /** Whether there may be more behind these. */
   readonly more: boolean;
 }
+
+const nothing: Next = { events: [], progress: undefined, more: false };
 
 const isFarBehind = (place: Place): boolean => BigInt(place.horizon) - BigInt(place.transaction) > distanceMax;
 

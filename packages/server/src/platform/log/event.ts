@@ -1,3 +1,5 @@
+import type { TailCursor } from "./tail-cursor.ts";
+
 /**
  * A place in the log, in commit order: the id of the transaction that wrote the event, then its number in the log.
  * Every transaction below the horizon has ended, so nothing can still appear before a position that was passed.
@@ -50,4 +52,6 @@ export interface Tail {
   readonly events: readonly LoggedEvent[];
   /** False where events may be missing among these, because their time was over (retention.ts). */
   readonly isWhole: boolean;
+  /** Where the next look goes on. */
+  readonly cursor: TailCursor;
 }

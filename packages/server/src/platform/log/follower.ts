@@ -4,9 +4,10 @@ import { type Database, everyTenant, type Lineage, type ReplicaNeed } from "../d
 import { lineageReader, textOfLineage } from "../database/lineage.ts";
 import { Unavailable } from "../unavailable.ts";
 import { type AwayRules, inquire } from "./database-away.ts";
-import { covers, type LoggedEvent, type NewEvent, type Revision, type ToldEvent } from "./event.ts";
-import { readTail } from "./log.ts";
+import type { LoggedEvent, NewEvent, Revision, ToldEvent } from "./event.ts";
+import { readSince, readTail } from "./log.ts";
 import { ReplicaNeeds } from "./replica-need.ts";
+import { cursorAt, isShown, type TailCursor } from "./tail-cursor.ts";
 
 type Listener = (event: LoggedEvent) => void;
 /** Forgets everything that was read, at once, and resolves when its owner may be trusted again. */
@@ -46,8 +47,9 @@ export class LogFollower {
   readonly #replicaNeeds = new ReplicaNeeds(revocationBoundMs);
   /** Of the types that no memory may be without while it is trusted, the data that some memory needs. */
   readonly #endings = new Map<string, Set<string>>();
-  readonly #handedOver = new Map<string, string>();
-  #horizon = "0";
+  /** Events that no look has shown yet, by transaction and id: what this process announced, or was told beside the database. */
+  readonly #handedOver = new Map<string, Set<string>>();
+  #cursor = cursorAt("0");
   #revision: Revision = "0";
   #heardAt = Number.NEGATIVE_INFINITY;
   readonly #away: AwayRules | undefined;
@@ -97,9 +99,9 @@ export class LogFollower {
   /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
   async start(): Promise<void> {
     const heardAt = performance.now();
-    const { lineage, tail } = await this.#look("9223372036854775807");
+    const { lineage, tail } = await this.#look(cursorAt("9223372036854775807"));
     this.#lineage = lineage && textOfLineage(lineage);
-    this.#settle(tail.horizon);
+    this.#settle(cursorAt(tail.horizon));
     this.#replicaNeeds.observe(tail.horizon, heardAt, lineage);
     this.#heardAt = heardAt;
     this.#beat();
@@ -194,7 +196,7 @@ export class LogFollower {
 
   /** True when what `revision` wrote has been handed to this process's memories. */
   hasSeen(revision: Revision): boolean {
-    return covers(this.#horizon, revision) || [...this.#handedOver.values()].includes(revision);
+    return isShown(this.#cursor, revision) || this.#handedOver.has(revision);
   }
 
   /** Reads the head and resolves when everything that was visible at the call has been handed over. */
@@ -206,7 +208,7 @@ export class LogFollower {
     this.#awayAt = Number.NEGATIVE_INFINITY;
     this.#replicaNeeds.include(revision);
     // The log may have been read between the commit and this call.
-    if (!covers(this.#horizon, revision)) {
+    if (!isShown(this.#cursor, revision)) {
       for (const event of events)
         this.#handOver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
     }
@@ -220,18 +222,18 @@ export class LogFollower {
   }
 
   /** One look at the log, with the lineage of the server that answers: both in one transaction, so of one server. */
-  #look(horizon: string) {
+  #look(cursor: TailCursor) {
     return this.#database.read(everyTenant, async (db) => {
       // Embedded storage is in this process and has no other history.
       const lineage = this.#database.kind === "pglite" ? undefined : await this.#readLineage(db);
-      return { lineage, tail: await readTail(db, horizon) };
+      return { lineage, tail: (await readSince(db, cursor)) ?? (await readTail(db, cursor.horizon)) };
     });
   }
 
-  #settle(horizon: string): void {
-    if (horizon === this.#horizon) return;
-    this.#horizon = horizon;
-    this.#revision = String(BigInt(horizon) - 1n);
+  #settle(cursor: TailCursor): void {
+    if (cursor.horizon !== this.#cursor.horizon) this.#revision = String(BigInt(cursor.horizon) - 1n);
+    this.#cursor = cursor;
+    for (const transaction of this.#handedOver.keys()) if (isShown(cursor, transaction)) this.#handedOver.delete(transaction);
   }
 
   #beat(): void {
@@ -246,20 +248,17 @@ export class LogFollower {
     try {
       // Dated from the question, not the answer: the answer tells how things stood when it was asked.
       let heardAt = performance.now();
-      let { lineage, tail } = await this.#look(this.#horizon);
+      let { lineage, tail } = await this.#look(this.#cursor);
       if (this.#mayLack(lineage, tail.horizon)) {
         await this.#restart(lineage, tail.horizon);
         heardAt = performance.now();
-        ({ lineage, tail } = await this.#look(this.#horizon));
+        ({ lineage, tail } = await this.#look(this.#cursor));
       }
       // One that has not begun yet has heard nothing, and has nothing to forget.
-      if (!tail.isWhole && !this.#isLost && this.#horizon !== "0") this.#lose();
+      if (!tail.isWhole && !this.#isLost && this.#cursor.horizon !== "0") this.#lose();
       for (const event of tail.events) this.#handOver(event);
-      this.#settle(tail.horizon);
+      this.#settle(tail.cursor);
       this.#replicaNeeds.observe(tail.horizon, heardAt, lineage);
-      for (const [id, transaction] of this.#handedOver) {
-        if (covers(this.#horizon, transaction)) this.#handedOver.delete(id);
-      }
       this.#heardAt = heardAt;
       if (this.#failing) this.#logger.info("the head of the log is read again");
       this.#failing = false;
@@ -275,14 +274,14 @@ export class LogFollower {
 
   /** Whether the database may lack transactions that this process has seen. Of one history the horizon never goes back. */
   #mayLack(lineage: Lineage | undefined, horizon: string): boolean {
-    if (this.#horizon === "0") return false;
+    if (this.#cursor.horizon === "0") return false;
     const isAnother = lineage !== undefined && textOfLineage(lineage) !== this.#lineage;
-    return this.#restarting || isAnother || BigInt(horizon) < BigInt(this.#horizon);
+    return this.#restarting || isAnother || BigInt(horizon) < BigInt(this.#cursor.horizon);
   }
 
   /** Rejects where a listener does; then the next look begins it again. */
   async #restart(lineage: Lineage | undefined, horizon: string): Promise<void> {
-    const before = { lineage: this.#lineage, horizon: this.#horizon };
+    const before = { lineage: this.#lineage, horizon: this.#cursor.horizon };
     const text = lineage && textOfLineage(lineage);
     this.#restarting = true;
     this.#heardAt = Number.NEGATIVE_INFINITY;
@@ -295,7 +294,7 @@ export class LogFollower {
     this.#untold.clear();
     this.#replicaNeeds.reset();
     // What the listeners read from now on is followed from here.
-    this.#settle(horizon);
+    this.#settle(cursorAt(horizon));
     this.#lineage = text;
     await Promise.all(this.#restartListeners.map((listener) => listener()));
     this.#restarting = false;
@@ -327,7 +326,9 @@ export class LogFollower {
     const before = this.withoutDatabase;
     const inquiry = await inquire(this.#away, this.ageMs);
     if (!inquiry.away) return this.#refuse(inquiry.because);
-    const unheard = inquiry.events.filter(({ id, transaction }) => !covers(this.#horizon, transaction) && !this.#handedOver.has(id));
+    const unheard = inquiry.events.filter(
+      ({ id, transaction }) => !isShown(this.#cursor, transaction) && !this.#handedOver.get(transaction)?.has(id),
+    );
     for (const event of unheard) this.#handOver(asLogged(event));
     this.#awayAt = askedAt;
     this.#because = undefined;
@@ -359,8 +360,10 @@ export class LogFollower {
   }
 
   #handOver(event: LoggedEvent): void {
-    if (this.#handedOver.has(event.id)) return;
-    this.#handedOver.set(event.id, event.position.transaction);
+    const { transaction } = event.position;
+    const ofTransaction = this.#handedOver.get(transaction) ?? new Set();
+    if (ofTransaction.has(event.id)) return;
+    this.#handedOver.set(transaction, ofTransaction.add(event.id));
     this.#toBeTold(event);
     this.#tell(event);
   }

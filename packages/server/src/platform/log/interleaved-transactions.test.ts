@@ -7,8 +7,8 @@ import { eventually } from "../contract/eventually.ts";
 import { type Database, everyTenant, type Scope, tenantScope, userScope } from "../database/database.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { appendIn, appendTo, idsOf, newEvent, readFrom } from "./contract/events.ts";
-import { beginning, covers, type LoggedEvent, type Position } from "./event.ts";
-import { logSteps, OvertakenError, readTail, revisionOf } from "./log.ts";
+import { beginning, covers, type LoggedEvent, type Position, type Tail } from "./event.ts";
+import { logSteps, OvertakenError, readSince, readTail, revisionOf } from "./log.ts";
 
 const aggregates: SchemaStep = {
   name: "0002_contract_aggregates",
@@ -205,6 +205,8 @@ describeOnPostgresql("the log under interleaved transactions", () => {
         const read: LoggedEvent[] = [];
         const readEagerly = new Set<string>();
         let eagerHorizon = eagerFrom;
+        const readOnce = new Set<string>();
+        let { cursor } = await tailFrom("0");
 
         const readOn = async (limit: number): Promise<number> => {
           const page = await readFrom(database, read.at(-1)?.position ?? from, { limit });
@@ -215,6 +217,13 @@ describeOnPostgresql("the log under interleaved transactions", () => {
           for (const event of tail.events) readEagerly.add(event.id);
           // Eager: whatever is committed has been handed over by now, also beyond the horizon.
           for (const id of committed) expect(readEagerly, "the tail has missed an event").toContain(id);
+          const since = (await database.read(everyTenant, (db) => readSince(db, cursor))) as Tail;
+          cursor = since.cursor;
+          for (const { id } of since.events) {
+            expect(readOnce, "a reader with a cursor has read an event twice").not.toContain(id);
+            readOnce.add(id);
+          }
+          for (const id of committed) expect(readOnce, "a reader with a cursor has missed an event").toContain(id);
           return page.length;
         };
         const end = async (slot: number, how: "commit" | "rollback") => {
@@ -252,6 +261,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
           return read.length;
         }).toBe(committed.size);
         expect(new Set(idsOf(read))).toEqual(committed);
+        expect(readOnce).toEqual(committed);
         for (const [index, event] of read.entries()) {
           const before = read[index - 1];
           if (before) expect(isAfter(event.position, before.position)).toBe(true);

@@ -1,8 +1,9 @@
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { AnyTables, ReadHandle, WriteHandle } from "../database/database.ts";
 import { type SchemaStep, tenantTable } from "../database/migrations.ts";
 import type { LoggedEvent, NewEvent, Position, Revision, Tail } from "./event.ts";
 import { retentionSteps } from "./retention.ts";
+import { cursorAfter, cursorAt, type TailCursor } from "./tail-cursor.ts";
 
 /**
  * The one ordered log (ARCHITECTURE, idea 8). A command appends its events in its own transaction (the outbox); feeds,
@@ -150,21 +151,44 @@ export async function readEvent(db: ReadHandle | Kysely<AnyTables>, id: string):
   return rows.map(toEvent)[0];
 }
 
-/**
- * Everything visible that was not yet settled at `horizon`, also what lies beyond the present one. For readers to whom
- * the order is nothing and the delay is everything (a cache that must forget): they may be handed an event
- * again, and never miss one, because they come back to the same horizon until it has moved.
- */
-export async function readTail(db: ReadHandle | Kysely<AnyTables>, horizon: string, types?: readonly string[]): Promise<Tail> {
-  const { rows } = await sql<EventRow & { readonly horizon: string; readonly removed_through: string | null }>`
-    with head as (
-      select pg_snapshot_xmin(pg_current_snapshot())::text as horizon, (select transaction::text from log_removals) as removed_through
-    )
-    select head.horizon, head.removed_through, e.* from head left join (
-      select ${eventColumns} from events where transaction >= ${horizon}::xid8 and ${ofTypes(types)}
-    ) e on true
-    order by e.transaction::xid8, e.sequence::bigint`.execute(db as Kysely<AnyTables>);
-  const head = rows[0] as EventRow & { readonly horizon: string; readonly removed_through: string | null };
-  const events = rows.filter((row) => row.id !== null).map(toEvent);
-  return { horizon: head.horizon, events, isWhole: head.removed_through === null || BigInt(head.removed_through) < BigInt(horizon) };
+interface TailRow extends EventRow {
+  readonly snapshot: string;
+  readonly own: string | null;
+  readonly standby: boolean;
+  readonly server: string;
+  readonly removed_through: string | null;
 }
+
+/**
+ * Everything visible that the reader of `cursor` has not been shown, also what lies beyond the horizon. For readers to whom the order
+ * is nothing and the delay is everything (a cache that must forget). The rows read are those of transactions that committed since the
+ * last look, whatever is held open: below the cursor only what was in progress then can have appeared.
+ * Undefined where another server answers, or the same one after a restart: it may lack transactions that the cursor counts as shown,
+ * so the reader begins again where it trusts its state ({@link readTail}).
+ */
+export async function readSince(
+  db: ReadHandle | Kysely<AnyTables>,
+  cursor: TailCursor,
+  types?: readonly string[],
+): Promise<Tail | undefined> {
+  const { from, pending } = cursor;
+  const events = (transactions: RawBuilder<unknown>) => sql`select ${eventColumns} from events where ${transactions} and ${ofTypes(types)}`;
+  const since = events(sql`transaction >= ${from}::xid8`);
+  const late = pending.length === 0 ? sql`` : sql` union all ${events(sql`transaction = any(${pending}::xid8[])`)}`;
+  const { rows } = await sql<TailRow>`
+    with head as (
+      select pg_current_snapshot()::text as snapshot, pg_current_xact_id_if_assigned()::text as own, pg_is_in_recovery() as standby,
+        pg_postmaster_start_time()::text as server, (select transaction::text from log_removals) as removed_through
+    )
+    select head.*, e.* from head left join (${since}${late}) e on true
+    order by e.transaction::xid8, e.sequence::bigint`.execute(db as Kysely<AnyTables>);
+  const { snapshot: text, own, standby, server, removed_through } = rows[0] as TailRow;
+  if (cursor.server !== undefined && cursor.server !== server) return undefined;
+  const next = cursorAfter({ text, own, standby, server });
+  const isWhole = removed_through === null || BigInt(removed_through) < BigInt(cursor.horizon);
+  return { horizon: next.horizon, events: rows.filter((row) => row.id !== null).map(toEvent), isWhole, cursor: next };
+}
+
+/** Everything visible that was not yet settled at `horizon`: for a reader that begins, or whose cursor is of another server. */
+export const readTail = async (db: ReadHandle | Kysely<AnyTables>, horizon: string, types?: readonly string[]): Promise<Tail> =>
+  (await readSince(db, cursorAt(horizon), types)) as Tail;

@@ -2,6 +2,7 @@ import { effectiveRules, PermissionTree, type RoleRule } from "@gatehouse/policy
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
 import { isolateFailures } from "../../../platform/database/isolated.ts";
+import { equalOrNull, ofTenant } from "../../../platform/database/tenant-predicate.ts";
 import { deadLetterRecords, resolveRecords } from "../../../platform/dead-letters.ts";
 import { revisionOf } from "../../../platform/log/log.ts";
 import type { UserStatus } from "../../identity/index.ts";
@@ -170,7 +171,7 @@ async function attributesOf(db: Kysely<AnyTables>, organizationId: string | null
     .selectFrom("access_attributes")
     .select("attributes")
     .where("organization_id", "=", organizationId)
-    .where("user_id", "is not distinct from", userId)
+    .where(equalOrNull("user_id", userId))
     .executeTakeFirst();
   return row?.["attributes"];
 }
@@ -180,7 +181,7 @@ async function computeMembership(db: Kysely<AnyTables>, key: string, userId: str
     .selectFrom("role_assignments")
     .select("role_id")
     .where("user_id", "=", userId)
-    .where("organization_id", "is not distinct from", organizationId)
+    .where(ofTenant(organizationId))
     .orderBy("assigned_at")
     .orderBy("role_id")
     .execute();

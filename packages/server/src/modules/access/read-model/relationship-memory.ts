@@ -9,6 +9,7 @@ import {
 } from "@gatehouse/policy";
 import { sql } from "kysely";
 import { internalScope, tenantScope } from "../../../platform/database/database.ts";
+import { ofTenant } from "../../../platform/database/tenant-predicate.ts";
 import type { Platform } from "../../../platform/platform.ts";
 import { type CachedDifferences, compareCached } from "./compare-cached.ts";
 import { type Loaded, Parts } from "./parts.ts";
@@ -88,9 +89,9 @@ export class RelationshipMemory {
   async #fetch(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
     const found = new Map<string, Relationship[]>(keys.map((key) => [key, []]));
     const versions = new Map<string, bigint>();
-    for (const [organization, ofTenant] of Map.groupBy(keys, (key) => key.slice(0, key.indexOf("|")))) {
+    for (const [organization, ofOrganization] of Map.groupBy(keys, (key) => key.slice(0, key.indexOf("|")))) {
       const organizationId = organization === "" ? null : organization;
-      for (const row of await this.#rows(organizationId, ofTenant.map(parse))) {
+      for (const row of await this.#rows(organizationId, ofOrganization.map(parse))) {
         found.get(row.key)?.push(asRelationship(row));
         const version = BigInt(row.revision);
         if (version > (versions.get(row.key) ?? 0n)) versions.set(row.key, version);
@@ -104,7 +105,6 @@ export class RelationshipMemory {
 
   async #rows(organizationId: string | null, asked: readonly Asked[]): Promise<readonly (RelationshipRow & { readonly key: string })[]> {
     const scope = organizationId === null ? internalScope : tenantScope(organizationId);
-    const tenant = organizationId === null ? sql`r.organization_id is null` : sql`r.organization_id = ${organizationId}::uuid`;
     const kinds = Map.groupBy(asked, ({ lookup }) => lookup);
     const where = {
       direct: sql`r.resource_type = k.rt and r.resource_id = k.ri and r.relation = k.rel
@@ -120,7 +120,7 @@ export class RelationshipMemory {
           const result = await sql<RelationshipRow & { readonly key: string }>`
           select k.key, r.* from jsonb_to_recordset(${JSON.stringify(questions)}::jsonb)
             as k (key text, rt text, rel text, st text, sr text, ri text, si text)
-          cross join lateral (select r.* from relationships r where ${tenant} and ${where[lookup]} limit ${listMax + 1}) r`.execute(
+          cross join lateral (select r.* from relationships r where ${ofTenant(organizationId, "r.organization_id")} and ${where[lookup]} limit ${listMax + 1}) r`.execute(
             db as never,
           );
           rows.push(...result.rows);

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import type { Fresh } from "../../contract/databases.ts";
 import { type Database, everyTenant, tenantScope } from "../database.ts";
-import { migrate, pendingSteps, type SchemaStep, sharedTable, tenantTable } from "../migrations.ts";
+import { migrate, pendingSteps, type SchemaStep, sharedTable, tenantPolicySteps, tenantTable } from "../migrations.ts";
 
 const table = (name: string, why = "a table"): SchemaStep => ({
   name,
@@ -127,6 +127,42 @@ export function migrationsContract(name: string, make: () => Promise<Fresh>): vo
         ]);
         const { rows: seen } = await database.read(tenantScope(red), (db) => sql`select id from first`.execute(db as never));
         expect(seen).toEqual([{ id: 1 }]);
+      }));
+
+    it("gives a table of an earlier release the present policy: each tenant sees its own rows, as before", () =>
+      on(async (database) => {
+        const [red, blue] = ["0198a000-0000-7000-8000-0000000000aa", "0198a000-0000-7000-8000-0000000000bb"];
+        const earlier: SchemaStep = {
+          name: "0002_earlier",
+          why: "a table whose policy is an `or`",
+          async up(db) {
+            await first.up(db);
+            await sql`alter policy tenant on first using (organization_id = (select case when current_setting('app.tenant', true) ~ '^[0-9a-fA-F-]{36}$'
+                then current_setting('app.tenant', true)::uuid end)
+              or (organization_id is null and (select current_setting('app.tenant', true)) = 'internal')
+              or (select current_setting('app.tenant', true)) = '*')`.execute(db);
+            await sql`insert into first values (1, ${red}, ''), (2, ${blue}, ''), (3, null, '')`.execute(db);
+          },
+        };
+        await migrate(database.owner, [earlier, ...tenantPolicySteps]);
+        const { rows } = await sql<{ qual: string }>`select qual from pg_policies where tablename = 'first'`.execute(database.owner);
+        expect(rows.map(({ qual }) => qual.trimStart().split(/\s/)[0])).toEqual(["CASE"]);
+        const seen = (tenant: string) =>
+          database.read({ tenant }, async (db) =>
+            (await sql<{ id: number }>`select id from first order by id`.execute(db as never)).rows.map(({ id }) => id),
+          );
+        expect(await seen(red)).toEqual([1]);
+        expect(await seen(blue)).toEqual([2]);
+        expect(await seen("internal")).toEqual([3]);
+        expect(await seen("*")).toEqual([1, 2, 3]);
+        expect(await seen("none")).toEqual([]);
+        expect(await seen("")).toEqual([]);
+        await expect(
+          database.transact({ tenant: red }, (tx) => sql`insert into first values (4, ${blue}, '')`.execute(tx)),
+        ).rejects.toThrow();
+        await expect(
+          database.transact({ tenant: "none" }, (tx) => sql`insert into first values (5, null, '')`.execute(tx)),
+        ).rejects.toThrow();
       }));
 
     it("gives the application its tables, but neither the list of steps nor a way to change the schema", () =>

@@ -1,0 +1,154 @@
+import { sql } from "kysely";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { busSteps, inProcessBus } from "../bus/in-process.ts";
+import { describeOnPostgresql, type Fresh, freshPostgresql, type HeldTransaction, holdTransaction } from "../contract/databases.ts";
+import { eventually } from "../contract/eventually.ts";
+import { rowsRead } from "../contract/rows-read.ts";
+import { silent } from "../contract/silent.ts";
+import { type Database, everyTenant, type ReadHandle, type WriteHandle } from "../database/database.ts";
+import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
+import type { LoggedEvent } from "./event.ts";
+import { LogFollower } from "./follower.ts";
+import { logSteps, readAfter, revisionOf } from "./log.ts";
+
+/** What is written beside one transaction that stays open. */
+const eventsBehind = 50_000;
+/** More transactions than a consumer's place may be behind before it goes in order. */
+const transactionsBehind = 1_200;
+/** A look may read what is new, the place of a consumer and the like; a look that reads the stretch again reads thousands. */
+const rowsALookMax = 20;
+
+// The horizon and its costs need several open transactions: the embedded database has one connection.
+describeOnPostgresql("beside a transaction that stays open", () => {
+  let fresh: Fresh;
+  let held: HeldTransaction & { readonly revision: string };
+  /** What each look of the counted database has read. */
+  const looks: number[] = [];
+  const toClose: (() => Promise<void>)[] = [];
+  beforeEach(async () => {
+    fresh = await freshPostgresql([...logSteps, ...busSteps]);
+    const begun = await holdTransaction(fresh.database);
+    // Ours are ended when they are idle for ten seconds; this one stays as long as the test needs it.
+    await begun.run((tx) => sql`set local idle_in_transaction_session_timeout = 0`.execute(tx));
+    held = { ...begun, revision: await begun.run(revisionOf) };
+    looks.splice(0);
+  }, 60_000);
+  afterEach(async () => {
+    for (const close of toClose.splice(0).reverse()) await close();
+    await held?.rollback();
+    await fresh?.close();
+  });
+
+  /** The same database, that notes after each transaction how many of the log's rows it has read. */
+  const counted = (): Database => {
+    const database = fresh.another(2);
+    const counting = async <Result, Db extends ReadHandle | WriteHandle>(db: Db, work: (db: Db) => Promise<Result>): Promise<Result> => {
+      const before = await rowsRead(db, "events");
+      const result = await work(db);
+      looks.push((await rowsRead(db, "events")) - before);
+      return result;
+    };
+    return {
+      ...database,
+      read: (scope, work) => database.read(scope, (db) => counting(db, work)),
+      transact: (scope, work) => database.transact(scope, (tx) => counting(tx, work)),
+    };
+  };
+  const fill = async (): Promise<void> => {
+    await sql`insert into events (id, type, subject, data, occurred_at)
+      select gen_random_uuid(), 'thing.happened.v1', 'thing/' || n, '{}', now() from generate_series(1, ${eventsBehind}) n`.execute(
+      fresh.database.owner,
+    );
+    await sql`do $$ begin for i in 1..${sql.lit(transactionsBehind)} loop perform pg_current_xact_id(); commit; end loop; end $$`.execute(
+      fresh.database.owner,
+    );
+    await sql`analyze events`.execute(fresh.database.owner);
+  };
+
+  it("a process's memories hear of 50,000 events once, and then read what is new, and the held one's when it commits", async () => {
+    const follower = new LogFollower(counted(), silent);
+    const heard: LoggedEvent[] = [];
+    follower.onEvent((event) => heard.push(event));
+    await follower.start();
+    toClose.push(() => follower.stop());
+    await fill();
+    await eventually(async () => follower.catchUp().then(() => heard.length)).toBe(eventsBehind);
+    expect(Math.max(...looks), "rows that are counted").toBeGreaterThanOrEqual(eventsBehind);
+
+    looks.splice(0);
+    const more: string[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const event = newEvent({ subject: `thing/new ${round}` });
+      const revision = await appendTo(fresh.database, [event]);
+      more.push(event.id);
+      await follower.catchUp();
+      expect(follower.hasSeen(revision)).toBe(true);
+    }
+    expect(idsOf(heard.slice(eventsBehind))).toEqual(more);
+    expect(follower.hasSeen(held.revision)).toBe(false);
+    expect(BigInt(follower.revision)).toBeLessThan(BigInt(held.revision));
+    expect(looks.length).toBeGreaterThanOrEqual(10);
+    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+
+    const late = newEvent({ subject: "thing/held" });
+    await held.run((tx) => appendIn(tx, late));
+    await follower.catchUp();
+    expect(idsOf(heard.slice(eventsBehind))).toEqual(more);
+    await held.commit();
+    await follower.catchUp();
+    expect(idsOf(heard.slice(eventsBehind))).toEqual([...more, late.id]);
+    expect(follower.hasSeen(held.revision)).toBe(true);
+    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+  }, 60_000);
+
+  it("an eager consumer handles each event once, reads what is new, and does not begin again when the held one has ended", async () => {
+    const bus = inProcessBus(counted(), silent);
+    toClose.push(() => bus.close());
+    const handled: string[] = [];
+    const subscription = await bus.consume({
+      name: "eager",
+      types: ["thing.happened.v1"],
+      eager: true,
+      handle: async () => {},
+      committed: async (events) => void handled.push(...idsOf(events)),
+    });
+    await subscription.idle();
+    await fill();
+    await subscription.idle();
+    expect(handled).toHaveLength(eventsBehind);
+
+    looks.splice(0);
+    const more: string[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const event = newEvent({ subject: `thing/new ${round}` });
+      await appendTo(fresh.database, [event]);
+      more.push(event.id);
+      bus.wake();
+      await eventually(() => handled.slice(eventsBehind)).toEqual(more);
+    }
+    const late = newEvent({ subject: "thing/held" });
+    await held.run((tx) => appendIn(tx, late));
+    await held.commit();
+    bus.wake();
+    await eventually(() => handled.slice(eventsBehind)).toEqual([...more, late.id]);
+    // The place follows the horizon, which is more transactions ahead of it than a consumer may be behind.
+    await eventually(async () => {
+      bus.wake();
+      const { rows } = await sql<{ passed: boolean }>`select transaction > ${held.revision}::xid8 as passed from consumers`.execute(
+        fresh.database.owner,
+      );
+      return rows[0]?.passed;
+    }).toBe(true);
+    expect(handled).toHaveLength(eventsBehind + more.length + 1);
+    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+  }, 60_000);
+
+  it("a reader in order, such as the relay, reads nothing at all until it may go on", async () => {
+    await fill();
+    const database = counted();
+    const after = { transaction: held.revision, sequence: "0" };
+    expect(await database.read(everyTenant, (db) => readAfter(db, after, { limit: 500 }))).toEqual([]);
+    expect(await database.read(everyTenant, (db) => readAfter(db, after, { limit: 1, types: ["thing.never.v1"] }))).toEqual([]);
+    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+  }, 60_000);
+});

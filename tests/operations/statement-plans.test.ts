@@ -1,0 +1,182 @@
+import pg from "pg";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { makeDatabase, type TestDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { type AnyBody, asOperator, openTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
+import { ask, routesOf } from "../hostile/support/ask.ts";
+import { onPostgresql } from "../hostile/support/postgresql.ts";
+import { quiet } from "../hostile/support/rows.ts";
+import { sampleOf } from "../hostile/support/samples.ts";
+import { makeWorld, type World } from "../hostile/support/world.ts";
+import { readsOf } from "./support/plans.ts";
+import { populate } from "./support/population.ts";
+import { type Recorded, StatementRecorder } from "./support/recorded-statements.ts";
+
+/**
+ * Rows of one table that a statement may read, of the 20,000 and more that there are: a page of 200 with its neighbours, or everything that
+ * the one small tenant has. Jobs that work in batches are below.
+ */
+const rowsMax = 600;
+
+/** Statements that read more, and why they may. */
+const exceptions: readonly { readonly statement: RegExp; readonly reason: string }[] = [
+  { statement: /over \(\)\)::float8 as read from/, reason: "a gauge's count: of a table with more than 40,000 rows it reads a sample" },
+  {
+    statement: /^select distinct .*condition.* from (relationships|role_permissions)|as subject from relationships$/,
+    reason:
+      "a new authorization model is held against everything that was written under the present one; administrators replace it, seldom",
+  },
+  {
+    statement: /^select distinct role_id as id from role_permissions join roles/,
+    reason: "a change of the tree of permissions touches the list of every role that is not the product's own",
+  },
+  {
+    statement: /from role_assignments where \(user_id, coalesce\(organization_id/,
+    reason: "lists every membership, for `gatehouse projection`: all tenants are asked for",
+  },
+  {
+    statement: /from audit_records where (action ilike|"category" =) .*order by audit_records\.position desc/,
+    reason: "an auditor of every chain looks for what is rare: the records are read from the newest on",
+  },
+  {
+    statement: /from audit_checkpoints where "organization_id" is null .*order by audit_checkpoints\.number$/,
+    reason: "a verification holds a chain against all that was signed of it; the rows are of the internal scope, which has many here",
+  },
+  {
+    statement: /^delete from "sessions" where "id" in .*last_active_at/,
+    reason: "hourly; an index of last_active_at would cost each use of a session an entry in every index of the table",
+  },
+];
+
+// PGlite plans alike, but has one connection; the plans that count are those of production.
+onPostgresql("the plans of all statements, with 20,000 rows of other tenants in each table", () => {
+  let database: TestDatabase;
+  let client: pg.Client;
+  let recorded: readonly Recorded[];
+  let population: Awaited<ReturnType<typeof populate>>;
+
+  beforeAll(async () => {
+    database = await makeDatabase();
+    const recorder = new StatementRecorder();
+    const server = await openTestServer({
+      GATEHOUSE_DATA_DIR: "memory",
+      DATABASE_URL: database.url,
+      GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 7).toString("base64"),
+      GATEHOUSE_SIGN_IN_LIMIT: "off",
+    });
+    try {
+      recorder.start();
+      await drive(server, await makeWorld(server));
+      await quiet(server);
+    } finally {
+      await server.close();
+      recorded = recorder.stop();
+    }
+    client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    population = await populate(client);
+  }, 240_000);
+  afterAll(async () => {
+    await client?.end();
+    await database?.drop();
+  });
+
+  it("has rows in every table that belongs to tenants, and statements that read them", () => {
+    expect(population.empty, "add a sample or a job that makes a row").toEqual([]);
+    expect(recorded.length).toBeGreaterThan(200);
+    const unread = population.filled.filter((table) => !recorded.some(({ text }) => new RegExp(`\\b${table}\\b`).test(text)));
+    expect(unread).toEqual([]);
+  });
+
+  it("no statement reads the rows of other tenants", async () => {
+    const { rows } = await client.query<{ table: string; rows: number }>(
+      "select relname as table, reltuples::int as rows from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'",
+    );
+    const rowsOf = new Map(rows.map((row) => [row.table, row.rows]));
+    const faults: string[] = [];
+    for (const statement of recorded) {
+      const text = statement.text.replaceAll(/\s+/g, " ").trim();
+      const large = (await readsOf(client, statement, rowsOf)).filter((read) => read.rows > rowsMax);
+      if (large.length === 0 || exceptions.some((exception) => exception.statement.test(text))) continue;
+      const reads = large.map(({ table, by, rows: read }) => `${read} rows of ${table} by ${by}`).join(", ");
+      faults.push(`${reads}, scope ${statement.scope}:\n    ${text}`);
+    }
+    expect(faults.join("\n")).toBe("");
+  }, 120_000);
+});
+
+const operationNamed = (server: TestServer, name: string) =>
+  routesOf(server).find((operation) => operation.name === name) as ReturnType<typeof routesOf>[number];
+
+/** Every operation, with pages that follow a first one, every job of the schedule, and a look at the metrics. */
+async function drive(server: TestServer, world: World): Promise<void> {
+  for (const operation of routesOf(server)) {
+    const sample = await sampleOf(world, operation.name);
+    await ask(server, operation, sample, { "idempotency-key": `once ${operation.name}` });
+    if (!("limit" in sample.input)) continue;
+    const first = await ask(server, operation, { ...sample, input: { ...sample.input, limit: 1 } });
+    const cursor = first.body?.nextCursor;
+    if (typeof cursor === "string") await ask(server, operation, { ...sample, input: { ...sample.input, limit: 1, cursor } });
+  }
+  await internally(server, world);
+  await unrouted(server, world);
+  await server.application.platform.metrics.registry.metrics();
+}
+
+/** Lists of the internal scope, and searches, that no sample asks for. */
+async function internally(server: TestServer, { administrator, own }: World): Promise<void> {
+  const get = async (route: string, token = administrator.token): Promise<AnyBody> => (await server.call(`GET ${route}`, { token })).body;
+  const iam = "/api/v1/iam";
+  for (const list of [
+    `${iam}/roles?scope=Internal`,
+    `${iam}/grants?resourceType=school`,
+    "/api/v1/audit/logs?action=Role",
+    "/api/v1/audit/logs?category=System",
+  ]) {
+    const first = await get(`${list}&limit=1`);
+    if (first.nextCursor) await get(`${list}&limit=1&cursor=${encodeURIComponent(first.nextCursor)}`);
+  }
+  const { token } = own.owner;
+  for (const search of [`subjectType=user&subjectId=${own.member.id}`, "relation=viewer", "resourceType=school&resourceId=1"]) {
+    await get(`${iam}/grants?organizationId=${own.id}&${search}`, token);
+  }
+  for (const search of [
+    `actorId=${own.owner.id}`,
+    "severity=Warning",
+    "result=refused",
+    "entityType=Role",
+    "from=2026-01-01T00:00:00.000Z",
+  ]) {
+    await get(`/api/v1/audit/logs?organizationId=${own.id}&${search}`, token);
+  }
+}
+
+/** What runs on a schedule, at billing's word, or from the command line. */
+async function unrouted(server: TestServer, world: World): Promise<void> {
+  const { own, other } = world;
+  const run = (operation: string, input: Record<string, unknown> = {}): Promise<AnyBody> => asOperator(server, operation, input);
+  for (const job of ["audit.signCheckpoints", "audit.removeOld", "access.forgetOldDecisions", "tenancy.expireInvitations"]) await run(job);
+  await run("sessions.removeOverSessions");
+  await run("delivery.getStatus");
+  const occurredAt = new Date().toISOString();
+  await run("entitlements.followBilling", {
+    organizationId: own.id,
+    messageId: "1",
+    occurredAt,
+    plan: "sample",
+    entitlements: { seats: 5 },
+  });
+  await run("entitlements.listKnown", { limit: 200 });
+  await run("entitlements.listKnown", { limit: 200, after: own.id });
+  const { nextCursor } = await run("audit.listChains", { limit: 1 });
+  await run("audit.listChains", { limit: 1, cursor: nextCursor });
+  for (const organizationId of [own.id, null]) await run("audit.verifyChain", { organizationId });
+  for (let cursor: string | null = null; ; ) {
+    const { keys, next }: { keys: readonly string[]; next: string | null } = await run("access.listPartKeys", { cursor });
+    if (keys.length > 0) await run("access.verifyReadModel", { keys: keys.slice(0, 20) });
+    if (next === null) break;
+    cursor = next;
+  }
+  // An export has gone with the person that was erased.
+  await ask(server, operationNamed(server, "audit.getExportPart"), await sampleOf(world, "audit.getExportPart"));
+  await run("tenancy.eraseOrganization", { organizationId: other.id });
+}

@@ -1,6 +1,7 @@
 import type { Condition } from "@gatehouse/policy";
 import { type Generated, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { anyOf } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { Grant } from "./model.ts";
 import type { RelationshipRow } from "./read-model/relationship-row.ts";
@@ -132,8 +133,11 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
       .deleteFrom("relationships")
       .where(
         "id",
-        "in",
-        found.map(({ id }) => id),
+        "=",
+        anyOf(
+          found.map(({ id }) => id),
+          "uuid",
+        ),
       )
       .returningAll()
       .execute();

@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { Position } from "../../platform/log/event.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
@@ -292,10 +293,9 @@ function writes(tx: WriteHandle) {
     },
     /** Keeps the row that is there already, where another transaction was first. */
     async insertPersonKeys(rows: readonly PersonKeyRow[], now: Date): Promise<void> {
-      if (rows.length === 0) return;
-      await sql`insert into audit_person_keys (id, person, sealed_key, created_at)
-        values ${sql.join(rows.map((row) => sql`(${row.id}, ${row.person}, ${row.sealed_key}, ${now})`))}
-        on conflict (person) where erased_at is null do nothing`.execute(tx);
+      const columns = { id: "uuid", person: "text", sealed_key: "text", created_at: "timestamptz" } as const;
+      const keys = rows.map((row) => ({ ...row, created_at: now }));
+      await insertMany(tx, "audit_person_keys", columns, keys, sql`on conflict (person) where erased_at is null do nothing`);
     },
     /**
      * Destroys the keys of people, and says which they were. What is sealed later of earlier entries is forgotten as well: for that

@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { asRows } from "../../platform/database/many-rows.ts";
 
 interface Sessions {
   readonly id: string;
@@ -61,9 +62,8 @@ function writes(tx: WriteHandle<Tables>) {
     },
     async recordActivity(active: readonly { readonly id: string; readonly at: Date }[]): Promise<void> {
       if (active.length === 0) return;
-      const values = sql.join(active.map(({ id, at }) => sql`(${id}::uuid, ${at}::timestamptz)`));
-      await sql`update sessions set last_active_at = greatest(last_active_at, seen.at)
-        from (values ${values}) as seen (id, at) where sessions.id = seen.id`.execute(tx);
+      await sql`update sessions set last_active_at = greatest(last_active_at, given.at)
+        from ${asRows({ id: "uuid", at: "timestamptz" }, active)} where sessions.id = given.id`.execute(tx);
     },
     /** Some of the sessions whose time is over, or who were not used since. */
     removeOver(now: Date, idleSince: Date, limit: number): Promise<readonly OverSession[]> {

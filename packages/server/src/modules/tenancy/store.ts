@@ -2,6 +2,7 @@ import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { anyOf, insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
 
@@ -143,7 +144,7 @@ function reads(db: ReadHandle<Tables>) {
       const rows = await db
         .selectFrom("invitation_roles")
         .select(["invitation_id", "role_id"])
-        .where("invitation_id", "in", invitationIds)
+        .where("invitation_id", "=", anyOf(invitationIds, "uuid"))
         .orderBy("role_id")
         .execute();
       const byInvitation = Map.groupBy(rows, (row) => row.invitation_id);
@@ -229,10 +230,8 @@ function writes(tx: WriteHandle<Tables>) {
     },
     insertInvitation: async (row: Invitations, roleIds: readonly string[]): Promise<InvitationRow> => {
       const inserted = await tx.insertInto("invitations").values(row).returningAll().executeTakeFirstOrThrow();
-      await tx
-        .insertInto("invitation_roles")
-        .values(roleIds.map((id) => ({ invitation_id: row.id, role_id: id, organization_id: row.organization_id })))
-        .execute();
+      const offered = roleIds.map((id) => ({ invitation_id: row.id, role_id: id, organization_id: row.organization_id }));
+      await insertMany(tx, "invitation_roles", { invitation_id: "uuid", role_id: "uuid", organization_id: "uuid" }, offered);
       return inserted;
     },
     /** Spends an invitation in one guarded update; undefined when it is not open, or has another token. */

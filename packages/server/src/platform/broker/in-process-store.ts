@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../database/database.ts";
+import { insertMany } from "../database/many-rows.ts";
 import type { Position } from "../log/event.ts";
 import type { BrokerMessage, DeadLetter, DeadLetters } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
@@ -14,9 +15,8 @@ export interface StoredMessage {
 export const messageDays = 7;
 
 export async function insertMessages(tx: WriteHandle, messages: readonly BrokerMessage[]): Promise<void> {
-  if (messages.length === 0) return;
   const rows = messages.map(({ exchange, event }) => ({ exchange, topic: topicOf(event.type), body: JSON.stringify(event) }));
-  await tx.insertInto("broker_messages").values(rows).execute();
+  await insertMany(tx, "broker_messages", { exchange: "text", topic: "text", body: "text" }, rows);
 }
 
 /** The next messages in the order of commits, below the horizon, as the log is read (decision 0012). */

@@ -98,9 +98,12 @@ export interface AuditEnding {
   readonly standsFor: number;
 }
 
-/** Writes the entry of a command inside its transaction and returns the transaction's revision. */
-export async function recordAudit(tx: WriteHandle, call: AuditedCall): Promise<Revision> {
-  const row = { ...rowOf(call), result: "success", reason: null, stands_for: 1, with_change: true };
+/** Why an entry of a success stands for a part of the call's work: another entry follows with the rest, unless the call was interrupted. */
+const continues = "continues";
+
+/** Writes the entry of a command, or of a part of one, inside its transaction and returns the transaction's revision. */
+export async function recordAudit(tx: WriteHandle, call: AuditedCall, hasMore: boolean): Promise<Revision> {
+  const row = { ...rowOf(call), result: "success", reason: hasMore ? continues : null, stands_for: 1, with_change: true };
   const [inserted] = await insertEntries(tx, [row]);
   return (inserted as { revision: string }).revision;
 }

@@ -3,6 +3,7 @@ import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { Cache } from "../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { violatedReference } from "../../platform/database/faults.ts";
 import { allOf, anyOf, insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
@@ -255,10 +256,43 @@ function writes(tx: WriteHandle<Tables>) {
         .where("id", "=", id)
         .returningAll()
         .executeTakeFirstOrThrow(),
-    /** Removes every role of an organization and whatever names one; returns what they were. */
-    async eraseRoles(organizationId: string): Promise<readonly RoleRow[]> {
-      await tx.deleteFrom("role_assignments").where("organization_id", "=", organizationId).execute();
-      return tx.deleteFrom("roles").where("organization_id", "=", organizationId).returningAll().execute();
+    /** Removes at most `limit` roles of an organization and whatever names one; returns what they were. */
+    async eraseRoles(organizationId: string, limit: number): Promise<readonly RoleRow[]> {
+      const { rows } = await sql<RoleRow>`with gone as materialized (
+          select id from roles where organization_id = ${organizationId} order by id limit ${limit}
+        ), unassigned as (
+          delete from role_assignments where role_id in (select id from gone)
+        ) select roles.* from roles join gone using (id) order by id`.execute(tx);
+      await sql`delete from roles where id = ${anyOf(
+        rows.map(({ id }) => id),
+        "uuid",
+      )}`.execute(tx);
+      return rows;
+    },
+    /** Takes every role and attribute of these users in an organization; returns the roles that each had. */
+    async removeMembers(organizationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+      const { rows } = await sql<{ user_id: string; role_id: string }>`delete from role_assignments
+        where organization_id = ${organizationId} and user_id = ${anyOf(userIds, "uuid")} returning user_id, role_id`.execute(tx);
+      await sql`delete from access_attributes
+        where organization_id = ${organizationId} and user_id = ${anyOf(userIds, "uuid")}`.execute(tx);
+      return grouped(rows.map((row) => [row.user_id, row.role_id]));
+    },
+    /** Whether nothing keeps the role from being deleted. The database's own rules answer, by a deletion that is taken back. */
+    async isRoleFree(id: string): Promise<boolean> {
+      await sql`savepoint role_is_free`.execute(tx);
+      const free = await tx
+        .deleteFrom("roles")
+        .where("id", "=", id)
+        .execute()
+        .then(
+          () => true,
+          (error) => {
+            if (violatedReference(error) === undefined) throw error;
+            return false;
+          },
+        );
+      await sql`rollback to savepoint role_is_free`.execute(tx);
+      return free;
     },
     async deleteRole(id: string): Promise<void> {
       await tx.deleteFrom("roles").where("id", "=", id).execute();

@@ -58,7 +58,7 @@ const recordColumns = {
   reason: "text",
   actor_kind: "text",
   actor_id: "text",
-  session_id: "text",
+  session_id: "uuid",
   entity_type: "text",
   entity_id: "text",
   trace_id: "text",

@@ -357,14 +357,22 @@ function writes(tx: WriteHandle) {
       return rows.map(numbered);
     },
     mayRemoveRecords: (due: number): Promise<boolean> => mayRemove(tx, { name: "audit.records", due, table: "audit_records" }),
-    async removeThrough(organizationId: string | null, number: number): Promise<void> {
+    /** Returns how many records went. */
+    async removeThrough(organizationId: string | null, number: number): Promise<number> {
       await sql`delete from audit_personal where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
-      await sql`delete from audit_records where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
+      const removed = await sql`delete from audit_records where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
+      return Number(removed.numAffectedRows);
     },
-    /** Entries that are records already: the copy with its personal data goes. A dead-lettered one is kept: no record has its content. */
-    async removeSealedEntries(before: Date): Promise<void> {
-      await sql`delete from audit_entries e using audit_progress p
-        where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before} and ${isNoDeadEntry}`.execute(tx);
+    /**
+     * Removes at most `limit` entries that are records already, with the personal data in them, and says how many. A dead-lettered one is
+     * kept: no record has its content.
+     */
+    async removeSealedEntries(before: Date, limit: number): Promise<number> {
+      const removed = await sql`delete from audit_entries where id = any(array(
+        select e.id from audit_entries e, audit_progress p
+        where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before} and ${isNoDeadEntry}
+        order by e.transaction, e.sequence limit ${limit}))`.execute(tx);
+      return Number(removed.numAffectedRows);
     },
     eraseDeadEntries: (people: { readonly ids: readonly string[]; readonly addresses: readonly string[] }) =>
       eraseDeadEntries(tx as unknown as WriteHandle, people),

@@ -97,6 +97,11 @@ function reads(db: ReadHandle<Tables>) {
       const row = await db.selectFrom("users").select(["status", "session_epoch"]).where("id", "=", userId).executeTakeFirst();
       return row && { status: row.status, sessionEpoch: row.session_epoch };
     },
+    /** The epoch that sessions of each of these users are to have; those who are not there are left out. */
+    async sessionEpochs(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+      const rows = await db.selectFrom("users").select(["id", "session_epoch"]).where("id", "=", anyOf(ids, "uuid")).execute();
+      return new Map(rows.map((row) => [row.id, row.session_epoch]));
+    },
   };
 }
 

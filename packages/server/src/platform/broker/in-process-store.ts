@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../database/database.ts";
 import { insertMany } from "../database/many-rows.ts";
+import { deleteSome } from "../database/prune.ts";
 import type { Position } from "../log/event.ts";
 import type { BrokerMessage, DeadLetter, DeadLetters } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
@@ -55,9 +56,9 @@ export async function forgetDeadLetter(tx: WriteHandle, consumer: string, id: st
   return numAffectedRows === 1n;
 }
 
-export async function pruneMessages(tx: WriteHandle, now: Date): Promise<void> {
-  await sql`delete from broker_messages where published_at < ${now}::timestamptz - make_interval(days => ${messageDays})`.execute(tx);
-}
+/** Removes at most `limit` messages that are no longer kept, and says how many. */
+export const pruneMessages = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
+  deleteSome(tx, "broker_messages", sql`published_at < ${now}::timestamptz - make_interval(days => ${messageDays})`, limit);
 
 interface Transactions {
   read<T>(work: (db: ReadHandle) => Promise<T>): Promise<T>;

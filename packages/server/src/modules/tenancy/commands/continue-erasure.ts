@@ -4,10 +4,10 @@ import { MemberRemoved, OrganizationErased } from "../events.ts";
 import { tenancy } from "../module.ts";
 
 /**
- * Rows of one kind in one transaction, two events a member at most: a quarter of a second, so that neither the log's horizon nor anybody
- * who waits for a row stands still for longer.
+ * Rows of one kind in one transaction, two events a member at most: some tenths of a second, so that neither the log's horizon nor anybody
+ * who waits for a row stands still for longer, and what the projection makes of a batch is as little.
  */
-const rowsAtOnce = 1_000;
+const rowsAtOnce = 500;
 
 /**
  * Does the next batch of an organization's erasure. What one batch has removed is told by its own events; one that is interrupted leaves

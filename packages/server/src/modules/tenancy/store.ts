@@ -189,7 +189,7 @@ function reads(db: ReadHandle<Tables>) {
     },
     async organizationCounts(erasedWithinHours: number): Promise<{ readonly present: number; readonly erased: number }> {
       const { rows } = await sql<{ present: string; erased: string }>`
-        select (select count(*) from organizations) as present,
+        select (select count(*) from organizations where ${notBeingErased}) as present,
           (select count(*) from erased_organizations where erased_at > now() - make_interval(hours => ${erasedWithinHours})) as erased`.execute(
         db as never,
       );

@@ -45,9 +45,9 @@ export const erasePerson = audit.command("erasePerson", {
       ...(pepper === undefined ? [] : addresses.map((address) => addressPerson(address.toLowerCase(), pepper))),
     ];
     const { destroyed, neverMade } = await store.erase(people, now);
-    const entries = await store.eraseDeadEntries({ ids, addresses });
+    const deadEntries = await store.eraseDeadEntries({ ids, addresses });
     // The record says which keys and entries: one that is destroyed without a record is told by the verifier.
-    note({ after: { keys: [...destroyed, ...neverMade], ...(entries.length === 0 ? {} : { entries }) } });
+    note({ after: { keys: [...destroyed, ...neverMade], ...(deadEntries.length === 0 ? {} : { entries: deadEntries }) } });
     if (ids[0] !== undefined) note({ entity: { type: "User", id: ids[0] } });
     return { erased: destroyed.length > 0 };
   },

@@ -19,6 +19,7 @@ const checks: readonly Check[] = [
   { name: "alerts", command: ["node", "scripts/check-rules.ts"] },
   { name: "API: compatible with the last release", command: ["node", "scripts/check-openapi.ts"] },
   { name: "events: compatible with the last release", command: ["node", "scripts/check-events.ts"] },
+  { name: "statements of any size", command: ["node", "scripts/check-statements.ts"] },
   { name: "documentation", command: ["node", "scripts/check-documentation.ts"] },
 ];
 

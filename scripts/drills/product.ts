@@ -15,9 +15,12 @@ type Environment = Readonly<Record<string, string>>;
 /** Nothing of this process's own configuration reaches the product. */
 const environmentOf = (environment: Environment): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"], ...environment });
 
-export async function startProduct(environment: Environment): Promise<Product> {
+export const startProduct = (environment: Environment): Promise<Product> => startRole("all", environment);
+
+/** A process with some of the roles; ready, where it has no front door, as soon as its operations port says so. */
+export async function startRole(role: string, environment: Environment): Promise<Product> {
   const port = await freePort();
-  const child = spawn(process.execPath, [program, "start"], {
+  const child = spawn(process.execPath, [program, "start", "--role", role], {
     env: environmentOf({ LOG_LEVEL: "fatal", GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment, PORT: String(port) }),
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -108,7 +111,7 @@ export function write(url: string, token: string, perSecond: number): Writing {
   };
 }
 
-const post = (url: string, path: string, body: object, token?: string): Promise<Response> =>
+export const post = (url: string, path: string, body: object, token?: string): Promise<Response> =>
   fetch(new URL(path, url), {
     method: "POST",
     headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import type { WriteHandle } from "../platform/database/database.ts";
+import { insertMany } from "../platform/database/many-rows.ts";
 import { type SchemaStep, tenantTable } from "../platform/database/migrations.ts";
 import type { Revision } from "../platform/log/event.ts";
 import { splitInput, withoutSecretsDeep } from "./audit-input.ts";
@@ -97,11 +98,14 @@ export interface AuditEnding {
   readonly standsFor: number;
 }
 
-/** Writes the entry of a command inside its transaction and returns the transaction's revision. */
-export async function recordAudit(tx: WriteHandle, call: AuditedCall): Promise<Revision> {
-  const row = { ...rowOf(call), result: "success", reason: null, stands_for: 1, with_change: true };
-  const { rows } = await insertEntries(tx, [row]);
-  return (rows[0] as { revision: string }).revision;
+/** Why an entry of a success stands for a part of the call's work: another entry follows with the rest, unless the call was interrupted. */
+const continues = "continues";
+
+/** Writes the entry of a command, or of a part of one, inside its transaction and returns the transaction's revision. */
+export async function recordAudit(tx: WriteHandle, call: AuditedCall, hasMore: boolean): Promise<Revision> {
+  const row = { ...rowOf(call), result: "success", reason: hasMore ? continues : null, stands_for: 1, with_change: true };
+  const [inserted] = await insertEntries(tx, [row]);
+  return (inserted as { revision: string }).revision;
 }
 
 /** Writes entries of calls that changed nothing, in a transaction of their own. */
@@ -109,20 +113,32 @@ export async function recordNotes(tx: WriteHandle, rows: readonly NotedRow[]): P
   await insertEntries(tx, rows);
 }
 
+const entryColumns = {
+  id: "uuid",
+  operation: "text",
+  caller_kind: "text",
+  user_id: "uuid",
+  session_id: "uuid",
+  organization_id: "uuid",
+  input: "json",
+  personal: "json",
+  before: "json",
+  after: "json",
+  entity_type: "text",
+  entity_id: "text",
+  ip_address: "text",
+  user_agent: "text",
+  trace_id: "text",
+  request_id: "text",
+  occurred_at: "timestamptz",
+  result: "text",
+  reason: "text",
+  stands_for: "integer",
+  with_change: "boolean",
+} as const;
+
 const insertEntries = (tx: WriteHandle, rows: readonly EntryRow[]) =>
-  sql<{ revision: string }>`
-  insert into audit_entries (id, operation, caller_kind, user_id, session_id, organization_id, input, personal, before, after, entity_type,
-    entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason, stands_for, with_change)
-  values ${sql.join(
-    rows.map(
-      (
-        row,
-      ) => sql`(${row.id}, ${row.operation}, ${row.caller_kind}, ${row.user_id}, ${row.session_id}, ${row.organization_id}, ${row.input},
-        ${row.personal}, ${row.before}, ${row.after}, ${row.entity_type}, ${row.entity_id}, ${row.ip_address}, ${row.user_agent},
-        ${row.trace_id}, ${row.request_id}, ${row.occurred_at}, ${row.result}, ${row.reason}, ${row.stands_for}, ${row.with_change})`,
-    ),
-  )}
-  returning transaction::text as revision`.execute(tx);
+  insertMany(tx, "audit_entries", entryColumns, rows, sql<{ revision: string }>`returning transaction::text as revision`);
 
 type CallRow = ReturnType<typeof rowOf>;
 interface EntryRow extends CallRow {

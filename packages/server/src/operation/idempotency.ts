@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { sql } from "kysely";
 import type { WriteHandle } from "../platform/database/database.ts";
 import { type SchemaStep, sharedTable } from "../platform/database/migrations.ts";
+import { deleteSome } from "../platform/database/prune.ts";
 import type { Keys } from "../platform/keys/keys.ts";
 import type { SealedPlace } from "../platform/keys/sealed-place.ts";
 import type { Caller } from "./caller.ts";
@@ -98,6 +99,15 @@ export async function keepAnswer(
     where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 
-export async function forgetOldKeys(tx: WriteHandle, now: Date): Promise<void> {
-  await sql`delete from idempotency_keys where created_at < ${new Date(now.getTime() - keptSeconds * 1_000)}`.execute(tx);
+/** Gives the claim back: what was done in this transaction is a part of the work, and its answer not yet the call's. */
+export async function releaseKey(
+  tx: WriteHandle,
+  call: { readonly operation: Operation; readonly caller: Caller; readonly key: string },
+): Promise<void> {
+  const { caller, operation, key } = claimOf(call.operation, call.caller, call.key);
+  await sql`delete from idempotency_keys where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
+
+/** Forgets at most `limit` answers that no retry asks for any more, and says how many. */
+export const forgetOldKeys = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
+  deleteSome(tx, "idempotency_keys", sql`created_at < ${new Date(now.getTime() - keptSeconds * 1_000)}`, limit);

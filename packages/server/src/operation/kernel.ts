@@ -34,7 +34,7 @@ import {
   VersionConflict,
 } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
-import { claimKey, hashRequest, keepAnswer } from "./idempotency.ts";
+import { claimKey, hashRequest, keepAnswer, releaseKey } from "./idempotency.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
 import type { AnyModule, Audit, Emit, Enqueue } from "./module.ts";
 import type { Operation } from "./operation.ts";
@@ -231,11 +231,22 @@ export class Kernel {
 
   async #command(runnable: Runnable, call: Call, scope: Scope, preparation: Preparation): Promise<Answer> {
     const prepared = await runnable.operation.prepare?.(preparation as never, call.input as never);
+    const work = { runnable, call, scope, trail: preparation.trail, prepared };
+    let appended = false;
+    for (let done: unknown; ; ) {
+      const { more, ...answer } = await this.#untilCommitted({ ...work, done });
+      appended ||= answer.appended === true;
+      if (!more) return appended ? { ...answer, appended } : answer;
+      done = answer.output;
+    }
+  }
+
+  async #untilCommitted(part: Part): Promise<PartAnswer> {
     // Of those that were overtaken on one subject, one goes at a time: they would overtake each other for ever.
     let contended: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(runnable, call, scope, preparation.trail, prepared, contended);
+        return await this.#attempt(part, contended);
       } catch (error) {
         if (error instanceof OvertakenError) contended = error.subject;
         else if (!isTransient(error)) throw error;
@@ -247,14 +258,7 @@ export class Kernel {
     }
   }
 
-  async #attempt(
-    { operation, module }: Runnable,
-    call: Call,
-    scope: Scope,
-    trail: Trail,
-    prepared: unknown,
-    contended?: string,
-  ): Promise<Answer> {
+  async #attempt({ runnable: { operation, module }, call, scope, trail, prepared, done }: Part, contended?: string): Promise<PartAnswer> {
     const { database, keys, clock, log, bus, rpc, metrics, tracer } = this.platform;
     const now = new Date(clock.now());
     const key =
@@ -264,25 +268,26 @@ export class Kernel {
     const events: NewEvent[] = [];
     // The command's own span: who handles its events goes on from there, however long the transaction took.
     const traceparent = tracer.inject() ?? call.traceparent ?? null;
-    const answer = await database.transact(scope, async (tx): Promise<Answer & { readonly repeated?: true }> => {
+    const answer = await database.transact(scope, async (tx): Promise<PartAnswer & { readonly repeated?: true }> => {
       if (contended !== undefined) await takeTurn(tx, contended);
       const first = key && (await claimKey(tx, key, keys));
       if (first) return { ...first, repeated: true };
       const run = new CommandRun(this, module, call, tx, now, events, trail);
-      const output = await operation.run(run as never, call.input as never, prepared as never);
+      const output = await operation.run(run as never, call.input as never, prepared as never, done as never);
       await widen(tx);
       if (events.length > 0) await tracer.span("append events", publishing, () => append(tx, events, { occurredAt: now, traceparent }));
-      const revision = await recordAudit(tx, { ...this.#audited(operation, call, trail), now, output });
-      if (key) await keepAnswer(tx, key, { output, revision }, keys);
-      return { output, revision };
+      const revision = await recordAudit(tx, { ...this.#audited(operation, call, trail), now, output }, run.hasMore);
+      if (key) await (run.hasMore ? releaseKey(tx, key) : keepAnswer(tx, key, { output, revision }, keys));
+      return { output, revision, more: run.hasMore };
     });
-    if (answer.repeated || events.length === 0) return { output: answer.output, revision: answer.revision as string };
+    const { repeated, ...given } = answer;
+    if (repeated || events.length === 0) return given;
     // This process forgets at once what the command has changed; the others hear it from the log, and are told to look.
     log.announce(events, answer.revision as string, now);
     bus.wake();
     rpc.tell(appendedSubject);
     for (const event of events) metrics.eventsAppended.inc({ type: event.type });
-    return { ...answer, appended: true };
+    return { ...given, appended: true };
   }
 
   /** The functions that `module` offers, bound to a transaction. */
@@ -337,6 +342,21 @@ function resultOf(status: number, stage: Trail["stage"]): AuditResult | undefine
 
 /** Of the pool that commands use; an embedded database has one connection, and a queue of its own before that. */
 const connectionsOf = ({ database }: Platform): number => database.connections().find(({ pool }) => pool === "write")?.max ?? 1;
+
+/** What one transaction of a command is to do: all of it, or the next part. */
+interface Part {
+  readonly runnable: Runnable;
+  readonly call: Call;
+  readonly scope: Scope;
+  readonly trail: Trail;
+  readonly prepared: unknown;
+  /** The answer of the part before. */
+  readonly done: unknown;
+}
+
+interface PartAnswer extends Answer {
+  readonly more?: boolean;
+}
 
 interface Bound {
   readonly db: ReadHandle;
@@ -451,6 +471,7 @@ class QueryRun extends Run {
 }
 
 class CommandRun extends Run {
+  hasMore = false;
   readonly store: unknown;
   readonly uses: unknown;
   readonly emit: Emit;
@@ -470,6 +491,13 @@ class CommandRun extends Run {
     this.enqueue = (job, payload) => this.platform.jobs.enqueue(tx, job, payload);
     this.store = { ...module.declaration.store.reads(db), ...module.declaration.store.writes(tx) };
     this.uses = kernel.faces(module, { db, now, write: { tx, emit: this.emit, enqueue: this.enqueue } });
+  }
+  get more() {
+    return (): void => {
+      const { inParts } = this.kernel.catalogue.byName.get(this.call.operation) as Operation;
+      if (inParts === undefined) throw new Error(`${this.call.operation} is not declared to work in parts`);
+      this.hasMore = true;
+    };
   }
   get expectVersion() {
     return (current: number): void => {

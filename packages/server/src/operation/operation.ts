@@ -39,6 +39,12 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   readonly cookie?: "begins" | "ends";
   /** What the operation decided, for the log; of an authorization decision: whether it was allowed, and why. */
   decision?(output: Static<Output>): Readonly<Record<string, unknown>>;
+  /**
+   * Why the work may be too much for one transaction. `run` then does a part a call, and says by `context.more()` that there is another;
+   * each part is a transaction of its own, with its events and its audit entry, and the caller gets the last one's answer. A call that is
+   * interrupted has done the parts before; the same call again goes on from there.
+   */
+  readonly inParts?: string;
   /** It goes: callers are told on every answer, and those who still call are counted (S3 §21.1). */
   readonly deprecated?: Deprecation;
 }
@@ -50,7 +56,8 @@ export interface RunnableCommand<Context, Prepare, Input extends TObject, Output
    * which checks again whatever may have changed.
    */
   prepare?(context: Prepare, input: Static<Input>): Promise<Prepared>;
-  run(context: Context, input: Static<Input>, prepared: Prepared): Promise<Static<Output>>;
+  /** `done` is the answer of the part before, of an operation that works in parts; undefined in the first. */
+  run(context: Context, input: Static<Input>, prepared: Prepared, done?: Static<Output>): Promise<Static<Output>>;
 }
 
 export interface RunnableQuery<Context, Input extends TObject, Output extends TSchema> {
@@ -69,5 +76,5 @@ export interface Operation extends OperationDeclaration<TObject, TSchema> {
   /** A query that answers from memory: the kernel opens no transaction for it. */
   readonly fromMemory: boolean;
   readonly prepare: ((context: never, input: never) => Promise<unknown>) | undefined;
-  readonly run: (context: never, input: never, prepared: never) => MaybePromise<unknown>;
+  readonly run: (context: never, input: never, prepared: never, done?: never) => MaybePromise<unknown>;
 }

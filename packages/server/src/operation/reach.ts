@@ -27,3 +27,17 @@ export async function hearWhatIsCommitted(log: LogFollower): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }
 }
+
+/**
+ * Resolves once every transaction up to `revision` has ended, or after `ms`, and tells which. What works in batches waits here between
+ * two: so the log's horizon moves on, and consumers of the first batch's events are not overrun by the next.
+ */
+export async function horizonPasses(log: LogFollower, revision: string, ms: number): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (BigInt(log.revision) < BigInt(revision)) {
+    if (performance.now() > deadline) return false;
+    await log.catchUpUntil(deadline);
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  }
+  return true;
+}

@@ -17,7 +17,8 @@ import { pruneMessages } from "../platform/broker/in-process-store.ts";
 import { pruneInbox } from "../platform/broker/inbox.ts";
 import { Relay } from "../platform/broker/relay.ts";
 import type { Consumer, Subscription } from "../platform/bus/bus.ts";
-import { everyTenant, type WriteHandle } from "../platform/database/database.ts";
+import type { WriteHandle } from "../platform/database/database.ts";
+import { pruneAll } from "../platform/database/prune.ts";
 import type { Job } from "../platform/jobs/jobs.ts";
 import { type LogReader, mayRemoveOldEvents, removeOldEvents } from "../platform/log/retention.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -37,7 +38,10 @@ import { registerStandingGauge, StandingQueues } from "./standing-queues.ts";
 const forgetOldKeysWork = ({ clock, database }: Platform): Job<object> => ({
   name: forgetOldKeysQueue,
   schedule: "41 * * * *",
-  handle: () => database.transact(everyTenant, (tx) => forgetOldKeys(tx, new Date(clock.now()))),
+  async handle() {
+    const now = new Date(clock.now());
+    await pruneAll(database, (tx, limit) => forgetOldKeys(tx, now, limit));
+  },
 });
 
 /** Told of commits, a process looks at the log at once, but not more often than this under load: each look is a statement. */
@@ -51,12 +55,11 @@ function look({ log, bus }: Platform): void {
 const forgetOldMessagesWork = ({ clock, database }: Platform): Job<object> => ({
   name: forgetOldMessagesQueue,
   schedule: "23 * * * *",
-  handle: () =>
-    database.transact(everyTenant, async (tx) => {
-      const now = new Date(clock.now());
-      await pruneInbox(tx, now);
-      await pruneMessages(tx, now);
-    }),
+  async handle() {
+    const now = new Date(clock.now());
+    await pruneAll(database, (tx, limit) => pruneInbox(tx, now, limit));
+    await pruneAll(database, (tx, limit) => pruneMessages(tx, now, limit));
+  },
 });
 
 const dayMs = 86_400_000;

@@ -1,6 +1,7 @@
 import type { Condition } from "@gatehouse/policy";
-import { type Generated, type Selectable, sql } from "kysely";
+import { type Generated, type RawBuilder, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { anyOf } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { Grant } from "./model.ts";
 import type { RelationshipRow } from "./read-model/relationship-row.ts";
@@ -71,6 +72,12 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
     );
     return rows.map(({ id }) => id);
   },
+  /** How many grants are found, counted up to `max`. */
+  async countGrants(search: GrantSearch, max: number): Promise<number> {
+    const { rows } = await sql<{ count: number }>`
+      select count(*)::int as count from (select from relationships where ${matching(search)} limit ${max}) found`.execute(db as never);
+    return rows[0]?.count ?? 0;
+  },
   /** The relations that the grants found stand in. */
   async grantRelations(search: GrantSearch): Promise<readonly { readonly type: string; readonly relation: string }[]> {
     let query = db
@@ -124,18 +131,26 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
   async removeGrant(id: string): Promise<void> {
     await tx.deleteFrom("relationships").where("id", "=", id).execute();
   },
-  /** Removes at most `limit` of those that are found, and returns them. */
-  async removeGrants(search: GrantSearch, limit: number): Promise<GrantRow[]> {
-    const found = await grantReads(tx as unknown as ReadHandle<GrantTables>).grantPage(search, undefined, limit);
-    if (found.length === 0) return [];
-    return tx
-      .deleteFrom("relationships")
-      .where(
-        "id",
-        "in",
-        found.map(({ id }) => id),
-      )
-      .returningAll()
-      .execute();
+  /** Removes at most `limit` of those that are found. */
+  async removeGrants(search: GrantSearch, limit: number): Promise<RemovedGrants> {
+    const { rows: found } = await sql<{ id: string }>`select id from relationships where ${matching(search)} limit ${limit}`.execute(tx);
+    const ids = found.map(({ id }) => id);
+    // By their ids, so that one that another transaction is changing is waited for and removed, too.
+    const rows = await tx.deleteFrom("relationships").where("id", "=", anyOf(ids, "uuid")).returningAll().execute();
+    return { rows, more: found.length === limit };
   },
 });
+
+/** What a removal has removed, and whether there may be others. */
+export interface RemovedGrants {
+  readonly rows: readonly GrantRow[];
+  readonly more: boolean;
+}
+
+/** The rows of a search, by an index that begins with the tenant. */
+function matching(search: GrantSearch): RawBuilder<unknown> {
+  const { organizationId } = search;
+  const asked = searchable.flatMap(([name, column]) => (search[name] === undefined ? [] : [sql`${sql.ref(column)} = ${search[name]}`]));
+  const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
+  return sql.join([tenant, ...asked], sql` and `);
+}

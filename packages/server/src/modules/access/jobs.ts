@@ -1,6 +1,6 @@
 import { system } from "../../operation/caller.ts";
 import type { Dispatch } from "../../operation/dispatch.ts";
-import { backgroundOrigin, scheduled } from "../../operation/scheduled.ts";
+import { backgroundOrigin, untilNoneIsLeft } from "../../operation/scheduled.ts";
 import type { Job, JobName } from "../../platform/jobs/jobs.ts";
 
 export interface Repair {
@@ -25,4 +25,4 @@ export const repairWork = (dispatch: Dispatch): Job<Repair> => ({
 export const forgetOldDecisionsJob: JobName<object> = { name: "access.forget-old-decisions" };
 
 export const forgetOldDecisionsWork = (dispatch: Dispatch): Job<object> =>
-  scheduled(dispatch, { ...forgetOldDecisionsJob, operation: "access.forgetOldDecisions", schedule: "41 3 * * *" });
+  untilNoneIsLeft(dispatch, { ...forgetOldDecisionsJob, operation: "access.forgetOldDecisions", schedule: "41 3 * * *" });

@@ -3,12 +3,15 @@ import { v7 as uuid } from "uuid";
 import { module } from "../../operation/module.ts";
 import { identity } from "../identity/index.ts";
 import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusChanged } from "./events.ts";
-import { forgetSubject, revokeGrants } from "./forget-subject.ts";
+import { forgetSubject, grantsOf, revokeSomeGrants } from "./forget-subject.ts";
 import type { AccessScope } from "./model.ts";
 import { AccessReader } from "./read-model/reader.ts";
 import { answerCacheChecks } from "./read-model/report-cached.ts";
 import { accessStore, type RoleRow } from "./store.ts";
 import { administratorRole, ownerRole, systemRoleNamed, systemRoles } from "./system.ts";
+
+/** A role takes all that it gives with it, some hundred rows each. */
+const rolesErasedAtOnce = 100;
 
 /** What other modules know of a role. */
 export interface RoleSummary {
@@ -104,15 +107,30 @@ export const access = module("access", {
       if (found) emit(EntitlementsSet, { organizationId, entitlements });
       return found;
     },
-    /**
-     * Removes what is kept for an organization that has no members any more: grants, attributes, roles, recorded questions. What
-     * hangs on the organization's own row goes with that.
-     */
-    async eraseTenant(organizationId: string): Promise<void> {
-      await revokeGrants({ store, emit }, { organizationId });
-      for (const role of await store.eraseRoles(organizationId)) {
-        emit(RoleDeleted, { roleId: role.id, organizationId, name: role.name, scope: role.scope });
+    /** Removes a batch of the grants that name the user; true while there may be more. What is left goes with the last role. */
+    async revokeSomeOf(userId: string, organizationId: string | null): Promise<boolean> {
+      return (await revokeSomeGrants({ store, emit }, grantsOf(organizationId, userId))).more;
+    },
+    /** Takes every role and attribute from users of an organization that is being erased; its grants go by `eraseSome`. */
+    async removeMembers(organizationId: string, userIds: readonly string[]): Promise<void> {
+      const held = await store.removeMembers(organizationId, userIds);
+      for (const userId of userIds) {
+        emit(RolesAssigned, { userId, organizationId, roleIds: [], addedRoleIds: [], removedRoleIds: [...(held.get(userId) ?? [])] });
       }
+    },
+    /**
+     * Removes at most `limit` rows of what is kept for an organization that has no members any more: grants, recorded questions, roles.
+     * False when nothing was left. What hangs on the organization's own row goes with that.
+     */
+    async eraseSome(organizationId: string, limit: number): Promise<boolean> {
+      if ((await revokeSomeGrants({ store, emit }, { organizationId }, limit)).rows.length > 0) return true;
+      if ((await store.eraseRecordedDecisions(organizationId, limit)) > 0) return true;
+      const roles = await store.eraseRoles(organizationId, rolesErasedAtOnce);
+      for (const role of roles) emit(RoleDeleted, { roleId: role.id, organizationId, name: role.name, scope: role.scope });
+      return roles.length > 0;
+    },
+    /** Says that nothing is left, and nothing will be decided in the organization again. */
+    async finishErasure(organizationId: string): Promise<void> {
       emit(TenantStatusChanged, { organizationId, status: "Erased" });
     },
     /** What decisions in the organization depend on from now on. */

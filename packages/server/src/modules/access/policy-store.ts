@@ -1,6 +1,7 @@
 import type { AuthorizationModel, Condition } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { deleteSome } from "../../platform/database/prune.ts";
 import { equalOrNull, ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
 
@@ -146,12 +147,14 @@ export const policyWrites = (tx: WriteHandle) => ({
       on conflict (organization_id, day, question_hash) do update
         set times = recorded_decisions.times + excluded.times, last_at = excluded.last_at, allowed = excluded.allowed`.execute(tx);
   },
-  /** False where more is due than one run may take: then nothing is removed. */
-  async forgetRecordedBefore(before: Date): Promise<boolean> {
+  /** Removes at most `limit` recorded questions of an organization, and says how many. */
+  eraseRecordedDecisions: (organizationId: string, limit: number): Promise<number> =>
+    deleteSome(tx, "recorded_decisions", sql`organization_id = ${organizationId}`, limit),
+  /** Removes at most `limit` questions that were recorded before; none, and stopped, where more are due than one run may take. */
+  async forgetRecordedBefore(before: Date, limit: number): Promise<{ readonly removed: number; readonly stopped: boolean }> {
     const isOld = sql`day < ${before.toISOString().slice(0, 10)}::date`;
     const { rows } = await sql<{ due: string }>`select count(*)::text as due from recorded_decisions where ${isOld}`.execute(tx);
     const may = await mayRemove(tx, { name: "access.decisions", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
-    if (may) await sql`delete from recorded_decisions where ${isOld}`.execute(tx);
-    return may;
+    return { removed: may ? await deleteSome(tx, "recorded_decisions", isOld, limit) : 0, stopped: !may };
   },
 });

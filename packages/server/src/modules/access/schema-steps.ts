@@ -214,4 +214,12 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_relationships_internal on relationships (id) where organization_id is null`.execute(db);
     },
   },
+  {
+    name: "0133_access_references_have_an_index",
+    why: "an erased organization or person is looked for in every table that refers to it; a list of members reads one tenant's rows",
+    async up(db) {
+      await sql`create index idx_role_assignments_organization on role_assignments (organization_id, user_id)`.execute(db);
+      await sql`create index idx_access_attributes_user on access_attributes (user_id)`.execute(db);
+    },
+  },
 ];

@@ -3,6 +3,8 @@ import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { Cache } from "../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { violatedReference } from "../../platform/database/faults.ts";
+import { allOf, anyOf, insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
@@ -108,7 +110,7 @@ function reads(db: ReadHandle<Tables>) {
     ...policyReads(db as ReadHandle),
     permissionById: (id: string): Promise<PermissionRow | undefined> => permissions().where("p.id", "=", id).executeTakeFirst(),
     permissionsByValue: (values: readonly string[]): Promise<PermissionRow[]> =>
-      values.length === 0 ? Promise.resolve([]) : permissions().where("p.value", "in", values).execute(),
+      values.length === 0 ? Promise.resolve([]) : permissions().where("p.value", "=", anyOf(values, "text")).execute(),
     permissionPage(options: {
       readonly scope?: AccessScope;
       readonly after?: string | undefined;
@@ -127,7 +129,7 @@ function reads(db: ReadHandle<Tables>) {
 
     roleById: (id: string): Promise<RoleRow | undefined> => db.selectFrom("roles").selectAll().where("id", "=", id).executeTakeFirst(),
     rolesByIds: (ids: readonly string[]): Promise<RoleRow[]> =>
-      ids.length === 0 ? Promise.resolve([]) : db.selectFrom("roles").selectAll().where("id", "in", ids).execute(),
+      ids.length === 0 ? Promise.resolve([]) : db.selectFrom("roles").selectAll().where("id", "=", anyOf(ids, "uuid")).execute(),
     systemRole: (name: string, organizationId: string | null): Promise<RoleRow | undefined> =>
       db
         .selectFrom("roles")
@@ -160,7 +162,7 @@ function reads(db: ReadHandle<Tables>) {
         .selectFrom("role_permissions")
         .innerJoin("permission_definitions", "permission_definitions.id", "permission_definition_id")
         .select(["role_id", "value as permission", "effect", "condition"])
-        .where("role_id", "in", roleIds)
+        .where("role_id", "=", anyOf(roleIds, "uuid"))
         .orderBy("value")
         .execute();
       return grouped(rows.map(({ role_id, ...rule }) => [role_id, rule]));
@@ -171,7 +173,7 @@ function reads(db: ReadHandle<Tables>) {
       const rows = await db
         .selectFrom("role_assignments")
         .select(["user_id", "role_id"])
-        .where("user_id", "in", userIds)
+        .where("user_id", "=", anyOf(userIds, "uuid"))
         .where(ofTenant(organizationId))
         .orderBy("assigned_at")
         .orderBy("role_id")
@@ -235,7 +237,9 @@ function writes(tx: WriteHandle<Tables>) {
       tx.selectFrom("roles").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
     /** Keeps roles from being deleted or changed while they are given. */
     lockRolesForUse: (ids: readonly string[]): Promise<RoleRow[]> =>
-      ids.length === 0 ? Promise.resolve([]) : tx.selectFrom("roles").selectAll().where("id", "in", ids).orderBy("id").forShare().execute(),
+      ids.length === 0
+        ? Promise.resolve([])
+        : tx.selectFrom("roles").selectAll().where("id", "=", anyOf(ids, "uuid")).orderBy("id").forShare().execute(),
     insertRole: (row: Omit<Roles, "version">): Promise<RoleRow> =>
       tx.insertInto("roles").values(row).returningAll().executeTakeFirstOrThrow(),
     updateRole: (id: string, change: { name: string; description: string | null }, now: Date): Promise<RoleRow> =>
@@ -252,29 +256,58 @@ function writes(tx: WriteHandle<Tables>) {
         .where("id", "=", id)
         .returningAll()
         .executeTakeFirstOrThrow(),
-    /** Removes every role of an organization and whatever names one; returns what they were. */
-    async eraseRoles(organizationId: string): Promise<readonly RoleRow[]> {
-      await tx.deleteFrom("role_assignments").where("organization_id", "=", organizationId).execute();
-      return tx.deleteFrom("roles").where("organization_id", "=", organizationId).returningAll().execute();
+    /** Removes at most `limit` roles of an organization and whatever names one; returns what they were. */
+    async eraseRoles(organizationId: string, limit: number): Promise<readonly RoleRow[]> {
+      const { rows } = await sql<RoleRow>`with gone as materialized (
+          select id from roles where organization_id = ${organizationId} order by id limit ${limit}
+        ), unassigned as (
+          delete from role_assignments where role_id in (select id from gone)
+        ) select roles.* from roles join gone using (id) order by id`.execute(tx);
+      await sql`delete from roles where id = ${anyOf(
+        rows.map(({ id }) => id),
+        "uuid",
+      )}`.execute(tx);
+      return rows;
+    },
+    /** Takes every role and attribute of these users in an organization; returns the roles that each had. */
+    async removeMembers(organizationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+      const { rows } = await sql<{ user_id: string; role_id: string }>`delete from role_assignments
+        where organization_id = ${organizationId} and user_id = ${anyOf(userIds, "uuid")} returning user_id, role_id`.execute(tx);
+      await sql`delete from access_attributes
+        where organization_id = ${organizationId} and user_id = ${anyOf(userIds, "uuid")}`.execute(tx);
+      return grouped(rows.map((row) => [row.user_id, row.role_id]));
+    },
+    /** Whether nothing keeps the role from being deleted. The database's own rules answer, by a deletion that is taken back. */
+    async isRoleFree(id: string): Promise<boolean> {
+      await sql`savepoint role_is_free`.execute(tx);
+      const free = await tx
+        .deleteFrom("roles")
+        .where("id", "=", id)
+        .execute()
+        .then(
+          () => true,
+          (error) => {
+            if (violatedReference(error) === undefined) throw error;
+            return false;
+          },
+        );
+      await sql`rollback to savepoint role_is_free`.execute(tx);
+      return free;
     },
     async deleteRole(id: string): Promise<void> {
       await tx.deleteFrom("roles").where("id", "=", id).execute();
     },
     async addRolePermissions(role: RoleRow, permissionIds: readonly string[]): Promise<void> {
       const rows = permissionIds.map((id) => ({ role_id: role.id, permission_definition_id: id, organization_id: role.organization_id }));
-      if (rows.length > 0)
-        await tx
-          .insertInto("role_permissions")
-          .values(rows)
-          .onConflict((conflict) => conflict.doNothing())
-          .execute();
+      const columns = { role_id: "uuid", permission_definition_id: "uuid", organization_id: "uuid" } as const;
+      await insertMany(tx, "role_permissions", columns, rows, sql`on conflict do nothing`);
     },
     async removeRolePermissions(roleId: string, permissionIds: readonly string[]): Promise<void> {
       if (permissionIds.length === 0) return;
       await tx
         .deleteFrom("role_permissions")
         .where("role_id", "=", roleId)
-        .where("permission_definition_id", "in", permissionIds)
+        .where("permission_definition_id", "=", anyOf(permissionIds, "uuid"))
         .execute();
     },
 
@@ -286,15 +319,17 @@ function writes(tx: WriteHandle<Tables>) {
       now: Date,
     ): Promise<{ readonly addedRoleIds: string[]; readonly removedRoleIds: string[] }> {
       let removed = tx.deleteFrom("role_assignments").where("user_id", "=", userId).where(ofTenant(organizationId));
-      if (roleIds.length > 0) removed = removed.where("role_id", "not in", roleIds);
+      if (roleIds.length > 0) removed = removed.where("role_id", "<>", allOf(roleIds, "uuid"));
       const removedRoleIds = (await removed.returning("role_id").execute()).map(({ role_id }) => role_id);
       if (roleIds.length === 0) return { addedRoleIds: [], removedRoleIds };
-      const added = await tx
-        .insertInto("role_assignments")
-        .values(roleIds.map((id) => ({ user_id: userId, organization_id: organizationId, role_id: id, assigned_at: now })))
-        .onConflict((conflict) => conflict.doNothing())
-        .returning("role_id")
-        .execute();
+      const given = roleIds.map((id) => ({ user_id: userId, organization_id: organizationId, role_id: id, assigned_at: now }));
+      const added = await insertMany(
+        tx,
+        "role_assignments",
+        { user_id: "uuid", organization_id: "uuid", role_id: "uuid", assigned_at: "timestamptz" },
+        given,
+        sql<{ role_id: string }>`on conflict do nothing returning role_id`,
+      );
       return { addedRoleIds: added.map(({ role_id }) => role_id), removedRoleIds };
     },
     async setTenantStatus(organizationId: string, status: string): Promise<void> {

@@ -55,6 +55,7 @@ export const actions: Readonly<Record<string, Action>> = {
   "tenancy.createUser": row("Security", "Warning", "User.Created", "User"),
 
   "tenancy.eraseOrganization": row("Security", "Critical", "Organization.Erased", "Organization"),
+  "tenancy.continueErasure": row("System", "Info", "Organization.ErasureContinued", "Organization"),
 
   "access.createRole": row("Security", "Warning", "Role.Created", "Role"),
   "access.updateRole": row("Security", "Info", "Role.Updated", "Role"),

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
+import { deleteSome } from "../../platform/database/prune.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 
 export interface ExportRow {
@@ -63,7 +64,6 @@ export const exportWrites = (tx: WriteHandle) => ({
   async finishExport(id: string, now: Date): Promise<void> {
     await sql`update audit_exports set status = 'Ready', finished_at = ${now} where id = ${id}`.execute(tx);
   },
-  async removeExports(before: Date): Promise<void> {
-    await sql`delete from audit_exports where created_at < ${before}`.execute(tx);
-  },
+  /** Removes at most `limit` exports with their parts, and says how many. */
+  removeExports: (before: Date, limit: number): Promise<number> => deleteSome(tx, "audit_exports", sql`created_at < ${before}`, limit),
 });

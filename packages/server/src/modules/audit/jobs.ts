@@ -1,6 +1,6 @@
 import { system } from "../../operation/caller.ts";
 import type { Dispatch } from "../../operation/dispatch.ts";
-import { backgroundOrigin, scheduled } from "../../operation/scheduled.ts";
+import { backgroundOrigin, untilNoneIsLeft } from "../../operation/scheduled.ts";
 import type { Job, JobName } from "../../platform/jobs/jobs.ts";
 
 export const signCheckpointsJob: JobName<object> = { name: "audit.sign-checkpoints" };
@@ -22,4 +22,4 @@ export const signCheckpointsWork = (dispatch: Dispatch): Job<object> => ({
 });
 
 export const removeOldWork = (dispatch: Dispatch): Job<object> =>
-  scheduled(dispatch, { ...removeOldJob, operation: "audit.removeOld", schedule: "52 * * * *" });
+  untilNoneIsLeft(dispatch, { ...removeOldJob, operation: "audit.removeOld", schedule: "52 * * * *" });

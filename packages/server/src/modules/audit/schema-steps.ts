@@ -226,4 +226,12 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index audit_exports_of_an_organization on audit_exports (organization_id)`.execute(db);
     },
   },
+  {
+    name: "0135_audit_references_and_retention_have_an_index",
+    why: "what a person's key has sealed is found by the key; sealed entries and exports are removed in batches, the oldest first",
+    async up(db) {
+      await sql`create index audit_personal_of_a_key on audit_personal (key_id)`.execute(db);
+      await sql`create index audit_exports_by_age on audit_exports (created_at)`.execute(db);
+    },
+  },
 ];

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { insertMany } from "../../platform/database/many-rows.ts";
 import type { Position } from "../../platform/log/event.ts";
 import type { RecordRow } from "./record.ts";
 import type { ChainRow } from "./store.ts";
@@ -39,6 +40,33 @@ export interface Progress extends Position {
 export const entryColumns = sql.raw(`transaction::text, sequence::text, id, operation, caller_kind, user_id, session_id, organization_id,
   input, personal, before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason,
   stands_for`);
+const recordColumns = {
+  organization_id: "uuid",
+  number: "bigint",
+  previous_hash: "text",
+  hash: "text",
+  id: "uuid",
+  transaction: "xid8",
+  occurred_at: "timestamptz",
+  recorded_at: "timestamptz",
+  source: "text",
+  operation: "text",
+  action: "text",
+  category: "text",
+  severity: "text",
+  result: "text",
+  reason: "text",
+  actor_kind: "text",
+  actor_id: "text",
+  session_id: "uuid",
+  entity_type: "text",
+  entity_id: "text",
+  trace_id: "text",
+  request_id: "text",
+  stands_for: "integer",
+  details: "text",
+  personal_hashes: "text[]",
+} as const;
 
 /** The sealer's SQL: what no operation may do. */
 export const sealing = (tx: WriteHandle) => ({
@@ -66,17 +94,7 @@ export const sealing = (tx: WriteHandle) => ({
     return new Map(rows.map(({ person, at }) => [person, at]));
   },
   async insertRecords(rows: readonly RecordRow[]): Promise<void> {
-    await sql`insert into audit_records (organization_id, number, previous_hash, hash, id, transaction, occurred_at, recorded_at, source,
-        operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, entity_type, entity_id, trace_id,
-        request_id, stands_for, details, personal_hashes)
-      values ${sql.join(
-        rows.map(
-          (row) => sql`(${row.organization_id}, ${row.number}, ${row.previous_hash}, ${row.hash}, ${row.id}, ${row.transaction}::xid8,
-            ${row.occurred_at}, ${row.recorded_at}, ${row.source}, ${row.operation}, ${row.action}, ${row.category}, ${row.severity},
-            ${row.result}, ${row.reason}, ${row.actor_kind}, ${row.actor_id}, ${row.session_id}, ${row.entity_type}, ${row.entity_id},
-            ${row.trace_id}, ${row.request_id}, ${row.stands_for}, ${row.details}, ${row.personal_hashes}::text[])`,
-        ),
-      )}`.execute(tx);
+    await insertMany(tx, "audit_records", recordColumns, rows);
   },
   async insertPersonal(
     rows: readonly {
@@ -88,10 +106,15 @@ export const sealing = (tx: WriteHandle) => ({
       readonly sealed: string;
     }[],
   ): Promise<void> {
-    if (rows.length === 0) return;
-    await sql`insert into audit_personal (record_id, part, organization_id, number, key_id, sealed) values ${sql.join(
-      rows.map((row) => sql`(${row.record_id}, ${row.part}, ${row.organization_id}, ${row.number}, ${row.key_id}, ${row.sealed})`),
-    )}`.execute(tx);
+    const columns = {
+      record_id: "uuid",
+      part: "integer",
+      organization_id: "uuid",
+      number: "bigint",
+      key_id: "uuid",
+      sealed: "text",
+    } as const;
+    await insertMany(tx, "audit_personal", columns, rows);
   },
   /** The row that stands for a person who was erased: what its throwaway key has sealed nobody opens. */
   async erasedKeyId(person: string): Promise<string> {

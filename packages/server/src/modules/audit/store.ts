@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { Position } from "../../platform/log/event.ts";
 import { mayRemove } from "../../platform/retention/ceiling.ts";
@@ -292,10 +293,9 @@ function writes(tx: WriteHandle) {
     },
     /** Keeps the row that is there already, where another transaction was first. */
     async insertPersonKeys(rows: readonly PersonKeyRow[], now: Date): Promise<void> {
-      if (rows.length === 0) return;
-      await sql`insert into audit_person_keys (id, person, sealed_key, created_at)
-        values ${sql.join(rows.map((row) => sql`(${row.id}, ${row.person}, ${row.sealed_key}, ${now})`))}
-        on conflict (person) where erased_at is null do nothing`.execute(tx);
+      const columns = { id: "uuid", person: "text", sealed_key: "text", created_at: "timestamptz" } as const;
+      const keys = rows.map((row) => ({ ...row, created_at: now }));
+      await insertMany(tx, "audit_person_keys", columns, keys, sql`on conflict (person) where erased_at is null do nothing`);
     },
     /**
      * Destroys the keys of people, and says which they were. What is sealed later of earlier entries is forgotten as well: for that
@@ -357,14 +357,22 @@ function writes(tx: WriteHandle) {
       return rows.map(numbered);
     },
     mayRemoveRecords: (due: number): Promise<boolean> => mayRemove(tx, { name: "audit.records", due, table: "audit_records" }),
-    async removeThrough(organizationId: string | null, number: number): Promise<void> {
+    /** Returns how many records went. */
+    async removeThrough(organizationId: string | null, number: number): Promise<number> {
       await sql`delete from audit_personal where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
-      await sql`delete from audit_records where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
+      const removed = await sql`delete from audit_records where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
+      return Number(removed.numAffectedRows);
     },
-    /** Entries that are records already: the copy with its personal data goes. A dead-lettered one is kept: no record has its content. */
-    async removeSealedEntries(before: Date): Promise<void> {
-      await sql`delete from audit_entries e using audit_progress p
-        where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before} and ${isNoDeadEntry}`.execute(tx);
+    /**
+     * Removes at most `limit` entries that are records already, with the personal data in them, and says how many. A dead-lettered one is
+     * kept: no record has its content.
+     */
+    async removeSealedEntries(before: Date, limit: number): Promise<number> {
+      const removed = await sql`delete from audit_entries where id = any(array(
+        select e.id from audit_entries e, audit_progress p
+        where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before} and ${isNoDeadEntry}
+        order by e.transaction, e.sequence limit ${limit}))`.execute(tx);
+      return Number(removed.numAffectedRows);
     },
     eraseDeadEntries: (people: { readonly ids: readonly string[]; readonly addresses: readonly string[] }) =>
       eraseDeadEntries(tx as unknown as WriteHandle, people),

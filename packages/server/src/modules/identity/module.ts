@@ -12,6 +12,7 @@ export const identity = module("identity", {
   reads: ({ store }) => ({
     signInFacts: (email: string): Promise<SignInFacts | undefined> => store.signInFacts(email),
     sessionFacts: (userId: string): Promise<SessionFacts | undefined> => store.sessionFacts(userId),
+    sessionEpochs: (userIds: readonly string[]): Promise<ReadonlyMap<string, number>> => store.sessionEpochs(userIds),
     /** The users that exist among `ids`, by id. */
     async usersById(ids: readonly string[]): Promise<ReadonlyMap<string, User>> {
       return new Map((await store.byIds(ids)).map((row) => [row.id, toUser(row)]));

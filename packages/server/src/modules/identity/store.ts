@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { anyOf } from "../../platform/database/many-rows.ts";
 import type { SessionFacts, SignInFacts, User, UserStatus } from "./model.ts";
 
 interface Users {
@@ -73,7 +74,7 @@ function reads(db: ReadHandle<Tables>) {
     byEmail: (email: string): Promise<UserRow | undefined> =>
       db.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", email.toLowerCase()).executeTakeFirst(),
     byIds: (ids: readonly string[]): Promise<UserRow[]> =>
-      ids.length === 0 ? Promise.resolve([]) : db.selectFrom("users").selectAll().where("id", "in", ids).execute(),
+      ids.length === 0 ? Promise.resolve([]) : db.selectFrom("users").selectAll().where("id", "=", anyOf(ids, "uuid")).execute(),
     page: (after: string | undefined, limit: number, email?: string): Promise<UserRow[]> => {
       let query = db.selectFrom("users").selectAll().orderBy("id").limit(limit);
       if (after !== undefined) query = query.where("id", ">", after);
@@ -96,6 +97,11 @@ function reads(db: ReadHandle<Tables>) {
       const row = await db.selectFrom("users").select(["status", "session_epoch"]).where("id", "=", userId).executeTakeFirst();
       return row && { status: row.status, sessionEpoch: row.session_epoch };
     },
+    /** The epoch that sessions of each of these users are to have; those who are not there are left out. */
+    async sessionEpochs(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+      const rows = await db.selectFrom("users").select(["id", "session_epoch"]).where("id", "=", anyOf(ids, "uuid")).execute();
+      return new Map(rows.map((row) => [row.id, row.session_epoch]));
+    },
   };
 }
 
@@ -116,7 +122,7 @@ function writes(tx: WriteHandle<Tables>) {
     },
     /** In the order of their ids, so that two who lock the same users do not wait for each other. */
     lockByIds: (ids: readonly string[]): Promise<UserRow[]> =>
-      tx.selectFrom("users").selectAll().where("id", "in", ids).orderBy("id").forUpdate().execute(),
+      tx.selectFrom("users").selectAll().where("id", "=", anyOf(ids, "uuid")).orderBy("id").forUpdate().execute(),
     lockById: (id: string): Promise<UserRow | undefined> =>
       tx.selectFrom("users").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
 

@@ -24,4 +24,11 @@ export const steps: readonly SchemaStep[] = [
       await tenantTable(db, "sessions", { tenant: "organization_id", owner: "user_id" });
     },
   },
+  {
+    name: "0134_sessions_references_have_an_index",
+    why: "an erased organization is looked for among the sessions of all",
+    async up(db) {
+      await sql`create index idx_sessions_organization on sessions (organization_id)`.execute(db);
+    },
+  },
 ];

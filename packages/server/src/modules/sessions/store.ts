@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { asRows } from "../../platform/database/many-rows.ts";
 
 interface Sessions {
   readonly id: string;
@@ -53,17 +54,18 @@ function writes(tx: WriteHandle<Tables>) {
     /** Ends a session of the user; undefined when he has no such session. */
     end: (userId: string, id: string): Promise<SessionRow | undefined> =>
       tx.deleteFrom("sessions").where("user_id", "=", userId).where("id", "=", id).returningAll().executeTakeFirst(),
-    async endEarlierEpochs(userId: string, epoch: number): Promise<void> {
-      await tx.deleteFrom("sessions").where("user_id", "=", userId).where("user_epoch", "<", epoch).execute();
+    async endEarlierEpochs(users: readonly { readonly user_id: string; readonly epoch: number }[]): Promise<void> {
+      await sql`delete from sessions using ${asRows({ user_id: "uuid", epoch: "integer" }, users)}
+        where sessions.user_id = given.user_id and sessions.user_epoch < given.epoch`.execute(tx);
     },
-    async endInOrganization(userId: string, organizationId: string): Promise<void> {
-      await tx.deleteFrom("sessions").where("user_id", "=", userId).where("organization_id", "=", organizationId).execute();
+    async endInOrganizations(members: readonly { readonly user_id: string; readonly organization_id: string }[]): Promise<void> {
+      await sql`delete from sessions using ${asRows({ user_id: "uuid", organization_id: "uuid" }, members)}
+        where sessions.user_id = given.user_id and sessions.organization_id = given.organization_id`.execute(tx);
     },
     async recordActivity(active: readonly { readonly id: string; readonly at: Date }[]): Promise<void> {
       if (active.length === 0) return;
-      const values = sql.join(active.map(({ id, at }) => sql`(${id}::uuid, ${at}::timestamptz)`));
-      await sql`update sessions set last_active_at = greatest(last_active_at, seen.at)
-        from (values ${values}) as seen (id, at) where sessions.id = seen.id`.execute(tx);
+      await sql`update sessions set last_active_at = greatest(last_active_at, given.at)
+        from ${asRows({ id: "uuid", at: "timestamptz" }, active)} where sessions.id = given.id`.execute(tx);
     },
     /** Some of the sessions whose time is over, or who were not used since. */
     removeOver(now: Date, idleSince: Date, limit: number): Promise<readonly OverSession[]> {

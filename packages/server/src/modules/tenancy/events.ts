@@ -26,6 +26,14 @@ export const OrganizationStatusChanged = defineEvent({
   data: Type.Object({ organizationId: Uuid, status: OrganizationStatus }),
 });
 
+export const OrganizationErasureStarted = defineEvent({
+  type: "organization.erasure_started.v1",
+  says: "An organization is gone for everybody, and its data are being removed. organization.erased.v1 follows when nothing is left.",
+  subject: ["organization", "organizationId"],
+  tenant: "organizationId",
+  data: Type.Object({ organizationId: Uuid }),
+});
+
 export const OrganizationErased = defineEvent({
   type: "organization.erased.v1",
   says: "An organization and all of its data were erased.",
@@ -83,6 +91,7 @@ export const events = [
   OrganizationCreated,
   OrganizationUpdated,
   OrganizationStatusChanged,
+  OrganizationErasureStarted,
   OrganizationErased,
   MemberJoined,
   MemberRolesChanged,

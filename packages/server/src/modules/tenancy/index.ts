@@ -1,6 +1,7 @@
 import type { Context } from "../../operation/module.ts";
 import { acceptInvitation } from "./commands/accept-invitation.ts";
 import { changeMemberRole } from "./commands/change-member-role.ts";
+import { continueErasure } from "./commands/continue-erasure.ts";
 import { createOrganization } from "./commands/create-organization.ts";
 import { createUser } from "./commands/create-user.ts";
 import { eraseOrganization } from "./commands/erase-organization.ts";
@@ -14,10 +15,11 @@ import { setInternalRoles } from "./commands/set-internal-roles.ts";
 import { setUp } from "./commands/set-up.ts";
 import { updateOrganization } from "./commands/update-organization.ts";
 import { events } from "./events.ts";
-import { organizationGauge } from "./gauges.ts";
-import { expireInvitationsJob, expireInvitationsWork } from "./jobs.ts";
+import { erasureGauge, organizationGauge } from "./gauges.ts";
+import { eraseOrganizationsJob, eraseOrganizationsWork, expireInvitationsJob, expireInvitationsWork } from "./jobs.ts";
 import { tenancy } from "./module.ts";
 import { getOrganization } from "./queries/get-organization.ts";
+import { listErasures } from "./queries/list-erasures.ts";
 import { listInternalMemberships } from "./queries/list-internal-memberships.ts";
 import { listInvitations } from "./queries/list-invitations.ts";
 import { listMemberships } from "./queries/list-memberships.ts";
@@ -44,6 +46,8 @@ export const context: Context = {
     revokeInvitation,
     expireInvitations,
     eraseOrganization,
+    continueErasure,
+    listErasures,
     listInternalMemberships,
     setInternalRoles,
     removeInternalMember,
@@ -53,7 +57,7 @@ export const context: Context = {
   ],
   events,
   steps,
-  gauges: [organizationGauge],
-  queues: [expireInvitationsJob],
-  jobs: (_platform, dispatch) => [expireInvitationsWork(dispatch)],
+  gauges: [organizationGauge, erasureGauge],
+  queues: [expireInvitationsJob, eraseOrganizationsJob],
+  jobs: (platform, dispatch) => [expireInvitationsWork(dispatch), eraseOrganizationsWork(platform, dispatch)],
 };

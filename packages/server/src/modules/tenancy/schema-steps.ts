@@ -80,6 +80,31 @@ export const steps: readonly SchemaStep[] = [
     },
   },
   {
+    name: "0131_tenancy_erasures",
+    why: "an organization is erased in many transactions: how far that is; those of before are finished",
+    async up(db) {
+      await sql`alter table erased_organizations
+        add column finished_at timestamptz,
+        add column members_total integer not null default 0,
+        add column members_removed integer not null default 0,
+        add column moved_at timestamptz`.execute(db);
+      await sql`update erased_organizations set finished_at = erased_at`.execute(db);
+      await sql`create index idx_erased_organizations_unfinished on erased_organizations (erased_at, id) where finished_at is null`.execute(
+        db,
+      );
+    },
+  },
+  {
+    name: "0132_tenancy_references_have_an_index",
+    why: "a deleted role or user is looked for in every table that refers to it, and what has expired in all; without an index each is a scan",
+    async up(db) {
+      await sql`create index idx_invitations_role on invitations (role_id)`.execute(db);
+      await sql`create index idx_invitations_pending on invitations (expires_at) where status = 'Pending'`.execute(db);
+      await sql`create index idx_invitations_inviter on invitations (inviter_user_id)`.execute(db);
+      await sql`create index idx_invitation_roles_organization on invitation_roles (organization_id)`.execute(db);
+    },
+  },
+  {
     name: "0032_tenancy_set_up",
     why: "the one-time link with which the first administrator is made; one row while it is open",
     async up(db) {

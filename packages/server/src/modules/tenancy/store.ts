@@ -2,6 +2,7 @@ import { type Generated, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
+import { anyOf, insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
 
@@ -44,18 +45,29 @@ interface InvitationRoles {
   readonly organization_id: string;
 }
 
+/** An organization that is erased, or is being erased while `finished_at` is null. */
+interface ErasedOrganizations {
+  readonly id: string;
+  readonly erased_at: Date;
+  readonly finished_at: Date | null;
+  readonly members_total: Generated<number>;
+  readonly members_removed: Generated<number>;
+  readonly moved_at: Date | null;
+}
+
 interface Tables {
   readonly organizations: Organizations;
   readonly memberships: Memberships;
   readonly invitations: Invitations;
   readonly invitation_roles: InvitationRoles;
-  readonly erased_organizations: { readonly id: string; readonly erased_at: Date };
+  readonly erased_organizations: ErasedOrganizations;
   readonly set_up: { readonly only_row: Generated<boolean>; readonly token: string };
 }
 
 export type OrganizationRow = Selectable<Organizations>;
 export type MembershipRow = Selectable<Memberships>;
 export type InvitationRow = Selectable<Invitations>;
+export type ErasureRow = Selectable<ErasedOrganizations>;
 
 export const toOrganization = (row: OrganizationRow): Organization => ({
   id: row.id,
@@ -78,13 +90,38 @@ interface PageOf {
   readonly limit: number;
 }
 
+/** An organization that is being erased is there for its erasure alone; for everybody else it is gone. */
+const notBeingErased = sql<boolean>`not exists (select from erased_organizations e where e.id = organizations.id)`;
+
 function reads(db: ReadHandle<Tables>) {
   return {
-    countByStatus: () => countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` }),
+    async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
+      const counted = await countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` });
+      const { rows } = await sql<{ count: number }>`
+        select count(*)::int as count from erased_organizations where finished_at is null`.execute(db as never);
+      return [...counted, { label: "Erasing", value: rows[0]?.count ?? 0 }];
+    },
+    /** Seconds since the erasure moved that has stood for longest; 0 where none is under way. */
+    async secondsErasureStands(): Promise<number> {
+      const { rows } = await sql<{ seconds: string | null }>`
+        select extract(epoch from clock_timestamp() - min(coalesce(moved_at, erased_at)))::text as seconds
+        from erased_organizations where finished_at is null`.execute(db as never);
+      return Math.max(0, Number(rows[0]?.seconds ?? 0));
+    },
+    /** Erasures that are not finished, the oldest first. */
+    erasures: (limit: number): Promise<ErasureRow[]> =>
+      db
+        .selectFrom("erased_organizations")
+        .selectAll()
+        .where("finished_at", "is", null)
+        .orderBy("erased_at")
+        .orderBy("id")
+        .limit(limit)
+        .execute(),
     organizationById: (id: string): Promise<OrganizationRow | undefined> =>
-      db.selectFrom("organizations").selectAll().where("id", "=", id).executeTakeFirst(),
+      db.selectFrom("organizations").selectAll().where("id", "=", id).where(notBeingErased).executeTakeFirst(),
     organizationPage({ after, limit }: PageOf): Promise<OrganizationRow[]> {
-      let query = db.selectFrom("organizations").selectAll().orderBy("id").limit(limit);
+      let query = db.selectFrom("organizations").selectAll().where(notBeingErased).orderBy("id").limit(limit);
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
@@ -95,6 +132,7 @@ function reads(db: ReadHandle<Tables>) {
         .innerJoin("memberships", "memberships.organization_id", "organizations.id")
         .selectAll("organizations")
         .where("memberships.user_id", "=", userId)
+        .where(notBeingErased)
         .orderBy("organizations.id")
         .limit(limit);
       if (only !== null) query = query.where("organizations.id", "=", only);
@@ -143,7 +181,7 @@ function reads(db: ReadHandle<Tables>) {
       const rows = await db
         .selectFrom("invitation_roles")
         .select(["invitation_id", "role_id"])
-        .where("invitation_id", "in", invitationIds)
+        .where("invitation_id", "=", anyOf(invitationIds, "uuid"))
         .orderBy("role_id")
         .execute();
       const byInvitation = Map.groupBy(rows, (row) => row.invitation_id);
@@ -151,7 +189,7 @@ function reads(db: ReadHandle<Tables>) {
     },
     async organizationCounts(erasedWithinHours: number): Promise<{ readonly present: number; readonly erased: number }> {
       const { rows } = await sql<{ present: string; erased: string }>`
-        select (select count(*) from organizations) as present,
+        select (select count(*) from organizations where ${notBeingErased}) as present,
           (select count(*) from erased_organizations where erased_at > now() - make_interval(hours => ${erasedWithinHours})) as erased`.execute(
         db as never,
       );
@@ -171,8 +209,11 @@ function writes(tx: WriteHandle<Tables>) {
     insertOrganization: (row: Omit<Organizations, "version">): Promise<OrganizationRow> =>
       tx.insertInto("organizations").values(row).returningAll().executeTakeFirstOrThrow(),
     /** The lock that everything about an organization's owners is done under. */
-    lockOrganization: (id: string): Promise<OrganizationRow | undefined> =>
-      tx.selectFrom("organizations").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
+    async lockOrganization(id: string): Promise<OrganizationRow | undefined> {
+      const row = await tx.selectFrom("organizations").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
+      // Asked under the lock: an erasure that had it before has begun.
+      return row && (await tx.selectFrom("erased_organizations").select("id").where("id", "=", id).executeTakeFirst()) ? undefined : row;
+    },
     updateOrganization: (
       id: string,
       change: { name: string; slug: string; country: string; logo_asset_id: string | null; status: OrganizationStatus },
@@ -222,17 +263,20 @@ function writes(tx: WriteHandle<Tables>) {
         .execute();
       for (const { id } of ended) await tx.deleteFrom("invitation_roles").where("invitation_id", "=", id).execute();
     },
-    async expireEveryInvitation(now: Date): Promise<void> {
-      await sql`with ended as (
-          update invitations set status = 'Expired' where status = 'Pending' and expires_at <= ${now} returning id
-        ) delete from invitation_roles using ended where invitation_id = ended.id`.execute(tx);
+    /** Marks at most `limit` of those that time has ended, and says how many. */
+    async expireSomeInvitations(now: Date, limit: number): Promise<number> {
+      const { rows } = await sql<{ count: number }>`with ended as (
+          update invitations set status = 'Expired' where status = 'Pending' and id in (
+            select id from invitations where status = 'Pending' and expires_at <= ${now} order by expires_at limit ${limit}) returning id
+        ), released as (
+          delete from invitation_roles using ended where invitation_id = ended.id
+        ) select count(*)::int as count from ended`.execute(tx);
+      return rows[0]?.count ?? 0;
     },
     insertInvitation: async (row: Invitations, roleIds: readonly string[]): Promise<InvitationRow> => {
       const inserted = await tx.insertInto("invitations").values(row).returningAll().executeTakeFirstOrThrow();
-      await tx
-        .insertInto("invitation_roles")
-        .values(roleIds.map((id) => ({ invitation_id: row.id, role_id: id, organization_id: row.organization_id })))
-        .execute();
+      const offered = roleIds.map((id) => ({ invitation_id: row.id, role_id: id, organization_id: row.organization_id }));
+      await insertMany(tx, "invitation_roles", { invitation_id: "uuid", role_id: "uuid", organization_id: "uuid" }, offered);
       return inserted;
     },
     /** Spends an invitation in one guarded update; undefined when it is not open, or has another token. */
@@ -261,14 +305,47 @@ function writes(tx: WriteHandle<Tables>) {
       await tx.deleteFrom("invitation_roles").where("invitation_id", "=", invitationId).execute();
     },
 
-    async removeInvitations(organizationId: string): Promise<void> {
-      await tx.deleteFrom("invitation_roles").where("organization_id", "=", organizationId).execute();
-      await tx.deleteFrom("invitations").where("organization_id", "=", organizationId).execute();
+    /** Notes that the organization is being erased, and how many members it has. To be called under its lock. */
+    async beginErasure(id: string, now: Date): Promise<void> {
+      // A process of the release before does not know of erasures, and takes it for suspended.
+      await tx.updateTable("organizations").set({ status: "Suspended" }).where("id", "=", id).execute();
+      await sql`insert into erased_organizations (id, erased_at, members_total)
+        values (${id}, ${now}, (select count(*) from memberships where organization_id = ${id}))`.execute(tx);
     },
-    /** What refers to the organization goes with it. The id is kept, so that what comes late for it is known. */
-    async eraseOrganization(id: string, now: Date): Promise<void> {
+    /** The erasure, held until the transaction ends; undefined where it is finished, or another process is at it. */
+    lockErasure: (id: string): Promise<ErasureRow | undefined> =>
+      tx
+        .selectFrom("erased_organizations")
+        .selectAll()
+        .where("id", "=", id)
+        .where("finished_at", "is", null)
+        .forUpdate()
+        .skipLocked()
+        .executeTakeFirst(),
+    async noteErased(id: string, members: number): Promise<void> {
+      await sql`update erased_organizations set members_removed = members_removed + ${members}, moved_at = clock_timestamp()
+        where id = ${id}`.execute(tx);
+    },
+    /** Removes at most `limit` memberships of the organization. */
+    async removeMemberships(organizationId: string, limit: number): Promise<readonly Pick<MembershipRow, "id" | "user_id">[]> {
+      const { rows } = await sql<Pick<MembershipRow, "id" | "user_id">>`
+        delete from memberships where id in (
+          select id from memberships where organization_id = ${organizationId} order by id limit ${limit}
+        ) returning id, user_id`.execute(tx);
+      return rows;
+    },
+    /** Removes at most `limit` invitations with the roles that they offer, and says how many. */
+    async removeInvitations(organizationId: string, limit: number): Promise<number> {
+      const { numAffectedRows } = await sql`
+        delete from invitations where id in (select id from invitations where organization_id = ${organizationId} limit ${limit})`.execute(
+        tx,
+      );
+      return Number(numAffectedRows);
+    },
+    /** Removes the organization's own row, and with it the little that still refers to it. The id is kept, so that what comes late for it is known. */
+    async finishErasure(id: string, now: Date): Promise<void> {
       await tx.deleteFrom("organizations").where("id", "=", id).execute();
-      await tx.insertInto("erased_organizations").values({ id, erased_at: now }).execute();
+      await tx.updateTable("erased_organizations").set({ finished_at: now }).where("id", "=", id).execute();
     },
 
     async openSetUp(tokenHash: string): Promise<void> {

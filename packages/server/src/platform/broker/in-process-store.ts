@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../database/database.ts";
+import { insertMany } from "../database/many-rows.ts";
+import { deleteSome } from "../database/prune.ts";
 import { beginning, type Position } from "../log/event.ts";
 import type { BrokerConsumerName, BrokerMessage, DeadLetter, DeadLetters } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
@@ -14,9 +16,8 @@ export interface StoredMessage {
 export const messageDays = 7;
 
 export async function insertMessages(tx: WriteHandle, messages: readonly BrokerMessage[]): Promise<void> {
-  if (messages.length === 0) return;
   const rows = messages.map(({ exchange, event }) => ({ exchange, topic: topicOf(event.type), body: JSON.stringify(event) }));
-  await tx.insertInto("broker_messages").values(rows).execute();
+  await insertMany(tx, "broker_messages", { exchange: "text", topic: "text", body: "text" }, rows);
 }
 
 /** The next messages in the order of commits, below the horizon, as the log is read (decision 0012). */
@@ -71,9 +72,9 @@ export async function forgetDeadLetter(tx: WriteHandle, consumer: string, id: st
   return numAffectedRows === 1n;
 }
 
-export async function pruneMessages(tx: WriteHandle, now: Date): Promise<void> {
-  await sql`delete from broker_messages where published_at < ${now}::timestamptz - make_interval(days => ${messageDays})`.execute(tx);
-}
+/** Removes at most `limit` messages that are no longer kept, and says how many. */
+export const pruneMessages = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
+  deleteSome(tx, "broker_messages", sql`published_at < ${now}::timestamptz - make_interval(days => ${messageDays})`, limit);
 
 interface Transactions {
   read<T>(work: (db: ReadHandle) => Promise<T>): Promise<T>;

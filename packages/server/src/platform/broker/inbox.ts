@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
+import { deleteSome } from "../database/prune.ts";
 
 /**
  * How long an id is remembered. Longer than any broker here keeps a message (seven days), so that a redelivery never finds it
@@ -29,7 +30,6 @@ export function once(
   });
 }
 
-/** Forgets what no broker hands over again. */
-export async function pruneInbox(tx: WriteHandle, now: Date): Promise<void> {
-  await sql`delete from inbox_messages where received_at < ${now}::timestamptz - make_interval(days => ${inboxDays})`.execute(tx);
-}
+/** Forgets at most `limit` of what no broker hands over again, and says how many. */
+export const pruneInbox = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
+  deleteSome(tx, "inbox_messages", sql`received_at < ${now}::timestamptz - make_interval(days => ${inboxDays})`, limit);

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
 import { isTransient, isUnavailable } from "../database/faults.ts";
+import { anyOf } from "../database/many-rows.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { failureText } from "../failure-text.ts";
 import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
@@ -338,7 +339,7 @@ class ConsumerLoop {
   async #newestOfLog(): Promise<Position> {
     return this.#database.read(everyTenant, async (db) => {
       const { rows } = await sql<Position>`
-        select transaction::text, sequence::text from events where type in (${sql.join(this.#consumer.types)})
+        select transaction::text, sequence::text from events where type = ${anyOf(this.#consumer.types, "text")}
         order by events.transaction desc, events.sequence desc limit 1`.execute(db as never);
       return rows[0] ?? beginning;
     });

@@ -4,6 +4,8 @@ export { Unavailable };
 
 interface DriverError {
   readonly code?: string;
+  /** The function of the server that raised the error; a pooler's own errors have none. */
+  readonly routine?: string;
   readonly constraint?: string;
 }
 
@@ -13,12 +15,18 @@ const codeOf = (error: unknown): string => (typeof error === "object" && error !
 const socketFaults = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH", "ENOENT"]);
 // 08 connection exceptions, 57P0x shutdown, 53 out of resources, 25006 read-only (PostgreSQL, appendix A).
 const serverFault = /^(08|53|57P0|25006)/;
+/**
+ * A message that the server cannot read is a mistake of this program, as a statement with more parameters than the protocol counts: it
+ * fails each time, and to call it an outage would have callers try for ever. A pooler gives its outages the same code (08P01).
+ */
+const isProtocolViolation = (error: unknown): boolean => codeOf(error) === "08P01" && typeof (error as DriverError).routine === "string";
 // Drivers report these without a code; the last three are a database that this process has closed, as at its own stop.
 const poolFault =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|connection has been discarded|pool after calling end|driver has already been destroyed|PGlite (instance )?is (already )?closed/;
 
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof Unavailable) return true;
+  if (isProtocolViolation(error)) return false;
   const code = codeOf(error);
   return socketFaults.has(code) || serverFault.test(code) || (error instanceof Error && poolFault.test(error.message));
 }

@@ -61,6 +61,12 @@ it.each([
   ["what was found unavailable before", new Unavailable("database", undefined), true],
   ["a broken constraint", Object.assign(new Error("duplicate key"), { code: "23505" }), false],
   ["a missing table", Object.assign(new Error('relation "x" does not exist'), { code: "42P01" }), false],
+  [
+    "a message that the server cannot read",
+    Object.assign(new Error("bind message has 4464 …"), { code: "08P01", routine: "exec_bind_message" }),
+    false,
+  ],
+  ["a pooler whose server is away", Object.assign(new Error("query_wait_timeout"), { code: "08P01" }), true],
   ["a programmer's mistake", new TypeError("x is not a function"), false],
   ["something thrown that is no error", "text", false],
   ["nothing", undefined, false],

@@ -72,6 +72,7 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
   }
 
   const workers = new Workers(boss, logger);
+  let stopped: Promise<void> | undefined;
   return {
     async work<Payload extends object>(job: Job<Payload>) {
       await workers.add(job);
@@ -88,9 +89,10 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
     deadLetters: (queue) => failedJobs(database, boss, queue),
     // On the queue's own connections, of which the database's ping says nothing.
     ping: async () => void (await boss.schemaVersion()),
-    async close() {
-      await boss.stop({ graceful: true, timeout: 5_000 });
-      await backend.close();
+    close() {
+      // Once: a second stop waits for ever for what the first has ended.
+      stopped ??= boss.stop({ graceful: true, timeout: 5_000 }).then(() => backend.close());
+      return stopped;
     },
   };
 }

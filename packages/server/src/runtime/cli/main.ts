@@ -16,6 +16,7 @@ import { importCommand } from "./import.ts";
 import { keysRotateCommand, keysStatusCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
+import { organizationErasuresCommand } from "./organization-erasures.ts";
 import { projectionRebuildCommand, projectionVerifyCommand } from "./projection.ts";
 import { rebaseCommand } from "./rebase.ts";
 import { retentionCommands } from "./retention.ts";
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   startCommand,
   migrateCommand,
   userCreateCommand,
+  organizationErasuresCommand,
   projectionVerifyCommand,
   projectionRebuildCommand,
   configCommand,
@@ -95,7 +97,7 @@ const help = (): string =>
     `gatehouse ${version}`,
     "",
     "Commands:",
-    ...commands.map((command) => `  ${command.words.join(" ").padEnd(19)} ${command.does.split("\n")[0]}`),
+    ...commands.map((command) => `  ${command.words.join(" ").padEnd(21)} ${command.does.split("\n")[0]}`),
     "",
     "gatehouse <command> --help tells more. Configuration is environment variables: gatehouse config lists them.",
   ].join("\n");

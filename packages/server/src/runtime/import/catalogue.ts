@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "../../platform/database/database.ts";
+import { allOf } from "../../platform/database/many-rows.ts";
 
 export interface Column {
   readonly name: string;
@@ -45,7 +46,7 @@ export async function readTables(db: Kysely<AnyTables>): Promise<readonly Table[
         from pg_trigger where tgrelid = c.oid and not tgisinternal and tgenabled = 'O') as triggers
     from pg_class c
     where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-      and c.relname not in (${sql.join(bookkeeping)})
+      and c.relname <> ${allOf(bookkeeping, "text")}
     order by c.relname`.execute(db);
   return rows;
 }

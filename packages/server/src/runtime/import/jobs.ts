@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
+import { anyOf } from "../../platform/database/many-rows.ts";
 import type { Jobs } from "../../platform/jobs/jobs.ts";
 
 /** Few jobs wait at a time; a backlog is taken in pages all the same. */
@@ -17,7 +18,7 @@ async function hasQueue(db: Kysely<AnyTables>): Promise<boolean> {
 export async function waitingJobs(db: Kysely<AnyTables>, queues: readonly string[]): Promise<number> {
   if (!(await hasQueue(db))) return 0;
   const { rows } = await sql<{ count: string }>`
-    select count(*)::text as count from jobs.job where name in (${sql.join(queues)}) and ${unfinished}`.execute(db);
+    select count(*)::text as count from jobs.job where name = ${anyOf(queues, "text")} and ${unfinished}`.execute(db);
   return Number(rows[0]?.count);
 }
 
@@ -30,7 +31,7 @@ export async function moveJobs(source: Kysely<AnyTables>, target: WriteHandle, j
   let moved = 0;
   for (;;) {
     const { rows } = await sql<{ name: string; data: object | null }>`
-      select name, data from jobs.job where name in (${sql.join(queues)}) and ${unfinished}
+      select name, data from jobs.job where name = ${anyOf(queues, "text")} and ${unfinished}
       order by created_on, id limit ${pageSize} offset ${moved}`.execute(source);
     for (const { name, data } of rows) await jobs.enqueue(target, { name }, data ?? {});
     moved += rows.length;

@@ -1,5 +1,6 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
 import { Type } from "../../../operation/schema.ts";
+import { prunedAtOnce } from "../../../platform/database/prune.ts";
 import { reportStopped } from "../../../platform/retention/ceiling.ts";
 import { access } from "../module.ts";
 
@@ -11,10 +12,11 @@ export const forgetOldDecisions = access.command("forgetOldDecisions", {
   allow: operatorOnly(),
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
-  output: Type.Object({ stopped: Type.Boolean() }),
+  output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
   async run({ store, platform, now }) {
-    const may = await store.forgetRecordedBefore(new Date(now.getTime() - platform.settings.decisionDays * dayMs));
-    if (!may) reportStopped(platform.logger, "access.decisions");
-    return { stopped: !may };
+    const before = new Date(now.getTime() - platform.settings.decisionDays * dayMs);
+    const { removed, stopped } = await store.forgetRecordedBefore(before, prunedAtOnce);
+    if (stopped) reportStopped(platform.logger, "access.decisions");
+    return { more: removed === prunedAtOnce, stopped };
   },
 });

@@ -59,7 +59,9 @@ export async function deleteConfirmed(platform: Platform, dispatch: Dispatch): P
   }
   for (const organizationId of confirmed) {
     await call("tenancy.eraseOrganization", { organizationId });
+    // Followed: the organization is gone from now on, while a job removes its data, and is not counted as due again meanwhile.
+    await call("entitlements.withdrawDeletion", { organizationId });
     metrics.billingDeletions.inc({ outcome: "erased" });
-    logger.warn({ organizationId }, "the organization was erased as billing had asked");
+    logger.warn({ organizationId }, "the organization is erased, as billing had asked");
   }
 }

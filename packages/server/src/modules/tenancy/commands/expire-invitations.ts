@@ -1,5 +1,6 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
-import { Nothing, Type } from "../../../operation/schema.ts";
+import { Type } from "../../../operation/schema.ts";
+import { prunedAtOnce } from "../../../platform/database/prune.ts";
 import { tenancy } from "../module.ts";
 
 /** Marks the invitations whose time is over, so that they no longer keep the roles that they offered from being deleted. */
@@ -8,9 +9,8 @@ export const expireInvitations = tenancy.command("expireInvitations", {
   allow: operatorOnly(),
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
-  output: Nothing,
+  output: Type.Object({ more: Type.Boolean() }),
   async run({ store, now }) {
-    await store.expireEveryInvitation(now);
-    return null;
+    return { more: (await store.expireSomeInvitations(now, prunedAtOnce)) === prunedAtOnce };
   },
 });

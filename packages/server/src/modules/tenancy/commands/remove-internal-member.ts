@@ -14,13 +14,14 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   versioned: true,
   input: Type.Object({ userId: Uuid }),
   output: Nothing,
+  inParts: "tens of thousands of grants may name the member",
   errors: [MembershipNotFound, NotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, { userId }) {
     const current = await context.reading((_store, uses) => uses.access.rolesOf([userId], null));
     await mayHandOut(context, null, current.get(userId) ?? []);
   },
-  async run({ store, uses, emit, fail, audit, expectVersion }, { userId }) {
+  async run({ store, uses, emit, fail, audit, expectVersion, more }, { userId }) {
     await store.lockInternalScope();
     const row = (await store.membershipOf(userId, null)) ?? fail(MembershipNotFound);
     expectVersion(row.version);
@@ -29,6 +30,10 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
     audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: [] } });
     if (held.includes(administrator) && (await uses.access.holders(administrator)) === 1) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
+    }
+    if (await uses.access.revokeSomeOf(userId, null)) {
+      more();
+      return null;
     }
     await store.removeMembership(row.id);
     await uses.access.assign(userId, null, []);

@@ -15,12 +15,13 @@ export const removeMember = tenancy.command("removeMember", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
   output: Nothing,
+  inParts: "tens of thousands of grants may name the member",
   errors: [MembershipNotFound, LastOwner, NotHeld],
   async prepare(context, { organizationId, membershipId }) {
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
     await mayHandOut(context, organizationId, current);
   },
-  async run({ store, uses, emit, fail, audit, expectVersion }, { organizationId, membershipId }) {
+  async run({ store, uses, emit, fail, audit, expectVersion, more }, { organizationId, membershipId }) {
     await store.lockOrganization(organizationId);
     const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
     expectVersion(member.version);
@@ -29,6 +30,10 @@ export const removeMember = tenancy.command("removeMember", {
     const ownerRoleId = (await uses.access.ownerRoleOf(organizationId)) as string;
     if (held.includes(ownerRoleId) && (await uses.access.holders(ownerRoleId)) === 1) {
       fail(LastOwner, { field: "membershipId", rule: "last_owner" });
+    }
+    if (await uses.access.revokeSomeOf(member.user_id, organizationId)) {
+      more();
+      return null;
     }
     await store.removeMembership(member.id);
     await uses.access.assign(member.user_id, organizationId, []);

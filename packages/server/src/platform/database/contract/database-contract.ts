@@ -3,7 +3,8 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Fresh } from "../../contract/databases.ts";
 import { type Database, everyTenant, internalScope, type Scope, tenantScope, userScope } from "../database.ts";
-import { violatedReference, violatedUnique } from "../faults.ts";
+import { isUnavailable, violatedReference, violatedUnique } from "../faults.ts";
+import { allOf, anyOf, insertMany } from "../many-rows.ts";
 import { type SchemaStep, sharedTable, tenantTable } from "../migrations.ts";
 
 /** Tables as modules have them: of a tenant, of a tenant and a person, of nobody. */
@@ -84,6 +85,35 @@ export function databaseContract(name: string, make: () => Promise<Fresh>): void
     };
 
     describe("transactions", () => {
+      it("inserts and finds more rows in one call than a statement has parameters for, in their order", async () => {
+        const places = Array.from({ length: 33_000 }, (_, index) => ({ name: `many ${index}`, part_of: null }));
+        const names = Array.from({ length: 66_000 }, (_, index) => `many ${index}`);
+        const undone = new Error("the other tests have few places");
+        const seen: unknown[] = [];
+        const work = database.transact(everyTenant, async (tx) => {
+          const inserted = await insertMany(tx, "places", { name: "text", part_of: "text" }, places, sql<{ name: string }>`returning name`);
+          const { rows } = await sql`select count(*) filter (where name = ${anyOf(names, "text")})::int as those,
+          count(*) filter (where name like 'many%' and name <> ${allOf(names.slice(1), "text")})::int as others from places`.execute(tx);
+          seen.push(
+            inserted.map(({ name }) => name),
+            ...rows,
+          );
+          throw undone;
+        });
+        await expect(work).rejects.toBe(undone);
+        expect(seen).toEqual([places.map(({ name }) => name), { those: places.length, others: 1 }]);
+      });
+
+      it("calls a statement with more parameters than the protocol counts a mistake of the program, not an outage", async () => {
+        const names = Array.from({ length: 66_000 }, (_, index) => `name ${index}`);
+        const failed = await database
+          .read(everyTenant, (db) => db.selectFrom("places").selectAll().where("name", "in", names).execute())
+          .catch((error: unknown) => error);
+        expect(failed).toBeInstanceOf(Error);
+        expect(isUnavailable(failed)).toBe(false);
+        await expect(database.ping()).resolves.toBeUndefined();
+      });
+
       it("keeps what a transaction wrote once it has resolved, and hands out what the work returned", async () => {
         const place = randomUUID();
         const answer = await database.transact(everyTenant, async (tx) => {

@@ -105,6 +105,22 @@ export function logContract(name: string, make: () => Promise<Fresh>): void {
       expect(read).toEqual(idsOf(events));
     });
 
+    it("takes more events in one transaction than a statement has parameters for, in their order", async () => {
+      // 65,535 parameters at seven an event end at 9,362 events.
+      const events = Array.from({ length: 20_000 }, (_, index) => newEvent({ subject: `thing/${index}` }));
+      const undone = new Error("the other tests read the whole log");
+      const read: string[] = [];
+      const work = database.transact(everyTenant, async (tx) => {
+        await append(tx, events, { occurredAt: new Date(), traceparent: null });
+        const { rows } = await sql<{ id: string }>`
+          select id from events where transaction = pg_current_xact_id() order by sequence`.execute(tx);
+        read.push(...rows.map(({ id }) => id));
+        throw undone;
+      });
+      await expect(work).rejects.toBe(undone);
+      expect(read).toEqual(idsOf(events));
+    });
+
     it("is read in pages, from wherever a reader stopped", async () => {
       const from = await endOfLog();
       const events = Array.from({ length: 7 }, () => newEvent());

@@ -1,0 +1,29 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startTestServer, type TestServer } from "../testing/server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+/** Foreign keys whose table has no whole index that begins with their columns, in whichever order. */
+const withoutIndex = sql<{ reference: string }>`
+  select format('%s (%s) -> %s', key.conrelid::regclass, (
+      select string_agg(attname, ', ' order by place) from unnest(key.conkey) with ordinality as k (attnum, place)
+      join pg_attribute a on a.attrelid = key.conrelid and a.attnum = k.attnum), key.confrelid::regclass) as reference
+  from pg_constraint key
+  where key.contype = 'f' and key.connamespace = 'public'::regnamespace and not exists (
+    select from pg_index i where i.indrelid = key.conrelid and i.indisvalid and i.indpred is null
+      and (string_to_array(i.indkey::text, ' ')::smallint[])[1:cardinality(key.conkey)] @> key.conkey)
+  order by 1`;
+
+it("every foreign key has an index behind it, so that a deletion of what it refers to scans no table", async () => {
+  const { database } = server.application.platform;
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace`.execute(database.owner);
+  // The question itself finds the keys: an empty answer to it would prove nothing.
+  expect(rows[0]?.count).toBeGreaterThan(20);
+  expect((await withoutIndex.execute(database.owner)).rows.map(({ reference }) => reference)).toEqual([]);
+});

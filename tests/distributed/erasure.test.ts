@@ -1,0 +1,67 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "kysely";
+import { describe, expect, it } from "vitest";
+import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
+import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
+import { newAdministrator, newOrganization } from "../../packages/server/src/testing/people.ts";
+import { fillOrganization } from "../../packages/server/src/testing/populate.ts";
+import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { type AnyBody, asOperator, backend, openTestServer } from "../../packages/server/src/testing/server.ts";
+import { startProcess, until } from "./support.ts";
+
+/** Past the 3,120 members at which one statement for three events each was full; a batch takes long enough to be met in the middle. */
+const members = 5_000;
+
+describe.runIf(backend === "postgresql")("the erasure of an organization (PostgreSQL only: embedded storage has one process)", () => {
+  it("goes on in another process where the one that was at it is killed, and removes and tells everything once", async () => {
+    const database = await makeDatabase();
+    const shared = { DATABASE_URL: database.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"), GATEHOUSE_SIGN_IN_LIMIT: "off" };
+    const door = await openTestServer(shared, { worker: false });
+    const worker = async () => {
+      const port = String(await freePort());
+      const started = startProcess(["start", "--port", port], { ...shared, PUBLIC_URL: `http://127.0.0.1:${port}` });
+      await until("the worker is ready", () => started.output().includes("Gatehouse is ready"));
+      return started;
+    };
+    const count = async (what: string): Promise<number> => {
+      const { rows } = await door.application.platform.database.transact(everyTenant, (tx) =>
+        sql<{ count: number }>`select count(*)::int as count from ${sql.raw(what)}`.execute(tx),
+      );
+      return rows[0]?.count ?? 0;
+    };
+    let running = await worker();
+    try {
+      const administrator = await newAdministrator(door);
+      const [gone, kept] = [await newOrganization(door), await newOrganization(door)];
+      await fillOrganization(door.application.platform.database, gone.id, { members, grants: members });
+      await fillOrganization(door.application.platform.database, kept.id, { members: 10, grants: 10 });
+      const erasures = async (): Promise<AnyBody[]> =>
+        (await door.call<AnyBody>("GET /api/v1/iam/organization-erasures", { token: administrator.token })).body.items;
+
+      expect(await asOperator(door, "tenancy.eraseOrganization", { organizationId: gone.id })).toEqual({ erased: true });
+      await until("the first batches are done", async () => (await erasures())[0]?.membersRemoved >= 1_000);
+      await running.end("SIGKILL");
+      const [left] = await erasures();
+      expect(left).toMatchObject({ organizationId: gone.id, membersTotal: members + 1 });
+      expect(await count(`organizations where id = '${gone.id}'`)).toBe(1);
+
+      running = await worker();
+      // A job whose process was killed is taken up when its sign of life is missing; then a batch takes less than a second.
+      await expect.poll(erasures, { timeout: 150_000, interval: 100 }).toEqual([]);
+      expect(await count(`organizations where id = '${gone.id}'`)).toBe(0);
+      for (const table of ["memberships", "role_assignments", "relationships", "roles"]) {
+        expect([table, await count(`${table} where organization_id = '${gone.id}'`)]).toEqual([table, 0]);
+      }
+      expect(await count(`events where organization_id = '${gone.id}' and type = 'membership.removed.v1'`)).toBe(members + 1);
+      expect(await count(`(select distinct subject from events where type = 'membership.removed.v1') once`)).toBe(members + 1);
+      expect(await count(`events where organization_id = '${gone.id}' and type = 'grant.revoked.v1'`)).toBe(members);
+      expect(await count(`events where organization_id = '${gone.id}' and type = 'organization.erased.v1'`)).toBe(1);
+      expect(await count(`memberships where organization_id = '${kept.id}'`)).toBe(11);
+      expect(await count(`relationships where organization_id = '${kept.id}'`)).toBe(10);
+    } finally {
+      await running.end("SIGKILL");
+      await door.close();
+      await database.drop();
+    }
+  }, 300_000);
+});

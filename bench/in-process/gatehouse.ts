@@ -3,8 +3,6 @@ import {
   compileRules,
   type Decision,
   decide,
-  type EffectiveRule,
-  effectiveRules,
   type Occasion,
   type Pending,
   type Policy,
@@ -46,7 +44,7 @@ const isAllowed = (decision: Decision | Pending): boolean => decision !== pendin
 /** A view of every subject is at hand. */
 export function warm(school: School): Contestant {
   const policy = policyOf(school);
-  const roleOf = new Map(school.roles.map((role) => [role, compiledRole(role, effectiveRules(policy.tree, given(role)))]));
+  const roleOf = new Map(school.roles.map((role) => [role, compiledRole(role, given(role))]));
   const views = school.subjects.map(
     (subject) =>
       new View(
@@ -77,16 +75,16 @@ export function warm(school: School): Contestant {
 
 /** Every question is the first of its subject. The roles have been compiled for somebody else. */
 export function cold(school: School): Contestant {
-  const { policy, held, effective } = stored(school);
-  const roles = new Map([...effective].map(([role, rules]) => [role, compiledRole(role, rules)]));
+  const { policy, held, rulesOf } = stored(school);
+  const roles = new Map([...rulesOf].map(([role, rules]) => [role, compiledRole(role, rules)]));
   const rolesOf = held.map((ofSubject) => ofSubject.map((role) => roles.get(role) as RoleFacts));
   return coldWith("gatehouse, roles shared", school, policy, (subject) => rolesOf[subject] as RoleFacts[]);
 }
 
 /** The same where nobody has held these very roles together before. */
 export function coldCombination(school: School): Contestant {
-  const { policy, held, effective } = stored(school);
-  const roles = new Map([...effective].map(([role, rules]) => [role, compiledRole(role, rules)]));
+  const { policy, held, rulesOf } = stored(school);
+  const roles = new Map([...rulesOf].map(([role, rules]) => [role, compiledRole(role, rules)]));
   const rolesOf = held.map((ofSubject) => ofSubject.map((role) => roles.get(role) as RoleFacts));
   return coldWith("gatehouse, a combination of roles nobody had yet", school, policy, (subject) =>
     (rolesOf[subject] as RoleFacts[]).map((role) => ({ ...role })),
@@ -95,23 +93,23 @@ export function coldCombination(school: School): Contestant {
 
 /** The same where nobody has held any of these roles before: they are compiled from what the read model keeps. */
 export function coldRoles(school: School): Contestant {
-  const { policy, held, effective } = stored(school);
+  const { policy, held, rulesOf } = stored(school);
   return coldWith("gatehouse, roles compiled anew", school, policy, (subject) =>
-    (held[subject] as readonly Role[]).map((role) => compiledRole(role, read(effective.get(role) as EffectiveRule[]))),
+    (held[subject] as readonly Role[]).map((role) => compiledRole(role, read(rulesOf.get(role) as RoleRule[]))),
   );
 }
 
 function stored(school: School) {
   const policy = policyOf(school);
-  const effective = new Map(school.roles.map((role) => [role, effectiveRules(policy.tree, given(role))]));
-  return { policy, effective, held: school.subjects.map(({ roles }) => roles) };
+  const rulesOf = new Map(school.roles.map((role) => [role, given(role)]));
+  return { policy, rulesOf, held: school.subjects.map(({ roles }) => roles) };
 }
 
-const compiledRole = ({ id }: Role, rules: EffectiveRule[]): RoleFacts => ({ id, name: id, rules: compileRules(rules) });
+const compiledRole = ({ id }: Role, rules: readonly RoleRule[]): RoleFacts => ({ id, name: id, rules: compileRules(rules) });
 
 /** Conditions as new objects, as they come out of JSON, so that none has been compiled. */
-const read = (rules: EffectiveRule[]): EffectiveRule[] =>
-  rules.map((rule) => (typeof rule === "string" || !rule.condition ? rule : { ...rule, condition: { ...rule.condition } }));
+const read = (rules: readonly RoleRule[]): RoleRule[] =>
+  rules.map((rule) => (!rule.condition ? rule : { ...rule, condition: { ...rule.condition } }));
 
 function coldWith(name: string, school: School, policy: Policy, rolesOf: (subject: number) => readonly RoleFacts[]): Contestant {
   const { subjects } = school;

@@ -1,6 +1,6 @@
 /**
  * A population of any size, written straight into the read model that decisions are made from, in the form in which the
- * projector writes it (packages/server/src/modules/access/read-model: keys.ts, project.ts). The row that uses it asks the
+ * projector writes it (packages/server/src/modules/access/read-model: keys.ts, compute.ts). The row that uses it asks the
  * server for decisions and fails when one is wrong, so a change of that form cannot pass unseen.
  */
 import { createHash } from "node:crypto";
@@ -29,10 +29,15 @@ export const sizeOf = (users: number): Size => ({ users, organizations: users / 
 const entityOf = (role: number): string => `Entity${role}`;
 const permissionOf = (role: number, verb: number): string => `${entityOf(role)}.Verb${verb}`;
 
+const scope = "Organization";
 const policy = {
   permissions: Array.from({ length: rolesPerOrganization }, (_, role) => [
-    { value: entityOf(role), parent: null },
-    ...Array.from({ length: permissionsPerRole }, (_, verb) => ({ value: permissionOf(role, verb), parent: entityOf(role) })),
+    { value: entityOf(role), parent: null, scope },
+    ...Array.from({ length: permissionsPerRole }, (_, verb) => ({
+      value: permissionOf(role, verb),
+      parent: entityOf(role),
+      scope,
+    })),
   ]).flat(),
   model: {},
 };
@@ -70,9 +75,8 @@ export async function fill(databaseUrl: string, { users, organizations }: Size):
       `'iam:role:id:' || ${role}`,
       ofRole,
       `jsonb_build_object('id', ${role}, 'name', 'Role ' || i, 'scope', 'Organization', 'organizationId', ${ofRole},
-        'effective', 'iam:role:' || ${role} || ':effective_permissions')`,
+        'isSystem', false, 'given', (${gives}), 'effective', 'iam:role:' || ${role} || ':effective_permissions')`,
     ],
-    [organizations * rolesPerOrganization, `'iam:role:' || ${role} || ':effective_permissions'`, ofRole, `(${gives})`],
   ];
   await withClient(databaseUrl, async (client) => {
     // An index that is built at once takes a fraction of the time.

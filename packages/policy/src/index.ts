@@ -41,8 +41,8 @@ export type {
   SessionRule,
 } from "./model/model.ts";
 export { compilePolicy, Policy } from "./model/policy.ts";
-export { compileRules, type RoleFacts, type RoleRules } from "./model/role.ts";
-export { type EffectiveRule, effectiveRules, PermissionTree } from "./model/tree.ts";
+export { compileRules, givesAlways, type RoleFacts, type RoleRules, rulesWhere, type StoredRule } from "./model/role.ts";
+export { PermissionTree } from "./model/tree.ts";
 export { checkRelationship, kindOfSubject } from "./relation/check-relationship.ts";
 export { type RelationEffects, relationEffects } from "./relation/effects.ts";
 export { isIndirect, RelationshipIndex } from "./relation/index-in-memory.ts";

@@ -2,7 +2,6 @@ import {
   compilePolicy,
   compileRules,
   decide,
-  effectiveRules,
   type Occasion,
   type Pending,
   type Policy,
@@ -41,7 +40,7 @@ export class Engine {
 
   #roleFacts(role: Role): RoleFacts {
     const { id, name, rules } = role;
-    const facts = this.#roles.get(role) ?? { id, name, rules: compileRules(effectiveRules(this.policy.tree, rules)) };
+    const facts = this.#roles.get(role) ?? { id, name, rules: compileRules(rules) };
     this.#roles.set(role, facts);
     return facts;
   }

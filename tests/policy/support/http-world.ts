@@ -3,7 +3,6 @@ import { sql } from "kysely";
 import type { Relationship } from "../../../packages/policy/src/index.ts";
 import { PermissionValue } from "../../../packages/server/src/modules/access/model.ts";
 import {
-  effectiveKey,
   entitlementsKey,
   membershipKey,
   policyKey,
@@ -289,7 +288,7 @@ export class HttpWorld {
       userKey(idOf("user", user.id)),
       membershipKey(idOf("user", user.id), this.#tenantId(tenant)),
     ]);
-    const roles = [...this.#roles.values()].flat().flatMap((id) => [roleKey(id), effectiveKey(id)]);
+    const roles = [...this.#roles.values()].flat().map((id) => roleKey(id));
     return [...new Set([policyKey, ...tenants.flatMap((id) => [tenantStatusKey(id), entitlementsKey(id)]), ...people, ...roles])];
   }
 

@@ -51,6 +51,11 @@ export class View {
     return this.#plans.about(action);
   }
 
+  /** The same for a question about many actions, of which few will be asked about again. */
+  planOnce(action: string): ActionPlan {
+    return this.#plans.once(action);
+  }
+
   /** `$user`. What the product knows itself stands above attributes of the same name. */
   get user(): Readonly<Record<string, unknown>> {
     this.#user ??= { ...this.facts.user.attributes, id: this.facts.user.id, roles: this.roles.map(({ name }) => name) };

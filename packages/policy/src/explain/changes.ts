@@ -2,7 +2,7 @@ import { currentOfLimit, nameOf } from "../decision/entitlements.ts";
 import { environmentOf, type Occasion } from "../decision/occasion.ts";
 import type { View } from "../decision/view.ts";
 import type { EntitlementRule, RelationExpression } from "../model/model.ts";
-import type { RoleFacts } from "../model/role.ts";
+import { givesAlways, type RoleFacts } from "../model/role.ts";
 import { relationsBehind } from "../relation/reach.ts";
 import type { ResourceRef } from "../relation/relationship.ts";
 import type { Change, Step } from "./explanation.ts";
@@ -78,13 +78,14 @@ function entitlementChange(view: View, rule: EntitlementRule, occasion: Occasion
 function ofRoles(view: View, action: string, otherRoles: readonly RoleFacts[]): Change[] {
   const held = (view.facts.roles ?? []).filter((role) => role !== undefined);
   const others = otherRoles.filter((role) => !held.some(({ id }) => id === role.id));
+  const { lineage } = view.plan(action);
   return [
     ...others
-      .filter(({ rules }) => rules.given.has(action))
+      .filter(({ rules }) => givesAlways(rules, lineage))
       .slice(0, rolesMax)
       .map((role): Change => ({ kind: "give_role", roleId: role.id, roleName: role.name })),
     ...held
-      .filter(({ rules }) => !rules.given.has(action))
+      .filter(({ rules }) => !givesAlways(rules, lineage))
       .map((role): Change => ({ kind: "add_permission", roleId: role.id, roleName: role.name, permission: action })),
   ];
 }

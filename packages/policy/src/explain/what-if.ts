@@ -3,7 +3,7 @@ import { pendingDecision } from "../decision/decision.ts";
 import { noRelationships, type Occasion } from "../decision/occasion.ts";
 import { type SubjectFacts, View } from "../decision/view.ts";
 import { PolicyError } from "../faults.ts";
-import type { RoleFacts } from "../model/role.ts";
+import { type RoleFacts, rulesWith } from "../model/role.ts";
 import { RelationshipIndex } from "../relation/index-in-memory.ts";
 import type { Relationship, RelationshipReader } from "../relation/relationship.ts";
 import type { Change } from "./explanation.ts";
@@ -85,10 +85,7 @@ export function wouldAllow(
   }
 }
 
-const giving = (role: RoleFacts, permission: string): RoleFacts => ({
-  ...role,
-  rules: { ...role.rules, given: new Set([...role.rules.given, permission]) },
-});
+const giving = (role: RoleFacts, permission: string): RoleFacts => ({ ...role, rules: rulesWith(role.rules, permission) });
 
 function plus(reader: RelationshipReader, relationship: Relationship): RelationshipReader {
   const added = new RelationshipIndex([relationship]);

@@ -3,7 +3,7 @@ import type { Condition } from "../condition/condition.ts";
 import { type Decision, denied } from "../decision/decision.ts";
 import { PolicyError } from "../faults.ts";
 import type { EffectiveRequirement, PermissionRule } from "./model.ts";
-import type { ConditionalRule, RoleRules } from "./role.ts";
+import type { RoleRules } from "./role.ts";
 
 /** What the policy says of an action, whatever the roles. */
 export interface ActionFacts {
@@ -41,7 +41,11 @@ export interface ActionPlan extends ActionFacts {
   readonly denying: readonly PlannedRule[];
 }
 
-const noRules: readonly ConditionalRule[] = [];
+/**
+ * Plans that one combination of rules keeps: more than the actions that a product's checks ask about in a while. Who asks about every
+ * permission of a large tree, one time, would otherwise keep them all.
+ */
+const plansMax = 4_096;
 
 /**
  * The plans of rules that are held together. Each is worked out when an action is first asked for and shared by everybody who holds
@@ -63,6 +67,16 @@ export class Plans {
 
   /** Throws `unknown_permission` for an action that nobody has defined. */
   about(action: string): ActionPlan {
+    const known = this.#plans.get(action);
+    if (known !== undefined) return known;
+    const plan = this.#make(action);
+    if (this.#plans.size === plansMax) this.#plans.clear();
+    this.#plans.set(action, plan);
+    return plan;
+  }
+
+  /** The same for a question about many actions, of which few will be asked about again: nothing is kept. */
+  once(action: string): ActionPlan {
     return this.#plans.get(action) ?? this.#make(action);
   }
 
@@ -71,19 +85,16 @@ export class Plans {
     if (facts === undefined) {
       throw new PolicyError("unknown_permission", [{ field: "action", rule: "defined", message: "is not a defined permission" }]);
     }
-    const { allowing, denying } = this.#rulesAbout(action);
-    const plan: ActionPlan = { ...facts, ...settledBy(facts, allowing, denying), allowing, denying };
-    this.#plans.set(action, plan);
-    return plan;
+    const { allowing, denying } = this.#rulesAbout(facts.lineage);
+    return { ...facts, ...settledBy(facts, allowing, denying), allowing, denying };
   }
 
-  #rulesAbout(action: string): { readonly allowing: readonly PlannedRule[]; readonly denying: readonly PlannedRule[] } {
+  #rulesAbout(lineage: readonly string[]): { readonly allowing: readonly PlannedRule[]; readonly denying: readonly PlannedRule[] } {
     const certain: PlannedRule[] = [];
     const conditional: PlannedRule[] = [];
     const denying: PlannedRule[] = [];
-    for (const [place, { given, others }] of this.#rules.entries()) {
-      if (given.has(action)) certain.push(planned(place, "allow", undefined));
-      for (const { effect, condition } of others.get(action) ?? noRules) {
+    for (const [place, rules] of this.#rules.entries()) {
+      for (const { effect, condition } of rules.about(lineage)) {
         (effect === "deny" ? denying : condition === undefined ? certain : conditional).push(planned(place, effect, condition));
       }
     }

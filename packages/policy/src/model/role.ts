@@ -1,15 +1,23 @@
 import type { Condition } from "../condition/condition.ts";
-import type { EffectiveRule } from "./tree.ts";
+import type { RoleRule } from "./model.ts";
 
 export interface ConditionalRule {
   readonly effect: "allow" | "deny";
   readonly condition: Condition | undefined;
 }
 
-/** What a role gives without a condition, and its other rules by permission. */
+/** A rule as a projection keeps it: a value alone is given without a condition. */
+export type StoredRule = string | RoleRule;
+
+/**
+ * What a role gives and takes away, as it was given: nothing of it depends on the permission tree, so a change of the tree changes no
+ * role. A rule holds for everything below its permission; whoever asks brings what stands above the action.
+ */
 export interface RoleRules {
-  readonly given: ReadonlySet<string>;
-  readonly others: ReadonlyMap<string, readonly ConditionalRule[]>;
+  /** The rules about an action; `lineage` is the action and everything above it, nearest first. */
+  about(lineage: readonly string[]): readonly ConditionalRule[];
+  /** The rules that are not given without a condition, by the permission that they were made for. */
+  readonly conditional: ReadonlyMap<string, readonly ConditionalRule[]>;
 }
 
 /** What is known of a role. */
@@ -19,20 +27,68 @@ export interface RoleFacts {
   readonly rules: RoleRules;
 }
 
+const certain: ConditionalRule = { effect: "allow", condition: undefined };
+const onlyCertain: readonly ConditionalRule[] = [certain];
+const noRules: readonly ConditionalRule[] = [];
 const none: ReadonlyMap<string, readonly ConditionalRule[]> = new Map();
 
-/** Prepares a role's effective rules for decisions. Share the result between all who hold the role. */
-export function compileRules(effective: readonly EffectiveRule[]): RoleRules {
+/** Whether the rules give the action without a condition; a rule that denies it is another matter. */
+export const givesAlways = (rules: RoleRules, lineage: readonly string[]): boolean => rules.about(lineage).includes(certain);
+
+/** Prepares the rules of a role for decisions. Share the result between all roles that have the same ones. */
+export function compileRules(stored: readonly StoredRule[]): RoleRules {
   const given = new Set<string>();
-  let others: Map<string, ConditionalRule[]> | undefined;
-  for (const rule of effective) {
+  const conditional = new Map<string, PlacedRule[]>();
+  for (const [place, rule] of stored.entries()) {
     if (typeof rule === "string") given.add(rule);
+    else if (rule.effect === "allow" && !rule.condition) given.add(rule.permission);
     else {
-      others ??= new Map();
-      const list = others.get(rule.permission) ?? [];
-      list.push({ effect: rule.effect, condition: rule.condition ?? undefined });
-      others.set(rule.permission, list);
+      const list = conditional.get(rule.permission) ?? [];
+      list.push({ place, effect: rule.effect, condition: rule.condition ?? undefined });
+      conditional.set(rule.permission, list);
     }
   }
-  return { given, others: others ?? none };
+  return new GivenRules(given, conditional.size === 0 ? (none as typeof conditional) : conditional);
+}
+
+/** The rules of a role that gives exactly those actions of which `gives` is true, whatever stands above them. */
+export const rulesWhere = (gives: (action: string) => boolean): RoleRules => ({
+  conditional: none,
+  about: ([action]) => (action !== undefined && gives(action) ? onlyCertain : noRules),
+});
+
+/** The rules and, for this one action, that it is given without a condition. */
+export const rulesWith = (rules: RoleRules, permission: string): RoleRules => ({
+  conditional: rules.conditional,
+  about(lineage) {
+    const found = rules.about(lineage);
+    return lineage[0] !== permission || found.includes(certain) ? found : [certain, ...found];
+  },
+});
+
+interface PlacedRule extends ConditionalRule {
+  /** Where it stands among the role's rules: those about an action are told in that order. */
+  readonly place: number;
+}
+
+class GivenRules implements RoleRules {
+  readonly #given: ReadonlySet<string>;
+  readonly conditional: ReadonlyMap<string, readonly PlacedRule[]>;
+
+  constructor(given: ReadonlySet<string>, conditional: ReadonlyMap<string, readonly PlacedRule[]>) {
+    this.#given = given;
+    this.conditional = conditional;
+  }
+
+  about(lineage: readonly string[]): readonly ConditionalRule[] {
+    const isGiven = this.#given.size > 0 && lineage.some((value) => this.#given.has(value));
+    if (this.conditional.size === 0) return isGiven ? onlyCertain : noRules;
+    const found: PlacedRule[] = [];
+    for (const value of lineage) {
+      // A condition on what is given without one decides nothing.
+      for (const rule of this.conditional.get(value) ?? []) if (rule.effect === "deny" || !isGiven) found.push(rule);
+    }
+    if (found.length > 1) found.sort((a, b) => a.place - b.place);
+    return isGiven ? [certain, ...found] : found;
+  }
 }

@@ -1,4 +1,4 @@
-import type { PermissionNode, RoleRule } from "./model.ts";
+import type { PermissionNode } from "./model.ts";
 
 /** The permission tree: what stands above and below each value. Terminates on a tree with a cycle, too. */
 export class PermissionTree {
@@ -43,22 +43,3 @@ export class PermissionTree {
     return found;
   }
 }
-
-/**
- * What a role does with each permission: a value alone is given without a condition, a rule says how. The form in which
- * a read model keeps a role (S3 §6.2, effective permissions).
- */
-export type EffectiveRule = string | RoleRule;
-
-/** The rules of a role, worked out over the tree, sorted by value. */
-export function effectiveRules(tree: PermissionTree, given: readonly RoleRule[]): EffectiveRule[] {
-  const plain = tree.below(given.filter(isPlain).map(({ permission }) => permission));
-  const others = given
-    .filter((rule) => !isPlain(rule))
-    .flatMap((rule) => [...tree.below([rule.permission])].map((permission): RoleRule => ({ ...rule, permission })))
-    // A condition on what is given without one decides nothing.
-    .filter(({ permission, effect }) => effect === "deny" || !plain.has(permission));
-  return [...[...plain].sort(), ...others.sort((a, b) => (a.permission < b.permission ? -1 : a.permission > b.permission ? 1 : 0))];
-}
-
-const isPlain = (rule: RoleRule): boolean => rule.effect === "allow" && !rule.condition;

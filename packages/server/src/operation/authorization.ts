@@ -49,8 +49,8 @@ export type Refusal = "not_a_member" | "missing_permission" | "organization_susp
 /** Answers whether a user holds a permission in an organization (null: the internal scope). The access module is it. */
 export interface Authorizer {
   holds(userId: string, organizationId: string | null, permission: string): MaybePromise<true | Refusal>;
-  /** Everything that the user holds there. */
-  permissionsOf(userId: string, organizationId: string | null): Promise<readonly string[]>;
+  /** Those of `permissions` that the user does not hold there without a condition. */
+  notHeld(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface Subject {

@@ -59,7 +59,7 @@ export class Kernel {
   readonly #runnable = new Map<string, Runnable>();
   readonly #places: Readonly<Record<BulkheadName, Places>>;
   readonly #readQuery: ReplicaReads;
-  #authorizer: Authorizer = { holds: () => "unavailable", permissionsOf: async () => [] };
+  #authorizer: Authorizer = { holds: () => "unavailable", notHeld: async (_userId, _organizationId, permissions) => permissions };
 
   constructor(catalogue: Catalogue, platform: Platform) {
     this.catalogue = catalogue;
@@ -448,8 +448,7 @@ class Preparation extends Run {
       const { caller } = this;
       if (caller.kind === "operator" || caller.kind === "system" || values.length === 0) return [];
       if (caller.kind === "anonymous") return values;
-      const held = new Set(await this.kernel.authorizer.permissionsOf(caller.userId, organizationId));
-      return values.filter((value) => !held.has(value));
+      return this.kernel.authorizer.notHeld(caller.userId, organizationId, values);
     };
   }
 }

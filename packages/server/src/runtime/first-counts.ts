@@ -8,7 +8,7 @@ import type { Platform } from "../platform/platform.ts";
  */
 export function countFromZero({ metrics, settings }: Platform, catalogue: Catalogue): void {
   for (const { type } of catalogue.events) metrics.eventsAppended.inc({ type }, 0);
-  for (const found of ["memory", "cache", "database", "missing"]) metrics.readModelLookups.inc({ found }, 0);
+  for (const found of ["memory", "cache", "database", "computed", "missing"]) metrics.readModelLookups.inc({ found }, 0);
   for (const why of ["flood", "storage"]) metrics.auditNotesLost.inc({ why }, 0);
   for (const reason of decisionReasons) metrics.decisions.begin(String(reason === "role" || reason === "grant"), reason);
   const login = catalogue.byName.get("authentication.login");

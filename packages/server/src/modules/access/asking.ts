@@ -4,7 +4,8 @@ import type { Caller } from "../../operation/caller.ts";
 import { Unavailable } from "../../platform/unavailable.ts";
 import { asksElsewhere, type CheckRequest, occasionOf, revisionText } from "./check.ts";
 import { asOperationError } from "./policy-errors.ts";
-import type { AccessReader, HeldView } from "./read-model/reader.ts";
+import type { HeldView } from "./read-model/question.ts";
+import type { AccessReader } from "./read-model/reader.ts";
 
 /** Questions about one user: he himself, whoever may check for the whole installation, and who may for the organization. */
 export const aboutUser: Rule = either(subject("userId"), internal("Authorization.Check"), permission("Organization.CheckAccess"));
@@ -39,7 +40,8 @@ export async function pose<Answer>(
     return question({ view: held.view, held, occasion: { ...asked, relationships } });
   };
   try {
-    return await state.settle(request.userId, tenantId, revisionText(request.minRevision), ask);
+    const about = { userId: request.userId, organizationId: tenantId, action: request.actionType };
+    return await state.settle({ ...about, minRevision: revisionText(request.minRevision) }, ask);
   } catch (error) {
     throw asOperationError(error);
   }

@@ -12,7 +12,7 @@ export const authorizerOf = (reader: AccessReader): Authorizer => ({
       return undecided(error);
     }
   },
-  permissionsOf: async (userId, organizationId) => (await reader.permissionsOf(userId, organizationId)).held,
+  notHeld: (userId, organizationId, permissions) => reader.notHeld(userId, organizationId, permissions),
 });
 
 /** The product's own operations hand no context to conditions: what cannot be decided without it is not held. */

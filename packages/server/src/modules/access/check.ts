@@ -3,7 +3,8 @@ import type { Caller } from "../../operation/caller.ts";
 import type { MaybePromise } from "../../operation/maybe-promise.ts";
 import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
 import { PermissionValue } from "./model.ts";
-import type { AccessReader, Asked } from "./read-model/reader.ts";
+import type { Asked } from "./read-model/question.ts";
+import type { AccessReader } from "./read-model/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());
 const ResourceName = Type.String({ minLength: 1, maxLength: 255 });

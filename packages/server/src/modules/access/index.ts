@@ -122,8 +122,10 @@ export const context: Context = {
   events,
   steps,
   consumers: (platform, faces) => [
-    projector(platform, (tx: WriteHandle, keys) =>
-      accessStore.writes(tx).project(keys, statusesOf((faces(tx) as ReadFacesOf<typeof access.declaration.uses & object>).identity)),
+    projector(platform, (tx: WriteHandle, keys, options) =>
+      accessStore
+        .writes(tx)
+        .project(keys, statusesOf((faces(tx) as ReadFacesOf<typeof access.declaration.uses & object>).identity), options),
     ),
   ],
   gauges: [administratorGauge],

@@ -1,4 +1,3 @@
-import { PermissionTree } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { module } from "../../operation/module.ts";
 import { identity } from "../identity/index.ts";
@@ -58,15 +57,11 @@ export const access = module("access", {
      */
     async permissionsGivenBy(organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> {
       const roles = (await store.rolesByIds(roleIds)).filter((role) => role.organization_id === organizationId);
-      const rules = await store.rulesOf(roleIds);
-      const tree = new PermissionTree(await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER }));
-      const all = new Set<string>();
+      const all = new Set(await store.valuesBelowRulesOf(roles.filter((role) => !role.is_system_role).map(({ id }) => id)));
       for (const role of roles) {
         const rule = role.is_system_role ? systemRoleNamed(role.name, role.scope) : undefined;
-        const values = rule
-          ? (await store.valuesOfScope(role.scope)).filter((value) => rule.gives(value))
-          : tree.below((rules.get(role.id) ?? []).map(({ permission }) => permission));
-        for (const value of values) all.add(value);
+        if (rule === undefined) continue;
+        for (const value of await store.valuesOfScope(role.scope)) if (rule.gives(value)) all.add(value);
       }
       return [...all];
     },

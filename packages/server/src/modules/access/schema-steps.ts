@@ -184,6 +184,28 @@ export const steps: readonly SchemaStep[] = [
     },
   },
   {
+    name: "0120_access_rules_as_given",
+    why: "the projection keeps what a role was given, and no longer what follows from it in the tree (decision 0031)",
+    async up(db) {
+      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint, value = jsonb_build_object(
+          'id', r.id, 'name', r.name, 'scope', r.scope, 'organizationId', r.organization_id, 'isSystem', r.is_system_role,
+          'given', coalesce(rules.given, '[]'::jsonb), 'effective', e.value -> 'effective')
+        from roles r left join lateral (
+          select jsonb_agg(case when p.effect = 'allow' and p.condition is null then to_jsonb(d.value)
+            else jsonb_build_object('permission', d.value, 'effect', p.effect, 'condition', p.condition) end order by d.value) as given
+          from role_permissions p join permission_definitions d on d.id = p.permission_definition_id where p.role_id = r.id) rules on true
+        where e.key = 'iam:role:id:' || r.id and jsonb_typeof(e.value) = 'object'`.execute(db);
+      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint,
+          value = jsonb_set(e.value, '{permissions}', coalesce((
+            select jsonb_agg(jsonb_build_object('value', d.value, 'parent', above.value, 'scope', d.scope) order by d.value)
+            from permission_definitions d left join permission_definitions above on above.id = d.parent_permission_id), '[]'::jsonb))
+        where e.key = 'iam:policy' and jsonb_typeof(e.value) = 'object'`.execute(db);
+      // The lists of the release before, which go one by one: those that are still there are found without reading all entries.
+      await sql`create index idx_access_read_model_older_lists on access_read_model (key)
+        where key like '%:effective_permissions' and value <> 'null'::jsonb`.execute(db);
+    },
+  },
+  {
     name: "0160_access_read_model_lineage",
     why: "the lineage of the database that the read model's numbers are of, so that a snapshot in Redis of another one is known",
     async up(db) {

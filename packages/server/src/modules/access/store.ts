@@ -9,9 +9,10 @@ import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
+import type { UserStatuses } from "./read-model/compute.ts";
 import { projectorName } from "./read-model/keys.ts";
 import { type KeyPage, listPartKeys, type UserIds } from "./read-model/part-keys.ts";
-import { type Projected, projectKeys, type UserStatuses } from "./read-model/project.ts";
+import { type Projected, projectKeys } from "./read-model/project.ts";
 import { cacheReports, pruneCacheReports } from "./read-model/report-cached.ts";
 import { type Difference, verifyParts } from "./read-model/verify.ts";
 
@@ -125,6 +126,17 @@ function reads(db: ReadHandle<Tables>) {
     async valuesOfScope(scope: AccessScope): Promise<readonly string[]> {
       const rows = await db.selectFrom("permission_definitions").select("value").where("scope", "=", scope).orderBy("value").execute();
       return rows.map((row) => row.value);
+    },
+
+    /** What the rules of roles are about: their permissions and everything below these, each once. */
+    async valuesBelowRulesOf(roleIds: readonly string[]): Promise<readonly string[]> {
+      if (roleIds.length === 0) return [];
+      const { rows } = await sql<{ value: string }>`
+        with recursive below as (
+          select permission_definition_id as id from role_permissions where role_id = any(${roleIds}::uuid[])
+          union select p.id from permission_definitions p join below on p.parent_permission_id = below.id
+        ) select d.value from below join permission_definitions d on d.id = below.id`.execute(db as never);
+      return rows.map(({ value }) => value);
     },
 
     roleById: (id: string): Promise<RoleRow | undefined> => db.selectFrom("roles").selectAll().where("id", "=", id).executeTakeFirst(),
@@ -346,8 +358,8 @@ function writes(tx: WriteHandle<Tables>) {
     async removeParts(keys: readonly string[]): Promise<void> {
       if (keys.length > 0) await sql`delete from access_read_model where key = any(${keys}::text[])`.execute(tx);
     },
-    project: (keys: readonly string[], statuses: UserStatuses): Promise<Projected> =>
-      projectKeys(tx as unknown as WriteHandle, keys, statuses),
+    project: (keys: readonly string[], statuses: UserStatuses, options?: { readonly treeMoved?: boolean }): Promise<Projected> =>
+      projectKeys(tx as unknown as WriteHandle, keys, statuses, options),
   };
 }
 

@@ -289,7 +289,7 @@ class ConsumerLoop {
     }
     tail ??= await readTail(tx, place.transaction, types);
     const fresh = tail.events.filter((event) => !this.#ahead.has(event.id) && isAfter(event.position, place));
-    const events = this.#failures > 0 ? fresh.slice(0, 1) : fresh;
+    const events = fresh.slice(0, this.#failures > 0 ? 1 : (this.#consumer.batch ?? fresh.length));
     const cursor = events.length === fresh.length ? tail.cursor : undefined;
     // Not at every look at which nothing is new: each is a write.
     const moves = cursor && (fresh.length > 0 || place.rests || isFarBehind(place)) && tail.horizon !== place.transaction;

@@ -103,7 +103,7 @@ export function createMetrics() {
     }),
     readModelLookups: new Counter({
       name: "gatehouse_read_model_lookups_total",
-      help: "Where a part of the access read model was found: memory, cache, database or missing (S3 §16.1, cache hit rate)",
+      help: "Where a part of the access read model was found: memory, cache, database, computed from the tables, or missing (S3 §16.1, cache hit rate)",
       labelNames: ["found"] as const,
       registers,
     }),

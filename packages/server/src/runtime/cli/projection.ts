@@ -29,13 +29,13 @@ export const projectionVerifyCommand: Command = {
   words: ["projection", "verify"],
   usage: "gatehouse projection verify",
   does:
-    "Compare the access read model with the tables that it follows from, and name each part that differs, is missing or is left over.\n" +
+    "Compare the access read model with the tables that it follows from, and name each part that differs, is missing, is left over or cannot be computed.\n" +
     "Looks into the shared copy (REDIS_URL), and asks every running process to look into its own caches, which forget what differs.\n" +
     "Changes no table; exits 1 when there is any. Works beside a running server.",
   run: () =>
     callOperations(readConfiguration(process.env), async (call) => {
       const found: Difference[] = [];
-      const count = await eachPage(call, async (keys) => {
+      const count = await eachPage(call, "compared", async (keys) => {
         for (const difference of await differencesOf(call, keys)) {
           found.push(difference);
           say(`${difference.how.padEnd(9)}  ${difference.where.padEnd(5)}  ${difference.key}`);
@@ -55,10 +55,7 @@ export const projectionRebuildCommand: Command = {
     "Works beside a running server, which goes on to answer. Run it after a restore of the database.",
   run: () =>
     callOperations(readConfiguration(process.env), async (call) => {
-      const count = await eachPage(call, async (keys, before) => {
-        await call("access.repairReadModel", { keys });
-        say(`${before + keys.length} parts …`);
-      });
+      const count = await eachPage(call, "written anew", async (keys) => void (await call("access.repairReadModel", { keys })));
       await call("access.renewSharedCopy", {});
       say(`${count} parts are written anew, and the shared copy begins anew`);
     }),
@@ -89,14 +86,29 @@ async function inCaches(call: CallOperation): Promise<number> {
   return differing;
 }
 
-/** Hands each page of keys to `work`, and answers how many there were. Those that come or go meanwhile are the projector's. */
-async function eachPage(call: CallOperation, work: (keys: readonly string[], before: number) => Promise<void>): Promise<number> {
+/** As many as one call takes: a page has more where somebody is in thousands of organizations. */
+const keysMax = 1_000;
+/** Half a million parts take a minute; who watches sees that it goes on. */
+const tellEveryMs = 2_000;
+
+/**
+ * Hands the keys to `work` in portions, and answers how many there were. Those that come or go meanwhile are the projector's. How far it
+ * has come is told beside the result, on the standard error.
+ */
+async function eachPage(call: CallOperation, what: string, work: (keys: readonly string[]) => Promise<void>): Promise<number> {
   let count = 0;
   let cursor: string | null = null;
+  let toldAt = performance.now();
   do {
     const page = (await call("access.listPartKeys", { cursor })) as { keys: readonly string[]; next: string | null };
-    if (page.keys.length > 0) await work(page.keys, count);
-    count += page.keys.length;
+    for (let from = 0; from < page.keys.length; from += keysMax) {
+      const keys = page.keys.slice(from, from + keysMax);
+      await work(keys);
+      count += keys.length;
+      if (performance.now() - toldAt < tellEveryMs) continue;
+      toldAt = performance.now();
+      process.stderr.write(`${count} parts ${what} …\n`);
+    }
     cursor = page.next;
   } while (cursor !== null);
   return count;

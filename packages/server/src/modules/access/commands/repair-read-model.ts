@@ -4,7 +4,7 @@ import { Nothing, Type } from "../../../operation/schema.ts";
 import { ReadModelChanged } from "../events.ts";
 import { PartKeys } from "../model.ts";
 import { access } from "../module.ts";
-import { isPartKey } from "../read-model/project.ts";
+import { isPartKey } from "../read-model/compute.ts";
 import { statusesOf } from "../read-model/statuses.ts";
 
 /**
@@ -17,11 +17,12 @@ export const repairReadModel = access.command("repairReadModel", {
   everyTenant: "the read model serves every tenant",
   input: Type.Object({ keys: PartKeys }),
   output: Nothing,
-  async run({ store, uses, emit }, { keys }) {
+  async run({ store, uses, emit, platform }, { keys }) {
     // The projector and this one after the other: what is computed first must not be written last.
     await store.lockReadModel();
     await store.removeParts(keys.filter((key) => !isPartKey(key)));
-    const { number } = await store.project(keys.filter(isPartKey), statusesOf(uses.identity));
+    const { number, failed } = await store.project(keys.filter(isPartKey), statusesOf(uses.identity));
+    if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
     emit(ReadModelChanged, { changeId: uuid(), handled: [], keys, number });
     return null;
   },

@@ -1,4 +1,13 @@
-import { type Change, type Explanation, explain as explainDecision, type RoleFacts, type Step, View } from "@gatehouse/policy";
+import {
+  type Change,
+  type Explanation,
+  explain as explainDecision,
+  givesAlways,
+  type Policy,
+  type RoleFacts,
+  type Step,
+  View,
+} from "@gatehouse/policy";
 import { nullable, oneOf, Type } from "../../../operation/schema.ts";
 import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
@@ -52,10 +61,10 @@ export const explain = access.memoryQuery("explain", {
     const answer = await pose({ state, caller, now: platform.clock.now() }, request, ({ view, held, occasion }) => {
       const isMember = view.facts.roles !== undefined;
       const explanation = explainDecision(isMember || seesAll ? view : asStranger(view), request.actionType, occasion, roles);
-      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember };
+      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember, policy: view.policy };
     });
     if (answer === undefined) return fail(MemberNotFound);
-    const { isMember } = answer;
+    const { isMember, policy } = answer;
     const asksAboutHimself = caller.kind === "user" && caller.userId === request.userId;
     const { explanation, parts } =
       isMember || seesAll ? answer : ofStranger(answer, asksAboutHimself ? undefined : userKey(request.userId));
@@ -66,7 +75,7 @@ export const explain = access.memoryQuery("explain", {
       part: explanation.part,
       steps: [...explanation.steps],
       facts: parts.map(({ key, version }: Part) => ({ key, revision: version })),
-      changes: changesOf(explanation, tenantId, isMember, roles),
+      changes: changesOf(explanation, tenantId, isMember, roles, policy),
       revision: platform.log.revision,
     };
   },
@@ -90,13 +99,15 @@ function ofStranger({ explanation, parts }: Explained, user: string | undefined)
   return { explanation: { ...explanation, steps }, parts: parts.filter(({ key }) => key !== user) };
 }
 
-const changesOf = ({ changes }: Explanation, tenantId: string | null, isMember: boolean, roles: readonly RoleFacts[]) =>
+const changesOf = ({ changes }: Explanation, tenantId: string | null, isMember: boolean, roles: readonly RoleFacts[], policy: Policy) =>
   changes.map((set) =>
     set.map((change) => {
       const by = whoMay(change, tenantId, isMember);
       // Internal roles are not shown to an organization; their permission says enough.
       const shown = by.permission !== null && (by.scope === "Organization" || tenantId === null);
-      const names = shown ? roles.filter(({ rules }) => rules.given.has(by.permission as string)).map(({ name }) => name) : [];
+      const names = shown
+        ? roles.filter(({ rules }) => givesAlways(rules, policy.tree.lineage(by.permission as string))).map(({ name }) => name)
+        : [];
       return { ...change, by: { ...by, roles: names } };
     }),
   );

@@ -2,12 +2,9 @@ import {
   compileRules,
   type Decision,
   decide,
-  effectiveRules,
   type Pending,
-  type Policy,
   PolicyError,
   pendingDecision,
-  type RoleFacts,
   type RoleRule as Rule,
   View,
 } from "@gatehouse/policy";
@@ -127,21 +124,16 @@ interface Both {
   readonly after: Difference["after"];
 }
 
-/** Decides a question with the role as it is and as it would be. The changed role is compiled once for each policy. */
+/** Decides a question with the role as it is and as it would be. The changed role is compiled once. */
 function replayer(roleId: string, rules: readonly Rule[]): (posed: Posed, action: string) => Both | Pending {
-  const compiled = new WeakMap<Policy, RoleFacts["rules"]>();
-  const changedIn = (policy: Policy): RoleFacts["rules"] => {
-    const changed = compiled.get(policy) ?? compileRules(effectiveRules(policy.tree, rules));
-    compiled.set(policy, changed);
-    return changed;
-  };
+  const changed = compileRules(rules);
   return ({ view, occasion }, action) => {
     const before = outcomeOf(() => decide(view, action, occasion));
     if (before === pendingDecision) return pendingDecision;
     const roles = view.facts.roles ?? [];
     if (!roles.some((role) => role?.id === roleId)) return { before, after: before };
-    const changed = roles.map((role) => (role?.id === roleId ? { ...role, rules: changedIn(view.policy) } : role));
-    const after = outcomeOf(() => decide(new View(view.policy, { ...view.facts, roles: changed }), action, occasion));
+    const changedRoles = roles.map((role) => (role?.id === roleId ? { ...role, rules: changed } : role));
+    const after = outcomeOf(() => decide(new View(view.policy, { ...view.facts, roles: changedRoles }), action, occasion));
     return after === pendingDecision ? pendingDecision : { before, after };
   };
 }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { compileRules, PermissionTree, Policy, type RoleFacts, type RoleRules } from "@gatehouse/policy";
+import { compileRules, PermissionTree, Policy, type RoleFacts, type RoleRules, rulesWhere } from "@gatehouse/policy";
 import { LRUCache } from "lru-cache";
-import type { EffectivePart, PolicyPart, RolePart } from "./keys.ts";
+import { type SystemRoleDefinition, systemRoleNamed } from "../system.ts";
+import type { PolicyPart, RolePart } from "./keys.ts";
 
 /** A policy is compiled once a version of it. The model was checked when it was written. */
 const policies = new WeakMap<PolicyPart, Policy>();
@@ -15,27 +16,42 @@ export function policyOf(part: PolicyPart): Policy {
 }
 
 /**
- * Rules are shared by every role whose list says the same: a product gives its roles to each of its tenants, and what follows from
- * them is then worked out and kept once. A role's facts are shared by everybody who holds it.
+ * Rules are shared by every role that was given the same: a product gives its roles to each of its tenants, and what follows from
+ * them is then worked out and kept once. A role's facts are shared by everybody who holds it. A change of the tree changes neither.
  */
-const rulesOfLists = new WeakMap<EffectivePart, RoleRules>();
+const rulesOfRoles = new WeakMap<RolePart, RoleRules>();
 const rulesOfTexts = new LRUCache<string, RoleRules>({ max: 10_000 });
 const factsOfRoles = new WeakMap<RolePart, RoleFacts>();
 
-function rulesOf(list: EffectivePart): RoleRules {
-  const known = rulesOfLists.get(list);
+function rulesOf(role: RolePart): RoleRules {
+  const known = rulesOfRoles.get(role);
   if (known) return known;
-  const text = createHash("sha256").update(JSON.stringify(list)).digest("base64");
-  const rules = rulesOfTexts.get(text) ?? compileRules(list);
+  const text = createHash("sha256").update(JSON.stringify(role.given)).digest("base64");
+  const rules = rulesOfTexts.get(text) ?? compileRules(role.given);
   rulesOfTexts.set(text, rules);
-  rulesOfLists.set(list, rules);
+  rulesOfRoles.set(role, rules);
   return rules;
 }
 
-export function roleFacts(role: RolePart | null, listOf: ReadonlyMap<string, EffectivePart | null>): RoleFacts | undefined {
-  const list = role && listOf.get(role.effective);
-  if (!role || !list) return undefined;
-  const rules = rulesOf(list);
+/** What a system role gives is a rule over the definitions of its scope, so it follows from the policy alone. */
+const rulesOfSystem = new WeakMap<PolicyPart, Map<SystemRoleDefinition, RoleRules>>();
+
+function systemRules(policy: PolicyPart, definition: SystemRoleDefinition): RoleRules {
+  const ofPolicy = rulesOfSystem.get(policy) ?? new Map<SystemRoleDefinition, RoleRules>();
+  rulesOfSystem.set(policy, ofPolicy);
+  const known = ofPolicy.get(definition);
+  if (known) return known;
+  const ofScope = new Set(policy.permissions.flatMap(({ value, scope }) => (scope === definition.scope ? [value] : [])));
+  const rules = rulesWhere((action) => ofScope.has(action) && definition.gives(action));
+  ofPolicy.set(definition, rules);
+  return rules;
+}
+
+/** Undefined for a role that is not there. A system role that this release does not have gives nothing. */
+export function roleFacts(role: RolePart | null, policy: PolicyPart): RoleFacts | undefined {
+  if (!role) return undefined;
+  const definition = role.isSystem ? systemRoleNamed(role.name, role.scope) : undefined;
+  const rules = definition === undefined ? rulesOf(role) : systemRules(policy, definition);
   const known = factsOfRoles.get(role);
   if (known?.rules === rules) return known;
   const facts = { id: role.id, name: role.name, rules };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectWritten } from "../../../testing/answers.ts";
 import { joinAs, newOrganization, newPerson, type OrganizationOf, type Person, unique } from "../../../testing/people.ts";
 import { asOperator, startTestServer, type TestServer } from "../../../testing/server.ts";
-import { effectiveKey, entriesConsumer } from "./keys.ts";
+import { entriesConsumer, roleKey } from "./keys.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -64,7 +64,7 @@ describe("a projection entry that cannot be computed", () => {
     await server.application.settled();
     expect(await check(bad, "Organization.Update")).toMatchObject({ isAuthorized: true });
 
-    await breakEntry(effectiveKey(bad.role));
+    await breakEntry(roleKey(bad.role));
     for (const each of [bad, good]) await give(each, "Organization.InviteMember");
     await expect.poll(async () => (await check(good, "Organization.InviteMember")).isAuthorized, { timeout: 10_000 }).toBe(true);
     // What it gave before is unknown now: an older entry could allow what was taken away.
@@ -73,7 +73,7 @@ describe("a projection entry that cannot be computed", () => {
       .toBe("permission_data_unavailable");
     await expect.poll(deadLetters, { timeout: 10_000 }).toHaveLength(1);
     expect((await deadLetters())[0]).toMatchObject({
-      id: effectiveKey(bad.role),
+      id: roleKey(bad.role),
       failure: "this entry holds \\u0000 and cannot be written",
     });
 

@@ -1,4 +1,5 @@
-import type { AuthorizationModel, EffectiveRule, PermissionNode } from "@gatehouse/policy";
+import type { AuthorizationModel, PermissionNode, StoredRule } from "@gatehouse/policy";
+import type { AccessScope } from "../model.ts";
 
 /** The consumer that keeps the read model; its place is the lock that the read model is written under. */
 export const projectorName = "access.read-model";
@@ -11,18 +12,12 @@ export const tenantStatusKey = (organizationId: string): string => `iam:org:${or
 export const membershipKey = (userId: string, organizationId: string | null): string =>
   organizationId === null ? `iam:membership:user:${userId}:internal` : `iam:membership:user:${userId}:org:${organizationId}`;
 export const roleKey = (roleId: string): string => `iam:role:id:${roleId}`;
-export const effectiveKey = (roleId: string): string => `iam:role:${roleId}:effective_permissions`;
-/** What a system role gives is the same in every organization, so it is kept once and not once an organization. */
-export const systemEffectiveKey = (scope: string, name: string): string => `iam:role:system:${scope}:${name}:effective_permissions`;
+/** The role that a key is of; none where it is another kind's. */
+export const roleIdOf = (key: string): readonly string[] => (key.startsWith("iam:role:id:") ? [key.slice("iam:role:id:".length)] : []);
 /** What the tenant's plan includes (S3 §26.1). */
 export const entitlementsKey = (organizationId: string): string => `iam:org:${organizationId}:entitlements`;
 /** The permission tree and the authorization model: one for the installation. */
 export const policyKey = "iam:policy";
-
-export const isEffectiveKey = (key: string): boolean => key.endsWith(":effective_permissions");
-
-/** Stands for the lists of every role: which ones a change of the tree touches is found out by the projector. */
-export const everyEffectiveList = "iam:role:*:effective_permissions";
 
 /**
  * A second line behind the mark: how long a shared copy keeps a part (S3 §27.1). What roles give is asked for by everybody who holds
@@ -48,14 +43,34 @@ type Attributes = Readonly<Record<string, unknown>>;
 export interface RolePart {
   readonly id: string;
   readonly name: string;
-  readonly scope: string;
+  readonly scope: AccessScope;
   readonly organizationId: string | null;
-  /** The key of the list with everything that the role gives. */
+  /** A system role gives what the product says (`system.ts`); nothing is given to it. */
+  readonly isSystem: boolean;
+  /** The rules as they were given, in the order of their permissions. What follows from them below in the tree is not kept. */
+  readonly given: readonly StoredRule[];
+  /** Where processes of the release before look for what the role gives (`older-release.ts`). */
   readonly effective: string;
 }
-/** Values that the role gives without a condition, and rules for the rest; a JSON array as S3 has it. */
-export type EffectivePart = readonly EffectiveRule[];
+export interface PermissionEntry extends PermissionNode {
+  readonly scope: AccessScope;
+}
 export interface PolicyPart {
-  readonly permissions: readonly PermissionNode[];
+  readonly permissions: readonly PermissionEntry[];
   readonly model: AuthorizationModel;
 }
+
+/**
+ * Whether a stored value has the form of this release. One that a process of the release before has written, in a roll-out or after a
+ * roll-back, counts as missing: it is denied with its own reason and put right at once.
+ */
+export function hasPresentForm(key: string, value: unknown): boolean {
+  if (value === null) return true;
+  if (key.startsWith("iam:role:id:")) return "isSystem" in (value as object);
+  return key !== policyKey || (value as PolicyPart).permissions.every(({ scope }) => scope !== undefined);
+}
+
+/** Kept in place of a value that could not be computed: decisions that need it are denied with `permission_data_unavailable`. */
+export const unavailableValue = { unavailable: true } as const;
+export const isUnavailable = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && (value as { readonly unavailable?: unknown }).unavailable === true;

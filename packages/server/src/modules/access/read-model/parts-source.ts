@@ -3,6 +3,7 @@ import type { Reading } from "../../../platform/cache/cache.ts";
 import { everyTenant } from "../../../platform/database/database.ts";
 import type { Platform } from "../../../platform/platform.ts";
 import { Unavailable } from "../../../platform/unavailable.ts";
+import { hasPresentForm, isUnavailable } from "./keys.ts";
 import type { Loaded } from "./parts.ts";
 import { entryOf } from "./shared-copy.ts";
 
@@ -47,7 +48,9 @@ export class PartsSource {
     const found = new Map<string, Loaded>();
     keys.forEach((key, index) => {
       const hit = copy.entries[index];
-      if (hit && this.#isOfHere(hit.version)) found.set(key, { value: JSON.parse(hit.value), version: String(hit.version) });
+      if (!hit || !this.#isOfHere(hit.version)) return;
+      const loaded = loadedOf(key, JSON.parse(hit.value), String(hit.version));
+      if (loaded) found.set(key, loaded);
     });
     readModelLookups.inc({ found: "cache" }, found.size);
     const missing = keys.filter((key) => !found.has(key));
@@ -56,7 +59,10 @@ export class PartsSource {
       const { rows } = table;
       readModelLookups.inc({ found: "database" }, rows.length);
       readModelLookups.inc({ found: "missing" }, missing.length - rows.length);
-      for (const { key, value, version } of rows) found.set(key, { value, version });
+      for (const { key, value, version } of rows) {
+        const loaded = loadedOf(key, value, version);
+        if (loaded) found.set(key, loaded);
+      }
       this.#give(table, copy);
     }
     return keys.map((key) => found.get(key) ?? null);
@@ -65,7 +71,7 @@ export class PartsSource {
   /** What the table has under `keys`, whatever the shared copy has. */
   async fromTable(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
     const { rows } = await this.#queryRows(keys);
-    const found = new Map(rows.map(({ key, value, version }): [string, Loaded] => [key, { value, version }]));
+    const found = new Map(rows.map(({ key, value, version }) => [key, loadedOf(key, value, version)]));
     return keys.map((key) => found.get(key) ?? null);
   }
 
@@ -104,4 +110,9 @@ export class PartsSource {
       if (!(error instanceof Unavailable)) this.#platform.logger.error({ err: error }, "the shared copy could not be filled");
     });
   }
+}
+
+function loadedOf(key: string, value: unknown, version: string): Loaded | undefined {
+  if (isUnavailable(value)) return { value: null, version, unavailable: true };
+  return hasPresentForm(key, value) ? { value, version } : undefined;
 }

@@ -4,6 +4,8 @@ import { LRUCache } from "lru-cache";
 export interface Loaded {
   readonly value: unknown;
   readonly version: string;
+  /** The value could not be computed, and is null. */
+  readonly unavailable?: boolean;
 }
 
 /** One value of the read model in memory. Views hold parts; a stale one is never decided from. */
@@ -13,6 +15,8 @@ export interface Part<Value = unknown> {
   readonly value: Value | null;
   /** The revision that the value came with; null where nothing is under the key. */
   readonly version: string | null;
+  /** There should be a value and it could not be computed: nothing is decided from it. */
+  readonly unavailable: boolean;
   stale: boolean;
 }
 
@@ -51,10 +55,8 @@ export class Parts {
     if (loading) loading.doomed = true;
   }
 
-  forgetWhere(concerns: (key: string) => boolean): void {
-    for (const key of [...this.#parts.keys(), ...this.#loading.keys()]) {
-      if (concerns(key)) this.forget(key);
-    }
+  forgetAll(): void {
+    for (const key of [...this.#parts.keys(), ...this.#loading.keys()]) this.forget(key);
   }
 
   /** The keys of what is in memory. */
@@ -67,9 +69,9 @@ export class Parts {
     return this.#parts.get(key) as Part<Value> | undefined;
   }
 
-  /** How many of `keys` are in memory. */
-  known(keys: readonly string[]): number {
-    return keys.filter((key) => this.#parts.has(key)).length;
+  /** Those of `keys` that are not in memory. */
+  missing(keys: readonly string[]): readonly string[] {
+    return keys.filter((key) => !this.#parts.has(key));
   }
 
   /** The parts of `keys` in their order. One that was changed while it was read comes back stale. */
@@ -97,7 +99,8 @@ export class Parts {
       doomed: false,
       part: value.then(
         (loaded): Part => {
-          const part = { key, value: loaded?.value ?? null, version: loaded?.version ?? null, stale: load.doomed };
+          const { value = null, version = null, unavailable = false } = loaded ?? {};
+          const part = { key, value, version, unavailable, stale: load.doomed };
           if (!load.doomed) this.#parts.set(key, part);
           if (this.#loading.get(key) === load) this.#loading.delete(key);
           return part;

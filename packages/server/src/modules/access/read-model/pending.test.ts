@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { effectiveKey, everyEffectiveList, membershipKey } from "./keys.ts";
+import { membershipKey } from "./keys.ts";
 import { Pending } from "./pending.ts";
 
 const key = membershipKey("someone", null);
@@ -36,11 +36,15 @@ describe("what has changed in the tables but not yet in the read model", () => {
     expect(pending.behind([key])).toBe(false);
   });
 
-  it("holds every list of permissions back while the tree has changed, and nothing else", () => {
+  it("tells which events are still to be handled", () => {
     const pending = new Pending();
-    pending.add("tree", [everyEffectiveList]);
-    expect(pending.behind([effectiveKey("some role")])).toBe(true);
-    expect(pending.behind([key])).toBe(false);
+    pending.add("one", [key]);
+    expect(pending.awaits("one")).toBe(true);
+    pending.handled(["one"]);
+    expect(pending.awaits("one")).toBe(false);
+    pending.handled(["early"]);
+    pending.add("early", [key]);
+    expect(pending.awaits("early")).toBe(false);
   });
 
   it("forgets what was handled before and never heard of", () => {

@@ -1,5 +1,3 @@
-import { everyEffectiveList, isEffectiveKey } from "./keys.ts";
-
 /** Far more than are ever on their way at a time. */
 const handledBeforeMax = 10_000;
 
@@ -61,7 +59,12 @@ export class Pending {
 
   behind(keys: readonly string[]): boolean {
     if (this.#byKey.size === 0) return false;
-    return keys.some((key) => this.#byKey.has(key) || (isEffectiveKey(key) && this.#byKey.has(everyEffectiveList)));
+    return keys.some((key) => this.#byKey.has(key));
+  }
+
+  /** Whether the event `id` is known and has not been handled. */
+  awaits(id: string): boolean {
+    return this.#keysOf.has(id);
   }
 
   get size(): number {

@@ -5,14 +5,20 @@ import type { WriteHandle } from "../../../platform/database/database.ts";
 import type { LoggedEvent } from "../../../platform/log/event.ts";
 import { append } from "../../../platform/log/log.ts";
 import type { Platform } from "../../../platform/platform.ts";
-import { ReadModelChanged } from "../events.ts";
+import { PermissionUpdated, ReadModelChanged } from "../events.ts";
 import { projectorName } from "./keys.ts";
 import type { Projected } from "./project.ts";
 import { publish } from "./shared-copy.ts";
-import { keysTouchedBy, projectedTypes } from "./touched.ts";
+import { keysTouchedBy, policyChangeOf, projectedTypes } from "./touched.ts";
 
 /** Recomputes the parts under `keys` from the tables and returns what was written. */
-export type Project = (tx: WriteHandle, keys: readonly string[]) => Promise<Projected>;
+export type Project = (tx: WriteHandle, keys: readonly string[], options: { readonly treeMoved: boolean }) => Promise<Projected>;
+
+/**
+ * Events that one transaction projects. Its entries are computed in a fixed number of statements (0.1 s for 1,000 entries), so a bulk
+ * change of any size is projected in steps that each take effect, and what else changed meanwhile waits for one step at most.
+ */
+const batch = 500;
 
 /**
  * The worker's half: keeps the read model in step with the log. It computes each part anew from the tables, so the order
@@ -24,8 +30,11 @@ export function projector(platform: Platform, project: Project): Consumer {
     name: projectorName,
     types: projectedTypes,
     eager: true,
+    batch,
     async handle(events: readonly LoggedEvent[], tx: WriteHandle) {
-      written = await project(tx, [...new Set(events.flatMap(keysTouchedBy))]);
+      // A permission that has moved takes rights along; one that was defined or deleted takes none from others.
+      const treeMoved = events.some((event) => event.type === PermissionUpdated.type && policyChangeOf(event) !== undefined);
+      written = await project(tx, [...new Set(events.flatMap(keysTouchedBy))], { treeMoved });
       const changeId = uuid();
       const { parts, failed, number } = written;
       if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");

@@ -2,7 +2,6 @@ import {
   applicableEntitlements,
   type Decision,
   decide,
-  type Occasion,
   type Pending,
   type Policy,
   PolicyError,
@@ -17,24 +16,23 @@ import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { reach } from "../../../operation/reach.ts";
 import { everyTenant } from "../../../platform/database/database.ts";
 import type { LoggedEvent } from "../../../platform/log/event.ts";
-import { type Endings, revocationBoundMs } from "../../../platform/log/follower.ts";
+import { revocationBoundMs } from "../../../platform/log/follower.ts";
 import { readTail } from "../../../platform/log/log.ts";
 import type { Platform } from "../../../platform/platform.ts";
 import { Unavailable } from "../../../platform/unavailable.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
-import { GrantChanged, GrantCreated, GrantRevoked, ReadModelChanged } from "../events.ts";
-import { repairJob } from "../jobs.ts";
-import { type CachedDifferences, compareCached } from "./compare-cached.ts";
+import { ReadModelChanged } from "../events.ts";
+import type { CachedDifferences } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-parts.ts";
+import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
+import { EntryCache } from "./entry-cache.ts";
+import { type GrantOfEvent, grantEndings } from "./grant-events.ts";
+import { givenBy, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import {
-  type EffectivePart,
   type EntitlementsPart,
   entitlementsKey,
-  everyEffectiveList,
-  isEffectiveKey,
   type MembershipPart,
   membershipKey,
-  type PolicyPart,
   policyKey,
   projectorName,
   type RolePart,
@@ -45,36 +43,13 @@ import {
   userKey,
 } from "./keys.ts";
 import { leaveLineage } from "./lineage.ts";
-import { type Part, Parts } from "./parts.ts";
-import { PartsSource } from "./parts-source.ts";
-import { Pending as PendingParts } from "./pending.ts";
-import { RelationshipMemory, type RelationshipQuestion } from "./relationship-memory.ts";
-import { keysTouchedBy, projectedEndings, projectedTypes } from "./touched.ts";
-
-/** What decisions about one user in one scope are made from, with the parts that it was put together from. */
-export interface HeldView {
-  /** Undefined where the policy itself is missing: then nothing can be decided. */
-  readonly view: View | undefined;
-  readonly parts: readonly Part[];
-  /** How many parts had become stale when these were last looked at. */
-  lookedAt: number;
-}
-
-export interface PermissionsOfUser {
-  /** A role gives it without a condition and none takes it away: what one must hold to give it to others. */
-  readonly held: readonly string[];
-  /** A check of it is allowed, whatever the resource and the request. */
-  readonly always: readonly string[];
-  /** A check depends on the resource, the request or the plan. */
-  readonly conditional: readonly string[];
-}
-
-/** What a question knows beside the subject and the tenant. */
-export type Asked = Omit<Occasion, "relationships">;
+import type { Part } from "./parts.ts";
+import type { Asked, HeldView, Question } from "./question.ts";
+import { orPending, RelationshipMemory } from "./relationship-memory.ts";
+import { Repairs } from "./repairs.ts";
+import { keysTouchedBy, policyChangeOf, projectedEndings, projectedTypes } from "./touched.ts";
 
 const viewsMax = 200_000;
-/** A missing part is put right once, not by every check that misses it. */
-const repairEveryMs = 10_000;
 /** A list may need many rounds of look-ups; a check that needs longer than this has a database that does not answer. */
 const settleMs = 5_000;
 
@@ -90,46 +65,33 @@ const noEntitlements: Readonly<Record<string, unknown>> = {};
 export class AccessReader {
   readonly #platform: Platform;
   readonly #listensSince: number;
-  readonly #parts: Parts;
+  readonly #entries: EntryCache;
   readonly #relationships: RelationshipMemory;
-  readonly #pending = new PendingParts();
   readonly #views = new LRUCache<string, HeldView>({ max: viewsMax });
-  readonly #source: PartsSource;
-  readonly #repaired = new Map<string, number>();
+  readonly #policies: CurrentPolicy;
+  readonly #repairs: Repairs;
   readonly recorder: DecisionRecorder;
-  /** The newest policy that a view was made with. */
-  #policy: Policy | undefined;
 
   constructor(platform: Platform) {
     this.#platform = platform;
     this.#listensSince = platform.clock.now();
     this.recorder = new DecisionRecorder(platform);
-    this.#source = new PartsSource(platform);
-    this.#parts = new Parts((keys) => this.#source.fetch(keys));
+    this.#entries = new EntryCache(platform);
+    this.#policies = new CurrentPolicy({
+      fetch: () => this.#entries.kept(policyKey),
+      isProjected: (eventId) => this.#entries.isProjected(eventId),
+    });
     this.#relationships = new RelationshipMemory(platform);
+    this.#repairs = new Repairs(platform, (keys) => {
+      this.#entries.forget(keys);
+      if (keys.includes(policyKey)) this.#policies.forget();
+    });
     // What the worker has made of an event is no ending: until it is heard, what the event touched is not decided from.
     platform.log.onEvent((event) => this.#hear(event), { ...projectedEndings, ...grantEndings });
     platform.log.onRestart(() => {
       this.forgetAll();
       return this.start();
     });
-  }
-
-  /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
-  forgetAll(): void {
-    this.#views.clear();
-    this.#parts.forgetWhere(() => true);
-    this.#relationships.forgetAll();
-    this.#pending.clear();
-    this.#repaired.clear();
-  }
-
-  /** Compares everything that is cached with the database; what differs is forgotten. */
-  async compareCached(): Promise<CachedDifferences> {
-    const { catchUp } = this.#platform.log;
-    const entries = await compareCached(this.#parts, (keys) => this.#source.fromTable(keys), catchUp);
-    const relationships = await this.#relationships.compare(catchUp);
-    return { entries: entries.entries + relationships.entries, keys: [...entries.keys, ...relationships.keys] };
   }
 
   /** Finds out what the projector has still to handle from before this process began to listen. */
@@ -142,17 +104,39 @@ export class AccessReader {
     });
     for (const event of events) this.#hear(event);
     await leaveLineage(this.#platform);
-    await this.#source.start();
+    await this.#entries.start();
+  }
+
+  /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
+  forgetAll(): void {
+    this.#views.clear();
+    this.#entries.forgetAll();
+    this.#policies.forgetAll();
+    this.#relationships.forgetAll();
+    this.#repairs.forgetAll();
+  }
+
+  /** Compares everything that is cached with the database; what differs is forgotten. */
+  async compareCached(): Promise<CachedDifferences> {
+    const { catchUp } = this.#platform.log;
+    const found = [await this.#entries.compare(catchUp), await this.#comparePolicy(catchUp), await this.#relationships.compare(catchUp)];
+    return { entries: found.reduce((sum, { entries }) => sum + entries, 0), keys: found.flatMap(({ keys }) => keys) };
+  }
+
+  async #comparePolicy(catchUp: () => Promise<void>): Promise<CachedDifferences> {
+    const differs = await this.#policies.compare(() => this.#entries.inTable(policyKey), catchUp);
+    return { entries: differs === undefined ? 0 : 1, keys: differs ? [policyKey] : [] };
   }
 
   /** Writes down what is still to be written. */
   async stop(): Promise<void> {
+    await this.#policies.stop();
     await this.recorder.stop();
   }
 
   /** Events whose changes decisions do not contain yet. */
   get behind(): number {
-    return this.#pending.size;
+    return this.#entries.behind;
   }
 
   /**
@@ -171,15 +155,28 @@ export class AccessReader {
     const { log } = this.#platform;
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
       const held = this.#views.get(viewKey(userId, organizationId));
-      if (held?.view !== undefined && !this.#isStale(held)) {
-        const { view } = held;
-        // Most actions have no rule about relations, and without a resource there is nothing that they could say.
-        const related = asked.resource !== undefined && view.plan(action).rules !== undefined;
-        const decision = related ? this.#decideFromMemory(view, organizationId, action, asked) : decide(view, action, asked);
-        if (decision !== pendingDecision) return decision;
+      if (held?.view !== undefined && !this.#isStale(held) && !this.#policies.concerns(action)) {
+        try {
+          const decision = this.#decideAtOnce(held.view, organizationId, action, asked);
+          if (decision !== pendingDecision) return decision;
+        } catch (error) {
+          if (!this.#mayBeNew(error)) throw error;
+        }
       }
     }
     return this.#decideSlowly(userId, organizationId, action, asked, minRevision);
+  }
+
+  #decideAtOnce(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+    // Most actions have no rule about relations, and without a resource there is nothing that they could say.
+    const related = asked.resource !== undefined && view.plan(action).rules !== undefined;
+    return related ? this.#decideFromMemory(view, organizationId, action, asked) : decide(view, action, asked);
+  }
+
+  /** Whether a name that the policy at hand does not know may be one that it does not contain yet. */
+  #mayBeNew(error: unknown): boolean {
+    const unknown = error instanceof PolicyError && (error.code === "unknown_permission" || error.code === "unknown_resource_type");
+    return unknown && this.#policies.behind > 0;
   }
 
   #decideFromMemory(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
@@ -194,14 +191,15 @@ export class AccessReader {
     asked: Asked,
     minRevision: string | undefined,
   ): Promise<Decision> {
-    const decided = await this.settle(userId, organizationId, minRevision, ({ view, parts }, relationships) => {
+    const about = { userId, organizationId, minRevision, action };
+    const decided = await this.settle(about, ({ view, parts }, relationships) => {
       const decision = view ? decide(view, action, { ...asked, relationships }) : dataUnavailable;
       return decision === pendingDecision ? pendingDecision : { decision, parts };
     });
     const { reason } = decided.decision;
-    if (reason === "permission_data_unavailable") this.#repair(decided.parts);
+    if (reason === "permission_data_unavailable") this.#repairs.ask(decided.parts);
     // A plan that nobody has told us is no fault of the read model; a row that is not there is.
-    if (reason === "entitlement_data_unavailable") this.#repair(decided.parts.filter(({ version }) => version === null));
+    if (reason === "entitlement_data_unavailable") this.#repairs.ask(decided.parts.filter(({ version }) => version === null));
     return decided.decision;
   }
 
@@ -210,29 +208,53 @@ export class AccessReader {
    * Throws as `decide` does.
    */
   async settle<Answer>(
-    userId: string,
-    organizationId: string | null,
-    minRevision: string | undefined,
+    { userId, organizationId, minRevision, action }: Question,
     question: (held: HeldView, relationships: RelationshipReader) => Answer | Pending,
   ): Promise<Answer> {
     if (minRevision !== undefined) await reach(this.#platform.log, minRevision);
+    await this.#containing(action === undefined ? undefined : [action]);
     const deadline = performance.now() + settleMs;
-    while (performance.now() < deadline) {
+    for (let mayBeNew = true; performance.now() < deadline; ) {
       const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
+      // What was heard of while the view was put together counts, too.
+      if (action !== undefined && this.#policies.concerns(action)) {
+        await this.#containing([action]);
+        continue;
+      }
       const relationships = this.#relationships.ask(organizationId);
-      const answer = orPending(relationships, () => question(held, relationships));
-      if (answer !== pendingDecision) return answer;
-      await this.#relationships.load(relationships);
+      try {
+        const answer = orPending(relationships, () => question(held, relationships));
+        if (answer !== pendingDecision) return answer;
+        await this.#relationships.load(relationships);
+      } catch (error) {
+        if (!mayBeNew || !this.#mayBeNew(error)) throw error;
+        mayBeNew = false;
+        await this.#containing(undefined);
+      }
     }
     throw new Unavailable("relationships", undefined);
+  }
+
+  /**
+   * Waits until the policy at hand contains what this process knows to have changed for decisions about `actions`, or at all. A list of
+   * everything has the time of a list; a check is answered within the bound.
+   */
+  async #containing(actions: readonly string[] | undefined): Promise<void> {
+    await this.#hearLog();
+    if (this.#policies.behind === 0) return;
+    const now = performance.now();
+    if (actions === undefined) return this.#policies.settled(everyChange, now + settleMs);
+    // Where a permission stands is told by the policy at hand.
+    await this.#policies.part();
+    await this.#policies.settled(this.#policies.about(actions), now + revocationBoundMs);
   }
 
   /** What the plan says about an action that was just decided (S3 §8, applicableEntitlements). */
   entitlementsFor(userId: string, organizationId: string | null, action: string): Readonly<Record<string, unknown>> {
     // Few installations require entitlements, and of few actions.
-    if (this.#policy?.action(action)?.requirement === undefined) return noEntitlements;
     const held = this.#views.get(viewKey(userId, organizationId));
-    return held?.view ? applicableEntitlements(held.view, action) : noEntitlements;
+    if (held?.view?.policy.action(action)?.requirement === undefined) return noEntitlements;
+    return held.view ? applicableEntitlements(held.view, action) : noEntitlements;
   }
 
   /** The view in memory, where it may be decided from now. */
@@ -244,50 +266,49 @@ export class AccessReader {
   /** The facts of roles, without those that are not there. */
   async roleFacts(roleIds: readonly string[]): Promise<readonly RoleFacts[]> {
     const deadline = performance.now() + revocationBoundMs;
-    const roles = await this.#load<RolePart>(roleIds.map(roleKey), deadline);
-    const lists = await this.#load<EffectivePart>(
-      roles.flatMap(({ value }) => (value ? [value.effective] : [])),
-      deadline,
-    );
-    const listOf = new Map(lists.map((list) => [list.key, list.value]));
-    return roles.flatMap(({ value }) => roleFacts(value, listOf) ?? []);
+    const roles = await this.#entries.load<RolePart>(roleIds.map(roleKey), deadline);
+    const { value: policy } = await this.#policies.part();
+    return policy === null ? [] : roles.flatMap(({ value }) => roleFacts(value, policy) ?? []);
   }
 
   /** The policy that decisions are made from now. Throws {@link Unavailable} where it is not there. */
   async policy(): Promise<Policy> {
-    if (!(await this.#platform.log.heard())) throw new Unavailable("event log", undefined);
-    const [part] = await this.#load<PolicyPart>([policyKey], performance.now() + revocationBoundMs);
-    if (!part?.value) throw new Unavailable("access read model", undefined);
-    return policyOf(part.value);
+    await this.#hearLog();
+    await this.#policies.settled(modelChanges, performance.now() + revocationBoundMs);
+    const { value } = await this.#policies.part();
+    if (value === null) throw new Unavailable("access read model", undefined);
+    return policyOf(value);
   }
 
   /** Every permission that a role of the user has something to say about, by what it says; each sorted. */
-  async permissionsOf(userId: string, organizationId: string | null): Promise<PermissionsOfUser> {
-    const { view } = await this.#view(userId, organizationId);
-    const found = { held: [] as string[], always: [] as string[], conditional: [] as string[] };
-    if (view === undefined || view.refusal !== undefined) return found;
-    for (const value of [...view.policy.tree.values()].sort()) {
-      const { always, allowing, denying, rules } = view.plan(value);
-      if (denying.length === 0 && allowing.some(({ condition }) => condition === undefined)) found.held.push(value);
-      const settled = always !== undefined && ("reason" in always ? always.allowed : always.effect === "allow");
-      if (settled) found.always.push(value);
-      else if (always === undefined && (allowing.length > 0 || rules !== undefined)) found.conditional.push(value);
-    }
-    return found;
+  permissionsOf(userId: string, organizationId: string | null): Promise<PermissionsOfUser> {
+    return this.#ofView(userId, organizationId, undefined, permissionsOf);
   }
 
-  /** Permissions that roles of the user give under a condition that reads `placeholder` (`$user.`, `$tenant.`), sorted. */
-  async givenBy(placeholder: string, userId: string, organizationId: string): Promise<readonly string[]> {
-    const { view } = await this.#view(userId, organizationId);
-    const found = (view?.roles ?? []).flatMap(({ rules }) =>
-      [...rules.others].flatMap(([permission, others]) => (others.some((rule) => reads(rule, placeholder)) ? [permission] : [])),
-    );
-    return [...new Set(found)].sort();
+  /** Permissions that roles of the user give or take under a condition that reads `placeholder` (`$user.`, `$tenant.`), sorted. */
+  givenBy(placeholder: string, userId: string, organizationId: string): Promise<readonly string[]> {
+    return this.#ofView(userId, organizationId, undefined, (view) => givenBy(view, placeholder));
+  }
+
+  /** Those of `values` that the user does not hold: no role gives it without a condition, or one takes it away. */
+  notHeld(userId: string, organizationId: string | null, values: readonly string[]): Promise<readonly string[]> {
+    return this.#ofView(userId, organizationId, values, (view) => notHeld(view, values));
+  }
+
+  async #ofView<Answer>(
+    userId: string,
+    organizationId: string | null,
+    actions: readonly string[] | undefined,
+    answer: (view: View | undefined) => Answer,
+  ): Promise<Answer> {
+    await this.#containing(actions);
+    const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
+    return answer(held.view);
   }
 
   /** Looks at a view's parts only where some part has become stale since: of thousands of decisions few come after a change. */
   #isStale(held: HeldView): boolean {
-    const { staled } = this.#parts;
+    const staled = this.#entries.staled + this.#policies.replaced;
     if (held.lookedAt === staled) return false;
     for (const part of held.parts) if (part.stale) return true;
     held.lookedAt = staled;
@@ -298,8 +319,7 @@ export class AccessReader {
   async #view(userId: string, organizationId: string | null): Promise<HeldView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
-      // Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9).
-      if (!(await this.#platform.log.heard())) throw new Unavailable("event log", undefined);
+      await this.#hearLog();
       const view = await this.#compose(userId, organizationId, deadline);
       if (this.#isStale(view)) continue;
       this.#views.set(viewKey(userId, organizationId), view);
@@ -308,25 +328,28 @@ export class AccessReader {
     throw new Unavailable("access read model", undefined);
   }
 
+  /** Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9). */
+  async #hearLog(): Promise<void> {
+    const { log } = this.#platform;
+    if (!log.fresh && !(await log.heard())) throw new Unavailable("event log", undefined);
+  }
+
   async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
-    const keys = [policyKey, membershipKey(userId, organizationId), userKey(userId)];
+    const keys = [membershipKey(userId, organizationId), userKey(userId)];
     if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
-    const [policy, membership, user, tenant, entitlements] = (await this.#load(keys, deadline)) as [
-      Part<PolicyPart>,
+    const [membership, user, tenant, entitlements] = (await this.#entries.load(keys, deadline)) as [
       Part<MembershipPart>,
       Part<UserPart>,
       Part<TenantPart> | undefined,
       Part<EntitlementsPart> | undefined,
     ];
     const roleIds = membership.value?.roleIds ?? [];
-    const roles = (await this.#load<RolePart>(roleIds.map(roleKey), deadline)) as readonly Part<RolePart>[];
-    const lists = await this.#load<EffectivePart>(
-      roles.flatMap((role) => (role.value ? [role.value.effective] : [])),
-      deadline,
-    );
-    const listOf = new Map(lists.map((list) => [list.key, list.value]));
-    const parts = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles, ...lists];
-    if (policy.value === null) return { view: undefined, parts, lookedAt: -1 };
+    const roles = (await this.#entries.load<RolePart>(roleIds.map(roleKey), deadline)) as readonly Part<RolePart>[];
+    // Last, because it may be replaced at any time, and what is put together with it is then put together again.
+    const policy = await this.#policies.part();
+    const parts = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles];
+    const { value } = policy;
+    if (value === null || parts.some(({ unavailable }) => unavailable)) return { view: undefined, parts, lookedAt: -1 };
     const inScope = organizationId === null ? internalTenant : tenant?.value;
     const facts = {
       user: { id: userId, status: user.value?.status, attributes: membership.value?.attributes },
@@ -336,27 +359,17 @@ export class AccessReader {
         attributes: inScope?.attributes,
         entitlements: entitlements?.value ?? undefined,
       },
-      roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, listOf)),
+      roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, value)),
     };
-    this.#policy = policyOf(policy.value);
-    return { view: new View(this.#policy, facts), parts, lookedAt: -1 };
-  }
-
-  async #load<Value>(keys: readonly string[], deadline: number): Promise<readonly Part<Value>[]> {
-    if (keys.length === 0) return [];
-    if (!(await this.#pending.settled(keys, deadline))) throw new Unavailable("access read model", undefined);
-    const { readModelLookups } = this.#platform.metrics;
-    const known = this.#parts.known(keys);
-    if (known > 0) readModelLookups.inc({ found: "memory" }, known);
-    return (await this.#parts.load(keys)) as readonly Part<Value>[];
+    return { view: new View(policyOf(value), facts), parts, lookedAt: -1 };
   }
 
   #hear(event: LoggedEvent): void {
     if (event.type === ReadModelChanged.type) {
       const { handled, keys, number } = event.data as { handled: readonly string[]; keys: readonly string[]; number?: number };
-      if (number !== undefined) this.#source.hear(number);
-      for (const key of keys) this.#parts.forget(key);
-      this.#pending.handled(handled);
+      this.#entries.announced(handled, keys, number);
+      if (keys.includes(policyKey)) this.#policies.announced();
+      this.#policies.handled();
       return;
     }
     const keys = keysTouchedBy(event);
@@ -371,52 +384,10 @@ export class AccessReader {
       return;
     }
     if (keys.length === 0) return;
-    this.#pending.add(event.id, keys);
-    for (const key of keys) {
-      if (key === everyEffectiveList) this.#parts.forgetWhere(isEffectiveKey);
-      else this.#parts.forget(key);
-    }
-  }
-
-  /** Asks the worker to put missing parts back; the check itself has been denied (decision 0002). */
-  #repair(parts: readonly Part[]): void {
-    const now = performance.now();
-    const missing = parts.filter(
-      (part) => part.value === null && (this.#repaired.get(part.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs,
-    );
-    if (missing.length === 0) return;
-    const { database, jobs, logger } = this.#platform;
-    const keys = missing.map((part) => part.key);
-    for (const key of keys) this.#repaired.set(key, now);
-    logger.warn({ keys }, "parts of the access read model are missing; their checks are denied until they are put back");
-    for (const key of keys) this.#parts.forget(key);
-    database
-      .transact(everyTenant, (tx) => jobs.enqueue(tx, repairJob, { keys }))
-      .catch((error) => logger.error({ err: error }, "the repair of the access read model could not be asked for"));
+    this.#entries.changed(event.id, keys);
+    const change = policyChangeOf(event);
+    if (change !== undefined) this.#policies.changed(event.id, change);
   }
 }
 
 const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;
-
-/** A placeholder stands in a condition as a text of its own, so its JSON shows it. */
-const reads = ({ condition }: { readonly condition: unknown }, placeholder: string): boolean =>
-  condition !== undefined && JSON.stringify(condition).includes(`"${placeholder}`);
-
-/** A grant's event says all that its look-ups are found by; the table is read again, so no worker stands between. */
-const grantFields = ["resource", "relation", "subject"];
-const grantEndings: Endings = { [GrantCreated.type]: grantFields, [GrantChanged.type]: grantFields, [GrantRevoked.type]: grantFields };
-interface GrantOfEvent {
-  readonly resource: { readonly type: string; readonly id: string };
-  readonly relation: string;
-  readonly subject: { readonly type: string; readonly id: string; readonly relation?: string | null };
-}
-
-/** A limit that was met while something was not at hand says nothing yet: what was missing may be all that it takes. */
-function orPending<Answer>({ missing }: RelationshipQuestion, ask: () => Answer | Pending): Answer | Pending {
-  try {
-    return ask();
-  } catch (error) {
-    if (missing.size > 0 && error instanceof PolicyError && error.code === "evaluation_limit") return pendingDecision;
-    throw error;
-  }
-}

@@ -1,6 +1,8 @@
 import {
   isIndirect,
+  type Pending,
   PolicyError,
+  pendingDecision,
   type Relationship,
   type RelationshipReader,
   type ResourceRef,
@@ -70,6 +72,10 @@ export class RelationshipMemory {
     await this.#parts.load([...missing]);
   }
 
+  forgetAll(): void {
+    this.#parts.forgetAll();
+  }
+
   /** Forgets every look-up that a written or removed relationship stands in. */
   forget(organizationId: string | null, resource: ResourceRef, relation: string, subject: SubjectRef): void {
     this.#parts.forget(keyOf(organizationId, "direct", resource.type, relation, subject, resource.id));
@@ -80,10 +86,6 @@ export class RelationshipMemory {
   /** Compares what is cached with the table; what differs is forgotten. */
   compare(catchUp: () => Promise<void>): Promise<CachedDifferences> {
     return compareCached(this.#parts, (keys) => this.#fetch(keys), catchUp);
-  }
-
-  forgetAll(): void {
-    this.#parts.forgetWhere(() => true);
   }
 
   async #fetch(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
@@ -166,5 +168,15 @@ export class RelationshipQuestion implements RelationshipReader {
       ]);
     }
     return part.value as readonly Relationship[];
+  }
+}
+
+/** A limit that was met while something was not at hand says nothing yet: what was missing may be all that it takes. */
+export function orPending<Answer>({ missing }: RelationshipQuestion, ask: () => Answer | Pending): Answer | Pending {
+  try {
+    return ask();
+  } catch (error) {
+    if (missing.size > 0 && error instanceof PolicyError && error.code === "evaluation_limit") return pendingDecision;
+    throw error;
   }
 }

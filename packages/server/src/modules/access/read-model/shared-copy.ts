@@ -12,7 +12,7 @@ const turnsMax = 5;
 
 /** Stores what was written in the shared copy, once it is committed and in the order of the writes. Never rejects. */
 export async function publish(platform: Platform, { parts, failed, version, number }: Projected): Promise<void> {
-  const entries = parts.map(({ key, value }) => entryOf(key, JSON.stringify(value), version));
+  const entries = parts.map(({ key, json }) => entryOf(key, json, version));
   await unlessAway(platform, async () => {
     if (!(await isTurnOf(platform, number))) return;
     // The copy cannot delete single entries, and must not keep an older value of one that failed.

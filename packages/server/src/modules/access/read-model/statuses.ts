@@ -1,5 +1,5 @@
 import type { User } from "../../identity/index.ts";
-import type { UserStatuses } from "./project.ts";
+import type { UserStatuses } from "./compute.ts";
 
 /** The statuses of people, from what the identity module tells of them. */
 export const statusesOf =

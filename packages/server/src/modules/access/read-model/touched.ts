@@ -17,7 +17,7 @@ import {
   RoleUpdated,
   TenantStatusChanged,
 } from "../events.ts";
-import { effectiveKey, entitlementsKey, everyEffectiveList, membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
+import { entitlementsKey, membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
 
 type Data = Record<string, unknown>;
 
@@ -29,16 +29,19 @@ interface Touch {
 
 const text = (data: Data, name: string): string => String(data[name]);
 const aboutUser: Touch = { by: ["userId"], keys: (data) => [userKey(text(data, "userId"))] };
-const aboutRole: Touch = { by: ["roleId"], keys: (data) => [roleKey(text(data, "roleId")), effectiveKey(text(data, "roleId"))] };
-const aboutPermission: Touch = { by: [], keys: () => [policyKey, everyEffectiveList] };
+const aboutRole: Touch = { by: ["roleId"], keys: (data) => [roleKey(text(data, "roleId"))] };
+const aboutTree: Touch = { by: ["value", "parent", "previousParent"], keys: (data) => (isMove(data) ? [policyKey] : []) };
+
+/** An update says where the permission stood before; one that leaves it there has changed its description, which decides nothing. */
+const isMove = ({ previousParent, parent }: Data): boolean => previousParent === undefined || previousParent !== parent;
 
 const touches: Readonly<Record<string, Touch>> = {
   [UserRegistered.type]: aboutUser,
   [EmailVerified.type]: aboutUser,
   [UserStatusChanged.type]: aboutUser,
-  [PermissionDefined.type]: aboutPermission,
-  [PermissionUpdated.type]: aboutPermission,
-  [PermissionDeleted.type]: aboutPermission,
+  [PermissionDefined.type]: aboutTree,
+  [PermissionUpdated.type]: aboutTree,
+  [PermissionDeleted.type]: aboutTree,
   [RoleCreated.type]: aboutRole,
   [RoleUpdated.type]: aboutRole,
   [RoleDeleted.type]: aboutRole,
@@ -72,3 +75,16 @@ export const projectedTypes: readonly string[] = Object.keys(touches);
 export const projectedEndings: Endings = Object.fromEntries(Object.entries(touches).map(([type, { by }]) => [type, by]));
 
 export const keysTouchedBy = (event: Pick<LoggedEvent, "type" | "data">): readonly string[] => touches[event.type]?.keys(event.data) ?? [];
+
+const treeTypes: ReadonlySet<string> = new Set([PermissionDefined.type, PermissionUpdated.type, PermissionDeleted.type]);
+
+/**
+ * What an event changes of the policy: the permission whose place in the tree it changes, so that decisions about others are as they
+ * were; null where it may change every decision; undefined where it changes nothing.
+ */
+export function policyChangeOf(event: Pick<LoggedEvent, "type" | "data">): string | null | undefined {
+  if (!keysTouchedBy(event).includes(policyKey)) return undefined;
+  const { value } = event.data;
+  // A process of the release before tells of a permission without its name.
+  return treeTypes.has(event.type) && typeof value === "string" ? value : null;
+}

@@ -1,15 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import { sql } from "kysely";
 import type { Cache } from "../../../platform/cache/cache.ts";
-import type { ReadHandle } from "../../../platform/database/database.ts";
-import { computeParts, isPartKey, type UserStatuses } from "./project.ts";
+import type { ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
+import { isolateFailures } from "../../../platform/database/isolated.ts";
+import { computeParts, isPartKey, type UserStatuses } from "./compute.ts";
 
 /** A part that is not what the tables say. */
 export interface Difference {
   readonly key: string;
   /** The read model's table, or the shared copy of it. */
   readonly where: "table" | "copy";
-  readonly how: "differs" | "missing" | "left over";
+  /** `failed`: what the tables say cannot be computed. */
+  readonly how: "differs" | "missing" | "left over" | "failed";
 }
 
 /** Compares what is kept under `keys` with what follows from the tables, in the read model's table and in a copy that is believed. */
@@ -20,13 +22,19 @@ export async function verifyParts(
   statuses: UserStatuses,
 ): Promise<readonly Difference[]> {
   const { mark, entries } = await cache.read(keys).catch(() => ({ mark: null, entries: [] }));
-  const computed = new Map((await computeParts(db, keys.filter(isPartKey), statuses)).map(({ key, value }) => [key, plain(value)]));
+  // A reading transaction takes savepoints, too.
+  const { done, failed } = await isolateFailures(db as unknown as WriteHandle, keys.filter(isPartKey), (some) =>
+    computeParts(db, some, statuses),
+  );
+  const computed = new Map(done.map(({ key, json }) => [key, JSON.parse(json) as unknown]));
+  const failing = new Set(failed.map(({ item }) => item));
   const { rows } = await sql<{ number: string; key: string | null; value: unknown }>`
     select m.number::text, r.key, r.value from access_read_model_marks m
     left join access_read_model r on r.key = any(${keys}::text[])`.execute(db as never);
   const kept = new Map(rows.flatMap(({ key, value }) => (key === null ? [] : [[key, value] as const])));
   const believed = mark !== null && mark.number >= Number(rows[0]?.number);
   return keys.flatMap((key, index): readonly Difference[] => {
+    if (failing.has(key)) return [{ key, where: "table", how: "failed" }];
     const expected = computed.get(key) ?? null;
     const how = howOf(expected, kept.has(key) ? kept.get(key) : undefined, isPartKey(key));
     const copied = believed ? entries[index] : null;
@@ -42,5 +50,3 @@ function howOf(expected: unknown, found: unknown, isPart: boolean): Difference["
   if (isDeepStrictEqual(expected, found)) return undefined;
   return expected === null ? "left over" : "differs";
 }
-
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));

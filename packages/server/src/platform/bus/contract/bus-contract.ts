@@ -182,6 +182,23 @@ export function busContract(name: string, make: () => Promise<BusUnderTest>): vo
       expect(await on.effects()).toEqual(idsOf(events));
     });
 
+    it.each([1, 3, 100])("hands an eager consumer at most %i events at once, and each once", async (batch) => {
+      const events = Array.from({ length: 20 }, (_, index) => on.event({ subject: `thing/${index % 3}` }));
+      await on.append(...events);
+      const sizes: number[] = [];
+      const consumer = on.consumer({ eager: true, batch });
+      const subscription = await on.start().consume({
+        ...consumer,
+        handle: async (received, tx) => {
+          sizes.push(received.length);
+          await consumer.handle(received, tx);
+        },
+      });
+      await subscription.idle();
+      expect(Math.max(...sizes)).toBe(Math.min(batch, events.length));
+      expect(idsOf(consumer.handled)).toEqual(idsOf(events));
+    });
+
     it("serves each consumer by its own name, one's place is not the other's", async () => {
       const bus = on.start();
       const [one, other] = [on.consumer({ name: on.name("one") }), on.consumer({ name: on.name("other") })];

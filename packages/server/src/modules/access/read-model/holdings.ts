@@ -1,0 +1,49 @@
+import type { View } from "@gatehouse/policy";
+
+export interface PermissionsOfUser {
+  /** A check of it is allowed, whatever the resource and the request. */
+  readonly always: readonly string[];
+  /** A check depends on the resource, the request or the plan. */
+  readonly conditional: readonly string[];
+}
+
+/** Nothing where the user may do nothing at all. */
+export function permissionsOf(view: View | undefined): PermissionsOfUser {
+  const found = { always: [] as string[], conditional: [] as string[] };
+  if (view === undefined || view.refusal !== undefined) return found;
+  for (const value of [...view.policy.tree.values()].sort()) {
+    const { always, allowing, rules } = view.planOnce(value);
+    const settled = always !== undefined && ("reason" in always ? always.allowed : always.effect === "allow");
+    if (settled) found.always.push(value);
+    else if (always === undefined && (allowing.length > 0 || rules !== undefined)) found.conditional.push(value);
+  }
+  return found;
+}
+
+/** Permissions that a role gives or takes under a condition that reads `placeholder`, sorted. */
+export function givenBy(view: View | undefined, placeholder: string): readonly string[] {
+  if (view === undefined) return [];
+  const { tree } = view.policy;
+  const found = new Set<string>();
+  for (const { rules } of view.roles) {
+    const reading = [...rules.conditional].filter(([, list]) => list.some((rule) => reads(rule, placeholder)));
+    for (const value of tree.below(reading.map(([permission]) => permission))) {
+      if (rules.about(tree.lineage(value)).some((rule) => reads(rule, placeholder))) found.add(value);
+    }
+  }
+  return [...found].sort();
+}
+
+/** Those of `values` that no role gives without a condition, or that one takes away. */
+export function notHeld(view: View | undefined, values: readonly string[]): readonly string[] {
+  if (view === undefined || view.refusal !== undefined) return values;
+  return values.filter((value) => {
+    if (!view.policy.tree.has(value)) return true;
+    const { allowing, denying } = view.planOnce(value);
+    return denying.length > 0 || allowing.every(({ condition }) => condition !== undefined);
+  });
+}
+
+/** A placeholder stands in a condition as a text of its own, so its JSON shows it. */
+const reads = ({ condition }: { readonly condition: unknown }, placeholder: string): boolean =>
+  condition !== undefined && JSON.stringify(condition).includes(`"${placeholder}`);

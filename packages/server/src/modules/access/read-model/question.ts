@@ -1,0 +1,23 @@
+import type { Occasion, View } from "@gatehouse/policy";
+import type { Part } from "./parts.ts";
+
+/** What decisions about one user in one scope are made from, with the parts that it was put together from. */
+export interface HeldView {
+  /** Undefined where the policy itself is missing: then nothing can be decided. */
+  readonly view: View | undefined;
+  readonly parts: readonly Part[];
+  /** How many parts had become stale when these were last looked at. */
+  lookedAt: number;
+}
+
+/** Whom and what a question is about. */
+export interface Question {
+  readonly userId: string;
+  readonly organizationId: string | null;
+  readonly minRevision?: string | undefined;
+  /** The one action that is asked about; without it the question is about all of them. */
+  readonly action?: string | undefined;
+}
+
+/** What a question knows beside the subject and the tenant. */
+export type Asked = Omit<Occasion, "relationships">;

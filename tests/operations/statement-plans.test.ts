@@ -165,6 +165,11 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     plan: "sample",
     entitlements: { seats: 5 },
   });
+  const deletion = { occurredAt, confirmed: "yes", delayHours: 24 };
+  for (const organizationId of [own.id, other.id])
+    await run("entitlements.requestDeletion", { ...deletion, organizationId, messageId: organizationId });
+  await run("entitlements.withdrawDeletion", { organizationId: other.id });
+  await run("entitlements.listDueDeletions", { limit: 200, erasedWithinHours: 24 });
   await run("entitlements.listKnown", { limit: 200 });
   await run("entitlements.listKnown", { limit: 200, after: own.id });
   const { nextCursor } = await run("audit.listChains", { limit: 1 });

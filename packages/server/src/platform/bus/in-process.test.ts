@@ -1,6 +1,13 @@
 import { sql } from "kysely";
 import { afterAll, describe, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
+import {
+  describeOnPostgresql,
+  type Fresh,
+  freshPglite,
+  freshPostgresql,
+  holdTransaction,
+  spendTransactions,
+} from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { wireTo } from "../contract/proxy.ts";
 import { silent } from "../contract/silent.ts";
@@ -219,7 +226,7 @@ describeOnPostgresql("on a server", () => {
       const bus = on.start();
       const [ordered, eager] = [on.consumer({ name: on.name("ordered") }), on.consumer({ name: on.name("eager"), eager: true })];
       // Transactions make the distance, not events: each of these is one.
-      await sql`do $$ begin for i in 1..1500 loop perform pg_current_xact_id(); commit; end loop; end $$`.execute(on.database.owner);
+      await spendTransactions(on.url, 1_500);
       const subscriptions = [await bus.consume(ordered), await bus.consume(eager)];
       const places = async () =>
         (
@@ -263,7 +270,7 @@ describeOnPostgresql("on a server", () => {
     it("takes a new eager consumer through a long log in batches, everything once", async () => {
       const events = Array.from({ length: 650 }, (_, index) => on.event({ subject: `thing/${index}` }));
       await on.append(...events.slice(0, 300));
-      await sql`do $$ begin for i in 1..1500 loop perform pg_current_xact_id(); commit; end loop; end $$`.execute(on.database.owner);
+      await spendTransactions(on.url, 1_500);
       await on.append(...events.slice(300));
       const sizes: number[] = [];
       const consumer = on.consumer({ eager: true });

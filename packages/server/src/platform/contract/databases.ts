@@ -151,3 +151,14 @@ export async function asAdministrator<T>(work: (client: pg.Client) => Promise<T>
     await client.end();
   }
 }
+
+/**
+ * Takes so many transaction ids of the server, as other databases of its would. On a connection of its own: the product's run each
+ * statement in a transaction, which this one could not end.
+ */
+export const spendTransactions = async (url: string, count: number): Promise<void> => {
+  await asAdministrator(
+    (client) => client.query(`do $$ begin for i in 1..${count} loop perform pg_current_xact_id(); commit; end loop; end $$`),
+    url,
+  );
+};

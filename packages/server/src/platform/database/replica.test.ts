@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeOnPostgresql } from "../contract/databases.ts";
+import { describeOnPostgresql, spendTransactions } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
 import { type Wire, wireTo } from "../contract/proxy.ts";
@@ -156,7 +156,7 @@ describeOnPostgresql("reads that a replica may answer", () => {
       // Its horizon lies far beyond: nothing but the lineage tells the two apart.
       const elsewhere = openPostgresql({ url: stranger.url, poolSize: 1 });
       await createApplicationRole(elsewhere.owner);
-      await sql`do $$ begin for i in 1..3000 loop perform pg_current_xact_id(); commit; end loop; end $$`.execute(elsewhere.owner);
+      await spendTransactions(stranger.url, 3_000);
       const wrong = openPostgresql({ url: primary.url, readUrl: stranger.url, poolSize: 1 });
       await follower.catchUp();
       expect(await readsOf(wrong)(everyTenant, port)).toBe(primary.port);

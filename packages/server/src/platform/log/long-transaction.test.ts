@@ -1,7 +1,14 @@
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { busSteps, inProcessBus } from "../bus/in-process.ts";
-import { describeOnPostgresql, type Fresh, freshPostgresql, type HeldTransaction, holdTransaction } from "../contract/databases.ts";
+import {
+  describeOnPostgresql,
+  type Fresh,
+  freshPostgresql,
+  type HeldTransaction,
+  holdTransaction,
+  spendTransactions,
+} from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { rowsRead } from "../contract/rows-read.ts";
 import { silent } from "../contract/silent.ts";
@@ -59,9 +66,7 @@ describeOnPostgresql("beside a transaction that stays open", () => {
       select gen_random_uuid(), 'thing.happened.v1', 'thing/' || n, '{}', now() from generate_series(1, ${eventsBehind}) n`.execute(
       fresh.database.owner,
     );
-    await sql`do $$ begin for i in 1..${sql.lit(transactionsBehind)} loop perform pg_current_xact_id(); commit; end loop; end $$`.execute(
-      fresh.database.owner,
-    );
+    await spendTransactions(fresh.url as string, transactionsBehind);
     await sql`analyze events`.execute(fresh.database.owner);
   };
 

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeOnPostgresql } from "../contract/databases.ts";
+import { asAdministrator, describeOnPostgresql } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
 import { type Wire, wireTo } from "../contract/proxy.ts";
@@ -39,17 +39,15 @@ describeOnPostgresql("reads that a replica may answer", () => {
     replicaReads({ database: given, need: () => follower.replicaNeed, resilience: createResilience(metrics), metrics });
   const outcomes = async (): Promise<Readonly<Record<string, number>>> =>
     Object.fromEntries((await metrics.replicaReads.get()).values.map(({ labels, value }) => [labels.outcome, value]));
+  /** Past the port, whose every statement is in a transaction of its own settings. */
+  const onServer = async (url: string, statement: string) => (await asAdministrator((client) => client.query(statement), url)).rows[0];
   const paused = async <T>(work: () => Promise<T>): Promise<T> => {
-    const direct = openPostgresql({ url: standby.url, poolSize: 1 });
-    await sql`select pg_wal_replay_pause()`.execute(direct.owner);
-    await eventually(
-      async () => (await sql<{ state: string }>`select pg_get_wal_replay_pause_state() as state`.execute(direct.owner)).rows[0]?.state,
-    ).toBe("paused");
+    await onServer(standby.url, "select pg_wal_replay_pause()");
+    await eventually(async () => (await onServer(standby.url, "select pg_get_wal_replay_pause_state() as state")).state).toBe("paused");
     try {
       return await work();
     } finally {
-      await sql`select pg_wal_replay_resume()`.execute(direct.owner);
-      await direct.close();
+      await onServer(standby.url, "select pg_wal_replay_resume()");
     }
   };
 
@@ -154,15 +152,13 @@ describeOnPostgresql("reads that a replica may answer", () => {
     it("are the primary's", async () => {
       const stranger = await startPostgresql();
       // Its horizon lies far beyond: nothing but the lineage tells the two apart.
-      const elsewhere = openPostgresql({ url: stranger.url, poolSize: 1 });
-      await createApplicationRole(elsewhere.owner);
-      await sql`do $$ begin for i in 1..3000 loop perform pg_current_xact_id(); commit; end loop; end $$`.execute(elsewhere.owner);
+      await onServer(stranger.url, "create role gatehouse_app nologin");
+      await onServer(stranger.url, "do $$ begin for i in 1..3000 loop perform pg_current_xact_id(); commit; end loop; end $$");
       const wrong = openPostgresql({ url: primary.url, readUrl: stranger.url, poolSize: 1 });
       await follower.catchUp();
       expect(await readsOf(wrong)(everyTenant, port)).toBe(primary.port);
       await expect(wrong.replica?.ping(follower.replicaBound)).rejects.toThrow("no replica of this database");
       await wrong.close();
-      await elsewhere.close();
       await stranger.close();
     }, 60_000);
   });

@@ -1,6 +1,5 @@
-import { sql } from "kysely";
 import { afterEach, expect, it } from "vitest";
-import { describeOnPostgresql } from "../contract/databases.ts";
+import { asAdministrator, describeOnPostgresql } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
 import { silent } from "../contract/silent.ts";
@@ -12,8 +11,10 @@ import type { LoggedEvent } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { logSteps } from "./log.ts";
 
-const burn = (transactions: number) =>
-  sql`do $$ begin for i in 1..${sql.lit(transactions)} loop perform pg_current_xact_id(); commit; end loop; end $$`;
+/** Past the port, whose every statement is in a transaction already. */
+const onServer = (url: string, statement: string) => asAdministrator((client) => client.query(statement), url);
+const burn = (url: string, transactions: number) =>
+  onServer(url, `do $$ begin for i in 1..${transactions} loop perform pg_current_xact_id(); commit; end loop; end $$`);
 
 // A failover is between servers: one that crashed and the standby that takes its place.
 describeOnPostgresql("a database that has lost transactions", () => {
@@ -63,7 +64,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     await standby.crash();
     const lost = newEvent();
     const lostRevision = await appendTo(database, [lost]);
-    await burn(100).execute(database.owner);
+    await burn(primary.url, 100);
     await eventually(() => idsOf(heard)).toEqual([kept.id, lost.id]);
     await eventually(() => follower.hasSeen(lostRevision)).toBe(true);
 
@@ -71,7 +72,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     if (written > 0) await follower.stop();
     await primary.crash();
     await standby.promote(primary.port);
-    if (written > 0) await burn(written).execute(open(standby.url).owner);
+    if (written > 0) await burn(standby.url, written);
     const again = written > 0 ? () => follower.catchUp() : async () => {};
     await eventually(async () => {
       void again();
@@ -105,10 +106,9 @@ describeOnPostgresql("a database that has lost transactions", () => {
 
   it("is told where a database was dropped and restored from a dump in the same cluster", { timeout: 60_000 }, async () => {
     const primary = closedAtEnd(await startPostgresql());
-    const admin = open(primary.url);
     const url = primary.url.replace(/postgres$/, "moved");
     const make = async () => {
-      await sql`create database moved`.execute(admin.owner);
+      await onServer(primary.url, "create database moved");
       const made = openPostgresql({ url, poolSize: 1 });
       await createApplicationRole(made.owner);
       await migrate(made.owner, logSteps);
@@ -121,7 +121,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
       restarts += 1;
     });
     const { lineage } = follower;
-    await sql`drop database moved with (force)`.execute(admin.owner);
+    await onServer(primary.url, "drop database moved with (force)");
     await make();
     await eventually(() => restarts).toBe(1);
     await eventually(() => follower.fresh).toBe(true);
@@ -151,7 +151,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     await chosen.crash();
     const lost = newEvent();
     await appendTo(database, [lost]);
-    await burn(100).execute(database.owner);
+    await burn(primary.url, 100);
     await primary.replayedBy(ahead);
     await primary.crash();
     await chosen.promote(primary.port);

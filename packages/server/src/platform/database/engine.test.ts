@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { afterEach, describe, expect, it } from "vitest";
-import { describeOnPostgresql } from "../contract/databases.ts";
+import { asAdministrator, describeOnPostgresql } from "../contract/databases.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
 import { StartRefused } from "../start-refused.ts";
 import { type Engine, refusalOfEngine, refuseOtherEngine } from "./engine.ts";
@@ -81,7 +81,7 @@ describeOnPostgresql("a server of one's own", () => {
     );
   };
 
-  it("is taken as a primary and refused as a standby", async () => {
+  it("is taken as a primary and refused as a standby", { timeout: 120_000 }, async () => {
     const primary = await started();
     const standby = await primary.standby();
     toClose.push(standby);
@@ -89,15 +89,17 @@ describeOnPostgresql("a server of one's own", () => {
     expect(await refusal(standby.url)).toContain("names a standby");
   });
 
-  it("is refused where Citus has distributed a table, by what Citus keeps of it, and taken where it has distributed none", async () => {
+  it("is refused where Citus has distributed a table, by what Citus keeps of it, and taken where it has distributed none", {
+    timeout: 120_000,
+  }, async () => {
     const server = await started();
     const database = openPostgresql({ url: server.url, poolSize: 1 });
     toClose.push(database);
     await sql`create table events (id integer)`.execute(database.owner);
-    await database.owner.connection().execute(async (db) => {
-      await sql`set allow_system_table_mods = on`.execute(db);
-      await sql`create table pg_catalog.pg_dist_partition (logicalrelid regclass not null, partmethod "char" not null)`.execute(db);
-    });
+    await asAdministrator(async (client) => {
+      await client.query("set allow_system_table_mods = on");
+      await client.query(`create table pg_catalog.pg_dist_partition (logicalrelid regclass not null, partmethod "char" not null)`);
+    }, server.url);
     expect(await refusal(server.url)).toBe("taken");
     await sql`insert into pg_catalog.pg_dist_partition values ('events', 'h')`.execute(database.owner);
     expect(await refusal(server.url)).toContain("undistribute_table");

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { Connection } from "rabbitmq-client";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { operator } from "../operation/caller.ts";
 import { backgroundOrigin } from "../operation/scheduled.ts";
 import { describeOnPostgresql } from "../platform/contract/databases.ts";
@@ -157,7 +157,7 @@ const rows: readonly Row[] = [
 
 const settleMs = 30_000;
 /** As health and the metrics call each service. */
-const components: Readonly<Record<Service, string>> = {
+const componentOf: Readonly<Record<Service, string>> = {
   primary: "postgresql",
   replica: "postgresqlReplica",
   redis: "redis",
@@ -272,8 +272,8 @@ describeOnPostgresql("what the probes say while something is away", () => {
     const health = (await doors.all.inject("/health/ready")).json().components;
     for (const service of wired) {
       const up = !cut.includes(service) && !hold.includes(service);
-      expect(body, service).toContain(`gatehouse_dependency_up{dependency="${components[service]}"} ${up ? 1 : 0}`);
-      expect(health[components[service]].status, service).toBe(up ? "UP" : "DOWN");
+      expect(body, service).toContain(`gatehouse_dependency_up{dependency="${componentOf[service]}"} ${up ? 1 : 0}`);
+      expect(health[componentOf[service]].status, service).toBe(up ? "UP" : "DOWN");
     }
   };
 
@@ -298,6 +298,21 @@ describeOnPostgresql("what the probes say while something is away", () => {
     } finally {
       for (const service of row.hold ?? []) wires[service].release();
       await Promise.all((row.cut ?? []).map((service) => wires[service].mend()));
+    }
+  });
+
+  it("a broker that answers and refuses is down, in its own words, and takes no process out of service", { timeout: 60_000 }, async () => {
+    await settles(rows[0] as Row);
+    // What the adapters find refused is tested beside them, on each broker.
+    const refusal = "publishing: PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'iam.events'";
+    const spy = vi.spyOn(houses.worker.platform.broker, "refusal").mockReturnValue(refusal);
+    try {
+      const { statusCode, body } = await doors.worker.inject("/health/background");
+      const { degraded, components } = JSON.parse(body);
+      expect({ statusCode, degraded }).toEqual({ statusCode: 200, degraded: ["messageBroker"] });
+      expect(components.messageBroker).toMatchObject({ status: "DOWN", details: { kind: "rabbitmq", refusal } });
+    } finally {
+      spy.mockRestore();
     }
   });
 

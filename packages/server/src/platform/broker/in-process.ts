@@ -2,8 +2,10 @@ import type { Logger } from "pino";
 import { type Database, everyTenant } from "../database/database.ts";
 import { Unavailable } from "../database/faults.ts";
 import type { Position } from "../log/event.ts";
-import { pauseUntil } from "../waiting.ts";
+import { policies } from "../resilience/policies.ts";
+import { pauseUntil, within } from "../waiting.ts";
 import type { Broker, BrokerConsumer, BrokerSubscription } from "./broker.ts";
+import { goodbye } from "./goodbye.ts";
 import {
   countWaiting,
   forgetDeadLetter,
@@ -18,6 +20,7 @@ import { defaultRetry, inFlightDefault, KeyedWork, type RetryPolicy } from "./ke
 import { Lease } from "./lease.ts";
 import { Progress } from "./progress.ts";
 import { topicMatcher } from "./topics.ts";
+import { unavailable } from "./unavailable.ts";
 
 export interface InProcessOptions {
   readonly retry?: RetryPolicy;
@@ -28,6 +31,7 @@ export interface InProcessOptions {
 
 /** How often a consumer looks by itself, for what another process published. */
 const lookEveryMs = 500;
+const askMs = policies["broker.connection"].timeLimitMs;
 
 /**
  * The broker of an installation that has none: messages are rows of the product's own database. Of several processes one
@@ -66,7 +70,7 @@ export function inProcessBroker(database: Database, logger: Logger, options: InP
           return done;
         },
       }),
-    ping: () => database.ping(),
+    ping: () => unavailable(() => within(askMs, "the database does not answer", database.ping())),
     prepare: async () => {},
     refusal: () => undefined,
     inspect: async () => [],
@@ -132,10 +136,9 @@ class ConsumerLoop {
     this.#stage = "closing";
     this.#closing.resolve();
     await this.#work.stop();
-    await this.#loop;
-    await this.#advance()
-      .then(() => this.#lease.release())
-      .catch((error) => this.#logger.debug({ err: error }, "a consumer's place could not be given back"));
+    const left = this.#loop.then(() => this.#advance()).then(() => this.#lease.release());
+    left.catch((error) => this.#logger.debug({ err: error }, "a consumer's place could not be given back"));
+    await goodbye(left);
   }
 
   abandon(): void {

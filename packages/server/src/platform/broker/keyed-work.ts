@@ -40,6 +40,10 @@ export const defaultRetry: RetryPolicy = { attemptsMax: 6, firstPauseMs: 1_000, 
 export const inFlightDefault = 32;
 /** A message that came back so often has probably ended the processes that handled it. */
 const returnedMax = 20;
+/** Of a dead letter as JSON: Kafka and NATS take a million bytes by default, and one that they refuse would be tried for ever. */
+const letterBytesMax = 900_000;
+/** A character is six bytes at most as JSON has it. */
+const bodyCharactersMax = 140_000;
 /** Types of events that a log names once; more would be a producer that makes types up. */
 const passedOverTypesMax = 100;
 
@@ -53,6 +57,13 @@ const letterIdOf = ({ id, source }: Envelope): string =>
     : `${id.slice(0, idCharactersMax)}-${createHash("sha256").update(`${source} ${id}`).digest("hex").slice(0, sourceHexDigits)}`;
 /** With the hash, still a short text of AMQP 0-9-1 (255 bytes), also where each character is four bytes. */
 const idCharactersMax = 60;
+
+/** A letter that every broker takes. One that was cut cannot be handled again, and says so. */
+function bounded(letter: DeadLetter): DeadLetter {
+  if (Buffer.byteLength(JSON.stringify(letter)) <= letterBytesMax) return letter;
+  const failure = `${letter.failure} (of ${letter.body.length} characters the first ${bodyCharactersMax} are kept)`;
+  return { ...letter, body: letter.body.slice(0, bodyCharactersMax), failure };
+}
 
 /**
  * Hands messages to a consumer: those of one subject one after the other, others beside them. A message that fails is held
@@ -113,14 +124,15 @@ export class KeyedWork {
     const { address, returned } = delivery;
     const { event, text } = reading;
     const topic = event === undefined ? address : topicOf(event.type);
-    const letter = (attempts: number, error: unknown): DeadLetter => ({
-      id: reading.event === undefined ? (reading.id ?? uuid()) : letterIdOf(reading.event),
-      topic,
-      body: text,
-      attempts,
-      failure: failureText(error),
-      failedAt: new Date().toISOString(),
-    });
+    const letter = (attempts: number, error: unknown): DeadLetter =>
+      bounded({
+        id: reading.event === undefined ? (reading.id ?? uuid()) : letterIdOf(reading.event),
+        topic,
+        body: text,
+        attempts,
+        failure: failureText(error),
+        failedAt: new Date().toISOString(),
+      });
     if (event === undefined) return letter(0, reading.refused);
     if (!delivery.belongs(topic)) return letter(0, `an event of the type ${event.type} does not belong on ${address}`);
     if (!this.#wanted(topic)) return this.#passOver(event);

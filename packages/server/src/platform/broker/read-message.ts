@@ -19,7 +19,10 @@ export interface RawMessage {
 /** Known by its form to be one event's alone, whoever made it. */
 export const isUuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-/** `text` is the message as it came; of a message in binary mode, its attributes and data in CloudEvents' JSON format. */
+/**
+ * `text` is the message as it came; of a message in binary mode, its attributes and data in CloudEvents' JSON format. `id` is there
+ * where a message that is no event says which one it was meant to be.
+ */
 export type Reading =
   | { readonly text: string; readonly event: Envelope; readonly refused?: undefined }
   | { readonly text: string; readonly event?: undefined; readonly refused: string; readonly id?: string };
@@ -72,8 +75,9 @@ function binary(text: string, { attributes, body }: RawMessage, mediaType: strin
 function asEvent(text: string, value: unknown): Reading {
   const issue = issueOf(value);
   if (issue === undefined) return { text, event: value as Envelope };
-  const id = isObject(value) ? value["id"] : undefined;
-  return { text, refused: noEvent(issue), ...(typeof id === "string" && isUuid.test(id) ? { id } : {}) };
+  const { id, source } = isObject(value) ? value : {};
+  const isKnown = typeof id === "string" && isUuid.test(id) && typeof source === "string" && source !== "";
+  return { text, refused: noEvent(issue), ...(isKnown ? { id } : {}) };
 }
 
 const noEvent = (issue: string): string => `the message is no CloudEvent 1.0 in JSON: ${issue}`;

@@ -72,6 +72,8 @@ export function foreignContract(on: ReturnType<typeof brokerFixture>): void {
       [{ body: Buffer.from([0x7b, 0xff, 0xfe, 0x7d]) }, /not UTF-8/],
       [{ body: JSON.stringify([event]), contentType: "application/cloudevents-batch+json" }, /cloudevents-batch/],
       [{ body: "[".repeat(depth) + "]".repeat(depth), contentType: "application/json" }, /JSON object|cannot be read/],
+      // Nearly as large as is read, and larger than Kafka and NATS take once it is a text in a dead letter.
+      [{ body: `"${'\\"'.repeat(250_000)}` }, /\(of 500001 characters/],
       [{ body: JSON.stringify({ ...event, id: "" }) }, /id is missing/],
       [{ body: JSON.stringify({ ...event, id: "i".repeat(300) }) }, /id is longer than 255 bytes/],
       [{ body: JSON.stringify({ ...event, id: "a\u0000b" }) }, /id has characters/],

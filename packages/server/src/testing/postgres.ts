@@ -35,7 +35,11 @@ export async function makeDatabase(): Promise<TestDatabase> {
     for (const statement of settingsOf("database", name, foreignSettings)) await run(statement);
   const at = (address: string): string => Object.assign(new URL(address), { pathname: `/${name}` }).href;
   const pooler = process.env["TEST_DATABASE_POOLER"];
-  return { url: at(pooler ?? adminUrl), directUrl: pooler && at(adminUrl), drop: () => run(`drop database if exists ${name} with (force)`) };
+  return {
+    url: at(pooler ?? adminUrl),
+    directUrl: pooler && at(adminUrl),
+    drop: () => run(`drop database if exists ${name} with (force)`),
+  };
 }
 
 async function run(statement: string): Promise<void> {

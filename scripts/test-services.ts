@@ -1,9 +1,11 @@
 /**
- * `npm run test:services`: the suites on real services, in three turns: everything on PostgreSQL with each adapter on its service;
- * the operations by status with every role in a process of its own behind NATS; the faults of tests/chaos in their short form.
+ * `npm run test:services`: the suites on real services, in turns: everything on PostgreSQL with each adapter on its service;
+ * the operations by status with every role in a process of its own behind NATS; the races on a database with settings of its own, and
+ * operations behind PgBouncer; the faults of tests/chaos in their short form.
  * A service that is installed and does not run is started for the run; one that is missing is named, and fails the run where
  * CI=true says that all must be there.
  */
+import { startPgbouncer, whyNoPgbouncer } from "../packages/server/src/platform/contract/pgbouncer.ts";
 import { listensAt, type Service as ServiceName, services } from "../packages/server/src/testing/services.ts";
 import type { Service } from "../tests/chaos/support/service.ts";
 import { found, openNats, openPostgres, openRabbitmq, openRedis } from "../tests/chaos/support/services.ts";
@@ -25,6 +27,9 @@ const needed: readonly Needed[] = [
   { name: "mariadb", variable: "TEST_MARIADB_URL" },
 ];
 
+/** Fewer than the processes of a test file open without a pooler (two pools of ten), so that they do share. */
+const pooledConnections = 8;
+
 const environment: Record<string, string> = { TEST_BACKEND: "postgresql" };
 const missing: string[] = [];
 for (const { name, variable, program, open } of needed) {
@@ -42,7 +47,7 @@ for (const { name, variable, program, open } of needed) {
   say(`${name} did not run: started for this run`);
 }
 
-const turns = [
+const turns: readonly Turn[] = [
   {
     what: "everything, on the services",
     // The faults have a turn of their own; what looks at manifests, alert rules and containers asks none of the services.
@@ -60,6 +65,18 @@ const turns = [
     more: { TEST_TOPOLOGY: "distributed" },
     needs: "nats",
   },
+  {
+    what: "what runs at once, on a database that brings settings of its own along",
+    args: ["tests/hostile/23-", "tests/hostile/24-", "tests/hostile/style-10-"],
+    more: { TEST_DATABASE_SETTINGS: "foreign" },
+  },
+  {
+    // Half a minute: every operation of a context, with mails from the job queue and sessions.
+    what: "operations by status, behind PgBouncer in transaction mode",
+    args: ["packages/server/src/modules/tenancy/", "packages/server/src/modules/sessions/"],
+    more: {},
+    pooled: true,
+  },
   { what: "faults, in their short form", args: ["tests/chaos"], more: {} },
 ];
 
@@ -70,10 +87,24 @@ else for (const turn of turns) await runTurn(turn);
 // What was started for the run ends with this process.
 process.exit();
 
-async function runTurn({ what, args, more, needs }: { what: string; args: string[]; more: object; needs?: string }): Promise<void> {
+interface Turn {
+  readonly what: string;
+  readonly args: string[];
+  readonly more: object;
+  readonly needs?: string;
+  /** Whether its servers reach the database through a PgBouncer, which is started for the turn. */
+  readonly pooled?: boolean;
+}
+
+async function runTurn({ what, args, more, needs, pooled }: Turn): Promise<void> {
   if (needs !== undefined && missing.includes(needs as ServiceName)) return say(`skipped: ${what}, for want of ${needs}`);
+  if (pooled && whyNoPgbouncer !== undefined) return say(`skipped: ${what}, because ${whyNoPgbouncer}`);
   say(`\n${what}`);
-  if (!(await runSuite(args, { ...environment, ...more }))) process.exitCode = 1;
+  const server = environment["TEST_DATABASE_URL"] ?? services.postgresql;
+  const pooler = pooled ? await startPgbouncer(server, pooledConnections) : undefined;
+  const through = pooler === undefined ? {} : { TEST_DATABASE_POOLER: pooler.urlOf(server) };
+  if (!(await runSuite(args, { ...environment, ...more, ...through }))) process.exitCode = 1;
+  await pooler?.close();
 }
 
 function say(line: string): void {

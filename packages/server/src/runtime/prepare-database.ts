@@ -2,11 +2,14 @@ import type { Logger } from "pino";
 import { createApplicationRole, grantApplication } from "../platform/database/application-role.ts";
 import type { Database } from "../platform/database/database.ts";
 import { type MigrationReport, migrate, pendingSteps } from "../platform/database/migrations.ts";
-import { isPooled } from "../platform/database/pooler.ts";
+import { destinationOf } from "../platform/database/pooler.ts";
 import { loginFacts, mayNotChange, type Unmet, unmetByLogin, unmetByServer, unmetByTables } from "../platform/database/requirements.ts";
 import { pgBossJobs } from "../platform/jobs/pg-boss.ts";
 import { isJobsSchemaCurrent, unmetByJobs } from "../platform/jobs/schema.ts";
+import { policies } from "../platform/resilience/policies.ts";
 import { StartRefused } from "../platform/start-refused.ts";
+import { Unavailable } from "../platform/unavailable.ts";
+import { within } from "../platform/waiting.ts";
 import type { Configuration } from "./configuration.ts";
 import { queues, schemaSteps, withheldRights } from "./modules.ts";
 
@@ -16,13 +19,10 @@ export type DatabaseAddresses = Pick<Configuration, "databaseUrl" | "databaseDir
 /** What a start with this configuration would lack. Changes nothing; the doctor asks the same. */
 export async function unmetRequirements(database: Database, configuration: DatabaseAddresses): Promise<readonly Unmet[]> {
   if (database.kind === "pglite") return [];
-  const { databaseSchema: schema, databaseDirectUrl } = configuration;
+  const { databaseSchema: schema } = configuration;
   const { owner } = database;
   const facts = await loginFacts(owner, schema);
-  const unmet = [...unmetByServer(facts), ...unmetByLogin(facts, schema)];
-  if (databaseDirectUrl !== undefined && (await isPooled(databaseDirectUrl))) {
-    unmet.push({ what: "DATABASE_DIRECT_URL leads to a pooler", remedy: "name the server itself there" });
-  }
+  const unmet = [...unmetByServer(facts), ...unmetByLogin(facts, schema), ...(await unmetByAddresses(configuration))];
   if (unmet.length > 0) return unmet;
   const pending = await pendingSteps(owner, schemaSteps);
   const tables = facts.mayChangeSchema
@@ -33,9 +33,27 @@ export async function unmetRequirements(database: Database, configuration: Datab
   return [...tables, ...(await unmetByJobs(owner, facts))];
 }
 
+/** The direct address leads to the same database as the same login, and past the pooler. */
+async function unmetByAddresses({ databaseUrl, databaseDirectUrl }: DatabaseAddresses): Promise<readonly Unmet[]> {
+  if (databaseUrl === undefined || databaseDirectUrl === undefined) return [];
+  const [own, direct] = await Promise.all([destinationOf(databaseUrl), destinationOf(databaseDirectUrl)]);
+  if (direct.pooled) return [{ what: "DATABASE_DIRECT_URL leads to a pooler", remedy: "name the server itself there" }];
+  if (direct.place === own.place) return [];
+  return [{ what: "DATABASE_DIRECT_URL names another database or login than DATABASE_URL", remedy: "name the same in both" }];
+}
+
+/** The owner's statements have no limit; a server that is frozen is told of all the same. */
+const inTime = <T>(asked: Promise<T>): Promise<T> => {
+  const limitMs = policies["postgresql.primary"].timeLimitMs;
+  const late = `no answer within ${limitMs / 1_000} seconds`;
+  return within(limitMs, late, asked).catch((error: Error) => {
+    throw error.message === late ? new Unavailable("database", error, "timeout") : error;
+  });
+};
+
 /** Throws {@link StartRefused} with everything that is missing, and what mends each of it, in one line. */
 export async function refuseUnmet(database: Database, configuration: DatabaseAddresses): Promise<void> {
-  const unmet = await unmetRequirements(database, configuration);
+  const unmet = await inTime(unmetRequirements(database, configuration));
   if (unmet.length === 0) return;
   const lines = unmet.map(({ what, remedy }) => `${what} (${remedy})`);
   throw new StartRefused(

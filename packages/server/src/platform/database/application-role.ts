@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "./database.ts";
+import { isOurs } from "./requirements.ts";
 import { applicationRole } from "./scoped.ts";
 import { quotedName } from "./session.ts";
 
@@ -23,7 +24,9 @@ export async function createApplicationRole(db: Kysely<AnyTables>): Promise<void
 async function joinApplicationRole(db: Kysely<AnyTables>): Promise<void> {
   await sql`do $$ begin
     perform pg_advisory_xact_lock(hashtext('gatehouse grants'));
-    execute format('grant ${sql.raw(applicationRole)} to %I', current_user);
+    if not pg_has_role(${sql.lit(applicationRole)}, case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) then
+      execute format('grant ${sql.raw(applicationRole)} to %I', current_user);
+    end if;
   end $$`.execute(db);
 }
 
@@ -44,7 +47,7 @@ export async function grantApplication(db: Kysely<AnyTables>, withheld: Readonly
     select c.relname as name, exists (select from aclexplode(c.relacl) acl join pg_roles r on r.oid = acl.grantee
         where r.rolname = ${applicationRole}) as granted
     from pg_class c join pg_namespace s on s.oid = c.relnamespace
-    where s.nspname = ${schema} and c.relkind in ('r', 'p') order by 1`.execute(db);
+    where s.nspname = ${schema} and c.relkind in ('r', 'p') and ${isOurs} order by 1`.execute(db);
   for (const { name } of rows.filter(({ granted }) => !granted)) {
     const table = `${quotedName(schema)}.${quotedName(name)}`;
     // The steps are read at each start, and written by migrations alone.

@@ -48,7 +48,7 @@ export async function loginFacts(db: Kysely<AnyTables>, schema: string): Promise
   const { rows } = await sql<LoginFacts>`
     with role as (select oid from pg_roles where rolname = ${applicationRole}),
       home as (select oid from pg_namespace where nspname = ${schema}),
-      steps as (select c.oid from pg_class c join home on c.relnamespace = home.oid where c.relname = 'schema_steps')
+      steps as (select c.oid, c.relowner from pg_class c join home on c.relnamespace = home.oid where c.relname = 'schema_steps')
     select me.rolname as login, ${sql.lit(version)} as version,
       (select pg_encoding_to_char(encoding) from pg_database where datname = current_database()) as encoding,
       pg_is_in_recovery() as standby, current_setting('session_replication_role') as "replicationRole",
@@ -58,8 +58,8 @@ export async function loginFacts(db: Kysely<AnyTables>, schema: string): Promise
       me.rolsuper or ${joins} as "mayJoinRole",
       exists (select from home) as "schemaPresent",
       exists (select from home where has_schema_privilege(home.oid, 'usage')) as "mayUseSchema",
-      exists (select from home where has_schema_privilege(home.oid, 'create')) and not exists (select from pg_class c join home
-        on c.relnamespace = home.oid join steps on true where c.relkind in ('r', 'p') and not pg_has_role(c.relowner, 'usage')) as "mayChangeSchema",
+      exists (select from home where has_schema_privilege(home.oid, 'create'))
+        and not exists (select from steps where not pg_has_role(steps.relowner, 'usage')) as "mayChangeSchema",
       not exists (select from steps where not has_table_privilege(steps.oid, 'select')) as "mayReadSteps"
     from pg_roles me where me.rolname = current_user`.execute(db);
   return rows[0] as LoginFacts;
@@ -123,12 +123,16 @@ const withoutTables = (login: string, schema: string): Unmet => ({
   remedy: `GRANT ${applicationRole} TO ${login}, and run \`gatehouse migrate\` with the tables' owner where that does not help`,
 });
 
+/** Tables of a schema that are ours: those of the owner of the list of steps, where there is one. Others may keep tables beside them. */
+export const isOurs = sql`c.relowner = coalesce((select steps.relowner from pg_class steps
+  where steps.relname = 'schema_steps' and steps.relnamespace = c.relnamespace), c.relowner)`;
+
 /** Rows of our tables are read and added to by the login, or by the role that it steps down to. */
 export async function unmetByTables(db: Kysely<AnyTables>, facts: LoginFacts, schema: string): Promise<readonly Unmet[]> {
   const role = facts.bypasses && facts.hasApplicationRole ? applicationRole : facts.login;
   const { rows } = await sql<{ any: boolean }>`
     select exists (select from pg_class c join pg_namespace s on s.oid = c.relnamespace
-      where s.nspname = ${schema} and c.relkind in ('r', 'p') and c.relname not like 'schema\\_%'
+      where s.nspname = ${schema} and c.relkind in ('r', 'p') and c.relname not like 'schema\\_%' and ${isOurs}
         and not (has_table_privilege(${role}, c.oid, 'select') and has_table_privilege(${role}, c.oid, 'insert'))) as any`.execute(db);
   return rows[0]?.any ? [withoutTables(quotedName(role), schema)] : [];
 }

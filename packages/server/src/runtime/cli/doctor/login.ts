@@ -5,7 +5,7 @@ import { loginFacts } from "../../../platform/database/requirements.ts";
 import type { Configuration } from "../../configuration.ts";
 import { schemaSteps } from "../../modules.ts";
 import { unmetRequirements } from "../../prepare-database.ts";
-import { bad, type Finding, good } from "./check.ts";
+import { bad, type Finding, good, warning } from "./check.ts";
 
 /** Everything that a start needs of the server, the database and the login, with what mends it where it is missing. */
 export async function checkLogin(database: Database, configuration: Configuration): Promise<readonly Finding[]> {
@@ -30,10 +30,10 @@ export async function checkLogin(database: Database, configuration: Configuratio
 async function pooler({ databaseUrl, databaseDirectUrl }: Configuration): Promise<readonly Finding[]> {
   if (!(await isPooled(databaseUrl as string))) return [];
   return [
-    good(
-      databaseDirectUrl === undefined
-        ? "a pooler stands before PostgreSQL: the job queue looks for jobs every two seconds; DATABASE_DIRECT_URL lets it be notified"
-        : "a pooler stands before PostgreSQL; DATABASE_DIRECT_URL leads past it",
-    ),
+    databaseDirectUrl === undefined
+      ? warning(
+          "a pooler stands before PostgreSQL: jobs begin up to two seconds late; set DATABASE_DIRECT_URL, so that the queue is notified",
+        )
+      : good("a pooler stands before PostgreSQL, and DATABASE_DIRECT_URL leads past it"),
   ];
 }

@@ -20,7 +20,7 @@ export function registeredMetrics(): readonly MetricReference[] {
   const metrics = createMetrics();
   const platform = { metrics, settings: { version: "" } } as unknown as Platform;
   registerGauges(platform, []);
-  registerConsumerGauges(platform, []);
+  registerConsumerGauges(platform, [], { behind: 0, behindSeconds: 0 });
   registerBrokerGauges(platform, []);
   registerStandingGauge(platform, new StandingQueues(platform.database, [], []));
   registerProcessGauges({ metrics, version: "", roles: new Set(), ready: async () => ({ status: "UP", components: {} }) });

@@ -183,7 +183,7 @@ export async function assemble(configuration: Configuration, overrides: Override
             subscriptions.push(await platform.bus.consume(consumer));
           }
         }
-        registerConsumerGauges(platform, consuming);
+        registerConsumerGauges(platform, consuming, reader);
         const backlogs = contexts.flatMap((context) => context.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);

@@ -13,13 +13,20 @@ const eventsMax = 10_000;
 /** Events that are read to find a consumer's own among them: some 50 ms for one that stands still. */
 const rowsMax = 100_000;
 
-/**
- * Registers how far each consumer is behind the log. An eager one does not keep its place exactly, so it is not among
- * them; what it lacks is `gatehouse_read_model_pending_events`.
- */
-export function registerConsumerGauges(platform: Platform, consumers: readonly Consumer[]): void {
+/** The projector's lag: an eager consumer does not keep its place exactly, so the readers tell what it has not handled yet. */
+export interface ProjectionLag {
+  readonly behind: number;
+  readonly behindSeconds: number;
+}
+
+/** Registers how far each consumer is behind the log. */
+export function registerConsumerGauges(platform: Platform, consumers: readonly Consumer[], projection: ProjectionLag): void {
   const inOrder = consumers.filter(({ eager }) => !eager);
-  const lags = readOnce(keptForMs, (db) => lagsOf(db, inOrder));
+  const eager = consumers.filter(({ eager }) => eager);
+  const lags = readOnce(keptForMs, async (db) => [
+    ...(await lagsOf(db, inOrder)),
+    ...eager.map(({ name }) => ({ consumer: name, lag: { events: projection.behind, seconds: projection.behindSeconds } })),
+  ]);
   const gauge = (name: string, help: string, value: (lag: Lag) => number): TableGauge => ({
     name,
     help,

@@ -11,6 +11,8 @@ export function createMetrics() {
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const authorization = new Activity();
+  /** Projection entries that decisions in this process took from memory: a number, because they are tens of thousands a second. */
+  const readModelHits = { count: 0 };
   return {
     registry,
     /** The last minute of each role, for its probe. */
@@ -101,11 +103,16 @@ export function createMetrics() {
       labels: ["allowed", "reason"],
       noted: authorization,
     }),
+    readModelHits,
     readModelLookups: new Counter({
       name: "gatehouse_read_model_lookups_total",
       help: "Where a part of the access read model was found: memory, cache, database, computed from the tables, or missing (S3 §16.1, cache hit rate)",
       labelNames: ["found"] as const,
       registers,
+      collect() {
+        this.inc({ found: "memory" }, readModelHits.count);
+        readModelHits.count = 0;
+      },
     }),
     logRestarts: new Counter({
       name: "gatehouse_log_restarts_total",

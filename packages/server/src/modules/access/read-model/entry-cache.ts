@@ -43,6 +43,11 @@ export class EntryCache {
     return this.#pending.size;
   }
 
+  /** How long the projector has not handled the oldest of them. */
+  get behindMs(): number {
+    return this.#pending.oldestMs;
+  }
+
   /** Whether the projector has handled the event. */
   isProjected(eventId: string): boolean {
     return !this.#pending.awaits(eventId);

@@ -17,7 +17,7 @@ export async function leaveLineage(platform: Platform): Promise<void> {
   const { lineage } = log;
   const hasLeapt = await database.transact(everyTenant, async (tx) => {
     const { numAffectedRows } = await sql`update access_read_model_marks set number = number + ${numbersApart}, lineage = ${lineage}
-      where lineage is distinct from ${lineage}`.execute(tx);
+      where lineage is null or lineage <> ${lineage}`.execute(tx);
     return numAffectedRows === 1n;
   });
   if (hasLeapt) await unlessAway(platform, () => renew(platform));

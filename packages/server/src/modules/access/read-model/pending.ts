@@ -11,12 +11,15 @@ export class Pending {
   /** For each part, the events that the projector has still to handle. */
   readonly #byKey = new Map<string, Set<string>>();
   readonly #keysOf = new Map<string, readonly string[]>();
+  /** When each of those events became known, of performance.now; the oldest first. */
+  readonly #since = new Map<string, number>();
   #waiting: (() => void)[] = [];
 
   /** `keys` are behind until the event `id` has been handled. */
   add(id: string, keys: readonly string[]): void {
     if (this.#keysOf.has(id) || this.#handledBefore.delete(id)) return;
     this.#keysOf.set(id, keys);
+    this.#since.set(id, performance.now());
     for (const key of keys) {
       const events = this.#byKey.get(key);
       if (events) events.add(id);
@@ -33,6 +36,7 @@ export class Pending {
         if (events?.size === 0) this.#byKey.delete(key);
       }
       this.#keysOf.delete(id);
+      this.#since.delete(id);
     }
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -44,6 +48,7 @@ export class Pending {
     this.#handledBefore.clear();
     this.#byKey.clear();
     this.#keysOf.clear();
+    this.#since.clear();
     this.handled([]);
   }
 
@@ -69,6 +74,12 @@ export class Pending {
 
   get size(): number {
     return this.#keysOf.size;
+  }
+
+  /** How long the oldest event that has not been handled is known; 0 where there is none. */
+  get oldestMs(): number {
+    const [oldest] = this.#since.values();
+    return oldest === undefined ? 0 : performance.now() - oldest;
   }
 
   /** Resolves true once none of `keys` is behind, false when `deadline` (performance.now) came first. */

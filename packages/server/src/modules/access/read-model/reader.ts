@@ -139,6 +139,11 @@ export class AccessReader {
     return this.#entries.behind;
   }
 
+  /** How long the oldest of them waits for the projector, in seconds. */
+  get behindSeconds(): number {
+    return this.#entries.behindMs / 1_000;
+  }
+
   /**
    * Decides whether the user may perform `action` in the organization (null: the internal scope), no older than any
    * write that this process knows of, and than `minRevision` when it is given.
@@ -158,7 +163,10 @@ export class AccessReader {
       if (held?.view !== undefined && !this.#isStale(held) && !this.#policies.concerns(action)) {
         try {
           const decision = this.#decideAtOnce(held.view, organizationId, action, asked);
-          if (decision !== pendingDecision) return decision;
+          if (decision !== pendingDecision) {
+            this.#platform.metrics.readModelHits.count += held.parts.length;
+            return decision;
+          }
         } catch (error) {
           if (!this.#mayBeNew(error)) throw error;
         }

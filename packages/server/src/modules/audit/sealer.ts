@@ -1,7 +1,6 @@
 import type { Background } from "../../platform/background.ts";
 import { everyTenant, type WriteHandle } from "../../platform/database/database.ts";
-import { isTransient, isUnavailable } from "../../platform/database/faults.ts";
-import { isolateFailures } from "../../platform/database/isolated.ts";
+import { isolateFailures, mayBeTheRecords } from "../../platform/database/isolated.ts";
 import type { Position } from "../../platform/log/event.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { deadLetterEntries, redrivenEntries, resolveEntries } from "./dead-entries.ts";
@@ -50,7 +49,7 @@ export function sealer(platform: Platform, signers: Signers): Background {
         taken = await step();
         failures = 0;
       } catch (error) {
-        if (!isUnavailable(error) && !isTransient(error)) failures += 1;
+        if (mayBeTheRecords(error)) failures += 1;
         throw error;
       }
       const { sealed, forwarded } = taken;

@@ -1,6 +1,12 @@
 import { sql } from "kysely";
 import type { WriteHandle } from "./database.ts";
-import { isTransient, isUnavailable } from "./faults.ts";
+import { isCanceledStatement, isTransient, isUnavailable } from "./faults.ts";
+
+/**
+ * Whether an error may be a record's own fault. A database that is away, a conflict, and a statement that a busy server has
+ * canceled are not: the same record may pass a moment later.
+ */
+export const mayBeTheRecords = (error: unknown): boolean => !isUnavailable(error) && !isTransient(error) && !isCanceledStatement(error);
 
 export interface FailedItem<Item> {
   readonly item: Item;
@@ -28,8 +34,8 @@ export async function inSavepoint<Result>(tx: WriteHandle, work: () => Promise<R
 
 /**
  * Runs `work` on all items at once. When that fails, halves the batch until each failing item is alone, so that one bad
- * item costs two savepoints per halving and the others are done. Items keep their order. Rejects when the database is
- * unavailable or the transaction conflicts: that is not an item's failure.
+ * item costs two savepoints per halving and the others are done. Items keep their order. Rejects with what is no item's
+ * failure ({@link mayBeTheRecords}).
  */
 export async function isolateFailures<Item, Result>(
   tx: WriteHandle,
@@ -40,7 +46,7 @@ export async function isolateFailures<Item, Result>(
   try {
     return { done: await inSavepoint(tx, () => work(items)), failed: [] };
   } catch (error) {
-    if (isUnavailable(error) || isTransient(error)) throw error;
+    if (!mayBeTheRecords(error)) throw error;
     if (items.length === 1) return { done: [], failed: [{ item: items[0] as Item, error }] };
     const middle = Math.ceil(items.length / 2);
     const left = await isolateFailures(tx, items.slice(0, middle), work);

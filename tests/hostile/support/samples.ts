@@ -238,6 +238,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
     ).id,
   })),
   "tenancy.listInternalMemberships": internally(() => ({ limit: 5 }), true),
+  "tenancy.listErasures": internally(() => ({}), true),
   "tenancy.setInternalRoles": internally(
     async (world) => ({ userId: (await newUser(world.server, "clerk")).id, roleId: world.internalRoleId }),
     true,

@@ -4,6 +4,7 @@ import { sql } from "kysely";
 import { describe, expect, it, vi } from "vitest";
 import { asAdministrator, describeOnPostgresql, freshPglite, freshPostgresql } from "../contract/databases.ts";
 import { postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
+import { createApplicationRole } from "./application-role.ts";
 import { type Database, everyTenant } from "./database.ts";
 import { Unavailable } from "./faults.ts";
 import { observeWrites } from "./observed-writes.ts";
@@ -60,6 +61,7 @@ describeOnPostgresql("whether writes are taken: PostgreSQL", () => {
     const folder = await asAdministrator(async (client) => (await client.query("show data_directory")).rows[0].data_directory, server.url);
     const signal = join(folder, "standby.signal");
     const opened = openPostgresql({ url: server.url });
+    await createApplicationRole(opened.owner);
     const { database, writes } = observeWrites(opened);
     await write(database);
     expect(await writes.refusal()).toBeUndefined();

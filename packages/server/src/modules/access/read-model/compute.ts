@@ -1,11 +1,8 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle } from "../../../platform/database/database.ts";
-import type { UserStatus } from "../../identity/index.ts";
 import { policyKey } from "./keys.ts";
+import type { Found, Kind, UserStatuses } from "./kind.ts";
 import { olderLists } from "./older-release.ts";
-
-/** What the projection needs of people: their status, by id. */
-export type UserStatuses = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserStatus>>;
 
 /** A projection entry as the tables have it. */
 export interface Computed {
@@ -13,18 +10,6 @@ export interface Computed {
   readonly organizationId: string | null;
   /** The value as JSON; `null` leaves a marker: the entry was there and is no longer. */
   readonly json: string;
-}
-
-export interface Found {
-  readonly organizationId: string | null;
-  readonly json: string;
-}
-
-/** The keys of one kind of entry, and what lies under them: a fixed number of queries, however many keys there are. */
-export interface Kind {
-  readonly pattern: RegExp;
-  /** What was found, by key; `keys` are the matches of the pattern. */
-  compute(db: Kysely<AnyTables>, keys: readonly RegExpExecArray[], statuses: UserStatuses): Promise<ReadonlyMap<string, Found>>;
 }
 
 const id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";

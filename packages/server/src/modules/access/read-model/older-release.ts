@@ -7,8 +7,8 @@ import { PermissionTree, type RoleRule, type StoredRule } from "@gatehouse/polic
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, WriteHandle } from "../../../platform/database/database.ts";
 import { type SystemRoleDefinition, systemRoles } from "../system.ts";
-import type { Found, Kind } from "./compute.ts";
 import type { PermissionEntry } from "./keys.ts";
+import type { Found, Kind } from "./kind.ts";
 
 const id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const listKey = (roleId: string): string => `iam:role:${roleId}:effective_permissions`;

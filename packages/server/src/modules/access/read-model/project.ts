@@ -3,8 +3,9 @@ import type { ReadHandle, WriteHandle } from "../../../platform/database/databas
 import { inSavepoint, isolateFailures } from "../../../platform/database/isolated.ts";
 import { deadLetterRecords, resolveRecords } from "../../../platform/dead-letters.ts";
 import { revisionOf } from "../../../platform/log/log.ts";
-import { type Computed, computeParts, type UserStatuses } from "./compute.ts";
+import { type Computed, computeParts } from "./compute.ts";
 import { entriesConsumer, policyKey, roleIdOf, unavailableValue } from "./keys.ts";
+import type { UserStatuses } from "./kind.ts";
 import { dropEveryList, dropLists, missingSystemLists } from "./older-release.ts";
 
 /** What was written, the version that it was written under (the id of the transaction), and the number of the write. */

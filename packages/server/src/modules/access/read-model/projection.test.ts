@@ -17,8 +17,8 @@ import {
   type TestServer,
 } from "../../../testing/server.ts";
 import { steps } from "../schema-steps.ts";
-import type { UserStatuses } from "./compute.ts";
 import { membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
+import type { UserStatuses } from "./kind.ts";
 import { projectKeys } from "./project.ts";
 
 const iam = "/api/v1/iam";

@@ -1,5 +1,5 @@
 import type { User } from "../../identity/index.ts";
-import type { UserStatuses } from "./compute.ts";
+import type { UserStatuses } from "./kind.ts";
 
 /** The statuses of people, from what the identity module tells of them. */
 export const statusesOf =

@@ -3,7 +3,8 @@ import { sql } from "kysely";
 import type { Cache } from "../../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
 import { isolateFailures } from "../../../platform/database/isolated.ts";
-import { computeParts, isPartKey, type UserStatuses } from "./compute.ts";
+import { computeParts, isPartKey } from "./compute.ts";
+import type { UserStatuses } from "./kind.ts";
 
 /** A part that is not what the tables say. */
 export interface Difference {

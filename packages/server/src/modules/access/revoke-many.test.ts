@@ -79,7 +79,7 @@ describe("many grants", () => {
     expect(await count("relationships where resource_id = 'key'")).toBe(10);
   }, 60_000);
 
-  it("of a member who is removed go with him, in parts", async () => {
+  it("of a member who is removed are revoked with the membership, in parts", async () => {
     const person = await scene.person();
     await grant({ resource: "of-member-#", subject: person.id, times: 2_300 });
     const at = `organizations/${scene.organization.id}/memberships/${await membershipIdOf(person.id)}`;

@@ -37,7 +37,7 @@ const goOn = (id: string) => asOperator(scene.server, "tenancy.continueErasure",
 const erasures = async (): Promise<AnyBody[]> => (await scene.send("GET organization-erasures", scene.administrator.token)).body.items;
 
 describe("the erasure of a large organization", () => {
-  it("denies at once, is gone for everybody, goes in batches that say how far they are, and ends with nothing left", async () => {
+  it("denies at once, is unknown to every operation, goes in batches that say how far they are, and ends with nothing left", async () => {
     const at = await newOrganization(scene.server);
     await fillOrganization(scene.server.application.platform.database, at.id, {
       members: membersMany,

@@ -28,7 +28,7 @@ export const OrganizationStatusChanged = defineEvent({
 
 export const OrganizationErasureStarted = defineEvent({
   type: "organization.erasure_started.v1",
-  says: "An organization is gone for everybody, and its data are being removed. organization.erased.v1 follows when nothing is left.",
+  says: "An organization is no longer there for any operation, and its data are being removed. organization.erased.v1 follows when nothing is left.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid }),

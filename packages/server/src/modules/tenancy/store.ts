@@ -90,7 +90,7 @@ interface PageOf {
   readonly limit: number;
 }
 
-/** An organization that is being erased is there for its erasure alone; for everybody else it is gone. */
+/** Hides an organization that is being erased from every query but those of its erasure. */
 const notBeingErased = sql<boolean>`not exists (select from erased_organizations e where e.id = organizations.id)`;
 
 function reads(db: ReadHandle<Tables>) {

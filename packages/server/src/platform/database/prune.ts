@@ -3,7 +3,7 @@ import { type Database, everyTenant, type WriteHandle } from "./database.ts";
 
 /**
  * Rows that are removed in one transaction. A deletion of everything that has expired grows with the table until it takes longer than a
- * statement may, and then fails each time; and while it runs the log's horizon stands still for everybody.
+ * statement may, and then fails each time; and while it runs the log's horizon stands still.
  */
 export const prunedAtOnce = 5_000;
 

@@ -14,7 +14,7 @@ const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 /**
  * Destroys the keys of a person: what the trail holds under them opens no more, and the chains verify as before (S4 §6.5). A user
  * of ours is erased with his present address, by either. What was written out for exports goes as well. The keys go in the last part: a
- * call that was interrupted has erased nobody yet, and is repeated.
+ * call that was interrupted has destroyed no key yet, and is repeated.
  */
 export const erasePerson = audit.command("erasePerson", {
   http: "POST /api/v1/audit/persons/erase",

@@ -4,8 +4,8 @@ import { MemberRemoved, OrganizationErased } from "../events.ts";
 import { tenancy } from "../module.ts";
 
 /**
- * Rows of one kind in one transaction, two events a member at most: some tenths of a second, so that neither the log's horizon nor anybody
- * who waits for a row stands still for longer, and what the projection makes of a batch is as little.
+ * Rows of one kind in one transaction, two events a member at most: some tenths of a second, so that neither the log's horizon nor a
+ * transaction that waits for a row stands still for longer, and a batch is little work for the projection.
  */
 const rowsAtOnce = 500;
 

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { everyTenant } from "../platform/database/database.ts";
+import { isUnavailable } from "../platform/database/faults.ts";
 import type { Platform } from "../platform/platform.ts";
 import { type AuditEnding, type AuditedCall, type NotedRow, notedRow, recordNotes } from "./audit.ts";
 
@@ -85,6 +86,11 @@ export class AuditNotes {
     try {
       await database.transact(everyTenant, (tx) => recordNotes(tx, rows));
     } catch (error) {
+      // One row that cannot be stored takes no other along; a database that is away takes them all.
+      if (rows.length > 1 && !isUnavailable(error)) {
+        for (const row of rows) await this.#write([row]);
+        return;
+      }
       metrics.auditNotesLost.inc(
         { why: "storage" },
         rows.reduce((sum, row) => sum + row.stands_for, 0),

@@ -73,8 +73,9 @@ const dependencies = Object.keys(
 const outside = dependencies.filter((name) => !inside.has(name));
 const imported = (name: string) =>
   new RegExp(`^(import|export) (?!type )[^;]*from "${name.replaceAll("/", "\\/")}(/[^"]*)?"|import\\("${name}`, "m");
+/** Node's own clients. `fetch` without an argument is a method of that name that is declared: the global one needs an address. */
 const byItself =
-  /^import (?!type )(?!\{ isIP \})[^;]*from "node:(net|tls|http|https|http2|dns|dgram)(\/promises)?"|(?<![.#\w])(?<!async )\bfetch\(|new WebSocket\(/m;
+  /^import (?!type )(?!\{ isIP \})[^;]*from "node:(net|tls|http|https|http2|dns|dgram)(\/promises)?"|(?<![.#\w])(?<!async )\bfetch\((?!\))|new WebSocket\(/m;
 
 const reaches = (text: string): boolean => byItself.test(text) || outside.some((name) => imported(name).test(text));
 

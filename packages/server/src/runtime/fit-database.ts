@@ -2,15 +2,16 @@ import { sql } from "kysely";
 import { type Database, everyTenant } from "../platform/database/database.ts";
 import { refuseOtherEngine } from "../platform/database/engine.ts";
 import { StartRefused } from "../platform/start-refused.ts";
+import type { DatabaseAddresses } from "./prepare-database.ts";
 import { findMoved, refusalOfMoved } from "./rebase/moved.ts";
 
 /**
  * Throws {@link StartRefused} where the product would give wrong answers on the database: a server that only looks like PostgreSQL,
  * or positions of another cluster. To be called before anything is written, the schema included.
  */
-export async function refuseUnfitDatabase(database: Database): Promise<void> {
-  if (database.kind === "pglite") return;
-  await refuseOtherEngine(database.owner);
+export async function refuseUnfitDatabase(database: Database, { databaseUrl, databaseSchema }: DatabaseAddresses): Promise<void> {
+  if (databaseUrl === undefined) return;
+  await refuseOtherEngine(databaseUrl, databaseSchema);
   const refusal = await refusalOfPositions(database);
   if (refusal !== undefined) throw new StartRefused(refusal);
 }

@@ -67,7 +67,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
   const embedded = opened.kind === "pglite" ? (opened as EmbeddedDatabase) : undefined;
   const { database, writes } = observeWrites(watchedDatabase(opened, { metrics, tracer }), embedded?.shortage);
   try {
-    await refuseUnfitDatabase(database);
+    await refuseUnfitDatabase(database, configuration);
     await prepareDatabase(opened, configuration, logger);
     const keys = await openKeyRing(database, configuration);
     const inbox = configuration.smtpUrl === undefined ? developmentInbox(database) : undefined;

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from "node:net";
 import { sql } from "kysely";
 import { afterEach, describe, expect, it } from "vitest";
 import { asAdministrator, describeOnPostgresql } from "../contract/databases.ts";
@@ -56,6 +57,68 @@ describe("the server behind DATABASE_URL", () => {
   });
 });
 
+const refusal = (url: string): Promise<string> =>
+  refuseOtherEngine(url, "public").then(
+    () => "taken",
+    (error: unknown) => {
+      expect(error).toBeInstanceOf(StartRefused);
+      expect((error as StartRefused).exitCode).toBe(78);
+      return (error as Error).message;
+    },
+  );
+
+/** A server that speaks as much of PostgreSQL's protocol as one question takes: it answers with its version, and knows nothing else. */
+async function lookAlike(version: string): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const message = (type: string, ...parts: readonly Buffer[]): Buffer => {
+    const body = Buffer.concat(parts);
+    const head = Buffer.alloc(5);
+    head.write(type);
+    head.writeInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  };
+  const number = (value: number, bytes: 2 | 4): Buffer => {
+    const made = Buffer.alloc(bytes);
+    made.writeIntBE(value, 0, bytes);
+    return made;
+  };
+  const text = (value: string): Buffer => Buffer.from(`${value}\0`);
+  const ready = message("Z", Buffer.from("I"));
+  const column = [text("version"), number(0, 4), number(0, 2), number(25, 4), number(-1, 2), number(-1, 4), number(0, 2)];
+  const row = [number(1, 2), number(Buffer.byteLength(version), 4), Buffer.from(version)];
+  const answer = [message("T", number(1, 2), ...column), message("D", ...row), message("C", text("SELECT 1"))];
+  const fault = message("E", text("SERROR"), text("C42883"), text("Munknown function"), Buffer.from([0]));
+  const server = createServer((socket) => {
+    let begun = false;
+    socket.on("error", () => {});
+    socket.on("data", (data) => {
+      if (!begun) socket.write(Buffer.concat([message("R", number(0, 4)), ready]));
+      else if (data.includes("select version()")) socket.write(Buffer.concat([...answer, ready]));
+      else if (data[0] === "Q".charCodeAt(0)) socket.write(Buffer.concat([fault, ready]));
+      begun = true;
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `postgres://root@127.0.0.1:${port}/gatehouse`,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+describe("a server that speaks PostgreSQL's protocol", () => {
+  it.each([
+    ["names a CockroachDB", "CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu, built 2023/09/27)"],
+    ["no PostgreSQL", "PostgreSQL 16.0 of somebody's own"],
+  ])("is refused before it is asked for anything that it may not know: %s", async (words, version) => {
+    const server = await lookAlike(version);
+    try {
+      expect(await refusal(server.url)).toContain(words);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
 // What a real server answers about itself; the embedded one is always the same.
 describeOnPostgresql("a server of one's own", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
@@ -67,18 +130,6 @@ describeOnPostgresql("a server of one's own", () => {
     const server = await startPostgresql();
     toClose.push(server);
     return server;
-  };
-  const refusal = async (url: string): Promise<string> => {
-    const database = openPostgresql({ url, poolSize: 1 });
-    toClose.push(database);
-    return refuseOtherEngine(database.owner).then(
-      () => "taken",
-      (error: unknown) => {
-        expect(error).toBeInstanceOf(StartRefused);
-        expect((error as StartRefused).exitCode).toBe(78);
-        return (error as Error).message;
-      },
-    );
   };
 
   it("is taken as a primary and refused as a standby", { timeout: 120_000 }, async () => {

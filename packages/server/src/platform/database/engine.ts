@@ -1,6 +1,7 @@
-import { type Kysely, sql } from "kysely";
+import pg from "pg";
+import { policies } from "../resilience/policies.ts";
 import { StartRefused } from "../start-refused.ts";
-import type { AnyTables } from "./database.ts";
+import { translated } from "./faults.ts";
 
 /** What tells a PostgreSQL from a server that speaks its protocol. */
 export interface Engine {
@@ -56,38 +57,62 @@ export function refusalOfEngine(engine: Engine): string | undefined {
   return undefined;
 }
 
-/** Throws {@link StartRefused} where the server behind DATABASE_URL is not what the product runs on. */
-export async function refuseOtherEngine(db: Kysely<AnyTables>): Promise<void> {
-  const refusal = refusalOfEngine(await readEngine(db));
+/** Throws {@link StartRefused} where the server at `url` is not what the product runs on. */
+export async function refuseOtherEngine(url: string, schema: string): Promise<void> {
+  const refusal = refusalOfEngine(await readEngine(url, schema));
   if (refusal !== undefined) throw new StartRefused(refusal);
 }
 
-/** Reads the version alone first: a server of another kind may not have the catalogs that the rest is read from. */
-export async function readEngine(db: Kysely<AnyTables>): Promise<Engine> {
-  const { rows } = await sql<{ version: string }>`select version() as version`.execute(db);
-  const version = rows[0]?.version ?? "";
-  const nothing = { hasTransactionIds: false, hasPlpgsql: false, hasDsqlJobs: false, inRecovery: false, distributedTables: [] };
-  if (nameOf(version) !== undefined) return { version, versionNumber: 0, ...nothing };
+/**
+ * On a plain connection of its own: the product's transactions begin with settings that a server of another kind, or a standby, refuses
+ * with words of its own. Reads the version alone first, because the rest is in catalogs that such a server may not have.
+ */
+export const readEngine = (url: string, schema: string): Promise<Engine> =>
+  translated(async () => {
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: policies["postgresql.connection"].timeLimitMs,
+      query_timeout: policies["postgresql.primary"].timeLimitMs,
+    });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      return await engineBehind(client, schema);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  });
+
+type Facts = Omit<Engine, "version" | "distributedTables">;
+
+const facts = `select current_setting('server_version_num')::int as "versionNumber", pg_is_in_recovery() as "inRecovery",
+  (select count(*) = 3 from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+    and proname in ('pg_current_xact_id', 'pg_current_snapshot', 'pg_snapshot_xmin')) as "hasTransactionIds",
+  exists (select from pg_language where lanname = 'plpgsql') as "hasPlpgsql",
+  to_regclass('sys.jobs') is not null as "hasDsqlJobs", to_regclass('pg_catalog.pg_dist_partition') is not null as citus`;
+
+const distributed = `select c.relname as name from pg_catalog.pg_dist_partition p
+  join pg_class c on c.oid = p.logicalrelid::oid join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 order by 1`;
+
+async function engineBehind(client: pg.Client, schema: string): Promise<Engine> {
+  const version = (await client.query<{ version: string }>("select version() as version")).rows[0]?.version ?? "";
+  const unknown: Engine = {
+    version,
+    versionNumber: 0,
+    hasTransactionIds: false,
+    hasPlpgsql: false,
+    hasDsqlJobs: false,
+    inRecovery: false,
+    distributedTables: [],
+  };
+  if (nameOf(version) !== undefined) return unknown;
   try {
-    const { rows: found } = await sql<Omit<Engine, "version" | "distributedTables"> & { citus: boolean }>`select
-      current_setting('server_version_num')::int as "versionNumber", pg_is_in_recovery() as "inRecovery",
-      (select count(*) = 3 from pg_proc where pronamespace = 'pg_catalog'::regnamespace
-        and proname in ('pg_current_xact_id', 'pg_current_snapshot', 'pg_snapshot_xmin')) as "hasTransactionIds",
-      exists (select from pg_language where lanname = 'plpgsql') as "hasPlpgsql",
-      to_regclass('sys.jobs') is not null as "hasDsqlJobs", to_regclass('pg_catalog.pg_dist_partition') is not null as citus`.execute(db);
-    const { citus, ...facts } = found[0] as Omit<Engine, "version" | "distributedTables"> & { citus: boolean };
-    return { version, ...facts, distributedTables: citus ? await distributedTablesOf(db) : [] };
+    const { citus, ...found } = (await client.query<Facts & { citus: boolean }>(facts)).rows[0] as Facts & { citus: boolean };
+    const tables = citus ? (await client.query<{ name: string }>(distributed, [schema])).rows : [];
+    return { version, ...found, distributedTables: tables.map(({ name }) => name) };
   } catch (error) {
     // Class 42 and 0A: what was asked for is not known there. Anything else says nothing of the server's kind.
     if (!/^(42|0A)/.test(String((error as { readonly code?: string }).code))) throw error;
-    return { version, versionNumber: 0, ...nothing };
+    return unknown;
   }
-}
-
-async function distributedTablesOf(db: Kysely<AnyTables>): Promise<readonly string[]> {
-  const { rows } = await sql<{ name: string }>`select c.relname as name from pg_catalog.pg_dist_partition p
-    join pg_class c on c.oid = p.logicalrelid::oid where c.relnamespace = any (current_schemas(false)::regnamespace[]) order by 1`.execute(
-    db,
-  );
-  return rows.map(({ name }) => name);
 }

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeOnPostgresql, spendTransactions } from "../contract/databases.ts";
+import { asAdministrator, describeOnPostgresql, spendTransactions } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
 import { type Wire, wireTo } from "../contract/proxy.ts";
@@ -39,17 +39,15 @@ describeOnPostgresql("reads that a replica may answer", () => {
     replicaReads({ database: given, need: () => follower.replicaNeed, resilience: createResilience(metrics), metrics });
   const outcomes = async (): Promise<Readonly<Record<string, number>>> =>
     Object.fromEntries((await metrics.replicaReads.get()).values.map(({ labels, value }) => [labels.outcome, value]));
+  /** Past the port, whose transactions may write: a standby refuses them. */
+  const onStandby = async (statement: string) => (await asAdministrator((client) => client.query(statement), standby.url)).rows[0];
   const paused = async <T>(work: () => Promise<T>): Promise<T> => {
-    const direct = openPostgresql({ url: standby.url, poolSize: 1 });
-    await sql`select pg_wal_replay_pause()`.execute(direct.owner);
-    await eventually(
-      async () => (await sql<{ state: string }>`select pg_get_wal_replay_pause_state() as state`.execute(direct.owner)).rows[0]?.state,
-    ).toBe("paused");
+    await onStandby("select pg_wal_replay_pause()");
+    await eventually(async () => (await onStandby("select pg_get_wal_replay_pause_state() as state")).state).toBe("paused");
     try {
       return await work();
     } finally {
-      await sql`select pg_wal_replay_resume()`.execute(direct.owner);
-      await direct.close();
+      await onStandby("select pg_wal_replay_resume()");
     }
   };
 

@@ -96,7 +96,7 @@ async function onStorage(work: (database: Database, configuration: Configuration
   try {
     const database = await openStorage(configuration);
     try {
-      await refuseUnfitDatabase(database);
+      await refuseUnfitDatabase(database, configuration);
       await prepareDatabase(database, configuration, openLogger({ ...configuration, logLevel: "error" }));
       await work(database, configuration);
     } finally {

@@ -22,7 +22,7 @@ export const migrateCommand: Command = {
       embedded && configuration.dataDir !== "memory" ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
     const database = await openStorage(configuration);
     try {
-      await refuseUnfitDatabase(database);
+      await refuseUnfitDatabase(database, configuration);
       await refuseUnmet(database, configuration);
       const pending = await pendingSteps(database.owner, schemaSteps);
       const logger = openLogger({ ...configuration, logLevel: "error" });

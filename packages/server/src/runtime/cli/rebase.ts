@@ -24,7 +24,7 @@ export const rebaseCommand: Command = {
     if (url === undefined || missing.length > 0) throw new ConfigurationError(missing);
     const database = await openStorage(configuration, { poolSize: 1 });
     try {
-      await refuseOtherEngine(database.owner);
+      await refuseOtherEngine(url, configuration.databaseSchema);
       await prepareDatabase(database, configuration, openLogger({ ...configuration, logLevel: "error" }));
       const { wasMoved, rows } = await rebase(database, await openKeyRing(database, configuration), new Date(), say);
       if (!wasMoved) return say("The positions are this PostgreSQL's own. Nothing was changed.");

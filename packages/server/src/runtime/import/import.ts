@@ -43,7 +43,7 @@ export async function importInstallation(
   tell: (line: string) => void = () => {},
 ): Promise<ImportReport> {
   const began = performance.now();
-  await refuseOtherEngine(target.database.owner);
+  await refuseOtherEngine(target.configuration.databaseUrl as string, target.configuration.databaseSchema);
   await refuseForeignTables(source.database, target.database.owner);
   await prepareDatabase(target.database, target.configuration, target.logger);
   await refuseOtherSchema(source.database, target.database.owner);

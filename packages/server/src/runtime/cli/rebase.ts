@@ -1,5 +1,6 @@
 import { refuseOtherEngine } from "../../platform/database/engine.ts";
-import { ConfigurationError, readConfiguration } from "../configuration.ts";
+import type { KeyRing } from "../../platform/keys/keys.ts";
+import { type Configuration, ConfigurationError, readConfiguration } from "../configuration.ts";
 import { openKeyRing } from "../key-ring.ts";
 import { openLogger } from "../ports.ts";
 import { prepareDatabase } from "../prepare-database.ts";
@@ -22,11 +23,11 @@ export const rebaseCommand: Command = {
       ...(masterKey === undefined ? ["GATEHOUSE_MASTER_KEY is not set: it is the installation's, and signs its audit log."] : []),
     ];
     if (url === undefined || missing.length > 0) throw new ConfigurationError(missing);
+    await refuseOtherEngine(url, configuration.databaseSchema);
+    const keys = await prepare(configuration);
     const database = await openStorage(configuration, { poolSize: 1 });
     try {
-      await refuseOtherEngine(url, configuration.databaseSchema);
-      await prepareDatabase(database, configuration, openLogger({ ...configuration, logLevel: "error" }));
-      const { wasMoved, rows } = await rebase(database, await openKeyRing(database, configuration), new Date(), say);
+      const { wasMoved, rows } = await rebase(database, keys, new Date(), say);
       if (!wasMoved) return say("The positions are this PostgreSQL's own. Nothing was changed.");
       const total = [...rows.values()].reduce((sum, count) => sum + count, 0);
       say(
@@ -37,6 +38,17 @@ export const rebaseCommand: Command = {
     }
   },
 };
+
+/** The schema and the keys, on connections that are closed afterwards: the rebase takes every other connection for a server's. */
+async function prepare(configuration: Configuration): Promise<KeyRing> {
+  const database = await openStorage(configuration, { poolSize: 1 });
+  try {
+    await prepareDatabase(database, configuration, openLogger({ ...configuration, logLevel: "error" }));
+    return await openKeyRing(database, configuration);
+  } finally {
+    await database.close();
+  }
+}
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);

@@ -27,9 +27,9 @@ const here = sql`pg_current_xact_id()`;
 export async function rebase(database: Database, keys: Keys, now: Date, tell: (line: string) => void = () => {}): Promise<RebaseReport> {
   const tables = await readTables(database.owner);
   const meanings = new Map(tables.map((table) => [table, meaningOf(table)]));
+  await refuseWhileInUse(database.owner);
   return database.owner.transaction().execute(async (tx) => {
     await sameTextForms.execute(tx);
-    await refuseWhileInUse(tx);
     await sql`lock table ${sql.join(tables.map(({ name }) => sql.table(name)))} in access exclusive mode`.execute(tx);
     if (!isMoved(await findMoved(tx))) return { wasMoved: false, rows: new Map() };
     if (!(await isTrailSigned(tx as never))) {
@@ -54,11 +54,20 @@ export async function rebase(database: Database, keys: Keys, now: Date, tell: (l
   });
 }
 
+/** A connection that was closed is gone from the server's list a moment later. */
+const goneWithinMs = 3_000;
+const lookEveryMs = 100;
+
 /** What a server writes meanwhile would wait for the end and then stand before what it came after. */
-async function refuseWhileInUse(tx: Kysely<AnyTables>): Promise<void> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
-    where datname = current_database() and application_name like 'gatehouse%' and pid <> pg_backend_pid()`.execute(tx);
-  if (rows[0]?.count !== 0) throw new StartRefused("A server is connected to the database. Stop every server, then run this again.");
+async function refuseWhileInUse(db: Kysely<AnyTables>): Promise<void> {
+  for (const deadline = performance.now() + goneWithinMs; ; ) {
+    const { rows } = await sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
+      where datname = current_database() and application_name like 'gatehouse%' and pid <> pg_backend_pid()`.execute(db);
+    if (rows[0]?.count === 0) return;
+    if (performance.now() > deadline)
+      throw new StartRefused("A server is connected to the database. Stop every server, then run this again.");
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  }
 }
 
 /** Triggers that watch over rows say what may be written from now on; these rows were written before. */

@@ -51,11 +51,14 @@ export const violatedUnique = (error: unknown): string | undefined =>
 export const violatedReference = (error: unknown): string | undefined =>
   ["23503", "23001"].includes(codeOf(error)) ? ((error as DriverError).constraint ?? "") : undefined;
 
-export async function translated<T>(work: () => Promise<T>): Promise<T> {
+/** Of a read: a write in it is a mistake of this program, and says nothing of the server (25006). */
+export const isUnavailableToRead = (error: unknown): boolean => codeOf(error) !== "25006" && isUnavailable(error);
+
+export async function translated<T>(work: () => Promise<T>, isFault: (error: unknown) => boolean = isUnavailable): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof Unavailable) && isUnavailable(error)) throw new Unavailable("database", error);
+    if (!(error instanceof Unavailable) && isFault(error)) throw new Unavailable("database", error);
     throw error;
   }
 }

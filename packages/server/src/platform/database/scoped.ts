@@ -10,7 +10,7 @@ import {
   type Scope,
   type WriteHandle,
 } from "./database.ts";
-import { translated } from "./faults.ts";
+import { isUnavailableToRead, translated } from "./faults.ts";
 import { type LineageReader, lineageReader } from "./lineage.ts";
 import { ReplicaBehind } from "./replica-reads.ts";
 
@@ -57,7 +57,7 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
           await enter(tx, scope, "read only");
           return work(tx as unknown as ReadHandle);
         });
-    });
+    }, isUnavailableToRead);
 
   return {
     kind: handles.kind,

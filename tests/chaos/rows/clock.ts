@@ -31,7 +31,7 @@ export const clockRow: Row = {
     };
     const ahead = { ...short, LD_PRELOAD: library, FAKETIME: `+${aheadSeconds}`, FAKETIME_DONT_FAKE_MONOTONIC: "1" };
     // On the same database, but reached by another word of NATS, so that it is known which clock answers.
-    const off = await openFleet({ environment: ahead, each: 1 });
+    const off = await openFleet({ environment: ahead, each: 1, startedBy: "/health" });
     try {
       const there = new Door(off.of("gateway").map(({ url }) => url));
       const { door } = house;

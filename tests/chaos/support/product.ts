@@ -37,6 +37,8 @@ export interface FleetOptions {
   readonly each: number;
   /** The build that is run; this one's when absent. */
   readonly from?: string;
+  /** The probe that answers 200 once a member has started; readiness, where the members are to take requests. */
+  readonly startedBy?: "/health" | "/health/ready";
 }
 
 /** A start on a busy machine, with its look at the schema. */
@@ -45,7 +47,7 @@ const readyWithinMs = 60_000;
 const restartAfterMs = 250;
 
 /** Starts `each` processes of every role in the order of S3 §22.2, and keeps them alive. */
-export async function openFleet({ environment, each, from = root }: FleetOptions): Promise<Fleet> {
+export async function openFleet({ environment, each, from = root, startedBy = "/health/ready" }: FleetOptions): Promise<Fleet> {
   const places: Place[] = [];
   const fleet: Fleet = {
     members: places,
@@ -61,7 +63,7 @@ export async function openFleet({ environment, each, from = root }: FleetOptions
       eventually(
         async () => {
           for (const place of places) {
-            if (!(await place.ready())) throw new Error(`${place.role} at ${place.url} is not ready:\n${place.child.output()}`);
+            if (!(await place.answers(startedBy))) throw new Error(`${place.role} at ${place.url} is not ready:\n${place.child.output()}`);
           }
         },
         { withinMs },
@@ -100,9 +102,13 @@ class Place implements Member {
     this.child = this.#begin();
   }
 
-  async ready(): Promise<boolean> {
+  ready(): Promise<boolean> {
+    return this.answers("/health/ready");
+  }
+
+  async answers(probe: string): Promise<boolean> {
     if (!this.child.running) return false;
-    return fetch(`${this.url}/health/ready`, { signal: AbortSignal.timeout(3_000) }).then(
+    return fetch(`${this.url}${probe}`, { signal: AbortSignal.timeout(3_000) }).then(
       async (response) => {
         await response.arrayBuffer();
         return response.ok;

@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely";
+import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
@@ -55,12 +55,10 @@ function writes(tx: WriteHandle<Tables>) {
     end: (userId: string, id: string): Promise<SessionRow | undefined> =>
       tx.deleteFrom("sessions").where("user_id", "=", userId).where("id", "=", id).returningAll().executeTakeFirst(),
     async endEarlierEpochs(users: readonly { readonly user_id: string; readonly epoch: number }[]): Promise<void> {
-      await sql`delete from sessions using ${asRows({ user_id: "uuid", epoch: "integer" }, users)}
-        where sessions.user_id = given.user_id and sessions.user_epoch < given.epoch`.execute(tx);
+      await deleteOfEach(tx, asRows({ user_id: "uuid", epoch: "integer" }, users), sql`user_epoch < given.epoch`);
     },
     async endInOrganizations(members: readonly { readonly user_id: string; readonly organization_id: string }[]): Promise<void> {
-      await sql`delete from sessions using ${asRows({ user_id: "uuid", organization_id: "uuid" }, members)}
-        where sessions.user_id = given.user_id and sessions.organization_id = given.organization_id`.execute(tx);
+      await deleteOfEach(tx, asRows({ user_id: "uuid", organization_id: "uuid" }, members), sql`organization_id = given.organization_id`);
     },
     async recordActivity(active: readonly { readonly id: string; readonly at: Date }[]): Promise<void> {
       if (active.length === 0) return;
@@ -81,6 +79,16 @@ function writes(tx: WriteHandle<Tables>) {
       );
     },
   };
+}
+
+/**
+ * Deletes sessions of the users in `given`, looked up user by user: joined with the rows that a parameter holds, of which PostgreSQL knows
+ * no number, every session is read.
+ */
+async function deleteOfEach(tx: WriteHandle<Tables>, given: RawBuilder<unknown>, condition: RawBuilder<unknown>): Promise<void> {
+  await sql`delete from sessions where id = any(array(
+    select found.id from ${given}
+    cross join lateral (select id from sessions where user_id = given.user_id and ${condition} offset 0) found))`.execute(tx);
 }
 
 export const sessionStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };

@@ -216,7 +216,8 @@ describe("processes of the release before, in a roll-out and after a roll-back",
     expect(await keptValue(server, listKey(roleId))).toEqual([]);
   });
 
-  it("lose every list of a custom role when a permission moves, and get it back as they ask for it, with what is below", async () => {
+  // It looks at the snapshot of the process that projects, which is another one where each role has its own.
+  it.skipIf(distributed)("lose every list of a custom role when a permission moves, and get it back as they ask for it", async () => {
     const { token } = await newAdministrator(server);
     const [from, to] = [`From${unique()}`, `To${unique()}`];
     const ids: Record<string, string> = {};

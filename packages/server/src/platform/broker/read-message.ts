@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { readJson, UnacceptableJson } from "../json.ts";
+import { jsonDepthMax, readJson, UnacceptableJson } from "../json.ts";
 import { type Envelope, issueOf } from "./cloud-event.ts";
 
 /** Half of what Kafka and NATS take by default: a dead letter has the message as text in JSON, where a quote is two characters. */
@@ -50,6 +50,8 @@ export function readMessage(open: () => RawMessage): Reading {
     return binary(text, message, mediaType);
   } catch (error) {
     // A value that the client has parsed may be nested too deeply for the engine's stack.
+    if (error instanceof RangeError)
+      return { text, refused: `the message cannot be read: it is nested deeper than ${jsonDepthMax} levels` };
     return { text, refused: `the message cannot be read: ${error instanceof Error ? error.message : String(error)}` };
   }
 }

@@ -24,8 +24,12 @@ const isProtocolViolation = (error: unknown): boolean => codeOf(error) === "08P0
 const poolFault =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|connection has been discarded|pool after calling end|driver has already been destroyed|PGlite (instance )?is (already )?closed/;
 
+/** A standby takes no transaction that may write (0A000, which says nothing by itself). */
+export const isStandbyRefusal = (error: unknown): boolean =>
+  error instanceof Error && /cannot set transaction read-write mode during recovery/.test(error.message);
+
 export function isUnavailable(error: unknown): boolean {
-  if (error instanceof Unavailable) return true;
+  if (error instanceof Unavailable || isStandbyRefusal(error)) return true;
   if (isProtocolViolation(error)) return false;
   const code = codeOf(error);
   return socketFaults.has(code) || serverFault.test(code) || (error instanceof Error && poolFault.test(error.message));

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { everyTenant } from "./database.ts";
+import { isStandbyRefusal } from "./faults.ts";
 
 /** Whether the database takes writes now. */
 export interface Writes {
@@ -8,6 +9,7 @@ export interface Writes {
   refusal(): Promise<string | undefined>;
 }
 
+const isStandby = "the database is a standby: DATABASE_URL must name the primary";
 /** Refusals of PostgreSQL that meet every write: read-only (25006) and a full disk (53100, appendix A). */
 const reasons: Readonly<Record<string, string>> = {
   "25006": "the database is read-only",
@@ -41,7 +43,7 @@ export function observeWrites(database: Database, shortage: () => string | undef
     async refusal() {
       try {
         const { standby, closed } = await asked(database);
-        if (standby) return "the database is a standby: DATABASE_URL must name the primary";
+        if (standby) return isStandby;
         if (closed) return shortage() ?? "the database is read-only (default_transaction_read_only)";
       } catch (error) {
         return reasonOf(error) ?? "the database does not answer";
@@ -63,6 +65,7 @@ const asked = (database: Database): Promise<{ readonly standby: boolean; readonl
 /** Adapters wrap the driver's error. */
 function reasonOf(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (isStandbyRefusal(cause)) return isStandby;
     const reason = reasons[String((cause as { readonly code?: unknown }).code)];
     if (reason !== undefined) return reason;
   }

@@ -11,7 +11,7 @@ export type StoredRule = string | RoleRule;
 
 /**
  * What a role gives and takes away, as it was given: nothing of it depends on the permission tree, so a change of the tree changes no
- * role. A rule holds for everything below its permission; whoever asks brings what stands above the action.
+ * role. A rule holds for everything below its permission; the caller passes the ancestors of the action.
  */
 export interface RoleRules {
   /** The rules about an action; `lineage` is the action and everything above it, nearest first. */

@@ -15,11 +15,11 @@ export const everyChange: Concerns = () => true;
 export const modelChanges: Concerns = (change) => change === null;
 
 /**
- * A process that nobody waits in spends at most a fifth of its time on loading policies, however fast permissions are changed one after
+ * A process without waiting calls spends at most a fifth of its time on loading policies, however fast permissions are changed one after
  * another: parsing and compiling 20,000 permissions takes it 30 ms.
  */
 const restPerLoad = 4;
-/** After a failure: a database that is away answers nobody meanwhile. */
+/** After a failure: a database that is away is not asked again at once. */
 const retryMs = 250;
 
 interface Source {
@@ -150,7 +150,7 @@ export class CurrentPolicy {
     }
   }
 
-  /** Whoever waits looks again: the projector has handled something. */
+  /** Wakes the waiting calls: the projector has handled something. */
   handled(): void {
     if (this.#waiters > 0) this.#tellWaiters();
   }

@@ -69,7 +69,7 @@ async function markUnavailable(tx: WriteHandle, key: string): Promise<void> {
   }
 }
 
-/** Counts a write of the read model, in its transaction; whoever writes next waits until that has ended. */
+/** Counts a write of the read model, in its transaction; the next writer waits until that has ended. */
 async function nextNumber(tx: WriteHandle, by: number): Promise<number> {
   const { rows } = await sql<{ number: string }>`
     update access_read_model_marks set number = number + ${by}::bigint returning number::text`.execute(tx);

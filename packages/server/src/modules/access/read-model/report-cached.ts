@@ -45,6 +45,6 @@ export async function cacheReports(db: ReadHandle, checkId: string): Promise<rea
   return rows;
 }
 
-/** Reports are read within a minute; a day is for whoever looks into the table. */
+/** Reports are read within a minute; they stay a day, for an operator who looks into the table. */
 export const pruneCacheReports = (tx: WriteHandle) =>
   sql`delete from access_cache_reports where reported_at < now() - interval '1 day'`.execute(tx);

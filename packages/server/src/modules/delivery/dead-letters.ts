@@ -1,5 +1,6 @@
 import type { ErrorDetail } from "../../operation/errors.ts";
 import type { BrokerConsumerName, DeadLetters } from "../../platform/broker/broker.ts";
+import { rejectedEvents, relayConsumer } from "../../platform/broker/rejected-events.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { entriesConsumer, entryDeadLetters } from "../access/index.ts";
 import { deadEntries, entryConsumer, forwardConsumer, unforwarded } from "../audit/index.ts";
@@ -15,6 +16,7 @@ const recordQueues: Readonly<Record<string, (platform: Platform) => DeadLetters>
   [entriesConsumer]: entryDeadLetters,
   [entryConsumer]: deadEntries,
   [forwardConsumer]: unforwarded,
+  [relayConsumer]: ({ database }) => rejectedEvents(database),
 };
 
 export const recordQueueNames: readonly string[] = Object.keys(recordQueues);

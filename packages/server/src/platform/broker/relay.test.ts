@@ -1,24 +1,29 @@
 import { randomBytes } from "node:crypto";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { sql } from "kysely";
 import { Connection } from "rabbitmq-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { listens } from "../../testing/services.ts";
+import { listens, services } from "../../testing/services.ts";
 import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
 import { eventually } from "../contract/eventually.ts";
 import { type Wire, wireTo } from "../contract/proxy.ts";
 import { silent } from "../contract/silent.ts";
 import { type Database, everyTenant } from "../database/database.ts";
+import { deadLetterRecords, deadLetterSteps } from "../dead-letters.ts";
 import { appendIn, appendTo, newEvent } from "../log/contract/events.ts";
 import { logSteps } from "../log/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import type { Broker } from "./broker.ts";
 import type { CloudEvent } from "./cloud-event.ts";
 import { inProcessBroker } from "./in-process.ts";
+import { jetstreamBroker } from "./jetstream.ts";
 import { rabbitmqBroker } from "./rabbitmq.ts";
+import { rejectedEvents } from "./rejected-events.ts";
 import { Relay, type RelayParts, relayStatus } from "./relay.ts";
 import { brokerSteps } from "./schema-steps.ts";
 
-const steps = [...logSteps, ...brokerSteps];
+const steps = [...logSteps, ...brokerSteps, ...deadLetterSteps];
 const url = process.env["TEST_RABBITMQ_URL"] ?? "amqp://guest:guest@127.0.0.1:5672";
 const source = "https://id.example.com";
 
@@ -164,6 +169,62 @@ describe("the relay", () => {
     expect(await on.status()).toMatchObject({ lagEvents: 9 });
     expect((await on.status())?.lagSeconds).toBeGreaterThan(0);
     expect(on.came).toEqual([]);
+  });
+});
+
+// The NATS server allows messages of 1 MB by default.
+describe.skipIf(!(await listens("nats")))("the relay, with a broker that limits the size of a message", () => {
+  let fresh: Fresh;
+  beforeAll(async () => {
+    fresh = await freshPglite(steps);
+  });
+  afterAll(() => fresh?.close());
+  const start = () => jetstreamBroker(services.nats, silent);
+  const on = scene(() => fresh.database, start, start);
+  afterEach(async () => {
+    const nats = await connect({ servers: services.nats });
+    await (await jetstreamManager(nats)).streams.delete(on.exchange.replaceAll(".", "-"));
+    await nats.close();
+  });
+  const letters = () => rejectedEvents(fresh.database);
+  const tooLarge = () => newEvent({ type: "thing.happened.v1", subject: "thing/0", data: { text: "x".repeat(1_200_000) } });
+
+  it("dead-letters what the broker rejects, and publishes what is before and behind it, in order", async () => {
+    const before = await on.append(5);
+    const [large, larger] = [tooLarge(), tooLarge()];
+    await appendTo(fresh.database, [large, larger]);
+    const behind = await on.append(20);
+    on.relay();
+    await eventually(() => on.status()).toMatchObject({ lagEvents: 0 });
+    await eventually(() => distinct(on.came)).toBe(25);
+    on.expectInOrder([...before, ...behind]);
+    const { items } = await letters().list({ limit: 10 });
+    expect(items).toMatchObject([
+      { id: large.id, topic: "thing.happened.v1", attempts: 1, failure: expect.stringContaining("max_payload") },
+      { id: larger.id },
+    ]);
+    expect(items[0]?.body).not.toContain("xxx");
+    await letters().drop(larger.id);
+  });
+
+  it("publishes a redriven event, and dead-letters it again while the broker still rejects it", async () => {
+    // Of a type that this relay does not publish by itself, so that it arrives by being redriven.
+    const small = newEvent({ type: "internal.happened.v1", subject: "thing/9" });
+    await appendTo(fresh.database, [small]);
+    const { items } = await letters().list({ limit: 10 });
+    const large = items[0]?.id as string;
+    await fresh.database.transact(everyTenant, async (tx) => {
+      // As after a broker that allowed less at the time.
+      await deadLetterRecords(tx, "relay", [{ id: small.id, topic: small.type, body: "{}", error: new Error("too large") }]);
+      // What the test before has left is in the log again.
+      await appendIn(tx, { ...tooLarge(), id: large });
+    });
+    const relay = on.relay();
+    await eventually(() => on.status()).toMatchObject({ lagEvents: 0 });
+    expect(await letters().redriveAll()).toBe(2);
+    relay.wake();
+    await eventually(async () => (await letters().list({ limit: 10 })).items).toMatchObject([{ id: large, attempts: 3 }]);
+    await eventually(() => on.came.map(({ id }) => id)).toEqual([small.id]);
   });
 });
 

@@ -11,6 +11,7 @@ import { pauseUntil } from "../waiting.ts";
 import type { Broker } from "./broker.ts";
 import { toCloudEvent } from "./cloud-event.ts";
 import { Lease } from "./lease.ts";
+import { RejectedEvents } from "./rejected-events.ts";
 
 /** S3 §7, §26: the exchange of what happens here. */
 export const ownExchange = "iam.events";
@@ -48,6 +49,7 @@ export class Relay {
   readonly #parts: RelayParts;
   readonly #logger: Logger;
   readonly #lease: Lease;
+  readonly #rejected: RejectedEvents;
   readonly #closing = Promise.withResolvers<void>();
   #woken = Promise.withResolvers<void>();
   #place: Position | undefined;
@@ -62,6 +64,7 @@ export class Relay {
     this.#parts = parts;
     this.#logger = parts.logger.child({ module: "relay" });
     this.#lease = new Lease(parts.database, "relays", relayName, parts.leaseSeconds);
+    this.#rejected = new RejectedEvents(parts.database, this.#logger);
   }
 
   start(): void {
@@ -103,6 +106,7 @@ export class Relay {
         if (this.#place === undefined || !this.#holds) await this.#claim();
         if (this.#holds && !this.#isPrepared) await this.#prepare();
         if (this.#holds) await this.#drain();
+        if (this.#holds) await this.#rejected.redrive((events) => this.#send(events));
         this.#pauses = 0;
       } catch (error) {
         this.#parts.metrics.relayFailures.inc();
@@ -173,11 +177,16 @@ export class Relay {
   }
 
   async #publish(batch: readonly LoggedEvent[]): Promise<void> {
-    const { broker, exchange = ownExchange, leaves, metrics, source } = this.#parts;
-    const leaving = batch.filter((event) => leaves(event.type));
-    if (leaving.length === 0) return;
-    await broker.publish(leaving.map((event) => ({ exchange, event: toCloudEvent(event, source) })));
-    metrics.relayPublished.inc(leaving.length);
+    await this.#rejected.publish(
+      batch.filter((event) => this.#parts.leaves(event.type)),
+      (events) => this.#send(events),
+    );
+  }
+
+  async #send(events: readonly LoggedEvent[]): Promise<void> {
+    const { broker, exchange = ownExchange, metrics, source } = this.#parts;
+    await broker.publish(events.map((event) => ({ exchange, event: toCloudEvent(event, source) })));
+    metrics.relayPublished.inc(events.length);
   }
 }
 

@@ -1,7 +1,9 @@
 import { Unavailable } from "../database/faults.ts";
+import { isRejection, MessageRejected } from "./message-rejected.ts";
 
-/** Whatever goes wrong between here and a broker: it cannot be asked now. The cause stays in the log. */
+/** Any failure of a broker means that it cannot be asked now, except where it rejects the message itself. The cause stays in the log. */
 export const unavailable = <T>(work: () => Promise<T>): Promise<T> =>
   work().catch((error) => {
-    throw error instanceof Unavailable ? error : new Unavailable("broker", error);
+    if (error instanceof Unavailable || error instanceof MessageRejected) throw error;
+    throw isRejection(error) ? new MessageRejected(error) : new Unavailable("broker", error);
   });

@@ -39,6 +39,12 @@ test("one that passes is run once", async () => {
   expect(output).not.toContain("once more");
 });
 
+test("the slowest tests are named, slowest first", async () => {
+  const waits = "test('waits', () => new Promise((done) => setTimeout(done, 300)));";
+  const { output } = await suite({ good: passes, slow: waits });
+  expect(output).toMatch(/the slowest tests:\n +0\.[3-9] s {2}slow\.test\.js: waits\n +\d\.\d s {2}good\.test\.js: holds\n/);
+});
+
 test("what fails beside others and passes alone is named, and does not fail the run", async () => {
   const { code, output } = await suite({ good: passes, shy: failsOnce("shy") });
   expect(code, output).toBe(0);

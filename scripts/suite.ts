@@ -7,10 +7,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 
 /** More failed files than this are not chance. */
 const filesAgainMax = 5;
+const slowestShown = 20;
 
 interface FailedFile {
   readonly path: string;
@@ -23,16 +24,19 @@ export async function runSuite(args: readonly string[], environment: Readonly<Re
   const options = args.filter((argument) => argument.startsWith("-"));
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-suite-"));
   try {
-    const report = join(folder, "report.json");
-    if (await vitest([...args, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], environment)) return true;
-    const failed = existsSync(report) ? failedFiles(readFileSync(report, "utf8")) : [];
+    const path = join(folder, "report.json");
+    const passed = await vitest([...args, "--reporter=default", "--reporter=json", `--outputFile.json=${path}`], environment);
+    const report = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Report) : { testResults: [] };
+    say(`\nthe slowest tests:\n${slowest(report).join("\n")}\n\nthe slowest folders:\n${slowestFolders(report).join("\n")}`);
+    if (passed) return true;
+    const failed = failedFiles(report);
     // None: what failed belongs to no file, such as an error that nobody caught.
     if (failed.length === 0 || failed.length > filesAgainMax) return false;
-    process.stdout.write(`\nonce more, each alone: ${failed.map(({ path }) => relative(".", path)).join(", ")}\n`);
-    for (const { path } of failed) if (!(await vitest([path, ...options], environment))) return false;
-    process.stdout.write("\nfailed beside others and passed alone, to be looked at:\n");
-    for (const { path, tests } of failed)
-      for (const test of tests.length > 0 ? tests : ["the file"]) process.stdout.write(`  ${relative(".", path)}: ${test}\n`);
+    say(`\nonce more, each alone: ${failed.map((file) => relative(".", file.path)).join(", ")}`);
+    for (const file of failed) if (!(await vitest([file.path, ...options], environment))) return false;
+    say("\nfailed beside others and passed alone, to be looked at:");
+    for (const file of failed)
+      for (const test of file.tests.length > 0 ? file.tests : ["the file"]) say(`  ${relative(".", file.path)}: ${test}`);
     return true;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -45,11 +49,16 @@ async function vitest(args: readonly string[], environment: Readonly<Record<stri
   return status === 0;
 }
 
-/** Of a report as Vitest's JSON reporter writes it. */
-export function failedFiles(report: string): readonly FailedFile[] {
-  const { testResults } = JSON.parse(report) as {
-    testResults: readonly { name: string; status: string; assertionResults: readonly { fullName: string; status: string }[] }[];
-  };
+/** What Vitest's JSON reporter writes, as far as it is read here. Times are milliseconds. */
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string; readonly duration?: number | null }[];
+  }[];
+}
+
+export function failedFiles({ testResults }: Report): readonly FailedFile[] {
   return testResults
     .filter(({ status }) => status === "failed")
     .map(({ name, assertionResults }) => ({
@@ -57,5 +66,32 @@ export function failedFiles(report: string): readonly FailedFile[] {
       tests: assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName),
     }));
 }
+
+/** Lines that name the tests that took longest, slowest first. A module's tests have a budget (docs/testing.md). */
+export function slowest({ testResults }: Report): readonly string[] {
+  return testResults
+    .flatMap(({ name, assertionResults }) =>
+      assertionResults.map(({ fullName, duration }) => ({ file: relative(".", name), fullName, seconds: (duration ?? 0) / 1_000 })),
+    )
+    .toSorted((one, other) => other.seconds - one.seconds)
+    .slice(0, slowestShown)
+    .map(({ file, fullName, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${file}: ${fullName}`);
+}
+
+/** Lines that name the folders whose tests took longest, slowest first. */
+export function slowestFolders({ testResults }: Report): readonly string[] {
+  const seconds = new Map<string, number>();
+  for (const { name, assertionResults } of testResults) {
+    const folder = dirname(relative(".", name));
+    const taken = assertionResults.reduce((sum, { duration }) => sum + (duration ?? 0) / 1_000, 0);
+    seconds.set(folder, (seconds.get(folder) ?? 0) + taken);
+  }
+  return [...seconds]
+    .toSorted(([, one], [, other]) => other - one)
+    .slice(0, slowestShown)
+    .map(([folder, taken]) => `${taken.toFixed(1).padStart(7)} s  ${folder}`);
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 if (import.meta.main) process.exitCode = (await runSuite(process.argv.slice(2))) ? 0 : 1;

@@ -465,6 +465,22 @@ describe("a person who is erased while something about him is not sealed", () =>
   });
 });
 
+describe("a person who is erased while many exports are kept", () => {
+  it("is in none of them afterwards: they are removed in parts", async () => {
+    const database = server.application.platform.database.owner;
+    await sql`insert into audit_exports (id, every_tenant, format, search, status, last_position, total, created_at)
+      select gen_random_uuid(), true, 'jsonl', '{}', 'Ready', 0, 0, now() - interval '1 second' from generate_series(1, 25)`.execute(
+      database,
+    );
+    const person = await newPerson(server, "exported");
+    await server.application.settled();
+    const body = { userId: person.id };
+    expectWritten(await server.call("POST /api/v1/audit/persons/erase", { token: administrator.token, body }), 200);
+    const { rows } = await sql`select from audit_exports`.execute(database);
+    expect(rows).toEqual([]);
+  });
+});
+
 describe("retention", () => {
   it("removes what is too old behind a signed truncation; the chain verifies and says from where", async () => {
     const old = await newOrganization(server);

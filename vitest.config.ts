@@ -6,7 +6,8 @@ export default defineConfig({
     globalSetup: ["packages/server/src/testing/image.ts"],
     // Two cores: more workers than that only wait for each other, and each holds a PGlite.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Not what a test should take: on a machine that other programs keep busy it takes several times as long, and holds all the same.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
   },
 });

@@ -176,6 +176,11 @@ function reads(db: ReadHandle<Tables>) {
         .executeTakeFirst();
       return row ? ((await access.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
     },
+    /** The user of a membership; undefined where it is not of this scope. */
+    async userOfMembership(organizationId: string | null, id: string): Promise<string | undefined> {
+      const query = db.selectFrom("memberships").select("user_id").where(ofTenant(organizationId)).where("id", "=", id);
+      return (await query.executeTakeFirst())?.user_id;
+    },
     async rolesOffered(invitationIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
       if (invitationIds.length === 0) return new Map();
       const rows = await db

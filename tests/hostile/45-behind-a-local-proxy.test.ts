@@ -96,7 +96,12 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY:
       }
       // The target stands above the Host header (RFC 9112 §3.2.2).
       expect(await ask(server, `http://evil.example.net${path}`, local)).toBe(404);
-      for (const host of ["localhost@evil.example.net", "evil.example.net/localhost", "localhost.evil.example.net", "127.0.0.1.evil.example.net"])
+      for (const host of [
+        "localhost@evil.example.net",
+        "evil.example.net/localhost",
+        "localhost.evil.example.net",
+        "127.0.0.1.evil.example.net",
+      ])
         expect(await ask(server, path, { host }), host).toBe(404);
       expect(await ask(server, encoded, local)).toBe(200);
     });
@@ -123,21 +128,42 @@ describe("addresses that limits count (45)", () => {
   const many = (of: (index: number) => string, count = limit + 10) => Array.from({ length: count }, (_, index) => of(index));
 
   it("are one with whatever port, and in the mapped form", async () => {
-    expect(await answered(server, many((index) => `198.51.100.1:${40_000 + index}`))).toBe(limit);
-    for (const same of ["198.51.100.1", "::ffff:198.51.100.1", "[::ffff:c633:6401]:80"]) expect((await forgot(server, same)).status).toBe(429);
+    expect(
+      await answered(
+        server,
+        many((index) => `198.51.100.1:${40_000 + index}`),
+      ),
+    ).toBe(limit);
+    for (const same of ["198.51.100.1", "::ffff:198.51.100.1", "[::ffff:c633:6401]:80"])
+      expect((await forgot(server, same)).status).toBe(429);
     expect((await forgot(server, "198.51.100.2")).status).toBe(202);
   });
 
   it("are one in a /64 of IPv6, and four shares in a /48", async () => {
-    expect(await answered(server, many((index) => `2001:db8:1:2::${index.toString(16)}`))).toBe(limit);
+    expect(
+      await answered(
+        server,
+        many((index) => `2001:db8:1:2::${index.toString(16)}`),
+      ),
+    ).toBe(limit);
     expect((await forgot(server, "2001:db8:1:2:ffff::1")).status).toBe(429);
     expect((await forgot(server, "2001:db8:1:3::1")).status).toBe(202);
-    expect(await answered(server, many((index) => `2001:db8:2:${index.toString(16)}::1`, limit * 4 + 10))).toBe(limit * 4);
+    expect(
+      await answered(
+        server,
+        many((index) => `2001:db8:2:${index.toString(16)}::1`, limit * 4 + 10),
+      ),
+    ).toBe(limit * 4);
     expect((await forgot(server, "2001:db8:3::1")).status).toBe(202);
   });
 
   it("are one where they are none", async () => {
-    expect(await answered(server, many((index) => (index % 2 === 0 ? `<script>${index}` : "x".repeat(3_000))))).toBe(limit);
+    expect(
+      await answered(
+        server,
+        many((index) => (index % 2 === 0 ? `<script>${index}` : "x".repeat(3_000))),
+      ),
+    ).toBe(limit);
   });
 
   it("stand in the session and in the trail as addresses, or not at all", async () => {

@@ -111,7 +111,11 @@ describe("Idempotency-Key on a POST", () => {
     expectWritten(first, 201);
     const again = await withoutTrace(server, () => set({ ten: "y", one: { b: [1, 2], a: 1 }, two: "x" }, key));
     expect(again.body).toEqual(first.body);
-    for (const other of [{ one: { a: 1, b: [2, 1] }, two: "x", ten: "y" }, { one: { a: 1, b: [1, 2], two: "x" }, ten: "y" }, { one: [["a", 1]] }])
+    for (const other of [
+      { one: { a: 1, b: [2, 1] }, two: "x", ten: "y" },
+      { one: { a: 1, b: [1, 2], two: "x" }, ten: "y" },
+      { one: [["a", 1]] },
+    ])
       expectError(await withoutTrace(server, () => set(other, key)), 409, "common.idempotency_key_reused", "Idempotency-Key");
   });
 
@@ -120,7 +124,8 @@ describe("Idempotency-Key on a POST", () => {
     const register = (body: object, address: string) =>
       server.call("POST /api/v1/iam/auth/register", { body, from: address, headers: { "idempotency-key": key } });
     const [one, two] = [registration(), registration()];
-    for (const answer of [await register(one, from), await register(two, from), await register(two, anAddress())]) expectWritten(answer, 201);
+    for (const answer of [await register(one, from), await register(two, from), await register(two, anAddress())])
+      expectWritten(answer, 201);
     expectWritten(await withoutTrace(server, () => register(one, from)), 201);
     const { rows } = await sql<Record<string, string>>`select * from idempotency_keys where key = ${key}`.execute(
       server.application.platform.database.owner,

@@ -63,10 +63,13 @@ interface Claim {
 export function claimOf({ operation, caller, origin, idempotencyKey, input }: Call, keys: KeyRing): Claim {
   const requestHash = hashRequest(input);
   const claim = { operation, key: idempotencyKey as string, requestHash };
-  if (caller.kind === "user") return { ...claim, caller: `user:${caller.userId}${caller.organizationId ? `@${caller.organizationId}` : ""}` };
+  if (caller.kind === "user")
+    return { ...claim, caller: `user:${caller.userId}${caller.organizationId ? `@${caller.organizationId}` : ""}` };
   if (caller.kind !== "anonymous") return { ...claim, caller: caller.kind };
   const [{ key }] = keys.derive("idempotent caller") as readonly [DerivedKey];
-  const code = createHmac("sha256", key).update(JSON.stringify([origin.ip && clientNetwork(origin.ip), requestHash])).digest("base64url");
+  const code = createHmac("sha256", key)
+    .update(JSON.stringify([origin.ip && clientNetwork(origin.ip), requestHash]))
+    .digest("base64url");
   return { ...claim, caller: `anonymous:${code}` };
 }
 

@@ -264,10 +264,7 @@ export class Kernel {
   async #attempt({ runnable: { operation, module }, call, scope, trail, prepared, done }: Part, contended?: string): Promise<PartAnswer> {
     const { database, keys, clock, log, bus, rpc, metrics, tracer } = this.platform;
     const now = new Date(clock.now());
-    const key =
-      call.idempotencyKey === undefined
-        ? undefined
-        : { ...claimOf(call, keys), now };
+    const key = call.idempotencyKey === undefined ? undefined : { ...claimOf(call, keys), now };
     const events: NewEvent[] = [];
     // The command's own span: who handles its events goes on from there, however long the transaction took.
     const traceparent = tracer.inject() ?? call.traceparent ?? null;

@@ -1,5 +1,6 @@
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { Set as setFormat } from "typebox/format";
+import { nameKey } from "../platform/names/name-key.ts";
 import { readTimeBound, readTimestamp } from "../platform/timestamp.ts";
 
 export type { Static, TObject, TSchema };
@@ -36,6 +37,12 @@ export const TimeRangeEnd = Type.String({ format: "date-time-end", description: 
 
 /** The length of S3's VARCHAR(255) columns; a name has at least one character that is not a space. */
 export const Name = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S" });
+
+/** The format of a name that is given: something of it can be seen. */
+const nameFormat = "name";
+setFormat(nameFormat, (text) => nameKey(text) !== "");
+/** A {@link Name} in an input. It is unique in its scope by its key (platform/names). */
+export const NewName = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S", format: nameFormat });
 
 export const Description = Type.String({ maxLength: 2_000 });
 

@@ -201,8 +201,7 @@ export const isReachedByOthers = ({ host, settings: { publicUrl } }: Pick<Config
 };
 
 /** Names of this machine as a URL has them; all below `localhost` lead to loopback (RFC 6761 §6.3). */
-export const isLocalName = (hostname: string): boolean =>
-  isLoopback(hostname) || hostname.endsWith(".localhost");
+export const isLocalName = (hostname: string): boolean => isLoopback(hostname) || hostname.endsWith(".localhost");
 
 /** Starts that would be unsafe (docs/contract.md, "Starting it"). */
 function refusals(configuration: Assembled): string[] {

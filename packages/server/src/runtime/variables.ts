@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 import { jobsSchema } from "../platform/jobs/schema.ts";
 import { kafkaAddressForm, parseKafkaAddress } from "../platform/kafka/address.ts";
 import { masterKeyBytes } from "../platform/keys/aes.ts";
-import { parseRedisAddress } from "../platform/redis/address.ts";
 import { noProxies, parseTrustedProxies, trustedProxiesForm } from "../platform/network/trusted-proxies.ts";
+import { parseRedisAddress } from "../platform/redis/address.ts";
 import { rolesOf } from "./roles.ts";
 
 /** What a variable has no effect without. */

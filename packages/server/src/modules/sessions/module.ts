@@ -4,9 +4,9 @@ import { hashSecret, newSecret } from "../../platform/secrets.ts";
 import { identity } from "../identity/index.ts";
 import { tenancy } from "../tenancy/index.ts";
 import { SessionStarted } from "./events.ts";
+import { isOver, livePerson } from "./live-person.ts";
 import { tokenPrefix } from "./model.ts";
 import { SessionMemory } from "./session-memory.ts";
-import { isOver, livePerson } from "./live-person.ts";
 import { sessionStore } from "./store.ts";
 
 export interface NewSession {

@@ -256,7 +256,9 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await remove(organization, membershipOf.member, member.token), 404, "tenancy.organization_not_found");
     await server.application.settled();
     const { rows } = await sql<AnyBody>`select user_id, before from audit_entries
-      where operation = 'tenancy.removeMember' and user_id = ${member.id} and result = 'success'`.execute(server.application.platform.database.owner);
+      where operation = 'tenancy.removeMember' and user_id = ${member.id} and result = 'success'`.execute(
+      server.application.platform.database.owner,
+    );
     expect(rows).toHaveLength(1);
     // Who has left may be invited again.
     await joinAs(server, organization, member, roles["Member"] as string);

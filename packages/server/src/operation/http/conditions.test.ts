@@ -23,11 +23,19 @@ describe("entity tags", () => {
     ["*", "*"],
     [' "3" ', [{ weak: false, opaque: "3" }]],
     ['W/"3"', [{ weak: true, opaque: "3" }]],
-    ['"", "a,b" ,, W/"c"', [{ weak: false, opaque: "" }, { weak: false, opaque: "a,b" }, { weak: true, opaque: "c" }]],
+    [
+      '"", "a,b" ,, W/"c"',
+      [
+        { weak: false, opaque: "" },
+        { weak: false, opaque: "a,b" },
+        { weak: true, opaque: "c" },
+      ],
+    ],
   ])("%j is read", (header, tags) => expect(parseEntityTags(header)).toEqual(tags));
 
   it.each(["", ",", "3", '"3', '3"', 'w/"3"', 'W/ "3"', '"3" "4"', '"3", 4', '*, "3"', '"a b"', "'3'"])("%j is not", (header) =>
-    expect(parseEntityTags(header)).toBeUndefined());
+    expect(parseEntityTags(header)).toBeUndefined(),
+  );
 
   it("are compared weakly by If-None-Match", () => {
     for (const header of ["*", 'W/"x"', '"x"', '"y", "x"', 'W/"y",W/"x"'])
@@ -94,11 +102,14 @@ describe("Content-Encoding (RFC 9110 §8.4)", () => {
   const encoded = (coding: string, body: unknown = { firstName: "Mai" }) =>
     server.call(`PUT ${me}`, { token: person.token, body, headers: { "content-encoding": coding } });
 
-  it.each(["gzip", "br", "deflate", "x-gzip", "identity, gzip", "GZIP", "nonsense"])("%s gets 415, and what is understood", async (coding) => {
-    const answer = await withoutTrace(server, () => encoded(coding));
-    expectError(answer, 415, "common.unsupported_content_encoding", "Content-Encoding");
-    expect(answer.headers["accept-encoding"]).toBe("identity");
-  });
+  it.each(["gzip", "br", "deflate", "x-gzip", "identity, gzip", "GZIP", "nonsense"])(
+    "%s gets 415, and what is understood",
+    async (coding) => {
+      const answer = await withoutTrace(server, () => encoded(coding));
+      expectError(answer, 415, "common.unsupported_content_encoding", "Content-Encoding");
+      expect(answer.headers["accept-encoding"]).toBe("identity");
+    },
+  );
 
   it("identity, or of no content, changes nothing; an unknown address stays one", async () => {
     expectWritten(await encoded("identity"), 200);

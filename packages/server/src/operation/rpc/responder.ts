@@ -1,6 +1,6 @@
 import type { LogFollower } from "../../platform/log/follower.ts";
-import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "../../platform/rpc/rpc.ts";
 import { parseAddress } from "../../platform/network/address.ts";
+import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "../../platform/rpc/rpc.ts";
 import { Standstill } from "../../platform/standstill.ts";
 import { Unavailable } from "../../platform/unavailable.ts";
 import type { Caller, Origin } from "../caller.ts";

@@ -80,7 +80,15 @@ export function writeCall(
   const known: Origin = { ip, userAgent, requestId, traceId };
   try {
     return Buffer.from(
-      JSON.stringify({ input, credential: shortened(sent), origin: known, idempotencyKey, ifMatch: sentVersions(ifMatch), traceparent, ...more }),
+      JSON.stringify({
+        input,
+        credential: shortened(sent),
+        origin: known,
+        idempotencyKey,
+        ifMatch: sentVersions(ifMatch),
+        traceparent,
+        ...more,
+      }),
     );
   } catch (error) {
     // Data of a hundred thousand levels is read, but not written again: the stack ends first.

@@ -50,5 +50,6 @@ describe("the proxies that are trusted", () => {
     ["linklocal", "fe80::1%eth0", "2001:db8::7", "2001:db8::7"],
     ["2001:db8:f::/48", "2001:db8:f::1", "198.51.100.7", "198.51.100.7"],
   ])("%s: a connection from %s for %j is %s", (text, peer, forwardedFor, address) =>
-    expect(clientAddress(peer, forwardedFor, trusting(text))).toBe(address));
+    expect(clientAddress(peer, forwardedFor, trusting(text))).toBe(address),
+  );
 });

@@ -48,7 +48,9 @@ export const login = authentication.command("login", {
     if (facts) audit({ entity: { type: "User", id: facts.userId } });
     const attempts = new Attempts(limits, email, address, facts?.passwordHash);
     const wait = await attempts.begin(async () =>
-      facts === undefined || origin.ip === null ? false : reading((store) => store.isKnown(facts.userId, address, new Date(now.getTime() - knownForMs))),
+      facts === undefined || origin.ip === null
+        ? false
+        : reading((store) => store.isKnown(facts.userId, address, new Date(now.getTime() - knownForMs))),
     );
     if (wait > 0 && settings.signInLimit === "on") {
       metrics.signIns.inc({ result: TooManyAttempts.code });

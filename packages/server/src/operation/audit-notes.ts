@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { everyTenant } from "../platform/database/database.ts";
 import { isUnavailable } from "../platform/database/faults.ts";
+import { clientNetwork } from "../platform/network/address.ts";
 import type { Platform } from "../platform/platform.ts";
 import { type AuditEnding, type AuditedCall, type NotedRow, notedRow, recordNotes } from "./audit.ts";
 
@@ -62,7 +63,7 @@ export class AuditNotes {
 
   /** How many of its kind the entry stands for; 0 where it is not kept. */
   #sampled({ operation, caller, origin, input }: AuditedCall, { result, reason }: Omit<AuditEnding, "standsFor">): number {
-    const who = caller.kind === "user" ? caller.userId : `${caller.kind} ${origin.ip}`;
+    const who = caller.kind === "user" ? caller.userId : `${caller.kind} ${origin.ip && clientNetwork(origin.ip)}`;
     // Whoever reads another person's data, or the next part of a file, has read something else.
     const what = result === "success" ? hash("sha256", JSON.stringify(input), "base64url") : reason;
     const kind = `${operation.name} ${what} ${who}`;

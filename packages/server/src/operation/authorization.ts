@@ -16,6 +16,7 @@ export type Rule =
   | { readonly kind: "permission"; readonly permission: string; readonly scope: "tenant" | "internal" }
   | { readonly kind: "scoped"; readonly tenant: string; readonly internal: string }
   | { readonly kind: "subject"; readonly field: string }
+  | { readonly kind: "own"; readonly thing: string }
   | { readonly kind: "operator" }
   | { readonly kind: "byInput"; readonly field: string; readonly cases: Readonly<Record<string, Rule>>; readonly otherwise: Rule }
   | { readonly kind: "either"; readonly rules: readonly Rule[] };
@@ -32,6 +33,8 @@ export const internal = (value: string): Rule => ({ kind: "permission", permissi
 export const scoped = (needed: { readonly tenant: string; readonly internal: string }): Rule => ({ kind: "scoped", ...needed });
 /** The user whom the input's `field` names. */
 export const subject = (field: string): Rule => ({ kind: "subject", field });
+/** The user whom the thing that the call names belongs to, as the operation's `ownerOf` tells. */
+export const own = (thing: string): Rule => ({ kind: "own", thing });
 /** Whoever has the machine: the command line. */
 export const operatorOnly = (): Rule => ({ kind: "operator" });
 /** One rule where the input's `field` has a value that is listed, another for all else. */
@@ -54,6 +57,8 @@ export interface Authorizer {
 }
 
 export interface Subject {
+  /** Of an operation with the rule `own`. */
+  readonly ownerOf?: () => MaybePromise<string | undefined>;
   readonly caller: Caller;
   readonly tenant: string | null | undefined;
   readonly input: Readonly<Record<string, unknown>>;
@@ -88,6 +93,7 @@ function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybeProm
   if (caller.kind === "anonymous") return new OperationError(CredentialRequired);
   if (rule.kind === "signedIn") return true;
   if (rule.kind === "subject") return asked.input[rule.field] === caller.userId || denied();
+  if (rule.kind === "own") return isOwner(caller, asked);
   if (rule.kind === "scoped") {
     return asked.tenant === null
       ? internalPermission(rule.internal, caller, authorizer)
@@ -96,6 +102,12 @@ function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybeProm
   return rule.scope === "internal"
     ? internalPermission(rule.permission, caller, authorizer)
     : tenantPermission(rule.permission, caller, asked, authorizer);
+}
+
+function isOwner(caller: UserCaller, { tenant, absent, ownerOf }: Subject): MaybePromise<Outcome> {
+  // A session that was begun for one organization never acts in another.
+  if (caller.organizationId !== null && caller.organizationId !== tenant) return new OperationError(absent ?? RouteNotFound);
+  return after(ownerOf?.(), (owner) => owner === caller.userId || denied());
 }
 
 function firstThatHolds(
@@ -150,6 +162,8 @@ export function describeRule(rule: Rule): string {
       return `Permission \`${rule.tenant}\` in the organization; for the internal scope \`${rule.internal}\` there.`;
     case "subject":
       return `The user named by \`${rule.field}\`.`;
+    case "own":
+      return `The user whose ${rule.thing} it is.`;
     case "byInput":
       return [
         ...Object.entries(rule.cases).map(([value, inner]) => `With \`${rule.field}\` ${value}: ${describeRule(inner)}`),

@@ -1,10 +1,10 @@
-import { permissionsIn } from "./authorization.ts";
+import { permissionsIn, type Rule } from "./authorization.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import { kernelErrors } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { Context } from "./module.ts";
 import type { Operation } from "./operation.ts";
-import { type TSchema, timestampFormat } from "./schema.ts";
+import { type TSchema, timeBoundFormats, timestampFormat } from "./schema.ts";
 import { faultsOfEvent, faultsOfVersion } from "./versions.ts";
 
 /** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
@@ -70,13 +70,20 @@ function faultsOf(operation: Operation): string[] {
   if (operation.kind === "command" && (operation.noted !== undefined || operation.document))
     say("is a command; only a query is noted or a document");
   for (const field of otherTimes(operation.input, [])) say(`takes a time at ${field} that is not a Timestamp`);
+  if (saysOwn(operation.allow) !== (operation.ownerOf !== undefined)) say("has the rule own without ownerOf, or ownerOf without the rule");
+  if (operation.cookie === "begins" && operation.stillValid === undefined)
+    say("begins a session and does not say whether one that was kept for a retry is still valid (stillValid)");
   const asksTenant = operation.allow && permissionsIn(operation.allow).some((needed) => needed.scope === "tenant");
   if (asksTenant && !operation.absent) say("asks a permission in a tenant and does not say what a stranger is told (absent)");
   return faults;
 }
 
+const saysOwn = (rule: Rule | undefined): boolean => rule?.kind === "own" || (rule?.kind === "either" && rule.rules.some(saysOwn));
+
 /** Names that say a time: `expiresAt`, `timestamp`, `validUntil`. */
 const timeName = /(?:At|Until|Since)$|^(?:until|since|time|.*[tT]imestamp)$/;
+
+const normalizedTimes: ReadonlySet<string> = new Set([timestampFormat, ...Object.keys(timeBoundFormats)]);
 
 /** Fields that take a time as another text than Timestamp, which alone is checked to be storable and is normalized. */
 function otherTimes(schema: TSchema, at: readonly string[]): readonly string[] {
@@ -91,7 +98,7 @@ function otherTimes(schema: TSchema, at: readonly string[]): readonly string[] {
   const members = { ...node.patternProperties, ...node.properties };
   const isTime = /^(?:date|time|iso-)/.test(node.format ?? "") || timeName.test(at.at(-1) ?? "");
   return [
-    ...(node.type === "string" && isTime && node.format !== timestampFormat ? [at.join(".")] : []),
+    ...(node.type === "string" && isTime && !normalizedTimes.has(node.format ?? "") ? [at.join(".")] : []),
     ...Object.entries(members).flatMap(([name, member]) => otherTimes(member, [...at, name])),
     ...(node.items === undefined ? [] : otherTimes(node.items, at)),
     ...(node.anyOf ?? []).flatMap((member) => otherTimes(member, at)),

@@ -8,8 +8,8 @@ export interface Call {
   readonly caller: Caller;
   readonly origin: Origin;
   readonly idempotencyKey?: string | undefined;
-  /** The version that If-Match names. */
-  readonly ifMatch?: number | undefined;
+  /** The versions that If-Match names, any of which will do; none of them, where it names what never was one. */
+  readonly ifMatch?: readonly number[] | undefined;
   readonly traceparent?: string | undefined;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { noProxies } from "../platform/network/trusted-proxies.ts";
 import { anyone } from "./authorization.ts";
 import { catalogue } from "./catalogue.ts";
 import type { Call } from "./dispatch.ts";
@@ -32,7 +33,7 @@ function doorThatAnswers(output: unknown, failure?: unknown) {
       () => null,
     ),
     publicUrl: "http://127.0.0.1:8080",
-    trustProxy: false,
+    trustProxy: noProxies,
     report: (error) => void reported.push(error),
   });
   return { door, calls, reported };
@@ -86,7 +87,7 @@ describe("an address that takes other methods", () => {
     ];
     for (const request of requests) {
       const answer = await door.inject({ url: `${url}?a=1`, ...request });
-      expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([405, "GET", "common.method_not_allowed"]);
+      expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([405, "GET, HEAD", "common.method_not_allowed"]);
     }
     for (const nowhere of ["/things", "/things/", `${url}/`, `${url}/x`, "/thingsx", "/"]) {
       const answer = await door.inject({ method: "POST", url: nowhere });

@@ -55,6 +55,11 @@ export const IdempotencyKeyReused = defineError(
 export const TooManyRequests = defineError("common.too_many_requests", 429, "Too many requests. Wait before trying again.");
 export const PayloadTooLarge = defineError("common.payload_too_large", 413, "The request body is too large.");
 export const UnsupportedMediaType = defineError("common.unsupported_media_type", 415, "The request body must be application/json.");
+export const UnsupportedContentEncoding = defineError(
+  "common.unsupported_content_encoding",
+  415,
+  "The request body must not be compressed or encoded otherwise.",
+);
 export const DependencyUnavailable = defineError("common.unavailable", 503, "The service cannot answer now. Try again.");
 export const OutcomeNotKnown = defineError(
   "common.outcome_unknown",
@@ -86,6 +91,7 @@ export const kernelErrors: readonly ErrorDefinition[] = [
   TooManyRequests,
   PayloadTooLarge,
   UnsupportedMediaType,
+  UnsupportedContentEncoding,
   DependencyUnavailable,
   OutcomeNotKnown,
   RevisionNotReached,

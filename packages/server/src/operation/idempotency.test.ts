@@ -1,7 +1,17 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectWritten } from "../testing/answers.ts";
-import { anAddress, newAdministrator, newPerson, type Person, password, registration, unique } from "../testing/people.ts";
+import {
+  anAddress,
+  newAdministrator,
+  newOrganization,
+  newPerson,
+  type Person,
+  password,
+  registration,
+  signIn,
+  unique,
+} from "../testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "../testing/server.ts";
 import { withoutTrace } from "../testing/traces.ts";
 
@@ -77,12 +87,94 @@ describe("Idempotency-Key on a POST", () => {
     expectWritten(await create(draft(), key), 201);
   });
 
-  it("gives a sign-in's session again, which lies sealed in the database, with the request", async () => {
+  it("is the same request, in whatever order its fields stand and however its JSON is written", async () => {
+    const [{ name, slug, country }, key] = [draft(), unique()];
+    const first = await create({ name, slug, country }, key);
+    expectWritten(first, 201);
+    const escaped = `{ "country": "V\\u004E",\n "slug": ${JSON.stringify(slug)}, "name": ${JSON.stringify(name)} }`;
+    for (const body of [{ country, slug, name }, { slug, name, country }, escaped]) {
+      const again = await withoutTrace(server, () => create(body, key));
+      expectWritten(again, 201);
+      expect(again.body).toEqual(first.body);
+    }
+  });
+
+  it("tells nested fields apart, and lists by their order", async () => {
+    const set = (attributes: unknown, key: string) =>
+      server.call("POST /api/v1/audit/events", {
+        token: administrator.token,
+        body: { source: "test", action: "tested", details: attributes },
+        headers: { "idempotency-key": key },
+      });
     const key = unique();
+    const first = await set({ one: { a: 1, b: [1, 2] }, two: "x", ten: "y" }, key);
+    expectWritten(first, 201);
+    const again = await withoutTrace(server, () => set({ ten: "y", one: { b: [1, 2], a: 1 }, two: "x" }, key));
+    expect(again.body).toEqual(first.body);
+    for (const other of [
+      { one: { a: 1, b: [2, 1] }, two: "x", ten: "y" },
+      { one: { a: 1, b: [1, 2], two: "x" }, ten: "y" },
+      { one: [["a", 1]] },
+    ])
+      expectError(await withoutTrace(server, () => set(other, key)), 409, "common.idempotency_key_reused", "Idempotency-Key");
+  });
+
+  it("of callers without a credential is told apart by address and request: two who have chosen the same do not meet", async () => {
+    const [key, from] = [unique(), anAddress()];
+    const register = (body: object, address: string) =>
+      server.call("POST /api/v1/iam/auth/register", { body, from: address, headers: { "idempotency-key": key } });
+    const [one, two] = [registration(), registration()];
+    for (const answer of [await register(one, from), await register(two, from), await register(two, anAddress())])
+      expectWritten(answer, 201);
+    expectWritten(await withoutTrace(server, () => register(one, from)), 201);
+    const { rows } = await sql<Record<string, string>>`select * from idempotency_keys where key = ${key}`.execute(
+      server.application.platform.database.owner,
+    );
+    expect(rows).toHaveLength(3);
+    // Neither the address nor anything that a password could be searched with.
+    for (const row of rows) expect(row["caller"]).toMatch(/^anonymous:[\w-]{43}$/);
+    expect(JSON.stringify(rows)).not.toContain(from);
+  });
+
+  it("is another one in a session for an organization, where the same input may mean another", async () => {
+    const key = unique();
+    const owner = await newPerson(server);
+    const organization = await newOrganization(server, owner);
+    const within = await signIn(server, owner.email, organization.id);
+    const role = { name: `Within ${unique()}`, scope: "Organization" };
+    const make = (token: string, body: object) =>
+      server.call("POST /api/v1/iam/roles", { token, body, headers: { "idempotency-key": key } });
+    expectWritten(await make(owner.token, { ...role, organizationId: organization.id }), 201);
+    const answer = await make(within, { ...role, name: `Other ${unique()}` });
+    expectWritten(answer, 201);
+    expect(answer.body.organizationId).toBe(organization.id);
+  });
+
+  it("gives no session again that has ended: the sign-in is done anew", async () => {
+    const [key, from] = [unique(), anAddress()];
+    const someone = await newPerson(server);
+    const login = (body: object = {}) =>
+      server.call("POST /api/v1/iam/auth/login", {
+        body: { email: someone.email, password, ...body },
+        from,
+        headers: { "idempotency-key": key },
+      });
+    const me = async (token: string) => (await server.call("GET /api/v1/iam/users/me", { token })).status;
+    const first = await login();
+    expectWritten(await server.call("POST /api/v1/iam/auth/logout", { token: first.body.sessionToken, body: {} }), 204);
+    // At the same moment, too: one signs in, and the others get its answer.
+    const retries = await Promise.all([login(), login(), login(), login()]);
+    for (const retry of retries) expect([retry.status, await me(retry.body.sessionToken)]).toEqual([200, 200]);
+    expect(new Set(retries.map(({ body }) => body.sessionToken)).size).toBe(1);
+    expect(retries[0]?.body.sessionToken).not.toBe(first.body.sessionToken);
+  });
+
+  it("gives a sign-in's session again, which lies sealed in the database, with the request", async () => {
+    const [key, from] = [unique(), anAddress()];
     const login = () =>
       server.call("POST /api/v1/iam/auth/login", {
         body: { email: person.email, password },
-        from: anAddress(),
+        from,
         headers: { "idempotency-key": key },
       });
     const [first, again] = [await login(), await login()];
@@ -101,8 +193,8 @@ describe("Idempotency-Key on a POST", () => {
   });
 
   it("keeps a registration to one mail", async () => {
-    const [body, key] = [registration(), unique()];
-    const register = () => server.call("POST /api/v1/iam/auth/register", { body, from: anAddress(), headers: { "idempotency-key": key } });
+    const [body, key, from] = [registration(), unique(), anAddress()];
+    const register = () => server.call("POST /api/v1/iam/auth/register", { body, from, headers: { "idempotency-key": key } });
     const first = await register();
     const again = await withoutTrace(server, register);
     expect(again.body).toEqual(first.body);
@@ -116,5 +208,17 @@ describe("Idempotency-Key on a POST", () => {
   it("with no key given makes two of two", async () => {
     const [one, two] = [await create(draft(), ""), await create(draft(), "")];
     expect([one.status, two.status]).toEqual([201, 201]);
+  });
+
+  // Last, because it ends the sessions of all.
+  it("gives no session again whose time is over", async () => {
+    const [key, from] = [unique(), anAddress()];
+    const login = () =>
+      server.call("POST /api/v1/iam/auth/login", { body: { email: person.email, password }, from, headers: { "idempotency-key": key } });
+    const first = await login();
+    server.clock.advance(server.configuration.settings.sessionIdleSeconds + 60);
+    const later = await login();
+    expect(later.body.sessionToken).not.toBe(first.body.sessionToken);
+    expect((await server.call("GET /api/v1/iam/users/me", { token: later.body.sessionToken })).status).toBe(200);
   });
 });

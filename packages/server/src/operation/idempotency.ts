@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { sql } from "kysely";
 import type { WriteHandle } from "../platform/database/database.ts";
 import { type SchemaStep, sharedTable } from "../platform/database/migrations.ts";
 import { deleteSome } from "../platform/database/prune.ts";
-import type { Keys } from "../platform/keys/keys.ts";
+import type { DerivedKey, KeyRing, Keys } from "../platform/keys/keys.ts";
 import type { SealedPlace } from "../platform/keys/sealed-place.ts";
-import type { Caller } from "./caller.ts";
+import { clientNetwork } from "../platform/network/address.ts";
+import type { Call } from "./dispatch.ts";
 import { IdempotencyKeyReused, OperationError } from "./errors.ts";
-import type { Operation } from "./operation.ts";
 
 export const idempotencySteps: readonly SchemaStep[] = [
   {
@@ -47,64 +47,83 @@ export interface FirstAnswer {
   readonly revision: string;
 }
 
+/** An Idempotency-Key as one principal uses it for one operation, and what it was sent with. */
 interface Claim {
   readonly caller: string;
   readonly operation: string;
   readonly key: string;
+  readonly requestHash: string;
 }
 
-const claimOf = (operation: Operation, caller: Caller, key: string): Claim => ({
-  caller: caller.kind === "user" ? `user:${caller.userId}` : caller.kind,
-  operation: operation.name,
-  key,
+/**
+ * Whose key it is. Of a user, with the organization of the session: the same input may mean another one there. Callers without a
+ * credential are told apart by address and request, so that two who have chosen the same key do not meet; what is kept of both is a code
+ * under the master key, since a request may hold a password.
+ */
+export function claimOf({ operation, caller, origin, idempotencyKey, input }: Call, keys: KeyRing): Claim {
+  const requestHash = hashRequest(input);
+  const claim = { operation, key: idempotencyKey as string, requestHash };
+  if (caller.kind === "user")
+    return { ...claim, caller: `user:${caller.userId}${caller.organizationId ? `@${caller.organizationId}` : ""}` };
+  if (caller.kind !== "anonymous") return { ...claim, caller: caller.kind };
+  const [{ key }] = keys.derive("idempotent caller") as readonly [DerivedKey];
+  const code = createHmac("sha256", key)
+    .update(JSON.stringify([origin.ip && clientNetwork(origin.ip), requestHash]))
+    .digest("base64url");
+  return { ...claim, caller: `anonymous:${code}` };
+}
+
+/** The same for every way to write the same JSON: the order of fields says nothing (RFC 8259 §4). */
+const hashRequest = (input: unknown): string =>
+  createHash("sha256")
+    .update(JSON.stringify(input, (_name, value: unknown) => (isObject(value) ? sorted(value) : value)))
+    .digest("hex");
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+/** By UTF-16 code units (RFC 8785 §3.2.3). A list of pairs, since an object puts names that are numbers first. */
+const sorted = (value: Record<string, unknown>) => ({
+  "": Object.keys(value)
+    .sort()
+    .map((name) => [name, value[name]]),
 });
 
-export const hashRequest = (input: unknown): string => createHash("sha256").update(JSON.stringify(input)).digest("hex");
-
 /**
- * Claims the key inside the command's transaction, or returns the answer that it was given before. A second call at
- * the same moment waits here until the first has committed or failed; a failed one leaves no claim.
+ * Claims the key inside the command's transaction, or returns the answer that it was given before, where that is `stillValid`. A second
+ * call at the same moment waits here until the first has committed or failed; a failed one leaves no claim.
  */
 export async function claimKey(
   tx: WriteHandle,
-  call: { readonly operation: Operation; readonly caller: Caller; readonly key: string; readonly requestHash: string; readonly now: Date },
+  claim: Claim & { readonly now: Date },
   keys: Keys,
+  stillValid: (output: unknown) => Promise<boolean> | boolean,
 ): Promise<FirstAnswer | undefined> {
-  const { caller, operation, key } = claimOf(call.operation, call.caller, call.key);
+  const { caller, operation, key, now } = claim;
   // Sealed, because a request may hold a password, and its bare hash could be searched for it.
-  const requestHash = keys.seal(call.requestHash, requestPurpose);
+  const requestHash = keys.seal(claim.requestHash, requestPurpose);
   const claimed = await sql`insert into idempotency_keys (caller, operation, key, request_hash, created_at)
-    values (${caller}, ${operation}, ${key}, ${requestHash}, ${call.now}) on conflict do nothing returning key`.execute(tx);
+    values (${caller}, ${operation}, ${key}, ${requestHash}, ${now}) on conflict do nothing returning key`.execute(tx);
   if (claimed.rows.length > 0) return undefined;
+  // Locked, so that of several retries whose answer is not valid any more one does the work and the others get its answer.
   const { rows } = await sql<{ request_hash: string; answer: string; revision: string }>`
     select request_hash, answer, revision from idempotency_keys
-    where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
+    where caller = ${caller} and operation = ${operation} and key = ${key} for update`.execute(tx);
   const first = rows[0];
-  if (!first || keys.open(first.request_hash, requestPurpose) !== call.requestHash) {
+  if (!first || keys.open(first.request_hash, requestPurpose) !== claim.requestHash) {
     throw new OperationError(IdempotencyKeyReused, [{ field: "Idempotency-Key", rule: "reused" }]);
   }
-  return { output: JSON.parse(keys.open(first.answer, purpose)), revision: first.revision };
+  const output: unknown = JSON.parse(keys.open(first.answer, purpose));
+  return (await stillValid(output)) ? { output, revision: first.revision } : undefined;
 }
 
 /** Keeps the answer with the claim, sealed: it may hold a credential. */
-export async function keepAnswer(
-  tx: WriteHandle,
-  call: { readonly operation: Operation; readonly caller: Caller; readonly key: string },
-  answer: FirstAnswer,
-  keys: Keys,
-): Promise<void> {
-  const { caller, operation, key } = claimOf(call.operation, call.caller, call.key);
+export async function keepAnswer(tx: WriteHandle, { caller, operation, key }: Claim, answer: FirstAnswer, keys: Keys): Promise<void> {
   const sealed = keys.seal(JSON.stringify(answer.output), purpose);
   await sql`update idempotency_keys set answer = ${sealed}, revision = ${answer.revision}
     where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 
 /** Gives the claim back: what was done in this transaction is a part of the work, and its answer not yet the call's. */
-export async function releaseKey(
-  tx: WriteHandle,
-  call: { readonly operation: Operation; readonly caller: Caller; readonly key: string },
-): Promise<void> {
-  const { caller, operation, key } = claimOf(call.operation, call.caller, call.key);
+export async function releaseKey(tx: WriteHandle, { caller, operation, key }: Claim): Promise<void> {
   await sql`delete from idempotency_keys where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 

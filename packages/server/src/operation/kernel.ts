@@ -11,6 +11,7 @@ import {
 import { isTransient, Unavailable } from "../platform/database/faults.ts";
 import { type ReplicaReads, replicaReads } from "../platform/database/replica-reads.ts";
 import { widen } from "../platform/database/scoped.ts";
+import { takeByAddress } from "../platform/limits/by-address.ts";
 import type { NewEvent } from "../platform/log/event.ts";
 import { append, OvertakenError, takeTurn } from "../platform/log/log.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -34,7 +35,7 @@ import {
   VersionConflict,
 } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
-import { claimKey, hashRequest, keepAnswer, releaseKey } from "./idempotency.ts";
+import { claimKey, claimOf, keepAnswer, releaseKey } from "./idempotency.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
 import type { AnyModule, Audit, Emit, Enqueue } from "./module.ts";
 import type { Operation } from "./operation.ts";
@@ -188,7 +189,8 @@ export class Kernel {
       const asked = { caller: call.caller, tenant, input: call.input, absent: operation.absent };
       trail.tenant = tenant;
       trail.stage = "authorizing";
-      return after(authorize(operation.allow, asked, this.#authorizer), () => {
+      const ownerOf = () => operation.ownerOf?.(preparation as never, call.input as never);
+      return after(authorize(operation.allow, { ...asked, ownerOf }, this.#authorizer), () => {
         trail.stage = "authorized";
         return after(this.#limit(operation, call), () =>
           this.#inItsPlace(runnable, call, () => this.#perform(runnable, call, tenant, preparation)),
@@ -213,9 +215,10 @@ export class Kernel {
     return this.#command(runnable, call, scope, preparation);
   }
 
-  #limit({ name, limit }: Operation, call: Call): MaybePromise<void> {
-    if (limit === undefined || call.origin.ip === null || this.platform.settings.signInLimit === "off") return;
-    return this.platform.limits.take(familyOf(name), call.origin.ip, limit).then((wait) => {
+  #limit({ name, limit }: Operation, { caller, origin }: Call): MaybePromise<void> {
+    const isOurs = caller.kind === "system" || caller.kind === "operator";
+    if (limit === undefined || isOurs || this.platform.settings.signInLimit === "off") return;
+    return takeByAddress(this.platform.limits, familyOf(name), origin.ip, limit).then((wait) => {
       if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     });
   }
@@ -261,18 +264,16 @@ export class Kernel {
   async #attempt({ runnable: { operation, module }, call, scope, trail, prepared, done }: Part, contended?: string): Promise<PartAnswer> {
     const { database, keys, clock, log, bus, rpc, metrics, tracer } = this.platform;
     const now = new Date(clock.now());
-    const key =
-      call.idempotencyKey === undefined
-        ? undefined
-        : { operation, caller: call.caller, key: call.idempotencyKey, requestHash: hashRequest(call.input), now };
+    const key = call.idempotencyKey === undefined ? undefined : { ...claimOf(call, keys), now };
     const events: NewEvent[] = [];
     // The command's own span: who handles its events goes on from there, however long the transaction took.
     const traceparent = tracer.inject() ?? call.traceparent ?? null;
     const answer = await database.transact(scope, async (tx): Promise<PartAnswer & { readonly repeated?: true }> => {
       if (contended !== undefined) await takeTurn(tx, contended);
-      const first = key && (await claimKey(tx, key, keys));
-      if (first) return { ...first, repeated: true };
       const run = new CommandRun(this, module, call, tx, now, events, trail);
+      const stillValid = (output: unknown) => operation.stillValid?.(run as never, output as never) ?? true;
+      const first = key && (await claimKey(tx, key, keys, stillValid));
+      if (first) return { ...first, repeated: true };
       const output = await operation.run(run as never, call.input as never, prepared as never, done as never);
       await widen(tx);
       if (events.length > 0) await tracer.span("append events", publishing, () => append(tx, events, { occurredAt: now, traceparent }));
@@ -500,7 +501,7 @@ class CommandRun extends Run {
   }
   get expectVersion() {
     return (current: number): void => {
-      if (this.call.ifMatch === undefined || this.call.ifMatch === current) return;
+      if (this.call.ifMatch === undefined || this.call.ifMatch.includes(current)) return;
       throw new OperationError(VersionConflict, [{ field: "If-Match", rule: "version", current: `"${current}"` }]);
     };
   }

@@ -213,12 +213,15 @@ type Declaration<Input extends TObject, Output extends TSchema, Errors extends r
   readonly errors?: Errors;
   /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
   tenant?(context: Context, input: Static<Input>): MaybePromise<string | null | undefined>;
+  /** The user whom the thing that the call names belongs to; of an operation whose rule says `own`. */
+  ownerOf?(context: Context, input: Static<Input>): Promise<string | undefined>;
 };
 
 interface Declared extends OperationDeclaration<TObject, TSchema> {
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
   readonly prepare?: Operation["prepare"];
+  readonly ownerOf?: Operation["ownerOf"];
   readonly run: Operation["run"];
 }
 

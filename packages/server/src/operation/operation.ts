@@ -58,6 +58,11 @@ export interface RunnableCommand<Context, Prepare, Input extends TObject, Output
   prepare?(context: Prepare, input: Static<Input>): Promise<Prepared>;
   /** `done` is the answer of the part before, of an operation that works in parts; undefined in the first. */
   run(context: Context, input: Static<Input>, prepared: Prepared, done?: Static<Output>): Promise<Static<Output>>;
+  /**
+   * Whether an answer that was kept for its Idempotency-Key may be given to a retry; where not, the call is done anew. Of an answer that
+   * can lose its worth, as a session that has ended. Without it, every kept answer may.
+   */
+  stillValid?(context: Context, output: Static<Output>): Promise<boolean>;
 }
 
 export interface RunnableQuery<Context, Input extends TObject, Output extends TSchema> {
@@ -77,4 +82,7 @@ export interface Operation extends OperationDeclaration<TObject, TSchema> {
   readonly fromMemory: boolean;
   readonly prepare: ((context: never, input: never) => Promise<unknown>) | undefined;
   readonly run: (context: never, input: never, prepared: never, done?: never) => MaybePromise<unknown>;
+  readonly stillValid?: ((context: never, output: never) => Promise<boolean>) | undefined;
+  /** The user whom the thing that a call names belongs to, for the rule `own`. */
+  readonly ownerOf?: ((context: never, input: never) => Promise<string | undefined>) | undefined;
 }

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "../platform/database/database.ts";
+import { noProxies } from "../platform/network/trusted-proxies.ts";
 import { inProcessRpc } from "../platform/rpc/in-process.ts";
 import type { Rpc } from "../platform/rpc/rpc.ts";
 import { newPerson, type Person } from "../testing/people.ts";
@@ -143,7 +144,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     const { platform, sessions } = server.application;
     kernel = new Kernel(known, platform);
     const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
-    door = httpDoor({ catalogue: known, serve, publicUrl, trustProxy: false, report: () => {} });
+    door = httpDoor({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
     rpc = inProcessRpc();
     for (const kind of ["query", "command"] as const) {
       await respond(kind, { rpc, catalogue: known, serve, log: platform.log, publicUrl, report: () => {} });

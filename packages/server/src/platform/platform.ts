@@ -6,7 +6,7 @@ import type { Clock } from "./clock.ts";
 import type { Database } from "./database/database.ts";
 import type { Writes } from "./database/observed-writes.ts";
 import type { Jobs } from "./jobs/jobs.ts";
-import type { Keys } from "./keys/keys.ts";
+import type { KeyRing } from "./keys/keys.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { LogFollower } from "./log/follower.ts";
 import type { Mail } from "./mail/mail.ts";
@@ -27,7 +27,7 @@ export interface Platform {
   readonly rpc: Rpc;
   readonly jobs: Jobs;
   readonly mail: Mail;
-  readonly keys: Keys;
+  readonly keys: KeyRing;
   readonly limits: Limits;
   readonly resilience: Resilience;
   readonly logger: Logger;

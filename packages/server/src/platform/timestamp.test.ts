@@ -1,6 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readTimestamp } from "./timestamp.ts";
+import { readTimeBound, readTimestamp } from "./timestamp.ts";
+
+describe("a bound of a range of times", () => {
+  it.each([
+    ["2026-11-27", "2026-11-27T00:00:00.000Z", "2026-11-28T00:00:00.000Z"],
+    ["2024-02-29", "2024-02-29T00:00:00.000Z", "2024-03-01T00:00:00.000Z"],
+    ["9999-12-31", "9999-12-31T00:00:00.000Z", "9999-12-31T23:59:59.999Z"],
+    ["2026-11-27T10:00:00+07:00", "2026-11-27T03:00:00.000Z", "2026-11-27T03:00:00.000Z"],
+  ])("%s begins at %s and ends before %s", (text, start, end) => {
+    expect([readTimeBound(text, "start"), readTimeBound(text, "end")]).toEqual([start, end]);
+  });
+
+  it.each(["2026-02-29", "2026-13-01", "2026-11-31", "0000-01-01", "2026-11", "20261127", "27.11.2026", "2026-11-27Z", "2026-11-27T", ""])(
+    "is not %j",
+    (text) => expect([readTimeBound(text, "start"), readTimeBound(text, "end")]).toEqual([undefined, undefined]),
+  );
+});
 
 describe("a time from outside", () => {
   it.each([

@@ -1,5 +1,6 @@
 import { IsDateTime } from "typebox/format";
 
+const dayMs = 24 * 3_600_000;
 /** RFC 3339 with an offset and nine digits of a fraction has 35 characters; the rest is for a zone in brackets. */
 const lengthMax = 100;
 /**
@@ -32,4 +33,18 @@ export function readTimestamp(text: string): string | undefined {
   const moment = new Date(time);
   if (isLeapSecond && moment.getUTCDate() !== 1) return undefined;
   return moment.toISOString();
+}
+
+/** A day alone (ISO 8601, RFC 3339 `full-date`). */
+const day = /^\d{4}-\d{2}-\d{2}$/;
+
+/**
+ * Reads a bound of a range of times: what {@link readTimestamp} takes, or a day, which stands for the whole of it in UTC. So the `start` of
+ * a day is its midnight, and its `end`, which is not in the range any more, the midnight after.
+ */
+export function readTimeBound(text: string, bound: "start" | "end"): string | undefined {
+  if (!day.test(text)) return readTimestamp(text);
+  const midnight = readTimestamp(`${text}T00:00:00Z`);
+  if (midnight === undefined || bound === "start") return midnight;
+  return new Date(Math.min(Date.parse(midnight) + dayMs, latestMs)).toISOString();
 }

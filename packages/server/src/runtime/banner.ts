@@ -1,14 +1,14 @@
-import type { Configuration } from "./configuration.ts";
+import { type Configuration, isReachedByOthers } from "./configuration.ts";
 
 /** What a person sees at start. The set-up link is a credential: it is printed here and never logged. */
 export function banner(configuration: Configuration, url: string, setUpToken: string | null): string {
-  const { settings, databaseUrl, dataDir, smtpUrl } = configuration;
+  const { settings, databaseUrl, dataDir } = configuration;
   const lines = [
     `Gatehouse ${settings.version} is ready at ${url}`,
     "",
     ...storage(databaseUrl, dataDir),
     `  ${services(configuration)}`,
-    smtpUrl === undefined ? `  mails: not sent, shown at ${url}/dev/inbox` : `  mails: handed to ${new URL(smtpUrl).host}`,
+    mails(configuration, url),
     `  API: ${url}/docs`,
     "",
     ...(setUpToken === null
@@ -16,6 +16,14 @@ export function banner(configuration: Configuration, url: string, setUpToken: st
       : ["Make the first administrator with this link; it works once:", `  ${settings.publicUrl}/setup?token=${setUpToken}`, ""]),
   ];
   return `\n${lines.join("\n")}\n`;
+}
+
+function mails(configuration: Configuration, url: string): string {
+  const { smtpUrl } = configuration;
+  if (smtpUrl !== undefined) return `  mails: handed to ${new URL(smtpUrl).host}`;
+  return isReachedByOthers(configuration)
+    ? "  mails: neither sent nor shown, since callers of other machines come in; set SMTP_URL"
+    : `  mails: not sent, shown at ${url}/dev/inbox`;
 }
 
 const brokers: Readonly<Record<string, string>> = { "amqp:": "RabbitMQ", "amqps:": "RabbitMQ", "kafka:": "Kafka" };

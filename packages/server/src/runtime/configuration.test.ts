@@ -35,7 +35,7 @@ describe("the configuration", () => {
       databaseUrl: undefined,
       smtpUrl: undefined,
       masterKey: undefined,
-      trustProxy: false,
+      trustProxy: { kind: "none" },
       logLevel: "info",
       administrator: undefined,
       settings: { publicUrl: "http://127.0.0.1:8080", passwordHash: "argon2id", knownAddress: "conceal", signInLimit: "on" },

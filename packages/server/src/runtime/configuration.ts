@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseEnv } from "node:util";
 import { mebibyte } from "../platform/database/disk-reserve.ts";
+import { parseAddress } from "../platform/network/address.ts";
+import { isLoopbackAddress } from "../platform/network/address-ranges.ts";
+import type { TrustedProxies } from "../platform/network/trusted-proxies.ts";
 import type { RedisAddress } from "../platform/redis/address.ts";
 import type { Settings } from "../platform/settings.ts";
 import { ineffectiveSettings } from "./ineffective-settings.ts";
@@ -41,7 +44,7 @@ export interface Configuration {
   readonly masterKey: string | undefined;
   /** Further master keys that open and do not seal. */
   readonly masterKeysOld: readonly string[];
-  readonly trustProxy: boolean;
+  readonly trustProxy: TrustedProxies;
   readonly logLevel: string;
   readonly environment: string;
   /** Where traces are sent (OTLP/HTTP); none are made where it is not set. */
@@ -52,6 +55,8 @@ export interface Configuration {
   readonly settings: Settings;
   /** Settings that have no effect, one sentence each. */
   readonly ignored: readonly string[];
+  /** What callers of other machines should not meet, and a start on loopback is not refused for; one sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** What is wrong with a configuration, one line a variable. The process exits 78 with it (EX_CONFIG, sysexits.h). */
@@ -78,10 +83,10 @@ export function readConfiguration(environment: Environment): Configuration {
     problems.push("GATEHOUSE_ADMIN_EMAIL and GATEHOUSE_ADMIN_PASSWORD are set together, or neither.");
   problems.push(...refused);
   if (problems.length > 0) throw new ConfigurationError(problems);
-  const configuration = { ...assemble((name) => values.get(name) as never), ignored: [...ignored, ...withoutEffect(values)] };
-  problems.push(...refusals(configuration));
+  const assembled = assemble((name) => values.get(name) as never);
+  problems.push(...refusals(assembled));
   if (problems.length > 0) throw new ConfigurationError(problems);
-  return configuration;
+  return { ...assembled, ignored: [...ignored, ...withoutEffect(values)], warnings: exposures(assembled) };
 }
 
 /** The settings in the file that GATEHOUSE_CONFIG names: lines of NAME=value. The environment stands above it. */
@@ -115,7 +120,9 @@ function withoutEffect(values: ReadonlyMap<string, unknown>): string[] {
   return idle > absolute ? [`SESSION_IDLE_SECONDS is ${idle}, above SESSION_ABSOLUTE_SECONDS (${absolute}): no session gets so old.`] : [];
 }
 
-function assemble(get: (name: string) => never): Omit<Configuration, "ignored"> {
+type Assembled = Omit<Configuration, "ignored" | "warnings">;
+
+function assemble(get: (name: string) => never): Assembled {
   const host: string = get("HOST");
   const port: number = get("PORT");
   const email: string | undefined = get("GATEHOUSE_ADMIN_EMAIL");
@@ -182,15 +189,42 @@ function assemble(get: (name: string) => never): Omit<Configuration, "ignored"> 
   };
 }
 
-export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
+export const isLoopback = (host: string): boolean => host === "localhost" || isLoopbackAddress(parseAddress(host));
+
+/**
+ * Whether callers of other machines get here by the configuration alone: HOST, or a PUBLIC_URL that leads a proxy here. With TRUST_PROXY
+ * and without such a PUBLIC_URL, each request says by its addresses where it comes from (local-callers.ts).
+ */
+export const isReachedByOthers = ({ host, settings: { publicUrl } }: Pick<Configuration, "host" | "settings">): boolean => {
+  const { protocol, hostname } = new URL(publicUrl);
+  return !isLoopback(host) || protocol === "https:" || !isLocalName(hostname);
+};
+
+/** Names of this machine as a URL has them; all below `localhost` lead to loopback (RFC 6761 §6.3). */
+export const isLocalName = (hostname: string): boolean => isLoopback(hostname) || hostname.endsWith(".localhost");
 
 /** Starts that would be unsafe (docs/contract.md, "Starting it"). */
-function refusals(configuration: Configuration): string[] {
-  return [...incomplete(configuration), ...unsafe(configuration)];
+function refusals(configuration: Assembled): string[] {
+  if (isLoopback(configuration.host)) return incomplete(configuration);
+  const exposed = missingForOthers(configuration).map((problem) => `HOST is ${configuration.host}, which others can reach. ${problem}`);
+  return [...incomplete(configuration), ...exposed];
+}
+
+/**
+ * The same of a start on loopback behind a proxy. It goes on: nothing of it is shown to others, and whether a proxy stands there cannot be
+ * seen from here (decision 0039).
+ */
+function exposures(configuration: Assembled): string[] {
+  const { host, settings, trustProxy } = configuration;
+  if (!isLoopback(host)) return [];
+  const isPublic = isReachedByOthers(configuration);
+  if (!isPublic && trustProxy.kind === "none") return [];
+  const because = isPublic ? `PUBLIC_URL is ${settings.publicUrl}` : "TRUST_PROXY is set";
+  return missingForOthers(configuration).map((problem) => `${because}, so callers of other machines come in through a proxy. ${problem}`);
 }
 
 /** What one of several processes needs beside the others. */
-function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl }: Configuration): string[] {
+function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl }: Assembled): string[] {
   const needed: string[] = [];
   const shared = !isAll(roles) && needsDatabase(roles);
   if (shared && databaseUrl === undefined) needed.push("DATABASE_URL is not set: embedded storage has one process, with every role.");
@@ -207,8 +241,7 @@ function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl }: Configu
   return named;
 }
 
-function unsafe(configuration: Configuration): string[] {
-  if (isLoopback(configuration.host)) return [];
+function missingForOthers(configuration: Assembled): string[] {
   const { roles } = configuration;
   const needed: string[] = [];
   if (isAll(roles) && configuration.databaseUrl === undefined)
@@ -218,9 +251,9 @@ function unsafe(configuration: Configuration): string[] {
   if (needsDatabase(roles) && configuration.smtpUrl === undefined)
     needed.push("SMTP_URL is not set: the development inbox would show everybody's mails.");
   // Without the front door, only health and metrics are served: no password comes this way.
-  if (roles.has("gateway") && (!configuration.trustProxy || !configuration.settings.publicUrl.startsWith("https:"))) {
-    needed.push("PUBLIC_URL must be https://… and TRUST_PROXY=true: passwords must not cross a network in the clear.");
+  if (roles.has("gateway") && (configuration.trustProxy.kind === "none" || !configuration.settings.publicUrl.startsWith("https:"))) {
+    needed.push("PUBLIC_URL must be https://… and TRUST_PROXY must name the proxy: passwords must not cross a network in the clear.");
   }
   if (configuration.settings.signInLimit === "off") needed.push("GATEHOUSE_SIGN_IN_LIMIT=off is for measuring on loopback.");
-  return needed.map((problem) => `HOST is ${configuration.host}, which others can reach. ${problem}`);
+  return needed;
 }

@@ -49,6 +49,6 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
     });
   }
   if (isFirstWorker()) process.stdout.write(banner(configuration, server.url, setUpToken));
-  for (const what of configuration.ignored) logger.warn(what);
+  for (const what of [...configuration.ignored, ...configuration.warnings]) logger.warn(what);
   logger.info({ module: "command", address: server.url, roles: [...roles] }, "Gatehouse is ready");
 }

@@ -1,18 +1,21 @@
 import { createHash, randomUUID } from "node:crypto";
 import { conditionSchema } from "@gatehouse/policy";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type onRequestAsyncHookHandler } from "fastify";
 import { authzenMetadata, authzenMetadataPath } from "../modules/access/index.ts";
 import { eventSchemas } from "../operation/events-schema.ts";
 import { endConnectionsAtClose } from "../operation/http/closing.ts";
 import { httpDoor, sayRequestId } from "../operation/http/door.ts";
+import { isKnownToClient } from "../operation/http/entity-tags.ts";
 import { openapi } from "../operation/openapi.ts";
+import { noProxies } from "../platform/network/trusted-proxies.ts";
 import type { Application } from "./application.ts";
-import { type Configuration, isLoopback } from "./configuration.ts";
+import { type Configuration, isLoopback, isReachedByOthers } from "./configuration.ts";
 import { registerControl } from "./control.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import type { Gateway } from "./gateway.ts";
 import { gatewayReadiness, registerGatewayHealth } from "./gateway-health.ts";
 import { type Lifecycle, readinessOf, registerHealth } from "./health.ts";
+import { localCallersOnly } from "./local-callers.ts";
 import { registerInbox, registerPages } from "./pages/index.ts";
 import { registerHouseGauges, registerProcessGauges } from "./process-gauges.ts";
 import { contribute, metricsText } from "./workers.ts";
@@ -37,9 +40,10 @@ export function frontDoor(house: House, configuration: Configuration, lifecycle:
     tracer: platform.tracer,
     report: (error, { traceId, method, route }) => platform.logger.error({ err: error, traceId, method, route }, "a request failed"),
   });
-  refuseForeignHosts(app, publicUrl);
   registerProbes(app, house, lifecycle, configuration);
-  if (isLoopback(configuration.host)) registerMetrics(app, house);
+  const localOnly = localCallersOnly(configuration.trustProxy);
+  const isLocal = !isReachedByOthers(configuration);
+  if (isLocal) registerMetrics(app, house, localOnly);
   if (controlSecret !== undefined && "dispatch" in house) registerControl(app, house.dispatch, controlSecret);
   registerDocument(app, authzenMetadataPath, authzenMetadata(catalogue.operations, publicUrl), "application/json");
   registerDocument(app, conditionSchema.$id, conditionSchema, "application/schema+json");
@@ -51,23 +55,10 @@ export function frontDoor(house: House, configuration: Configuration, lifecycle:
     version,
     openapi: () => openapi(catalogue, { version, publicUrl }),
     errors: catalogue.errors,
-    inbox,
+    inbox: isLocal && inbox !== undefined ? { list: () => inbox.list(), localOnly } : undefined,
   });
   return app;
 }
-
-/**
- * The inbox shows tokens to whoever is on this machine. A page elsewhere could make a name of its own lead here (DNS
- * rebinding) and read it in a visitor's browser; then the Host header is that name.
- */
-function refuseForeignHosts(app: FastifyInstance, publicUrl: string): void {
-  const known = new Set(["localhost", "127.0.0.1", "[::1]", new URL(publicUrl).hostname]);
-  app.addHook("onRequest", async (request, reply) => {
-    if (request.url.startsWith("/dev/") && !known.has(hostnameOf(request.headers.host))) return reply.callNotFound();
-  });
-}
-
-const hostnameOf = (host: string | undefined): string => (URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "");
 
 /** What a door stands before: the operations themselves, or the way to the processes that have them. */
 type House = Application | Gateway;
@@ -98,8 +89,9 @@ function operationsDoor(house: House, lifecycle: Lifecycle, configuration: Confi
   registerProbes(app, house, lifecycle, configuration);
   registerMetrics(app, house);
   if (isLoopback(configuration.host)) {
-    refuseForeignHosts(app, configuration.settings.publicUrl);
-    registerInbox(app, configuration.settings.version, house.inbox);
+    // No proxy leads to this port: a request that came through one is refused, whichever proxy is trusted.
+    const { inbox } = house;
+    registerInbox(app, configuration.settings.version, inbox && { list: () => inbox.list(), localOnly: localCallersOnly(noProxies) });
   }
   return app;
 }
@@ -128,15 +120,15 @@ function registerDocument(app: FastifyInstance, path: string, document: object, 
   const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
   app.get(path, async (request, reply) => {
     reply.header("cache-control", documentCache).header("etag", etag);
-    if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+    if (isKnownToClient(request.headers["if-none-match"], etag)) return reply.code(304).send();
     return reply.header("content-type", `${type}; charset=utf-8`).send(body);
   });
 }
 
-function registerMetrics(app: FastifyInstance, house: House): void {
+function registerMetrics(app: FastifyInstance, house: House, guard?: onRequestAsyncHookHandler): void {
   const { metrics } = house.platform;
   contribute(metrics.registry);
-  app.get("/metrics", async (_request, reply) => {
+  app.get("/metrics", guard === undefined ? {} : { onRequest: guard }, async (_request, reply) => {
     if ("kernel" in house) {
       const { log } = house.platform;
       metrics.logAgeSeconds.set(log.ageMs / 1_000);

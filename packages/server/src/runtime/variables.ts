@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { jobsSchema } from "../platform/jobs/schema.ts";
 import { kafkaAddressForm, parseKafkaAddress } from "../platform/kafka/address.ts";
 import { masterKeyBytes } from "../platform/keys/aes.ts";
+import { noProxies, parseTrustedProxies, trustedProxiesForm } from "../platform/network/trusted-proxies.ts";
 import { parseRedisAddress } from "../platform/redis/address.ts";
 import { rolesOf } from "./roles.ts";
 
@@ -280,9 +281,11 @@ export const variables: readonly Variable[] = [
   { name: "PUBLIC_URL", fallback: undefined, fallbackText: "http://HOST:PORT", meaning: "the origin of links in messages", ...origin },
   {
     name: "TRUST_PROXY",
-    fallback: false,
-    meaning: "take the client's address from X-Forwarded-For; only behind a proxy that sets it",
-    ...boolean,
+    fallback: noProxies,
+    fallbackText: "false",
+    meaning: "whose X-Forwarded-For tells the client's address: proxies that set it, by their number or their addresses",
+    takes: trustedProxiesForm,
+    parse: parseTrustedProxies,
   },
   {
     name: "GATEHOUSE_ADMIN_EMAIL",
@@ -378,7 +381,7 @@ export const variables: readonly Variable[] = [
   {
     name: "OPERATIONS_PORT",
     fallback: undefined,
-    fallbackText: "none: /metrics on the HTTP door, on loopback only",
+    fallbackText: "none: /metrics on the HTTP server, for callers on this machine",
     meaning: "a port of its own for health and metrics",
     ...integer(1, 65_535),
   },

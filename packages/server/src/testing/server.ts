@@ -213,7 +213,7 @@ async function call<Body>(door: FastifyInstance, route: string, options: CallOpt
     ...(options.body === undefined ? {} : { payload: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
   };
   const response = await door.inject(request);
-  const isJson = String(response.headers["content-type"] ?? "").startsWith("application/json");
+  const isJson = response.body !== "" && String(response.headers["content-type"] ?? "").startsWith("application/json");
   return { status: response.statusCode, body: (isJson ? response.json() : response.body) as Body, headers: response.headers };
 }
 

@@ -1,7 +1,19 @@
 import { sql } from "kysely";
 import { type SchemaStep, sharedTable, tenantTable } from "../../platform/database/migrations.ts";
+import { addKeyColumn } from "../../platform/names/stored-keys.ts";
+import { permissionValues, roleNames } from "./names.ts";
 
 export const steps: readonly SchemaStep[] = [
+  {
+    name: "0196_access_role_name_keys",
+    why: "names of roles that look alike are one in their scope (decision 0039)",
+    up: (db) => addKeyColumn(db, roleNames),
+  },
+  {
+    name: "0197_access_permission_value_keys",
+    why: "values of permissions that look alike are one (decision 0039)",
+    up: (db) => addKeyColumn(db, permissionValues),
+  },
   {
     name: "0021_access_permission_definitions",
     why: "the permission tree (S3 §6.1); it is the product's vocabulary and belongs to no tenant",

@@ -6,8 +6,10 @@ import type { ReadHandle, WriteHandle } from "../../platform/database/database.t
 import { violatedReference } from "../../platform/database/faults.ts";
 import { allOf, anyOf, insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
+import { changedKey, newKey, takeKey } from "../../platform/names/stored-keys.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
+import { permissionValues, roleNames } from "./names.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
 import { projectorName } from "./read-model/keys.ts";
 import type { UserStatuses } from "./read-model/kind.ts";
@@ -23,6 +25,8 @@ interface PermissionDefinitions {
   readonly scope: AccessScope;
   readonly parent_permission_id: string | null;
   readonly is_system_permission: boolean;
+  readonly value_key: string | null;
+  readonly value_key_holder: Generated<string | null>;
   readonly version: Generated<number>;
   readonly created_at: Date;
   readonly updated_at: Date;
@@ -35,6 +39,8 @@ interface Roles {
   readonly scope: AccessScope;
   readonly organization_id: string | null;
   readonly is_system_role: boolean;
+  readonly name_key: string | null;
+  readonly name_key_holder: Generated<string | null>;
   readonly version: Generated<number>;
   readonly created_at: Date;
   readonly updated_at: Date;
@@ -219,8 +225,12 @@ function writes(tx: WriteHandle<Tables>) {
     ...grantWrites(tx as unknown as WriteHandle<GrantTables>),
     pruneCacheReports: () => pruneCacheReports(tx as unknown as WriteHandle),
     ...policyWrites(tx as unknown as WriteHandle),
-    async insertPermission(row: Omit<PermissionDefinitions, "version">): Promise<void> {
-      await tx.insertInto("permission_definitions").values(row).execute();
+    async insertPermission(row: Omit<PermissionDefinitions, "version" | "value_key" | "value_key_holder">): Promise<void> {
+      if (row.is_system_permission) await takeKey(tx, permissionValues, row.value, row.id);
+      await tx
+        .insertInto("permission_definitions")
+        .values({ ...row, ...newKey(permissionValues, row.value) })
+        .execute();
     },
     async updatePermission(id: string, change: { description: string | null; parentId: string | null }, now: Date): Promise<void> {
       await tx
@@ -252,12 +262,18 @@ function writes(tx: WriteHandle<Tables>) {
       ids.length === 0
         ? Promise.resolve([])
         : tx.selectFrom("roles").selectAll().where("id", "=", anyOf(ids, "uuid")).orderBy("id").forShare().execute(),
-    insertRole: (row: Omit<Roles, "version">): Promise<RoleRow> =>
-      tx.insertInto("roles").values(row).returningAll().executeTakeFirstOrThrow(),
+    async insertRole(row: Omit<Roles, "version" | "name_key" | "name_key_holder">): Promise<RoleRow> {
+      if (row.is_system_role && row.organization_id === null) await takeKey(tx, roleNames, row.name, row.id);
+      return tx
+        .insertInto("roles")
+        .values({ ...row, ...newKey(roleNames, row.name) })
+        .returningAll()
+        .executeTakeFirstOrThrow();
+    },
     updateRole: (id: string, change: { name: string; description: string | null }, now: Date): Promise<RoleRow> =>
       tx
         .updateTable("roles")
-        .set({ ...change, updated_at: now, version: sql<number>`version + 1` })
+        .set({ ...change, ...changedKey(roleNames, change.name), updated_at: now, version: sql<number>`version + 1` })
         .where("id", "=", id)
         .returningAll()
         .executeTakeFirstOrThrow(),

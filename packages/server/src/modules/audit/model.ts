@@ -1,4 +1,4 @@
-import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "../../operation/schema.ts";
+import { nullable, oneOf, type Static, TimeRangeEnd, TimeRangeStart, Timestamp, Type, Uuid } from "../../operation/schema.ts";
 import { categories, severities } from "./actions.ts";
 
 export const Category = oneOf(...categories);
@@ -53,8 +53,8 @@ export const SearchFields = {
   entityType: Type.Optional(Label(100)),
   entityId: Type.Optional(Label(255)),
   traceId: Type.Optional(Label(64)),
-  from: Type.Optional(Timestamp),
-  to: Type.Optional(Timestamp),
+  from: Type.Optional(TimeRangeStart),
+  to: Type.Optional(TimeRangeEnd),
 };
 const SearchInput = Type.Object(SearchFields);
 export type SearchInput = Static<typeof SearchInput>;

@@ -12,7 +12,8 @@ import { listSessions } from "./queries/list-sessions.ts";
 import { steps } from "./schema-steps.ts";
 
 export { SessionEnded, SessionStarted } from "./events.ts";
-export { type People, SessionMemory } from "./session-memory.ts";
+export type { People } from "./live-person.ts";
+export { SessionMemory } from "./session-memory.ts";
 export { sessions };
 
 export const context: Context = {

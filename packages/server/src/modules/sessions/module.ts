@@ -4,6 +4,7 @@ import { hashSecret, newSecret } from "../../platform/secrets.ts";
 import { identity } from "../identity/index.ts";
 import { tenancy } from "../tenancy/index.ts";
 import { SessionStarted } from "./events.ts";
+import { isOver, livePerson } from "./live-person.ts";
 import { tokenPrefix } from "./model.ts";
 import { SessionMemory } from "./session-memory.ts";
 import { sessionStore } from "./store.ts";
@@ -22,6 +23,15 @@ export const sessions = module("sessions", {
   store: sessionStore,
   state: (platform) => new SessionMemory(platform),
   uses: { identity, tenancy },
+  reads: ({ store, uses, now }) => ({
+    /** Whether a token is still one of a session, as {@link SessionMemory} decides; for what hands a token out again. */
+    async isLive(token: string, idleSeconds: number): Promise<boolean> {
+      const row = await store.byTokenHash(hashSecret(token));
+      if (row === undefined || isOver(row, now, idleSeconds)) return false;
+      const { identity, tenancy } = uses;
+      return (await livePerson(row, { ...identity, ...tenancy })) !== undefined;
+    },
+  }),
   writes: ({ store, emit, now }) => ({
     /** Begins a session; the token is given out once and kept as its hash. */
     async begin(session: NewSession): Promise<{ readonly token: string; readonly expiresAt: Date }> {

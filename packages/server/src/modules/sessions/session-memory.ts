@@ -7,9 +7,10 @@ import type { Endings } from "../../platform/log/follower.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { hashSecret } from "../../platform/secrets.ts";
 import { Unavailable } from "../../platform/unavailable.ts";
-import { PasswordChanged, ProfileUpdated, type SessionFacts, type User, UserStatusChanged } from "../identity/index.ts";
+import { PasswordChanged, ProfileUpdated, type User, UserStatusChanged } from "../identity/index.ts";
 import { MemberRemoved } from "../tenancy/index.ts";
 import { SessionEnded } from "./events.ts";
+import { livePerson, type People } from "./live-person.ts";
 import { isSessionToken } from "./model.ts";
 import { sessionStore } from "./store.ts";
 
@@ -24,13 +25,6 @@ export interface LiveSession {
   /** Last use that this process knows of, and the last that it has told the database; milliseconds. */
   lastActiveAt: number;
   recordedAt: number;
-}
-
-/** What the identity and tenancy modules tell about the person of a session. */
-export interface People {
-  sessionFacts(userId: string): Promise<SessionFacts | undefined>;
-  userById(id: string): Promise<User | undefined>;
-  isMember(userId: string, organizationId: string): Promise<boolean>;
 }
 
 const sessionsMax = 200_000;
@@ -170,13 +164,8 @@ export class SessionMemory {
     return this.#platform.database.read(everyTenant, async (db) => {
       const row = await sessionStore.reads(db).byTokenHash(tokenHash);
       if (!row || !this.#people) return null;
-      const people = this.#people(db);
-      const facts = await people.sessionFacts(row.user_id);
-      if (facts?.status !== "Active" || facts.sessionEpoch !== row.user_epoch) return null;
-      const user = await people.userById(row.user_id);
-      if (!user) return null;
-      // Over with the membership: its row goes later, and until then must not come back into memory.
-      if (row.organization_id !== null && !(await people.isMember(row.user_id, row.organization_id))) return null;
+      const user = await livePerson(row, this.#people(db));
+      if (user === undefined) return null;
       const lastActiveAt = row.last_active_at.getTime();
       return {
         caller: {

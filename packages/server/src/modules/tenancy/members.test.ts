@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectRead, expectWritten } from "../../testing/answers.ts";
-import { joinAs, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, unique } from "../../testing/people.ts";
+import { joinAs, newOrganization, newPerson, type OrganizationOf, type Person, rolesOf, signIn, unique } from "../../testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "../../testing/server.ts";
 import { withoutTrace } from "../../testing/traces.ts";
 
@@ -235,6 +235,59 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await attempt(organization.owner.token, other.membershipOf.member), 404, "tenancy.membership_not_found");
     expectError(await attempt(organization.owner.token, membershipOf.member, { "if-match": '"2"' }), 412, "common.version_conflict");
     expectWritten(await remove(organization, membershipOf.member, organization.owner.token, { "if-match": '"1"' }), 204);
+  });
+
+  it("is a member's own right, whatever roles they hold: they leave", async () => {
+    const { organization, roles, admin, member, membershipOf } = await team();
+    const empty = await server.call("POST /api/v1/iam/roles", {
+      token: organization.owner.token,
+      body: { name: `Nothing ${unique()}`, scope: "Organization", organizationId: organization.id },
+    });
+    expectWritten(await change(organization, membershipOf.member, organization.owner.token, { roleIds: [empty.body.id] }), 200);
+    expectError(
+      await withoutTrace(server, () => remove(organization, membershipOf.member, member.token, { "if-match": '"1"' })),
+      412,
+      "common.version_conflict",
+    );
+    expectWritten(await remove(organization, membershipOf.member, member.token), 204);
+    expectWritten(await remove(organization, membershipOf.admin, admin.token), 204);
+    expect((await list(organization, organization.owner.token)).body.items).toHaveLength(1);
+    expectError(await list(organization, member.token), 404, "tenancy.organization_not_found");
+    expectError(await remove(organization, membershipOf.member, member.token), 404, "tenancy.organization_not_found");
+    await server.application.settled();
+    const { rows } = await sql<AnyBody>`select user_id, before from audit_entries
+      where operation = 'tenancy.removeMember' and user_id = ${member.id} and result = 'success'`.execute(
+      server.application.platform.database.owner,
+    );
+    expect(rows).toHaveLength(1);
+    // Who has left may be invited again.
+    await joinAs(server, organization, member, roles["Member"] as string);
+  });
+
+  it("is refused to the last owner, who leaves as little as they are removed", async () => {
+    const { organization, roles, admin, membershipOf } = await team();
+    const leave = () => remove(organization, membershipOf.owner, organization.owner.token);
+    expectError(await withoutTrace(server, leave), 409, "tenancy.last_owner", "membershipId");
+    expectWritten(
+      await change(organization, membershipOf.admin, organization.owner.token, { roleIds: [roles["Owner"], roles["Admin"]] }),
+      200,
+    );
+    expectWritten(await leave(), 204);
+    expectError(await withoutTrace(server, () => remove(organization, membershipOf.admin, admin.token)), 409, "tenancy.last_owner");
+  });
+
+  it("is nobody's right at another's membership, from a session for another organization, or of an unknown id", async () => {
+    const [one, other] = [await team(), await team()];
+    const { organization, member, membershipOf } = one;
+    const attempt = (token: string, membership: string, at = organization) => withoutTrace(server, () => remove(at, membership, token));
+    expectError(await attempt(member.token, membershipOf.owner), 403, "auth.permission_denied");
+    expectError(await attempt(member.token, nowhere), 403, "auth.permission_denied");
+    expectError(await attempt(member.token, other.membershipOf.member), 403, "auth.permission_denied");
+    expectError(await attempt(member.token, other.membershipOf.member, other.organization), 404, "tenancy.organization_not_found");
+    expectError(await attempt(member.token, membershipOf.member, other.organization), 404, "tenancy.organization_not_found");
+    await joinAs(server, other.organization, member, other.roles["Member"] as string);
+    const elsewhere = await signIn(server, member.email, other.organization.id);
+    expectError(await attempt(elsewhere, membershipOf.member), 404, "tenancy.organization_not_found");
   });
 
   it("lets a removed member come back as another", async () => {

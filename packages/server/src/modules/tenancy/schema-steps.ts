@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import { type SchemaStep, sharedTable, tenantTable } from "../../platform/database/migrations.ts";
+import { addKeyColumn } from "../../platform/names/stored-keys.ts";
+import { organizationNames, organizationSlugs } from "./names.ts";
 
 export const steps: readonly SchemaStep[] = [
   {
@@ -113,6 +115,14 @@ export const steps: readonly SchemaStep[] = [
         token varchar(255) not null
       )`.execute(db);
       await sharedTable(db, "set_up");
+    },
+  },
+  {
+    name: "0195_tenancy_organization_name_keys",
+    why: "names and slugs of organizations that look alike are one (decision 0039)",
+    async up(db) {
+      await addKeyColumn(db, organizationNames);
+      await addKeyColumn(db, organizationSlugs);
     },
   },
   {

@@ -4,7 +4,9 @@ import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { anyOf, insertMany } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
+import { changedKey, newKey } from "../../platform/names/stored-keys.ts";
 import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
+import { organizationNames, organizationSlugs } from "./names.ts";
 
 interface Organizations {
   readonly id: string;
@@ -13,6 +15,10 @@ interface Organizations {
   readonly status: OrganizationStatus;
   readonly country: string;
   readonly logo_asset_id: string | null;
+  readonly name_key: string | null;
+  readonly name_key_holder: Generated<string | null>;
+  readonly slug_key: string | null;
+  readonly slug_key_holder: Generated<string | null>;
   readonly version: Generated<number>;
   readonly created_at: Date;
   readonly updated_at: Date;
@@ -65,6 +71,7 @@ interface Tables {
 }
 
 export type OrganizationRow = Selectable<Organizations>;
+type NewOrganization = Omit<Organizations, "version" | "name_key" | "name_key_holder" | "slug_key" | "slug_key_holder">;
 export type MembershipRow = Selectable<Memberships>;
 export type InvitationRow = Selectable<Invitations>;
 export type ErasureRow = Selectable<ErasedOrganizations>;
@@ -176,6 +183,11 @@ function reads(db: ReadHandle<Tables>) {
         .executeTakeFirst();
       return row ? ((await access.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
     },
+    /** The user of a membership; undefined where it is not of this scope. */
+    async userOfMembership(organizationId: string | null, id: string): Promise<string | undefined> {
+      const query = db.selectFrom("memberships").select("user_id").where(ofTenant(organizationId)).where("id", "=", id);
+      return (await query.executeTakeFirst())?.user_id;
+    },
     async rolesOffered(invitationIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
       if (invitationIds.length === 0) return new Map();
       const rows = await db
@@ -206,8 +218,12 @@ function reads(db: ReadHandle<Tables>) {
 
 function writes(tx: WriteHandle<Tables>) {
   return {
-    insertOrganization: (row: Omit<Organizations, "version">): Promise<OrganizationRow> =>
-      tx.insertInto("organizations").values(row).returningAll().executeTakeFirstOrThrow(),
+    insertOrganization: (row: NewOrganization): Promise<OrganizationRow> =>
+      tx
+        .insertInto("organizations")
+        .values({ ...row, ...newKey(organizationNames, row.name), ...newKey(organizationSlugs, row.slug) })
+        .returningAll()
+        .executeTakeFirstOrThrow(),
     /** The lock that everything about an organization's owners is done under. */
     async lockOrganization(id: string): Promise<OrganizationRow | undefined> {
       const row = await tx.selectFrom("organizations").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
@@ -221,7 +237,13 @@ function writes(tx: WriteHandle<Tables>) {
     ): Promise<OrganizationRow> =>
       tx
         .updateTable("organizations")
-        .set({ ...change, updated_at: now, version: sql<number>`version + 1` })
+        .set({
+          ...change,
+          ...changedKey(organizationNames, change.name),
+          ...changedKey(organizationSlugs, change.slug),
+          updated_at: now,
+          version: sql<number>`version + 1`,
+        })
         .where("id", "=", id)
         .returningAll()
         .executeTakeFirstOrThrow(),

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { noProxies } from "../../platform/network/trusted-proxies.ts";
 import { anyone } from "../authorization.ts";
 import { catalogue } from "../catalogue.ts";
 import { module } from "../module.ts";
@@ -33,7 +34,7 @@ it.each(["answered", "refused"])("finishes a request that is under way and lets 
       () => null,
     ),
     publicUrl: "http://127.0.0.1:8080",
-    trustProxy: false,
+    trustProxy: noProxies,
     report: () => {},
   });
   const url = await door.listen({ host: "127.0.0.1", port: 0 });

@@ -1,9 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { clientAddress, type TrustedProxies } from "../../platform/network/trusted-proxies.ts";
 import type { Caller, Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call } from "../dispatch.ts";
-import { invalid } from "../errors.ts";
+import { invalid, OperationError, UnsupportedContentEncoding } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import type { Operation } from "../operation.ts";
 import { answersNothing, serializerOf } from "../serializer.ts";
@@ -21,7 +22,7 @@ export interface DoorOptions extends Sight {
   readonly catalogue: Catalogue;
   readonly serve: Serve;
   readonly publicUrl: string;
-  readonly trustProxy: boolean;
+  readonly trustProxy: TrustedProxies;
   readonly report: ErrorReporter;
 }
 
@@ -40,8 +41,6 @@ export function httpDoor(given: DoorOptions): FastifyInstance {
     genReqId: (request) => requestIdOf(request.headers),
     bodyLimit: bodyBytesMax,
     requestTimeout: requestTimeoutMs,
-    // One proxy: the last address, which it has added itself. What stands before it, the client may have written.
-    trustProxy: given.trustProxy ? (_address, hop) => hop < 1 : false,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 500 },
     // An address that the router cannot read, or with a longer parameter than that, comes here without a route.
@@ -50,6 +49,7 @@ export function httpDoor(given: DoorOptions): FastifyInstance {
   sayRequestId(app);
   const options: Door = { ...given, methodsAt: methodsAt(given.catalogue.operations), closing: endConnectionsAtClose(app) };
   acceptJsonOnly(app);
+  refuseEncodedContent(app);
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     answerError(error, request, reply, options);
     countRefusal(request, reply, options);
@@ -85,6 +85,20 @@ function acceptJsonOnly(app: FastifyInstance): void {
   });
 }
 
+/** No coding is understood: a body that is compressed is refused as such, not as malformed JSON (RFC 9110 §8.4, §15.5.16). */
+function refuseEncodedContent(app: FastifyInstance): void {
+  app.addHook("preParsing", async ({ headers, is404 }, reply, payload) => {
+    const codings = headers["content-encoding"]?.split(",").map((coding) => coding.trim().toLowerCase()) ?? [];
+    const isEncoded = codings.some((coding) => coding !== "" && coding !== "identity");
+    const hasContent = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+    if (!is404 && isEncoded && hasContent) {
+      reply.header("accept-encoding", "identity");
+      throw new OperationError(UnsupportedContentEncoding, [{ field: "Content-Encoding", rule: "identity" }]);
+    }
+    return payload;
+  });
+}
+
 /** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (docs/hostile.md, 41). */
 function textOf(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw invalid({ field: "body", rule: "utf8", message: "is not UTF-8" });
@@ -116,7 +130,7 @@ function addRoute(app: FastifyInstance, operation: Operation, options: Door): vo
     const fail = (error: unknown) => answerError(error, request, reply, options);
     try {
       const credential = credentialOf(request, options.publicUrl, method);
-      const origin = new RequestOrigin(request);
+      const origin = new RequestOrigin(request, options.trustProxy);
       const answer = options.serve({ operation, credential, origin, call: (caller) => callOf(request, caller, origin) });
       if (answer instanceof Promise) return answer.then((given) => send(given, request, reply)).catch(fail);
       return send(answer, request, reply);
@@ -135,7 +149,8 @@ function addRoute(app: FastifyInstance, operation: Operation, options: Door): vo
     traceparent: traceparentOf(request),
   });
   app.route({
-    method,
+    // HEAD is GET without the content (RFC 9110 §9.3.2): Node leaves it out and keeps its length.
+    method: method === "GET" ? ["GET", "HEAD"] : method,
     url,
     handler: watched(handler, operation, options),
     exposeHeadRoute: false,
@@ -187,14 +202,24 @@ function respondDocument(reply: FastifyReply, headers: string[], { mediaType, fi
   return reply;
 }
 
+/** The client's address behind the proxies that are trusted; null where it cannot be known. */
+export function addressOf({ raw: { headers, socket } }: Pick<FastifyRequest, "raw">, trusted: TrustedProxies): string | null {
+  // Several lines of the header are one list (RFC 9110 §5.3); Node joins them.
+  return clientAddress(socket.remoteAddress, headers["x-forwarded-for"] as string | undefined, trusted);
+}
+
 /** Read when somebody asks: most calls of memory ask for none of it. */
 class RequestOrigin implements Origin {
   readonly #request: FastifyRequest;
-  constructor(request: FastifyRequest) {
+  readonly #trusted: TrustedProxies;
+  #ip: string | null | undefined;
+  constructor(request: FastifyRequest, trusted: TrustedProxies) {
     this.#request = request;
+    this.#trusted = trusted;
   }
-  get ip(): string {
-    return this.#request.ip;
+  get ip(): string | null {
+    if (this.#ip === undefined) this.#ip = addressOf(this.#request, this.#trusted);
+    return this.#ip;
   }
   get userAgent(): string | null {
     return this.#request.headers["user-agent"]?.slice(0, 500) ?? null;

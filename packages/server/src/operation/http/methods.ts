@@ -6,10 +6,21 @@ export function methodsAt(operations: readonly Operation[]): (url: string) => re
     if (http === undefined) return [];
     const [method, path] = http.split(" ") as [string, string];
     const pattern = path.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/:\w+/g, "[^/]+");
-    return [{ method, pattern: new RegExp(`^${pattern}$`) }];
+    const methods = method === "GET" ? ["GET", "HEAD"] : [method];
+    return methods.map((taken) => ({ method: taken, pattern: new RegExp(`^${pattern}$`) }));
   });
   return (url) => {
-    const path = url.split("?", 1)[0] as string;
+    const path = pathOf(url);
     return [...new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))].sort();
   };
+}
+
+/** The path as the router matches it: without the query, the authority of an absolute target and percent-encoding. */
+function pathOf(url: string): string {
+  const path = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, "").split("?", 1)[0] as string;
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
 }

@@ -6,6 +6,7 @@ import { invalid } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { type TObject, Type } from "../schema.ts";
 import { refuseUnstorable } from "../storable.ts";
+import { parseEntityTags } from "./entity-tags.ts";
 
 /** Where the parts of an operation's input stand in a request. */
 export interface InputReader {
@@ -55,14 +56,21 @@ function queryOf(schema: TObject, request: FastifyRequest): Record<string, unkno
   return converted;
 }
 
-/** If-Match with one strong version, as the ETag gave it; `*` asks for nothing (RFC 9110 §13.1.1). */
-export function ifMatchOf(request: FastifyRequest): number | undefined {
+/**
+ * The versions that If-Match names; undefined where it asks for nothing (RFC 9110 §13.1.1). Comparison is strong: a weak tag, or one that
+ * is no version of ours, matches no representation, and a list of such tags alone is refused as one of stale versions.
+ */
+export function ifMatchOf(request: FastifyRequest): readonly number[] | undefined {
   const header = request.headers["if-match"];
-  if (header === undefined || header === "*") return undefined;
-  const version = /^"(\d{1,9})"$/.exec(header)?.[1];
-  if (version === undefined) throw invalid({ field: "If-Match", rule: "etag", message: 'must be one ETag, as "3"' });
-  return Number(version);
+  if (header === undefined) return undefined;
+  const tags = parseEntityTags(header);
+  if (tags === undefined) throw invalid({ field: "If-Match", rule: "etag", message: 'must be * or a list of ETags, as "3"' });
+  if (tags === "*") return undefined;
+  return tags.flatMap(({ weak, opaque }) => (!weak && versionPattern.test(opaque) ? [Number(opaque)] : []));
 }
+
+/** As the ETag is written: without leading zeros, and small enough for the column. */
+const versionPattern = /^(?:0|[1-9]\d{0,8})$/;
 
 /**
  * Whatever a header's value can be (RFC 9110 §5.5), so that a caller finds his own id again (AuthZEN 1.0, 10.1.3), but tabs and what is

@@ -1,4 +1,5 @@
 import type { LogFollower } from "../../platform/log/follower.ts";
+import { parseAddress } from "../../platform/network/address.ts";
 import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "../../platform/rpc/rpc.ts";
 import { Standstill } from "../../platform/standstill.ts";
 import { Unavailable } from "../../platform/unavailable.ts";
@@ -89,7 +90,7 @@ function run(
   { request, arrivedAt }: Received,
   { serve, log }: ResponderOptions,
 ): Answer | Promise<Answer> {
-  const origin = sent.origin ?? strangeOrigin();
+  const origin = sent.origin === undefined ? strangeOrigin() : { ...sent.origin, ip: parseAddress(sent.origin.ip) };
   const perform = () =>
     serve({
       operation,
@@ -118,14 +119,16 @@ const callOf = (operation: Operation, sent: WireCall, caller: Caller, origin: Or
   caller,
   origin,
   idempotencyKey: operation.kind === "command" ? sent.idempotencyKey : undefined,
-  ifMatch: operation.versioned ? sent.ifMatch : undefined,
+  ifMatch: operation.versioned ? versionsOf(sent.ifMatch) : undefined,
   traceparent: sent.traceparent,
 });
 
-/** Of a call that says nothing of where it comes from. All such calls have one address, and so one set of limits. */
+const versionsOf = (sent: WireCall["ifMatch"]): readonly number[] | undefined => (typeof sent === "number" ? [sent] : sent);
+
+/** Of a call that says nothing of where it comes from. All calls without an address share one set of limits. */
 function strangeOrigin(): Origin {
   const requestId = crypto.randomUUID();
-  return { ip: "nats", userAgent: null, requestId, traceId: requestId.replaceAll("-", "") };
+  return { ip: null, userAgent: null, requestId, traceId: requestId.replaceAll("-", "") };
 }
 
 function replyOf({ serialize, notice }: Served, answer: Answer): Reply {

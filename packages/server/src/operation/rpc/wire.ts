@@ -14,6 +14,10 @@ import { subjectOf } from "./subjects.ts";
 /** Room for every form of credential, a signed token's too. */
 const tokenLengthMax = 8_192;
 
+const Version = Type.Integer({ minimum: 0 });
+/** As many tags as fit into a header. */
+const versionsMax = 8_192;
+
 /**
  * A call on its way between two processes, as JSON. `input` alone makes one, from whoever calls without a credential; the
  * rest is what a door knows besides.
@@ -36,7 +40,8 @@ export const WireCall = Type.Object(
       }),
     ),
     idempotencyKey: Type.Optional(Type.String({ maxLength: 255 })),
-    ifMatch: Type.Optional(Type.Integer({ minimum: 0 })),
+    /** One version alone is a number: a process of the release before knows no list. */
+    ifMatch: Type.Optional(Type.Union([Version, Type.Array(Version, { maxItems: versionsMax })])),
     traceparent: Type.Optional(Type.String({ maxLength: 128 })),
     /** How long the asking side waits from now, in milliseconds. */
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
@@ -75,7 +80,15 @@ export function writeCall(
   const known: Origin = { ip, userAgent, requestId, traceId };
   try {
     return Buffer.from(
-      JSON.stringify({ input, credential: shortened(sent), origin: known, idempotencyKey, ifMatch, traceparent, ...more }),
+      JSON.stringify({
+        input,
+        credential: shortened(sent),
+        origin: known,
+        idempotencyKey,
+        ifMatch: sentVersions(ifMatch),
+        traceparent,
+        ...more,
+      }),
     );
   } catch (error) {
     // Data of a hundred thousand levels is read, but not written again: the stack ends first.
@@ -83,6 +96,8 @@ export function writeCall(
     throw error;
   }
 }
+
+const sentVersions = (versions: readonly number[] | undefined) => (versions?.length === 1 ? versions[0] : versions);
 
 /** What is longer than any credential is none, and need not travel to be refused. */
 const shortened = (sent: SentCredential | undefined): SentCredential | undefined =>

@@ -1,4 +1,5 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, onRequestAsyncHookHandler } from "fastify";
+import { isKnownToClient } from "../../operation/http/entity-tags.ts";
 import type { InboxItem } from "../../platform/mail/inbox.ts";
 import { inboxPolicy } from "./headers.ts";
 import { inboxPage } from "./inbox-page.ts";
@@ -7,22 +8,22 @@ import type { Show } from "./show.ts";
 export interface ReadableInbox {
   /** Newest first. */
   list(): Promise<readonly InboxItem[]>;
+  /** Refuses callers who must not read other people's mails. */
+  readonly localOnly: onRequestAsyncHookHandler;
 }
 
-/** Without an inbox these addresses lead nowhere, in the words of the door. */
+/** Without an inbox these addresses lead nowhere, as every unknown one. */
 export function addInbox(scope: FastifyInstance, inbox: ReadableInbox | undefined, show: Show): void {
-  scope.get("/dev/inbox", async (request, reply) => {
-    if (inbox === undefined) return reply.callNotFound();
+  if (inbox === undefined) return;
+  const guarded = { onRequest: inbox.localOnly };
+  scope.get("/dev/inbox", guarded, async (request, reply) => {
     const items = await inbox.list();
     const tag = inboxTag(items);
     reply.header("etag", tag).header("content-security-policy", inboxPolicy);
-    if (request.headers["if-none-match"] === tag) return reply.code(304).send();
+    if (isKnownToClient(request.headers["if-none-match"], tag)) return reply.code(304).send();
     return show(request, reply, (texts, language) => inboxPage(texts, language, items));
   });
-  scope.get("/dev/inbox.json", async (_request, reply) => {
-    if (inbox === undefined) return reply.callNotFound();
-    return reply.send({ items: await inbox.list() });
-  });
+  scope.get("/dev/inbox.json", guarded, async (_request, reply) => reply.send({ items: await inbox.list() }));
 }
 
 /** Changes with each new mail. Mails are never altered and only the oldest are dropped, so the newest one says it all. */

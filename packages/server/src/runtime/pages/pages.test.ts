@@ -40,7 +40,7 @@ function start({ mails = [mail()], ...changes }: Partial<PageOptions> & { mails?
     version: "1.2.3",
     openapi: () => ({ openapi: "3.1.0" }),
     errors: new Map([...kernelErrors, LastOwner].map((error) => [error.code, error])),
-    inbox: { list: async () => mails },
+    inbox: { list: async () => mails, localOnly: async () => {} },
     ...changes,
   });
   return app;

@@ -4,6 +4,7 @@ import { extname } from "node:path";
 import { promisify } from "node:util";
 import { gzip as gzipWithCallback } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { isKnownToClient } from "../../operation/http/entity-tags.ts";
 
 /** A body that is the same for everybody, kept in memory with its compressed form. */
 export interface StaticFile {
@@ -43,7 +44,7 @@ export async function staticFileAt(path: string): Promise<StaticFile> {
 
 export function sendFile(file: StaticFile, cacheControl: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.header("cache-control", cacheControl).header("etag", file.etag).header("vary", "accept-encoding");
-  if (request.headers["if-none-match"] === file.etag) return reply.code(304).send();
+  if (isKnownToClient(request.headers["if-none-match"], file.etag)) return reply.code(304).send();
   reply.header("content-type", file.type);
   if (!/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(String(request.headers["accept-encoding"] ?? ""))) return reply.send(file.body);
   return reply.header("content-encoding", "gzip").send(file.gzipped);

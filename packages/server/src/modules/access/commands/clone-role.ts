@@ -1,7 +1,8 @@
 import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
-import { Description, Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
+import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { NotHeld, RoleNameTaken, RoleNotFound } from "../errors.ts";
 import { PermissionAddedToRole, RoleCreated } from "../events.ts";
 import { Role } from "../model.ts";
@@ -20,7 +21,7 @@ export const cloneRole = access.command("cloneRole", {
   absent: RoleNotFound,
   status: 201,
   versioned: true,
-  input: Type.Object({ roleId: Uuid, name: Name, description: Type.Optional(nullable(Description)) }),
+  input: Type.Object({ roleId: Uuid, name: NewName, description: Type.Optional(nullable(Description)) }),
   output: Role,
   errors: [RoleNotFound, RoleNameTaken, NotHeld],
   tenant: tenantOfRole,
@@ -47,7 +48,8 @@ export const cloneRole = access.command("cloneRole", {
         updated_at: now,
       })
       .catch((error: unknown) => {
-        if (violatedUnique(error) !== undefined) fail(RoleNameTaken, { field: "name", rule: "taken" });
+        const index = violatedUnique(error);
+        if (index !== undefined) fail(RoleNameTaken, { field: "name", ...takenRule(index) });
         throw error;
       });
     if (source.is_system_role) {

@@ -2,6 +2,7 @@ import { v7 as uuid } from "uuid";
 import { internal } from "../../../operation/authorization.ts";
 import { Description, nullable, Type } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
+import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { ParentNotFound, PermissionTaken, ScopeMismatch } from "../errors.ts";
 import { PermissionDefined } from "../events.ts";
 import { AccessScope, Permission, PermissionValue, parentByName } from "../model.ts";
@@ -45,7 +46,8 @@ export const createPermission = access.command("createPermission", {
         updated_at: now,
       });
     } catch (error) {
-      if (violatedUnique(error) !== undefined) fail(PermissionTaken, { field: "value", rule: "taken" });
+      const index = violatedUnique(error);
+      if (index !== undefined) fail(PermissionTaken, { field: "value", ...takenRule(index) });
       throw error;
     }
     emit(PermissionDefined, { permissionId: id, value: input.value, scope: input.scope, parent: parent?.value ?? null });

@@ -1,7 +1,8 @@
 import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
-import { Description, Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
+import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { RoleNameTaken, RoleNotFound, ScopeMismatch } from "../errors.ts";
 import { RoleCreated } from "../events.ts";
 import { AccessScope, Role } from "../model.ts";
@@ -17,7 +18,7 @@ export const createRole = access.command("createRole", {
   status: 201,
   versioned: true,
   input: Type.Object({
-    name: Name,
+    name: NewName,
     description: Type.Optional(nullable(Description)),
     scope: AccessScope,
     organizationId: Type.Optional(nullable(Uuid)),
@@ -46,7 +47,8 @@ export const createRole = access.command("createRole", {
       emit(RoleCreated, { roleId: row.id, organizationId, name: row.name, scope: row.scope });
       return toRole(row, []);
     } catch (error) {
-      if (violatedUnique(error) !== undefined) fail(RoleNameTaken, { field: "name", rule: "taken" });
+      const index = violatedUnique(error);
+      if (index !== undefined) fail(RoleNameTaken, { field: "name", ...takenRule(index) });
       throw error;
     }
   },

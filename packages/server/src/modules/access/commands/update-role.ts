@@ -1,6 +1,7 @@
 import { scoped } from "../../../operation/authorization.ts";
-import { Description, Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
+import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { RoleNameTaken, RoleNotFound, SystemRole } from "../errors.ts";
 import { RoleUpdated } from "../events.ts";
 import { Role } from "../model.ts";
@@ -15,7 +16,10 @@ export const updateRole = access.command("updateRole", {
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
   absent: RoleNotFound,
   versioned: true,
-  input: Type.Object({ roleId: Uuid, name: Type.Optional(Name), description: Type.Optional(nullable(Description)) }, { minProperties: 2 }),
+  input: Type.Object(
+    { roleId: Uuid, name: Type.Optional(NewName), description: Type.Optional(nullable(Description)) },
+    { minProperties: 2 },
+  ),
   output: Role,
   errors: [RoleNotFound, SystemRole, RoleNameTaken],
   tenant: tenantOfRole,
@@ -30,7 +34,8 @@ export const updateRole = access.command("updateRole", {
       emit(RoleUpdated, { roleId: row.id, organizationId: row.organization_id, name: updated.name, scope: row.scope });
       return await representOne(store, updated);
     } catch (error) {
-      if (violatedUnique(error) !== undefined) fail(RoleNameTaken, { field: "name", rule: "taken" });
+      const index = violatedUnique(error);
+      if (index !== undefined) fail(RoleNameTaken, { field: "name", ...takenRule(index) });
       throw error;
     }
   },

@@ -2,6 +2,7 @@ import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
 import { nullable, personalMark, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
+import { nameKey } from "../../../platform/names/name-key.ts";
 import { LogNotFound } from "../errors.ts";
 import { Category, Label, Result, Severity } from "../model.ts";
 import { audit } from "../module.ts";
@@ -54,8 +55,7 @@ export const recordEvent = audit.command("recordEvent", {
   tenant: tenantOfLog,
   async run({ audit: note, now }, input) {
     const { source, details, personalDetails, timestamp } = input;
-    if (ownSources.has(source.trim().normalize("NFKC").toLowerCase()))
-      throw invalid({ field: "source", rule: "reserved", message: "is Gatehouse's own" });
+    if (ownSources.has(nameKey(source))) throw invalid({ field: "source", rule: "reserved", message: "is Gatehouse's own" });
     if (JSON.stringify([details, personalDetails]).length > detailsLengthMax)
       throw invalid({ field: "details", rule: "maxLength", message: `must not be longer than ${detailsLengthMax} characters as JSON` });
     if (timestamp !== undefined && new Date(timestamp).getTime() > now.getTime() + aheadMsMax)

@@ -1,6 +1,7 @@
 import { anyone } from "../../../operation/authorization.ts";
 import { OperationError, OrganizationInactive } from "../../../operation/errors.ts";
 import { Email, nullable, Secret, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
+import { clientNetwork } from "../../../platform/network/address.ts";
 import { pseudonym } from "../../../platform/secrets.ts";
 import { decoyHash, hashPassword, needsRehash, User, verifyPassword } from "../../identity/index.ts";
 import { Attempts } from "../attempts.ts";
@@ -34,19 +35,22 @@ export const login = authentication.command("login", {
   }),
   errors: [...refusals, TooManyAttempts],
   tenant: () => undefined,
+  stillValid: ({ uses, platform }, { sessionToken }) => uses.sessions.isLive(sessionToken, platform.settings.sessionIdleSeconds),
   async prepare({ reading, platform, origin, now, fail, audit }, { email, password, organizationId }) {
     const { limits, metrics, settings } = platform;
     const refuse = (error: Refusal): never => {
       metrics.signIns.inc({ result: error.code });
       return fail(error);
     };
-    const address = pseudonym(origin.ip ?? "");
+    const address = pseudonym(origin.ip === null ? "" : clientNetwork(origin.ip));
     const facts = await reading((_store, uses) => uses.identity.signInFacts(email));
     // Who it was about, where there is such a user: also of a sign-in that fails (S3 §26.3).
     if (facts) audit({ entity: { type: "User", id: facts.userId } });
     const attempts = new Attempts(limits, email, address, facts?.passwordHash);
     const wait = await attempts.begin(async () =>
-      facts === undefined ? false : reading((store) => store.isKnown(facts.userId, address, new Date(now.getTime() - knownForMs))),
+      facts === undefined || origin.ip === null
+        ? false
+        : reading((store) => store.isKnown(facts.userId, address, new Date(now.getTime() - knownForMs))),
     );
     if (wait > 0 && settings.signInLimit === "on") {
       metrics.signIns.inc({ result: TooManyAttempts.code });

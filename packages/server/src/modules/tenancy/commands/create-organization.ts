@@ -1,13 +1,15 @@
 import { v7 as uuid } from "uuid";
 import { signedIn } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
-import { Name, Type } from "../../../operation/schema.ts";
+import { NewName, Type } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
+import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { ownerRole } from "../../access/index.ts";
 import { NameTaken, SlugTaken } from "../errors.ts";
 import { MemberJoined, OrganizationCreated } from "../events.ts";
 import { Country, countryFault, Organization, Slug } from "../model.ts";
 import { tenancy } from "../module.ts";
+import { slugFault } from "../names.ts";
 import { toOrganization } from "../store.ts";
 
 /** Makes an organization with its system roles; whoever makes it is its first owner (S3 §8.2). */
@@ -18,11 +20,11 @@ export const createOrganization = tenancy.command("createOrganization", {
   everyTenant: "the organization does not exist yet",
   status: 201,
   versioned: true,
-  input: Type.Object({ name: Name, slug: Slug, country: Country }),
+  input: Type.Object({ name: NewName, slug: Slug, country: Country }),
   output: Organization,
   errors: [NameTaken, SlugTaken],
   async run({ store, uses, user, emit, fail, audit, now }, input) {
-    const fault = countryFault(input.country);
+    const fault = countryFault(input.country) ?? slugFault(input.slug);
     if (fault) throw invalid(fault);
     const organization = { id: uuid(), name: input.name, slug: input.slug, country: input.country, logo_asset_id: null };
     const row = await store
@@ -54,7 +56,7 @@ export function failTaken(
   fail: (error: typeof NameTaken | typeof SlugTaken, detail: { field: string; rule: string }) => never,
 ): never {
   const index = violatedUnique(error);
-  if (index === "idx_organizations_slug") fail(SlugTaken, { field: "slug", rule: "taken" });
-  if (index !== undefined) fail(NameTaken, { field: "name", rule: "taken" });
+  if (index?.endsWith("_slug")) fail(SlugTaken, { field: "slug", ...takenRule(index) });
+  if (index !== undefined) fail(NameTaken, { field: "name", ...takenRule(index) });
   throw error;
 }

@@ -1,4 +1,4 @@
-import { permission } from "../../../operation/authorization.ts";
+import { either, own, permission } from "../../../operation/authorization.ts";
 import { Nothing, Type, Uuid } from "../../../operation/schema.ts";
 import { NotHeld } from "../../access/index.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
@@ -9,15 +9,20 @@ import { tenancy } from "../module.ts";
 /** Removes a member (S3 §8.2). The last owner stays, also when two owners remove each other at the same moment. */
 export const removeMember = tenancy.command("removeMember", {
   http: "DELETE /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
-  summary: "Remove a member from an organization.",
-  allow: permission("Organization.RemoveMember"),
+  summary: "Remove a member from an organization, or leave it.",
+  allow: either(permission("Organization.RemoveMember"), own("membership")),
   absent: OrganizationNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
   output: Nothing,
   inParts: "tens of thousands of grants may name the member",
   errors: [MembershipNotFound, LastOwner, NotHeld],
+  ownerOf: ({ reading }, { organizationId, membershipId }) => reading((store) => store.userOfMembership(organizationId, membershipId)),
   async prepare(context, { organizationId, membershipId }) {
+    const { caller } = context;
+    const userId = await context.reading((store) => store.userOfMembership(organizationId, membershipId));
+    // Whoever leaves gives up what they hold, also what they could give to nobody.
+    if (caller.kind === "user" && caller.userId === userId) return;
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
     await mayHandOut(context, organizationId, current);
   },

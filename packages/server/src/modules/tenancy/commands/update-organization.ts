@@ -1,10 +1,11 @@
 import { byInput, either, internal, permission } from "../../../operation/authorization.ts";
 import { invalid, PermissionDenied } from "../../../operation/errors.ts";
-import { Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
 import { NameTaken, OrganizationNotFound, SlugTaken } from "../errors.ts";
 import { OrganizationStatusChanged, OrganizationUpdated } from "../events.ts";
 import { Country, countryFault, Organization, OrganizationStatus, Slug } from "../model.ts";
 import { tenancy } from "../module.ts";
+import { slugFault } from "../names.ts";
 import { type OrganizationRow, toOrganization } from "../store.ts";
 import { failTaken } from "./create-organization.ts";
 
@@ -24,7 +25,7 @@ export const updateOrganization = tenancy.command("updateOrganization", {
   input: Type.Object(
     {
       organizationId: Uuid,
-      name: Type.Optional(Name),
+      name: Type.Optional(NewName),
       slug: Type.Optional(Slug),
       country: Type.Optional(Country),
       logoAssetId: Type.Optional(nullable(Uuid)),
@@ -44,6 +45,9 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     if (fault) throw invalid(fault);
     const before = (await store.lockOrganization(input.organizationId)) ?? fail(OrganizationNotFound);
     expectVersion(before.version);
+    // One that was taken before its word was reserved stays.
+    const reserved = input.slug === undefined || input.slug === before.slug ? undefined : slugFault(input.slug);
+    if (reserved) throw invalid(reserved);
     const change = {
       name: input.name ?? before.name,
       slug: input.slug ?? before.slug,

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reservedSlugs } from "../../packages/server/src/modules/tenancy/names.ts";
+import { checkNames } from "../../packages/server/src/runtime/cli/doctor/names.ts";
 import { expectError, expectWritten } from "../../packages/server/src/testing/answers.ts";
 import { unique } from "../../packages/server/src/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
@@ -88,8 +89,11 @@ describe.each(["organization", "role"] as const)("the name of an %s (53)", (kind
     const mark = async () =>
       (await sql<AnyBody>`select name_key, name_key_holder from ${sql.table(table)} where id = ${later.body.id}`.execute(owner)).rows[0];
     expect(await mark()).toEqual({ name_key: null, name_key_holder: first.body.id });
+    const [finding] = (await checkNames(server.application.platform.database)).filter(({ what }) => what.startsWith(`${table}: `));
+    expect(finding).toEqual({ ok: true, warning: true, what: expect.stringContaining(later.body.id) });
     expectWritten(await rename(later.body.id, { name: `Free ${end}` }), 200);
     expect(await mark()).toMatchObject({ name_key_holder: null });
+    expect(await checkNames(server.application.platform.database)).toEqual([]);
   });
 });
 

@@ -135,8 +135,7 @@ describe("the first and the last administrator", () => {
       expect(token).toMatch(/^[\w-]{43}$/);
       const email = `first-${unique()}@example.com`;
       const body = { token, email, password, firstName: "The", lastName: "First" };
-      const setUp = (overrides = {}, headers = {}) =>
-        own.call("POST /api/v1/iam/setup", { body: { ...body, ...overrides }, from: anAddress(), headers });
+      const setUp = (overrides = {}) => own.call("POST /api/v1/iam/setup", { body: { ...body, ...overrides }, from: anAddress() });
       expectError(await withoutTrace(own, () => setUp({ token: "x".repeat(43) })), 403, "tenancy.set_up_token_invalid");
       expectError(await withoutTrace(own, () => setUp({ token: older })), 403, "tenancy.set_up_token_invalid");
       expectError(await withoutTrace(own, () => setUp({ password: "password1" })), 400, "common.validation_failed", "password");
@@ -144,11 +143,12 @@ describe("the first and the last administrator", () => {
       const taken = await newPerson(own);
       expectError(await withoutTrace(own, () => setUp({ email: taken.email })), 409, "identity.email_taken");
 
-      const key = { "idempotency-key": "first" };
-      const done = await setUp({}, key);
+      const from = anAddress();
+      const once = () => own.call("POST /api/v1/iam/setup", { body, from, headers: { "idempotency-key": "first" } });
+      const done = await once();
       expectWritten(done, 201);
       expect(done.body).toMatchObject({ email, status: "Active" });
-      expect((await setUp({}, key)).body).toEqual(done.body);
+      expect((await once()).body).toEqual(done.body);
       expectError(await withoutTrace(own, () => setUp({ email: "second@example.com" })), 409, "tenancy.set_up_done");
       expect(await asOperator(own, "tenancy.openSetUp", {})).toEqual({ token: null });
 

@@ -7,9 +7,10 @@ import { checkServices } from "./services.ts";
 
 /** Everything that `gatehouse doctor` looks at, in the order of its report. Checks of the database are in postgresql.ts. */
 export const checks: readonly Check[] = [
-  async ({ ignored }) => [
+  async ({ ignored, warnings }) => [
     good(`Node ${process.versions.node}`),
     ...(ignored.length === 0 ? [good("the configuration can be read, and every setting has an effect")] : ignored.map(warning)),
+    ...warnings.map(warning),
   ],
   checkDataDirectory,
   checkPostgresql,

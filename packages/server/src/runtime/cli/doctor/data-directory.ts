@@ -9,6 +9,7 @@ import { type DataLock, lockDataDir } from "../../data-lock.ts";
 import { runningServer } from "../reach.ts";
 import { bad, type Finding, good } from "./check.ts";
 import { checkMasterKey } from "./master-key.ts";
+import { checkNames } from "./names.ts";
 
 export async function checkDataDirectory(configuration: Configuration): Promise<readonly Finding[]> {
   const { dataDir, databaseUrl } = configuration;
@@ -31,7 +32,11 @@ async function opened(configuration: Configuration): Promise<readonly Finding[]>
     lock = lockDataDir(dataDir, settings.publicUrl);
     if (!hasCluster(dataDir)) return [good(`${dataDir} can be written and has no database yet; the first start makes it`)];
     database = await openPglite(dataDir, { reserve });
-    return [good(`${dataDir} can be read and written; no server runs on it`), ...(await checkMasterKey(database, configuration))];
+    return [
+      good(`${dataDir} can be read and written; no server runs on it`),
+      ...(await checkMasterKey(database, configuration)),
+      ...(await checkNames(database)),
+    ];
   } catch (error) {
     if (error instanceof StartRefused) return [bad(error.message)];
     throw error;

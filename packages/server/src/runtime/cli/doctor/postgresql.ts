@@ -6,9 +6,10 @@ import { bad, type DatabaseCheck, type Finding } from "./check.ts";
 import { checkEngine } from "./engine.ts";
 import { checkLogin } from "./login.ts";
 import { checkMasterKey } from "./master-key.ts";
+import { checkNames } from "./names.ts";
 
 /** What is asked of the database, one after the other on one connection. */
-const databaseChecks: readonly DatabaseCheck[] = [checkEngine, checkLogin, checkMasterKey];
+const databaseChecks: readonly DatabaseCheck[] = [checkEngine, checkLogin, checkMasterKey, checkNames];
 
 export async function checkPostgresql(configuration: Configuration): Promise<readonly Finding[]> {
   if (configuration.databaseUrl === undefined) return [];

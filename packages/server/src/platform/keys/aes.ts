@@ -48,6 +48,7 @@ export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyR
     },
     sealedBy: (sealed) => partsOf(sealed).name,
     checkOf: (name) => checks.get(name),
+    derive: (purpose) => [...keys].map(([name, derive]) => ({ name, key: derive(purpose) })),
   };
 }
 

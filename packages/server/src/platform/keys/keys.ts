@@ -16,6 +16,15 @@ export interface KeyRing extends Keys {
   sealedBy(sealed: string): string;
   /** A text that only the key of this name gives, and that gives nothing of the key away; undefined where it is not here. */
   checkOf(name: string): string | undefined;
+  /** A key for `purpose` from each master key, the current one first. Nothing of the master key follows from it. */
+  derive(purpose: string): readonly DerivedKey[];
+}
+
+/** A key for one purpose. */
+export interface DerivedKey {
+  /** The name of the master key that it comes from: a message says under which key it was made. */
+  readonly name: string;
+  readonly key: Buffer;
 }
 
 /** The value is as it was sealed, as far as can be told: the key that it names is not here. */

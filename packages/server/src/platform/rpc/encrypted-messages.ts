@@ -22,8 +22,8 @@ export interface EncryptedMessages {
   decrypt(kind: MessageKind, about: string, message: Uint8Array): Opened | Distrust;
 }
 
-/** No JSON begins so: calls of services that speak JSON themselves are told apart by it. */
-const format = 0xa1;
+/** Of the layout below. */
+const format = 1;
 const nameBytes = 6;
 const senderBytes = 16;
 const numberBytes = 6;
@@ -31,15 +31,16 @@ const tagBytes = 16;
 const keyBytes = 32;
 const at = { name: 1, sender: 1 + nameBytes, counter: 1 + nameBytes + senderBytes, time: 1 + nameBytes + senderBytes + numberBytes };
 const headBytes = at.time + numberBytes;
-/** Bytes that a message grows by. */
-export const overheadBytes = headBytes + tagBytes;
+const overheadBytes = headBytes + tagBytes;
 
 /** How old a request may be. Two machines' clocks may differ by half of it; what is repeated within it, the windows refuse. */
 const ageMsMax = 60_000;
 /** Some senders more than an installation has processes, with those that ended within the time above. */
 const sendersMax = 1_000;
 
-export const isEncrypted = (message: Uint8Array): boolean => message[0] === format;
+const quote = 0x22;
+/** A message is one JSON string, and a call of a service that speaks JSON itself is an object. */
+export const isEncrypted = (message: Uint8Array): boolean => message[0] === quote;
 
 interface Sender {
   readonly key: Buffer;
@@ -49,7 +50,8 @@ interface Sender {
 /**
  * AES-256-GCM. Each process encrypts under keys of its own, derived from the shared ones by a random name of the sender (HKDF-SHA-256),
  * and counts its messages: so a nonce never repeats under a key, however many are sent. Layout: format, name of the key, sender, counter,
- * time in milliseconds, tag, ciphertext; all before the tag, the kind and `about` are authenticated with it.
+ * time in milliseconds, tag, ciphertext; all before the tag, the kind and `about` are authenticated with it. It travels as a JSON string of
+ * base64url: programs that read along for their operators take payloads for text.
  */
 export function encryptedMessages(keys: readonly DerivedKey[], now: () => number = Date.now): EncryptedMessages {
   const [current] = keys;
@@ -72,12 +74,13 @@ export function encryptedMessages(keys: readonly DerivedKey[], now: () => number
       cipher.setAAD(boundTo(head, kind, about));
       const text = cipher.update(body);
       cipher.final();
-      return Buffer.concat([head, cipher.getAuthTag(), text]);
+      return Buffer.from(`"${Buffer.concat([head, cipher.getAuthTag(), text]).toString("base64url")}"`, "latin1");
     },
     decrypt(kind, about, given) {
-      const message = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
-      if (!isEncrypted(message)) return "unsigned";
-      if (message.length < overheadBytes) return "forged";
+      if (!isEncrypted(given)) return "unsigned";
+      const written = Buffer.from(given.buffer, given.byteOffset, given.byteLength).toString("latin1");
+      const message = Buffer.from(written.slice(1, -1), "base64url");
+      if (message.length < overheadBytes || message[0] !== format) return "forged";
       const name = message.toString("base64url", at.name, at.sender);
       const from = shared.get(name);
       if (from === undefined) return "unknown_key";

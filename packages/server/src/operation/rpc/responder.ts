@@ -80,9 +80,9 @@ function answerTo(served: Served | undefined, received: Received, options: Respo
     return { body, headers: { ...headers, ...served?.notice } };
   };
   try {
-    if (served === undefined) throw new OperationError(RouteNotFound);
     const { isAuthentic } = received.request;
     if (!isAuthentic && options.serviceCalls === "refuse") throw new OperationError(ServiceCallRefused);
+    if (served === undefined) throw new OperationError(RouteNotFound);
     const sent = readCall(body);
     // Whoever is not one of our processes may not say where a call comes from: limits are counted by that, and the audit log has it.
     call = isAuthentic ? sent : withoutOrigin(sent);

@@ -46,13 +46,20 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
   const { silenceMs = signs.silenceMs } = options;
   const pending = new Pending<Reply>();
   const inbox = signAddress(createInbox(), silenceMs);
-  connection.subscribe(`${inbox}.*`, { callback: (error, message) => (error ? undefined : receive(messages.read(message), pending)) });
+  let hasInbox = false;
+  /** Subscribed to by a process that asks, so that one that only answers needs no right to it. */
+  const openInbox = (): void => {
+    if (hasInbox) return;
+    hasInbox = true;
+    connection.subscribe(`${inbox}.*`, { callback: (error, message) => (error ? undefined : receive(messages.read(message), pending)) });
+  };
   const standstill = new Standstill();
   return {
     async request(subject, body, { timeoutMs }) {
       if (!connected) throw away();
       const { number, answer } = pending.add(timeoutMs, silenceMs);
       try {
+        openInbox();
         const reply = `${inbox}.${number}`;
         connection.publish(full(subject), messages.request(full(subject), reply, body), { reply });
       } catch (error) {

@@ -5,6 +5,10 @@
  * other variable of the configuration is handed on, but for those by which the set tells its processes apart.
  */
 import { parseArgs } from "node:util";
+import { aesKeys } from "../packages/server/src/platform/keys/aes.ts";
+import { decodeMasterKey } from "../packages/server/src/platform/keys/file.ts";
+import type { DerivedKey } from "../packages/server/src/platform/keys/keys.ts";
+import { transportKeysOf } from "../packages/server/src/runtime/transport-keys.ts";
 import { variables } from "../packages/server/src/runtime/variables.ts";
 import { prepareDatabase } from "./stack/database.ts";
 import { masterKey, stackFolder } from "./stack/folder.ts";
@@ -106,9 +110,12 @@ function options() {
   }
 }
 
-/** What the processes of a role are told. */
+/** What the processes of a role are told. A gateway has the key of messages between processes, and not the one that it follows from. */
 function environmentOf(role: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(shared).filter(([name]) => role !== "gateway" || !notForTheDoor.includes(name)));
+  if (role !== "gateway") return shared;
+  const [{ key }] = transportKeysOf(aesKeys(decodeMasterKey(shared["GATEHOUSE_MASTER_KEY"] as string, "GATEHOUSE_MASTER_KEY"))) as [DerivedKey];
+  const told = Object.entries(shared).filter(([name]) => !notForTheDoor.includes(name));
+  return { GATEHOUSE_TRANSPORT_KEY: key.toString("base64"), ...Object.fromEntries(told) };
 }
 
 /** What the environment says beside the services, as SMTP_URL, NATS_PREFIX or OTEL_EXPORTER_OTLP_ENDPOINT. */

@@ -45,6 +45,10 @@ describe("the compose file", () => {
         if (variable.startsWith("GATEHOUSE_MASTER") || variable === "SMTP_URL") expect(value).toMatch(/^\$\{/);
       }
     }
+    for (const [name, { environment = {} }] of services) {
+      for (const [variable, value] of Object.entries(environment) as [string, string][])
+        if (/PASSWORD|AUTH$|_PASS$|_KEY$|TOKEN/.test(variable)) expect(value, `${name}: ${variable}`).toMatch(/^"?\$\{/);
+    }
     expect(compose.services.gateway.environment).not.toHaveProperty("DATABASE_URL");
     expect(compose.services.gateway.environment).not.toHaveProperty("GATEHOUSE_MASTER_KEY");
   });
@@ -63,6 +67,82 @@ describe("the compose file", () => {
       expect(url).toMatch(/^postgres:\/\/gatehouse:\$\{GATEHOUSE_DATABASE_PASSWORD:\?.+\}@postgresql:5432\/gatehouse$/);
     expect(compose.services.postgresql.volumes).toContain("./postgresql/login.sh:/docker-entrypoint-initdb.d/login.sh:ro");
     expect(compose.services.postgresql.environment).toHaveProperty("GATEHOUSE_DATABASE_PASSWORD");
+  });
+
+  it("signs in to every service with a password that comes from outside, to NATS as the role that it is", () => {
+    for (const [name, { environment }] of ours.filter(([name]) => name !== "migrate")) {
+      expect(environment.NATS_URL).toMatch(new RegExp(`^nats://${name}:\\$\\{NATS_${name.toUpperCase()}_PASSWORD:\\?.+\\}@nats:4222$`));
+      if (name !== "gateway") expect(environment.REDIS_URL).toMatch(/^redis:\/\/:\$\{REDIS_PASSWORD:\?.+\}@redis:6379$/);
+    }
+    expect(compose.services.worker.environment.EVENTS_URL).toMatch(/^amqp:\/\/gatehouse:\$\{RABBITMQ_PASSWORD:\?.+\}@rabbitmq:5672$/);
+    for (const [, { environment }] of ours.filter(([name]) => name !== "migrate"))
+      expect(environment.GATEHOUSE_TRANSPORT_KEY).toMatch(/^\$\{GATEHOUSE_TRANSPORT_KEY:\?/);
+  });
+
+  it("lets a role reach the services that it uses and no other, and nobody out by a service's network", () => {
+    const reach = (network: string) =>
+      ours.filter(([, { networks }]) => networks.includes(network)).map(([name]) => name);
+    expect({
+      postgresql: [compose.services.postgresql.networks, reach("database")],
+      redis: [compose.services.redis.networks, reach("cache")],
+      nats: [compose.services.nats.networks, reach("calls")],
+      rabbitmq: [compose.services.rabbitmq.networks, reach("broker")],
+    }).toEqual({
+      postgresql: [["database"], ["migrate", "worker", "command", "query"]],
+      redis: [["cache"], ["worker", "command", "query"]],
+      nats: [["calls"], ["worker", "command", "query", "gateway"]],
+      rabbitmq: [["broker"], ["worker"]],
+    });
+    for (const [name, { networks }] of services) expect(networks, name).toBeDefined();
+    for (const name of ["database", "cache", "calls", "broker"]) expect(compose.networks[name].internal, name).toBe(true);
+  });
+
+  it("hands on what concerns billing and traces", () => {
+    const handed = (name: string, prefix: string) =>
+      Object.entries(compose.services[name].environment).filter(([variable]) => variable.startsWith(prefix));
+    const named = (prefix: string) => variables.map(({ name }) => name).filter((name) => name.startsWith(prefix));
+    for (const name of ["worker", "command", "query"]) {
+      expect(handed(name, "BILLING_").map(([variable]) => variable).sort()).toEqual(named("BILLING_").sort());
+    }
+    for (const [name] of ours.filter(([name]) => name !== "migrate")) {
+      expect(handed(name, "OTEL_").map(([variable]) => variable).sort()).toEqual(named("OTEL_").sort());
+      for (const [variable, value] of handed(name, "OTEL_")) expect(value).toBe(`\${${variable}:-}`);
+    }
+  });
+
+  it("brings alerts to people: Prometheus tells Alertmanager, which writes mails, to Slack, and pages for what is critical", () => {
+    const read = (path: string): AnyBody => parse(readFileSync(join(root, "deploy", path), "utf8"));
+    const [{ static_configs }] = read("prometheus/prometheus.yml").alerting.alertmanagers;
+    expect(static_configs).toEqual([{ targets: ["alertmanager:9093"] }]);
+    expect(compose.services.alertmanager.volumes).toEqual(["./alertmanager:/etc/alertmanager:ro"]);
+    const { route, receivers, global } = read("alertmanager/alertmanager.yml");
+    const kinds = Object.fromEntries(
+      receivers.map(({ name, ...configs }: AnyBody) => [name, Object.keys(configs).sort()] as const),
+    );
+    expect(kinds).toEqual({ "on-call": ["pagerduty_configs"], everybody: ["email_configs", "slack_configs"] });
+    expect(route.receiver).toBe("everybody");
+    expect(route.routes.map(({ receiver, matchers, continue: goesOn = false }: AnyBody) => [receiver, matchers[0], goesOn])).toEqual([
+      ["on-call", 'severity="critical"', true],
+      ["everybody", 'severity=~"critical|warning"', false],
+    ]);
+    const files = [
+      global.smtp_auth_password_file,
+      ...receivers.flatMap(({ pagerduty_configs = [], slack_configs = [] }: AnyBody) =>
+        [...pagerduty_configs, ...slack_configs].map(({ routing_key_file, api_url_file }: AnyBody) => routing_key_file ?? api_url_file),
+      ),
+    ];
+    expect(files.map((file) => file.replace("/run/secrets/", "")).sort()).toEqual([...compose.services.alertmanager.secrets].sort());
+    expect(Object.keys(compose.secrets).sort()).toEqual([...compose.services.alertmanager.secrets].sort());
+  });
+
+  it("mounts Grafana's dashboards where its provisioning looks for them", () => {
+    const { volumes, profiles } = compose.services.grafana;
+    const at = new Map((volumes as string[]).map((volume) => volume.split(":") as [string, string]).map(([from, to]) => [to, from]));
+    const { providers } = parse(readFileSync(join(root, "deploy/grafana/provisioning/dashboards/gatehouse.yml"), "utf8"));
+    const from = at.get(providers[0].options.path) as string;
+    expect(globSync("*.json", { cwd: join(root, "deploy", from) }).length).toBeGreaterThan(5);
+    expect(existsSync(join(root, "deploy", at.get("/etc/grafana/provisioning") as string, "datasources"))).toBe(true);
+    expect(profiles).toEqual(["monitoring"]);
   });
 
   it("mounts files that exist", () => {

@@ -77,15 +77,18 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
 
   it("name no variable that the product does not have, and take secrets from the secret alone", () => {
     const [{ data }] = of("ConfigMap") as [AnyBody];
-    const secret = parseAllDocuments(readFileSync(join(folder, "secret.example.yaml"), "utf8"))[0]?.toJS();
-    const offered = new Set(Object.keys(secret.stringData));
-    for (const name of [...Object.keys(data), ...offered]) expect(known, name).toContain(name);
+    const documents = parseAllDocuments(readFileSync(join(folder, "secret.example.yaml"), "utf8"));
+    const offered = new Map<string, string[]>(documents.map((each) => each.toJS()).map((each) => [each.metadata.name, Object.keys(each.stringData)]));
+    for (const name of [...Object.keys(data), ...[...offered.values()].flat()]) expect(known, name).toContain(name);
     const secrets = new Set(variables.filter((variable) => variable.secret).map(({ name }) => name));
     for (const name of Object.keys(data)) expect(secrets, `${name} is a secret`).not.toContain(name);
     for (const { name: role, pod } of podsOf()) {
       for (const { name, valueFrom } of containerOf(pod).env) {
         expect(known, `${role}: ${name}`).toContain(name);
-        if (valueFrom && !valueFrom.secretKeyRef.optional) expect(offered, `${role}: ${name}`).toContain(valueFrom.secretKeyRef.key);
+        const { name: secret = "", key, optional = false } = valueFrom?.secretKeyRef ?? {};
+        if (valueFrom && !optional) expect(offered.get(secret), `${role}: ${name}`).toContain(key);
+        // Each role signs in to NATS as itself.
+        if (name === "NATS_URL") expect(secret).toBe(`gatehouse-nats-${role}`);
       }
     }
   });
@@ -231,6 +234,16 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     const reachedAt = (port: number) =>
       roles.filter((role) => policies.some(({ spec }) => selects(spec.podSelector, role) && portsOf(spec.ingress).includes(port)));
     expect(reachedAt(8080)).toEqual(["gateway"]);
+    const letsIn = (app: string) =>
+      policies
+        .filter(({ spec }) => spec.podSelector.matchLabels?.app === app)
+        .flatMap(({ spec }) => spec.ingress)
+        .flatMap(({ from, ports }: AnyBody) => from.map(({ podSelector }: AnyBody) => [ports[0].port, podSelector.matchExpressions[0].values]));
+    expect(letsIn("postgresql")).toEqual([[5432, ["worker", "command", "query", "migrate"]]]);
+    expect(letsIn("redis")).toEqual([[6379, ["worker", "command", "query"]]]);
+    expect(letsIn("nats")).toEqual([[4222, ["worker", "command", "query", "gateway"]]]);
+    expect(letsIn("rabbitmq")).toEqual([[5672, ["worker"]]]);
+    expect(mayReach(4318)).toEqual(roles);
     const targets = policies.flatMap(({ spec }) => spec.egress ?? []).flatMap(({ to }: AnyBody) => to ?? []);
     for (const { podSelector } of targets.filter(({ podSelector }: AnyBody) => podSelector))
       expect(Object.keys(podSelector.matchLabels)).toEqual(["app"]);
@@ -246,6 +259,7 @@ const component = "app.kubernetes.io/component";
 function selects({ matchLabels = {}, matchExpressions = [] }: AnyBody, role: string): boolean {
   const named = matchLabels[component];
   return (
+    matchLabels.app === undefined &&
     (named === undefined || named === role) &&
     matchExpressions.every(({ key, values }: AnyBody) => key === component && values.includes(role))
   );

@@ -115,7 +115,7 @@ onPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
     let server: RunningServer | undefined;
     try {
       server = await startServer(dataDir, place.environment);
-      await expect.poll(() => redis.raw.get("iam:read-model:mark"), { timeout: 20_000 }).toMatch(/^\S+ \d+$/);
+      await expect.poll(() => redis.raw.get("iam:read-model:mark"), { timeout: 20_000 }).toMatch(/^\S+ \d+ \S+$/);
       const mark = (await redis.raw.get("iam:read-model:mark")) as string;
       const [generation] = mark.split(" ");
       await redis.raw.set("iam:policy", `${generation} 999 {"permissions":[],"model":{}}`);

@@ -71,6 +71,11 @@ export const RevisionNotReached = defineError(
   503,
   "The revision that was asked for has not been reached here yet. Try again.",
 );
+export const ServiceCallRefused = defineError(
+  "common.service_call_refused",
+  403,
+  "Calls over NATS are taken from processes of this installation only (NATS_SERVICE_CALLS).",
+);
 export const InternalError = defineError("common.internal", 500, "Something went wrong on our side.");
 export const CredentialRequired = defineError("auth.credential_required", 401, "A credential is required.");
 export const CredentialInvalid = defineError("auth.credential_invalid", 401, "The credential is unknown, expired or revoked.");
@@ -95,6 +100,7 @@ export const kernelErrors: readonly ErrorDefinition[] = [
   DependencyUnavailable,
   OutcomeNotKnown,
   RevisionNotReached,
+  ServiceCallRefused,
   InternalError,
   CredentialRequired,
   CredentialInvalid,

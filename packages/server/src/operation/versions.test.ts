@@ -147,7 +147,8 @@ describe("an operation that goes, and the one that replaces it", () => {
     door = httpDoor({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
     rpc = inProcessRpc();
     for (const kind of ["query", "command"] as const) {
-      await respond(kind, { rpc, catalogue: known, serve, log: platform.log, publicUrl, report: () => {} });
+      const answering = { log: platform.log, database: platform.database, serviceCalls: "accept", publicUrl } as const;
+      await respond(kind, { rpc, catalogue: known, serve, ...answering, report: () => {} });
     }
   });
   afterAll(async () => {

@@ -9,6 +9,7 @@ import { after } from "../operation/maybe-promise.ts";
 import { servedElsewhere } from "../operation/rpc/client.ts";
 import { respond } from "../operation/rpc/responder.ts";
 import { appendedSubject } from "../operation/rpc/subjects.ts";
+import { pruneCalls } from "../operation/rpc/taken-calls.ts";
 import { backgroundOrigin } from "../operation/scheduled.ts";
 import { type Serve, servedHere } from "../operation/serve.ts";
 import { atMostEvery } from "../platform/at-most-every.ts";
@@ -59,6 +60,7 @@ const forgetOldMessagesWork = ({ clock, database }: Platform): Job<object> => ({
     const now = new Date(clock.now());
     await pruneAll(database, (tx, limit) => pruneInbox(tx, now, limit));
     await pruneAll(database, (tx, limit) => pruneMessages(tx, now, limit));
+    await pruneAll(database, (tx, limit) => pruneCalls(tx, now, limit));
   },
 });
 
@@ -168,6 +170,8 @@ export async function assemble(configuration: Configuration, overrides: Override
               serve: here,
               log: platform.log,
               publicUrl: settings.publicUrl,
+              serviceCalls: configuration.natsServiceCalls,
+              database: platform.database,
               report,
             }),
           );

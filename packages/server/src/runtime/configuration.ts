@@ -32,6 +32,11 @@ export interface Configuration {
   readonly databasePool: number;
   readonly natsUrl: string | undefined;
   readonly natsPrefix: string;
+  /** Whether services that speak NATS themselves are answered. */
+  readonly natsServiceCalls: "accept" | "refuse";
+  /** The key of messages between processes, where it does not follow from the master key. */
+  readonly transportKey: string | undefined;
+  readonly transportKeysOld: readonly string[];
   readonly redis: RedisAddress | undefined;
   readonly limitsWithoutRedis: "memory" | "refuse";
   readonly databaseAwaySeconds: number;
@@ -145,6 +150,9 @@ function assemble(get: (name: string) => never): Assembled {
     databasePool: get("DATABASE_POOL"),
     natsUrl: get("NATS_URL"),
     natsPrefix: get("NATS_PREFIX"),
+    natsServiceCalls: get("NATS_SERVICE_CALLS"),
+    transportKey: get("GATEHOUSE_TRANSPORT_KEY"),
+    transportKeysOld: get("GATEHOUSE_TRANSPORT_KEYS_OLD"),
     redis: get("REDIS_URL"),
     limitsWithoutRedis: get("GATEHOUSE_LIMITS_WITHOUT_REDIS"),
     databaseAwaySeconds: get("GATEHOUSE_DATABASE_AWAY_SECONDS"),

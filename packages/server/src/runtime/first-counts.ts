@@ -1,6 +1,7 @@
 import { decisionReasons } from "../modules/access/index.ts";
 import type { Catalogue } from "../operation/catalogue.ts";
 import type { Platform } from "../platform/platform.ts";
+import { countDistrustFromZero } from "./trust.ts";
 
 /**
  * Shows the counters of a closed set of labels with 0 before their first count. A series that begins with its first count has no
@@ -13,6 +14,7 @@ export function countFromZero({ metrics, settings }: Platform, catalogue: Catalo
   for (const reason of decisionReasons) metrics.decisions.begin(String(reason === "role" || reason === "grant"), reason);
   const login = catalogue.byName.get("authentication.login");
   for (const result of ["ok", ...(login?.errors ?? []).map(({ code }) => code)]) metrics.signIns.inc({ result }, 0);
+  for (const channel of ["nats", "redis"] as const) countDistrustFromZero(channel, metrics);
   if (settings.billing === undefined) return;
   for (const outcome of ["mended", "refused"]) metrics.billingDifferences.inc({ outcome }, 0);
   for (const outcome of ["done", "refused", "failed"]) metrics.billingReconciliations.inc({ outcome }, 0);

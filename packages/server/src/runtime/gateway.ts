@@ -9,10 +9,11 @@ import type { Tracer } from "../platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
 import { contexts } from "./modules.ts";
 import { openRpc, openTelemetry } from "./ports.ts";
+import { transportKeys } from "./transport-keys.ts";
 
 /**
  * A front door without a house behind it (decision 0022): every call is answered by the query and command processes. It
- * holds no data and no key, so it can stand where others can reach it.
+ * holds no data, and no key but that of messages between processes, so it can stand where others can reach it.
  */
 export interface Gateway {
   readonly catalogue: Catalogue;
@@ -26,7 +27,7 @@ export interface Gateway {
 export async function openGateway(configuration: Configuration, overrides: { readonly logger?: Logger } = {}): Promise<Gateway> {
   const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
   const known = catalogue(contexts);
-  const rpc = await openRpc(configuration, logger);
+  const rpc = await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration) });
   return {
     catalogue: known,
     platform: { logger, metrics, tracer, rpc },

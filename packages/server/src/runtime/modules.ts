@@ -10,6 +10,7 @@ import { context as tenancy } from "../modules/tenancy/index.ts";
 import { auditSteps } from "../operation/audit.ts";
 import { idempotencySealed, idempotencySteps } from "../operation/idempotency.ts";
 import type { Context } from "../operation/module.ts";
+import { rpcSteps } from "../operation/rpc/taken-calls.ts";
 import { relayOfLog } from "../platform/broker/relay.ts";
 import { brokerSteps } from "../platform/broker/schema-steps.ts";
 import { busSteps, consumersOfLog } from "../platform/bus/in-process.ts";
@@ -55,6 +56,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   ...keySteps,
   ...auditSteps,
   ...idempotencySteps,
+  ...rpcSteps,
   ...contexts.flatMap((context) => context.steps),
 ].sort((one, other) => (one.name < other.name ? -1 : 1));
 

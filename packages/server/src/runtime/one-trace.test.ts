@@ -31,7 +31,8 @@ async function openGateway() {
   const rpc = inProcessRpc();
   const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
   for (const kind of ["query", "command"] as const) {
-    await respond(kind, { rpc, catalogue, serve, log: platform.log, publicUrl, report: () => {} });
+    const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
+    await respond(kind, { rpc, catalogue, serve, ...answering, report: () => {} });
   }
   const { tracer } = await openTelemetry(server.configuration);
   const lines: { traceId?: string; message: string }[] = [];

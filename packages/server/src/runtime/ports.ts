@@ -16,6 +16,7 @@ import { watchedDatabase } from "../platform/database/watched.ts";
 import { pgBossJobs, type Queue } from "../platform/jobs/pg-boss.ts";
 import { watchedJobs } from "../platform/jobs/watched.ts";
 import { inProcessLimits } from "../platform/limits/limits.ts";
+import type { DerivedKey, KeyRing } from "../platform/keys/keys.ts";
 import { refusalOf } from "../platform/log/database-away.ts";
 import { LogFollower } from "../platform/log/follower.ts";
 import { guardedMail } from "../platform/mail/guarded.ts";
@@ -35,6 +36,8 @@ import { openKeyRing } from "./key-ring.ts";
 import { prepareDatabase } from "./prepare-database.ts";
 import { isAll } from "./roles.ts";
 import { openStorage } from "./storage.ts";
+import { transportKeys } from "./transport-keys.ts";
+import { distrustOn, redisAuthenticator } from "./trust.ts";
 
 /** What a test hands in instead of what the configuration would open. */
 export interface Overrides {
@@ -72,7 +75,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
     const keys = await openKeyRing(database, configuration);
     const inbox = configuration.smtpUrl === undefined ? developmentInbox(database) : undefined;
     const resilience = createResilience(metrics);
-    const redis = configuration.redis && (await openRedis(configuration, configuration.redis, resilience, logger));
+    const redis = configuration.redis && (await openRedis(configuration, configuration.redis, { resilience, logger, metrics, keys }));
     const log = new LogFollower(database, logger, redis?.away);
     const skewSeconds = (skewMs: number): void => metrics.clockSkewSeconds.set(skewMs / 1_000);
     // Embedded storage has the clock of this process.
@@ -91,7 +94,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
       log,
       cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
       bus,
-      rpc: await openRpc(configuration, logger),
+      rpc: await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration, keys) }),
       jobs: watchedJobs(
         await pgBossJobs(opened, queues, logger, {
           url: configuration.databaseUrl,
@@ -150,10 +153,21 @@ export function openLogger(configuration: Configuration, { logDestination }: Ove
 }
 
 /** Adapters of services are loaded where they are configured: the embedded server does without their code. */
-export async function openRpc({ natsUrl, natsPrefix, roles }: Configuration, logger: Logger): Promise<Rpc> {
+export async function openRpc(
+  { natsUrl, natsPrefix, roles }: Configuration,
+  { logger, metrics, keys }: { readonly logger: Logger; readonly metrics: Metrics; readonly keys: readonly DerivedKey[] },
+): Promise<Rpc> {
   if (natsUrl === undefined) return inProcessRpc();
-  const { natsRpc } = await import("../platform/rpc/nats.ts");
-  return natsRpc(natsUrl, logger, { name: `gatehouse ${[...roles].join(",")}`, prefix: natsPrefix });
+  const [{ natsRpc }, { encryptedMessages }] = await Promise.all([
+    import("../platform/rpc/nats.ts"),
+    import("../platform/rpc/encrypted-messages.ts"),
+  ]);
+  return natsRpc(natsUrl, logger, {
+    name: `gatehouse ${[...roles].join(",")}`,
+    prefix: natsPrefix,
+    messages: encryptedMessages(keys),
+    distrusted: distrustOn("nats", { metrics, logger }),
+  });
 }
 
 /** Loaded only where somebody receives traces: without, the process has nothing of OpenTelemetry. */
@@ -189,7 +203,9 @@ export async function openServiceOfEvents(
 }
 
 /** Loaded only where it is configured: a server without Redis has nothing of it in memory. */
-async function openRedis(configuration: Configuration, address: RedisAddress, resilience: Resilience, logger: Logger) {
+async function openRedis(configuration: Configuration, address: RedisAddress, given: GivenToRedis) {
+  const { resilience, logger, keys } = given;
+  const trust = { authenticator: redisAuthenticator(keys), distrusted: distrustOn("redis", given) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
   const [{ connectRedis }, { redisCache }, { redisLimits }, { redisWitness }] = await Promise.all([
     import("../platform/redis/client.ts"),
@@ -200,8 +216,15 @@ async function openRedis(configuration: Configuration, address: RedisAddress, re
   const connection = await connectRedis(address, logger);
   // Embedded storage is in this process: it is not away while that runs.
   const mayBeAway = databaseUrl !== undefined && seconds > 0;
-  const away = mayBeAway ? { witness: redisWitness(connection, resilience, seconds), refuses: refusalOf(databaseUrl), seconds } : undefined;
-  return { cache: redisCache(connection, resilience), limits: redisLimits(connection, resilience, limitsWithoutRedis), away };
+  const away = mayBeAway ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds } : undefined;
+  return { cache: redisCache(connection, resilience, trust), limits: redisLimits(connection, resilience, limitsWithoutRedis), away };
+}
+
+interface GivenToRedis {
+  readonly resilience: Resilience;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly keys: KeyRing;
 }
 
 /** What hands work out closes before what the work stands on. */

@@ -8,6 +8,7 @@ import type { Lifecycle } from "./health.ts";
 import { needsDatabase } from "./roles.ts";
 import { listen, type Server } from "./server.ts";
 import { stopOnSignals, stopSignals } from "./stop.ts";
+import { leaveTransportKey } from "./transport-keys.ts";
 import { watchMainThread } from "./watchdog.ts";
 import { isFirstWorker } from "./workers.ts";
 
@@ -23,6 +24,7 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
     if (roles.has("worker")) await application?.startWorker();
     if (application && roles.has("command") && isFirstWorker()) setUpToken = await firstAdministrator(application, configuration);
     await application?.startAnswering();
+    if (application && isFirstWorker()) leaveTransportKey(configuration);
     server = await listen(house, configuration, lifecycle, lock?.holder.secret);
   } catch (error) {
     await house.stop();

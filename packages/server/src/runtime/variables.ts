@@ -86,6 +86,19 @@ const absentIn = (release: string) => ({
   parse: () => undefined,
 });
 
+const isKey = (text: string): boolean => Buffer.from(text, "base64").length === masterKeyBytes;
+const masterKey = {
+  takes: `base64 of ${masterKeyBytes} bytes`,
+  parse: (value: string) => (isKey(value) ? value : undefined),
+};
+const masterKeys = {
+  takes: `base64 of ${masterKeyBytes} bytes each, with commas between`,
+  parse: (value: string) => {
+    const keys = value.split(",").map((key) => key.trim());
+    return keys.every(isKey) ? keys : undefined;
+  },
+};
+
 const minute = 60;
 const hour = 60 * minute;
 const day = 24 * hour;
@@ -204,6 +217,31 @@ export const variables: readonly Variable[] = [
     parse: (value) => (/^[\w-]{1,64}$/.test(value) ? value : undefined),
   },
   {
+    name: "NATS_SERVICE_CALLS",
+    needs: { variable: "NATS_URL" },
+    fallback: "refuse",
+    meaning: "whether services that speak NATS themselves are answered (docs/operations/nats.md); their calls are not encrypted",
+    ...oneOf("accept", "refuse"),
+  },
+  {
+    name: "GATEHOUSE_TRANSPORT_KEY",
+    needs: { variable: "NATS_URL" },
+    fallback: undefined,
+    fallbackText: "derived from the master key",
+    meaning: "encrypts messages between processes; for a gateway, which has no master key (`gatehouse keys transport` prints it)",
+    secret: true,
+    ...masterKey,
+  },
+  {
+    name: "GATEHOUSE_TRANSPORT_KEYS_OLD",
+    needs: { variable: "GATEHOUSE_TRANSPORT_KEY" },
+    fallback: [],
+    fallbackText: "none",
+    meaning: "further transport keys that are understood, while the master key is being changed (docs/operations/keys.md)",
+    secret: true,
+    ...masterKeys,
+  },
+  {
     name: "EVENTS_URL",
     fallback: undefined,
     fallbackText: "none: in process",
@@ -310,8 +348,7 @@ export const variables: readonly Variable[] = [
     fallbackText: "generated into the data directory, 0600",
     meaning: "encrypts secrets at rest",
     secret: true,
-    takes: `base64 of ${masterKeyBytes} bytes`,
-    parse: (value) => (Buffer.from(value, "base64").length === masterKeyBytes ? value : undefined),
+    ...masterKey,
   },
   {
     name: "GATEHOUSE_MASTER_KEYS_OLD",
@@ -319,11 +356,7 @@ export const variables: readonly Variable[] = [
     fallbackText: "none",
     meaning: "further master keys that open what they have sealed, while the key is being changed (docs/operations/keys.md)",
     secret: true,
-    takes: `base64 of ${masterKeyBytes} bytes each, with commas between`,
-    parse: (value) => {
-      const keys = value.split(",").map((key) => key.trim());
-      return keys.every((key) => Buffer.from(key, "base64").length === masterKeyBytes) ? keys : undefined;
-    },
+    ...masterKeys,
   },
   {
     name: "PASSWORD_HASH",

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inProcessRpc } from "../../platform/rpc/in-process.ts";
@@ -28,7 +29,8 @@ describe("a call between processes", () => {
     const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
     const { publicUrl } = server.configuration.settings;
     for (const kind of ["query", "command"] as const) {
-      await respond(kind, { rpc, catalogue, serve, log: platform.log, publicUrl, report: (error) => void reported.push(error) });
+      const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
+      await respond(kind, { rpc, catalogue, serve, ...answering, report: (error) => void reported.push(error) });
     }
     const gateway = {
       catalogue,
@@ -184,11 +186,59 @@ describe("a call between processes", () => {
       expect(own.status).toBe(202);
     });
 
+    /** A port whose requests come from whoever can publish, and from no process of the installation. */
+    const fromOutside = async (serviceCalls: "accept" | "refuse") => {
+      const own = inProcessRpc();
+      const { kernel, catalogue, platform, sessions } = server.application;
+      const outside: Rpc = {
+        ...own,
+        serve: (subject, group, handler) => own.serve(subject, group, (request) => handler({ ...request, isAuthentic: false })),
+      };
+      const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
+      const answering = { log: platform.log, database: platform.database, serviceCalls, publicUrl: "http://127.0.0.1" };
+      for (const kind of ["query", "command"] as const)
+        await respond(kind, { rpc: outside, catalogue, serve, ...answering, report: (error) => void reported.push(error) });
+      return async (subject: string, call: object): Promise<{ status: number; body: AnyBody }> => {
+        const reply = await own.request(subject, Buffer.from(JSON.stringify(call)), { timeoutMs: 5_000 });
+        return { status: Number(reply.headers["gatehouse-status"] ?? 200), body: JSON.parse(Buffer.from(reply.body).toString()) };
+      };
+    };
+
+    it("is refused where it comes from no process of the installation, unless such calls are accepted", async () => {
+      const call = { input: {}, credential: { token: person.token, from: "header" } };
+      const refused = await (await fromOutside("refuse"))("rpc.query.identity.getMe", call);
+      expect(refused).toMatchObject({ status: 403, body: { error: { code: "common.service_call_refused" } } });
+      expect(await (await fromOutside("accept"))("rpc.query.identity.getMe", call)).toMatchObject({ status: 200, body: { id: person.id } });
+    });
+
+    it("may not say where it comes from: the limits of an address are one for all of them", async () => {
+      const call = await fromOutside("accept");
+      const statuses: number[] = [];
+      for (let round = 0; round < 40; round += 1) {
+        const origin = { ip: `198.51.100.${round}`, userAgent: null, requestId: "r", traceId: "t" };
+        const sent = { input: { email: "nobody@example.com" }, origin };
+        statuses.push((await call("rpc.command.identity.forgotPassword", sent)).status);
+      }
+      expect(statuses).toContain(429);
+    });
+
+    it("is done once, however often its message comes", async () => {
+      const id = randomUUID();
+      const input = { name: "Once", slug: `once-${person.id}`, country: "VN" };
+      const call = { id, input, credential: { token: person.token, from: "header" } };
+      const send = () => ask("rpc.command.tenancy.createOrganization", JSON.stringify(call));
+      const answers = await Promise.all(Array.from({ length: 8 }, send));
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array(7).fill(503)]);
+      expect(answers.filter(({ body }) => body.error?.code === "common.outcome_unknown")).toHaveLength(7);
+      expect(reported.splice(0)).toHaveLength(7);
+    });
+
     it("is not begun once nobody waits for it any more", async () => {
       const { kernel, catalogue, platform } = server.application;
       const own = inProcessRpc();
       const slow = servedHere(kernel.dispatch, () => new Promise((resolve) => setTimeout(() => resolve({ kind: "operator" }), 40)));
-      await respond("command", { rpc: own, catalogue, serve: slow, log: platform.log, publicUrl: "http://127.0.0.1", report: () => {} });
+      const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl: "http://127.0.0.1" } as const;
+      await respond("command", { rpc: own, catalogue, serve: slow, ...answering, report: () => {} });
       const input = { name: "Too late", slug: `too-late-${person.id}`, country: "VN" };
       const call = { input, credential: { token: "x", from: "header" }, timeoutMs: 5 };
       const reply = await own.request("rpc.command.tenancy.createOrganization", Buffer.from(JSON.stringify(call)), { timeoutMs: 5_000 });

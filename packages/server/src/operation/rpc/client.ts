@@ -1,5 +1,5 @@
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import { revocationBoundMs } from "../../platform/log/follower.ts";
 import { policies } from "../../platform/resilience/policies.ts";
 import type { Retries } from "../../platform/resilience/policy.ts";
 import { type Counted, countedCalls } from "../../platform/resilience/resilience.ts";
@@ -14,18 +14,16 @@ import type { Answer } from "../dispatch.ts";
 import { OperationError } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import type { ReceivedCall, Serve } from "../serve.ts";
+import { SeenRevisions } from "./seen-revisions.ts";
 import { subjectOf } from "./subjects.ts";
 import { readReply, writeCall } from "./wire.ts";
-
-/** Twice the time within which every process that answers has seen a write. */
-const seenForMs = 2 * revocationBoundMs;
 
 /**
  * Serves by asking the processes behind `rpc`. What it has seen of commands goes with each call, so that whoever writes
  * through this process and then reads through it finds what was written, whichever process answers.
  */
 export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTracer, metrics, logger }: RpcSight = {}): Serve {
-  const seen = { revision: "0", at: Number.NEGATIVE_INFINITY };
+  const seen = new SeenRevisions();
   const counted: Readonly<Record<Operation["kind"], Counted>> = {
     query: metrics ? countedCalls("rpc.query", metrics) : (work) => work(),
     command: metrics ? countedCalls("rpc.command", metrics) : (work) => work(),
@@ -35,9 +33,10 @@ export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTra
     const policy = policies[`rpc.${operation.kind}`];
     const call = received.call(anonymous);
     const body = writeCall({ ...call, traceparent: tracer.inject() ?? call.traceparent }, credential, {
+      // The same for each try: where one was done although this process was told that nobody serves, the next is not.
+      id: operation.kind === "command" ? randomUUID() : undefined,
       timeoutMs: policy.timeLimitMs,
-      // Longer ago, whoever answers has seen it, or the database has lost it: then nobody could ever say that it was seen.
-      seen: performance.now() - seen.at < seenForMs ? seen.revision : undefined,
+      seen: seen.newest,
     });
     const reply = await counted[operation.kind](() =>
       untilServed(policy.retries, () => rpc.request(subjectOf(operation), body, { timeoutMs: policy.timeLimitMs })),
@@ -47,10 +46,7 @@ export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTra
       throw error;
     });
     const answer = readReply(reply.body, reply.headers, catalogue.errors);
-    if (answer.revision !== undefined && answer.appended) {
-      if (seen.at < performance.now() - seenForMs || BigInt(answer.revision) > BigInt(seen.revision)) seen.revision = answer.revision;
-      seen.at = performance.now();
-    }
+    if (answer.revision !== undefined && answer.appended) seen.add(answer.revision);
     return answer;
   };
   const measuredAsk = metrics === undefined ? ask : measured(ask, metrics, logger);

@@ -1,18 +1,20 @@
+import type { Database } from "../../platform/database/database.ts";
 import type { LogFollower } from "../../platform/log/follower.ts";
 import { parseAddress } from "../../platform/network/address.ts";
 import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "../../platform/rpc/rpc.ts";
 import { Standstill } from "../../platform/standstill.ts";
-import { Unavailable } from "../../platform/unavailable.ts";
+import { OutcomeUnknown, Unavailable } from "../../platform/unavailable.ts";
 import type { Caller, Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call } from "../dispatch.ts";
 import { asOperationError } from "../envelope.ts";
-import { OperationError, RouteNotFound } from "../errors.ts";
+import { OperationError, RouteNotFound, ServiceCallRefused } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { hearWhatIsCommitted } from "../reach.ts";
 import { type Serializer, serializerOf } from "../serializer.ts";
 import type { Serve } from "../serve.ts";
 import { subjectOf, subjectsOf } from "./subjects.ts";
+import { takeCall } from "./taken-calls.ts";
 import { headersOf, noticeHeaders, readCall, type WireCall, writeError } from "./wire.ts";
 
 export interface ResponderOptions {
@@ -21,6 +23,10 @@ export interface ResponderOptions {
   readonly serve: Serve;
   readonly log: LogFollower;
   readonly publicUrl: string;
+  /** Whether calls are taken from services that speak NATS themselves. */
+  readonly serviceCalls: "accept" | "refuse";
+  /** Where commands are taken, each of them once. */
+  readonly database: Database;
   /** Told of each answer of status 500 and above, with the cause that the answer does not show. */
   readonly report: (error: unknown, request: { readonly traceId: string; readonly operation: string }) => void;
 }
@@ -75,13 +81,28 @@ function answerTo(served: Served | undefined, received: Received, options: Respo
     return { body, headers: { ...headers, ...served?.notice } };
   };
   try {
+    const { isAuthentic } = received.request;
+    if (!isAuthentic && options.serviceCalls === "refuse") throw new OperationError(ServiceCallRefused);
     if (served === undefined) throw new OperationError(RouteNotFound);
-    call = readCall(body);
-    const answer = run(served, call, received, options);
+    const sent = readCall(body);
+    // Whoever is not one of our processes may not say where a call comes from: limits are counted by that, and the audit log has it.
+    call = isAuthentic ? sent : withoutOrigin(sent);
+    const answer = once(served, call, received, options);
     return answer instanceof Promise ? answer.then((given) => replyOf(served, given)).catch(refuse) : replyOf(served, answer);
   } catch (error) {
     return refuse(error);
   }
+}
+
+const withoutOrigin = ({ origin: _claimed, ...rest }: WireCall): WireCall => rest;
+
+/** A command is begun once, however often its message comes: a copy of it may reach another process than the first did. */
+function once(served: Served, call: WireCall, received: Received, options: ResponderOptions): Answer | Promise<Answer> {
+  if (served.operation.kind !== "command" || call.id === undefined) return run(served, call, received, options);
+  return takeCall(options.database, call.id).then((isFirst) => {
+    if (!isFirst) throw new OutcomeUnknown("command", new Error("the call was taken before"));
+    return run(served, call, received, options);
+  });
 }
 
 function run(

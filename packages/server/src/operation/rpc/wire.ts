@@ -17,6 +17,8 @@ const tokenLengthMax = 8_192;
 const Version = Type.Integer({ minimum: 0 });
 /** As many tags as fit into a header. */
 const versionsMax = 8_192;
+/** A transaction id of 64 bits has at most 20 digits. What is longer is no revision, and would be refused in a later call. */
+const revisionForm = /^\d{1,20}$/;
 
 /**
  * A call on its way between two processes, as JSON. `input` alone makes one, from whoever calls without a credential; the
@@ -25,6 +27,8 @@ const versionsMax = 8_192;
 export const WireCall = Type.Object(
   {
     input: Type.Record(Type.String(), Type.Unknown()),
+    /** Of one call, however often it is sent: a command is done once for each. */
+    id: Type.Optional(Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" })),
     credential: Type.Optional(
       Type.Object({
         token: Type.String({ maxLength: tokenLengthMax }),
@@ -46,7 +50,7 @@ export const WireCall = Type.Object(
     /** How long the asking side waits from now, in milliseconds. */
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
     /** The newest revision that the asking side has seen: the answer is not older. */
-    seen: Type.Optional(Type.String({ pattern: "^\\d{1,20}$" })),
+    seen: Type.Optional(Type.String({ pattern: revisionForm.source })),
   },
   { additionalProperties: false },
 );
@@ -73,7 +77,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 export function writeCall(
   call: Call,
   sent: SentCredential | undefined,
-  more: { readonly timeoutMs: number; readonly seen: string | undefined },
+  more: { readonly id: string | undefined; readonly timeoutMs: number; readonly seen: string | undefined },
 ): Buffer {
   const { input, origin, idempotencyKey, ifMatch, traceparent } = call;
   const { ip, userAgent, requestId, traceId } = origin;
@@ -154,7 +158,7 @@ export function readReply(body: Uint8Array, headers: Headers, known: ReadonlyMap
     get output() {
       return text === "" ? null : JSON.parse(text);
     },
-    ...(revision === undefined ? {} : { revision, appended: headers[header.appended] === "true" }),
+    ...(revision === undefined || !revisionForm.test(revision) ? {} : { revision, appended: headers[header.appended] === "true" }),
   };
 }
 

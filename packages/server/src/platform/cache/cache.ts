@@ -46,6 +46,8 @@ export interface Cached {
 export interface Reading {
   readonly mark: Mark | null;
   readonly entries: readonly (Cached | null)[];
+  /** Keys under which a value is that no process of this installation has written; there are none where it is absent. */
+  readonly distrusted?: readonly string[];
 }
 
 export interface Entry extends Cached {

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { wireTo } from "../contract/proxy.ts";
 import { describeOnRedis, type OwnRedis, startRedis } from "../contract/redis.ts";
+import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
@@ -8,6 +10,8 @@ import type { Cache, Mark } from "./cache.ts";
 import { cacheContract } from "./contract/cache-contract.ts";
 import { redisCache } from "./redis.ts";
 
+const key = { name: "AAAAAAAA", key: randomBytes(32) };
+const distrusted = vi.fn();
 const entry = (key: string, value: string, version = 1n) => ({ key, value, version, ttlSeconds: 60 });
 /** What a policy gives a call, and as much again for the machine that the tests share. */
 const soonMs = 400;
@@ -20,7 +24,8 @@ describeOnRedis("on a Redis", () => {
   afterAll(() => redis?.close());
   beforeEach(() => redis.raw.flushall());
 
-  const open = async (url?: string): Promise<Cache> => redisCache(await redis.connect(url), createResilience(createMetrics()));
+  const open = async (url?: string): Promise<Cache> => 
+    redisCache(await redis.connect(url), createResilience(createMetrics()), { authenticator: authenticator([key]), distrusted });
 
   cacheContract("Redis", async () => {
     await redis.raw.flushall();
@@ -56,6 +61,99 @@ describeOnRedis("on a Redis", () => {
       expect((await cache.read(["a"])).entries).toEqual([null]);
       await redis.raw.set("iam:read-model:mark", "nonsense");
       expect(await cache.read(["a"])).toEqual({ mark: null, entries: [null] });
+    });
+  });
+
+  describe("a Redis that somebody else writes to", () => {
+    const openWith = async (...keys: { name: string; key: Buffer }[]) =>
+      redisCache(await redis.connect(), createResilience(createMetrics()), { authenticator: authenticator(keys), distrusted });
+    const markText = async () => (await redis.raw.get("iam:read-model:mark")) as string;
+    const other = { name: "BBBBBBBB", key: randomBytes(32) };
+    beforeEach(() => distrusted.mockClear());
+
+    it.each([
+      ["another value", (text: string) => text.replace("of a", "of A"), "forged"],
+      ["a longer time", (text: string) => text.replace(/^(\S+ \S+) (\d+)/, (_all, head, time) => `${head} ${Number(time) + 1}`), "forged"],
+      ["another version", (text: string) => text.replace(/^(\S+) 1 /, "$1 2 "), "forged"],
+      ["no code", (text: string) => text.replace(/^(\S+ \S+) \S+ \S+ /, "$1 "), "unsigned"],
+      ["a key that is not here", (text: string) => text.replace("AAAAAAAA.", "CCCCCCCC."), "unknown_key"],
+      ["half a code", (text: string) => text.replace(/(AAAAAAAA\.\S{8})\S+/, "$1"), "forged"],
+    ])("gives nothing under a key with %s, tells so, and lets a reader put it right", async (_what, change, why) => {
+      const cache = await open();
+      await cache.write([entry("a", "of a"), entry("b", "of b")], { after: 0, to: 1 });
+      const changed = change((await redis.raw.get("a")) as string);
+      expect(changed).not.toBe(await redis.raw.get("a"));
+      await redis.raw.set("a", changed);
+      const { mark, entries, distrusted: keys } = await cache.read(["a", "b"]);
+      expect([entries[0], entries[1]?.value, keys]).toEqual([null, "of b", ["a"]]);
+      expect(distrusted.mock.calls).toEqual([["entry", why]]);
+      await cache.fill([entry("a", "of a", 2n)], mark as Mark);
+      expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
+    });
+
+    it("gives a value under no other key, and in no other generation", async () => {
+      const cache = await open();
+      await cache.write([entry("a", "of a"), entry("b", "of b")], { after: 0, to: 1 });
+      const before = (await redis.raw.get("a")) as string;
+      await redis.raw.set("b", before);
+      expect((await cache.read(["b"])).entries).toEqual([null]);
+      await cache.begin(1, (await cache.read([])).mark);
+      const [generation] = (await markText()).split(" ");
+      await redis.raw.set("a", before.replace(/^\S+/, generation as string));
+      expect((await cache.read(["a"])).entries).toEqual([null]);
+      expect(distrusted.mock.calls).toEqual([
+        ["entry", "forged"],
+        ["entry", "forged"],
+      ]);
+    });
+
+    it("gives a value for no longer than it was given, whatever time Redis was told", async () => {
+      const cache = await open();
+      await cache.write([entry("a", "of a")], { after: 0, to: 1 });
+      await redis.raw.persist("a");
+      vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000 + 121_000);
+      expect((await cache.read(["a"])).entries).toEqual([null]);
+      vi.restoreAllMocks();
+      expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
+    });
+
+    it.each([
+      ["another number", (text: string) => text.replace(/^(\S+) 1 /, "$1 9 ")],
+      ["no code", (text: string) => text.replace(/ \S+$/, "")],
+      ["rubbish", () => "x"],
+    ])("has no mark where that has %s, and the next write or the keeper begins another", async (_what, change) => {
+      const cache = await open();
+      for (const heal of [
+        () => cache.write([], { after: 1, to: 2 }).then((continued) => !continued),
+        () => cache.begin(2, null),
+      ]) {
+        await redis.raw.flushall();
+        await cache.write([entry("a", "of a")], { after: 0, to: 1 });
+        await redis.raw.set("iam:read-model:mark", change(await markText()));
+        expect(await cache.read(["a"])).toEqual({ mark: null, entries: [null] });
+        expect(await heal()).toBe(true);
+        expect((await cache.read(["a"])).mark?.number).toBe(2);
+      }
+    });
+
+    it("breaks nothing by keys that are no texts", async () => {
+      const cache = await open();
+      await redis.raw.lpush("a", "x");
+      await redis.raw.lpush("iam:read-model:mark", "x");
+      expect(await cache.read(["a"])).toEqual({ mark: null, entries: [null] });
+      expect(await cache.write([entry("a", "of a")], { after: 0, to: 1 })).toBe(false);
+      expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
+    });
+
+    it("is read under either key while the master key is changed, and not under one that is gone", async () => {
+      const [before, during, after] = [await openWith(key), await openWith(other, key), await openWith(other)];
+      await before.write([entry("a", "old")], { after: 0, to: 1 });
+      expect((await during.read(["a"])).entries[0]?.value).toBe("old");
+      expect(await during.write([entry("b", "new")], { after: 1, to: 2 })).toBe(true);
+      expect((await during.read(["a", "b"])).entries.map((each) => each?.value)).toEqual(["old", "new"]);
+      expect(await during.fill([entry("c", "of c")], (await during.read([])).mark as Mark)).toBe(true);
+      expect((await after.read(["a", "b"])).entries.map((each) => each?.value ?? null)).toEqual([null, "new"]);
+      expect((await before.read(["b"])).mark).toBeNull();
     });
   });
 

@@ -1,16 +1,23 @@
 import { randomUUID } from "node:crypto";
+import type { Authenticator, Distrust } from "../keys/authenticator.ts";
 import type { RedisConnection } from "../redis/client.ts";
 import type { Resilience } from "../resilience/resilience.ts";
-import type { Cache, Cached, Entry, Mark, Reading } from "./cache.ts";
+import { Unavailable } from "../unavailable.ts";
+import { type Cache, type Entry, type Mark, type Reading, sameMark } from "./cache.ts";
+import { signedTexts } from "./signed-texts.ts";
 
-/** `generation number`. Has no end of its own: where Redis evicts it, nothing is believed until the next write. */
+/** `generation number code`. Has no end of its own: where Redis evicts it, nothing is believed until the next write. */
 const markName = "iam:read-model:mark";
 
 /**
- * Stores a value as `generation version value`, unless one of the same generation and a higher version is there. Versions are larger
- * than Lua's numbers, so they are compared as texts.
+ * Stores a value as `generation version expiry code value`, unless one of the same generation and a higher version is there. Versions
+ * are larger than Lua's numbers, so they are compared as texts. What is no text counts as absent: a key of another type breaks nothing.
  */
 const storing = `
+local function text(key)
+  local kept = redis.pcall('GET', key)
+  return type(kept) == 'string' and kept or ''
+end
 local function higher(one, other)
   if #one ~= #other then return #one > #other end
   return one > other
@@ -19,9 +26,7 @@ local function store(generation, first)
   for index = 2, #KEYS do
     local at = first + (index - 2) * 3
     local version, seconds, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-    local kept = redis.call('GET', KEYS[index])
-    local of, versionOf
-    if kept then of, versionOf = string.match(kept, '^(%S+) (%d+) ') end
+    local of, versionOf = string.match(text(KEYS[index]), '^(%S+) (%d+) ')
     if not (of == generation and higher(versionOf, version)) then
       redis.call('SET', KEYS[index], generation .. ' ' .. version .. ' ' .. value, 'EX', seconds)
     end
@@ -29,90 +34,92 @@ local function store(generation, first)
 end
 `;
 
-/** ARGV: after, to, name of a generation that may have to begin, then version, seconds and value of each entry. */
+/** ARGV: the text of the mark that was seen, the generation and the mark that follow, then version, seconds and value of each entry. */
 const writing = `${storing}
-local mark = redis.call('GET', KEYS[1])
-local generation, number
-if mark then generation, number = string.match(mark, '^(%S+) (%d+)$') end
-local continued = number == ARGV[1]
-if not continued then generation = ARGV[3] end
-store(generation, 4)
-redis.call('SET', KEYS[1], generation .. ' ' .. ARGV[2])
-return continued and 1 or 0
-`;
-
-/** ARGV: the mark that was seen, its generation, then as above. */
-const filling = `${storing}
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-store(ARGV[2], 3)
+if text(KEYS[1]) ~= ARGV[1] then return 0 end
+store(ARGV[2], 4)
+redis.call('SET', KEYS[1], ARGV[3])
 return 1
 `;
 
-/** ARGV: the mark that was seen, or nothing, and the one that begins. */
-const beginning = `
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
+/** ARGV: generation and number of the mark that was seen, the generation, then as above. */
+const filling = `${storing}
+local generation, number = string.match(text(KEYS[1]), '^(%S+) (%d+) ')
+if generation ~= ARGV[1] or number ~= ARGV[2] then return 0 end
+store(ARGV[1], 3)
 return 1
 `;
 
 /** A script as the client takes it: how many of what follows are keys, the keys, then the values. */
 type Numbered = (keyCount: number, ...rest: string[]) => Promise<number>;
 
-/** The copy in Redis, which every process shares. Keys are those of S3 §6.2. */
-export function redisCache({ client, prefix, ping, close }: RedisConnection, resilience: Resilience): Cache {
+/** The keeper of the copy and the projector may move the mark at once; more often than this, somebody else writes it. */
+const triesMax = 3;
+
+/** What the copy is kept with: whoever writes to Redis must not be able to give rights (decision 0041). */
+export interface Trust {
+  readonly authenticator: Authenticator;
+  /** Told of each text that is not what a process of this installation has written. */
+  distrusted(kind: "entry" | "mark", why: Distrust): void;
+}
+
+/** The copy in Redis, which every process shares. Keys are those of S3 §6.2. What fails its code counts as missing. */
+export function redisCache({ client, prefix, ping, close }: RedisConnection, resilience: Resilience, trust: Trust): Cache {
   const commands = defined(client);
+  const texts = signedTexts(trust);
   const look = resilience.guard("redis.cache", "cache");
   const tell = resilience.guard("redis.cache.writer", "cache");
   const keysOf = (entries: readonly Entry[]): string[] => [markName, ...entries.map(({ key }) => key)].map((key) => prefix + key);
-  const valuesOf = (entries: readonly Entry[]): string[] =>
-    entries.flatMap(({ version, ttlSeconds, value }) => [String(version), String(ttlSeconds), value]);
+  const valuesOf = (entries: readonly Entry[], generation: string): string[] =>
+    entries.flatMap((entry) => [String(entry.version), String(entry.ttlSeconds), texts.valueOf(entry, generation)]);
+  /** Replaces the mark by what `next` makes of it; false where `next` makes nothing. */
+  const move = async (entries: readonly Entry[], next: (seen: Mark | null) => Mark | undefined): Promise<boolean> => {
+    const keys = keysOf(entries);
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      const [seen] = await client.mget([prefix + markName]);
+      const mark = next(texts.readMark(seen));
+      if (mark === undefined) return false;
+      const values = valuesOf(entries, mark.generation);
+      if ((await commands.write(keys.length, ...keys, seen ?? "", mark.generation, texts.markOf(mark), ...values)) === 1) return true;
+    }
+    throw new Unavailable("cache", new Error("the mark of the shared copy is written by somebody else all the time"));
+  };
   return {
     kind: "Redis",
     shared: true,
     async read(keys): Promise<Reading> {
       const [markText, ...values] = await look(() => client.mget([markName, ...keys].map((key) => prefix + key)));
-      const mark = parseMark(markText);
-      return { mark, entries: keys.map((_key, index) => (mark ? parseValue(values[index], mark) : null)) };
+      const mark = texts.readMark(markText);
+      if (mark === null) return { mark, entries: keys.map(() => null) };
+      const distrusted: string[] = [];
+      const entries = keys.map((key, index) => texts.readValue(values[index], key, mark, () => distrusted.push(key)));
+      return distrusted.length === 0 ? { mark, entries } : { mark, entries, distrusted };
     },
     async write(entries, { after, to }) {
-      const keys = keysOf(entries);
-      return (await tell(() => commands.write(keys.length, ...keys, String(after), String(to), randomUUID(), ...valuesOf(entries)))) === 1;
+      let continued = false;
+      await tell(() =>
+        move(entries, (seen) => {
+          continued = seen?.number === after;
+          return { generation: continued ? (seen as Mark).generation : randomUUID(), number: to };
+        }),
+      );
+      return continued;
     },
     async fill(entries, seen) {
       const keys = keysOf(entries);
-      return (await look(() => commands.fill(keys.length, ...keys, textOf(seen), seen.generation, ...valuesOf(entries)))) === 1;
+      const { generation, number } = seen;
+      return (await look(() => commands.fill(keys.length, ...keys, generation, String(number), ...valuesOf(entries, generation)))) === 1;
     },
-    async begin(number, seen) {
-      const begun = textOf({ generation: randomUUID(), number });
-      return (await tell(() => commands.begin(1, prefix + markName, seen ? textOf(seen) : "", begun))) === 1;
-    },
+    begin: (number, expected) =>
+      tell(() => move([], (seen) => (sameMark(seen, expected) ? { generation: randomUUID(), number } : undefined))),
     ping,
     close,
   };
 }
 
-function defined(client: RedisConnection["client"]): { readonly write: Numbered; readonly fill: Numbered; readonly begin: Numbered } {
-  const scripts = { gatehouseWrite: writing, gatehouseFill: filling, gatehouseBegin: beginning };
+function defined(client: RedisConnection["client"]): { readonly write: Numbered; readonly fill: Numbered } {
+  const scripts = { gatehouseWrite: writing, gatehouseFill: filling };
   for (const [name, lua] of Object.entries(scripts)) client.defineCommand(name, { lua });
   const known = client as unknown as Record<keyof typeof scripts, Numbered>;
-  return {
-    write: (...given) => known.gatehouseWrite(...given),
-    fill: (...given) => known.gatehouseFill(...given),
-    begin: (...given) => known.gatehouseBegin(...given),
-  };
-}
-
-const textOf = ({ generation, number }: Mark): string => `${generation} ${number}`;
-
-function parseMark(text: string | null | undefined): Mark | null {
-  const [, generation, number] = /^(\S+) (\d+)$/.exec(text ?? "") ?? [];
-  return generation === undefined ? null : { generation, number: Number(number) };
-}
-
-/** Null also for a value of another generation than the mark's: it is dead. */
-function parseValue(text: string | null | undefined, { generation }: Mark): Cached | null {
-  if (typeof text !== "string" || !text.startsWith(`${generation} `)) return null;
-  const space = text.indexOf(" ", generation.length + 1);
-  const version = text.slice(generation.length + 1, space);
-  return /^\d+$/.test(version) ? { value: text.slice(space + 1), version: BigInt(version) } : null;
+  return { write: (...given) => known.gatehouseWrite(...given), fill: (...given) => known.gatehouseFill(...given) };
 }

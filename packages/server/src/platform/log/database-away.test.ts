@@ -1,12 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { wireTo } from "../contract/proxy.ts";
 import { describeOnRedis, type OwnRedis, startRedis } from "../contract/redis.ts";
+import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { inquire, refusalOf, type Testimony } from "./database-away.ts";
 import type { ToldEvent } from "./event.ts";
 import { redisWitness } from "./redis-witness.ts";
 
+const key = { name: "AAAAAAAA", key: randomBytes(32) };
+const distrusted = vi.fn();
 const silence: Testimony = { heard: false, events: [] };
 const ended: ToldEvent = {
   id: "0198a000-0000-7000-8000-000000000001",
@@ -55,7 +59,8 @@ describeOnRedis("what processes tell each other on a Redis", () => {
     redis = await startRedis();
   });
   afterAll(() => redis?.close());
-  const open = async (url?: string) => redisWitness(await redis.connect(url), createResilience(createMetrics()), 60);
+  const open = async (url?: string) => 
+    redisWitness(await redis.connect(url), createResilience(createMetrics()), 60, { authenticator: authenticator([key]), distrusted });
 
   it("is heard by the others for a second, and what ended for as long as somebody may need it", async () => {
     const [one, other] = [await open(), await open()];
@@ -67,6 +72,19 @@ describeOnRedis("what processes tell each other on a Redis", () => {
     expect((await other.ask(60_000)).events).toEqual([ended]);
     expect((await other.ask(1)).events).toEqual([]);
     expect(await redis.raw.pttl("iam:log:endings")).toBeGreaterThan(50_000);
+  });
+
+  it.each([
+    ["forged", `AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA ${JSON.stringify(ended)}`],
+    ["unsigned", JSON.stringify(ended)],
+    ["unknown_key", `BBBBBBBB.AAAAAAAAAAAAAAAAAAAAAA ${JSON.stringify(ended)}`],
+  ])("is not believed where somebody else has written it (%s): nobody then knows what ended", async (why, text) => {
+    const witness = await open();
+    await witness.tell([ended]);
+    await redis.raw.zadd("iam:log:endings", "NX", Date.now(), text);
+    await expect(witness.ask(60_000)).rejects.toThrow("witness is unavailable");
+    expect(distrusted).toHaveBeenCalledWith("event", why);
+    await redis.raw.del("iam:log:endings");
   });
 
   it("cannot be asked where Redis hangs: that ends in time, and is not taken for silence", async () => {

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
 import { silent } from "../contract/silent.ts";
+import { ownMessages } from "../rpc/contract/own-messages.ts";
 import { natsRpc } from "../rpc/nats.ts";
 import { natsServer } from "./address.ts";
 
@@ -26,7 +27,7 @@ async function doorkeeper() {
 describe("the address of a NATS server", () => {
   it("signs in as it says", async () => {
     const server = await doorkeeper();
-    const rpc = await natsRpc(`nats://gate:s%40cret@${server.host}`, silent, { name: "a test", prefix: "test" });
+    const rpc = await natsRpc(`nats://gate:s%40cret@${server.host}`, silent, { name: "a test", prefix: "test", ...ownMessages() });
     expect(await server.shown).toMatchObject({ user: "gate", pass: "s@cret" });
     await rpc.close();
     server.close();

@@ -23,7 +23,7 @@ export function inProcessRpc(): Rpc {
       if (server === undefined) throw new NobodyServes(subject);
       // As over a network: neither side sees what the other does to the bytes afterwards.
       let awaited = true;
-      const answer = (async () => server.handler({ subject, body: body.slice(), isAwaited: () => awaited }))();
+      const answer = (async () => server.handler({ subject, body: body.slice(), isAuthentic: true, isAwaited: () => awaited }))();
       server.running.add(answer);
       const done = () => void server.running.delete(answer);
       answer.then(done, done);

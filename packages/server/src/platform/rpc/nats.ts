@@ -1,14 +1,17 @@
-import { connect, createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import { connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "pino";
+import type { Distrust } from "../keys/authenticator.ts";
 import { natsServer } from "../nats/address.ts";
 import { policies, signs } from "../resilience/policies.ts";
 import { Standstill } from "../standstill.ts";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
 import { within } from "../waiting.ts";
+import type { EncryptedMessages, MessageKind } from "./encrypted-messages.ts";
 import { NobodyServes } from "./faults.ts";
+import { type Incoming, NatsMessages } from "./nats-messages.ts";
 import { type GivenUp, Pending } from "./pending.ts";
-import { type Handler, type Headers, noHeaders, type Reply, type Rpc } from "./rpc.ts";
-import { Awaited, signAddress, signHeader, wishedSilence } from "./signs.ts";
+import type { Handler, Reply, Rpc } from "./rpc.ts";
+import { Awaited, signAddress, wishedSilence } from "./signs.ts";
 
 const { timeLimitMs: connectWithinMs, retries } = policies["nats.connection"];
 /** Pings that stay without an answer: a connection that hangs is given up after so long and another one is made. */
@@ -22,12 +25,19 @@ export interface NatsOptions {
   readonly prefix: string;
   /** How long a process that serves may say nothing; as the table has it when absent. */
   readonly silenceMs?: number;
+  readonly messages: EncryptedMessages;
+  /** Told of each message that is not what a process of this installation has sent. */
+  distrusted(kind: MessageKind, why: Distrust): void;
 }
 
-/** Requests over NATS: queue groups share them out, and "no responders" tells at once that nobody serves. */
+/**
+ * Requests over NATS: queue groups share them out, and "no responders" tells at once that nobody serves. Everything between processes of
+ * the installation is encrypted and authenticated (decision 0041); what is not, is a request that is not authentic, or is not heard at all.
+ */
 export async function natsRpc(url: string, logger: Logger, options: NatsOptions): Promise<Rpc> {
   const connection = await open(url, options.name);
   const full = (subject: string): string => `${options.prefix}.${subject}`;
+  const messages = new NatsMessages(options);
   let connected = true;
   void watch(connection, logger, (now) => {
     connected = now;
@@ -36,14 +46,22 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
   const { silenceMs = signs.silenceMs } = options;
   const pending = new Pending<Reply>();
   const inbox = signAddress(createInbox(), silenceMs);
-  connection.subscribe(`${inbox}.*`, { callback: (error, message) => (error ? undefined : receive(message, pending)) });
+  let hasInbox = false;
+  /** Subscribed to by a process that asks, so that one that only answers needs no right to it. */
+  const openInbox = (): void => {
+    if (hasInbox) return;
+    hasInbox = true;
+    connection.subscribe(`${inbox}.*`, { callback: (error, message) => (error ? undefined : receive(messages.read(message), pending)) });
+  };
   const standstill = new Standstill();
   return {
     async request(subject, body, { timeoutMs }) {
       if (!connected) throw away();
       const { number, answer } = pending.add(timeoutMs, silenceMs);
       try {
-        connection.publish(full(subject), body, { reply: `${inbox}.${number}` });
+        openInbox();
+        const reply = `${inbox}.${number}`;
+        connection.publish(full(subject), messages.request(full(subject), reply, body), { reply });
       } catch (error) {
         pending.settle(number, { error });
       }
@@ -66,11 +84,14 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
         queue: group,
         callback: (error, message) => {
           if (error) return logger.warn({ err: error, subject }, "a subscription reported an error");
+          const taken = messages.take(message);
+          if (taken === undefined) return;
           const wish = wishedSilence(message.reply);
-          const waiting = wish === undefined ? undefined : new Awaited(wish, standstill.arrivedAt, () => sayGoesOn(message));
+          const waiting = wish === undefined ? undefined : new Awaited(wish, standstill.arrivedAt, () => taken.sign());
           if (waiting) awaited.add(waiting);
-          const request = { subject: message.subject.slice(options.prefix.length + 1), body: message.data };
-          const answered = answer(message, { ...request, isAwaited: () => waiting?.still ?? true }, handler, logger).finally(() => {
+          const { body, isAuthentic } = taken;
+          const request = { subject: message.subject.slice(options.prefix.length + 1), body, isAuthentic };
+          const answered = answer(taken.answer, { ...request, isAwaited: () => waiting?.still ?? true }, handler, logger).finally(() => {
             running.delete(answered);
             if (waiting) awaited.delete(waiting);
           });
@@ -88,10 +109,10 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
       };
     },
     tell(subject) {
-      if (connected) connection.publish(full(subject));
+      if (connected) connection.publish(full(subject), messages.tell(full(subject)));
     },
     async listen(subject, listener) {
-      connection.subscribe(full(subject), { callback: (error) => (error ? undefined : listener()) });
+      connection.subscribe(full(subject), { callback: (error, message) => (error || !messages.isTold(message) ? undefined : listener()) });
       await within(connectWithinMs, "NATS does not answer", connection.flush());
     },
     async ping() {
@@ -145,40 +166,19 @@ const givenUp: Readonly<Record<GivenUp, string>> = {
 
 /** Stands for the server's word that nobody serves a subject. */
 const unserved = Symbol("nobody serves");
-/** The status of that word, in a message without a body. */
-const noResponders = 503;
 
-function receive(message: Msg, pending: Pending<Reply>): void {
-  const number = message.subject.slice(message.subject.lastIndexOf(".") + 1);
-  const { headers: given } = message;
-  if (given?.has(signHeader)) pending.sign(number);
-  else if (given?.code === noResponders && message.data.length === 0) pending.settle(number, { error: unserved });
-  else pending.settle(number, { answer: { body: message.data, headers: headersOf(message) } });
+function receive(incoming: Incoming, pending: Pending<Reply>): void {
+  if (incoming.what === "sign") pending.sign(incoming.number);
+  else if (incoming.what === "unserved") pending.settle(incoming.number, { error: unserved });
+  else if (incoming.what === "reply") pending.settle(incoming.number, { answer: incoming.reply });
 }
 
-function sayGoesOn(message: Msg): void {
-  const sign = headers();
-  sign.set(signHeader, "working");
-  message.respond(undefined, { headers: sign });
-}
-
-async function answer(message: Msg, request: Parameters<Handler>[0], handler: Handler, logger: Logger): Promise<void> {
+async function answer(send: (reply: Reply) => void, request: Parameters<Handler>[0], handler: Handler, logger: Logger): Promise<void> {
   const { subject } = request;
   try {
-    const reply = await handler(request);
-    const options = reply.headers === noHeaders ? undefined : { headers: toNats(reply.headers) };
-    message.respond(reply.body, options);
+    send(await handler(request));
   } catch (error) {
     // Nobody can be told: the asking side runs into its time limit.
     logger.error({ err: error, subject }, "a request could not be answered");
   }
 }
-
-function toNats(given: Headers): MsgHdrs {
-  const made = headers();
-  for (const [name, value] of Object.entries(given)) made.set(name, value);
-  return made;
-}
-
-const headersOf = ({ headers: given }: Msg): Headers =>
-  given === undefined ? noHeaders : Object.fromEntries([...given].map(([name, values]) => [name, values[0] ?? ""]));

@@ -7,6 +7,7 @@ import { silent } from "../contract/silent.ts";
 import { natsServer } from "../nats/address.ts";
 import { signs } from "../resilience/policies.ts";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
+import { ownMessages, transportKey } from "./contract/own-messages.ts";
 import { rpcContract, text, textOf } from "./contract/rpc-contract.ts";
 import { inProcessRpc } from "./in-process.ts";
 import { natsRpc } from "./nats.ts";
@@ -16,13 +17,14 @@ const shared = inProcessRpc();
 // Several processes' handles on one: closing one must not end the others'.
 rpcContract("requests in process", async () => ({ ...shared, close: async () => {} }));
 
-const named = { name: "a test", prefix: `test-${process.pid}` };
+const key = transportKey();
+const named = { name: "a test", prefix: `test-${process.pid}`, ...ownMessages([key]) };
 const natsAnswers = await listens("nats");
 const there = describe.skipIf(!natsAnswers);
 const reason = natsAnswers ? "" : " (skipped: npm run test:services runs it where NATS answers)";
 
 there(`requests over NATS${reason}`, () => {
-  rpcContract("as every adapter", () => natsRpc(services.nats, silent, named));
+  rpcContract("as every adapter", () => natsRpc(services.nats, silent, { ...named, ...ownMessages([key]) }));
 
   describe("the signs of a process that works on a request", () => {
     const opened: { close(): Promise<void> }[] = [];
@@ -32,7 +34,7 @@ there(`requests over NATS${reason}`, () => {
     const silenceMs = 4 * signs.everyMs;
     const pair = async () => {
       const wire = await wireTo(services.nats);
-      const asking = await natsRpc(services.nats, silent, { ...named, silenceMs });
+      const asking = await natsRpc(services.nats, silent, { ...named, ...ownMessages([key]), silenceMs });
       const serving = await natsRpc(wire.url, silent, named);
       opened.push(wire, asking, serving);
       return { wire, asking, serving };

@@ -33,6 +33,8 @@ export type Handler = (request: Request) => Reply | Promise<Reply>;
 export interface Request {
   readonly subject: string;
   readonly body: Uint8Array;
+  /** Whether a process of this installation sent it. False for whoever else can publish where requests are taken. */
+  readonly isAuthentic: boolean;
   /** False once it is known that nobody waits for the answer any more: what has not begun is not to begin. */
   isAwaited(): boolean;
 }

@@ -199,6 +199,12 @@ export function createMetrics() {
       help: "Times that this process gave the shared cache a new generation: it was empty, old, or had missed a write",
       registers,
     }),
+    distrusted: new Counter({
+      name: "gatehouse_distrusted_total",
+      help: "Messages on NATS and texts in Redis that no process of this installation has written, or that came too late or twice; they are not used",
+      labelNames: ["channel", "kind", "reason"] as const,
+      registers,
+    }),
     relayPublished: new Counter({
       name: "gatehouse_relay_published_total",
       help: "Events that were published to the broker and confirmed (S3 §16.1, event publication rate)",

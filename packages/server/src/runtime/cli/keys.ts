@@ -4,6 +4,7 @@ import { type Database, everyTenant } from "../../platform/database/database.ts"
 import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "../../platform/keys/file.ts";
 import { forgetOtherKeys, presentPlaces } from "../../platform/keys/known-keys.ts";
 import { type PlaceStatus, reseal, sealedStatus } from "../../platform/keys/reseal.ts";
+import { StartRefused } from "../../platform/start-refused.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
 import { refuseUnfitDatabase } from "../fit-database.ts";
@@ -12,6 +13,7 @@ import { sealedPlaces } from "../modules.ts";
 import { openLogger } from "../ports.ts";
 import { prepareDatabase } from "../prepare-database.ts";
 import { openStorage } from "../storage.ts";
+import { transportKeysOf } from "../transport-keys.ts";
 import type { Command } from "./command.ts";
 
 export const keysStatusCommand: Command = {
@@ -29,6 +31,20 @@ export const keysStatusCommand: Command = {
       for (const name of strange) say(`${name} is not here: what it has sealed cannot be opened`);
       if (strange.length > 0) process.exitCode = 1;
     }),
+};
+
+export const keysTransportCommand: Command = {
+  words: ["keys", "transport"],
+  usage: "gatehouse keys transport",
+  does:
+    "Print the transport key that follows from the master key, for GATEHOUSE_TRANSPORT_KEY of a gateway (docs/operations/keys.md).\n" +
+    "With it messages between processes are read and written: hand it on as a secret. Needs no database.",
+  run: async () => {
+    const { keys, from } = keyRing(readConfiguration(process.env));
+    const [current] = keys === undefined ? [] : transportKeysOf(keys);
+    if (current === undefined) throw new StartRefused(`There is no master key in ${from}.`);
+    say(current.key.toString("base64"));
+  },
 };
 
 export const keysRotateCommand: Command = {

@@ -13,7 +13,7 @@ import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommands } from "./events.ts";
 import { importCommand } from "./import.ts";
-import { keysRotateCommand, keysStatusCommand } from "./keys.ts";
+import { keysRotateCommand, keysStatusCommand, keysTransportCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { organizationErasuresCommand } from "./organization-erasures.ts";
@@ -42,6 +42,7 @@ const commands: readonly Command[] = [
   rebaseCommand,
   keysStatusCommand,
   keysRotateCommand,
+  keysTransportCommand,
 ];
 
 /** Exit codes of sysexits.h, where one says what happened. */

@@ -61,8 +61,9 @@ export class EntryCache {
   }
 
   /** The projector has written the entries under `keys`, and with them what the events `handled` have changed. */
-  announced(handled: readonly string[], keys: readonly string[], number: number | undefined): void {
+  announced(handled: readonly string[], keys: readonly string[], number: number | undefined, version: bigint): void {
     if (number !== undefined) this.#source.hear(number);
+    this.#source.hearWritten(keys, version);
     for (const key of keys) this.#parts.forget(key);
     this.#pending.handled(handled);
   }
@@ -75,6 +76,7 @@ export class EntryCache {
   forgetAll(): void {
     this.#parts.forgetAll();
     this.#pending.clear();
+    this.#source.forgetWritten();
   }
 
   /** Compares what is cached with the table; what differs is forgotten. What the table does not contain yet is not compared. */

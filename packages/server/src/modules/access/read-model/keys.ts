@@ -24,7 +24,8 @@ export const policyKey = "iam:policy";
  * them and changes seldom: the hour of the permission cache. What is about one user or organization is an entity: half an hour, so
  * that those who have gone leave sooner.
  */
-export const cacheSecondsOf = (key: string): number => (key === policyKey || key.startsWith("iam:role:") ? 3_600 : 1_800);
+export const cacheSecondsOf = (key: string): number => (key === policyKey || key.startsWith("iam:role:") ? cacheSecondsMax : 1_800);
+export const cacheSecondsMax = 3_600;
 
 export interface UserPart {
   readonly status: string;

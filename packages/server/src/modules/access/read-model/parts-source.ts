@@ -1,11 +1,15 @@
 import { sql } from "kysely";
+import { LRUCache } from "lru-cache";
 import type { Reading } from "../../../platform/cache/cache.ts";
 import { everyTenant } from "../../../platform/database/database.ts";
 import type { Platform } from "../../../platform/platform.ts";
 import { Unavailable } from "../../../platform/unavailable.ts";
-import { hasPresentForm, isUnavailable } from "./keys.ts";
+import { cacheSecondsMax, hasPresentForm, isUnavailable } from "./keys.ts";
 import type { Loaded } from "./parts.ts";
 import { entryOf } from "./shared-copy.ts";
+
+/** Keys whose last version is remembered: some megabytes. More changes than this within an entry's time, and the oldest are not checked. */
+const writtenMax = 50_000;
 
 interface Row {
   readonly key: string;
@@ -27,6 +31,8 @@ export class PartsSource {
   readonly #platform: Platform;
   /** The newest write of the read model that this process knows of; a copy that has not come to it is not believed. */
   #heard = 0;
+  /** The version that each key was last written under, as far as this process has heard of it. An entry lives no longer than this is known. */
+  readonly #written = new LRUCache<string, bigint>({ max: writtenMax, ttl: 2 * cacheSecondsMax * 1_000, ttlAutopurge: false });
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -42,13 +48,23 @@ export class PartsSource {
     if (number > this.#heard) this.#heard = number;
   }
 
+  /** A transaction has written these keys. */
+  hearWritten(keys: readonly string[], version: bigint): void {
+    for (const key of keys) if ((this.#written.get(key) ?? 0n) < version) this.#written.set(key, version);
+  }
+
+  /** The database may have lost transactions, and with them what was heard of. */
+  forgetWritten(): void {
+    this.#written.clear();
+  }
+
   async fetch(keys: readonly string[]): Promise<readonly (Loaded | null)[]> {
     const { readModelLookups } = this.#platform.metrics;
     const copy = await this.#readCopy(keys);
     const found = new Map<string, Loaded>();
     keys.forEach((key, index) => {
       const hit = copy.entries[index];
-      if (!hit || !this.#isOfHere(hit.version)) return;
+      if (!hit || !this.#isOfHere(hit.version) || this.#isReplayed(key, hit.version)) return;
       const loaded = loadedOf(key, JSON.parse(hit.value), String(hit.version));
       if (loaded) found.set(key, loaded);
     });
@@ -89,6 +105,13 @@ export class PartsSource {
   /** True for a version that the log has told of: after a restore of the database, a copy may still hold what is to be no more. */
   #isOfHere(version: bigint): boolean {
     return this.#platform.log.hasSeen(String(version));
+  }
+
+  /** True for a value that was genuine once and has been written anew since: somebody has put it back. */
+  #isReplayed(key: string, version: bigint): boolean {
+    const isOlder = version < (this.#written.get(key) ?? 0n);
+    if (isOlder) this.#platform.metrics.distrusted.inc({ channel: "redis", kind: "entry", reason: "replayed" });
+    return isOlder;
   }
 
   /** The rows of `keys` and the number of the last write, of one moment. */

@@ -375,7 +375,7 @@ export class AccessReader {
   #hear(event: LoggedEvent): void {
     if (event.type === ReadModelChanged.type) {
       const { handled, keys, number } = event.data as { handled: readonly string[]; keys: readonly string[]; number?: number };
-      this.#entries.announced(handled, keys, number);
+      this.#entries.announced(handled, keys, number, BigInt(event.position.transaction));
       if (keys.includes(policyKey)) this.#policies.announced();
       this.#policies.handled();
       return;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { sql } from "kysely";
-import type { Cache } from "../../../platform/cache/cache.ts";
+import type { Cache, Reading } from "../../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
 import { isolateFailures } from "../../../platform/database/isolated.ts";
 import { computeParts, isPartKey } from "./compute.ts";
@@ -22,7 +22,7 @@ export async function verifyParts(
   keys: readonly string[],
   statuses: UserStatuses,
 ): Promise<readonly Difference[]> {
-  const { mark, entries } = await cache.read(keys).catch(() => ({ mark: null, entries: [] }));
+  const { mark, entries, distrusted = [] } = await cache.read(keys).catch((): Reading => ({ mark: null, entries: [] }));
   // A reading transaction takes savepoints, too.
   const { done, failed } = await isolateFailures(db as unknown as WriteHandle, keys.filter(isPartKey), (some) =>
     computeParts(db, some, statuses),
@@ -39,7 +39,8 @@ export async function verifyParts(
     const expected = computed.get(key) ?? null;
     const how = howOf(expected, kept.has(key) ? kept.get(key) : undefined, isPartKey(key));
     const copied = believed ? entries[index] : null;
-    const inCopy = copied ? howOf(expected, JSON.parse(copied.value), isPartKey(key)) : undefined;
+    const isForeign = believed && distrusted.includes(key);
+    const inCopy = isForeign ? "differs" : copied ? howOf(expected, JSON.parse(copied.value), isPartKey(key)) : undefined;
     return [...(how ? [{ key, where: "table", how } as const] : []), ...(inCopy ? [{ key, where: "copy", how: inCopy } as const] : [])];
   });
 }

@@ -1,7 +1,10 @@
 import type { Logger } from "pino";
 import type { RedisAddress } from "../../../platform/redis/address.ts";
+import { createMetrics } from "../../../platform/telemetry/metrics.ts";
 import type { Configuration } from "../../configuration.ts";
+import { keyRing } from "../../key-ring.ts";
 import { openLogger, openRpc } from "../../ports.ts";
+import { transportKeys } from "../../transport-keys.ts";
 import { causeOf } from "../cause.ts";
 import { bad, type Finding, good } from "./check.ts";
 
@@ -10,7 +13,7 @@ export async function checkServices(configuration: Configuration): Promise<reado
   const { natsUrl, redis } = configuration;
   const logger = openLogger({ ...configuration, logLevel: "silent" });
   return [
-    ...(natsUrl === undefined ? [] : [await answers("NATS", "NATS_URL", () => openRpc(configuration, logger))]),
+    ...(natsUrl === undefined ? [] : [await answers("NATS", "NATS_URL", () => openRpc(configuration, { logger, metrics: createMetrics(), keys: transportKeys(configuration, keyRing(configuration).keys) }))]),
     ...(redis === undefined ? [] : [await answers("Redis", "REDIS_URL", () => openRedisOf(redis, logger))]),
   ];
 }

@@ -1,0 +1,15 @@
+import { randomBytes } from "node:crypto";
+import type { Distrust } from "../../keys/authenticator.ts";
+import { encryptedMessages, type MessageKind } from "../encrypted-messages.ts";
+
+export const transportKey = (name = "AAAAAAAA", key = randomBytes(32)) => ({ name, key });
+
+/** What a process of an installation of its own, or of the one with these keys, talks with; and what it did not trust. */
+export function ownMessages(keys = [transportKey()]) {
+  const distrust: string[] = [];
+  return {
+    messages: encryptedMessages(keys),
+    distrust,
+    distrusted: (kind: MessageKind, why: Distrust): void => void distrust.push(`${kind} ${why}`),
+  };
+}

@@ -10,30 +10,50 @@ import { type AuditEnding, type AuditedCall, type NotedRow, notedRow, recordNote
 const flushMs = 200;
 /** What waits at most: entries are small, and a database that is away must not fill the process. */
 const waitingMax = 1_000;
-/** Each kind of refusal by who gets it, and each read of the same by the same, is kept this often in a window. */
+/** Each kind of refusal by who gets it and whom it concerns, and each read of the same by the same, is kept this often in a window. */
 const keptInWindow = 10;
 const windowMs = 60_000;
-/** Of a flood above that, one in so many is kept and says how many it stands for. */
-const sampledOneIn = 100;
-/** Kinds that are counted apart; of more, the oldest begin anew. */
+/** Of a flood above that, one entry stands for so many; what is left at the window's end is one entry as well. */
+const summedUp = 100;
+/** Kinds that are counted apart; of more, the oldest are summed up early. */
 const kindsMax = 10_000;
 /**
- * All refusals together: whoever calls from many addresses fills no disk. Reads are not under it, because who reads has been let in, and
- * could otherwise hide what he reads behind refusals that he provokes.
+ * All refusals together: whoever calls from many addresses fills no disk. What is above it waits and is summed up, kinds of which nothing
+ * was written yet first, so that each account is told of, however many there are. Reads are not under it, because who reads has been let
+ * in, and could otherwise hide what they read behind refusals that they provoke.
  */
 const keptPerSecondMax = 100;
+const sweepMs = 1_000;
+
+/** Refusals of one kind within a window. */
+interface Kind {
+  readonly began: number;
+  count: number;
+  /** Whether an entry was written. */
+  told: boolean;
+  /** The first call that no entry tells of, and how many there are. */
+  first: NotedRow | undefined;
+  untold: number;
+}
+
+/** Callers without a credential are told apart by their network, as limits tell them. */
+const whoCalls = (caller: AuditedCall["caller"], { ip }: AuditedCall["origin"]): string =>
+  caller.kind === "user" ? caller.userId : `${caller.kind} ${ip && clientNetwork(ip)}`;
 
 /**
  * Notes calls that changed nothing (refusals, sign-ins that failed, reads of sensitive data), in batches after the answer.
- * Nothing waits for it. A crash loses what is not written yet; what a flood or a database that is away loses is counted.
+ * Nothing waits for it. A crash loses what is not written yet; what a database that is away loses is counted.
  */
 export class AuditNotes {
   readonly #platform: Platform;
-  readonly #counts = new LRUCache<string, { count: number }>({ max: kindsMax, ttl: windowMs });
+  readonly #reads = new LRUCache<string, { count: number }>({ max: kindsMax, ttl: windowMs });
+  /** In the order in which their windows began. */
+  readonly #kinds = new Map<string, Kind>();
   #waiting: NotedRow[] = [];
   #second = 0;
   #inSecond = 0;
   #timer: NodeJS.Timeout | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(platform: Platform) {
@@ -41,17 +61,24 @@ export class AuditNotes {
   }
 
   add(call: AuditedCall, ending: Omit<AuditEnding, "standsFor">): void {
-    const standsFor = this.#sampled(call, ending);
-    if (standsFor === 0) return;
-    if (this.#waiting.length >= waitingMax || (ending.result !== "success" && this.#isOverRate())) {
-      this.#platform.metrics.auditNotesLost.inc({ why: "flood" }, standsFor);
+    if (ending.result === "success") {
+      const standsFor = this.#sampledRead(call);
+      if (standsFor > 0) this.#push(notedRow(call, { ...ending, standsFor }));
       return;
     }
-    this.#waiting.push(notedRow(call, { ...ending, standsFor }));
-    this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
+    const kind = this.#kindOf(call, ending);
+    kind.count += 1;
+    if (kind.count <= keptInWindow && !this.#isOverRate()) {
+      kind.told = true;
+      this.#push(notedRow(call, { ...ending, standsFor: 1 }));
+      return;
+    }
+    kind.first ??= notedRow(call, { ...ending, standsFor: 1 });
+    kind.untold += 1;
+    if (kind.untold >= summedUp && !this.#isOverRate()) this.#sumUp(kind);
   }
 
-  /** Resolves when what was noted before the call is written, or lost and counted. */
+  /** Resolves when what was noted before the call is written, or lost and counted; what is to be summed up still waits. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -61,25 +88,86 @@ export class AuditNotes {
     return this.#writing;
   }
 
-  /** How many of its kind the entry stands for; 0 where it is not kept. */
-  #sampled({ operation, caller, origin, input }: AuditedCall, { result, reason }: Omit<AuditEnding, "standsFor">): number {
-    const who = caller.kind === "user" ? caller.userId : `${caller.kind} ${origin.ip && clientNetwork(origin.ip)}`;
+  /** The same with everything that waits to be summed up, before the process ends. */
+  async settle(): Promise<void> {
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    for (const [key, kind] of this.#kinds) {
+      this.#sumUp(kind);
+      this.#kinds.delete(key);
+      if (this.#waiting.length >= waitingMax) await this.flush();
+    }
+    await this.flush();
+  }
+
+  #push(row: NotedRow): void {
+    if (this.#waiting.length >= waitingMax) {
+      this.#platform.metrics.auditNotesLost.inc({ why: "flood" }, row.stands_for);
+      return;
+    }
+    this.#waiting.push(row);
+    this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
+  }
+
+  #kindOf({ operation, caller, origin, note }: AuditedCall, { reason }: Omit<AuditEnding, "standsFor">): Kind {
+    const who = whoCalls(caller, origin);
+    // The account that a use case has found; what stands in the request is the caller's choice, and makes no kind.
+    const key = `${operation.name} ${reason} ${who} ${note.entity?.id ?? ""}`;
+    const known = this.#kinds.get(key);
+    if (known !== undefined) return known;
+    if (this.#kinds.size >= kindsMax) this.#end(...(this.#kinds.entries().next().value as [string, Kind]));
+    const begun: Kind = { began: performance.now(), count: 0, told: false, first: undefined, untold: 0 };
+    this.#kinds.set(key, begun);
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs).unref();
+    return begun;
+  }
+
+  /** Tells of kinds that nothing was written of, as far as the rate allows, and ends the windows that are over. */
+  #sweep(): void {
+    const endedBefore = performance.now() - windowMs;
+    for (const [key, kind] of this.#kinds) {
+      // The rest waits for the next sweep.
+      if (this.#waiting.length >= waitingMax) return;
+      if (kind.began < endedBefore) this.#end(key, kind);
+      else if (!kind.told && !this.#isOverRate()) this.#sumUp(kind);
+    }
+    if (this.#kinds.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #end(key: string, kind: Kind): void {
+    this.#sumUp(kind);
+    this.#kinds.delete(key);
+  }
+
+  #sumUp(kind: Kind): void {
+    if (kind.first === undefined) return;
+    this.#push({ ...kind.first, stands_for: kind.untold });
+    kind.told = true;
+    kind.first = undefined;
+    kind.untold = 0;
+  }
+
+  /** How many reads of its kind the entry stands for; 0 where it is not kept. */
+  #sampledRead({ operation, caller, origin, input }: AuditedCall): number {
+    const who = whoCalls(caller, origin);
     // Whoever reads another person's data, or the next part of a file, has read something else.
-    const what = result === "success" ? hash("sha256", JSON.stringify(input), "base64url") : reason;
-    const kind = `${operation.name} ${what} ${who}`;
-    const seen = this.#counts.get(kind) ?? { count: 0 };
+    const kind = `${operation.name} ${hash("sha256", JSON.stringify(input), "base64url")} ${who}`;
+    const seen = this.#reads.get(kind) ?? { count: 0 };
     seen.count += 1;
-    if (seen.count === 1) this.#counts.set(kind, seen);
+    if (seen.count === 1) this.#reads.set(kind, seen);
     if (seen.count <= keptInWindow) return 1;
-    return (seen.count - keptInWindow) % sampledOneIn === 0 ? sampledOneIn : 0;
+    return (seen.count - keptInWindow) % summedUp === 0 ? summedUp : 0;
   }
 
   #isOverRate(): boolean {
     const second = Math.floor(performance.now() / 1_000);
     if (second !== this.#second) this.#inSecond = 0;
     this.#second = second;
+    if (this.#inSecond >= keptPerSecondMax) return true;
     this.#inSecond += 1;
-    return this.#inSecond > keptPerSecondMax;
+    return false;
   }
 
   async #write(rows: readonly NotedRow[]): Promise<void> {

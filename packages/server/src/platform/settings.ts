@@ -21,6 +21,12 @@ export interface Settings {
   readonly eventDays: number;
   /** Whether each audit record is handed on as an event (S3 §26.3). */
   readonly auditForward: "on" | "off";
+  /** Words of this installation that are no passwords. */
+  readonly passwordWords: readonly string[];
+  /** Sessions of one user beside each other; one more ends the oldest. */
+  readonly sessionsPerUser: number;
+  /** Invitations that one account may send in an hour, in all organizations; an organization four times as many in a day. */
+  readonly invitationsPerHour: number;
   /** `off` on loopback only, for measuring. */
   readonly signInLimit: "on" | "off";
 }

@@ -217,7 +217,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await clockGuard.stop();
         for (const keeper of keepers) await keeper.stop();
         await relay?.close();
-        await kernel.notes.flush();
+        await kernel.notes.settle();
         for (const work of background) await work.close();
         await memory.stop();
         await reader.stop();

@@ -370,6 +370,29 @@ export const variables: readonly Variable[] = [
     meaning: "what registering a known address answers: as for a new one, or an explicit error",
     ...oneOf("conceal", "explicit"),
   },
+  {
+    name: "PASSWORD_WORDS",
+    fallback: [],
+    fallbackText: "none beside the product's name and the host names of PUBLIC_URL",
+    meaning: "words of this installation that attackers try first (company, products, projects); a password needs 8 characters beside them",
+    takes: "words with commas between them, at most 200",
+    parse: (value) => {
+      const words = value.split(",").map((word) => word.trim());
+      return words.length <= 200 && words.every((word) => word.length > 0 && word.length <= 100) ? words : undefined;
+    },
+  },
+  {
+    name: "SESSIONS_PER_USER",
+    fallback: 100,
+    meaning: "how many sessions a user has beside each other; one more ends the oldest",
+    ...integer(1, 10_000),
+  },
+  {
+    name: "INVITATIONS_PER_HOUR",
+    fallback: 50,
+    meaning: "how many invitations an account sends in an hour; all accounts of an organization send four times as many in a day",
+    ...integer(1, 100_000),
+  },
   { name: "SESSION_IDLE_SECONDS", fallback: day, meaning: "a session that is not used for so long is over", ...integer(minute, 30 * day) },
   {
     name: "SESSION_ABSOLUTE_SECONDS",

@@ -38,7 +38,16 @@ export const access = module("access", {
     return reader;
   },
   uses: { identity },
-  reads: ({ store }) => ({
+  reads: ({ store, state }) => ({
+    /**
+     * True where the user may hold all of `permissions` in the scope, always or under a condition: a condition that needs a request or a
+     * session is decided where the permission is used.
+     */
+    async mayHold(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<boolean> {
+      const { always, conditional } = await state.permissionsOf(userId, organizationId);
+      const held = new Set([...always, ...conditional]);
+      return permissions.every((permission) => held.has(permission));
+    },
     async rolesByIds(ids: readonly string[]): Promise<readonly RoleSummary[]> {
       return (await store.rolesByIds(ids)).map(summary);
     },

@@ -135,7 +135,14 @@ describe("the session cookie", () => {
     const secure = await startTestServer({ PUBLIC_URL: "https://id.example.com" });
     try {
       const there = await login({ email: (await newPerson(secure)).email }, anAddress(), secure);
-      expect(cookieOf(there).split("; ")).toContain("Secure");
+      const [named, ...flags] = cookieOf(there).split("; ");
+      // The prefix is taken from the host itself only: Secure, Path=/ and no Domain.
+      expect(named).toBe(`__Host-gh_session=${there.body.sessionToken}`);
+      expect(flags).toEqual(expect.arrayContaining(["Secure", "Path=/"]));
+      expect(cookieOf(there)).not.toMatch(/domain/i);
+      const me = (cookie: string) => secure.call("GET /api/v1/iam/users/me", { headers: { cookie } });
+      expect((await me(named as string)).status).toBe(200);
+      expect((await me(`gh_session=${there.body.sessionToken}`)).status).toBe(401);
     } finally {
       await secure.close();
     }
@@ -168,11 +175,73 @@ describe("the session cookie", () => {
     expect((await put({})).status).toBe(200);
   });
 
+  it("twice with two values is none, whichever comes first; a browser signs in all the same", async () => {
+    const [own, other] = [await newPerson(server), await newPerson(server)];
+    for (const [first, second] of [
+      [own.token, other.token],
+      [other.token, own.token],
+      [own.token, `ghs_${"x".repeat(43)}`],
+    ]) {
+      const headers = { cookie: `gh_session=${first}; theme=dark; gh_session=${second}`, "sec-fetch-site": "same-origin" };
+      expectError(await server.call("GET /api/v1/iam/users/me", { headers }), 401, "auth.credential_invalid");
+      expectWritten(
+        await server.call("POST /api/v1/iam/auth/login", { headers, from: anAddress(), body: { email: own.email, password } }),
+        200,
+      );
+    }
+    const headers = { cookie: `gh_session=${own.token}; gh_session=${own.token}` };
+    expect((await server.call("GET /api/v1/iam/users/me", { headers })).status).toBe(200);
+  });
+
   it("that is stale does not keep a browser from signing in again", async () => {
     const { email } = await newPerson(server);
     const headers = { cookie: `gh_session=ghs_${"x".repeat(43)}`, "sec-fetch-site": "same-origin" };
     const answer = await server.call("POST /api/v1/iam/auth/login", { headers, from: anAddress(), body: { email, password } });
     expectWritten(answer, 200);
+  });
+});
+
+describe("signing in with a session", () => {
+  const again = (options: { token?: string; headers?: Record<string, string> }, email: string, given = password) =>
+    server.call("POST /api/v1/iam/auth/login", { ...options, from: anAddress(), body: { email, password: given } });
+  const me = (token: string) => server.call("GET /api/v1/iam/users/me", { token });
+
+  it("ends that session and begins another, of the cookie and of the header, of the same user and of another", async () => {
+    for (const how of ["cookie", "header"] as const) {
+      for (const sameUser of [true, false]) {
+        const person = await newPerson(server);
+        const target = sameUser ? person : await newPerson(server);
+        const elsewhere = await signIn(server, person.email);
+        const credential =
+          how === "header"
+            ? { token: person.token }
+            : { headers: { cookie: `gh_session=${person.token}`, "sec-fetch-site": "same-origin" } };
+        const answer = await again(credential, target.email);
+        expectWritten(answer, 200);
+        expectError(await me(person.token), 401, "auth.credential_invalid");
+        expect((await me(answer.body.sessionToken)).body.id).toBe(target.id);
+        expect((await me(elsewhere)).status).toBe(200);
+      }
+    }
+  });
+
+  it("leaves it alone where the password is wrong", async () => {
+    const person = await newPerson(server);
+    expectError(await again({ token: person.token }, person.email, wrong), 401, "auth.invalid_credentials");
+    expect((await me(person.token)).status).toBe(200);
+  });
+
+  it("ends the oldest of more sessions than a user may have", async () => {
+    const few = await startTestServer({ SESSIONS_PER_USER: "3" });
+    try {
+      const person = await newPerson(few);
+      const tokens = [person.token];
+      for (let count = 0; count < 4; count += 1) tokens.push(await signIn(few, person.email));
+      const statuses = await Promise.all(tokens.map(async (token) => (await few.call("GET /api/v1/iam/users/me", { token })).status));
+      expect(statuses).toEqual([401, 401, 200, 200, 200]);
+    } finally {
+      await few.close();
+    }
   });
 });
 

@@ -11,6 +11,27 @@ export const UserRegistered = defineEvent({
   data: Type.Object({ userId: Uuid, email: Email, firstName: Name, lastName: Name, locale: Type.String() }),
 });
 
+export const RegistrationRepeated = defineEvent({
+  type: "user.registration_repeated.v1",
+  says: "Somebody has registered an address that has a user already; nothing of the user was changed.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
+export const MailUndeliverable = defineEvent({
+  type: "user.mail_undeliverable.v1",
+  says: "The mail server of the user's address has refused a mail for good.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
+export const MailRetried = defineEvent({
+  type: "user.mail_retried.v1",
+  says: "A mail was sent to the user again after one could not be delivered, or was not read.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
 export const EmailVerified = defineEvent({
   type: "user.email_verified.v1",
   says: "The address was confirmed; the user is active.",
@@ -46,4 +67,14 @@ export const UserStatusChanged = defineEvent({
   data: Type.Object({ userId: Uuid, status: UserStatus }),
 });
 
-export const events = [UserRegistered, EmailVerified, ProfileUpdated, PasswordResetRequested, PasswordChanged, UserStatusChanged];
+export const events = [
+  UserRegistered,
+  RegistrationRepeated,
+  EmailVerified,
+  MailUndeliverable,
+  MailRetried,
+  ProfileUpdated,
+  PasswordResetRequested,
+  PasswordChanged,
+  UserStatusChanged,
+];

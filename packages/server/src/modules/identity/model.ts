@@ -1,5 +1,5 @@
 import type { ErrorDetail } from "../../operation/errors.ts";
-import { Email, oneOf, PersonName, type Static, Timestamp, Type, Uuid } from "../../operation/schema.ts";
+import { Email, nullable, oneOf, PersonName, type Static, Timestamp, Type, Uuid } from "../../operation/schema.ts";
 
 /** S3 §6.1 `users.status`. */
 export const UserStatus = oneOf("PendingConfirmation", "Active", "Suspended");
@@ -12,6 +12,8 @@ export const User = Type.Object({
   lastName: PersonName,
   locale: Type.String(),
   status: UserStatus,
+  /** Since when the mail server of the address refuses it for good; null while mails are delivered. */
+  emailUndeliverableAt: nullable(Timestamp),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   version: Type.Integer(),
@@ -30,6 +32,8 @@ export interface SignInFacts {
   readonly email: string;
   readonly passwordHash: string;
   readonly status: UserStatus;
+  /** Hashes of the registrations of the address that nobody has confirmed; of an unconfirmed user the own one is among them. */
+  readonly registrations: readonly string[];
 }
 
 /** What a session depends on: it holds while the user is active and in the epoch in which it began. */
@@ -59,3 +63,6 @@ function canonicalOf(tag: string): string | undefined {
 
 /** Addresses are compared without regard to case, as people write them; kept as they were given. */
 export const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+
+/** What the mail queue calls where a mail server refuses a user's address for good. */
+export const recordUndeliverableOperation = "identity.recordUndeliverable";

@@ -10,6 +10,7 @@ export const identity = module("identity", {
   store: identityStore,
   uses: { notifications },
   reads: ({ store }) => ({
+    hashKinds: (): Promise<readonly string[]> => store.hashKinds(),
     signInFacts: (email: string): Promise<SignInFacts | undefined> => store.signInFacts(email),
     sessionFacts: (userId: string): Promise<SessionFacts | undefined> => store.sessionFacts(userId),
     sessionEpochs: (userIds: readonly string[]): Promise<ReadonlyMap<string, number>> => store.sessionEpochs(userIds),

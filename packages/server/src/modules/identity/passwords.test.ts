@@ -1,8 +1,9 @@
+import { hash as argon2Hash } from "@node-rs/argon2";
 import { hash as bcryptHash } from "@node-rs/bcrypt";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectWritten } from "../../testing/answers.ts";
-import { anAddress, newPerson, type Person, password, registration, signIn, tokenIn } from "../../testing/people.ts";
+import { anAddress, newPerson, type Person, password, registration, signIn, tokenIn, unique } from "../../testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "../../testing/server.ts";
 import { withoutTrace } from "../../testing/traces.ts";
 
@@ -111,13 +112,27 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     expect((await login(person.email, password)).status).toBe(200);
   });
 
-  it("refuses a link once a newer one was asked for", async () => {
+  it("takes an older link when a newer one was asked for, and then no other", async () => {
     const person = await newPerson(server);
     const older = await resetToken(person);
     await forgot(person.email);
     await expect.poll(async () => tokenIn(await server.mail(person.email, "reset-password")), { timeout: 10_000 }).not.toBe(older);
-    expectError(await reset(older), 400, "identity.token_invalid");
-    expectWritten(await reset(tokenIn(await server.mail(person.email, "reset-password"))), 204);
+    const newer = tokenIn(await server.mail(person.email, "reset-password"));
+    expectWritten(await reset(older), 204);
+    for (const spent of [older, newer]) expectError(await reset(spent), 400, "identity.token_invalid");
+  });
+
+  it("takes one of several links at the same moment", async () => {
+    const person = await newPerson(server);
+    const tokens = [await resetToken(person)];
+    for (let link = 0; link < 2; link += 1) {
+      await forgot(person.email);
+      const last = tokens.at(-1);
+      await expect.poll(async () => tokenIn(await server.mail(person.email, "reset-password")), { timeout: 10_000 }).not.toBe(last);
+      tokens.push(tokenIn(await server.mail(person.email, "reset-password")));
+    }
+    const answers = await Promise.all([...tokens, ...tokens].map((token) => reset(token)));
+    expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
   });
 
   it("refuses a password against the rules and leaves the token good", async () => {
@@ -128,6 +143,63 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     }
     expectWritten(await reset(token), 204);
   });
+});
+
+describe("the form of a password", () => {
+  const composed = "mật khẩu café dài".normalize("NFC");
+  it.each([
+    ["composed, typed decomposed", composed, composed.normalize("NFD")],
+    ["decomposed, typed composed", composed.normalize("NFD"), composed],
+    ["with compatibility characters", "\uFB01ne \uFF57ords and \u2460\u2461\u2462", "fine words and 123"],
+  ])("does not matter: %s", async (_what, set, typed) => {
+    const person = await newPerson(server);
+    expectWritten(await reset(await resetToken(person), set), 204);
+    expect((await login(person.email, typed)).status).toBe(200);
+    expectError(await login(person.email, typed.toUpperCase()), 401, "auth.invalid_credentials");
+  });
+
+  it("of a hash from before passwords were normalized is tried as it was typed, and the hash is made anew", async () => {
+    const person = await newPerson(server);
+    const typed = composed.normalize("NFD");
+    const old = await argon2Hash(typed, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+    await hashes.put(person.email, old);
+    expectError(await login(person.email, composed), 401, "auth.invalid_credentials");
+    expect((await login(person.email, typed)).status).toBe(200);
+    expect(await hashes.of(person.email)).not.toBe(old);
+    expect((await login(person.email, composed)).status).toBe(200);
+  });
+
+  it.each([
+    ["of full-width letters", "\uFF50\uFF41\uFF53\uFF53\uFF57\uFF4F\uFF52\uFF44\uFF11", "not_common"],
+    ["in capitals of full width", "\uFF30\uFF21\uFF33\uFF33\uFF37\uFF2F\uFF32\uFF24\uFF11", "not_common"],
+    ["with spaces", "p a s s w o r d 1", "not_common"],
+    ["with invisible characters", "pass\u200Bword\u20601", "not_common"],
+    ["that is shorter when it is normalized", "e\u0301".repeat(4), "minLength"],
+    ["of the product's name and a year", "Gatehouse2026", "not_context"],
+    ["of a host name of the installation", "ID-Contoso-2026", "not_context"],
+    ["of a word of the operator's list", "projectx2026!", "not_context"],
+    ["of the person's names", "Nguyen-Tuyet 1", "not_context"],
+    ["of the domain of the address", "acmeworks123", "not_context"],
+  ])("does not hide one that is tried first: %s", async (_what, chosenHere, rule) => {
+    const other = await installation();
+    const body = registration({ password: chosenHere, firstName: "Tuyet", lastName: "Nguyen", email: `p-${unique()}@acmeworks.example` });
+    const answer = await other.call("POST /api/v1/iam/auth/register", { body, from: anAddress() });
+    expectError(answer, 400, "common.validation_failed", "password");
+    expect(answer.body.error.details).toContainEqual(expect.objectContaining({ field: "password", rule }));
+  });
+
+  it("that has a name in it and 8 characters beside it is one", async () => {
+    const other = await installation();
+    const body = registration({ password: "gatehouse and a quiet harbour", firstName: "Tuyet", lastName: "Nguyen" });
+    expectWritten(await other.call("POST /api/v1/iam/auth/register", { body, from: anAddress() }), 201);
+  });
+
+  let opened: Promise<TestServer> | undefined;
+  const installation = () => {
+    opened ??= startTestServer({ PUBLIC_URL: "https://id.contoso.example", PASSWORD_WORDS: "projectx, falcon" });
+    return opened;
+  };
+  afterAll(async () => (await opened)?.close());
 });
 
 describe("hashes of passwords", () => {

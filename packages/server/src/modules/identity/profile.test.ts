@@ -32,7 +32,7 @@ describe("GET and PUT /api/v1/iam/users/me", () => {
     const answer = await server.call("GET /api/v1/iam/users/me", { token: person.token });
     expectRead(answer);
     expect(Object.keys(answer.body).sort()).toEqual(
-      ["createdAt", "email", "firstName", "id", "lastName", "locale", "status", "updatedAt", "version"].sort(),
+      ["createdAt", "email", "emailUndeliverableAt", "firstName", "id", "lastName", "locale", "status", "updatedAt", "version"].sort(),
     );
     expect(answer.body).toMatchObject({ id: person.id, email: person.email, firstName: "profile", status: "Active" });
     expect(answer.headers["etag"]).toBe(`"${answer.body.version}"`);

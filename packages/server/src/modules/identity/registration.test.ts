@@ -13,8 +13,8 @@ afterAll(() => server.close());
 
 const register = (body: unknown, from = anAddress()): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/auth/register", { body, from });
-const verify = (token: string): Promise<Answer<AnyBody>> =>
-  server.call("POST /api/v1/iam/auth/verify-email", { body: { token }, from: anAddress() });
+const verify = (token: string, proof: { password?: string; newPassword?: string } = {}): Promise<Answer<AnyBody>> =>
+  server.call("POST /api/v1/iam/auth/verify-email", { body: { token, ...proof }, from: anAddress() });
 const login = (email: string, chosen = password): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/auth/login", { body: { email, password: chosen }, from: anAddress() });
 const headerNames = (answer: Answer<AnyBody>): string[] =>
@@ -41,6 +41,7 @@ describe("POST /api/v1/iam/auth/register", () => {
       lastName: "Tran",
       locale: "vi-VN",
       status: "PendingConfirmation",
+      emailUndeliverableAt: null,
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       updatedAt: answer.body.createdAt,
       version: 1,
@@ -63,10 +64,12 @@ describe("POST /api/v1/iam/auth/register", () => {
     const mail = await server.mail(owner.email, "address-known");
     expect(mail.text).not.toContain("token=");
     expect((await login(owner.email)).status).toBe(200);
-    expect((await login(owner.email, "another long password")).status).toBe(401);
+    // As at a free address: the caller knows that they have registered it, and no more.
+    expectError(await login(owner.email, "another long password"), 403, "auth.email_not_verified");
+    expectError(await login(owner.email, "a third long password"), 401, "auth.invalid_credentials");
   });
 
-  it("lets whoever holds a link confirm the registration that it was mailed for, and kills the other one", async () => {
+  it("lets whoever holds a link and its password confirm the registration that it was mailed for, and ends the other one", async () => {
     for (const confirmed of [0, 1] as const) {
       const email = `twice-${unique()}@example.com`;
       const both = [
@@ -77,7 +80,11 @@ describe("POST /api/v1/iam/auth/register", () => {
       const second = await registeredToken(both[1], first);
       const tokens = [first, second] as const;
       const other = 1 - confirmed;
-      const answer = await verify(tokens[confirmed]);
+      const mine = { password: (both[confirmed] as { password: string }).password };
+      const theirs = { password: (both[other] as { password: string }).password };
+      const refused = await withoutTrace(server, () => verify(tokens[confirmed], theirs));
+      expectError(refused, 403, "identity.registration_password_wrong", "password");
+      const answer = await verify(tokens[confirmed], mine);
       expect(answer.body).toMatchObject({ status: "Active", firstName: both[confirmed].firstName, email });
       expectError(await verify(tokens[other] as string), 400, "identity.token_invalid", "token");
       expect((await login(email, both[confirmed].password)).status).toBe(200);
@@ -237,6 +244,62 @@ describe("POST /api/v1/iam/auth/verify-email", () => {
       expect(answer).toMatchObject({ status: 400, body: { error: { code: "common.validation_failed" } } });
     },
   );
+});
+
+describe("a link without the password of its registration", () => {
+  const names = { firstName: "Vera", lastName: "Victim" };
+  const twice = async (): Promise<{ email: string; tokens: readonly string[] }> => {
+    const email = `contested-${unique()}@example.com`;
+    const first = await registeredToken(registration({ email, ...names, password: "the first one's password" }));
+    const second = await registeredToken(registration({ email, ...names, password: "the second one's password" }), first);
+    return { email, tokens: [first, second] };
+  };
+
+  it.each([0, 1])("confirms a contested address and lets nobody in, whichever link was opened: %i", async (opened) => {
+    const { email, tokens } = await twice();
+    expect((await verify(tokens[opened] as string)).body).toMatchObject({ status: "Active" });
+    for (const chosen of ["the first one's password", "the second one's password", "!"]) {
+      expectError(await login(email, chosen), 401, "auth.invalid_credentials");
+    }
+    const reset = tokenIn(await server.mail(email, "reset-password"));
+    const body = { token: reset, password: "a harbour of my own" };
+    expectWritten(await server.call("POST /api/v1/iam/auth/reset-password", { body, from: anAddress() }), 204);
+    expect((await login(email, "a harbour of my own")).status).toBe(200);
+  });
+
+  it("gives the address to whoever has the mailbox and chooses a new password", async () => {
+    const { email, tokens } = await twice();
+    const weak = await withoutTrace(server, () => verify(tokens[1] as string, { newPassword: "password1" }));
+    expectError(weak, 400, "common.validation_failed", "password");
+    expectWritten(await verify(tokens[1] as string, { newPassword: "a harbour of my own" }), 200);
+    expect((await login(email, "a harbour of my own")).status).toBe(200);
+    expectError(await login(email, "the second one's password"), 401, "auth.invalid_credentials");
+  });
+
+  it("is not two answers: a password and a new one together are refused", async () => {
+    const token = await registeredToken(registration());
+    const both = await withoutTrace(server, () => verify(token, { password, newPassword: "a harbour of my own" }));
+    expectError(both, 400, "common.validation_failed", "newPassword");
+  });
+
+  it("works beside a later one that was asked for again, and of one registration that is no contest", async () => {
+    const body = registration();
+    const first = await registeredToken(body);
+    const again = () => server.call("POST /api/v1/iam/auth/resend-confirmation", { body: { email: body.email }, from: anAddress() });
+    expectWritten(await again(), 202);
+    await expect.poll(async () => tokenIn(await server.mail(body.email, "verify-email")), { timeout: 10_000 }).not.toBe(first);
+    expectWritten(await verify(first), 200);
+    expect((await login(body.email)).status).toBe(200);
+  });
+
+  it("of the first registrations stays good however often others register", async () => {
+    const email = `crowded-${unique()}@example.com`;
+    const first = await registeredToken(registration({ email }));
+    for (let other = 0; other < 12; other += 1)
+      expectWritten(await register(registration({ email, password: `another quiet ${other}` })), 201);
+    expectWritten(await verify(first, { password }), 200);
+    expect((await login(email)).status).toBe(200);
+  });
 });
 
 describe("with KNOWN_ADDRESS=explicit", () => {

@@ -1,6 +1,11 @@
 import { sql } from "kysely";
 import { type SchemaStep, sharedTable } from "../../platform/database/migrations.ts";
 
+/** The algorithm and parameters that a hash begins with (passwords/decoys.ts); the index and its query need the same expression. */
+export const hashKind = sql.raw(
+  "(substring(password_hash from '^([$](?:2[abxy][$][0-9][0-9]|argon2[id]*[$]v=[0-9]+[$]m=[0-9]+,t=[0-9]+,p=[0-9]+)[$])'))",
+);
+
 export const steps: readonly SchemaStep[] = [
   {
     name: "0010_identity_users",
@@ -42,6 +47,33 @@ export const steps: readonly SchemaStep[] = [
       )`.execute(db);
       await sql`create index earlier_registrations_of_a_user on earlier_registrations (user_id)`.execute(db);
       await sharedTable(db, "earlier_registrations");
+    },
+  },
+  {
+    name: "0210_identity_hash_kinds",
+    why: "a wrong password takes the time of every kind of hash that there is: which kinds there are is found without reading every user",
+    async up(db) {
+      await sql`create index idx_users_hash_kind on users (${hashKind})`.execute(db);
+    },
+  },
+  {
+    name: "0211_identity_password_reset_links",
+    why: "a later request for a link must not end the one before; users.password_reset_token keeps the newest for the release before",
+    async up(db) {
+      await sql`create table password_reset_links (
+        token varchar(255) primary key,
+        user_id uuid not null references users (id) on delete cascade,
+        expires_at timestamptz not null
+      )`.execute(db);
+      await sql`create index idx_password_reset_links_user on password_reset_links (user_id, expires_at)`.execute(db);
+      await sharedTable(db, "password_reset_links");
+    },
+  },
+  {
+    name: "0212_identity_undeliverable_addresses",
+    why: "a mail server that refuses an address for good is shown on the user",
+    async up(db) {
+      await sql`alter table users add column email_undeliverable_at timestamptz`.execute(db);
     },
   },
 ];

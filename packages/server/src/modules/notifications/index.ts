@@ -2,6 +2,8 @@ import type { Context } from "../../operation/module.ts";
 import { mailDataPurpose, sendMail, sendMailJob } from "./jobs.ts";
 import { notifications } from "./module.ts";
 
+export { takeInvitations, takeMail } from "./allowance.ts";
+export type { MailRequest } from "./module.ts";
 export { notifications };
 
 export const context: Context = {
@@ -11,5 +13,5 @@ export const context: Context = {
   steps: [],
   queues: [sendMailJob],
   sealed: [{ queue: sendMailJob.name, field: "sealed", purpose: mailDataPurpose }],
-  jobs: (platform) => [sendMail(platform)],
+  jobs: (platform, dispatch) => [sendMail(platform, dispatch)],
 };

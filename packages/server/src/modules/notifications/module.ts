@@ -8,6 +8,8 @@ export interface MailRequest<Name extends Template> {
   /** The recipient's locale, BCP 47; a language without templates gets English. */
   readonly locale: string;
   readonly data: MailData[Name];
+  /** The operation that is told where the server refuses the address for good; it takes `{ email }`. */
+  readonly onUndeliverable?: string;
 }
 
 /** Messages to people. A mail is a job in the caller's transaction: it is sent if and only if the transaction commits. */
@@ -18,7 +20,12 @@ export const notifications = module("notifications", {
     seal: (data: object): string => keys.seal(JSON.stringify(data), mailDataPurpose),
   }),
   writes: ({ state, enqueue }) => ({
-    mail: <Name extends Template>({ template, to, locale, data }: MailRequest<Name>): Promise<void> =>
-      enqueue(sendMailJob, { template, locale, sealed: state.seal({ to, data }) }),
+    mail: <Name extends Template>({ template, to, locale, data, onUndeliverable }: MailRequest<Name>): Promise<void> =>
+      enqueue(sendMailJob, {
+        template,
+        locale,
+        sealed: state.seal({ to, data }),
+        ...(onUndeliverable === undefined ? {} : { onUndeliverable }),
+      }),
   }),
 });

@@ -1,5 +1,8 @@
 import type { Context } from "../../operation/module.ts";
+import { endAllSessions } from "./commands/end-all-sessions.ts";
+import { endOtherSessions } from "./commands/end-other-sessions.ts";
 import { endSession } from "./commands/end-session.ts";
+import { endSessionsOfUser } from "./commands/end-sessions-of-user.ts";
 import { logout } from "./commands/logout.ts";
 import { removeOverSessions } from "./commands/remove-over-sessions.ts";
 import { endSessionsOfChangedUsers } from "./consumers.ts";
@@ -18,7 +21,7 @@ export { sessions };
 
 export const context: Context = {
   module: sessions,
-  operations: [logout, listSessions, endSession, getSession, removeOverSessions],
+  operations: [logout, listSessions, endSession, endOtherSessions, endSessionsOfUser, endAllSessions, getSession, removeOverSessions],
   events,
   steps,
   consumers: (_platform, faces) => [endSessionsOfChangedUsers(faces)],

@@ -3,7 +3,7 @@ import { module } from "../../operation/module.ts";
 import { hashSecret, newSecret } from "../../platform/secrets.ts";
 import { identity } from "../identity/index.ts";
 import { tenancy } from "../tenancy/index.ts";
-import { SessionStarted } from "./events.ts";
+import { ended, SessionEnded, SessionStarted } from "./events.ts";
 import { isOver, livePerson } from "./live-person.ts";
 import { tokenPrefix } from "./model.ts";
 import { SessionMemory } from "./session-memory.ts";
@@ -16,6 +16,8 @@ export interface NewSession {
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
   readonly absoluteSeconds: number;
+  /** Beside each other; the oldest of more are ended. */
+  readonly sessionsMax: number;
 }
 
 /** Who is signed in, from where and until when (S3 §6.1 sessions, §6.2 invalidation). */
@@ -49,7 +51,13 @@ export const sessions = module("sessions", {
         last_active_at: now,
       });
       emit(SessionStarted, { sessionId: row.id, userId: row.user_id, organizationId: row.organization_id });
+      for (const over of await store.endBeyond(row.user_id, session.sessionsMax)) emit(SessionEnded, ended(over, "too_many"));
       return { token, expiresAt: row.expires_at };
+    },
+    /** Ends a session of a user, who has signed in anew. */
+    async end(userId: string, sessionId: string): Promise<void> {
+      const row = await store.end(userId, sessionId);
+      if (row !== undefined) emit(SessionEnded, ended(row, "signed_in_again"));
     },
   }),
 });

@@ -7,7 +7,7 @@ import type { Endings } from "../../platform/log/follower.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { hashSecret } from "../../platform/secrets.ts";
 import { Unavailable } from "../../platform/unavailable.ts";
-import { PasswordChanged, ProfileUpdated, type User, UserStatusChanged } from "../identity/index.ts";
+import { MailRetried, MailUndeliverable, PasswordChanged, ProfileUpdated, type User, UserStatusChanged } from "../identity/index.ts";
 import { MemberRemoved } from "../tenancy/index.ts";
 import { SessionEnded } from "./events.ts";
 import { livePerson, type People } from "./live-person.ts";
@@ -39,8 +39,8 @@ const endings: Endings = {
   [UserStatusChanged.type]: ["userId"],
   [MemberRemoved.type]: ["userId"],
 };
-/** After these a session is read anew; by the last one it shows another name, and goes on. */
-const forgottenBy = new Set([...Object.keys(endings), ProfileUpdated.type]);
+/** After these a session is read anew; by the others it shows another user, and goes on. */
+const forgottenBy = new Set([...Object.keys(endings), ProfileUpdated.type, MailUndeliverable.type, MailRetried.type]);
 
 /** Stands for the sessions of all users. */
 const everyone = "*";

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectRead, expectWritten } from "../../testing/answers.ts";
-import { anAddress, joinAs, newOrganization, newPerson, password, rolesOf, signIn } from "../../testing/people.ts";
+import { anAddress, joinAs, newAdministrator, newOrganization, newPerson, password, rolesOf, signIn } from "../../testing/people.ts";
 import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "../../testing/server.ts";
 import { withoutTrace } from "../../testing/traces.ts";
 
@@ -79,6 +79,58 @@ describe("DELETE /api/v1/iam/auth/sessions/{id}", () => {
     expect({ ...refused.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     expect((await me(other.token)).status).toBe(200);
     expectError(await end(person.token, "all"), 400, "common.validation_failed", "sessionId");
+  });
+});
+
+describe("ending other sessions", () => {
+  it("needs a sign-in of the last 15 minutes; the own session can be ended at any time", async () => {
+    const person = await newPerson(server);
+    const other = await signIn(server, person.email);
+    const items: AnyBody[] = (await list(person.token)).body.items;
+    const [theirs, mine] = [items.find(({ current }) => !current), items.find(({ current }) => current)];
+    server.clock.advance(15 * 60 + 5);
+    expectError(await withoutTrace(server, () => end(person.token, theirs.id)), 403, "sessions.authentication_too_old");
+    expectError(await server.call("DELETE /api/v1/iam/auth/sessions", { token: person.token }), 403, "sessions.authentication_too_old");
+    expect((await me(other)).status).toBe(200);
+    const fresh = await signIn(server, person.email);
+    expectWritten(await end(fresh, theirs.id), 204);
+    expectError(await me(other), 401, "auth.credential_invalid");
+    expectWritten(await end(person.token, mine.id), 204);
+  });
+
+  it("ends all of them at once but the one that asks, and nobody else's", async () => {
+    const [person, stranger] = [await newPerson(server), await newPerson(server)];
+    const others = [await signIn(server, person.email), await signIn(server, person.email)];
+    const answer = await server.call("DELETE /api/v1/iam/auth/sessions", { token: person.token });
+    expectWritten(answer, 200);
+    expect(answer.body).toEqual({ ended: 2 });
+    for (const token of others) expectError(await me(token), 401, "auth.credential_invalid");
+    expect((await me(person.token)).status).toBe(200);
+    expect((await me(stranger.token)).status).toBe(200);
+  });
+
+  it("is an administrator's right for a user and for everybody, and nobody else's", async () => {
+    const own = await startTestServer();
+    const ask = async (token: string) => (await own.call("GET /api/v1/iam/users/me", { token })).status;
+    try {
+      const [person, other, administrator] = [await newPerson(own), await newPerson(own), await newAdministrator(own)];
+      const further = await signIn(own, person.email);
+      for (const route of [`DELETE /api/v1/users/${person.id}/sessions`, "DELETE /api/v1/sessions"]) {
+        expectError(await own.call(route, { token: other.token }), 403, "auth.permission_denied");
+      }
+      expect(await ask(person.token)).toBe(200);
+      const ended = await own.call(`DELETE /api/v1/users/${person.id}/sessions`, { token: administrator.token });
+      expect(ended.body).toEqual({ ended: 2 });
+      expect([await ask(person.token), await ask(further), await ask(other.token)]).toEqual([401, 401, 200]);
+      const again = await signIn(own, person.email);
+      const all = await own.call("DELETE /api/v1/sessions", { token: administrator.token });
+      expect(all.body).toEqual({ ended: 2 });
+      expect([await ask(again), await ask(other.token), await ask(administrator.token)]).toEqual([401, 401, 200]);
+      const unknown = await own.call("DELETE /api/v1/users/0198c0de-0000-7000-8000-000000000000/sessions", { token: administrator.token });
+      expectError(unknown, 404, "identity.user_not_found");
+    } finally {
+      await own.close();
+    }
   });
 });
 

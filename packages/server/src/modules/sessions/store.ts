@@ -24,6 +24,15 @@ interface Tables {
 export type SessionRow = Selectable<Sessions>;
 export type OverSession = Pick<SessionRow, "id" | "user_id" | "organization_id" | "expires_at">;
 
+/** One transaction must not hold the log's horizon back for long. */
+export const endedAtOnce = 1_000;
+
+interface EndSome {
+  readonly userId?: string;
+  readonly except?: string;
+  readonly until: Date;
+}
+
 function reads(db: ReadHandle<Tables>) {
   return {
     async countLive(now: Date): Promise<number> {
@@ -54,6 +63,27 @@ function writes(tx: WriteHandle<Tables>) {
     /** Ends a session of the user; undefined when he has no such session. */
     end: (userId: string, id: string): Promise<SessionRow | undefined> =>
       tx.deleteFrom("sessions").where("user_id", "=", userId).where("id", "=", id).returningAll().executeTakeFirst(),
+    /** Ends the oldest sessions of a user beyond the newest `max`. */
+    endBeyond: (userId: string, max: number): Promise<SessionRow[]> =>
+      tx
+        .deleteFrom("sessions")
+        .where("id", "in", (db) =>
+          db.selectFrom("sessions").select("id").where("user_id", "=", userId).orderBy("id", "desc").offset(max).limit(endedAtOnce),
+        )
+        .returningAll()
+        .execute(),
+    /** Ends at most {@link endedAtOnce} sessions that began until then, of a user or of everybody, but one. */
+    endSome({ userId, except, until }: EndSome): Promise<SessionRow[]> {
+      return tx
+        .deleteFrom("sessions")
+        .where("id", "in", (db) => {
+          let some = db.selectFrom("sessions").select("id").where("created_at", "<=", until).limit(endedAtOnce);
+          if (userId !== undefined) some = some.where("user_id", "=", userId);
+          return except === undefined ? some : some.where("id", "!=", except);
+        })
+        .returningAll()
+        .execute();
+    },
     async endEarlierEpochs(users: readonly { readonly user_id: string; readonly epoch: number }[]): Promise<void> {
       await deleteOfEach(tx, asRows({ user_id: "uuid", epoch: "integer" }, users), sql`user_epoch < given.epoch`);
     },

@@ -7,6 +7,12 @@ import type { SentCredential } from "../serve.ts";
 export const sessionCookieName = "gh_session";
 
 /**
+ * Behind HTTPS the name has the prefix with which browsers take the cookie from this very host only, for every path (RFC 6265bis
+ * §4.1.3.2): a sibling host cannot set a session of its own for its visitors.
+ */
+const cookieNameFor = (publicUrl: string): string => (publicUrl.startsWith("https:") ? `__Host-${sessionCookieName}` : sessionCookieName);
+
+/**
  * The credential of a request: `Authorization: Bearer` before the cookie. A cookie is sent by the browser whoever
  * wrote the page, so a request that changes something is taken from our own pages only (S3 §18.4).
  */
@@ -18,10 +24,24 @@ export function credentialOf(request: FastifyRequest, publicUrl: string, method:
     return { token: token ?? "", from: "header" };
   }
   if (cookie === undefined) return undefined;
-  const token = parseCookie(cookie)[sessionCookieName];
+  const token = tokenIn(cookie, cookieNameFor(publicUrl));
   if (token === undefined) return undefined;
   if (method !== "GET") refuseOtherSites(request, publicUrl);
   return { token, from: "cookie" };
+}
+
+/**
+ * The session token of a Cookie header. Two different ones are no credential: which of them the browser sends first can be decided by
+ * another host or path that has set one (RFC 6265 §5.4), and the caller would act in somebody else's session.
+ */
+function tokenIn(header: string, name: string): string | undefined {
+  const tokens = new Set(
+    header
+      .split(";")
+      .map((pair) => parseCookie(pair)[name])
+      .filter((token) => token !== undefined),
+  );
+  return tokens.size > 1 ? "" : [...tokens][0];
 }
 
 function refuseOtherSites(request: FastifyRequest, publicUrl: string): void {
@@ -35,13 +55,13 @@ function refuseOtherSites(request: FastifyRequest, publicUrl: string): void {
 export const sessionCookie = (output: { readonly sessionToken: string; readonly expiresAt: string }, publicUrl: string): string =>
   stringifySetCookie({
     ...cookieOptions(publicUrl),
-    name: sessionCookieName,
+    name: cookieNameFor(publicUrl),
     value: output.sessionToken,
     expires: new Date(output.expiresAt),
   });
 
 export const clearSessionCookie = (publicUrl: string): string =>
-  stringifySetCookie({ ...cookieOptions(publicUrl), name: sessionCookieName, value: "", expires: new Date(0) });
+  stringifySetCookie({ ...cookieOptions(publicUrl), name: cookieNameFor(publicUrl), value: "", expires: new Date(0) });
 
 const cookieOptions = (publicUrl: string) => ({
   httpOnly: true,

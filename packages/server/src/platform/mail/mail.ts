@@ -8,9 +8,12 @@ export interface Mail {
 
 /** The server refuses the address for good: the mail can be sent to nobody. */
 export class AddressRefused extends Error {
-  constructor(cause: unknown) {
+  /** False where the server refuses us or our mail by its policy, and says nothing of the mailbox. */
+  readonly isUndeliverable: boolean;
+  constructor(cause: unknown, isUndeliverable = true) {
     super("the mail server refuses the address for good", { cause });
     this.name = "AddressRefused";
+    this.isUndeliverable = isUndeliverable;
   }
 }
 

@@ -8,7 +8,12 @@ export interface SmtpError {
   /** The command that was answered so; CONN where the connection failed. */
   readonly command?: string;
   readonly responseCode?: number;
+  /** The server's reply as it stands. */
+  readonly response?: string;
 }
+
+/** Security or policy status (RFC 3463 §3.8), as "relaying denied": it is about the sender, not about the mailbox. */
+const policyStatus = /^5\d\d[ -]5\.7\./;
 
 const timeoutMsDefault = policies["smtp.connection"].timeLimitMs;
 
@@ -22,9 +27,9 @@ export function smtpMail(url: string, from: string, options: { readonly timeoutM
       try {
         await transport.sendMail({ from, to: { name: "", address: to }, subject, text, html });
       } catch (error) {
-        const { command, responseCode = 0 } = error as SmtpError;
+        const { command, responseCode = 0, response = "" } = error as SmtpError;
         // A reply from 500 on is final (RFC 5321 §4.2.1).
-        throw command === "RCPT TO" && responseCode >= 500 ? new AddressRefused(error) : error;
+        throw command === "RCPT TO" && responseCode >= 500 ? new AddressRefused(error, !policyStatus.test(response)) : error;
       }
     },
     async ping() {

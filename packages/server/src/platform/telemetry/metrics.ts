@@ -142,6 +142,12 @@ export function createMetrics() {
       labelNames: ["result"] as const,
       registers,
     }),
+    mailsLimited: new Counter({
+      name: "gatehouse_mails_limited_total",
+      help: "Mails that were not sent because their mailbox or their sender has had enough of this kind",
+      labelNames: ["kind"] as const,
+      registers,
+    }),
     eventsAppended: new Counter({
       name: "gatehouse_events_appended_total",
       help: "Events that were appended to the log, by type (S3 §16.1, event publication rate)",

@@ -59,9 +59,9 @@ export function nameFields(formId: string, { fields }: Texts): Html {
 export const currentPasswordField = (formId: string, { fields }: Texts): Html =>
   withReveal(formId, fields, { name: "password", label: fields.password, type: "password", autocomplete: "current-password" });
 
-export const newPasswordField = (formId: string, { fields }: Texts, label = fields.password): Html =>
+export const newPasswordField = (formId: string, { fields }: Texts, label = fields.password, name = "password"): Html =>
   withReveal(formId, fields, {
-    name: "password",
+    name,
     label,
     type: "password",
     autocomplete: "new-password",

@@ -31,8 +31,13 @@ export const english = {
 
   verify: {
     title: "Confirm your address",
-    lead: "Press the button to confirm that this e-mail address is yours.",
+    lead: "Enter the password that was chosen when this address was registered, to confirm that you registered it.",
     submit: "Confirm my address",
+    toChoose: "I did not register, or do not know the password",
+    chooseTitle: "Choose a password",
+    chooseLead: "The mail shows that this address is yours. The password that you choose here is the only one that is valid afterwards.",
+    choose: "Confirm and save password",
+    toConfirm: "I know the password",
     doneTitle: "Your address is confirmed",
     done: "Thank you. You can sign in now, and close this page.",
   },
@@ -145,6 +150,9 @@ export const english = {
       pattern: "This has a form that is not accepted.",
       text: "This holds a character that cannot be stored.",
       taken: "This address already has an account.",
+      match: "This is not the password of this registration.",
+      "format:person-name": "A name has no line breaks and no links.",
+      not_context: "Your name, your address and the names of this service are tried first. Please add at least 8 other characters.",
       not_common: "Attackers try this password first. Please choose another one.",
       not_own_address: "The password must not be the e-mail address.",
       bytes_max: "This password is too long: at most {n} bytes.",
@@ -157,6 +165,8 @@ export const english = {
       "common.internal": "Something went wrong on our side. Try again; if it stays so, tell the operator the reference.",
       "identity.token_invalid": "This link is not valid. It may have been used already. If you still need one, ask for a new one.",
       "identity.token_expired": "This link has expired. Ask for a new one.",
+      "identity.registration_password_wrong": "This is not the password of this registration. You can choose a new one instead.",
+      "sessions.authentication_too_old": "Please sign in again first.",
       "identity.email_taken": "This address already has an account. Sign in instead.",
       "tenancy.invitation_not_found":
         "There is no such invitation for this account. Sign in with the address that the invitation was sent to.",

@@ -3,7 +3,16 @@ import { OperationError, OrganizationInactive } from "../../../operation/errors.
 import { Email, nullable, Secret, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { clientNetwork } from "../../../platform/network/address.ts";
 import { pseudonym } from "../../../platform/secrets.ts";
-import { decoyHash, hashPassword, needsRehash, User, verifyPassword } from "../../identity/index.ts";
+import {
+  decoyHash,
+  hashKindOf,
+  hashPassword,
+  matchPassword,
+  needsRehash,
+  type SignInFacts,
+  User,
+  verifyDecoys,
+} from "../../identity/index.ts";
 import { Attempts } from "../attempts.ts";
 import { EmailNotVerified, InvalidCredentials, NotAMember, TooManyAttempts, UserSuspended } from "../errors.ts";
 import { authentication } from "../module.ts";
@@ -15,8 +24,10 @@ const refusals = [InvalidCredentials, EmailNotVerified, UserSuspended, NotAMembe
 type Refusal = (typeof refusals)[number];
 
 /**
- * Signs in with a password, in an organization or without one (S3 §8.1, §8.3). An unknown address, a wrong password and
- * an account that waits answer alike, in the same time; what is wrong with an account is told to who knows its password.
+ * Signs in with a password, in an organization or without one (S3 §8.1, §8.3). An unknown address and a wrong password answer
+ * alike, in the same time, whatever kind of hash the account has; what is wrong with an account is told to who knows its password.
+ * A password that the address was registered with and that nobody has confirmed is told apart as such, also where the address has an
+ * account: a caller who has registered it themselves learns nothing of that (docs/hostile.md, 28).
  */
 export const login = authentication.command("login", {
   http: "POST /api/v1/iam/auth/login",
@@ -36,7 +47,7 @@ export const login = authentication.command("login", {
   errors: [...refusals, TooManyAttempts],
   tenant: () => undefined,
   stillValid: ({ uses, platform }, { sessionToken }) => uses.sessions.isLive(sessionToken, platform.settings.sessionIdleSeconds),
-  async prepare({ reading, platform, origin, now, fail, audit }, { email, password, organizationId }) {
+  async prepare({ reading, platform, origin, now, fail, audit, state }, { email, password, organizationId }) {
     const { limits, metrics, settings } = platform;
     const refuse = (error: Refusal): never => {
       metrics.signIns.inc({ result: error.code });
@@ -56,26 +67,34 @@ export const login = authentication.command("login", {
       metrics.signIns.inc({ result: TooManyAttempts.code });
       throw new OperationError(TooManyAttempts, [], { retryAfterSeconds: wait });
     }
-    const matches = await verifyPassword(password, facts?.passwordHash ?? (await decoyHash(settings.passwordHash)));
-    if (!facts || !matches) return refuse(InvalidCredentials);
+    const account = facts?.status === "PendingConfirmation" ? undefined : facts;
+    const decoy = await decoyHash(settings.passwordHash);
+    const verified = account?.passwordHash ?? decoy;
+    const match = await matchPassword(password, verified);
+    if (!account || !match) {
+      const isRegistered = await matchesAny(password, facts);
+      const kinds = await state.kinds(() => reading((_store, uses) => uses.identity.hashKinds()));
+      await verifyDecoys(password, [decoy, ...kinds], hashKindOf(verified));
+      if (isRegistered) await attempts.succeeded();
+      return refuse(isRegistered ? EmailNotVerified : InvalidCredentials);
+    }
     await attempts.succeeded();
-    if (facts.status === "PendingConfirmation") refuse(EmailNotVerified);
-    if (facts.status === "Suspended") refuse(UserSuspended);
+    if (account.status === "Suspended") refuse(UserSuspended);
     if (organizationId) {
       const standing = await reading(async (_store, uses) => ({
-        member: await uses.tenancy.isMember(facts.userId, organizationId),
+        member: await uses.tenancy.isMember(account.userId, organizationId),
         status: await uses.tenancy.organizationStatus(organizationId),
       }));
       if (!standing.member) refuse(NotAMember);
       audit({ organizationId });
       if (standing.status !== "Active") refuse(OrganizationInactive);
     }
-    const rehashed = needsRehash(facts.passwordHash, settings.passwordHash, password)
+    const rehashed = needsRehash(account.passwordHash, settings.passwordHash, password, match)
       ? await hashPassword(password, settings.passwordHash)
       : undefined;
-    return { facts, address, rehashed };
+    return { facts: account, address, rehashed };
   },
-  async run({ store, uses, origin, platform, now, fail }, input, { facts, address, rehashed }) {
+  async run({ store, uses, caller, origin, platform, now, fail, audit }, input, { facts, address, rehashed }) {
     const { userId } = facts;
     // Between the look at the password and here, the password may have been changed or the user suspended.
     const current = await uses.identity.signInFacts(input.email);
@@ -87,6 +106,9 @@ export const login = authentication.command("login", {
     if (rehashed !== undefined) await uses.identity.replaceHash(userId, facts.passwordHash, rehashed);
     await store.remember(userId, address, now);
     const organizationId = input.organizationId ?? null;
+    audit({ after: { methods: ["pwd"] } });
+    // Whoever signs in again, as themselves or as another, has done with the session that the request came with (ASVS 7.2.4).
+    if (caller.kind === "user") await uses.sessions.end(caller.userId, caller.sessionId);
     const { token, expiresAt } = await uses.sessions.begin({
       userId,
       organizationId,
@@ -94,9 +116,17 @@ export const login = authentication.command("login", {
       ipAddress: origin.ip,
       userAgent: origin.userAgent,
       absoluteSeconds: platform.settings.sessionAbsoluteSeconds,
+      sessionsMax: platform.settings.sessionsPerUser,
     });
     const user = (await uses.identity.userById(userId)) ?? fail(InvalidCredentials);
     platform.metrics.signIns.inc({ result: "ok" });
     return { sessionToken: token, expiresAt: expiresAt.toISOString(), user, organizationId };
   },
 });
+
+/** Each registration is looked at, so that the time says how many there are and not which. */
+async function matchesAny(password: string, facts: SignInFacts | undefined): Promise<boolean> {
+  let found = false;
+  for (const hash of facts?.registrations ?? []) found = (await matchPassword(password, hash)) !== undefined || found;
+  return found;
+}

@@ -1,11 +1,12 @@
 import { v7 as uuid } from "uuid";
 import { anyone } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
-import { Email, PersonName, Type } from "../../../operation/schema.ts";
+import { Email, NewPersonName, Type } from "../../../operation/schema.ts";
 import { hashSecret, newSecret } from "../../../platform/secrets.ts";
+import { takeMail } from "../../notifications/index.ts";
 import { EmailTaken } from "../errors.ts";
-import { UserRegistered } from "../events.ts";
-import { canonicalLocale, Locale, NewPassword, User } from "../model.ts";
+import { RegistrationRepeated, UserRegistered } from "../events.ts";
+import { canonicalLocale, Locale, NewPassword, recordUndeliverableOperation, User } from "../model.ts";
 import { identity } from "../module.ts";
 import { hashChosenPassword } from "../passwords/choose.ts";
 import { type Registration, registered, toUser, type UserRow } from "../store.ts";
@@ -21,16 +22,18 @@ export const register = identity.command("register", {
   hashes: true,
   limit: { per: "address", points: 30, seconds: 600 },
   versioned: true,
-  input: Type.Object({ email: Email, password: NewPassword, firstName: PersonName, lastName: PersonName, locale: Locale }),
+  input: Type.Object({ email: Email, password: NewPassword, firstName: NewPersonName, lastName: NewPersonName, locale: Locale }),
   output: User,
   status: 201,
   errors: [EmailTaken],
   async prepare({ platform }, input) {
     const locale = canonicalLocale(input.locale);
     if (typeof locale !== "string") throw invalid(locale);
-    return { locale, passwordHash: await hashChosenPassword(input.password, input.email, platform.settings) };
+    const { email, firstName, lastName } = input;
+    const passwordHash = await hashChosenPassword(input.password, { email, names: [firstName, lastName] }, platform.settings);
+    return { locale, passwordHash, wait: await takeMail(platform, "registration", email) };
   },
-  async run({ store, uses, emit, fail, now, platform }, input, { locale, passwordHash }) {
+  async run({ store, uses, emit, fail, audit, now, platform }, input, { locale, passwordHash, wait }) {
     const { settings } = platform;
     const token = newSecret();
     const registration: Registration = {
@@ -48,28 +51,34 @@ export const register = identity.command("register", {
       ...registered(registration),
       password_reset_token: null,
       password_reset_token_expires_at: null,
+      email_undeliverable_at: null,
       session_epoch: 1,
       version: 1,
       created_at: now,
       updated_at: now,
     };
     const known = await store.lockByEmail(input.email);
-    if (known && known.status !== "PendingConfirmation") {
-      if (settings.knownAddress === "explicit") fail(EmailTaken, { field: "email", rule: "taken" });
-      await uses.notifications.mail({
-        template: "address-known",
-        to: known.email,
-        locale: known.locale,
-        data: { firstName: known.first_name },
-      });
-      return toUser(row);
-    }
-    if (known) await store.supersedeRegistration(known, registration, now);
-    else {
+    const hasAccount = known !== undefined && known.status !== "PendingConfirmation";
+    if (hasAccount && settings.knownAddress === "explicit") fail(EmailTaken, { field: "email", rule: "taken" });
+    // Each way writes one row, one event and one mail: neither the time nor a later sign-in tells a caller which it was.
+    if (known) {
+      audit({ entity: { type: "User", id: known.id } });
+      await store.addRegistration(known, registration, now);
+      emit(RegistrationRepeated, { userId: known.id });
+    } else {
       await store.insert(row);
       emit(UserRegistered, { userId: row.id, email: row.email, firstName: row.first_name, lastName: row.last_name, locale });
     }
-    await uses.notifications.mail({ template: "verify-email", to: input.email, locale, data: { firstName: input.firstName, token } });
+    // No further mail: those that this mailbox has had already hold links that work.
+    if (wait > 0) return toUser(row);
+    const onUndeliverable = recordUndeliverableOperation;
+    if (hasAccount) {
+      const { email: to, first_name: firstName } = known;
+      await uses.notifications.mail({ template: "address-known", to, locale: known.locale, data: { firstName }, onUndeliverable });
+    } else {
+      const data = { firstName: input.firstName, token, again: known !== undefined };
+      await uses.notifications.mail({ template: "verify-email", to: input.email, locale, data, onUndeliverable });
+    }
     return toUser(row);
   },
 });

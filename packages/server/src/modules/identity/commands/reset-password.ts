@@ -18,15 +18,15 @@ export const resetPassword = identity.command("resetPassword", {
   output: Nothing,
   errors: [TokenInvalid, TokenExpired],
   async prepare({ reading, platform }, { token, password }) {
-    const email = await reading((store) => store.addressOfResetToken(hashSecret(token)));
-    return hashChosenPassword(password, email ?? "", platform.settings);
+    const owner = await reading((store) => store.ownerOfResetToken(hashSecret(token)));
+    const names = owner === undefined ? [] : [owner.first_name, owner.last_name];
+    return hashChosenPassword(password, { email: owner?.email ?? "", names }, platform.settings);
   },
   async run({ store, uses, emit, fail, now }, { token }, passwordHash) {
     const tokenHash = hashSecret(token);
     const spent = await store.resetPassword(tokenHash, passwordHash, now);
     // Looked up afterwards: one that another call has just spent is used, not late.
-    const row =
-      spent ?? fail((await store.tokenExists("password_reset_token", tokenHash)) ? TokenExpired : TokenInvalid, { field: "token" });
+    const row = spent ?? fail((await store.ownerOfResetToken(tokenHash)) !== undefined ? TokenExpired : TokenInvalid, { field: "token" });
     await uses.notifications.mail({ template: "password-changed", to: row.email, locale: row.locale, data: { firstName: row.first_name } });
     emit(PasswordChanged, { userId: row.id });
     return null;

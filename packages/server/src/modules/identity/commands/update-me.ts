@@ -1,6 +1,6 @@
 import { signedIn } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
-import { PersonName, Type } from "../../../operation/schema.ts";
+import { NewPersonName, Type } from "../../../operation/schema.ts";
 import { UserNotFound } from "../errors.ts";
 import { ProfileUpdated } from "../events.ts";
 import { canonicalLocale, Locale, User } from "../model.ts";
@@ -14,7 +14,7 @@ export const updateMe = identity.command("updateMe", {
   allow: signedIn(),
   versioned: true,
   input: Type.Object(
-    { firstName: Type.Optional(PersonName), lastName: Type.Optional(PersonName), locale: Type.Optional(Locale) },
+    { firstName: Type.Optional(NewPersonName), lastName: Type.Optional(NewPersonName), locale: Type.Optional(Locale) },
     { minProperties: 1 },
   ),
   output: User,

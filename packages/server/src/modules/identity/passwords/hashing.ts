@@ -12,11 +12,34 @@ const bcryptCost = 12;
 /** bcrypt reads no more; a longer password would be cut, so it is refused under that setting (docs/hostile.md, 30). */
 export const bcryptBytesMax = 72;
 
-export const hashPassword = (password: string, setting: HashSetting): Promise<string> =>
+/**
+ * The form in which a password is hashed: NFKC (NIST SP 800-63B §3.1.1.2), so that keyboards that send different code points for the
+ * same characters give the same password. Nothing else is changed: case and spaces count.
+ */
+export const normalizePassword = (password: string): string => password.normalize("NFKC");
+
+export const hashPassword = (password: string, setting: HashSetting): Promise<string> => hashAs(normalizePassword(password), setting);
+
+const hashAs = (password: string, setting: HashSetting): Promise<string> =>
   setting === "bcrypt" ? bcryptHash(password, bcryptCost) : argon2Hash(password, argon2Parameters);
 
-/** Verifies against either kind of hash, whatever the setting (decision 0004). A hash that cannot be read matches nothing. */
-export async function verifyPassword(password: string, hashed: string): Promise<boolean> {
+/** Stands where an account has no password yet: no password matches it. */
+export const noPasswordHash = "!";
+
+/** In which form a password matches a hash; `raw` only for a hash that was made before passwords were normalized. */
+export type PasswordMatch = "normalized" | "raw";
+
+/**
+ * Verifies against either kind of hash, whatever the setting (decision 0004): the normalized password first, then as it was sent. A
+ * hash that cannot be read matches nothing.
+ */
+export async function matchPassword(password: string, hashed: string): Promise<PasswordMatch | undefined> {
+  const normalized = normalizePassword(password);
+  if (await verifies(normalized, hashed)) return "normalized";
+  return normalized !== password && (await verifies(password, hashed)) ? "raw" : undefined;
+}
+
+async function verifies(password: string, hashed: string): Promise<boolean> {
   try {
     if (hashed.startsWith("$argon2")) return await argon2Verify(hashed, password);
     // Two passwords that differ behind what bcrypt reads are two passwords (docs/hostile.md, 30).
@@ -27,18 +50,11 @@ export async function verifyPassword(password: string, hashed: string): Promise<
 }
 
 /**
- * True when a hash was made under another setting and is to be made anew while the password is at hand. A password that
- * bcrypt would cut keeps the hash that it has: another one would let its beginning in.
+ * True when a hash was made under another setting, or of a password that was not normalized, and is to be made anew while the password
+ * is at hand. A password that bcrypt would cut keeps the hash that it has: another one would let its beginning in.
  */
-export function needsRehash(hashed: string, setting: HashSetting, password: string): boolean {
-  if (setting === "argon2id") return !hashed.startsWith(argon2Prefix);
-  return !new RegExp(`^\\$2[aby]\\$${bcryptCost}\\$`).test(hashed) && Buffer.byteLength(password) <= bcryptBytesMax;
-}
-
-let decoy: Promise<string> | undefined;
-
-/** A hash that no password matches, of the set kind: verifying against it takes the time of a real one (docs/hostile.md, 28). */
-export function decoyHash(setting: HashSetting): Promise<string> {
-  decoy ??= hashPassword(crypto.randomUUID(), setting);
-  return decoy;
+export function needsRehash(hashed: string, setting: HashSetting, password: string, match: PasswordMatch): boolean {
+  if (setting === "argon2id") return match === "raw" || !hashed.startsWith(argon2Prefix);
+  const isCurrent = match === "normalized" && new RegExp(`^\\$2[aby]\\$${bcryptCost}\\$`).test(hashed);
+  return !isCurrent && Buffer.byteLength(normalizePassword(password)) <= bcryptBytesMax;
 }

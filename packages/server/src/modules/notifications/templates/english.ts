@@ -2,9 +2,18 @@ import type { Language } from "./templates.ts";
 
 export const english: Language = {
   closing: "If you did not expect this message, you can ignore it.",
-  "verify-email": ({ firstName }) => ({
-    subject: "Confirm your e-mail address",
-    paragraphs: [`Hello ${firstName},`, "Please confirm that this address is yours, so that you can sign in."],
+  "verify-email": ({ firstName, again }) => ({
+    subject: again ? "Confirm your e-mail address (registered again)" : "Confirm your e-mail address",
+    paragraphs: [
+      `Hello ${firstName},`,
+      ...(again
+        ? [
+            "Someone, perhaps you, has registered this address again. Earlier links still work. Each is for the password that was chosen with it.",
+          ]
+        : []),
+      "Please confirm that this address is yours, so that you can sign in.",
+      "The page asks for the password that was chosen at this registration. If you do not know it, choose a new one there.",
+    ],
     action: "Confirm my address",
   }),
   "address-known": ({ firstName }) => ({
@@ -15,6 +24,13 @@ export const english: Language = {
       "If it was you, sign in as usual, or reset your password if you have forgotten it.",
     ],
     action: "Go to the start page",
+  }),
+  "address-check": ({ firstName }) => ({
+    subject: "Your address receives our mails",
+    paragraphs: [
+      `Hello ${firstName},`,
+      "An earlier mail could not be delivered to this address. This one was sent to see whether mails arrive again. You need do nothing.",
+    ],
   }),
   "reset-password": ({ firstName }) => ({
     subject: "Reset your password",

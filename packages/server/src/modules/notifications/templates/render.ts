@@ -1,21 +1,24 @@
 import { english } from "./english.ts";
 import { languages } from "./languages.ts";
-import type { Language, MailData, Template, Words } from "./templates.ts";
+import { plainName } from "./plain-name.ts";
+import { type Language, type MailData, namesInMails, type Template, type Words } from "./templates.ts";
 
 type Data = Record<string, string> & { readonly publicUrl: string };
 
 const linkOf: { readonly [Name in Template]: (data: Data) => string } = {
   "verify-email": ({ publicUrl, token }) => `${publicUrl}/verify-email?token=${token}`,
   "address-known": ({ publicUrl }) => `${publicUrl}/`,
+  "address-check": ({ publicUrl }) => `${publicUrl}/`,
   "reset-password": ({ publicUrl, token }) => `${publicUrl}/reset-password?token=${token}`,
   "password-changed": ({ publicUrl }) => `${publicUrl}/`,
   invitation: ({ publicUrl, invitationId, token }) => `${publicUrl}/invitations/${invitationId}/accept?token=${token}`,
 };
 
 /** A mail in the recipient's language (`vi-VN` takes `vi`), else in English. */
-export function renderMail(template: Template, locale: string, data: Data): { subject: string; text: string; html: string } {
+export function renderMail(template: Template, locale: string, given: Data): { subject: string; text: string; html: string } {
   const tag = locale.toLowerCase().split("-")[0] ?? "en";
   const language = languages[tag] ?? english;
+  const data = withPlainNames(given);
   const words = wordsOf(language, template, data);
   const link = linkOf[template](data);
   return {
@@ -23,6 +26,11 @@ export function renderMail(template: Template, locale: string, data: Data): { su
     text: textOf(words, link, language),
     html: htmlOf(words, link, language, languages[tag] ? tag : "en"),
   };
+}
+
+function withPlainNames(data: Data): Data {
+  const names = namesInMails.flatMap((name) => (typeof data[name] === "string" ? [[name, plainName(data[name])] as const] : []));
+  return { ...data, ...Object.fromEntries(names) };
 }
 
 const wordsOf = (language: Language, template: Template, data: Data): Words =>

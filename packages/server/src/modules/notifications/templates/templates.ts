@@ -1,7 +1,9 @@
 /** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (docs/hostile.md, 27). */
 export interface MailData {
-  readonly "verify-email": { readonly firstName: string; readonly token: string };
+  /** `again` where the address was registered before and nobody has confirmed it. */
+  readonly "verify-email": { readonly firstName: string; readonly token: string; readonly again?: boolean };
   readonly "address-known": { readonly firstName: string };
+  readonly "address-check": { readonly firstName: string };
   readonly "reset-password": { readonly firstName: string; readonly token: string };
   readonly "password-changed": { readonly firstName: string };
   readonly invitation: {
@@ -11,6 +13,9 @@ export interface MailData {
     readonly token: string;
   };
 }
+
+/** Data that people have written; a mail shows it as a plain name. */
+export const namesInMails = ["firstName", "organizationName", "inviterName"] as const;
 
 export type Template = keyof MailData;
 

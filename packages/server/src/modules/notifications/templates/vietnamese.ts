@@ -2,9 +2,18 @@ import type { Language } from "./templates.ts";
 
 export const vietnamese: Language = {
   closing: "Nếu bạn không chờ đợi thư này, bạn có thể bỏ qua.",
-  "verify-email": ({ firstName }) => ({
-    subject: "Xác minh địa chỉ email của bạn",
-    paragraphs: [`Xin chào ${firstName},`, "Vui lòng xác nhận địa chỉ này là của bạn để có thể đăng nhập."],
+  "verify-email": ({ firstName, again }) => ({
+    subject: again ? "Xác minh địa chỉ email của bạn (đăng ký lại)" : "Xác minh địa chỉ email của bạn",
+    paragraphs: [
+      `Xin chào ${firstName},`,
+      ...(again
+        ? [
+            "Có người, có thể là bạn, vừa đăng ký lại địa chỉ này. Các liên kết trước vẫn dùng được. Mỗi liên kết ứng với mật khẩu đã chọn ở lần đăng ký đó.",
+          ]
+        : []),
+      "Vui lòng xác nhận địa chỉ này là của bạn để có thể đăng nhập.",
+      "Trang xác nhận sẽ hỏi mật khẩu đã chọn ở lần đăng ký này. Nếu không biết mật khẩu đó, bạn có thể chọn mật khẩu mới tại đó.",
+    ],
     action: "Xác nhận địa chỉ",
   }),
   "address-known": ({ firstName }) => ({
@@ -15,6 +24,13 @@ export const vietnamese: Language = {
       "Nếu đó là bạn, hãy đăng nhập như bình thường, hoặc đặt lại mật khẩu nếu bạn đã quên.",
     ],
     action: "Đến trang chủ",
+  }),
+  "address-check": ({ firstName }) => ({
+    subject: "Địa chỉ của bạn nhận được thư của chúng tôi",
+    paragraphs: [
+      `Xin chào ${firstName},`,
+      "Một thư trước đây không gửi được đến địa chỉ này. Thư này được gửi để kiểm tra xem thư đã đến được chưa. Bạn không cần làm gì.",
+    ],
   }),
   "reset-password": ({ firstName }) => ({
     subject: "Đặt lại mật khẩu",

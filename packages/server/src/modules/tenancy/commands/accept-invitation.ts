@@ -19,6 +19,8 @@ import { tenancy } from "../module.ts";
 import { representInvitation, representMember } from "../represent.ts";
 import type { InvitationRow } from "../store.ts";
 
+const invitePermission = "Organization.InviteMember";
+
 const refusals = {
   Accepted: InvitationAccepted,
   Revoked: InvitationRevoked,
@@ -28,7 +30,8 @@ const refusals = {
 
 /**
  * Accepts an invitation with the token that was mailed, signed in as the invited address (S3 §8.2). A wrong token and an
- * unknown invitation get the same answer.
+ * unknown invitation get the same answer. An invitation ends with the right of whoever sent it: one that they could not send now is
+ * refused as revoked (decision 0042).
  */
 export const acceptInvitation = tenancy.command("acceptInvitation", {
   http: "POST /api/v1/iam/invitations/:invitationId/accept",
@@ -47,7 +50,16 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
     AlreadyMember,
     OrganizationInactive,
   ],
-  async run({ store, uses, user, emit, fail, audit, now }, { invitationId, token }) {
+  async prepare({ reading }, { invitationId }) {
+    return reading(async (store, uses) => {
+      const found = await store.invitationById(invitationId);
+      if (found === undefined || found.inviter_user_id === null) return true;
+      const offered = (await store.rolesOffered([invitationId])).get(invitationId) ?? [];
+      const given = await uses.access.permissionsGivenBy(found.organization_id, offered);
+      return uses.access.mayHold(found.inviter_user_id, found.organization_id, [invitePermission, ...given]);
+    });
+  },
+  async run({ store, uses, user, emit, fail, audit, now }, { invitationId, token }, inviterMay) {
     const tokenHash = hashSecret(token);
     const found: InvitationRow = (await store.invitationById(invitationId)) ?? fail(InvitationNotFound);
     if (!timingSafeEqual(Buffer.from(found.token), Buffer.from(tokenHash))) fail(InvitationNotFound);
@@ -59,6 +71,12 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
     const organization = await store.lockOrganization(organizationId);
     if (organization?.status !== "Active") fail(OrganizationInactive);
     const offered = (await store.rolesOffered([invitationId])).get(invitationId) ?? [];
+    // Asked under the lock that removing a member takes, too.
+    const inviterIsMember = async ({ inviter_user_id: inviterId }: InvitationRow): Promise<boolean> =>
+      inviterId === null ||
+      ((await store.membershipOf(inviterId, organizationId)) !== undefined &&
+        (await uses.identity.userById(inviterId))?.status === "Active");
+    if (found.status === "Pending" && !(inviterMay && (await inviterIsMember(found)))) fail(InvitationRevoked);
     const accepted = await store.acceptInvitation(invitationId, tokenHash, now);
     if (!accepted) {
       const current = (await store.invitationById(invitationId)) as InvitationRow;

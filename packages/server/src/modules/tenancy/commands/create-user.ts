@@ -14,7 +14,8 @@ export const createUser = tenancy.command("createUser", {
   input: Type.Object({ ...NewUser, administrator: Type.Optional(Type.Boolean()) }),
   output: User,
   errors: [EmailTaken],
-  prepare: async ({ platform }, { email, password }) => hashChosenPassword(password, email, platform.settings),
+  prepare: async ({ platform }, { email, password, firstName, lastName }) =>
+    hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings),
   async run(context, input, passwordHash) {
     const { uses, fail } = context;
     const locale = canonicalLocale(input.locale ?? "en");

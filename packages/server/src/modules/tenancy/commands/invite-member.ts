@@ -1,9 +1,12 @@
 import { v7 as uuid } from "uuid";
 import { permission } from "../../../operation/authorization.ts";
+import { OperationError, TooManyRequests } from "../../../operation/errors.ts";
 import { Email, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { hashSecret, newSecret } from "../../../platform/secrets.ts";
 import { NotHeld } from "../../access/index.ts";
+import { recordUndeliverableOperation } from "../../identity/index.ts";
+import { takeInvitations, takeMail } from "../../notifications/index.ts";
 import { AlreadyMember, InvitationExists, OrganizationNotFound, RoleUnknown } from "../errors.ts";
 import { MemberInvited } from "../events.ts";
 import { mayHandOut, rolesInScope } from "../give-roles.ts";
@@ -27,6 +30,12 @@ export const inviteMember = tenancy.command("inviteMember", {
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     await mayHandOut(context, input.organizationId, wanted);
+    const { caller, platform } = context;
+    const { organizationId, email } = input;
+    const wait =
+      (caller.kind === "user" ? await takeInvitations(platform, { userId: caller.userId, organizationId }) : 0) ||
+      (await takeMail(platform, "invitation", email));
+    if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     return wanted;
   },
   async run({ store, uses, caller, emit, fail, now, platform }, { organizationId, email }, wanted) {
@@ -66,6 +75,7 @@ export const inviteMember = tenancy.command("inviteMember", {
         invitationId: row.id,
         token,
       },
+      onUndeliverable: recordUndeliverableOperation,
     });
     emit(MemberInvited, { invitationId: row.id, organizationId, email, roleIds: [...wanted] });
     return representInvitation(row, wanted, now);

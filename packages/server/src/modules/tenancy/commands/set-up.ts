@@ -20,7 +20,8 @@ export const setUp = tenancy.command("setUp", {
   input: Type.Object({ token: Token, ...NewUser }),
   output: User,
   errors: [SetUpDone, SetUpTokenInvalid, EmailTaken],
-  prepare: async ({ platform }, { email, password }) => hashChosenPassword(password, email, platform.settings),
+  prepare: async ({ platform }, { email, password, firstName, lastName }) =>
+    hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings),
   async run(context, input, passwordHash) {
     const { store, uses, fail } = context;
     const locale = canonicalLocale(input.locale ?? "en");

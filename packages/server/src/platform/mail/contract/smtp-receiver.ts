@@ -18,6 +18,8 @@ export interface SmtpReceiver {
   readonly received: readonly ReceivedMail[];
   /** Answers the next commands that begin with `command` with `reply`, as a server that refuses does. */
   refuse(command: string, reply: string): void;
+  /** Takes a refusal back. */
+  accept(command: string): void;
   /** Accepts connections and says nothing. */
   fallSilent(): void;
   /** Breaks the connection in the middle of the next message's text. */
@@ -105,6 +107,7 @@ export async function smtpReceiver(): Promise<SmtpReceiver> {
     url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
     refuse: (command, reply) => void refusals.set(command.toUpperCase(), reply),
+    accept: (command) => void refusals.delete(command.toUpperCase()),
     fallSilent: () => {
       silent = true;
     },

@@ -9,6 +9,7 @@ import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
+import { quotaWrites } from "./quota-store.ts";
 import { projectorName } from "./read-model/keys.ts";
 import type { UserStatuses } from "./read-model/kind.ts";
 import { type KeyPage, listPartKeys, type UserIds } from "./read-model/part-keys.ts";
@@ -219,6 +220,7 @@ function writes(tx: WriteHandle<Tables>) {
     ...grantWrites(tx as unknown as WriteHandle<GrantTables>),
     pruneCacheReports: () => pruneCacheReports(tx as unknown as WriteHandle),
     ...policyWrites(tx as unknown as WriteHandle),
+    ...quotaWrites(tx as unknown as WriteHandle),
     async insertPermission(row: Omit<PermissionDefinitions, "version">): Promise<void> {
       await tx.insertInto("permission_definitions").values(row).execute();
     },

@@ -41,7 +41,13 @@ export async function drillRestore(options: DrillOptions, tell: (line: string) =
     const cluster = await startCluster(dataDir, port, sockets);
     clusters.push(cluster);
     backup.prepare();
-    const environment = { GATEHOUSE_DATA_DIR: place, DATABASE_URL: cluster.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64") };
+    const environment = {
+      GATEHOUSE_DATA_DIR: place,
+      DATABASE_URL: cluster.url,
+      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      // One account makes all of them.
+      GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
+    };
     const { acknowledged, namedTime, lostAt } = await writeAndLose(cluster, backup, environment, options, tell);
 
     backup.restore(newFolder(place, "postgres"));

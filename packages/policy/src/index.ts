@@ -1,3 +1,4 @@
+export { Budget, evaluationLimits, stepCosts } from "./budget.ts";
 export { faultsOfCondition, type Vocabulary } from "./condition/check.ts";
 export { type ConditionTrace, compileCondition } from "./condition/compile.ts";
 export {
@@ -13,16 +14,23 @@ export { conditionSchema } from "./condition/schema.ts";
 export { decide } from "./decision/decide.ts";
 export { type DecidingPart, type Decision, type DecisionReason, type Pending, partOf, pendingDecision } from "./decision/decision.ts";
 export { applicableEntitlements, unlimited } from "./decision/entitlements.ts";
-export { allowedAmong, listActions, resourcesByRelation } from "./decision/list.ts";
+export {
+  allowedAmong,
+  allowedAmongInSteps,
+  listActions,
+  listActionsInSteps,
+  resourcesByRelation,
+  resourcesByRelationInSteps,
+} from "./decision/list.ts";
 export type { Occasion, SessionFacts } from "./decision/occasion.ts";
 export { type SubjectFacts, View } from "./decision/view.ts";
-export { explain } from "./explain/explain.ts";
+export { explain, explainInSteps } from "./explain/explain.ts";
 export type { Change, Explanation, Outcome, Step } from "./explain/explanation.ts";
 export type { RelationTrace } from "./explain/trace.ts";
 export { type Fault, PolicyError, type PolicyErrorCode } from "./faults.ts";
 export { FilterError } from "./filter/errors.ts";
 export type { Filter, FilterComparison, FilterOperand, FilterOperator } from "./filter/filter.ts";
-export { filter } from "./filter/make-filter.ts";
+export { filter, filterInSteps } from "./filter/make-filter.ts";
 export { compileFilter, matches } from "./filter/match.ts";
 export { type ColumnType, type SqlOptions, type SqlPredicate, toSql } from "./filter/sql.ts";
 export { faultsOfModel, namePattern, vocabularyOf } from "./model/check-model.ts";

@@ -102,6 +102,8 @@ class Checker {
     const value = literalOf(operand as Operand);
     if (typeof value === "string" && value.length > conditionLimits.textLength) return { rule: "max_length", message: "is too long" };
     if (Array.isArray(value) && value.length > conditionLimits.listLength) return { rule: "max_items", message: "has too many items" };
+    if ([value].flat().some((item) => typeof item === "number" && Math.abs(item) > Number.MAX_SAFE_INTEGER))
+      return { rule: "number", message: "holds a number beyond 2^53 - 1, which is not kept exactly" };
     const fits = (isScalar(value) || isList(value)) && isOfKind(kind, value);
     return fits ? undefined : { rule: "type", message: `takes ${kindsInWords[kind]}` };
   }

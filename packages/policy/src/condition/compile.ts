@@ -1,3 +1,4 @@
+import { costOf, stepCosts } from "../budget.ts";
 import type { Fault } from "../faults.ts";
 import { allOf, anyOf, invalid, notOf, type Truth } from "../truth.ts";
 import type { Comparison, Condition, Environment, Operand } from "./condition.ts";
@@ -8,14 +9,28 @@ export type CompiledCondition = (environment: Environment) => Truth;
 
 const compiled = new WeakMap<object, CompiledCondition>();
 
-/** The condition as a function; made once for each condition object. The condition must be without faults. */
-export function compileCondition(condition: Condition): CompiledCondition {
+/**
+ * The condition as a function; made once for each condition object. The condition must be without faults. Where it is made for a
+ * decision, the work is counted in the decision's environment.
+ */
+export function compileCondition(condition: Condition, environment?: Environment): CompiledCondition {
   let closure = compiled.get(condition);
   if (!closure) {
+    environment?.spend?.(compileCost(condition));
     closure = compile(condition);
     compiled.set(condition, closure);
   }
   return closure;
+}
+
+function compileCost(condition: Condition): number {
+  if ("operator" in condition) {
+    const { operator, right } = condition;
+    const items = right === undefined ? 0 : costOf(literalOf(right));
+    return stepCosts.compilation + (operator === "in_network" ? items * stepCosts.network : items);
+  }
+  const parts: readonly Condition[] = "all" in condition ? condition.all : "any" in condition ? condition.any : [condition.not];
+  return parts.reduce<number>((sum, part) => sum + compileCost(part), stepCosts.compilation);
 }
 
 function compile(condition: Condition): CompiledCondition {
@@ -36,9 +51,10 @@ function compile(condition: Condition): CompiledCondition {
 
 function compileComparison({ operator, left, right, zone = "UTC" }: Comparison): CompiledCondition {
   const definition = operatorDefinitions[operator];
-  const leftOf = getter(left);
+  const searching = operator === "includes";
+  const leftOf = counted(left, comparisonCost(operator, right), searching);
   if (right === undefined) return (environment) => definition.compare(leftOf(environment), undefined, zone);
-  const rightOf = getter(right);
+  const rightOf = counted(right, 0, searching);
   if (operator === "within_last") return (environment) => isWithinLast(leftOf(environment), rightOf(environment), environment.now);
   if (operator === "equals") {
     return (environment) => {
@@ -54,11 +70,30 @@ function compileComparison({ operator, left, right, zone = "UTC" }: Comparison):
   return (environment) => definition.compare(leftOf(environment), rightOf(environment), zone);
 }
 
-function getter(operand: Operand): Getter {
+/** What a comparison costs beside its values. */
+function comparisonCost(operator: Comparison["operator"], right: Operand | undefined): number {
+  if (operator === "time_of_day_between" || operator === "weekday_in") return stepCosts.comparison + stepCosts.calendar;
+  // Networks are compared one by one.
+  return stepCosts.comparison + (operator === "in_network" && right !== undefined ? costOf(literalOf(right)) : 0);
+}
+
+/** Reads an operand and counts what comparing it costs, with `more` for the comparison itself. */
+function counted(operand: Operand, more: number, searching: boolean): Getter {
   const placeholder = placeholderOf(operand);
-  if (placeholder !== undefined) return getterOf(placeholder as Placeholder);
-  const literal = literalOf(operand);
-  return () => literal;
+  if (placeholder === undefined) {
+    const literal = literalOf(operand);
+    const cost = more + costOf(literal, searching);
+    return (environment) => {
+      environment.spend?.(cost);
+      return literal;
+    };
+  }
+  const read = getterOf(placeholder as Placeholder);
+  return (environment) => {
+    const value = read(environment);
+    environment.spend?.(more + (typeof value === "object" || typeof value === "string" ? costOf(value, searching) : 0));
+    return value;
+  };
 }
 
 /** Which placeholders make the condition invalid in this environment: missing ones and those of the wrong type. */
@@ -66,7 +101,7 @@ export function invalidPlaceholders(condition: Condition, environment: Environme
   if ("all" in condition) return condition.all.flatMap((part) => invalidPlaceholders(part, environment));
   if ("any" in condition) return condition.any.flatMap((part) => invalidPlaceholders(part, environment));
   if ("not" in condition) return invalidPlaceholders(condition.not, environment);
-  if (compileComparison(condition)(environment) !== invalid) return [];
+  if (compileCondition(condition, environment)(environment) !== invalid) return [];
   const definition = operatorDefinitions[condition.operator];
   const faults: Fault[] = [];
   for (const [operand, kind] of [
@@ -101,7 +136,7 @@ export interface ConditionTrace {
 const words = ["false", "true", "invalid"] as const;
 
 export function traceCondition(condition: Condition, environment: Environment): ConditionTrace {
-  const outcome = words[compileCondition(condition)(environment) as 0 | 1 | 2];
+  const outcome = words[compileCondition(condition, environment)(environment) as 0 | 1 | 2];
   const inner = "all" in condition ? condition.all : "any" in condition ? condition.any : "not" in condition ? [condition.not] : undefined;
   if (inner) return { condition, outcome, parts: inner.map((part) => traceCondition(part, environment)) };
   const { left, right } = condition as Comparison;

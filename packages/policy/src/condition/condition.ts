@@ -79,4 +79,6 @@ export interface Environment {
   readonly resource: Readonly<Record<string, unknown>>;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Counts work; throws `evaluation_limit` where there was too much. Absent: nothing is counted. */
+  spend?(steps: number): void;
 }

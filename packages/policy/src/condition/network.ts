@@ -16,8 +16,12 @@ function parseV4(text: string): number[] | undefined {
   return [a * 256 + b, c * 256 + d];
 }
 
+/** The longest form has 45 characters: eight groups, of which an IPv4 address is the last two. */
+const lengthMax = 45;
+
 /** An IPv4 or IPv6 address (RFC 5952 and the longer forms of RFC 4291), without a zone; undefined for anything else. */
 export function parseAddress(text: string): Address | undefined {
+  if (text.length > lengthMax) return undefined;
   if (!text.includes(":")) {
     const groups = parseV4(text);
     return groups && [...v4Groups, ...groups];

@@ -1,6 +1,8 @@
+import { evaluationLimits } from "../budget.ts";
 import { invalid, no, notOf, type Truth, truthOf, yes } from "../truth.ts";
 import type { Operator } from "./condition.ts";
 import { isWithin, parseAddress, parseNetwork } from "./network.ts";
+import { includesText } from "./text-search.ts";
 import { calendarOf, minuteOf, timeOf, weekdays } from "./time.ts";
 
 /** What one side of a comparison takes. */
@@ -22,7 +24,10 @@ export interface OperatorDefinition {
 export const isScalar = (value: unknown): value is string | number | boolean =>
   typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value));
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
-export const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value) && value.every(isScalar);
+/** A list that an operator takes: of bounded length, so that what a comparison costs is bounded. */
+export const isList = (value: unknown): value is readonly unknown[] =>
+  Array.isArray(value) && value.length <= evaluationLimits.listLength && value.every(isScalar);
+const isTooLong = (value: unknown): boolean => Array.isArray(value) && value.length > evaluationLimits.listLength;
 
 const equal = (left: unknown, right: unknown): Truth => {
   if (typeof left !== typeof right || !isScalar(left) || !isScalar(right)) return invalid;
@@ -68,6 +73,15 @@ const lists = (test: (left: readonly unknown[], right: readonly unknown[]) => bo
   compare: (left, right) => (isList(left) && isList(right) ? truthOf(test(left, right)) : invalid),
 });
 
+/** Below this many comparisons a search is faster than a set of the values. */
+const searchedMax = 256;
+/** Two lists are compared in the time of their lengths' sum, however long both are. */
+function containedIn(list: readonly unknown[], asked: number): (value: unknown) => boolean {
+  if (list.length * asked <= searchedMax) return (value) => list.includes(value);
+  const values = new Set(list);
+  return (value) => values.has(value);
+}
+
 const membership = (left: unknown, right: unknown): Truth => (isScalar(left) && isList(right) ? truthOf(right.includes(left)) : invalid);
 const bindMembership = (right: unknown): ((left: unknown) => Truth) => {
   const values = new Set(right as readonly unknown[]);
@@ -110,11 +124,17 @@ export const operatorDefinitions: Readonly<Record<Operator, OperatorDefinition>>
     },
   },
   contains: { left: "list", right: "scalar", ofResource: true, compare: (left, right) => membership(right, left) },
-  contains_any: lists((left, right) => right.some((value) => left.includes(value))),
-  contains_all: lists((left, right) => right.every((value) => left.includes(value))),
+  contains_any: lists((left, right) => {
+    const isContained = containedIn(left, right.length);
+    return right.some(isContained);
+  }),
+  contains_all: lists((left, right) => {
+    const isContained = containedIn(left, right.length);
+    return right.every(isContained);
+  }),
   starts_with: texts((left, right) => left.startsWith(right)),
   ends_with: texts((left, right) => left.endsWith(right)),
-  includes: texts((left, right) => left.includes(right)),
+  includes: texts(includesText),
   before: times((left, right) => left < right),
   after: times((left, right) => left > right),
   // `$now` is put in by the compiler: this operator compares three things.
@@ -138,7 +158,13 @@ export const operatorDefinitions: Readonly<Record<Operator, OperatorDefinition>>
     compare: (left, right) => bindNetworks(right)(left),
     bind: bindNetworks,
   },
-  exists: { left: "anything", right: undefined, ofResource: true, compare: (left) => truthOf(isScalar(left) || isList(left)) },
+  exists: {
+    left: "anything",
+    right: undefined,
+    ofResource: true,
+    // It is there, so "no" would be wrong.
+    compare: (left) => (isTooLong(left) ? invalid : truthOf(isScalar(left) || isList(left))),
+  },
 };
 
 export function isWithinLast(left: unknown, seconds: unknown, now: number): Truth {
@@ -179,8 +205,8 @@ export const kindsInWords: Readonly<Record<Kind, string>> = {
   number: "a number",
   time: "a time in ISO 8601",
   address: "an IP address",
-  list: "a list of texts, numbers or booleans",
-  anything: "a value",
+  list: `a list of at most ${evaluationLimits.listLength} texts, numbers or booleans`,
+  anything: `a text, a number, a boolean, or a list of at most ${evaluationLimits.listLength} of them`,
   hours: 'two times of the day, ["08:00", "17:30"]',
   weekdays: "a list of mon, tue, wed, thu, fri, sat, sun",
   networks: "a network like 10.0.0.0/8, or a list of them",

@@ -21,12 +21,15 @@ export interface CalendarMoment {
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
+/** Each format takes some 100 KB; a zone can be written in many ways, of which products use a few. */
+const formatsMax = 50;
 
 /** Throws RangeError for a zone that is not in the IANA database. */
 export function calendarOf(time: number, zone: string): CalendarMoment {
   let format = formats.get(zone);
   if (!format) {
     format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    if (formats.size >= formatsMax) formats.delete(formats.keys().next().value as string);
     formats.set(zone, format);
   }
   const parts = Object.fromEntries(format.formatToParts(time).map(({ type, value }) => [type, value]));

@@ -14,6 +14,8 @@ import { environmentOf, noRelationships, type Occasion } from "./occasion.ts";
 import type { View } from "./view.ts";
 
 const nowhere: Occasion = {};
+/** Thousands of relationships may have a condition that lacks something; nobody needs to hear of all. */
+const invalidToldMax = 50;
 
 /**
  * Decides whether the subject may perform `action` on an occasion; the rules are decision 0019.
@@ -161,7 +163,8 @@ class Deciding {
 
   /** What is missing or wrong in the parts that are invalid; a part that is settled in spite of it is not spoken of. */
   #invalidInput(deny: Truth, allow: Truth): PolicyError {
-    const conditions = [...(deny === invalid ? this.#invalid.deny : []), ...(allow === invalid ? this.#invalid.allow : [])];
+    const all = new Set([...(deny === invalid ? this.#invalid.deny : []), ...(allow === invalid ? this.#invalid.allow : [])]);
+    const conditions = [...all].slice(0, invalidToldMax);
     const { entitlements = {} } = this.#view.facts.tenant;
     const limits = (this.#plan.requirement?.entitlements ?? []).filter(
       (rule) => meets(rule, entitlements, () => this.environment) === invalid,
@@ -174,7 +177,7 @@ class Deciding {
   }
 }
 
-export const walkInput = (view: View, reader: NonNullable<Occasion["relationships"]>, moment: { readonly now: number }): WalkInput => ({
+export const walkInput = (view: View, reader: NonNullable<Occasion["relationships"]>, moment: WalkInput["moment"]): WalkInput => ({
   policy: view.policy,
   userId: view.facts.user.id,
   roleIds: view.roles.map(({ id }) => id),

@@ -1,3 +1,4 @@
+import { evaluationLimits, toEnd } from "../budget.ts";
 import { PolicyError } from "../faults.ts";
 import type { RelationExpression } from "../model/model.ts";
 import { candidates } from "../relation/reach.ts";
@@ -10,43 +11,65 @@ import type { View } from "./view.ts";
  * The resources of a type that relationships let the subject act on, sorted; empty where the model has no rule about them.
  * What roles give beyond them is a matter of attributes, and `filter` says it.
  */
-export function resourcesByRelation(view: View, action: string, type: string, occasion: Occasion = {}): readonly string[] | Pending {
+export const resourcesByRelation = (view: View, action: string, type: string, occasion: Occasion = {}): readonly string[] | Pending =>
+  toEnd(resourcesByRelationInSteps(view, action, type, occasion));
+
+/** The same, with a pause after each subject that was looked at. */
+export function* resourcesByRelationInSteps(
+  view: View,
+  action: string,
+  type: string,
+  occasion: Occasion = {},
+): Generator<void, readonly string[] | Pending> {
   const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
   const expression = plan.rules?.get(type)?.allow as RelationExpression | undefined;
   if (view.refusal !== undefined || expression === undefined) return [];
-  const found = candidates(walkInput(view, occasion.relationships ?? noRelationships, environmentOf(view, occasion)), expression, type);
+  const environment = environmentOf(view, occasion, evaluationLimits.listSteps);
+  const found = yield* candidates(walkInput(view, occasion.relationships ?? noRelationships, environment), expression, type);
   if (found === undefined) return pendingDecision;
   return [...found].sort();
 }
 
 /** Which of `ids` the subject may act on. One that cannot be decided without more of its attributes is not among them. */
-export function allowedAmong(
+export const allowedAmong = (
   view: View,
   action: string,
   type: string,
   ids: readonly string[],
   occasion: Occasion = {},
-): readonly string[] | Pending {
+): readonly string[] | Pending => toEnd(allowedAmongInSteps(view, action, type, ids, occasion));
+
+/** The same, with a pause after each resource. */
+export function allowedAmongInSteps(
+  view: View,
+  action: string,
+  type: string,
+  ids: readonly string[],
+  occasion: Occasion = {},
+): Generator<void, readonly string[] | Pending> {
   return among(ids, (id) => decide(view, action, { ...occasion, resource: { type, id } }));
 }
 
 /** What the subject may do to a resource, sorted. An action that cannot be decided without more input is not among them. */
-export function listActions(
-  view: View,
-  occasion: Occasion & { readonly resource: { readonly type: string } },
-): readonly string[] | Pending {
+export const listActions = (view: View, occasion: OnType): readonly string[] | Pending => toEnd(listActionsInSteps(view, occasion));
+
+type OnType = Occasion & { readonly resource: { readonly type: string } };
+
+/** The same, with a pause after each action. */
+export function listActionsInSteps(view: View, occasion: OnType): Generator<void, readonly string[] | Pending> {
   if (!view.policy.knowsType(occasion.resource.type)) throw unknownType();
   return among(view.policy.actionsOn(occasion.resource.type), (action) => decide(view, action, occasion));
 }
 
-function among(items: readonly string[], decideOn: (item: string) => Decision | Pending): readonly string[] | Pending {
+function* among(items: readonly string[], decideOn: (item: string) => Decision | Pending): Generator<void, readonly string[] | Pending> {
   const allowed: string[] = [];
   let complete = true;
   for (const item of items) {
     const decision = orUndecided(() => decideOn(item));
     if (decision === pendingDecision) complete = false;
     else if (decision?.allowed) allowed.push(item);
+    yield;
   }
   return complete ? allowed : pendingDecision;
 }

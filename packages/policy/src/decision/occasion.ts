@@ -1,3 +1,4 @@
+import { type Budget, evaluationLimits, tooManySteps } from "../budget.ts";
 import type { Environment } from "../condition/condition.ts";
 import { RelationshipIndex } from "../relation/index-in-memory.ts";
 import type { RelationshipReader } from "../relation/relationship.ts";
@@ -30,6 +31,8 @@ export interface Occasion {
   readonly scopes?: ReadonlySet<string> | undefined;
   /** Milliseconds since 1970; absent: now. */
   readonly now?: number | undefined;
+  /** What the decisions of one request may cost together; absent: only each decision is bounded. */
+  readonly budget?: Budget | undefined;
   /** Absent: there are no relationships. */
   readonly relationships?: RelationshipReader | undefined;
 }
@@ -43,11 +46,19 @@ class OccasionEnvironment implements Environment {
   readonly #occasion: Occasion;
   #now: number | undefined;
   #resource: Environment["resource"] | undefined;
+  #stepsLeft: number;
 
-  constructor(view: View, occasion: Occasion) {
+  constructor(view: View, occasion: Occasion, steps: number) {
     this.#view = view;
     this.#occasion = occasion;
     this.#now = occasion.now;
+    this.#stepsLeft = steps;
+  }
+
+  spend(steps: number): void {
+    this.#stepsLeft -= steps;
+    if (this.#stepsLeft < 0) throw tooManySteps("decision");
+    this.#occasion.budget?.spend(steps);
   }
 
   get user(): Environment["user"] {
@@ -79,4 +90,6 @@ class OccasionEnvironment implements Environment {
   }
 }
 
-export const environmentOf = (view: View, occasion: Occasion): Environment => new OccasionEnvironment(view, occasion);
+/** `steps`: what the question may cost. */
+export const environmentOf = (view: View, occasion: Occasion, steps: number = evaluationLimits.decisionSteps): Environment =>
+  new OccasionEnvironment(view, occasion, steps);

@@ -1,3 +1,4 @@
+import { Budget, evaluationLimits, toEnd } from "../budget.ts";
 import { traceCondition } from "../condition/compile.ts";
 import type { Environment } from "../condition/condition.ts";
 import { decide, isStrongEnough, walkInput, withinScopes } from "../decision/decide.ts";
@@ -19,16 +20,33 @@ import { type RelationTrace, traces } from "./trace.ts";
  * Why the decision is what it is: every part that was looked at with the facts it used and, for a denial, what would allow it.
  * `otherRoles` are roles of the tenant that might be given. Throws what `decide` throws.
  */
-export function explain(view: View, action: string, occasion: Occasion = {}, otherRoles: readonly RoleFacts[] = []): Explanation | Pending {
+export const explain = (
+  view: View,
+  action: string,
+  occasion: Occasion = {},
+  otherRoles: readonly RoleFacts[] = [],
+): Explanation | Pending => toEnd(explainInSteps(view, action, occasion, otherRoles));
+
+/** The same, with a pause between the decision, its trace, and the changes that are tried. */
+export function* explainInSteps(
+  view: View,
+  action: string,
+  occasion: Occasion = {},
+  otherRoles: readonly RoleFacts[] = [],
+): Generator<void, Explanation | Pending> {
   // One moment for all that is looked at.
   const fixed: Occasion = { ...occasion, now: occasion.now ?? Date.now() };
   const decision = decide(view, action, fixed);
   if (decision === pendingDecision) return pendingDecision;
+  yield;
   const steps = stepsOf(view, action, fixed);
   if (steps.some((step) => step.part === "grant" && step.trace.outcome === "pending")) return pendingDecision;
   // A change that was tried without all that it takes would be left out, and be there when it is asked again.
   const watched = watch(fixed.relationships);
-  const changes = decision.allowed ? [] : changesThatAllow(view, action, { ...fixed, relationships: watched.reader }, steps, otherRoles);
+  yield;
+  // Each change is tried by a decision. Those for which no steps are left are not offered.
+  const trying: Occasion = { ...fixed, relationships: watched.reader, budget: new Budget(evaluationLimits.decisionSteps, fixed.budget) };
+  const changes = decision.allowed ? [] : changesThatAllow(view, action, trying, steps, otherRoles);
   return watched.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
 }
 

@@ -13,6 +13,25 @@ export interface RelationTrace {
   readonly condition?: ConditionTrace;
   readonly how?: "any" | "all" | "not";
   readonly parts?: readonly RelationTrace[];
+  /** Its parts are left out, because written out they would be too many. */
+  readonly cutShort?: true;
+}
+
+/**
+ * Parts of a trace when it is written out. Ways that meet share their traces, so a few dozen relationships can hold more ways than any
+ * answer could say.
+ */
+const partsMax = 5_000;
+const sizes = new WeakMap<RelationTrace, number>();
+
+function bounded(trace: RelationTrace): RelationTrace {
+  const size = (trace.parts ?? []).reduce((sum, part) => sum + (sizes.get(part) ?? 1), 1);
+  if (size <= partsMax) {
+    sizes.set(trace, size);
+    return trace;
+  }
+  const { parts: _, ...rest } = trace;
+  return { ...rest, cutShort: true };
 }
 
 const words = ["false", "true", "invalid", "pending"] as const;
@@ -21,7 +40,9 @@ const leaf = (truth: Truth): RelationTrace => ({ outcome: words[truth] });
 
 function joined(how: "any" | "all", truth: Truth, parts: readonly RelationTrace[]): RelationTrace {
   const telling = parts.filter((part) => Object.keys(part).length > 1);
-  return telling.length === 1 && parts.length === 1 ? (telling[0] as RelationTrace) : { outcome: words[truth], how, parts: telling };
+  return telling.length === 1 && parts.length === 1
+    ? (telling[0] as RelationTrace)
+    : bounded({ outcome: words[truth], how, parts: telling });
 }
 
 /** The algebra of explanations. */
@@ -31,7 +52,7 @@ export const traces = (environment: Environment): Algebra<RelationTrace> => ({
   pending: leaf(pending),
   any: (parts) => joined("any", anyOf(parts.map(truthOf)), parts),
   all: (parts) => joined("all", allOf(parts.map(truthOf)), parts),
-  not: (part) => ({ outcome: words[notOf(truthOf(part))], how: "not", parts: [part] }),
+  not: (part) => bounded({ outcome: words[notOf(truthOf(part))], how: "not", parts: [part] }),
   // Nothing is cut short: an explanation shows every way, and what stands in it.
   isYes: () => false,
   isNo: (part) => part.outcome === "false" && Object.keys(part).length === 1,
@@ -40,13 +61,15 @@ export const traces = (environment: Environment): Algebra<RelationTrace> => ({
     const trace = traceCondition(condition as Condition, environment);
     return { outcome: trace.outcome, condition: trace };
   },
-  by: (relationship, part) => ({ outcome: part.outcome, relationship, ...(Object.keys(part).length > 1 ? { parts: [part] } : {}) }),
-  of: (resource, relation, part) => ({
-    outcome: part.outcome,
-    resource: { type: resource.type, id: resource.id },
-    relation,
-    ...(Object.keys(part).length > 1 ? { parts: part.how === "any" ? (part.parts ?? []) : [part] } : {}),
-  }),
+  by: (relationship, part) => bounded({ outcome: part.outcome, relationship, ...(Object.keys(part).length > 1 ? { parts: [part] } : {}) }),
+  of: (resource, relation, part) =>
+    bounded({
+      outcome: part.outcome,
+      resource: { type: resource.type, id: resource.id },
+      relation,
+      ...(part.cutShort ? { cutShort: true } : {}),
+      ...(Object.keys(part).length > 1 ? { parts: part.how === "any" ? (part.parts ?? []) : [part] } : {}),
+    }),
 });
 
 /** The relationships by which a trace holds, each once. */

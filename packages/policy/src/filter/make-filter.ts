@@ -1,3 +1,4 @@
+import { evaluationLimits, toEnd, tooManySteps } from "../budget.ts";
 import type { Condition, Environment } from "../condition/condition.ts";
 import { placeholderOf } from "../condition/operands.ts";
 import { isStrongEnough, unknownType, walkInput, withinScopes } from "../decision/decide.ts";
@@ -20,18 +21,24 @@ import { allOfResiduals, always, anyOfResiduals, faultsOfResidual, never, notOfR
  * exactly those that a check with their attributes would allow. Throws what `decide` throws; `invalid_input` where a placeholder
  * other than the resource's is missing and the answer depends on it.
  */
-export function filter(view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending {
+export const filter = (view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending =>
+  toEnd(filterInSteps(view, action, type, occasion));
+
+/** The same, with a pause after each resource that was looked at. */
+export function* filterInSteps(view: View, action: string, type: string, occasion: Occasion = {}): Generator<void, Filter | Pending> {
   const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined || !withinScopes(plan, occasion)) return never;
   if (plan.requirement && !plan.requirement.sessions.every((rule) => isStrongEnough(rule, occasion))) return never;
   const open: Occasion = { ...occasion, resource: { type } };
-  const environment = environmentOf(view, open);
-  const part = (effect: "allow" | "deny", rules: readonly PlannedRule[]) =>
-    anyOfResiduals([...rules.map((rule) => ofRule(rule, environment)), ofRelations(view, plan, effect, type, open, environment)]);
+  const environment = environmentOf(view, open, evaluationLimits.listSteps);
+  function* part(effect: "allow" | "deny", rules: readonly PlannedRule[]): Generator<void, Residual> {
+    const ofRoles = rules.map((rule) => ofRule(rule, environment));
+    return anyOfResiduals([...ofRoles, yield* ofRelations(view, plan, effect, type, open, environment)]);
+  }
   const residual = allOfResiduals([
-    notOfResidual(part("deny", plan.denying)),
-    part("allow", plan.allowing),
+    notOfResidual(yield* part("deny", plan.denying)),
+    yield* part("allow", plan.allowing),
     ofEntitlements(view, plan.requirement?.entitlements ?? [], environment),
   ]);
   if (residual.kind === "pending") return pendingDecision;
@@ -44,23 +51,25 @@ export function filter(view: View, action: string, type: string, occasion: Occas
 const ofRule = ({ condition }: PlannedRule, environment: Environment): Residual =>
   condition ? residualOf(condition, environment) : always;
 
-function ofRelations(
+function* ofRelations(
   view: View,
   plan: ActionPlan,
   effect: "allow" | "deny",
   type: string,
   occasion: Occasion,
   environment: Environment,
-): Residual {
+): Generator<void, Residual> {
   const expression = plan.rules?.get(type)?.[effect] as RelationExpression | undefined;
   if (expression === undefined) return never;
   const input = walkInput(view, occasion.relationships ?? noRelationships, environment);
-  const ids = candidates(input, expression, type);
+  const ids = yield* candidates(input, expression, type);
   if (ids === undefined) return { kind: "pending" };
   const certain: string[] = [];
   const conditional: Residual[] = [];
   for (const id of ids) {
-    const outcome = new Walk(input, residuals(about(environment, { type, id }))).expression(expression, { type, id });
+    yield;
+    const of = about(environment, { type, id });
+    const outcome = new Walk({ ...input, moment: of }, residuals(of)).expression(expression, { type, id });
     if (outcome.kind === "always") certain.push(id);
     else if (outcome.kind === "pending") conditional.push(outcome);
     else if (outcome.kind !== "never") conditional.push(allOfResiduals([isOneOf([id]), outcome]));
@@ -68,15 +77,17 @@ function ofRelations(
   return anyOfResiduals(certain.length > 0 ? [isOneOf(certain.sort()), ...conditional] : conditional);
 }
 
-/** The environment with a resource of which only the name is known. */
-const about = ({ user, tenant, session, request, now }: Environment, resource: Environment["resource"]): Environment => ({
-  user,
-  tenant,
-  session,
-  request,
-  resource,
-  now,
-});
+/** The environment with a resource of which only the name is known. The walk from it costs what a decision may. */
+function about(environment: Environment, resource: Environment["resource"]): Environment {
+  const { user, tenant, session, request, now } = environment;
+  let left: number = evaluationLimits.decisionSteps;
+  const spend = (steps: number): void => {
+    left -= steps;
+    if (left < 0) throw tooManySteps("decision");
+    environment.spend?.(steps);
+  };
+  return { user, tenant, session, request, resource, now, spend };
+}
 
 const isOneOf = (ids: readonly string[]): Filter =>
   ids.length === 1

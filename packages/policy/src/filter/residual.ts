@@ -1,3 +1,4 @@
+import { costOf, stepCosts } from "../budget.ts";
 import { compileCondition, invalidPlaceholders } from "../condition/compile.ts";
 import type { Comparison, Condition, Environment, Literal, Operand } from "../condition/condition.ts";
 import { getterOf, literalOf, type Placeholder, placeholderOf } from "../condition/operands.ts";
@@ -60,7 +61,7 @@ export function residualOf(condition: Condition, environment: Environment): Resi
   const left = sideOf(condition.left, environment);
   const right = condition.right === undefined ? undefined : sideOf(condition.right, environment);
   if (!("attribute" in left) && !(right && "attribute" in right)) {
-    const truth = compileCondition(condition)(environment);
+    const truth = compileCondition(condition, environment)(environment);
     if (truth === invalid) return { kind: "invalid", faults: invalidPlaceholders(condition, environment) };
     return truth === yes ? always : never;
   }
@@ -84,9 +85,12 @@ function residualComparison(
   { operator }: Comparison,
   left: { attribute: string } | Known,
   right: { attribute: string } | Known | undefined,
-  { now }: Environment,
+  environment: Environment,
 ): Residual {
+  const { now } = environment;
   const definition = operatorDefinitions[operator];
+  // What stays open is written out, so its values count too.
+  environment.spend?.(stepCosts.residual + valueCost(left) + valueCost(right));
   const faults = [...faultsOf(left, definition.left), ...(right && definition.right ? faultsOf(right, definition.right) : [])];
   if (faults.length > 0) return { kind: "invalid", faults };
   const side = (operand: { attribute: string } | Known): FilterOperand =>
@@ -101,6 +105,9 @@ function residualComparison(
   const comparison = { kind: "compare", operator: operator as FilterOperator, left: side(left) } as const;
   return right === undefined ? comparison : { ...comparison, right: side(right) };
 }
+
+const valueCost = (side: { attribute: string } | Known | undefined): number =>
+  side === undefined || "attribute" in side ? 0 : costOf(side.value);
 
 function faultsOf(operand: { attribute: string } | Known, kind: Kind): Fault[] {
   if ("attribute" in operand || isOfKind(kind, operand.value)) return [];

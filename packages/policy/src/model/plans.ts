@@ -107,8 +107,17 @@ const planned = (place: number, effect: "allow" | "deny", condition: Condition |
   place,
   effect,
   condition,
-  holds: condition && compileCondition(condition),
+  holds: condition && lazily(condition),
 });
+
+/** Made into a function by the first decision that needs it, which pays for it: one role may have hundreds of conditions. */
+function lazily(condition: Condition): CompiledCondition {
+  let made: CompiledCondition | undefined;
+  return (environment) => {
+    made ??= compileCondition(condition, environment);
+    return made(environment);
+  };
+}
 
 /** What is settled before anybody asks. */
 function settledBy(

@@ -1,3 +1,4 @@
+import { stepCosts } from "../budget.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
 import { kindOfSubject } from "./check-relationship.ts";
@@ -10,9 +11,13 @@ export const reachMax = 10_000;
 /**
  * Every resource of `type` whose relations might satisfy the expression for the subject: found backwards from the subject, so that
  * nothing is read that does not lead to him. Conditions, intersections and exclusions are not looked at; who needs an answer walks
- * from each candidate. Undefined while the reader does not have all of it.
+ * from each candidate. Undefined while the reader does not have all of it. Pauses between subjects.
  */
-export function candidates(input: WalkInput, expression: RelationExpression, type: string): ReadonlySet<string> | undefined {
+export function* candidates(
+  input: WalkInput,
+  expression: RelationExpression,
+  type: string,
+): Generator<void, ReadonlySet<string> | undefined> {
   const relations = relationsBehind(input.policy, expression, type);
   const admitting = (kind: string) => relations.filter(({ subjects }) => subjects.includes(kind));
   const found = new Set<string>();
@@ -27,8 +32,10 @@ export function candidates(input: WalkInput, expression: RelationExpression, typ
     open.push(subject);
   };
   for (let subject = open.pop(); subject !== undefined; subject = open.pop()) {
+    yield;
     for (const relation of admitting(kindOfSubject(subject))) {
       const relationships = input.reader.reverse(subject, relation.type, relation.name);
+      input.moment.spend?.(stepCosts.lookup * (1 + (relationships?.length ?? 0)));
       if (relationships === undefined) complete = false;
       for (const { resource, expiresAt } of relationships ?? []) {
         if (expiresAt != null && expiresAt <= input.moment.now) continue;

@@ -16,7 +16,7 @@ export const truths = (environment: () => Environment, onInvalid: (condition: Co
   isPending: (part) => part === pending,
   condition(relationship) {
     const condition = relationship.condition as Condition;
-    const truth = compileCondition(condition)(environment());
+    const truth = compileCondition(condition, environment())(environment());
     if (truth === invalid) onInvalid(condition);
     return truth;
   },

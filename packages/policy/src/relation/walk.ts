@@ -1,3 +1,5 @@
+import { stepCosts } from "../budget.ts";
+import type { Environment } from "../condition/condition.ts";
 import { PolicyError } from "../faults.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
@@ -13,8 +15,8 @@ export interface WalkInput {
   readonly userId: string;
   readonly roleIds: readonly string[];
   readonly reader: RelationshipReader;
-  /** Asked for its time only where something expires. */
-  readonly moment: { readonly now: number };
+  /** Asked for its time only where something expires; counts the steps. */
+  readonly moment: Pick<Environment, "now" | "spend">;
 }
 
 export const tooMuch = (what: string): PolicyError =>
@@ -39,6 +41,7 @@ export class Walk<T> {
   /** The depths that what is being worked out was cut off from, as bits. */
   #cuts = 0n;
   readonly #user: SubjectRef;
+  readonly #subjects = new Map<PreparedRelation, readonly SubjectRef[]>();
   #lookups = 0;
   #incomplete = false;
 
@@ -102,7 +105,7 @@ export class Walk<T> {
     const cuts = this.#cuts === 0n ? 0n : this.#close(depth, outcome);
     if (cuts === 0n || this.#algebra.isYes(outcome) || this.#algebra.isPending(outcome)) this.#known.set(key, outcome);
     else this.#provisional.set(key, { outcome, cuts });
-    this.#cuts = outer | cuts;
+    this.#cuts = cuts === 0n ? outer : outer | cuts;
     return outcome;
   }
 
@@ -114,6 +117,8 @@ export class Walk<T> {
   #close(depth: number, outcome: T): bigint {
     const bit = 1n << BigInt(depth);
     const above = this.#cuts & ~bit;
+    // In a tangle of circles there are many of these, looked through again at each end.
+    this.#input.moment.spend?.(this.#provisional.size);
     for (const [key, { outcome: below, cuts }] of this.#provisional) {
       if ((cuts & bit) === 0n) continue;
       this.#provisional.delete(key);
@@ -125,24 +130,42 @@ export class Walk<T> {
     return above;
   }
 
+  /** How the subject can come into a relation, the cheapest way first. */
   #relation(resource: ResourceRef, name: string, relation: PreparedRelation): T {
     const { any, isYes, isNo, no } = this.#algebra;
-    const found: T[] = [];
-    for (const ask of this.#ways(resource, name, relation)) {
-      const outcome = ask();
-      if (isYes(outcome)) return outcome;
-      if (!isNo(outcome)) found.push(outcome);
+    let found: T[] | undefined;
+    const settles = (outcome: T): boolean => {
+      if (isYes(outcome)) return true;
+      if (!isNo(outcome)) found = [...(found ?? []), outcome];
+      return false;
+    };
+    for (const subject of this.#subjectsOf(relation)) {
+      const outcome = this.#directly(resource, name, subject);
+      if (settles(outcome)) return outcome;
     }
-    return found.length === 0 ? no : any(found);
+    if (relation.from !== undefined) {
+      const outcome = this.expression(relation.from, resource);
+      if (settles(outcome)) return outcome;
+    }
+    if (relation.sets.size > 0) {
+      const outcome = this.#throughSets(resource, name, relation.sets);
+      if (settles(outcome)) return outcome;
+    }
+    return found === undefined ? no : any(found);
   }
 
-  /** How the subject can come into a relation, the cheapest way first. */
-  *#ways(resource: ResourceRef, name: string, { user, anyone: everybody, role, sets, from }: PreparedRelation): Generator<() => T> {
-    if (user) yield () => this.#directly(resource, name, this.#user);
-    if (everybody) yield () => this.#directly(resource, name, anyone);
-    if (role) for (const id of this.#input.roleIds) yield () => this.#directly(resource, name, { type: "role", id });
-    if (from !== undefined) yield () => this.expression(from, resource);
-    if (sets.size > 0) yield () => this.#throughSets(resource, name, sets);
+  /** As whom the subject may stand in a relation directly. */
+  #subjectsOf(relation: PreparedRelation): readonly SubjectRef[] {
+    let subjects = this.#subjects.get(relation);
+    if (subjects === undefined) {
+      subjects = [
+        ...(relation.user ? [this.#user] : []),
+        ...(relation.anyone ? [anyone] : []),
+        ...(relation.role ? this.#input.roleIds.map((id) => ({ type: "role", id })) : []),
+      ];
+      this.#subjects.set(relation, subjects);
+    }
+    return subjects;
   }
 
   #directly(resource: ResourceRef, name: string, subject: SubjectRef): T {
@@ -207,6 +230,7 @@ export class Walk<T> {
 
   #count(lookups: number): void {
     this.#lookups += lookups;
+    this.#input.moment.spend?.(lookups * stepCosts.lookup);
     if (this.#lookups > walkLimits.lookups) throw tooMuch("lookups");
   }
 }

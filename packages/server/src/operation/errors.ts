@@ -87,6 +87,13 @@ export const CrossSiteRequest = defineError(
   "A request that carries the session cookie must come from this site.",
 );
 
+/** What an account or an organization makes is bounded; a detail names the bound. Declared by the operations that make it. */
+export const QuotaExceeded = defineError(
+  "common.quota_exceeded",
+  409,
+  "The quota for this is used up. Remove what is no longer needed, or ask the operator for more.",
+);
+
 export const kernelErrors: readonly ErrorDefinition[] = [
   ValidationFailed,
   RouteNotFound,

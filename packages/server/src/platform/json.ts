@@ -1,3 +1,5 @@
+import { isExactNumber, pathTo } from "./json-number.ts";
+
 /** A request or a message is a form. Deeper data is made to exhaust the stack of functions that walk it. */
 export const jsonDepthMax = 64;
 
@@ -18,18 +20,21 @@ export class UnacceptableJson extends Error {
 
 /**
  * Parses JSON from outside: HTTP bodies, RPC calls, broker messages, files. Throws SyntaxError where it is no JSON, and
- * {@link UnacceptableJson} where it is deeper than {@link jsonDepthMax}, names a prototype, or holds a text or number
- * that PostgreSQL cannot store. Depth is checked on the text, before anything recursive reads it. Whoever calls bounds
- * the length.
+ * {@link UnacceptableJson} where it is deeper than {@link jsonDepthMax}, names a prototype, holds a text that
+ * PostgreSQL cannot store, or a number that is another one as a double (decision 0038). Depth and numbers are checked on the
+ * text, before anything recursive reads it. Whoever calls bounds the length.
  */
 export function readJson(text: string): unknown {
-  const { deep, long } = scan(text);
+  const { deep, inexactAt } = scan(text);
   if (deep) throw new UnacceptableJson("depth", `is nested deeper than ${jsonDepthMax} levels`);
-  if (!long && !suspicious.test(text)) return JSON.parse(text);
-  const value: unknown = JSON.parse(text, refusePrototypes);
-  refuseUnstorable(value);
+  const isSuspicious = suspicious.test(text);
+  const value: unknown = isSuspicious ? JSON.parse(text, refusePrototypes) : JSON.parse(text);
+  if (inexactAt !== undefined) throw new UnacceptableJson("number", inexact, pathTo(text, inexactAt));
+  if (isSuspicious) refuseUnstorable(value);
   return value;
 }
+
+const inexact = "holds a number that cannot be kept exactly: beyond 2^53 - 1 or with more digits than a double has; send it as a text";
 
 /** Throws {@link UnacceptableJson} for what PostgreSQL cannot store, or what is deeper than {@link jsonDepthMax}. */
 export function refuseUnstorable(value: unknown): void {
@@ -50,18 +55,26 @@ const closeBracket = 0x5d;
 const quote = 0x22;
 const backslash = 0x5c;
 
-/** The largest number that JavaScript holds has 309 digits. */
-const digitsMax = 300;
+const minus = 0x2d;
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
+/** `+`, `-`, `.`, a digit, `E` or `e`: what a number goes on with. */
+const isOfNumber = (code: number): boolean => isDigit(code) || code === 0x2b || code === minus || code === 0x2e || (code | 0x20) === 0x65;
+/** A token that is shorter and has no exponent is exact, whatever its digits are. */
+const lengthAlwaysExact = 15;
+
+interface Scanned {
+  readonly deep: boolean;
+  /** Where the first number stands that a double does not hold exactly. */
+  readonly inexactAt: number | undefined;
+}
 
 /**
- * Whether brackets outside of strings nest deeper than {@link jsonDepthMax}, and whether a number has so many digits that
- * it may be read as Infinity. Reads each character once and does not recurse.
+ * Whether brackets outside of strings nest deeper than {@link jsonDepthMax}, and where a number is not exact as a double. Reads each
+ * character once and does not recurse.
  */
-function scan(text: string): { readonly deep: boolean; readonly long: boolean } {
-  let long = false;
+function scan(text: string): Scanned {
+  let inexactAt: number | undefined;
   let depth = 0;
-  let digits = 0;
   let inString = false;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
@@ -70,21 +83,24 @@ function scan(text: string): { readonly deep: boolean; readonly long: boolean } 
       else if (code === quote) inString = false;
       continue;
     }
-    digits = isDigit(code) ? digits + 1 : 0;
-    if (digits === digitsMax) long = true;
-    if (code === quote) inString = true;
+    if (isDigit(code) || code === minus) {
+      const start = index;
+      let mayBeInexact = false;
+      for (; index + 1 < text.length && isOfNumber(text.charCodeAt(index + 1)); index += 1) {
+        if ((text.charCodeAt(index + 1) | 0x20) === 0x65) mayBeInexact = true;
+      }
+      mayBeInexact ||= index - start >= lengthAlwaysExact;
+      if (mayBeInexact && inexactAt === undefined && !isExactNumber(text.slice(start, index + 1))) inexactAt = start;
+    } else if (code === quote) inString = true;
     else if (code === openBrace || code === openBracket) depth += 1;
     else if (code === closeBrace || code === closeBracket) depth -= 1;
-    if (depth > jsonDepthMax) return { deep: true, long };
+    if (depth > jsonDepthMax) return { deep: true, inexactAt };
   }
-  return { deep: false, long };
+  return { deep: false, inexactAt };
 }
 
-/**
- * What a text could hold that is worth a search: a prototype's name, or an escape that spells one, a NUL or half a
- * surrogate pair, and a number beyond 1.8e308, which JavaScript reads as Infinity. Decoded UTF-8 has none of these otherwise.
- */
-const suspicious = /\\u|__proto__|"constructor"|\d[eE]\+?\d{3}/;
+/** What a text could hold that is worth a search: a prototype's name, or an escape that spells one, a NUL or half a surrogate pair. */
+const suspicious = /\\u|__proto__|"constructor"/;
 
 function refusePrototypes(name: string, value: unknown): unknown {
   const isPrototype = name === "__proto__" || (name === "constructor" && isObject(value) && Object.hasOwn(value, "prototype"));

@@ -1,5 +1,8 @@
 /** What the configuration decides for modules (names and defaults: docs/contract.md, "Starting it"; units in the names). */
 export interface Settings {
+  readonly quotas: Quotas;
+  /** What the caches of decisions may hold in this process. */
+  readonly cacheBytes: number;
   readonly version: string;
   /** Origin of the links in mails; never taken from a request. */
   readonly publicUrl: string;
@@ -11,6 +14,8 @@ export interface Settings {
   readonly verifyEmailSeconds: number;
   readonly resetPasswordSeconds: number;
   readonly invitationSeconds: number;
+  /** What the decisions of one principal may cost a second in one process, in steps (decision 0038). */
+  readonly decisionStepsPerSecond: number;
   /** How long decided questions are kept for previews; 0 keeps none. */
   readonly decisionDays: number;
   /** Billing's API (decision 0024), and the token that it asks for. */
@@ -29,6 +34,19 @@ export interface Settings {
   readonly invitationsPerHour: number;
   /** `off` on loopback only, for measuring. */
   readonly signInLimit: "on" | "off";
+}
+
+/** How much an account, or an organization, may have of something at a time. */
+export interface Quotas {
+  /** Organizations that one account has made; whoever holds `Tenant.Update` may make any number. */
+  readonly organizations: number;
+  /** Roles of its own, in one organization. */
+  readonly roles: number;
+  readonly grants: number;
+  /** Open ones. */
+  readonly invitations: number;
+  /** Of an organization and all of its members together. */
+  readonly attributeBytes: number;
 }
 
 export interface BillingSettings {

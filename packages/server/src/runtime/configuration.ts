@@ -133,6 +133,8 @@ function assemble(get: (name: string) => never): Assembled {
   const email: string | undefined = get("GATEHOUSE_ADMIN_EMAIL");
   const password: string | undefined = get("GATEHOUSE_ADMIN_PASSWORD");
   const publicUrl: string | undefined = get("PUBLIC_URL");
+  const attributesKb: number = get("GATEHOUSE_QUOTA_ATTRIBUTES_KB");
+  const cacheMb: number = get("GATEHOUSE_CACHE_MB");
   const billingUrl: string | undefined = get("BILLING_URL");
   const reserveMb: number | undefined = get("GATEHOUSE_DISK_RESERVE_MB");
   return {
@@ -182,6 +184,15 @@ function assemble(get: (name: string) => never): Assembled {
       verifyEmailSeconds: get("VERIFY_EMAIL_SECONDS"),
       resetPasswordSeconds: get("RESET_PASSWORD_SECONDS"),
       invitationSeconds: get("INVITATION_SECONDS"),
+      quotas: {
+        organizations: get("GATEHOUSE_QUOTA_ORGANIZATIONS"),
+        roles: get("GATEHOUSE_QUOTA_ROLES"),
+        grants: get("GATEHOUSE_QUOTA_GRANTS"),
+        invitations: get("GATEHOUSE_QUOTA_INVITATIONS"),
+        attributeBytes: attributesKb * 1_024,
+      },
+      cacheBytes: cacheMb * mebibyte,
+      decisionStepsPerSecond: get("GATEHOUSE_DECISION_STEPS"),
       decisionDays: get("GATEHOUSE_DECISION_DAYS"),
       auditDays: get("GATEHOUSE_AUDIT_DAYS"),
       eventDays: get("GATEHOUSE_EVENT_DAYS"),

@@ -404,6 +404,49 @@ export const variables: readonly Variable[] = [
   { name: "RESET_PASSWORD_SECONDS", fallback: hour, meaning: "how long a link to reset a password works", ...integer(minute, day) },
   { name: "INVITATION_SECONDS", fallback: 7 * day, meaning: "how long an invitation works", ...integer(minute, 90 * day) },
   {
+    name: "GATEHOUSE_QUOTA_ORGANIZATIONS",
+    fallback: 50,
+    meaning: "organizations that one account may have made at a time; holders of Tenant.Update are not limited",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_ROLES",
+    fallback: 1_000,
+    meaning: "roles of its own that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_GRANTS",
+    fallback: 200_000,
+    meaning: "grants that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_INVITATIONS",
+    fallback: 1_000,
+    meaning: "open invitations that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_ATTRIBUTES_KB",
+    fallback: 16_384,
+    meaning: "attributes of an organization and its members together, in KiB of JSON",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_CACHE_MB",
+    fallback: 256,
+    meaning: "what the caches of decisions may hold in one process, in MiB; what does not fit is read again when it is asked for",
+    ...integer(64, 1_000_000),
+  },
+  {
+    name: "GATEHOUSE_DECISION_STEPS",
+    fallback: 4_000_000,
+    meaning:
+      "what the decisions of one principal may cost a second in one process, in steps of some 50 ns; unspent steps of 10 seconds are kept, and beyond them it is answered 429",
+    ...integer(100_000, 1_000_000_000),
+  },
+  {
     name: "GATEHOUSE_DECISION_DAYS",
     fallback: 30,
     meaning: "how long decided questions are kept for previews of policy changes; 0 keeps none",

@@ -1,6 +1,8 @@
-import type { Occasion, Pending, RelationshipReader, View } from "@gatehouse/policy";
+import type { Budget, Occasion, Pending, RelationshipReader, View } from "@gatehouse/policy";
 import { either, internal, permission, type Rule, subject } from "../../operation/authorization.ts";
 import type { Caller } from "../../operation/caller.ts";
+import type { MaybePromise } from "../../operation/maybe-promise.ts";
+import type { Platform } from "../../platform/platform.ts";
 import { Unavailable } from "../../platform/unavailable.ts";
 import { asksElsewhere, type CheckRequest, occasionOf, revisionText } from "./check.ts";
 import { asOperationError } from "./policy-errors.ts";
@@ -13,6 +15,22 @@ export const aboutUser: Rule = either(subject("userId"), internal("Authorization
 export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
 
 export const tenantOfQuestion = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
+
+/** Who asks, and what all questions of the request may cost. */
+export interface Asker {
+  readonly state: AccessReader;
+  readonly caller: Caller;
+  readonly now: number;
+  readonly budget: Budget;
+}
+
+/** Throws `common.too_many_requests` where the caller's decisions have cost more than its share. */
+export const askerOf = ({ state, caller, platform }: Pick<Asker, "state" | "caller"> & { readonly platform: Platform }): Asker => ({
+  state,
+  caller,
+  now: platform.clock.now(),
+  budget: state.budgets.of(caller),
+});
 
 type Asking = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
 
@@ -28,13 +46,13 @@ export interface Posed {
  * session is for another organization: there the user is a stranger to him.
  */
 export async function pose<Answer>(
-  { state, caller, now }: { readonly state: AccessReader; readonly caller: Caller; readonly now: number },
+  { state, caller, now, budget }: Asker,
   request: Asking,
-  question: (posed: Posed) => Answer | Pending,
+  question: (posed: Posed) => MaybePromise<Answer | Pending>,
 ): Promise<Answer | undefined> {
   const tenantId = request.tenantId ?? null;
   if (asksElsewhere(caller, tenantId)) return undefined;
-  const asked = occasionOf(request as CheckRequest, caller, now);
+  const asked = occasionOf(request as CheckRequest, caller, now, budget);
   const ask = (held: HeldView, relationships: RelationshipReader) => {
     if (held.view === undefined) throw new Unavailable("access read model", undefined);
     return question({ view: held.view, held, occasion: { ...asked, relationships } });

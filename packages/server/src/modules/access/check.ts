@@ -1,4 +1,4 @@
-import type { Decision, DecisionReason, SessionFacts } from "@gatehouse/policy";
+import type { Budget, Decision, DecisionReason, SessionFacts } from "@gatehouse/policy";
 import type { Caller } from "../../operation/caller.ts";
 import type { MaybePromise } from "../../operation/maybe-promise.ts";
 import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "../../operation/schema.ts";
@@ -95,7 +95,7 @@ export const asksElsewhere = (caller: Caller, tenantId: string | null): boolean 
 type Occasioned = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof OccasionInput]?: unknown };
 
 /** What a question knows of its occasion. */
-export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: Caller, now: number): Asked {
+export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: Caller, now: number, budget: Budget): Asked {
   const { resourceType, resourceId, resourceData, contextData, sessionData, scopes } = request;
   const names = resourceType != null || resourceId != null || resourceData != null;
   return {
@@ -104,6 +104,7 @@ export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: 
     session: sessionOf(sessionData ?? undefined, request.userId, caller),
     scopes: scopes ? new Set(scopes) : undefined,
     now,
+    budget,
   };
 }
 
@@ -116,10 +117,20 @@ function sessionOf(given: SessionFacts | undefined, userId: string, caller: Call
 export const revisionText = (minRevision: string | number | undefined): string | undefined =>
   minRevision === undefined ? undefined : String(minRevision);
 
-export function decideFor(reader: AccessReader, request: CheckRequest, caller: Caller, now: number): MaybePromise<Decision> {
+/** What a question costs beside what it makes the engine do: it is read, looked up and answered. */
+const questionSteps = 20;
+
+/** `now` and `budget` are the request's: one moment and one bound for all of its questions. */
+export function decideFor(
+  reader: AccessReader,
+  request: CheckRequest,
+  { caller, now, budget }: { readonly caller: Caller; readonly now: number; readonly budget: Budget },
+): MaybePromise<Decision> {
   const tenantId = request.tenantId ?? null;
   if (asksElsewhere(caller, tenantId)) return notHere;
-  return reader.decide(request.userId, tenantId, request.actionType, occasionOf(request, caller, now), revisionText(request.minRevision));
+  budget.spend(questionSteps);
+  const occasion = occasionOf(request, caller, now, budget);
+  return reader.decide(request.userId, tenantId, request.actionType, occasion, revisionText(request.minRevision));
 }
 
 export const answerOf = (reader: AccessReader, decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Decision } from "@gatehouse/policy";
 import { everyTenant } from "../../platform/database/database.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { FairSample } from "./fair-sample.ts";
 import { policyWrites, type RecordedRow } from "./policy-store.ts";
 
 /** A question as it is kept: all that decides it again, but neither the credential nor the session. */
@@ -29,7 +30,8 @@ interface Asked {
 const flushMs = 10_000;
 /**
  * Questions that are taken down between two writes, so that under any load no more than 200 rows a second are written. Above it a
- * sample is kept: a preview needs the variety, and the questions that are asked most are in every sample.
+ * sample is kept, in which each tenant has an equal share: a preview needs the variety, and the questions that are asked most are in
+ * every sample.
  */
 const askedMax = 2_000;
 /** A question with more data than this is decided, but not kept. */
@@ -38,7 +40,7 @@ const dataLengthMax = 4_000;
 /** Keeps which questions were decided and how often, for previews of policy changes. Loses what a crash finds unwritten. */
 export class DecisionRecorder {
   readonly #platform: Platform;
-  #asked: Asked[] = [];
+  readonly #asked = new FairSample<Asked>(askedMax);
   #notKept = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -51,7 +53,8 @@ export class DecisionRecorder {
   record(question: KeptQuestion, { allowed, reason }: Decision): void {
     if (this.#platform.settings.decisionDays === 0 || reason === "not_a_member") return;
     const { userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData } = question;
-    if (this.#asked.length >= askedMax) {
+    const tenant = tenantId ?? "";
+    if (!this.#asked.hasRoom(tenant)) {
       this.#notKept += 1;
       return;
     }
@@ -60,7 +63,7 @@ export class DecisionRecorder {
       this.#notKept += 1;
       return;
     }
-    this.#asked.push({
+    this.#notKept += this.#asked.add(tenant, {
       userId,
       tenantId: tenantId ?? null,
       actionType,
@@ -76,8 +79,7 @@ export class DecisionRecorder {
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const asked = this.#asked;
-    this.#asked = [];
+    const asked = this.#asked.take();
     this.#platform.metrics.decisionsNotKept.inc(this.#notKept);
     this.#notKept = 0;
     if (asked.length > 0) this.#writing = this.#writing.then(() => this.#write(asked));

@@ -18,7 +18,7 @@ export const UnknownRelation = defineError("access.unknown_relation", 400, "The 
 export const EvaluationLimit = defineError(
   "access.evaluation_limit",
   409,
-  "The relationships are too deep or too many to decide in bounded time.",
+  "The relationships or values are too deep, too long or too many to decide in bounded time.",
 );
 export const GrantNotFound = defineError("access.grant_not_found", 404, "There is no such grant.");
 export const GrantTaken = defineError("access.grant_taken", 409, "The subject already stands in this relation of the resource.");

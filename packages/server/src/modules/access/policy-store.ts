@@ -15,6 +15,9 @@ export interface AttributesRow {
   readonly version: number;
 }
 
+/** As which attributes count for the quota. */
+export const bytesOf = (attributes: object): number => Buffer.byteLength(JSON.stringify(attributes));
+
 export const policyReads = (db: ReadHandle) => ({
   /** The newest model; version 0 and empty before there is one. */
   async currentModel(): Promise<ModelVersion> {
@@ -98,10 +101,11 @@ export const policyWrites = (tx: WriteHandle) => ({
   },
   async setAttributes(organizationId: string, userId: string | null, attributes: object, now: Date): Promise<number> {
     const { rows } = await sql<{ version: number }>`
-      insert into access_attributes (organization_id, user_id, attributes, updated_at)
-      values (${organizationId}, ${userId}, ${JSON.stringify(attributes)}::jsonb, ${now})
+      insert into access_attributes (organization_id, user_id, attributes, bytes, updated_at)
+      values (${organizationId}, ${userId}, ${JSON.stringify(attributes)}::jsonb, ${bytesOf(attributes)}, ${now})
       on conflict (organization_id, user_id) do update
-        set attributes = excluded.attributes, updated_at = excluded.updated_at, version = access_attributes.version + 1
+        set attributes = excluded.attributes, bytes = excluded.bytes, updated_at = excluded.updated_at,
+          version = access_attributes.version + 1
       returning version`.execute(tx);
     return rows[0]?.version as number;
   },

@@ -1,5 +1,7 @@
+import type { Budget } from "@gatehouse/policy";
 import { pageRequest } from "../../operation/paging.ts";
 import type { Keys } from "../../platform/keys/keys.ts";
+import { requestSteps } from "./decision-budgets.ts";
 
 export interface ScanRequest {
   readonly keys: Keys;
@@ -9,9 +11,14 @@ export interface ScanRequest {
   readonly cursor?: string | undefined;
 }
 
+/** Half of what a request may cost, so that what is begun is finished. */
+const budgetForPage = requestSteps / 2;
+
 /** How many candidates one page looks at at most: a page may be short, or empty, and still have a next one. */
 const scannedMax = 5_000;
-const atOnce = 500;
+const readAtOnce = 500;
+/** So many are decided before it is looked whether the request's budget is enough for more. */
+const chosenAtOnce = 50;
 
 /**
  * A page of those candidates that are chosen, in their order. Candidates are read in batches after a key, until the page is full
@@ -21,20 +28,26 @@ export async function scanPage(
   { keys, list, limit, cursor }: ScanRequest,
   candidates: (after: string | undefined, size: number) => Promise<readonly string[]>,
   choose: (ids: readonly string[]) => Promise<readonly string[]>,
+  budget: Budget,
 ): Promise<{ readonly items: readonly string[]; readonly nextCursor: string | null }> {
   const request = pageRequest(keys, list, { limit: 1, ...(cursor === undefined ? {} : { cursor }) });
   const items: string[] = [];
   let after = request.after?.[0];
   for (let scanned = 0; scanned < scannedMax; ) {
-    const batch = await candidates(after, atOnce);
-    const chosen = new Set(await choose(batch));
-    for (const id of batch) {
-      if (items.length === limit) return { items, nextCursor: cursorAfter(request, after) };
-      after = id;
-      if (chosen.has(id)) items.push(id);
+    const batch = await candidates(after, readAtOnce);
+    for (let from = 0; from < batch.length; from += chosenAtOnce) {
+      // A page that has cost much ends here, and the next one has a budget of its own.
+      if (scanned > 0 && budget.spent > budgetForPage) return { items, nextCursor: cursorAfter(request, after) };
+      const some = batch.slice(from, from + chosenAtOnce);
+      const chosen = new Set(await choose(some));
+      for (const id of some) {
+        if (items.length === limit) return { items, nextCursor: cursorAfter(request, after) };
+        after = id;
+        if (chosen.has(id)) items.push(id);
+      }
+      scanned += some.length;
     }
-    scanned += batch.length;
-    if (batch.length < atOnce) return { items, nextCursor: null };
+    if (batch.length < readAtOnce) return { items, nextCursor: null };
   }
   return { items, nextCursor: cursorAfter(request, after) };
 }
@@ -43,18 +56,10 @@ export async function scanPage(
 const cursorAfter = (request: ReturnType<typeof pageRequest>, after: string | undefined): string | null =>
   request.cut([after as string, ""], (id) => [id]).nextCursor;
 
-/** Asked side by side, so that what they lack is loaded in few batches. */
-const askedTogether = 100;
-
-/** Those of `ids` of whom `may` is true. */
+/** Those of `ids` of whom `may` is true; asked side by side, so that what they lack is loaded in few batches. */
 export async function chosenAmong(ids: readonly string[], may: (id: string) => Promise<boolean>): Promise<readonly string[]> {
-  const chosen: string[] = [];
-  for (let from = 0; from < ids.length; from += askedTogether) {
-    const some = ids.slice(from, from + askedTogether);
-    const answers = await Promise.all(some.map(may));
-    chosen.push(...some.filter((_id, index) => answers[index]));
-  }
-  return chosen;
+  const answers = await Promise.all(ids.map(may));
+  return ids.filter((_id, index) => answers[index]);
 }
 
 /** Candidates that are all at hand, sorted. */

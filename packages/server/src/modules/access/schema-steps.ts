@@ -256,4 +256,12 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_access_attributes_user on access_attributes (user_id)`.execute(db);
     },
   },
+  {
+    name: "0191_access_attribute_bytes",
+    why: "how much an organization keeps in attributes is bounded, and its sum is read without reading them",
+    async up(db) {
+      await sql`alter table access_attributes add column bytes integer not null default 0`.execute(db);
+      await sql`update access_attributes set bytes = octet_length(attributes::text)`.execute(db);
+    },
+  },
 ];

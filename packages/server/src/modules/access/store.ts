@@ -11,6 +11,7 @@ import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
 import { permissionValues, roleNames } from "./names.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
+import { quotaWrites } from "./quota-store.ts";
 import { projectorName } from "./read-model/keys.ts";
 import type { UserStatuses } from "./read-model/kind.ts";
 import { type KeyPage, listPartKeys, type UserIds } from "./read-model/part-keys.ts";
@@ -225,6 +226,7 @@ function writes(tx: WriteHandle<Tables>) {
     ...grantWrites(tx as unknown as WriteHandle<GrantTables>),
     pruneCacheReports: () => pruneCacheReports(tx as unknown as WriteHandle),
     ...policyWrites(tx as unknown as WriteHandle),
+    ...quotaWrites(tx as unknown as WriteHandle),
     async insertPermission(row: Omit<PermissionDefinitions, "version" | "value_key" | "value_key_holder">): Promise<void> {
       if (row.is_system_permission) await takeKey(tx, permissionValues, row.value, row.id);
       await tx

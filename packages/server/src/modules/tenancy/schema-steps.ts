@@ -132,4 +132,12 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_memberships_internal on memberships (id) where organization_id is null`.execute(db);
     },
   },
+  {
+    name: "0190_tenancy_organization_makers",
+    why: "who made an organization, so that one account makes a bounded number of them; of older ones it is not known",
+    async up(db) {
+      await sql`alter table organizations add column made_by uuid references users (id) on delete set null`.execute(db);
+      await sql`create index idx_organizations_made_by on organizations (made_by)`.execute(db);
+    },
+  },
 ];

@@ -3,6 +3,7 @@ import type { Store } from "../../operation/module.ts";
 import { countAbout } from "../../platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { anyOf, insertMany } from "../../platform/database/many-rows.ts";
+import { lockForQuota } from "../../platform/database/quota-lock.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
 import { changedKey, newKey } from "../../platform/names/stored-keys.ts";
 import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
@@ -19,6 +20,7 @@ interface Organizations {
   readonly name_key_holder: Generated<string | null>;
   readonly slug_key: string | null;
   readonly slug_key_holder: Generated<string | null>;
+  readonly made_by: string | null;
   readonly version: Generated<number>;
   readonly created_at: Date;
   readonly updated_at: Date;
@@ -224,6 +226,19 @@ function writes(tx: WriteHandle<Tables>) {
         .values({ ...row, ...newKey(organizationNames, row.name), ...newKey(organizationSlugs, row.slug) })
         .returningAll()
         .executeTakeFirstOrThrow(),
+    /** Organizations that the account has made and that are still there, counted one at a time. */
+    async organizationsForQuota(userId: string): Promise<number> {
+      await lockForQuota(tx, "organizations", userId);
+      const { rows } = await sql<{ count: number }>`select count(*)::int as count from organizations where made_by = ${userId}`.execute(tx);
+      return rows[0]?.count ?? 0;
+    },
+    /** Open invitations of the organization, counted one at a time. */
+    async invitationsForQuota(organizationId: string, now: Date): Promise<number> {
+      await lockForQuota(tx, "invitations", organizationId);
+      const { rows } = await sql<{ count: number }>`select count(*)::int as count from invitations
+        where organization_id = ${organizationId} and status = 'Pending' and expires_at > ${now}`.execute(tx);
+      return rows[0]?.count ?? 0;
+    },
     /** The lock that everything about an organization's owners is done under. */
     async lockOrganization(id: string): Promise<OrganizationRow | undefined> {
       const row = await tx.selectFrom("organizations").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();

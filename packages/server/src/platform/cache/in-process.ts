@@ -1,13 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type Cache, type Cached, type Entry, type Mark, sameMark } from "./cache.ts";
+import { sizeOf } from "./size-of.ts";
 
-/** A bound on memory, not on correctness: what falls out is read from the database again. */
+/** Bounds on memory, not on correctness: what falls out is read from the database again. */
 const entriesMax = 50_000;
+const bytesMax = 64 * 1_024 * 1_024;
 
 /** A copy in this process, which helps where the writer is in it too; elsewhere it has no mark and stays empty. */
 export function inProcessCache(): Cache {
-  const entries = new LRUCache<string, Cached>({ max: entriesMax });
+  const entries = new LRUCache<string, Cached>({
+    max: entriesMax,
+    maxSize: bytesMax,
+    sizeCalculation: (entry, key) => sizeOf(key) + sizeOf(entry.value),
+  });
   let mark: Mark | null = null;
   const begun = (number: number): Mark => {
     entries.clear();

@@ -1,4 +1,4 @@
-import type { Decision as EngineDecision } from "@gatehouse/policy";
+import type { Budget, Decision as EngineDecision } from "@gatehouse/policy";
 import type { Caller } from "../../../operation/caller.ts";
 import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { type Static, Type } from "../../../operation/schema.ts";
@@ -22,6 +22,8 @@ export interface Asking {
   readonly caller: Caller;
   /** One moment for all questions of a request. */
   readonly now: number;
+  /** What they may cost together. */
+  readonly budget: Budget;
   /** Whether the questions are kept for previews, as those of the check API are. */
   readonly keeps: boolean;
 }
@@ -62,7 +64,7 @@ export function decideOn(asking: Asking, question: Posed): MaybePromise<Decision
     return refused({ reason_code: decided.reason, reason: sentenceOf(decided, check.actionType) });
   };
   try {
-    const decided = decideFor(asking.state, check, asking.caller, asking.now);
+    const decided = decideFor(asking.state, check, asking);
     return decided instanceof Promise ? decided.then(answer, orThrown) : answer(decided);
   } catch (error) {
     return orThrown(error);

@@ -1,14 +1,16 @@
 import { signedIn } from "../../../operation/authorization.ts";
-import { PermissionDenied } from "../../../operation/errors.ts";
+import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
 import { refuseUnstorable } from "../../../operation/storable.ts";
+import { isSliceOver, nextSlice } from "../../../platform/time-slice.ts";
+import { type Asker, askerOf } from "../asking.ts";
 import { access } from "../module.ts";
-import { type Asking, Decision, decideOn, type Posed, posed } from "./decision.ts";
+import { type Asking, Decision, decideOn, orThrown, type Posed, posed } from "./decision.ts";
 import { Facts, open, optionalFacts } from "./entities.ts";
-import { checkWhole, completed } from "./items.ts";
+import { checkWhole, completed, type Defaults } from "./items.ts";
 import { lacking, mayAsk } from "./may-ask.ts";
 
-/** As many as check-batch takes: more at once would let one request hold the process for long. */
+/** As many as check-batch takes. */
 const evaluationsMax = 1_000;
 
 const optionalText = Type.Optional(nullable(Type.String()));
@@ -47,39 +49,78 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
     context: Type.Optional(Facts),
     evaluations: Type.Optional(Type.Array(Decision)),
   }),
-  errors: [PermissionDenied],
+  errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   async run({ state, platform, caller, fail }, request) {
     refuseUnstorable(request);
     const { evaluations, options, ...defaults } = request;
     const items = evaluations ?? [];
     if (items.length === 0) checkWhole(defaults);
-    const wholes = (items.length === 0 ? [{}] : items).map((item) => completed(item, defaults));
-    const questions = wholes.map((whole): Posed => ("decision" in whole ? { decision: whole } : posed(whole as never, caller)));
+    const asker = askerOf({ state, caller, platform });
+    const questions: Posed[] = [];
+    for (const item of items.length === 0 ? [{}] : items) {
+      questions.push(questionOf(item, defaults, asker));
+      if (isSliceOver()) await nextSlice();
+    }
     const self = caller.kind === "user" ? caller.userId : undefined;
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
     const others = questions.flatMap((one) => ("check" in one && one.check.userId !== self ? [one.check.tenantId] : []));
     for (const tenantId of new Set(others)) {
       if (!(await mayAsk({ state, caller }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }
-    const asking = { state, platform, caller, now: platform.clock.now(), keeps: isSmall(defaults) };
+    const asking = { ...asker, platform, keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(asking, questions[0] as Posed);
     return { evaluations: await decideAll(asking, questions, options?.evaluations_semantic ?? "execute_all") };
   },
 });
 
+/** A default stands in each question that leaves it out, so what it costs to check and hand on is counted for each. */
+function questionOf(item: unknown, defaults: Defaults, { caller, budget }: Asker): Posed {
+  try {
+    budget.spend(membersOf(defaults) * memberSteps);
+  } catch (error) {
+    return { decision: orThrown(error) };
+  }
+  const whole = completed(item, defaults);
+  return "decision" in whole ? { decision: whole } : posed(whole as never, caller);
+}
+
+/** Checking a member of an object against its schema, and copying it. */
+const memberSteps = 5;
+const membersOf = ({ context, subject, action, resource }: Defaults): number =>
+  [
+    context,
+    ...[subject, action, resource].map((entity) => (entity as { properties?: unknown } | null | undefined)?.properties),
+  ].reduce<number>((sum, facts) => sum + (typeof facts === "object" && facts !== null ? Object.keys(facts).length : 0), 0);
+
 /** Defaults are each question's own when it is kept: large ones are written out for none of a thousand. */
 const defaultsLengthMax = 4_000;
 const isSmall = (defaults: object): boolean => JSON.stringify(defaults).length <= defaultsLengthMax;
 
+/** Asked side by side, so that what they lack is loaded in few batches; not all, so that the first are answered before the budget ends. */
+const sideBySide = 100;
+
+async function decideEach(asking: Asking, questions: readonly Posed[]): Promise<Decision[]> {
+  const decided: Decision[] = [];
+  for (let from = 0; from < questions.length; from += sideBySide) {
+    const some = questions.slice(from, from + sideBySide);
+    decided.push(...(await Promise.all(some.map((question) => decideInTurn(asking, question)))));
+  }
+  return decided;
+}
+
+async function decideInTurn(asking: Asking, question: Posed): Promise<Decision> {
+  if (isSliceOver()) await nextSlice();
+  return decideOn(asking, question);
+}
+
 /** 7.1.2.1: all, or in order up to and including the first that settles it; the rest is not evaluated and not answered. */
 async function decideAll(asking: Asking, questions: readonly Posed[], semantic: Semantic): Promise<Decision[]> {
-  // Side by side, so that what they lack is loaded in few batches.
-  if (semantic === "execute_all") return Promise.all(questions.map(async (question) => decideOn(asking, question)));
+  if (semantic === "execute_all") return decideEach(asking, questions);
   const settling = semantic === "permit_on_first_permit";
   const decided: Decision[] = [];
   for (const question of questions) {
-    const decision = await decideOn(asking, question);
+    const decision = await decideInTurn(asking, question);
     decided.push(decision);
     if (decision.decision === settling) break;
   }

@@ -1,7 +1,8 @@
 import { signedIn } from "../../../operation/authorization.ts";
-import { PermissionDenied } from "../../../operation/errors.ts";
+import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { after } from "../../../operation/maybe-promise.ts";
 import { refuseUnstorable } from "../../../operation/storable.ts";
+import { askerOf } from "../asking.ts";
 import { access } from "../module.ts";
 import { Decision, decideOn, posed } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
@@ -14,16 +15,17 @@ export const evaluate = access.memoryQuery("evaluate", {
   allow: signedIn(),
   input: Evaluation,
   output: Decision,
-  errors: [PermissionDenied],
+  errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   decision: ({ decision }) => ({ allowed: decision }),
   run({ state, platform, caller, fail }, evaluation) {
     refuseUnstorable(evaluation);
+    const asker = askerOf({ state, caller, platform });
     const question = posed(evaluation, caller);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
     return after(mayAsk({ state, caller }, userId, tenantId), (may) =>
-      may ? decideOn({ state, platform, caller, now: platform.clock.now(), keeps: true }, question) : fail(PermissionDenied, lacking),
+      may ? decideOn({ ...asker, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
     );
   },
 });

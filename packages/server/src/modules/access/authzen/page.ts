@@ -1,3 +1,4 @@
+import type { Budget } from "@gatehouse/policy";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../../../operation/caller.ts";
 import { invalid } from "../../../operation/errors.ts";
@@ -96,11 +97,12 @@ const wrong = (name: "token" | "limit" | "properties") =>
 /** Sealing is another text each time, and the answer to a question that is asked again must be the same body. */
 const tokens = new WeakMap<Keys, LRUCache<string, string>>();
 const tokensMax = 10_000;
+const tokenBytesMax = 16 * 1_024 * 1_024;
 
 function sealedOnce(keys: Keys, place: string): string {
   let known = tokens.get(keys);
   if (known === undefined) {
-    known = new LRUCache({ max: tokensMax });
+    known = new LRUCache({ max: tokensMax, maxSize: tokenBytesMax, sizeCalculation: (token, place) => token.length + place.length });
     tokens.set(keys, known);
   }
   const token = known.get(place) ?? keys.seal(place, purpose);
@@ -116,9 +118,15 @@ export async function pageFrom(
   place: Place,
   candidates: (after: string | undefined, size: number) => Promise<readonly string[]>,
   choose: (ids: readonly string[]) => Promise<readonly string[]>,
+  budget: Budget,
 ): Promise<{ readonly ids: readonly string[]; readonly page: Static<typeof PageOutput> }> {
   // Nothing was wanted: what comes after it begins where this began.
   if (place.limit === 0) return { ids: [], page: { next_token: place.next(place.cursor), count: 0 } };
-  const { items, nextCursor } = await scanPage({ keys: unsealed, list: "", limit: place.limit, cursor: place.cursor }, candidates, choose);
+  const { items, nextCursor } = await scanPage(
+    { keys: unsealed, list: "", limit: place.limit, cursor: place.cursor },
+    candidates,
+    choose,
+    budget,
+  );
   return { ids: items, page: { next_token: place.next(nextCursor), count: items.length } };
 }

@@ -38,10 +38,8 @@ export function faultOf({ type, id }: { readonly type: string; readonly id?: str
  * `$request`: the context, and below `action` the properties of the action. The subject's own properties are the asker's word about
  * somebody of whom we know more, so they stand nowhere.
  */
-export const requestOf = (context: Facts | null | undefined, action?: Action): Facts => ({
-  ...context,
-  ...(action?.properties ? { action: action.properties } : {}),
-});
+export const requestOf = (context: Facts | null | undefined, action?: Action): Facts =>
+  action?.properties ? { ...context, action: action.properties } : (context ?? {});
 
 /** A question as the check API has it. */
 export const checkOf = (

@@ -1,8 +1,9 @@
-import { listActions } from "@gatehouse/policy";
+import { listActionsInSteps } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
-import { PermissionDenied } from "../../../operation/errors.ts";
+import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
-import { pose } from "../asking.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
+import { askerOf, pose } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { among } from "../scan-page.ts";
@@ -20,7 +21,7 @@ export const searchActions = access.memoryQuery("searchActions", {
   allow: signedIn(),
   input: Type.Object({ subject: Subject, resource: Resource, context: optionalFacts, page: PageInput }, open),
   output: SearchAnswer(Type.Object({ name: Type.String() })),
-  errors: [PermissionDenied, EvaluationLimit],
+  errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
   run: ({ state, platform, caller, fail }, { subject, resource, context, page }) =>
     orNothing(async () => {
@@ -33,10 +34,11 @@ export const searchActions = access.memoryQuery("searchActions", {
       const query = { subject: { userId, properties: subject.properties }, resource, context };
       const place = placeOf({ keys: platform.keys, search: "action", caller, tenantId, query, page });
       const question = { userId, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
-      const names = await pose({ state, caller, now: platform.clock.now() }, question, ({ view, occasion }) =>
-        listActions(view, { ...occasion, resource: { ...occasion.resource, type: resource.type } }),
+      const asker = askerOf({ state, caller, platform });
+      const names = await pose(asker, question, ({ view, occasion }) =>
+        inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: resource.type } })),
       );
-      const found = await pageFrom(place, among(names ?? []), async (ids) => ids);
+      const found = await pageFrom(place, among(names ?? []), async (ids) => ids, asker.budget);
       return { page: found.page, results: found.ids.map((name) => ({ name })) };
     }),
 });

@@ -1,8 +1,9 @@
-import { allowedAmong, resourcesByRelation } from "@gatehouse/policy";
+import { allowedAmongInSteps, resourcesByRelationInSteps } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
-import { PermissionDenied } from "../../../operation/errors.ts";
+import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
-import { pose } from "../asking.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
+import { askerOf, pose } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { among } from "../scan-page.ts";
@@ -23,7 +24,7 @@ export const searchResources = access.memoryQuery("searchResources", {
   allow: signedIn(),
   input: Type.Object({ subject: Subject, action: Action, resource: SoughtResource, context: optionalFacts, page: PageInput }, open),
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
-  errors: [PermissionDenied, EvaluationLimit],
+  errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
   run: ({ state, platform, caller, reading, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
@@ -36,10 +37,10 @@ export const searchResources = access.memoryQuery("searchResources", {
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
       const place = placeOf({ keys: platform.keys, search: "resource", caller, tenantId, query, page });
-      const asking = { state, caller, now: platform.clock.now() };
+      const asking = askerOf({ state, caller, platform });
       const question = { userId, tenantId, contextData: requestOf(context, action) };
-      const found = await pose(asking, question, ({ view, occasion }) => {
-        const byRelation = resourcesByRelation(view, action.name, type, occasion);
+      const found = await pose(asking, question, async ({ view, occasion }) => {
+        const byRelation = await inSlices(resourcesByRelationInSteps(view, action.name, type, occasion));
         if (typeof byRelation === "symbol") return byRelation;
         // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
         return { byRelation, byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
@@ -49,7 +50,10 @@ export const searchResources = access.memoryQuery("searchResources", {
         found?.byRole
           ? (after, size) => reading((store) => store.resourceIds(tenantId, type, after, size))
           : among(found?.byRelation ?? []),
-        async (ids) => (await pose(asking, question, ({ view, occasion }) => allowedAmong(view, action.name, type, ids, occasion))) ?? [],
+        async (ids) =>
+          (await pose(asking, question, ({ view, occasion }) => inSlices(allowedAmongInSteps(view, action.name, type, ids, occasion)))) ??
+          [],
+        asking.budget,
       );
       return { page: chosen.page, results: chosen.ids.map((id) => ({ type, id })) };
     }),

@@ -1,8 +1,8 @@
 import { decide, PolicyError } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
-import { PermissionDenied } from "../../../operation/errors.ts";
+import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
-import { pose } from "../asking.ts";
+import { askerOf, pose } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { chosenAmong } from "../scan-page.ts";
@@ -20,7 +20,7 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
   allow: signedIn(),
   input: Type.Object({ subject: SoughtSubject, action: Action, resource: Resource, context: optionalFacts, page: PageInput }, open),
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
-  errors: [PermissionDenied, EvaluationLimit],
+  errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
   run: ({ state, platform, caller, reading, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
@@ -31,7 +31,7 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
-      const asking = { state, caller, now: platform.clock.now() };
+      const asking = askerOf({ state, caller, platform });
       const mayAct = async (userId: string): Promise<boolean> => {
         const question = checkOf({ action, resource, context }, { userId, tenantId });
         const may = await pose(asking, question, ({ view, occasion }) => {
@@ -44,6 +44,7 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
         place,
         (after, size) => reading((store) => store.memberIds(tenantId, after, size)),
         (ids) => chosenAmong(ids, mayAct),
+        asking.budget,
       );
       return { page: found.page, results: found.ids.map((id) => ({ type: userType, id })) };
     }),

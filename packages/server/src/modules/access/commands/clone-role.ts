@@ -1,5 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
+import { QuotaExceeded } from "../../../operation/errors.ts";
+import { mustFit } from "../../../operation/quota.ts";
 import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
@@ -23,7 +25,7 @@ export const cloneRole = access.command("cloneRole", {
   versioned: true,
   input: Type.Object({ roleId: Uuid, name: NewName, description: Type.Optional(nullable(Description)) }),
   output: Role,
-  errors: [RoleNotFound, RoleNameTaken, NotHeld],
+  errors: [RoleNotFound, RoleNameTaken, NotHeld, QuotaExceeded],
   tenant: tenantOfRole,
   async prepare({ reading, notHeld, fail }, { roleId }) {
     const { role, given } = await reading(async (store) => {
@@ -34,15 +36,17 @@ export const cloneRole = access.command("cloneRole", {
     if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "roleId", rule: "held", permission: value })));
     return given;
   },
-  async run({ store, emit, fail, audit, now }, { roleId, name, description }, given) {
+  async run({ store, emit, fail, audit, now, platform }, { roleId, name, description }, given) {
     const source = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
+    const organizationId = source.organization_id;
+    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);
     const row = await store
       .insertRole({
         id: uuid(),
         name,
         description: description === undefined ? source.description : description,
         scope: source.scope,
-        organization_id: source.organization_id,
+        organization_id: organizationId,
         is_system_role: false,
         created_at: now,
         updated_at: now,

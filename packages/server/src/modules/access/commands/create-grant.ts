@@ -1,7 +1,8 @@
 import { checkRelationship, kindOfSubject, type Relationship } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
-import { invalid } from "../../../operation/errors.ts";
+import { invalid, QuotaExceeded } from "../../../operation/errors.ts";
+import { mustFit } from "../../../operation/quota.ts";
 import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
@@ -36,7 +37,7 @@ export const createGrant = access.command("createGrant", {
     expiresAt: Type.Optional(nullable(Timestamp)),
   }),
   output: Grant,
-  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, RoleNotFound],
+  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, RoleNotFound, QuotaExceeded],
   async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
     const policy = await context.state.policy();
     try {
@@ -46,7 +47,10 @@ export const createGrant = access.command("createGrant", {
     }
     await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
   },
-  async run({ store, emit, fail, audit, now, caller }, { organizationId = null, resource, relation, subject, condition, expiresAt }) {
+  async run(
+    { store, emit, fail, audit, now, caller, platform },
+    { organizationId = null, resource, relation, subject, condition, expiresAt },
+  ) {
     const { type, id, relation: ofSubject } = subjectOf(subject);
     const expires = expiresAt ? new Date(expiresAt) : null;
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
@@ -60,6 +64,10 @@ export const createGrant = access.command("createGrant", {
     }
     if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))
       fail(RoleNotFound, { field: "subject.id" });
+    if (organizationId !== null) {
+      const { grants } = platform.settings.quotas;
+      mustFit("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
+    }
     const row = await store
       .insertGrant({
         id: uuid(),

@@ -1,5 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
+import { QuotaExceeded } from "../../../operation/errors.ts";
+import { mustFit } from "../../../operation/quota.ts";
 import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
@@ -24,15 +26,16 @@ export const createRole = access.command("createRole", {
     organizationId: Type.Optional(nullable(Uuid)),
   }),
   output: Role,
-  errors: [RoleNameTaken, ScopeMismatch],
+  errors: [RoleNameTaken, ScopeMismatch, QuotaExceeded],
   tenant({ caller, fail }, { scope, organizationId }) {
     const inOrganization = organizationId ?? (caller.kind === "user" ? caller.organizationId : null);
     if (scope === "Internal") return organizationId ? fail(ScopeMismatch, { field: "organizationId", rule: "scope" }) : null;
     return inOrganization ?? fail(ScopeMismatch, { field: "organizationId", rule: "required_in_scope" });
   },
-  async run({ store, emit, fail, now, caller }, input) {
+  async run({ store, emit, fail, now, caller, platform }, input) {
     const session = caller.kind === "user" ? caller.organizationId : null;
     const organizationId = input.scope === "Internal" ? null : (input.organizationId ?? session);
+    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);
     try {
       const row = await store.insertRole({
         id: uuid(),

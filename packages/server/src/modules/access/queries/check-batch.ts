@@ -1,14 +1,16 @@
 import type { Decision } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
-import { type ErrorDetail, OperationError, PermissionDenied } from "../../../operation/errors.ts";
+import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { Type } from "../../../operation/schema.ts";
+import { isSliceOver, nextSlice } from "../../../platform/time-slice.ts";
+import { askerOf } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
 import { asOperationError, checkFields } from "../policy-errors.ts";
 
-/** More at once would let one request hold the process for long. */
+/** Of a request that is read at once; the budget bounds what the checks cost (decision 0038). */
 const checksMax = 1_000;
 
 /** Many checks in one request; the answers stand in the order of the questions (docs/contract.md). */
@@ -18,7 +20,7 @@ export const checkBatch = access.memoryQuery("checkBatch", {
   allow: signedIn(),
   input: Type.Object({ checks: Type.Array(CheckRequest, { minItems: 1, maxItems: checksMax }) }),
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
-  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied],
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   async run({ state, platform, caller, fail, notHeld }, { checks }) {
     const others = caller.kind === "user" && checks.some((check) => check.userId !== caller.userId);
@@ -26,8 +28,12 @@ export const checkBatch = access.memoryQuery("checkBatch", {
       const lacking = caller.organizationId === null ? await notHeld(null, ["Authorization.Check"]) : ["Authorization.Check"];
       if (lacking.length > 0) fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
-    const now = platform.clock.now();
-    const asked = checks.map((check) => outcomeOf(() => decideFor(state, check, caller, now)));
+    const asker = askerOf({ state, caller, platform });
+    const asked: MaybePromise<Outcome>[] = [];
+    for (const check of checks) {
+      asked.push(outcomeOf(() => decideFor(state, check, asker)));
+      if (isSliceOver()) await nextSlice();
+    }
     // All are waited for: of several that fail, none is left that nobody hears of.
     const decided = asked.some((each) => each instanceof Promise) ? await Promise.all(asked) : (asked as readonly Outcome[]);
     const failed = decided.flatMap((each, index) =>

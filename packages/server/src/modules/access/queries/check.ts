@@ -1,4 +1,6 @@
 import { either, internal, subject } from "../../../operation/authorization.ts";
+import { TooManyRequests } from "../../../operation/errors.ts";
+import { askerOf } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
@@ -14,12 +16,12 @@ export const check = access.memoryQuery("check", {
   allow: either(subject("userId"), internal("Authorization.Check")),
   input: CheckRequest,
   output: CheckAnswer,
-  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit],
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
   decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
   run({ state, platform, caller }, request) {
     return tellingErrors(
-      () => decideFor(state, request, caller, platform.clock.now()),
+      () => decideFor(state, request, askerOf({ state, caller, platform })),
       (decision) => {
         platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
         state.recorder.record(request, decision);

@@ -1,17 +1,20 @@
 import {
   type Change,
   type Explanation,
-  explain as explainDecision,
+  explainInSteps,
   givesAlways,
   type Policy,
   type RoleFacts,
   type Step,
   View,
 } from "@gatehouse/policy";
+import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, Type } from "../../../operation/schema.ts";
-import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
+import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
+import { withoutAttributes } from "../hidden-attributes.ts";
 import { access } from "../module.ts";
 import { userKey } from "../read-model/keys.ts";
 import type { Part } from "../read-model/parts.ts";
@@ -51,23 +54,26 @@ export const explain = access.memoryQuery("explain", {
     changes: Type.Array(Type.Array(ChangeAnswer)),
     revision: Type.String(),
   }),
-  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading, notHeld, fail }, request) {
     const tenantId = request.tenantId ?? null;
     const inScope = caller.kind === "user" && caller.organizationId !== null;
     const seesAll = !inScope && (await notHeld(null, ["Authorization.Check"])).length === 0;
     const roles = await state.roleFacts(await reading((store) => store.roleIdsOf(tenantId)));
-    const answer = await pose({ state, caller, now: platform.clock.now() }, request, ({ view, held, occasion }) => {
+    const answer = await pose(askerOf({ state, caller, platform }), request, async ({ view, held, occasion }) => {
       const isMember = view.facts.roles !== undefined;
-      const explanation = explainDecision(isMember || seesAll ? view : asStranger(view), request.actionType, occasion, roles);
+      const seen = isMember || seesAll ? view : asStranger(view);
+      const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));
       return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember, policy: view.policy };
     });
     if (answer === undefined) return fail(MemberNotFound);
     const { isMember, policy } = answer;
     const asksAboutHimself = caller.kind === "user" && caller.userId === request.userId;
-    const { explanation, parts } =
+    const { explanation: whole, parts } =
       isMember || seesAll ? answer : ofStranger(answer, asksAboutHimself ? undefined : userKey(request.userId));
+    const readsAttributes = tenantId === null ? seesAll : (await notHeld(tenantId, ["Organization.ReadAttributes"])).length === 0;
+    const explanation = seesAll || readsAttributes ? whole : withoutAttributes(whole);
     return {
       isAuthorized: explanation.decision.allowed,
       reason: sentenceOf(explanation.decision, request.actionType),

@@ -1,7 +1,8 @@
-import { type ColumnType, type Filter, FilterError, filter as filterOf, toSql } from "@gatehouse/policy";
-import { invalid } from "../../../operation/errors.ts";
+import { type ColumnType, type Filter, FilterError, filterInSteps, toSql } from "@gatehouse/policy";
+import { invalid, TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
-import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
+import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue } from "../model.ts";
@@ -44,11 +45,11 @@ export const filter = access.memoryQuery("filter", {
     sql: nullable(Type.Object({ text: Type.String(), values: Type.Array(Type.Unknown()) })),
     revision: Type.String(),
   }),
-  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, fail }, request) {
-    const found = await pose({ state, caller, now: platform.clock.now() }, { ...request, resourceType: null }, ({ view, occasion }) =>
-      filterOf(view, request.actionType, request.resourceType, occasion),
+    const found = await pose(askerOf({ state, caller, platform }), { ...request, resourceType: null }, ({ view, occasion }) =>
+      inSlices(filterInSteps(view, request.actionType, request.resourceType, occasion)),
     );
     if (found === undefined) return fail(MemberNotFound);
     return { filter: found, sql: request.sql ? sqlOf(found, request.sql) : null, revision: platform.log.revision };

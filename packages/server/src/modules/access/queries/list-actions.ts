@@ -1,6 +1,8 @@
-import { listActions as actionsOn } from "@gatehouse/policy";
+import { listActionsInSteps } from "@gatehouse/policy";
+import { TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
-import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
+import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, ResourceInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownResourceType } from "../errors.ts";
 import { ModelName } from "../model.ts";
@@ -14,11 +16,11 @@ export const listActions = access.memoryQuery("listActions", {
   absent: MemberNotFound,
   input: Type.Object({ ...SubjectInput, ...ResourceInput, resourceType: ModelName, ...OccasionInput }),
   output: Type.Object({ actions: Type.Array(Type.String()), revision: Type.String() }),
-  errors: [UnknownResourceType, EvaluationLimit, MemberNotFound],
+  errors: [UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, fail }, request) {
-    const actions = await pose({ state, caller, now: platform.clock.now() }, request, ({ view, occasion }) =>
-      actionsOn(view, { ...occasion, resource: { ...occasion.resource, type: request.resourceType } }),
+    const actions = await pose(askerOf({ state, caller, platform }), request, ({ view, occasion }) =>
+      inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: request.resourceType } })),
     );
     if (actions === undefined) return fail(MemberNotFound);
     return { actions: [...actions], revision: platform.log.revision };

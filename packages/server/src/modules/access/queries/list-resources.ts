@@ -1,6 +1,8 @@
-import { allowedAmong, type Filter, filter, resourcesByRelation } from "@gatehouse/policy";
+import { allowedAmongInSteps, type Filter, filterInSteps, resourcesByRelationInSteps } from "@gatehouse/policy";
+import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, Paging, pageDefault, Type } from "../../../operation/schema.ts";
-import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
+import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue, ResourceRef } from "../model.ts";
@@ -24,15 +26,15 @@ export const listResources = access.memoryQuery("listResources", {
     coverage: oneOf("listed", "all", "filtered"),
     revision: Type.String(),
   }),
-  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading, fail }, request) {
     const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
-    const asking = { state, caller, now: platform.clock.now() };
+    const asking = askerOf({ state, caller, platform });
     const subject = { ...request, resourceType: null };
-    const found = await pose(asking, subject, ({ view, occasion }) => {
-      const chosen = filter(view, actionType, type, occasion);
-      const byRelation = resourcesByRelation(view, actionType, type, occasion);
+    const found = await pose(asking, subject, async ({ view, occasion }) => {
+      const chosen = await inSlices(filterInSteps(view, actionType, type, occasion));
+      const byRelation = await inSlices(resourcesByRelationInSteps(view, actionType, type, occasion));
       if (typeof chosen === "symbol") return chosen;
       if (typeof byRelation === "symbol") return byRelation;
       return {
@@ -47,7 +49,9 @@ export const listResources = access.memoryQuery("listResources", {
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       async (after, size) =>
         found.byRole ? reading((store) => store.resourceIds(tenantId, type, after, size)) : among(found.byRelation)(after, size),
-      async (ids) => (await pose(asking, subject, ({ view, occasion }) => allowedAmong(view, actionType, type, ids, occasion))) ?? [],
+      async (ids) =>
+        (await pose(asking, subject, ({ view, occasion }) => inSlices(allowedAmongInSteps(view, actionType, type, ids, occasion)))) ?? [],
+      asking.budget,
     );
     return { items: items.map((id) => ({ type, id })), nextCursor, coverage: found.coverage, revision: platform.log.revision };
   },

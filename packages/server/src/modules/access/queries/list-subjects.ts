@@ -1,6 +1,7 @@
 import { decide, PolicyError } from "@gatehouse/policy";
+import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, Page, Paging, pageDefault, Type, Uuid } from "../../../operation/schema.ts";
-import { aboutTenant, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutTenant, askerOf, pose, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, ResourceInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { PermissionValue } from "../model.ts";
@@ -24,11 +25,11 @@ export const listSubjects = access.memoryQuery("listSubjects", {
     ...Paging,
   }),
   output: Type.Object({ ...Page(Type.Object({ type: Type.String(), id: Uuid })).properties, revision: Type.String() }),
-  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading }, request) {
     const { actionType, tenantId = null, limit = pageDefault, cursor } = request;
-    const asking = { state, caller, now: platform.clock.now() };
+    const asking = askerOf({ state, caller, platform });
     const mayAct = async (userId: string): Promise<boolean> =>
       (await pose(asking, { ...request, userId }, ({ view, occasion }) => {
         try {
@@ -44,6 +45,7 @@ export const listSubjects = access.memoryQuery("listSubjects", {
       { keys: platform.keys, list: `access.listSubjects ${about}`, limit, cursor },
       (after, size) => reading((store) => store.memberIds(tenantId, after, size)),
       (ids) => chosenAmong(ids, mayAct),
+      asking.budget,
     );
     return { items: items.map((id) => ({ type: "user", id })), nextCursor, revision: platform.log.revision };
   },

@@ -8,8 +8,9 @@ import {
   type RoleRule as Rule,
   View,
 } from "@gatehouse/policy";
+import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
-import { aboutTenant, type Posed, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutTenant, askerOf, type Posed, pose, tenantOfQuestion } from "../asking.ts";
 import { checkCondition } from "../check-condition.ts";
 import type { KeptQuestion } from "../decision-recorder.ts";
 import { EvaluationLimit, MemberNotFound, PermissionNotFound, RoleNotFound } from "../errors.ts";
@@ -71,7 +72,7 @@ export const preview = access.memoryQuery("preview", {
     counts: Type.Object({ gains: Type.Integer(), losses: Type.Integer(), undecided: Type.Integer() }),
     revision: Type.String(),
   }),
-  errors: [RoleNotFound, PermissionNotFound, EvaluationLimit, MemberNotFound],
+  errors: [RoleNotFound, PermissionNotFound, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading, fail }, { tenantId = null, roleId, set = [], remove = [], days = 7 }) {
     const now = platform.clock.now();
@@ -91,7 +92,7 @@ export const preview = access.memoryQuery("preview", {
       };
     });
     const replay = replayer(roleId, changedRules(rules, set, remove));
-    const asking = { state, caller, now };
+    const asking = { ...askerOf({ state, caller, platform }), now };
     const differences: Difference[] = [];
     for (const recorded of questions.slice(0, replayedMax)) {
       const question = recorded.question as unknown as KeptQuestion;

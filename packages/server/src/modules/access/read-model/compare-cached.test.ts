@@ -6,7 +6,7 @@ import { type Loaded, Parts } from "./parts.ts";
 const keys = Array.from({ length: 1_200 }, (_, index) => `role:${index}`);
 
 async function cachedParts(table: Map<string, Loaded>): Promise<Parts> {
-  const parts = new Parts(async (asked) => asked.map((key) => table.get(key) ?? null));
+  const parts = new Parts(async (asked) => asked.map((key) => table.get(key) ?? null), 10_000_000);
   await parts.load(keys);
   return parts;
 }

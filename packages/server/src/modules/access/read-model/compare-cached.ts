@@ -36,3 +36,9 @@ export async function compareCached(
   }
   return { entries: keys.length, keys: differing };
 }
+
+/** Differences of several caches as those of one. */
+export const together = (found: readonly CachedDifferences[]): CachedDifferences => ({
+  entries: found.reduce((sum, { entries }) => sum + entries, 0),
+  keys: found.flatMap(({ keys }) => keys),
+});

@@ -20,15 +20,18 @@ export function policyOf(part: PolicyPart): Policy {
  * them is then worked out and kept once. A role's facts are shared by everybody who holds it. A change of the tree changes neither.
  */
 const rulesOfRoles = new WeakMap<RolePart, RoleRules>();
-const rulesOfTexts = new LRUCache<string, RoleRules>({ max: 10_000 });
+const rulesBytesMax = 64 * 1_024 * 1_024;
+const rulesOfTexts = new LRUCache<string, RoleRules>({ max: 10_000, maxSize: rulesBytesMax });
 const factsOfRoles = new WeakMap<RolePart, RoleFacts>();
 
 function rulesOf(role: RolePart): RoleRules {
   const known = rulesOfRoles.get(role);
   if (known) return known;
-  const text = createHash("sha256").update(JSON.stringify(role.given)).digest("base64");
+  const given = JSON.stringify(role.given);
+  const text = createHash("sha256").update(given).digest("base64");
   const rules = rulesOfTexts.get(text) ?? compileRules(role.given);
-  rulesOfTexts.set(text, rules);
+  // Conditions are held as JSON, and as functions once they are evaluated.
+  rulesOfTexts.set(text, rules, { size: 100 + given.length * 4 });
   rulesOfRoles.set(role, rules);
   return rules;
 }

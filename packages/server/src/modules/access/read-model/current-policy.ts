@@ -206,7 +206,14 @@ export class CurrentPolicy {
       // Forgotten meanwhile: what was read may be from before.
       if (replaced !== this.#replaced) this.#wanted = true;
       else {
-        this.#replace({ key: policyKey, value, version: loaded?.version ?? null, unavailable: loaded?.unavailable ?? false, stale: false });
+        this.#replace({
+          key: policyKey,
+          value,
+          version: loaded?.version ?? null,
+          unavailable: loaded?.unavailable ?? false,
+          bytes: 0,
+          stale: false,
+        });
         for (const id of contained) this.#changes.delete(id);
       }
     } catch (error) {

@@ -27,7 +27,7 @@ export class EntryCache {
   constructor(platform: Platform) {
     this.#platform = platform;
     this.#source = new PartsSource(platform);
-    this.#parts = new Parts((keys) => this.#fetch(keys));
+    this.#parts = new Parts((keys) => this.#fetch(keys), platform.settings.cacheBytes / 2);
   }
 
   start(): Promise<void> {

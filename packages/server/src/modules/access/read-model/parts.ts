@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { sizeOf } from "../../../platform/cache/size-of.ts";
 
 /** What was read of the read model's table or cache. `version` is the revision that the value came with. */
 export interface Loaded {
@@ -17,11 +18,16 @@ export interface Part<Value = unknown> {
   readonly version: string | null;
   /** There should be a value and it could not be computed: nothing is decided from it. */
   readonly unavailable: boolean;
+  /** What it takes in memory, about. */
+  readonly bytes: number;
   stale: boolean;
 }
 
 /** Enough for the users that are active at a time; what falls out is read again from the next layer. */
 const partsMax = 400_000;
+
+/** A part beside its value, and its place in the cache. */
+const partBytes = 250;
 
 type Fetch = (keys: readonly string[]) => Promise<readonly (Loaded | null)[]>;
 
@@ -29,18 +35,22 @@ type Fetch = (keys: readonly string[]) => Promise<readonly (Loaded | null)[]>;
 export class Parts {
   readonly #fetch: Fetch;
   // A part that falls out may still be in a view; nobody could tell it of a change any more, so it becomes stale.
-  readonly #parts = new LRUCache<string, Part>({
-    max: partsMax,
-    dispose: (part) => {
-      part.stale = true;
-      this.#staled += 1;
-    },
-  });
+  readonly #parts: LRUCache<string, Part>;
   readonly #loading = new Map<string, { readonly part: Promise<Part>; doomed: boolean }>();
   #staled = 0;
 
-  constructor(fetch: Fetch) {
+  /** Holds no more than `bytesMax`: one tenant's large values push out others, and do not fill the process. */
+  constructor(fetch: Fetch, bytesMax: number) {
     this.#fetch = fetch;
+    this.#parts = new LRUCache({
+      max: partsMax,
+      maxSize: bytesMax,
+      sizeCalculation: ({ bytes }) => bytes,
+      dispose: (part) => {
+        part.stale = true;
+        this.#staled += 1;
+      },
+    });
   }
 
   /** How many parts have become stale so far: while it stays the same, what was current is current. */
@@ -100,8 +110,13 @@ export class Parts {
       part: value.then(
         (loaded): Part => {
           const { value = null, version = null, unavailable = false } = loaded ?? {};
-          const part = { key, value, version, unavailable, stale: load.doomed };
-          if (!load.doomed) this.#parts.set(key, part);
+          const bytes = partBytes + sizeOf(key) + sizeOf(value);
+          const part = { key, value, version, unavailable, bytes, stale: load.doomed };
+          if (!load.doomed) {
+            this.#parts.set(key, part);
+            // One that is larger than all that may be held is used once, and nobody could tell it of a change.
+            if (!this.#parts.has(key)) part.stale = true;
+          }
           if (this.#loading.get(key) === load) this.#loading.delete(key);
           return part;
         },

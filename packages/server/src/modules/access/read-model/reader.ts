@@ -19,10 +19,12 @@ import type { LoggedEvent } from "../../../platform/log/event.ts";
 import { revocationBoundMs } from "../../../platform/log/follower.ts";
 import { readTail } from "../../../platform/log/log.ts";
 import type { Platform } from "../../../platform/platform.ts";
+import { isSliceOver, nextSlice } from "../../../platform/time-slice.ts";
 import { Unavailable } from "../../../platform/unavailable.ts";
+import { DecisionBudgets } from "../decision-budgets.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
 import { ReadModelChanged } from "../events.ts";
-import type { CachedDifferences } from "./compare-cached.ts";
+import { type CachedDifferences, together } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-parts.ts";
 import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
@@ -45,7 +47,7 @@ import {
 import { leaveLineage } from "./lineage.ts";
 import type { Part } from "./parts.ts";
 import type { Asked, HeldView, Question } from "./question.ts";
-import { orPending, RelationshipMemory } from "./relationship-memory.ts";
+import { orPending, orPendingLater, RelationshipMemory } from "./relationship-memory.ts";
 import { Repairs } from "./repairs.ts";
 import { keysTouchedBy, policyChangeOf, projectedEndings, projectedTypes } from "./touched.ts";
 
@@ -67,12 +69,15 @@ export class AccessReader {
   readonly #listensSince: number;
   readonly #entries: EntryCache;
   readonly #relationships: RelationshipMemory;
-  readonly #views = new LRUCache<string, HeldView>({ max: viewsMax });
+  readonly #views: LRUCache<string, HeldView>;
   readonly #policies: CurrentPolicy;
   readonly #repairs: Repairs;
   readonly recorder: DecisionRecorder;
+  readonly budgets: DecisionBudgets;
 
   constructor(platform: Platform) {
+    this.budgets = new DecisionBudgets(platform);
+    this.#views = new LRUCache({ max: viewsMax, maxSize: platform.settings.cacheBytes / 4, sizeCalculation: sizeOfView });
     this.#platform = platform;
     this.#listensSince = platform.clock.now();
     this.recorder = new DecisionRecorder(platform);
@@ -119,13 +124,11 @@ export class AccessReader {
   /** Compares everything that is cached with the database; what differs is forgotten. */
   async compareCached(): Promise<CachedDifferences> {
     const { catchUp } = this.#platform.log;
-    const found = [await this.#entries.compare(catchUp), await this.#comparePolicy(catchUp), await this.#relationships.compare(catchUp)];
-    return { entries: found.reduce((sum, { entries }) => sum + entries, 0), keys: found.flatMap(({ keys }) => keys) };
-  }
-
-  async #comparePolicy(catchUp: () => Promise<void>): Promise<CachedDifferences> {
-    const differs = await this.#policies.compare(() => this.#entries.inTable(policyKey), catchUp);
-    return { entries: differs === undefined ? 0 : 1, keys: differs ? [policyKey] : [] };
+    const ofPolicy = async (): Promise<CachedDifferences> => {
+      const differs = await this.#policies.compare(() => this.#entries.inTable(policyKey), catchUp);
+      return { entries: differs === undefined ? 0 : 1, keys: differs ? [policyKey] : [] };
+    };
+    return together([await this.#entries.compare(catchUp), await ofPolicy(), await this.#relationships.compare(catchUp)]);
   }
 
   /** Writes down what is still to be written. */
@@ -212,17 +215,18 @@ export class AccessReader {
   }
 
   /**
-   * Asks a question of a view that is current, again after loading the relationships that it missed, until it has its answer.
-   * Throws as `decide` does.
+   * Asks a question of a view that is current, again after loading the relationships that it missed, until it has its answer. A
+   * question that is long pauses itself. Throws as `decide` does.
    */
   async settle<Answer>(
     { userId, organizationId, minRevision, action }: Question,
-    question: (held: HeldView, relationships: RelationshipReader) => Answer | Pending,
+    question: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
   ): Promise<Answer> {
     if (minRevision !== undefined) await reach(this.#platform.log, minRevision);
     await this.#containing(action === undefined ? undefined : [action]);
     const deadline = performance.now() + settleMs;
     for (let mayBeNew = true; performance.now() < deadline; ) {
+      if (isSliceOver()) await nextSlice();
       const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
       // What was heard of while the view was put together counts, too.
       if (action !== undefined && this.#policies.concerns(action)) {
@@ -231,7 +235,7 @@ export class AccessReader {
       }
       const relationships = this.#relationships.ask(organizationId);
       try {
-        const answer = orPending(relationships, () => question(held, relationships));
+        const answer = await orPendingLater(relationships, async () => question(held, relationships));
         if (answer !== pendingDecision) return answer;
         await this.#relationships.load(relationships);
       } catch (error) {
@@ -397,5 +401,10 @@ export class AccessReader {
     if (change !== undefined) this.#policies.changed(event.id, change);
   }
 }
+
+/** A view holds the values of its parts, also of those that are no longer kept by themselves. The policy is every view's. */
+const viewBytes = 500;
+const sizeOfView = ({ parts }: HeldView): number =>
+  parts.reduce((sum, { key, bytes }) => (key === policyKey ? sum : sum + bytes), viewBytes);
 
 const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;

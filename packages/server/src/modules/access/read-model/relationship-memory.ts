@@ -59,7 +59,7 @@ export class RelationshipMemory {
 
   constructor(platform: Platform) {
     this.#platform = platform;
-    this.#parts = new Parts((keys) => this.#fetch(keys));
+    this.#parts = new Parts((keys) => this.#fetch(keys), platform.settings.cacheBytes / 4);
   }
 
   /** A reader for one question; what it did not have is in its `missing` afterwards. */
@@ -176,7 +176,25 @@ export function orPending<Answer>({ missing }: RelationshipQuestion, ask: () => 
   try {
     return ask();
   } catch (error) {
-    if (missing.size > 0 && error instanceof PolicyError && error.code === "evaluation_limit") return pendingDecision;
-    throw error;
+    return pendingUnlessWhole(missing, error);
   }
+}
+
+/** The same for a question that pauses. */
+export async function orPendingLater<Answer>(
+  { missing }: RelationshipQuestion,
+  ask: () => Promise<Answer | Pending>,
+): Promise<Answer | Pending> {
+  try {
+    return await ask();
+  } catch (error) {
+    return pendingUnlessWhole(missing, error);
+  }
+}
+
+function pendingUnlessWhole(missing: ReadonlySet<string>, error: unknown): Pending {
+  const isLimit = error instanceof PolicyError && error.code === "evaluation_limit";
+  // What one request may cost is not more because something has to be loaded for it.
+  if (missing.size > 0 && isLimit && !error.faults.some(({ rule }) => rule === "request_steps")) return pendingDecision;
+  throw error;
 }

@@ -1,5 +1,6 @@
 import { Compile } from "typebox/compile";
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
+import { readJson } from "../../../platform/json.ts";
 import type { Guard, Resilience } from "../../../platform/resilience/resilience.ts";
 import type { Settings } from "../../../platform/settings.ts";
 import { EntitlementValues } from "../model.ts";
@@ -35,7 +36,7 @@ export function askBilling(
     });
     if (response.status === 404) return undefined;
     if (!response.ok) throw new Error(`billing answered ${response.status}`);
-    const answer: unknown = await response.json();
+    const answer: unknown = readJson(await response.text());
     if (!check.Check(answer)) throw new Error("billing's answer is not as decision 0024 describes it");
     return answer;
   });

@@ -1,6 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { signedIn } from "../../../operation/authorization.ts";
-import { invalid } from "../../../operation/errors.ts";
+import { invalid, QuotaExceeded } from "../../../operation/errors.ts";
+import { mustFit } from "../../../operation/quota.ts";
 import { NewName, Type } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
@@ -22,11 +23,21 @@ export const createOrganization = tenancy.command("createOrganization", {
   versioned: true,
   input: Type.Object({ name: NewName, slug: Slug, country: Country }),
   output: Organization,
-  errors: [NameTaken, SlugTaken],
-  async run({ store, uses, user, emit, fail, audit, now }, input) {
+  errors: [NameTaken, SlugTaken, QuotaExceeded],
+  // Who looks after every organization may set up any number of them.
+  prepare: async ({ notHeld }) => (await notHeld(null, ["Tenant.Update"])).length > 0,
+  async run({ store, uses, user, emit, fail, audit, now, platform }, input, isLimited) {
     const fault = countryFault(input.country) ?? slugFault(input.slug);
     if (fault) throw invalid(fault);
-    const organization = { id: uuid(), name: input.name, slug: input.slug, country: input.country, logo_asset_id: null };
+    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.userId)) + 1, platform.settings.quotas.organizations);
+    const organization = {
+      id: uuid(),
+      name: input.name,
+      slug: input.slug,
+      country: input.country,
+      logo_asset_id: null,
+      made_by: user.userId,
+    };
     const row = await store
       .insertOrganization({ ...organization, status: "Active", created_at: now, updated_at: now })
       .catch((error: unknown) => failTaken(error, fail));

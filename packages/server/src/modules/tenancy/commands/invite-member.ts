@@ -1,6 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { permission } from "../../../operation/authorization.ts";
-import { OperationError, TooManyRequests } from "../../../operation/errors.ts";
+import { OperationError, QuotaExceeded, TooManyRequests } from "../../../operation/errors.ts";
+import { mustFit } from "../../../operation/quota.ts";
 import { Email, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { hashSecret, newSecret } from "../../../platform/secrets.ts";
@@ -26,7 +27,7 @@ export const inviteMember = tenancy.command("inviteMember", {
   status: 201,
   input: Type.Object({ organizationId: Uuid, email: Email, ...RoleChoice }),
   output: Invitation,
-  errors: [RoleUnknown, NotHeld, AlreadyMember, InvitationExists],
+  errors: [RoleUnknown, NotHeld, AlreadyMember, InvitationExists, QuotaExceeded],
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     await mayHandOut(context, input.organizationId, wanted);
@@ -44,6 +45,7 @@ export const inviteMember = tenancy.command("inviteMember", {
     const invitee = await uses.identity.userByEmail(email);
     if (invitee && (await store.membershipOf(invitee.id, organizationId))) fail(AlreadyMember, { field: "email", rule: "member" });
     await store.expireInvitations(organizationId, email, now);
+    mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, platform.settings.quotas.invitations);
     const inviter = caller.kind === "user" ? await uses.identity.userById(caller.userId) : undefined;
     const token = newSecret();
     const row = await store

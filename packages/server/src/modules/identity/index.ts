@@ -2,7 +2,6 @@ import type { Context } from "../../operation/module.ts";
 import { forgotPassword } from "./commands/forgot-password.ts";
 import { register } from "./commands/register.ts";
 import { resetPassword } from "./commands/reset-password.ts";
-import { setUserStatus } from "./commands/set-user-status.ts";
 import { startPasswordReset } from "./commands/start-password-reset.ts";
 import { updateMe } from "./commands/update-me.ts";
 import { verifyEmail } from "./commands/verify-email.ts";
@@ -15,7 +14,7 @@ import { getUser } from "./queries/get-user.ts";
 import { listUsers } from "./queries/list-users.ts";
 import { steps } from "./schema-steps.ts";
 
-export { EmailTaken, UserNotFound } from "./errors.ts";
+export { EmailTaken, OwnStatus, UserNotFound } from "./errors.ts";
 export { EmailVerified, PasswordChanged, ProfileUpdated, UserRegistered, UserStatusChanged } from "./events.ts";
 export { canonicalLocale, Locale, NewPassword, type SessionFacts, sameAddress, User, type UserStatus } from "./model.ts";
 export { hashChosenPassword } from "./passwords/choose.ts";
@@ -24,18 +23,7 @@ export { identity };
 
 export const context: Context = {
   module: identity,
-  operations: [
-    register,
-    verifyEmail,
-    forgotPassword,
-    startPasswordReset,
-    resetPassword,
-    getMe,
-    updateMe,
-    listUsers,
-    getUser,
-    setUserStatus,
-  ],
+  operations: [register, verifyEmail, forgotPassword, startPasswordReset, resetPassword, getMe, updateMe, listUsers, getUser],
   events,
   steps,
   gauges: [userGauge],

@@ -49,7 +49,7 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
   }),
   errors: [PermissionDenied],
   tenant: () => undefined,
-  async run({ state, platform, caller, fail }, request) {
+  async run({ state, platform, caller, holds, fail }, request) {
     refuseUnstorable(request);
     const { evaluations, options, ...defaults } = request;
     const items = evaluations ?? [];
@@ -60,7 +60,7 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
     const others = questions.flatMap((one) => ("check" in one && one.check.userId !== self ? [one.check.tenantId] : []));
     for (const tenantId of new Set(others)) {
-      if (!(await mayAsk({ state, caller }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }
     const asking = { state, platform, caller, now: platform.clock.now(), keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(asking, questions[0] as Posed);

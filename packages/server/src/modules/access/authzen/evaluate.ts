@@ -17,12 +17,12 @@ export const evaluate = access.memoryQuery("evaluate", {
   errors: [PermissionDenied],
   tenant: () => undefined,
   decision: ({ decision }) => ({ allowed: decision }),
-  run({ state, platform, caller, fail }, evaluation) {
+  run({ state, platform, caller, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
     const question = posed(evaluation, caller);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
-    return after(mayAsk({ state, caller }, userId, tenantId), (may) =>
+    return after(mayAsk({ caller, holds }, userId, tenantId), (may) =>
       may ? decideOn({ state, platform, caller, now: platform.clock.now(), keeps: true }, question) : fail(PermissionDenied, lacking),
     );
   },

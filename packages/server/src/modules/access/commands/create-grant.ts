@@ -5,7 +5,7 @@ import { invalid } from "../../../operation/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
-import { GrantTaken, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
+import { GrantTaken, HoldersAbove, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
 import { GrantCreated } from "../events.ts";
 import { grantEventData } from "../forget-subject.ts";
 import { mayHandle, subjectOf } from "../grant-rules.ts";
@@ -13,6 +13,7 @@ import { toGrant } from "../grant-store.ts";
 import { ConditionInput, Grant, ModelName, ResourceRef, SubjectRef } from "../model.ts";
 import { access } from "../module.ts";
 import { asOperationError } from "../policy-errors.ts";
+import { mayTakeByGrant } from "../take-rights.ts";
 
 const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
@@ -36,7 +37,7 @@ export const createGrant = access.command("createGrant", {
     expiresAt: Type.Optional(nullable(Timestamp)),
   }),
   output: Grant,
-  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, RoleNotFound],
+  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, HoldersAbove, RoleNotFound],
   async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
     const policy = await context.state.policy();
     try {
@@ -45,6 +46,7 @@ export const createGrant = access.command("createGrant", {
       throw asOperationError(error, {});
     }
     await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
+    await mayTakeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
   },
   async run({ store, emit, fail, audit, now, caller }, { organizationId = null, resource, relation, subject, condition, expiresAt }) {
     const { type, id, relation: ofSubject } = subjectOf(subject);

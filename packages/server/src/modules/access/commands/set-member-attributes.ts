@@ -1,9 +1,10 @@
 import { permission } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
 import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
-import { MemberNotFound, NotHeld } from "../errors.ts";
+import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
+import { mayTakeByAttributes } from "../take-rights.ts";
 
 /**
  * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher (S4 §8.4). Nobody
@@ -17,10 +18,11 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),
   output: AttributesOfSubject,
-  errors: [MemberNotFound, NotHeld],
+  errors: [MemberNotFound, NotHeld, HoldersAbove],
   async prepare(context, { organizationId, userId }) {
     const { caller } = context;
     if (caller.kind === "user" && caller.userId === userId) await mustNotRise(context, "$user.", userId, organizationId);
+    await mayTakeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now }, { organizationId, userId, attributes }) {
     if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);

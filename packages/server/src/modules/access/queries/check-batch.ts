@@ -20,11 +20,10 @@ export const checkBatch = access.memoryQuery("checkBatch", {
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied],
   tenant: () => undefined,
-  async run({ state, platform, caller, fail, notHeld }, { checks }) {
+  async run({ state, platform, caller, fail, holds }, { checks }) {
     const others = caller.kind === "user" && checks.some((check) => check.userId !== caller.userId);
-    if (others) {
-      const lacking = caller.organizationId === null ? await notHeld(null, ["Authorization.Check"]) : ["Authorization.Check"];
-      if (lacking.length > 0) fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
+    if (others && !(await holds(null, "Authorization.Check"))) {
+      fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const now = platform.clock.now();
     const asked = checks.map((check) => outcomeOf(() => decideFor(state, check, caller, now)));

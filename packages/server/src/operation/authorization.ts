@@ -1,4 +1,4 @@
-import type { Caller, UserCaller } from "./caller.ts";
+import type { Caller, Origin, UserCaller } from "./caller.ts";
 import {
   CredentialRequired,
   type ErrorDefinition,
@@ -47,11 +47,19 @@ export const byInput = (field: string, cases: Readonly<Record<string, Rule>>, ot
 export const either = (...rules: readonly Rule[]): Rule => ({ kind: "either", rules });
 
 /** Why a user may not, in one word; the access module knows more, this is what the door needs. */
-export type Refusal = "not_a_member" | "missing_permission" | "organization_suspended" | "unavailable";
+export type Refusal = "not_a_member" | "missing_permission" | "session_strength" | "organization_suspended" | "unavailable";
+
+/** The request that a decision is made for: conditions and session requirements of the product's own permissions read it. */
+export interface RequestFacts {
+  readonly origin: Origin;
+  /** Milliseconds since 1970, by the clock that sessions are dated with. */
+  readonly now: number;
+}
 
 /** Answers whether a user holds a permission in an organization (null: the internal scope). The access module is it. */
 export interface Authorizer {
-  holds(userId: string, organizationId: string | null, permission: string): MaybePromise<true | Refusal>;
+  /** Decides as the check API does, with the caller's own session and request. */
+  holds(caller: UserCaller, organizationId: string | null, permission: string, request: RequestFacts): MaybePromise<true | Refusal>;
   /** Those of `permissions` that the user does not hold there without a condition. */
   notHeld(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<readonly string[]>;
 }
@@ -64,6 +72,7 @@ export interface Subject {
   readonly input: Readonly<Record<string, unknown>>;
   /** What a caller with no standing in the tenant is told: the same as for an id that does not exist (docs/hostile.md, 20). */
   readonly absent: ErrorDefinition | undefined;
+  readonly request: RequestFacts;
 }
 
 type Outcome = true | OperationError;
@@ -96,11 +105,11 @@ function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybeProm
   if (rule.kind === "own") return isOwner(caller, asked);
   if (rule.kind === "scoped") {
     return asked.tenant === null
-      ? internalPermission(rule.internal, caller, authorizer)
+      ? internalPermission(rule.internal, caller, asked, authorizer)
       : tenantPermission(rule.tenant, caller, asked, authorizer);
   }
   return rule.scope === "internal"
-    ? internalPermission(rule.permission, caller, authorizer)
+    ? internalPermission(rule.permission, caller, asked, authorizer)
     : tenantPermission(rule.permission, caller, asked, authorizer);
 }
 
@@ -126,9 +135,9 @@ function firstThatHolds(
   });
 }
 
-function internalPermission(value: string, caller: UserCaller, authorizer: Authorizer): MaybePromise<Outcome> {
+function internalPermission(value: string, caller: UserCaller, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
   if (caller.organizationId !== null) return denied(value);
-  return after(authorizer.holds(caller.userId, null, value), (answer) => answer === true || denied(value));
+  return after(authorizer.holds(caller, null, value, asked.request), (answer) => answer === true || refused(value, answer));
 }
 
 function tenantPermission(value: string, caller: UserCaller, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
@@ -137,12 +146,16 @@ function tenantPermission(value: string, caller: UserCaller, asked: Subject, aut
   if (tenant === undefined || tenant === null) return absent ? unknown() : denied(value);
   // A session that was begun for one organization never acts in another.
   if (caller.organizationId !== null && caller.organizationId !== tenant) return unknown();
-  return after(authorizer.holds(caller.userId, tenant, value), (answer) => {
+  return after(authorizer.holds(caller, tenant, value, asked.request), (answer) => {
     if (answer === true) return true;
     if (answer === "not_a_member") return unknown();
-    return answer === "organization_suspended" ? new OperationError(OrganizationInactive) : denied(value);
+    return answer === "organization_suspended" ? new OperationError(OrganizationInactive) : refused(value, answer);
   });
 }
+
+/** Where a stronger or more recent sign-in is all that is missing, the refusal says so: then the caller can sign in again. */
+const refused = (value: string, refusal: Refusal): OperationError =>
+  refusal === "session_strength" ? new OperationError(PermissionDenied, [{ rule: "session_strength", permission: value }]) : denied(value);
 
 const denied = (value?: string): OperationError =>
   new OperationError(PermissionDenied, value === undefined ? [] : [{ rule: "permission", permission: value }]);

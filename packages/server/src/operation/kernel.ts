@@ -186,7 +186,8 @@ export class Kernel {
     const call = input === received.input ? received : { ...received, input };
     const preparation = new Preparation(this, runnable.module, call, trail);
     return after(operation.tenantOf(preparation as never, call.input as never), (tenant) => {
-      const asked = { caller: call.caller, tenant, input: call.input, absent: operation.absent };
+      const request = { origin: call.origin, now: this.platform.clock.now() };
+      const asked = { caller: call.caller, tenant, input: call.input, absent: operation.absent, request };
       trail.tenant = tenant;
       trail.stage = "authorizing";
       const ownerOf = () => operation.ownerOf?.(preparation as never, call.input as never);
@@ -443,6 +444,16 @@ class Preparation extends Run {
       this.platform.database.read(everyTenant, (db) =>
         work(this.module.declaration.store.reads(db), this.kernel.faces(this.module, { db, now: this.now })),
       );
+  }
+  get holds() {
+    return (organizationId: string | null, value: string): MaybePromise<boolean> => {
+      const { caller } = this;
+      if (caller.kind === "operator" || caller.kind === "system") return true;
+      // A session that was begun for one organization never acts elsewhere.
+      if (caller.kind === "anonymous" || (caller.organizationId !== null && caller.organizationId !== organizationId)) return false;
+      const request = { origin: this.origin, now: this.platform.clock.now() };
+      return after(this.kernel.authorizer.holds(caller, organizationId, value, request), (answer) => answer === true);
+    };
   }
   get notHeld() {
     return async (organizationId: string | null, values: readonly string[]): Promise<readonly string[]> => {

@@ -79,7 +79,12 @@ export interface ReadingContext<Reads, State, ReadFaces, Errors extends readonly
   readonly fail: Fail<Errors>;
   readonly audit: Audit;
   reading<T>(work: (store: Reads, uses: ReadFaces) => Promise<T>): Promise<T>;
-  /** Those of `values` that the caller does not hold in the organization (null: the internal scope). */
+  /** Whether the caller may use a permission in the organization (null: the internal scope), as the kernel's own check decides. */
+  holds(organizationId: string | null, value: string): MaybePromise<boolean>;
+  /**
+   * Those of `values` that the caller does not hold in the organization (null: the internal scope), for delegation checks: a right that
+   * depends on a condition counts as not held, and what a session must be like is not looked at.
+   */
   notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
 }
 
@@ -185,7 +190,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
       hasOrganization ? (input.organizationId ?? null) : undefined;
     return {
       ...declaration,
-      name: `${this.name}.${name}`,
+      name: declaration.releasedAs ?? `${this.name}.${name}`,
       kind,
       module: this.name,
       input: closed(declaration.input),
@@ -211,6 +216,8 @@ type Declaration<Input extends TObject, Output extends TSchema, Errors extends r
   Output
 > & {
   readonly errors?: Errors;
+  /** The full name that clients know the operation by, where it was released by another module than the one that has it now. */
+  readonly releasedAs?: string;
   /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
   tenant?(context: Context, input: Static<Input>): MaybePromise<string | null | undefined>;
   /** The user whom the thing that the call names belongs to; of an operation whose rule says `own`. */
@@ -218,6 +225,7 @@ type Declaration<Input extends TObject, Output extends TSchema, Errors extends r
 };
 
 interface Declared extends OperationDeclaration<TObject, TSchema> {
+  readonly releasedAs?: string;
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
   readonly prepare?: Operation["prepare"];

@@ -24,3 +24,13 @@ export const GrantNotFound = defineError("access.grant_not_found", 404, "There i
 export const GrantTaken = defineError("access.grant_taken", 409, "The subject already stands in this relation of the resource.");
 export const ModelInUse = defineError("access.model_in_use", 409, "Something that the model leaves out is still used.");
 export const MemberNotFound = defineError("access.member_not_found", 404, "There is no such organization, or no such member in it.");
+export const HoldersAbove = defineError(
+  "access.holders_above",
+  403,
+  "You can only take rights away from people who hold no more than you do.",
+);
+export const LastHolder = defineError(
+  "access.last_holder",
+  409,
+  "At least one active owner, or administrator, must keep every permission of the product.",
+);

@@ -3,11 +3,13 @@ import { module } from "../../operation/module.ts";
 import { identity } from "../identity/index.ts";
 import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusChanged } from "./events.ts";
 import { forgetSubject, grantsOf, revokeSomeGrants } from "./forget-subject.ts";
+import { permissionsGivenBy } from "./given-permissions.ts";
 import type { AccessScope } from "./model.ts";
 import { AccessReader } from "./read-model/reader.ts";
 import { answerCacheChecks } from "./read-model/report-cached.ts";
 import { accessStore, type RoleRow } from "./store.ts";
-import { administratorRole, ownerRole, systemRoleNamed, systemRoles } from "./system.ts";
+import { administratorRole, ownerRole, systemRoles } from "./system.ts";
+import { wouldLoseLastHolder } from "./top-holders.ts";
 
 /** A role takes all that it gives with it, some hundred rows each. */
 const rolesErasedAtOnce = 100;
@@ -60,22 +62,11 @@ export const access = module("access", {
       return (await store.systemRole(administratorRole, null))?.id;
     },
     holders: (roleId: string): Promise<number> => store.holders(roleId),
-    /**
-     * Everything that the roles of this scope give, under conditions too, and take away: what someone must hold to give or take
-     * them, so that nobody is rid of what denies him. Others give nothing here.
-     */
-    async permissionsGivenBy(organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> {
-      const roles = (await store.rolesByIds(roleIds)).filter((role) => role.organization_id === organizationId);
-      const all = new Set(await store.valuesBelowRulesOf(roles.filter((role) => !role.is_system_role).map(({ id }) => id)));
-      for (const role of roles) {
-        const rule = role.is_system_role ? systemRoleNamed(role.name, role.scope) : undefined;
-        if (rule === undefined) continue;
-        for (const value of await store.valuesOfScope(role.scope)) if (rule.gives(value)) all.add(value);
-      }
-      return [...all];
-    },
+    /** What someone must hold to give these roles of the scope, or to take them. */
+    permissionsGivenBy: (organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> =>
+      permissionsGivenBy(store, organizationId, roleIds),
   }),
-  writes: ({ store, emit, now }) => ({
+  writes: ({ store, uses, emit, now }) => ({
     /** Makes the system roles of a new organization and returns their ids by name. */
     async createSystemRoles(organizationId: string): Promise<ReadonlyMap<string, string>> {
       const made = new Map<string, string>();
@@ -99,6 +90,17 @@ export const access = module("access", {
     async lockRolesForUse(ids: readonly string[]): Promise<readonly RoleSummary[]> {
       return (await store.lockRolesForUse(ids)).map(summary);
     },
+    /** Keeps the owners of an organization, or the administrators, as they are until the transaction ends, beside whoever asks as well. */
+    lockTopHolders: (organizationId: string | null): Promise<void> => store.lockTopHolders(organizationId),
+    /**
+     * Whether nobody would be left who can undo every change of the scope, if the user held `roleIds` from now on and, where `isActive`
+     * is false, could not sign in. Asked under {@link lockTopHolders}.
+     */
+    wouldLoseLastHolder: (
+      userId: string,
+      organizationId: string | null,
+      after: { readonly roleIds: readonly string[]; readonly isActive?: boolean },
+    ): Promise<boolean> => wouldLoseLastHolder({ store, uses }, userId, organizationId, after),
     /** Makes `roleIds` the only roles of the user in the scope; none of them ends what the user may do there. */
     async assign(userId: string, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
       const changed = await store.setAssignments(userId, organizationId, roleIds, now);

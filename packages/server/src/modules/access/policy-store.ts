@@ -47,6 +47,12 @@ export const policyReads = (db: ReadHandle) => ({
     );
     return rows.map(({ user_id }) => user_id);
   },
+  /** Roles of the organization that take something away. */
+  async rolesWithDenials(organizationId: string): Promise<readonly string[]> {
+    const { rows } = await sql<{ role_id: string }>`
+      select distinct role_id from role_permissions where ${ofTenant(organizationId)} and effect = 'deny'`.execute(db as never);
+    return rows.map(({ role_id }) => role_id);
+  },
   async roleIdsOf(organizationId: string | null): Promise<readonly string[]> {
     const { rows } = await sql<{
       id: string;

@@ -33,11 +33,5 @@ export async function representOne(store: Reads, row: RoleRow): Promise<Role> {
   return (await represent(store, [row]))[0] as Role;
 }
 
-/** The permissions that a role takes away. */
-export async function deniedBy(store: Pick<Reads, "rulesOf">, roleId: string): Promise<ReadonlySet<string>> {
-  const rules = (await store.rulesOf([roleId])).get(roleId) ?? [];
-  return new Set(rules.filter(({ effect }) => effect === "deny").map(({ permission }) => permission));
-}
-
 /** What the trail says of a role before and after a change of what it gives. */
 export const rulesOf = ({ permissions, rules }: Role) => ({ permissions, rules });

@@ -1,5 +1,5 @@
 import type { Condition } from "@gatehouse/policy";
-import { type Generated, type Selectable, sql } from "kysely";
+import { type Generated, type RawBuilder, type Selectable, sql } from "kysely";
 import type { Store } from "../../operation/module.ts";
 import type { Cache } from "../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
@@ -106,6 +106,8 @@ function reads(db: ReadHandle<Tables>) {
       .leftJoin("permission_definitions as above", "above.id", "p.parent_permission_id")
       .selectAll("p")
       .select("above.value as parent");
+  const usersOf = async (query: RawBuilder<unknown>): Promise<readonly string[]> =>
+    (await sql<{ user_id: string }>`${query}`.execute(db as never)).rows.map(({ user_id }) => user_id);
   return {
     /** A page of the keys that the read model has or should have. */
     partKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> =>
@@ -199,6 +201,29 @@ function reads(db: ReadHandle<Tables>) {
         .execute();
       return grouped(rows.map((row) => [row.user_id, row.role_id]));
     },
+    holderIds: (roleId: string): Promise<readonly string[]> => usersOf(sql`select user_id from role_assignments where role_id = ${roleId}`),
+    /** Those who hold a role of the scope and no role there that takes one of the product's own permissions away. */
+    undeniedHolderIds: (roleId: string, organizationId: string | null): Promise<readonly string[]> =>
+      usersOf(sql`
+        select a.user_id from role_assignments a where a.role_id = ${roleId} and not exists (
+          select from role_assignments o join role_permissions p on p.role_id = o.role_id and p.effect = 'deny'
+          join permission_definitions d on d.id = p.permission_definition_id and d.is_system_permission
+          where o.user_id = a.user_id and ${ofTenant(organizationId, "o.organization_id")})`),
+    /** Every role of those who hold this one in its scope, each once; `except` is left out. */
+    async rolesOfHolders(roleId: string, organizationId: string | null, except: string | null): Promise<readonly string[]> {
+      const others = except === null ? sql`true` : sql`a.user_id <> ${except}::uuid`;
+      const { rows } = await sql<{ role_id: string }>`
+        select distinct o.role_id from role_assignments a join role_assignments o on o.user_id = a.user_id
+        where a.role_id = ${roleId} and ${others} and ${ofTenant(organizationId, "o.organization_id")}`.execute(db as never);
+      return rows.map(({ role_id }) => role_id);
+    },
+    /** Whether one of the roles takes one of the product's own permissions away. */
+    async denyOwnPermissions(roleIds: readonly string[]): Promise<boolean> {
+      const { rows } = await sql<{ found: boolean }>`select exists (
+        select from role_permissions p join permission_definitions d on d.id = p.permission_definition_id and d.is_system_permission
+        where p.role_id = ${anyOf(roleIds, "uuid")} and p.effect = 'deny') as found`.execute(db as never);
+      return rows[0]?.found === true;
+    },
     /** How many users hold a role. */
     async holders(roleId: string): Promise<number> {
       const row = await db
@@ -257,6 +282,10 @@ function writes(tx: WriteHandle<Tables>) {
       await tx.deleteFrom("permission_definitions").where("id", "=", id).execute();
     },
 
+    /** One change at a time of who holds the highest role of a scope, and of what is denied to them. */
+    async lockTopHolders(organizationId: string | null): Promise<void> {
+      await sql`select pg_advisory_xact_lock(hashtext('access.top_holders'), hashtext(${organizationId ?? "internal"}))`.execute(tx);
+    },
     lockRole: (id: string): Promise<RoleRow | undefined> =>
       tx.selectFrom("roles").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
     /** Keeps roles from being deleted or changed while they are given. */

@@ -60,6 +60,13 @@ export const systemPermissions: Readonly<Record<AccessScope, readonly SystemPerm
   Internal: internal,
 };
 
+const systemValues = new Set([...organization, ...internal].map(({ value }) => value));
+/** Whether a permission is the product's own. */
+export const isSystemPermission = (value: string): boolean => systemValues.has(value);
+
+/** Who holds this can take any requirement back, so it must stay within reach of its holders. */
+export const manageModel = "Authorization.ManageModel";
+
 /** Only owners: with these, an administrator could make himself one. The root of the tree holds them too. */
 const ownersOnly = new Set(["Organization", "Organization.ManageOwners"]);
 const memberHolds = new Set(["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"]);
@@ -92,6 +99,10 @@ export const systemRoles: readonly SystemRoleDefinition[] = [
   },
   { name: administratorRole, scope: "Internal", description: "Everything in the internal scope", gives: () => true },
 ];
+
+/** Whether a role holds everything in its scope. */
+export const isTopRole = ({ name, isSystem }: { readonly name: string; readonly isSystem: boolean }): boolean =>
+  isSystem && (name === ownerRole || name === administratorRole);
 
 export const systemRoleNamed = (name: string, scope: AccessScope): SystemRoleDefinition | undefined =>
   systemRoles.find((role) => role.name === name && role.scope === scope);

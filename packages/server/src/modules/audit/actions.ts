@@ -60,6 +60,8 @@ export const actions: Readonly<Record<string, Action>> = {
   "tenancy.removeInternalMember": row("Security", "Critical", "InternalMember.Removed", "User"),
   "tenancy.openSetUp": row("System", "Info", "SetUp.Opened"),
   "tenancy.setUp": row("Security", "Critical", "SetUp.Done", "User"),
+  "tenancy.restoreAdministrator": row("Security", "Critical", "InternalMember.Restored", "User"),
+  "tenancy.restoreOwner": row("Security", "Critical", "Member.OwnerRestored", "Membership"),
   "tenancy.createUser": row("Security", "Warning", "User.Created", "User"),
 
   "tenancy.eraseOrganization": row("Security", "Critical", "Organization.Erased", "Organization"),

@@ -6,8 +6,9 @@ import { resendConfirmation } from "./commands/resend-confirmation.ts";
 import { resendMail } from "./commands/resend-mail.ts";
 import { resendMyMail } from "./commands/resend-my-mail.ts";
 import { resetPassword } from "./commands/reset-password.ts";
-import { setUserStatus } from "./commands/set-user-status.ts";
+
 import { startConfirmation } from "./commands/start-confirmation.ts";
+
 import { startPasswordReset } from "./commands/start-password-reset.ts";
 import { updateMe } from "./commands/update-me.ts";
 import { verifyEmail } from "./commands/verify-email.ts";
@@ -20,7 +21,7 @@ import { getUser } from "./queries/get-user.ts";
 import { listUsers } from "./queries/list-users.ts";
 import { steps } from "./schema-steps.ts";
 
-export { EmailTaken, UserNotFound } from "./errors.ts";
+export { EmailTaken, OwnStatus, UserNotFound } from "./errors.ts";
 export {
   EmailVerified,
   MailRetried,
@@ -41,6 +42,7 @@ export {
   User,
   type UserStatus,
 } from "./model.ts";
+
 export { hashChosenPassword } from "./passwords/choose.ts";
 export { decoyHash, hashKindOf, verifyDecoys } from "./passwords/decoys.ts";
 export { hashPassword, matchPassword, needsRehash } from "./passwords/hashing.ts";
@@ -58,7 +60,6 @@ export const context: Context = {
     updateMe,
     listUsers,
     getUser,
-    setUserStatus,
     recordUndeliverable,
     resendMail,
     resendMyMail,

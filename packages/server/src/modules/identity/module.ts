@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { module } from "../../operation/module.ts";
 import { notifications } from "../notifications/index.ts";
-import { UserRegistered } from "./events.ts";
+import { UserRegistered, UserStatusChanged } from "./events.ts";
 import type { SessionFacts, SignInFacts, User } from "./model.ts";
 import { identityStore, toUser } from "./store.ts";
 
@@ -33,6 +33,19 @@ export const identity = module("identity", {
   }),
   writes: ({ store, emit, now }) => ({
     replaceHash: (userId: string, from: string, to: string): Promise<void> => store.replaceHash(userId, from, to),
+    /** Locks users until the transaction ends, in the order of their ids. */
+    async lockUsers(ids: readonly string[]): Promise<ReadonlyMap<string, User>> {
+      return new Map((await store.lockByIds(ids)).map((row) => [row.id, toUser(row)]));
+    },
+    /** Suspends a locked user, which ends every session at once, or lets them in again. An unconfirmed user stays unconfirmed. */
+    async setStatus(userId: string, status: "Active" | "Suspended"): Promise<User> {
+      const row = (await store.byId(userId)) as NonNullable<Awaited<ReturnType<typeof store.byId>>>;
+      const next = status === "Active" && row.email_verification_token !== null ? "PendingConfirmation" : status;
+      if (row.status === next) return toUser(row);
+      const updated = await store.setStatus(userId, next, now);
+      emit(UserStatusChanged, { userId, status: next });
+      return toUser(updated);
+    },
     /** Makes an active user whose address somebody with the machine vouches for; undefined where the address is taken. */
     async createActiveUser(user: {
       email: string;

@@ -10,9 +10,12 @@ import { inviteMember } from "./commands/invite-member.ts";
 import { openSetUp } from "./commands/open-set-up.ts";
 import { removeInternalMember } from "./commands/remove-internal-member.ts";
 import { removeMember } from "./commands/remove-member.ts";
+import { restoreAdministrator } from "./commands/restore-administrator.ts";
+import { restoreOwner } from "./commands/restore-owner.ts";
 import { revokeInvitation } from "./commands/revoke-invitation.ts";
 import { setInternalRoles } from "./commands/set-internal-roles.ts";
 import { setUp } from "./commands/set-up.ts";
+import { setUserStatus } from "./commands/set-user-status.ts";
 import { updateOrganization } from "./commands/update-organization.ts";
 import { events } from "./events.ts";
 import { erasureGauge, organizationGauge } from "./gauges.ts";
@@ -54,6 +57,9 @@ export const context: Context = {
     openSetUp,
     setUp,
     createUser,
+    setUserStatus,
+    restoreAdministrator,
+    restoreOwner,
   ],
   events,
   steps,

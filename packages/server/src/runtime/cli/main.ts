@@ -19,6 +19,7 @@ import { openapiCommand } from "./openapi.ts";
 import { organizationErasuresCommand } from "./organization-erasures.ts";
 import { projectionRebuildCommand, projectionVerifyCommand } from "./projection.ts";
 import { rebaseCommand } from "./rebase.ts";
+import { restoreCommands } from "./restore.ts";
 import { retentionCommands } from "./retention.ts";
 import { startCommand } from "./start.ts";
 import { userCreateCommand } from "./user-create.ts";
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   migrateCommand,
   userCreateCommand,
   organizationErasuresCommand,
+  ...restoreCommands,
   projectionVerifyCommand,
   projectionRebuildCommand,
   configCommand,

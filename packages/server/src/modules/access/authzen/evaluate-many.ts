@@ -51,7 +51,7 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
   }),
   errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
-  async run({ state, platform, caller, fail }, request) {
+  async run({ state, platform, caller, holds, fail }, request) {
     refuseUnstorable(request);
     const { evaluations, options, ...defaults } = request;
     const items = evaluations ?? [];
@@ -66,7 +66,7 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
     const others = questions.flatMap((one) => ("check" in one && one.check.userId !== self ? [one.check.tenantId] : []));
     for (const tenantId of new Set(others)) {
-      if (!(await mayAsk({ state, caller }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }
     const asking = { ...asker, platform, keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(asking, questions[0] as Posed);

@@ -18,13 +18,13 @@ export const evaluate = access.memoryQuery("evaluate", {
   errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   decision: ({ decision }) => ({ allowed: decision }),
-  run({ state, platform, caller, fail }, evaluation) {
+  run({ state, platform, caller, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
     const asker = askerOf({ state, caller, platform });
     const question = posed(evaluation, caller);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
-    return after(mayAsk({ state, caller }, userId, tenantId), (may) =>
+    return after(mayAsk({ caller, holds }, userId, tenantId), (may) =>
       may ? decideOn({ ...asker, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
     );
   },

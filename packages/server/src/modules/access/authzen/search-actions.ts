@@ -23,12 +23,12 @@ export const searchActions = access.memoryQuery("searchActions", {
   output: SearchAnswer(Type.Object({ name: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, platform, caller, fail }, { subject, resource, context, page }) =>
+  run: ({ state, platform, caller, holds, fail }, { subject, resource, context, page }) =>
     orNothing(async () => {
       const userId = userOf(subject);
       if (userId === undefined) return nothingFound(unknownSubject);
       const tenantId = tenantOf(subject.properties, caller);
-      if (!(await mayAsk({ state, caller }, userId, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ caller, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
       const refusal = refusalOf(faultOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, resource, context };

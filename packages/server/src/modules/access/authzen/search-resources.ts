@@ -26,12 +26,12 @@ export const searchResources = access.memoryQuery("searchResources", {
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, platform, caller, reading, fail }, { subject, action, resource, context, page }) =>
+  run: ({ state, platform, caller, reading, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const userId = userOf(subject);
       if (userId === undefined) return nothingFound(unknownSubject);
       const tenantId = tenantOf(subject.properties, caller);
-      if (!(await mayAsk({ state, caller }, userId, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ caller, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
       const { type } = resource;
       const refusal = refusalOf(faultOf({ type }));
       if (refusal) return nothingFound(refusal);

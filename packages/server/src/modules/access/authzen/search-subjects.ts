@@ -22,10 +22,10 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, platform, caller, reading, fail }, { subject, action, resource, context, page }) =>
+  run: ({ state, platform, caller, reading, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const tenantId = tenantOf(subject.properties, caller);
-      if (!(await mayAsk({ state, caller }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
       if (subject.type !== userType) return nothingFound(unknownSubject);
       const refusal = refusalOf(faultOf(resource));
       if (refusal) return nothingFound(refusal);

@@ -2,7 +2,7 @@ import { scoped } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
-import { GrantNotFound, NotHeld } from "../errors.ts";
+import { GrantNotFound, HoldersAbove, NotHeld } from "../errors.ts";
 import { GrantChanged } from "../events.ts";
 import { grantEventData } from "../forget-subject.ts";
 import { mayHandle } from "../grant-rules.ts";
@@ -10,6 +10,7 @@ import { toGrant } from "../grant-store.ts";
 import { tenantOfGrant } from "../grant-tenant.ts";
 import { ConditionInput, Grant } from "../model.ts";
 import { access } from "../module.ts";
+import { mayTakeByGrant } from "../take-rights.ts";
 
 /** Sets a grant's end and condition, without a moment in which it is not there. */
 export const changeGrant = access.command("changeGrant", {
@@ -20,13 +21,14 @@ export const changeGrant = access.command("changeGrant", {
   versioned: true,
   input: Type.Object({ grantId: Uuid, condition: nullable(ConditionInput), expiresAt: nullable(Timestamp) }),
   output: Grant,
-  errors: [GrantNotFound, NotHeld],
+  errors: [GrantNotFound, NotHeld, HoldersAbove],
   tenant: tenantOfGrant,
   async prepare(context, { grantId }) {
     const row = (await context.reading((store) => store.grantById(grantId))) ?? context.fail(GrantNotFound);
     const about = { type: row.resource_type, relation: row.relation };
     await mayHandle(context, row.organization_id, about, "gives");
     await mayHandle(context, row.organization_id, about, "takes");
+    await mayTakeByGrant(context, row.organization_id, { ...about, subject: { type: row.subject_type, id: row.subject_id } });
   },
   async run({ store, emit, fail, audit, expectVersion, now }, { grantId, condition, expiresAt }) {
     const row = (await store.lockGrant(grantId)) ?? fail(GrantNotFound);

@@ -6,7 +6,7 @@ import { mustFit } from "../../../operation/quota.ts";
 import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
-import { GrantTaken, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
+import { GrantTaken, HoldersAbove, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
 import { GrantCreated } from "../events.ts";
 import { grantEventData } from "../forget-subject.ts";
 import { mayHandle, subjectOf } from "../grant-rules.ts";
@@ -14,6 +14,7 @@ import { toGrant } from "../grant-store.ts";
 import { ConditionInput, Grant, ModelName, ResourceRef, SubjectRef } from "../model.ts";
 import { access } from "../module.ts";
 import { asOperationError } from "../policy-errors.ts";
+import { mayTakeByGrant } from "../take-rights.ts";
 
 const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
@@ -37,7 +38,7 @@ export const createGrant = access.command("createGrant", {
     expiresAt: Type.Optional(nullable(Timestamp)),
   }),
   output: Grant,
-  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, RoleNotFound, QuotaExceeded],
+  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, HoldersAbove, RoleNotFound, QuotaExceeded],
   async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
     const policy = await context.state.policy();
     try {
@@ -46,6 +47,7 @@ export const createGrant = access.command("createGrant", {
       throw asOperationError(error, {});
     }
     await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
+    await mayTakeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
   },
   async run(
     { store, emit, fail, audit, now, caller, platform },

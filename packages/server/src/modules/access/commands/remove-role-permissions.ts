@@ -1,13 +1,17 @@
 import { scoped } from "../../../operation/authorization.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
-import { NotHeld, PermissionNotFound, RoleNotFound, SystemRole } from "../errors.ts";
+import { HoldersAbove, NotHeld, PermissionNotFound, RoleNotFound, SystemRole } from "../errors.ts";
 import { PermissionRemovedFromRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
 import { access } from "../module.ts";
-import { deniedBy, representOne, rulesOf } from "../represent.ts";
+import { representOne, rulesOf } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
+import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
 
-/** Takes permissions from a role (S3 §8.2, §8.3). One that it was not given is no error: it is not there afterwards. */
+/**
+ * Takes permissions from a role (S3 §8.2, §8.3), from no holder who holds more than the caller. One that it was not given is no error: it
+ * is not there afterwards.
+ */
 export const removeRolePermissions = access.command("removeRolePermissions", {
   http: "DELETE /api/v1/iam/roles/:roleId/permissions",
   summary: "Remove permissions from a role.",
@@ -16,21 +20,24 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
   output: Role,
-  errors: [RoleNotFound, SystemRole, PermissionNotFound, NotHeld],
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, NotHeld, HoldersAbove],
   tenant: tenantOfRole,
-  async prepare({ reading, notHeld, fail }, { roleId, permissions }) {
-    const { role, denied } = await reading(async (store) => ({
+  async prepare(context, { roleId, permissions }) {
+    const { reading, notHeld, fail } = context;
+    const { role, rules } = await reading(async (store) => ({
       role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
-      denied: await deniedBy(store, roleId),
+      rules: ((await store.rulesOf([roleId])).get(roleId) ?? []).filter(({ permission }) => permissions.includes(permission)),
     }));
+    const denied = new Set(rules.filter(({ effect }) => effect === "deny").map(({ permission }) => permission));
     // To take a denial away is to give.
     const lacking = await notHeld(
       role.organization_id,
       permissions.filter((value) => denied.has(value)),
     );
     if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
+    return rules.some(({ effect }) => effect === "allow") ? await mayTakeFromHolders(context, role) : undefined;
   },
-  async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permissions }) {
+  async run({ store, emit, fail, audit, expectVersion, now, caller }, { roleId, permissions }, looked) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
@@ -38,6 +45,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     const found = await store.permissionsByValue(permissions);
     const unknown = permissions.filter((value) => !found.some((definition) => definition.value === value));
     if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map((value) => ({ field: "permissions", permission: value })));
+    if (looked !== undefined && !(await stillCovered(store, row, caller, looked))) fail(HoldersAbove, { field: "roleId", rule: "changed" });
     await store.removeRolePermissions(
       row.id,
       found.map(({ id }) => id),

@@ -5,6 +5,7 @@ import { Type } from "../../../operation/schema.ts";
 import { AuthorizationModelInput } from "../authorization-model.ts";
 import { ModelInUse } from "../errors.ts";
 import { ModelReplaced } from "../events.ts";
+import { lockoutsOf } from "../model-lockout.ts";
 import { access } from "../module.ts";
 
 /** What is told at once; the rest shows when these are mended. */
@@ -30,6 +31,8 @@ export const replaceModel = access.command("replaceModel", {
     const tree = new PermissionTree(await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER }));
     const faults = faultsOfModel(model, tree).slice(0, detailsMax);
     if (faults.length > 0) throw invalid(...faults.map((fault) => ({ ...fault, field: `model.${fault.field}` })));
+    const lockouts = lockoutsOf(model);
+    if (lockouts.length > 0) throw invalid(...lockouts);
     const left = [
       ...lostRelations(model, await store.relationKinds()),
       ...lostConditions(model, await store.conditionsOfRoles(), await store.conditionsOfGrants()),

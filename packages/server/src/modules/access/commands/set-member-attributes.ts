@@ -3,10 +3,11 @@ import { QuotaExceeded } from "../../../operation/errors.ts";
 import { mustFit } from "../../../operation/quota.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
 import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
-import { MemberNotFound, NotHeld } from "../errors.ts";
+import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
 import { bytesOf } from "../policy-store.ts";
+import { mayTakeByAttributes } from "../take-rights.ts";
 
 /**
  * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher (S4 §8.4). Nobody
@@ -20,10 +21,11 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),
   output: AttributesOfSubject,
-  errors: [MemberNotFound, NotHeld, QuotaExceeded],
+  errors: [MemberNotFound, NotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId, userId }) {
     const { caller } = context;
     if (caller.kind === "user" && caller.userId === userId) await mustNotRise(context, "$user.", userId, organizationId);
+    await mayTakeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now, platform }, { organizationId, userId, attributes }) {
     if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);

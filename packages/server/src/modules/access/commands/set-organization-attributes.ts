@@ -3,10 +3,11 @@ import { QuotaExceeded } from "../../../operation/errors.ts";
 import { mustFit } from "../../../operation/quota.ts";
 import { Type, Uuid } from "../../../operation/schema.ts";
 import { AttributesOfSubject, AttributeValues, checkAttributes, mustNotRise } from "../attributes.ts";
-import { MemberNotFound, NotHeld } from "../errors.ts";
+import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
 import { bytesOf } from "../policy-store.ts";
+import { mayTakeByAttributes } from "../take-rights.ts";
 
 /** Replaces what is noted about the organization itself: `$tenant` in conditions. */
 export const setOrganizationAttributes = access.command("setOrganizationAttributes", {
@@ -17,10 +18,11 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
   versioned: true,
   input: Type.Object({ organizationId: Uuid, attributes: AttributeValues }),
   output: AttributesOfSubject,
-  errors: [NotHeld, QuotaExceeded],
+  errors: [NotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId }) {
     const { caller } = context;
     if (caller.kind === "user") await mustNotRise(context, "$tenant.", caller.userId, organizationId);
+    await mayTakeByAttributes(context, organizationId, null);
   },
   async run({ store, emit, audit, expectVersion, now, platform }, { organizationId, attributes }) {
     checkAttributes((await store.currentModel()).document, "tenant", attributes);

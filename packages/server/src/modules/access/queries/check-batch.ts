@@ -22,11 +22,10 @@ export const checkBatch = access.memoryQuery("checkBatch", {
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
-  async run({ state, platform, caller, fail, notHeld }, { checks }) {
+  async run({ state, platform, caller, fail, holds }, { checks }) {
     const others = caller.kind === "user" && checks.some((check) => check.userId !== caller.userId);
-    if (others) {
-      const lacking = caller.organizationId === null ? await notHeld(null, ["Authorization.Check"]) : ["Authorization.Check"];
-      if (lacking.length > 0) fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
+    if (others && !(await holds(null, "Authorization.Check"))) {
+      fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const asker = askerOf({ state, caller, platform });
     const asked: MaybePromise<Outcome>[] = [];

@@ -56,10 +56,9 @@ export const explain = access.memoryQuery("explain", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, caller, reading, notHeld, fail }, request) {
+  async run({ state, platform, caller, reading, holds, fail }, request) {
     const tenantId = request.tenantId ?? null;
-    const inScope = caller.kind === "user" && caller.organizationId !== null;
-    const seesAll = !inScope && (await notHeld(null, ["Authorization.Check"])).length === 0;
+    const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((store) => store.roleIdsOf(tenantId)));
     const answer = await pose(askerOf({ state, caller, platform }), request, async ({ view, held, occasion }) => {
       const isMember = view.facts.roles !== undefined;
@@ -72,7 +71,7 @@ export const explain = access.memoryQuery("explain", {
     const asksAboutHimself = caller.kind === "user" && caller.userId === request.userId;
     const { explanation: whole, parts } =
       isMember || seesAll ? answer : ofStranger(answer, asksAboutHimself ? undefined : userKey(request.userId));
-    const readsAttributes = tenantId === null ? seesAll : (await notHeld(tenantId, ["Organization.ReadAttributes"])).length === 0;
+    const readsAttributes = tenantId === null ? seesAll : await holds(tenantId, "Organization.ReadAttributes");
     const explanation = seesAll || readsAttributes ? whole : withoutAttributes(whole);
     return {
       isAuthorized: explanation.decision.allowed,

@@ -1,4 +1,7 @@
 import type { View } from "@gatehouse/policy";
+import { isSystemPermission, isTopRole } from "../system.ts";
+import { isRoleKey, type RolePart } from "./keys.ts";
+import type { Part } from "./parts.ts";
 
 export interface PermissionsOfUser {
   /** A check of it is allowed, whatever the resource and the request. */
@@ -34,15 +37,22 @@ export function givenBy(view: View | undefined, placeholder: string): readonly s
   return [...found].sort();
 }
 
-/** Those of `values` that no role gives without a condition, or that one takes away. */
-export function notHeld(view: View | undefined, values: readonly string[]): readonly string[] {
+/**
+ * Those of `values` that no role gives without a condition, or that one takes away. To an owner or administrator (`isTopHolder`) a denial
+ * of an application's permission is no obstacle: nobody stands above them who could take it back, so they may.
+ */
+export function notHeld(view: View | undefined, values: readonly string[], isTopHolder = false): readonly string[] {
   if (view === undefined || view.refusal !== undefined) return values;
   return values.filter((value) => {
     if (!view.policy.tree.has(value)) return true;
     const { allowing, denying } = view.planOnce(value);
-    return denying.length > 0 || allowing.every(({ condition }) => condition !== undefined);
+    const isDenied = denying.length > 0 && !(isTopHolder && !isSystemPermission(value));
+    return isDenied || allowing.every(({ condition }) => condition !== undefined);
   });
 }
+
+/** Whether what a view is made of is the highest role of its scope. */
+export const isOfTopRole = ({ key, value }: Part): boolean => isRoleKey(key) && value !== null && isTopRole(value as RolePart);
 
 /** A placeholder stands in a condition as a text of its own, so its JSON shows it. */
 const reads = ({ condition }: { readonly condition: unknown }, placeholder: string): boolean =>

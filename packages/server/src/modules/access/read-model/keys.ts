@@ -11,9 +11,11 @@ export const userKey = (userId: string): string => `iam:user:id:${userId}`;
 export const tenantStatusKey = (organizationId: string): string => `iam:org:${organizationId}:status`;
 export const membershipKey = (userId: string, organizationId: string | null): string =>
   organizationId === null ? `iam:membership:user:${userId}:internal` : `iam:membership:user:${userId}:org:${organizationId}`;
-export const roleKey = (roleId: string): string => `iam:role:id:${roleId}`;
+const rolePrefix = "iam:role:id:";
+export const roleKey = (roleId: string): string => `${rolePrefix}${roleId}`;
+export const isRoleKey = (key: string): boolean => key.startsWith(rolePrefix);
 /** The role that a key is of; none where it is another kind's. */
-export const roleIdOf = (key: string): readonly string[] => (key.startsWith("iam:role:id:") ? [key.slice("iam:role:id:".length)] : []);
+export const roleIdOf = (key: string): readonly string[] => (isRoleKey(key) ? [key.slice(rolePrefix.length)] : []);
 /** What the tenant's plan includes (S3 §26.1). */
 export const entitlementsKey = (organizationId: string): string => `iam:org:${organizationId}:entitlements`;
 /** The permission tree and the authorization model: one for the installation. */
@@ -67,7 +69,7 @@ export interface PolicyPart {
  */
 export function hasPresentForm(key: string, value: unknown): boolean {
   if (value === null) return true;
-  if (key.startsWith("iam:role:id:")) return "isSystem" in (value as object);
+  if (isRoleKey(key)) return "isSystem" in (value as object);
   return key !== policyKey || (value as PolicyPart).permissions.every(({ scope }) => scope !== undefined);
 }
 

@@ -20,4 +20,5 @@ export interface Question {
 }
 
 /** What a question knows beside the subject and the tenant. */
-export type Asked = Omit<Occasion, "relationships">;
+export type RequestContext = Omit<Occasion, "relationships">;
+export type Asked = RequestContext;

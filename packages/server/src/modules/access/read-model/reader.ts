@@ -29,7 +29,7 @@ import { policyOf, roleFacts } from "./compiled-parts.ts";
 import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { type GrantOfEvent, grantEndings } from "./grant-events.ts";
-import { givenBy, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
+import { givenBy, isOfTopRole, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import {
   type EntitlementsPart,
   entitlementsKey,
@@ -304,18 +304,18 @@ export class AccessReader {
 
   /** Those of `values` that the user does not hold: no role gives it without a condition, or one takes it away. */
   notHeld(userId: string, organizationId: string | null, values: readonly string[]): Promise<readonly string[]> {
-    return this.#ofView(userId, organizationId, values, (view) => notHeld(view, values));
+    return this.#ofView(userId, organizationId, values, (view, parts) => notHeld(view, values, parts.some(isOfTopRole)));
   }
 
   async #ofView<Answer>(
     userId: string,
     organizationId: string | null,
     actions: readonly string[] | undefined,
-    answer: (view: View | undefined) => Answer,
+    answer: (view: View | undefined, parts: readonly Part[]) => Answer,
   ): Promise<Answer> {
     await this.#containing(actions);
     const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
-    return answer(held.view);
+    return answer(held.view, held.parts);
   }
 
   /** Looks at a view's parts only where some part has become stale since: of thousands of decisions few come after a change. */

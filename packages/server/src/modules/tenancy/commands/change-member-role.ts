@@ -8,7 +8,7 @@ import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
 
-/** Gives a member other roles (S3 §8.2): those named are the ones he has afterwards. */
+/** Gives a member other roles (S3 §8.2): those named are the ones that the member has afterwards. */
 export const changeMemberRole = tenancy.command("changeMemberRole", {
   http: "PUT /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Change the roles of a member.",
@@ -26,14 +26,15 @@ export const changeMemberRole = tenancy.command("changeMemberRole", {
   },
   async run({ store, uses, emit, fail, audit, expectVersion }, { organizationId, membershipId }, wanted) {
     await store.lockOrganization(organizationId);
+    await uses.access.lockTopHolders(organizationId);
     const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
     expectVersion(member.version);
     await rolesInScope(uses.access, organizationId, wanted, fail);
     const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
     audit({ before: { userId: member.user_id, roleIds: held }, after: { userId: member.user_id, roleIds: wanted } });
-    const ownerRoleId = (await uses.access.ownerRoleOf(organizationId)) as string;
-    const unmakesOwner = held.includes(ownerRoleId) && !wanted.includes(ownerRoleId);
-    if (unmakesOwner && (await uses.access.holders(ownerRoleId)) === 1) fail(LastOwner, { field: "membershipId", rule: "last_owner" });
+    if (await uses.access.wouldLoseLastHolder(member.user_id, organizationId, { roleIds: wanted })) {
+      fail(LastOwner, { field: "membershipId", rule: "last_owner" });
+    }
     const row = await store.setFirstRole(member.id, wanted[0] as string);
     await uses.access.assign(member.user_id, organizationId, wanted);
     emit(MemberRolesChanged, { membershipId, userId: member.user_id, organizationId, roleIds: [...wanted] });

@@ -6,7 +6,7 @@ import { MemberRemoved } from "../events.ts";
 import { mayHandOut } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
-/** Takes every internal role from a user; the last administrator stays. */
+/** Takes every internal role from a user; the last active administrator stays. */
 export const removeInternalMember = tenancy.command("removeInternalMember", {
   http: "DELETE /api/v1/iam/internal/memberships/:userId",
   summary: "Remove a user from the internal scope.",
@@ -23,12 +23,12 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   },
   async run({ store, uses, emit, fail, audit, expectVersion, more }, { userId }) {
     await store.lockInternalScope();
+    await uses.access.lockTopHolders(null);
     const row = (await store.membershipOf(userId, null)) ?? fail(MembershipNotFound);
     expectVersion(row.version);
-    const administrator = (await uses.access.administratorRole()) as string;
     const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
     audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: [] } });
-    if (held.includes(administrator) && (await uses.access.holders(administrator)) === 1) {
+    if (await uses.access.wouldLoseLastHolder(userId, null, { roleIds: [] })) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     }
     if (await uses.access.revokeSomeOf(userId, null)) {

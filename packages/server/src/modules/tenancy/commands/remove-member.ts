@@ -6,7 +6,7 @@ import { MemberRemoved } from "../events.ts";
 import { mayHandOut } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
-/** Removes a member (S3 §8.2). The last owner stays, also when two owners remove each other at the same moment. */
+/** Removes a member (S3 §8.2). The last active owner stays, also when two owners remove each other at the same moment. */
 export const removeMember = tenancy.command("removeMember", {
   http: "DELETE /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Remove a member from an organization, or leave it.",
@@ -28,12 +28,12 @@ export const removeMember = tenancy.command("removeMember", {
   },
   async run({ store, uses, emit, fail, audit, expectVersion, more }, { organizationId, membershipId }) {
     await store.lockOrganization(organizationId);
+    await uses.access.lockTopHolders(organizationId);
     const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
     expectVersion(member.version);
     const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
     audit({ before: { userId: member.user_id, roleIds: held }, after: null });
-    const ownerRoleId = (await uses.access.ownerRoleOf(organizationId)) as string;
-    if (held.includes(ownerRoleId) && (await uses.access.holders(ownerRoleId)) === 1) {
+    if (await uses.access.wouldLoseLastHolder(member.user_id, organizationId, { roleIds: [] })) {
       fail(LastOwner, { field: "membershipId", rule: "last_owner" });
     }
     if (await uses.access.revokeSomeOf(member.user_id, organizationId)) {

@@ -27,16 +27,16 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
   },
   async run({ store, uses, emit, fail, audit, expectVersion, now }, { userId }, wanted) {
     await store.lockInternalScope();
+    await uses.access.lockTopHolders(null);
     if (!(await uses.identity.userById(userId))) fail(UserUnknown, { field: "userId" });
     await rolesInScope(uses.access, null, wanted, fail);
     const first = wanted[0] as string;
     const joined = await store.insertMembership({ id: uuid(), user_id: userId, organization_id: null, role_id: first, joined_at: now });
-    const administrator = (await uses.access.administratorRole()) as string;
     const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
     audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: wanted } });
-    const unmakes = held.includes(administrator) && !wanted.includes(administrator);
-    if (unmakes && (await uses.access.holders(administrator)) === 1)
+    if (await uses.access.wouldLoseLastHolder(userId, null, { roleIds: wanted })) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
+    }
     const existing = joined ?? (await store.membershipOf(userId, null)) ?? fail(UserUnknown);
     expectVersion(existing.version);
     const row = joined ?? (await store.setFirstRole(existing.id, first));

@@ -35,10 +35,9 @@ export const updateOrganization = tenancy.command("updateOrganization", {
   ),
   output: Organization,
   errors: [OrganizationNotFound, NameTaken, SlugTaken, PermissionDenied],
-  async prepare({ notHeld, fail }, { organizationId: _, status, ...settings }) {
+  async prepare({ holds, fail }, { organizationId: _, status, ...settings }) {
     if (status === undefined || Object.keys(settings).length === 0) return;
-    const lacking = await notHeld(null, ["Tenant.Update"]);
-    if (lacking.length > 0) fail(PermissionDenied, { rule: "permission", permission: "Tenant.Update" });
+    if (!(await holds(null, "Tenant.Update"))) fail(PermissionDenied, { rule: "permission", permission: "Tenant.Update" });
   },
   async run({ store, uses, emit, fail, audit, expectVersion, now }, input) {
     const fault = input.country === undefined ? undefined : countryFault(input.country);

@@ -217,7 +217,7 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   // Embedded storage is in this process: it is not away while that runs.
   const mayBeAway = databaseUrl !== undefined && seconds > 0;
   const away = mayBeAway ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds } : undefined;
-  return { cache: redisCache(connection, resilience, trust), limits: redisLimits(connection, resilience, limitsWithoutRedis), away };
+  return { cache: redisCache(connection, resilience, trust), limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }), away };
 }
 
 interface GivenToRedis {

@@ -147,7 +147,7 @@ describe.skipIf(!has("redis-server"))("Redis as it is started (skipped without r
     const cache = redisCache(connection, resilience, trust);
     await cache.write([{ key: "a", value: "of a", version: 1n, ttlSeconds: 60 }], { after: 0, to: 1 });
     expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
-    const limits = redisLimits(connection, resilience, "refuse");
+    const limits = redisLimits(connection, resilience, { without: "refuse", authenticator: trust.authenticator });
     expect([await limits.take("name", "key", { points: 1, seconds: 60 }), await limits.peek("name", "key", { points: 1, seconds: 60 })]).toEqual([
       0,
       expect.any(Number),

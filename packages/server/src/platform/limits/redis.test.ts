@@ -1,12 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wireTo } from "../contract/proxy.ts";
 import { describeOnRedis, type OwnRedis, startRedis } from "../contract/redis.ts";
+import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
 import { limitsContract } from "./contract/limits-contract.ts";
 import { redisLimits } from "./redis.ts";
 
+const key = { name: "AAAAAAAA", key: randomBytes(32) };
 const limit = { points: 2, seconds: 60 };
 
 describeOnRedis("limits on a Redis", () => {
@@ -17,7 +20,7 @@ describeOnRedis("limits on a Redis", () => {
   afterAll(() => redis?.close());
 
   const open = async (without: "memory" | "refuse" = "memory", url?: string) =>
-    redisLimits(await redis.connect(url), createResilience(createMetrics()), without);
+    redisLimits(await redis.connect(url), createResilience(createMetrics()), { without, authenticator: authenticator([key]) });
 
   limitsContract("Redis", open);
 
@@ -27,6 +30,31 @@ describeOnRedis("limits on a Redis", () => {
     expect(await other.take("shared", "ada", limit)).toBe(0);
     expect(await one.take("shared", "ada", limit)).toBeGreaterThan(0);
     expect(await other.peek("shared", "ada", limit)).toBeGreaterThan(0);
+  });
+
+  it("name nobody in Redis, and hold for each process whoever sets the counters there back", async () => {
+    const limits = await open();
+    let taken = 0;
+    for (let round = 0; round < 20; round += 1) {
+      if ((await limits.take("sign-in:account", "ada@example.com", limit)) === 0) taken += 1;
+      for (const name of await redis.raw.keys("*iam:limit:*")) {
+        expect(name).not.toContain("ada");
+        await redis.raw.del(name);
+      }
+    }
+    expect(taken).toBe(3 * limit.points);
+    expect(await limits.peek("sign-in:account", "ada@example.com", limit)).toBeGreaterThan(0);
+    await limits.reset("sign-in:account", "ada@example.com", limit);
+    expect(await limits.take("sign-in:account", "ada@example.com", limit)).toBe(0);
+  });
+
+  it("are counted by the process where somebody has put something else under their keys", async () => {
+    const limits = await open();
+    await limits.take("other-type", "ada", limit);
+    const [name] = (await redis.raw.keys("*other-type*")) as [string];
+    await redis.raw.del(name);
+    await redis.raw.lpush(name, "x");
+    expect([await limits.take("other-type", "ada", limit), await limits.take("other-type", "ada", limit)]).toEqual([0, 0]);
   });
 
   describe.each(["hold", "cut"] as const)("while Redis is away (%s)", (how) => {

@@ -216,15 +216,11 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const connection = await connectRedis(address, logger);
   // Embedded storage is in this process: it is not away while that runs.
   const mayBeAway = databaseUrl !== undefined && seconds > 0;
-<<<<<<< HEAD
   const away = mayBeAway
     ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
     : undefined;
-  return { cache: redisCache(connection, resilience, trust), limits: redisLimits(connection, resilience, limitsWithoutRedis), away };
-=======
-  const away = mayBeAway ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds } : undefined;
-  return { cache: redisCache(connection, resilience, trust), limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }), away };
->>>>>>> work/transport
+  const limits = redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator });
+  return { cache: redisCache(connection, resilience, trust), limits, away };
 }
 
 interface GivenToRedis {

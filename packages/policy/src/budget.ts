@@ -5,6 +5,8 @@ import { PolicyError } from "./faults.ts";
  */
 export const stepCosts = {
   comparison: 2,
+  /** A member of an object that is copied. */
+  member: 4,
   /** A part of a condition that is made into a function. */
   compilation: 20,
   /** It is looked at, and may be put into a set. */

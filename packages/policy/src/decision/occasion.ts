@@ -1,4 +1,4 @@
-import { type Budget, evaluationLimits, tooManySteps } from "../budget.ts";
+import { type Budget, evaluationLimits, stepCosts, tooManySteps } from "../budget.ts";
 import type { Environment } from "../condition/condition.ts";
 import { RelationshipIndex } from "../relation/index-in-memory.ts";
 import type { RelationshipReader } from "../relation/relationship.ts";
@@ -79,7 +79,10 @@ class OccasionEnvironment implements Environment {
 
   get resource(): Environment["resource"] {
     const { resource } = this.#occasion;
-    this.#resource ??= resource === undefined ? nothing : { ...resource.attributes, id: resource.id, type: resource.type };
+    if (this.#resource === undefined) {
+      this.#resource = resource === undefined ? nothing : { ...resource.attributes, id: resource.id, type: resource.type };
+      this.spend(Object.keys(this.#resource).length * stepCosts.member);
+    }
     return this.#resource;
   }
 

@@ -1,11 +1,12 @@
 import { signedIn } from "../../../operation/authorization.ts";
+import type { Caller } from "../../../operation/caller.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
 import { refuseUnstorable } from "../../../operation/storable.ts";
 import { isSliceOver, nextSlice } from "../../../platform/time-slice.ts";
-import { type Asker, askerOf } from "../asking.ts";
+import { askerOf } from "../asking.ts";
 import { access } from "../module.ts";
-import { type Asking, Decision, decideOn, orThrown, type Posed, posed } from "./decision.ts";
+import { type Asking, Decision, decideOn, type Posed, posed } from "./decision.ts";
 import { Facts, open, optionalFacts } from "./entities.ts";
 import { checkWhole, completed, type Defaults } from "./items.ts";
 import { lacking, mayAsk } from "./may-ask.ts";
@@ -59,7 +60,7 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
     const asker = askerOf({ state, caller, platform });
     const questions: Posed[] = [];
     for (const item of items.length === 0 ? [{}] : items) {
-      questions.push(questionOf(item, defaults, asker));
+      questions.push(questionOf(item, defaults, caller));
       if (isSliceOver()) await nextSlice();
     }
     const self = caller.kind === "user" ? caller.userId : undefined;
@@ -74,24 +75,10 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
   },
 });
 
-/** A default stands in each question that leaves it out, so what it costs to check and hand on is counted for each. */
-function questionOf(item: unknown, defaults: Defaults, { caller, budget }: Asker): Posed {
-  try {
-    budget.spend(membersOf(defaults) * memberSteps);
-  } catch (error) {
-    return { decision: orThrown(error) };
-  }
+function questionOf(item: unknown, defaults: Defaults, caller: Caller): Posed {
   const whole = completed(item, defaults);
   return "decision" in whole ? { decision: whole } : posed(whole as never, caller);
 }
-
-/** Checking a member of an object against its schema, and copying it. */
-const memberSteps = 5;
-const membersOf = ({ context, subject, action, resource }: Defaults): number =>
-  [
-    context,
-    ...[subject, action, resource].map((entity) => (entity as { properties?: unknown } | null | undefined)?.properties),
-  ].reduce<number>((sum, facts) => sum + (typeof facts === "object" && facts !== null ? Object.keys(facts).length : 0), 0);
 
 /** Defaults are each question's own when it is kept: large ones are written out for none of a thousand. */
 const defaultsLengthMax = 4_000;

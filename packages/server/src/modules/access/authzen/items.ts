@@ -27,7 +27,7 @@ export function completed(item: unknown, defaults: Defaults): Evaluation | Decis
     : {};
   try {
     const present = Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined));
-    checkWhole(present);
+    checkWhole(ownOf(present, defaults));
     return present as unknown as Evaluation;
   } catch (error) {
     return orThrown(error);
@@ -35,6 +35,20 @@ export function completed(item: unknown, defaults: Defaults): Evaluation | Decis
 }
 
 const keys = ["type", "id", "name"] as const;
+
+/**
+ * What is to be checked of a question. The facts of a default were checked with the request, and may be as large as its body: they are
+ * not looked through again for each of a thousand questions.
+ */
+function ownOf(present: Members, defaults: Defaults): Record<string, unknown> {
+  const own: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(present)) {
+    if (value !== defaults[name as keyof Defaults] || !isObject(value)) own[name] = value;
+    else if (name !== "context")
+      own[name] = Object.fromEntries(keys.filter((key) => value[key] !== undefined).map((key) => [key, value[key]]));
+  }
+  return own;
+}
 
 function entity(given: unknown, fallback: unknown): unknown {
   if (given === undefined || given === null) return fallback ?? undefined;

@@ -38,8 +38,19 @@ export function faultOf({ type, id }: { readonly type: string; readonly id?: str
  * `$request`: the context, and below `action` the properties of the action. The subject's own properties are the asker's word about
  * somebody of whom we know more, so they stand nowhere.
  */
-export const requestOf = (context: Facts | null | undefined, action?: Action): Facts =>
-  action?.properties ? { ...context, action: action.properties } : (context ?? {});
+export function requestOf(context: Facts | null | undefined, action?: Action): Facts {
+  const { properties } = action ?? {};
+  if (!properties) return context ?? {};
+  if (!context) return { action: properties };
+  // Both may be the defaults of a thousand questions, and large.
+  const known = requests.get(context);
+  if (known?.["action"] === properties) return known;
+  const request = { ...context, action: properties };
+  requests.set(context, request);
+  return request;
+}
+/** The last request that was made of a context. */
+const requests = new WeakMap<Facts, Facts>();
 
 /** A question as the check API has it. */
 export const checkOf = (

@@ -41,10 +41,10 @@ export {
   User,
   type UserStatus,
 } from "./model.ts";
-export { refuseNoNames } from "./person-name.ts";
 export { hashChosenPassword } from "./passwords/choose.ts";
 export { decoyHash, hashKindOf, verifyDecoys } from "./passwords/decoys.ts";
 export { hashPassword, matchPassword, needsRehash } from "./passwords/hashing.ts";
+export { refuseNoNames } from "./person-name.ts";
 export { identity };
 
 export const context: Context = {

@@ -87,6 +87,9 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "identity.verifyEmail": { make: async ({ server }) => nobody({ token: await registered(server) }) },
   "identity.forgotPassword": { make: async () => nobody({ email: address("unknown") }), again: true },
   "identity.resetPassword": { make: async ({ server }) => nobody({ token: await forgotten(server), password: "a louder harbour" }) },
+  "identity.resendConfirmation": { make: async () => nobody({ email: address("unknown") }), again: true },
+  "identity.resendMail": internally(async ({ server }) => ({ userId: (await newUser(server, "unread")).id }), true),
+  "identity.resendMyMail": { make: async ({ server }) => ({ token: (await newUser(server, "unread")).token, input: {} }), again: true },
   "identity.getMe": owned(() => ({}), true),
   "identity.updateMe": owned(() => ({ firstName: "Mai", lastName: "Lan", locale: "vi" }), true),
   "identity.listUsers": internally(() => ({ email: address("nobody"), limit: 5 }), true),
@@ -278,6 +281,10 @@ export const samples: Readonly<Record<string, Recipe>> = {
       return { token, input: { sessionId: items.find((session: { current: boolean }) => !session.current).id } };
     },
   },
+  "sessions.endOtherSessions": { make: async ({ server }) => ({ token: (await newUser(server, "many")).token, input: {} }), again: true },
+  "sessions.endSessionsOfUser": internally(async ({ server }) => ({ userId: (await newUser(server, "many")).id }), true),
+  // Of a time from before the world: its people stay signed in.
+  "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
   "sessions.getSession": owned(() => ({}), true),
   "authentication.login": {
     make: async ({ own }) => nobody({ email: own.owner.email, password, organizationId: own.id }),

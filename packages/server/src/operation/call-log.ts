@@ -1,5 +1,13 @@
 import type { AuditNote } from "./audit.ts";
 import type { Call } from "./dispatch.ts";
+import {
+  CredentialInvalid,
+  CredentialRequired,
+  OrganizationInactive,
+  PermissionDenied,
+  TooManyRequests,
+  ValidationFailed,
+} from "./errors.ts";
 import type { Operation } from "./operation.ts";
 
 /** A call that has ended, as the log describes it. */
@@ -18,10 +26,15 @@ export interface EndedCall {
 
 /**
  * The level of a call's line: `info` for a command of a user or an operator, and for a deprecated operation, because only the line says
- * which client still calls it; `debug` for all else.
+ * which client still calls it; also for whatever a security control has refused (ASVS 16.3.3), and `debug` for all else.
  */
-export const logLevelOf = ({ kind, deprecated }: Operation, { caller }: Call): "info" | "debug" =>
-  deprecated !== undefined || (kind === "command" && caller.kind !== "system") ? "info" : "debug";
+export const logLevelOf = ({ kind, deprecated }: Operation, { caller }: Call, outcome: string): "info" | "debug" =>
+  deprecated !== undefined || (kind === "command" && caller.kind !== "system") || controls.has(outcome) ? "info" : "debug";
+
+/** Refusals by input validation, authentication, authorization and limits. */
+const controls: ReadonlySet<string> = new Set(
+  [ValidationFailed, CredentialRequired, CredentialInvalid, PermissionDenied, OrganizationInactive, TooManyRequests].map(({ code }) => code),
+);
 
 /** Who called what, on which resource of which tenant, from where, and how it ended. */
 export function logFields(

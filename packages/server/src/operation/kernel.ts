@@ -142,7 +142,7 @@ export class Kernel {
     metrics.operationSeconds.observe(measuredAs, outcome, milliseconds / 1_000);
     metrics.activity[operation.kind].note(outcome === "fault", milliseconds);
     if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, caller: call.caller.kind });
-    const level = logLevelOf(operation, call);
+    const level = logLevelOf(operation, call, outcome);
     if (logger.isLevelEnabled(level)) logger[level](logFields(operation, ended, milliseconds), `${operation.name}: ${outcome}`);
   }
 

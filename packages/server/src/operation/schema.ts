@@ -54,16 +54,6 @@ export const Secret = (options: { minLength?: number; maxLength: number }) => Ty
 export const personalMark = "x-personal";
 export const PersonName = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S", [personalMark]: true });
 
-/**
- * A name that somebody gives a person. Names stand in mails to others and in lists, so a line break, another control character or a
- * link is none (decision 0042). Names that are kept already are answered as they are.
- */
-const personNameFormat = "person-name";
-const noName =
-  /[\p{Cc}\p{Zl}\p{Zp}]|[:\uFF1A]\s*[/\uFF0F]{2}|\bwww[.\uFF0E\u3002]|[\p{L}\p{N}][.\uFF0E\u3002][\p{L}\p{N}-]{2,}[/\uFF0F?#:]/iu;
-setFormat(personNameFormat, (text) => !noName.test(text.normalize("NFKC")));
-export const NewPersonName = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S", format: personNameFormat, [personalMark]: true });
-
 /** An opaque single-use token, as the links in mails carry it. */
 export const Token = Secret({ minLength: 20, maxLength: 200 });
 

@@ -46,6 +46,7 @@ export {
 export { hashChosenPassword } from "./passwords/choose.ts";
 export { decoyHash, hashKindOf, verifyDecoys } from "./passwords/decoys.ts";
 export { hashPassword, matchPassword, needsRehash } from "./passwords/hashing.ts";
+export { refuseNoNames } from "./person-name.ts";
 export { identity };
 
 export const context: Context = {

@@ -115,15 +115,18 @@ describe("ending other sessions", () => {
     try {
       const [person, other, administrator] = [await newPerson(own), await newPerson(own), await newAdministrator(own)];
       const further = await signIn(own, person.email);
-      for (const route of [`DELETE /api/v1/users/${person.id}/sessions`, "DELETE /api/v1/sessions"]) {
-        expectError(await own.call(route, { token: other.token }), 403, "auth.permission_denied");
-      }
+      const endAll = (token: string, startedBefore = new Date(own.clock.now()).toISOString()) =>
+        own.call("POST /api/v1/sessions/end", { token, body: { startedBefore } });
+      const endOf = (token: string) => own.call(`DELETE /api/v1/users/${person.id}/sessions`, { token });
+      expectError(await endOf(other.token), 403, "auth.permission_denied");
+      expectError(await endAll(other.token), 403, "auth.permission_denied");
+      expect((await endAll(administrator.token, "2020-01-01T00:00:00Z")).body).toEqual({ ended: 0 });
       expect(await ask(person.token)).toBe(200);
-      const ended = await own.call(`DELETE /api/v1/users/${person.id}/sessions`, { token: administrator.token });
+      const ended = await endOf(administrator.token);
       expect(ended.body).toEqual({ ended: 2 });
       expect([await ask(person.token), await ask(further), await ask(other.token)]).toEqual([401, 401, 200]);
       const again = await signIn(own, person.email);
-      const all = await own.call("DELETE /api/v1/sessions", { token: administrator.token });
+      const all = await endAll(administrator.token);
       expect(all.body).toEqual({ ended: 2 });
       expect([await ask(again), await ask(other.token), await ask(administrator.token)]).toEqual([401, 401, 200]);
       const unknown = await own.call("DELETE /api/v1/users/0198c0de-0000-7000-8000-000000000000/sessions", { token: administrator.token });

@@ -1,17 +1,11 @@
 import { v7 as uuid } from "uuid";
 import type { Emit } from "../../operation/module.ts";
-import { Email, NewPersonName, type Static, Type } from "../../operation/schema.ts";
+import { Email, PersonName, type Static, Type } from "../../operation/schema.ts";
 import { Locale, NewPassword, type User } from "../identity/index.ts";
 import { MemberJoined } from "./events.ts";
 
 /** A user whom somebody with the machine, or with the set-up link, vouches for. */
-export const NewUser = {
-  email: Email,
-  password: NewPassword,
-  firstName: NewPersonName,
-  lastName: NewPersonName,
-  locale: Type.Optional(Locale),
-};
+export const NewUser = { email: Email, password: NewPassword, firstName: PersonName, lastName: PersonName, locale: Type.Optional(Locale) };
 const NewUserObject = Type.Object(NewUser);
 export type NewUser = Static<typeof NewUserObject>;
 

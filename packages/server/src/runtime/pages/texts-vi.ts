@@ -151,7 +151,7 @@ export const vietnamese: Texts = {
       text: "Có ký tự không lưu trữ được.",
       taken: "Địa chỉ này đã có tài khoản.",
       match: "Đây không phải là mật khẩu của lần đăng ký này.",
-      "format:person-name": "Tên không được có ngắt dòng hoặc liên kết.",
+      person_name: "Tên không được có ngắt dòng hoặc liên kết.",
       not_context: "Kẻ tấn công thử trước tên, địa chỉ của bạn và tên dịch vụ này. Vui lòng thêm ít nhất 8 ký tự khác.",
       not_common: "Đây là mật khẩu kẻ tấn công thử trước tiên. Vui lòng chọn mật khẩu khác.",
       not_own_address: "Mật khẩu không được trùng với địa chỉ email.",

@@ -151,7 +151,7 @@ export const english = {
       text: "This holds a character that cannot be stored.",
       taken: "This address already has an account.",
       match: "This is not the password of this registration.",
-      "format:person-name": "A name has no line breaks and no links.",
+      person_name: "A name has no line breaks and no links.",
       not_context: "Your name, your address and the names of this service are tried first. Please add at least 8 other characters.",
       not_common: "Attackers try this password first. Please choose another one.",
       not_own_address: "The password must not be the e-mail address.",

@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { anyone } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
-import { Email, NewPersonName, Type } from "../../../operation/schema.ts";
+import { Email, PersonName, Type } from "../../../operation/schema.ts";
 import { hashSecret, newSecret } from "../../../platform/secrets.ts";
 import { takeMail } from "../../notifications/index.ts";
 import { EmailTaken } from "../errors.ts";
@@ -9,6 +9,7 @@ import { RegistrationRepeated, UserRegistered } from "../events.ts";
 import { canonicalLocale, Locale, NewPassword, recordUndeliverableOperation, User } from "../model.ts";
 import { identity } from "../module.ts";
 import { hashChosenPassword } from "../passwords/choose.ts";
+import { refuseNoNames } from "../person-name.ts";
 import { type Registration, registered, toUser, type UserRow } from "../store.ts";
 
 /**
@@ -22,13 +23,14 @@ export const register = identity.command("register", {
   hashes: true,
   limit: { per: "address", points: 30, seconds: 600 },
   versioned: true,
-  input: Type.Object({ email: Email, password: NewPassword, firstName: NewPersonName, lastName: NewPersonName, locale: Locale }),
+  input: Type.Object({ email: Email, password: NewPassword, firstName: PersonName, lastName: PersonName, locale: Locale }),
   output: User,
   status: 201,
   errors: [EmailTaken],
   async prepare({ platform }, input) {
     const locale = canonicalLocale(input.locale);
     if (typeof locale !== "string") throw invalid(locale);
+    refuseNoNames(input);
     const { email, firstName, lastName } = input;
     const passwordHash = await hashChosenPassword(input.password, { email, names: [firstName, lastName] }, platform.settings);
     return { locale, passwordHash, wait: await takeMail(platform, "registration", email) };

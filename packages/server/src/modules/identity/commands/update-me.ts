@@ -1,10 +1,11 @@
 import { signedIn } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
-import { NewPersonName, Type } from "../../../operation/schema.ts";
+import { PersonName, Type } from "../../../operation/schema.ts";
 import { UserNotFound } from "../errors.ts";
 import { ProfileUpdated } from "../events.ts";
 import { canonicalLocale, Locale, User } from "../model.ts";
 import { identity } from "../module.ts";
+import { refuseNoNames } from "../person-name.ts";
 import { toUser } from "../store.ts";
 
 /** Changes the own profile (S3 §8.1); what is not given stays. */
@@ -14,12 +15,13 @@ export const updateMe = identity.command("updateMe", {
   allow: signedIn(),
   versioned: true,
   input: Type.Object(
-    { firstName: Type.Optional(NewPersonName), lastName: Type.Optional(NewPersonName), locale: Type.Optional(Locale) },
+    { firstName: Type.Optional(PersonName), lastName: Type.Optional(PersonName), locale: Type.Optional(Locale) },
     { minProperties: 1 },
   ),
   output: User,
   errors: [UserNotFound],
   async run({ store, user, emit, fail, audit, expectVersion, now }, input) {
+    refuseNoNames(input);
     const row = (await store.lockById(user.userId)) ?? fail(UserNotFound);
     expectVersion(row.version);
     const locale = input.locale === undefined ? row.locale : canonicalLocale(input.locale);

@@ -1,7 +1,7 @@
 import { operatorOnly } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
-import { canonicalLocale, EmailTaken, hashChosenPassword, User } from "../../identity/index.ts";
+import { canonicalLocale, EmailTaken, hashChosenPassword, refuseNoNames, User } from "../../identity/index.ts";
 import { tenancy } from "../module.ts";
 import { makeAdministrator, NewUser } from "../new-user.ts";
 
@@ -14,8 +14,10 @@ export const createUser = tenancy.command("createUser", {
   input: Type.Object({ ...NewUser, administrator: Type.Optional(Type.Boolean()) }),
   output: User,
   errors: [EmailTaken],
-  prepare: async ({ platform }, { email, password, firstName, lastName }) =>
-    hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings),
+  async prepare({ platform }, { email, password, firstName, lastName }) {
+    refuseNoNames({ firstName, lastName });
+    return hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings);
+  },
   async run(context, input, passwordHash) {
     const { uses, fail } = context;
     const locale = canonicalLocale(input.locale ?? "en");

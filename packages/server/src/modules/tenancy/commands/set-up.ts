@@ -2,7 +2,7 @@ import { anyone } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
 import { Token, Type } from "../../../operation/schema.ts";
 import { hashSecret } from "../../../platform/secrets.ts";
-import { canonicalLocale, EmailTaken, hashChosenPassword, User } from "../../identity/index.ts";
+import { canonicalLocale, EmailTaken, hashChosenPassword, refuseNoNames, User } from "../../identity/index.ts";
 import { SetUpDone, SetUpTokenInvalid } from "../errors.ts";
 import { tenancy } from "../module.ts";
 import { makeAdministrator, NewUser } from "../new-user.ts";
@@ -20,8 +20,10 @@ export const setUp = tenancy.command("setUp", {
   input: Type.Object({ token: Token, ...NewUser }),
   output: User,
   errors: [SetUpDone, SetUpTokenInvalid, EmailTaken],
-  prepare: async ({ platform }, { email, password, firstName, lastName }) =>
-    hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings),
+  async prepare({ platform }, { email, password, firstName, lastName }) {
+    refuseNoNames({ firstName, lastName });
+    return hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings);
+  },
   async run(context, input, passwordHash) {
     const { store, uses, fail } = context;
     const locale = canonicalLocale(input.locale ?? "en");

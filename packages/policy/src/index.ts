@@ -22,7 +22,7 @@ export type { RelationTrace } from "./explain/trace.ts";
 export { type Fault, PolicyError, type PolicyErrorCode } from "./faults.ts";
 export { FilterError } from "./filter/errors.ts";
 export type { Filter, FilterComparison, FilterOperand, FilterOperator } from "./filter/filter.ts";
-export { filter } from "./filter/make-filter.ts";
+export { filter, filterOfCertain } from "./filter/make-filter.ts";
 export { compileFilter, matches } from "./filter/match.ts";
 export { type ColumnType, type SqlOptions, type SqlPredicate, toSql } from "./filter/sql.ts";
 export { faultsOfModel, namePattern, vocabularyOf } from "./model/check-model.ts";

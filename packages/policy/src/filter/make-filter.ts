@@ -13,7 +13,17 @@ import { candidates } from "../relation/reach.ts";
 import { Walk } from "../relation/walk.ts";
 import { invalid, yes } from "../truth.ts";
 import type { Filter } from "./filter.ts";
-import { allOfResiduals, always, anyOfResiduals, faultsOfResidual, never, notOfResidual, type Residual, residualOf } from "./residual.ts";
+import {
+  allOfResiduals,
+  always,
+  anyOfResiduals,
+  faultsOfResidual,
+  never,
+  notOfResidual,
+  type Residual,
+  residualOf,
+  settled,
+} from "./residual.ts";
 
 /**
  * Which resources of a type the subject may perform `action` on: the same decision with the resource left open. It chooses
@@ -21,6 +31,27 @@ import { allOfResiduals, always, anyOfResiduals, faultsOfResidual, never, notOfR
  * other than the resource's is missing and the answer depends on it.
  */
 export function filter(view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending {
+  return make(view, action, type, occasion, undefined);
+}
+
+/**
+ * `filter` where the relationships of single resources may lack what their conditions need: it chooses the resources that are certain.
+ * `open` has the others that might be allowed, by their ids; a check of each says what is missing. What is missing of a role's condition
+ * or of the plan is about every resource, and throws as in `filter`.
+ */
+export function filterOfCertain(
+  view: View,
+  action: string,
+  type: string,
+  occasion: Occasion = {},
+): { readonly filter: Filter; readonly open: readonly string[] } | Pending {
+  const open = new Set<string>();
+  const found = make(view, action, type, occasion, open);
+  return found === pendingDecision ? pendingDecision : { filter: found, open: [...open].sort() };
+}
+
+/** `unsettled` takes the resources whose relationships are left undecided; without it they are faults. */
+function make(view: View, action: string, type: string, occasion: Occasion, unsettled: Set<string> | undefined): Filter | Pending {
   const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined || !withinScopes(plan, occasion)) return never;
@@ -28,7 +59,10 @@ export function filter(view: View, action: string, type: string, occasion: Occas
   const open: Occasion = { ...occasion, resource: { type } };
   const environment = environmentOf(view, open);
   const part = (effect: "allow" | "deny", rules: readonly PlannedRule[]) =>
-    anyOfResiduals([...rules.map((rule) => ofRule(rule, environment)), ofRelations(view, plan, effect, type, open, environment)]);
+    anyOfResiduals([
+      ...rules.map((rule) => ofRule(rule, environment)),
+      ofRelations(view, plan, effect, type, open, environment, unsettled),
+    ]);
   const residual = allOfResiduals([
     notOfResidual(part("deny", plan.denying)),
     part("allow", plan.allowing),
@@ -51,6 +85,7 @@ function ofRelations(
   type: string,
   occasion: Occasion,
   environment: Environment,
+  unsettled: Set<string> | undefined,
 ): Residual {
   const expression = plan.rules?.get(type)?.[effect] as RelationExpression | undefined;
   if (expression === undefined) return never;
@@ -60,7 +95,10 @@ function ofRelations(
   const certain: string[] = [];
   const conditional: Residual[] = [];
   for (const id of ids) {
-    const outcome = new Walk(input, residuals(about(environment, { type, id }))).expression(expression, { type, id });
+    const walked = new Walk(input, residuals(about(environment, { type, id }))).expression(expression, { type, id });
+    const outcome =
+      unsettled !== undefined && faultsOfResidual(walked).length > 0 ? settled(walked, effect === "allow" ? never : always) : walked;
+    if (outcome !== walked) unsettled?.add(id);
     if (outcome.kind === "always") certain.push(id);
     else if (outcome.kind === "pending") conditional.push(outcome);
     else if (outcome.kind !== "never") conditional.push(allOfResiduals([isOneOf([id]), outcome]));

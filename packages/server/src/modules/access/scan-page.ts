@@ -1,5 +1,6 @@
 import { pageRequest } from "../../operation/paging.ts";
 import type { Keys } from "../../platform/keys/keys.ts";
+import type { DecidedItems, UndecidedItem } from "./undecided.ts";
 
 export interface ScanRequest {
   readonly keys: Keys;
@@ -15,13 +16,14 @@ const atOnce = 500;
 
 /**
  * A page of those candidates that are chosen, in their order. Candidates are read in batches after a key, until the page is full
- * or enough has been looked at; the cursor goes on after the last candidate that was looked at.
+ * or enough has been looked at; the cursor goes on after the last candidate that was looked at, which is
+ * the page's `end`.
  */
 export async function scanPage(
   { keys, list, limit, cursor }: ScanRequest,
   candidates: (after: string | undefined, size: number) => Promise<readonly string[]>,
   choose: (ids: readonly string[]) => Promise<readonly string[]>,
-): Promise<{ readonly items: readonly string[]; readonly nextCursor: string | null }> {
+): Promise<{ readonly items: readonly string[]; readonly nextCursor: string | null; readonly end: string | null }> {
   const request = pageRequest(keys, list, { limit: 1, ...(cursor === undefined ? {} : { cursor }) });
   const items: string[] = [];
   let after = request.after?.[0];
@@ -29,14 +31,14 @@ export async function scanPage(
     const batch = await candidates(after, atOnce);
     const chosen = new Set(await choose(batch));
     for (const id of batch) {
-      if (items.length === limit) return { items, nextCursor: cursorAfter(request, after) };
+      if (items.length === limit) return { items, nextCursor: cursorAfter(request, after), end: after ?? "" };
       after = id;
       if (chosen.has(id)) items.push(id);
     }
     scanned += batch.length;
-    if (batch.length < atOnce) return { items, nextCursor: null };
+    if (batch.length < atOnce) return { items, nextCursor: null, end: null };
   }
-  return { items, nextCursor: cursorAfter(request, after) };
+  return { items, nextCursor: cursorAfter(request, after), end: after ?? "" };
 }
 
 /** The cursor of a page of one row that has another after it: sealed as every cursor is. */
@@ -46,15 +48,17 @@ const cursorAfter = (request: ReturnType<typeof pageRequest>, after: string | un
 /** Asked side by side, so that what they lack is loaded in few batches. */
 const askedTogether = 100;
 
-/** Those of `ids` of whom `may` is true. */
-export async function chosenAmong(ids: readonly string[], may: (id: string) => Promise<boolean>): Promise<readonly string[]> {
-  const chosen: string[] = [];
+/** What is decided of each of `ids`. */
+export async function decidedAmong(ids: readonly string[], decide: (id: string) => Promise<DecidedItems>): Promise<DecidedItems> {
+  const allowed: string[] = [];
+  const undecided: UndecidedItem[] = [];
   for (let from = 0; from < ids.length; from += askedTogether) {
-    const some = ids.slice(from, from + askedTogether);
-    const answers = await Promise.all(some.map(may));
-    chosen.push(...some.filter((_id, index) => answers[index]));
+    for (const answer of await Promise.all(ids.slice(from, from + askedTogether).map(decide))) {
+      allowed.push(...answer.allowed);
+      undecided.push(...answer.undecided);
+    }
   }
-  return chosen;
+  return { allowed, undecided };
 }
 
 /** Candidates that are all at hand, sorted. */

@@ -1,4 +1,4 @@
-import { type ColumnType, type Filter, FilterError, filter as filterOf, toSql } from "@gatehouse/policy";
+import { type ColumnType, decide, type Filter, FilterError, filterOfCertain, toSql } from "@gatehouse/policy";
 import { invalid } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
 import { aboutUser, pose, tenantOfQuestion } from "../asking.ts";
@@ -6,6 +6,7 @@ import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue } from "../model.ts";
 import { access } from "../module.ts";
+import { decideEach, isOfResource, Missing, undecidedMax } from "../undecided.ts";
 
 const Column = Type.Union([
   Type.String({ minLength: 1, maxLength: 63 }),
@@ -25,7 +26,8 @@ const SqlInput = Type.Object({
 
 /**
  * Which resources of a type a user may act on, as a tree of conditions over their attributes, and as SQL for the product's own
- * tables: the same answer as a check of each row.
+ * tables: the same answer as a check of each row. It does not choose a resource whose relationships lack what their conditions need:
+ * such a one is in `undecided`.
  */
 export const filter = access.memoryQuery("filter", {
   http: "POST /api/v1/iam/authorization/filter",
@@ -41,17 +43,29 @@ export const filter = access.memoryQuery("filter", {
   }),
   output: Type.Object({
     filter: Type.Unsafe<Filter>(Type.Object({ kind: Type.String() }, { additionalProperties: true })),
+    /** Resources that cannot be decided without more data, a hundred at most. */
+    undecided: Type.Array(Type.Object({ type: Type.String(), id: Type.String(), missing: Missing })),
     sql: nullable(Type.Object({ text: Type.String(), values: Type.Array(Type.Unknown()) })),
     revision: Type.String(),
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, fail }, request) {
-    const found = await pose({ state, caller, now: platform.clock.now() }, { ...request, resourceType: null }, ({ view, occasion }) =>
-      filterOf(view, request.actionType, request.resourceType, occasion),
-    );
+    const { actionType, resourceType: type } = request;
+    const found = await pose({ state, caller, now: platform.clock.now() }, { ...request, resourceType: null }, ({ view, occasion }) => {
+      const certain = filterOfCertain(view, actionType, type, occasion);
+      if (typeof certain === "symbol") return certain;
+      const ofOne = (id: string) => decide(view, actionType, { ...occasion, resource: { type, id } });
+      const each = decideEach(certain.open.slice(0, undecidedMax), ofOne, isOfResource);
+      return typeof each === "symbol" ? each : { filter: certain.filter, undecided: each.undecided };
+    });
     if (found === undefined) return fail(MemberNotFound);
-    return { filter: found, sql: request.sql ? sqlOf(found, request.sql) : null, revision: platform.log.revision };
+    return {
+      filter: found.filter,
+      undecided: found.undecided.map(({ id, missing }) => ({ type, id, missing: [...missing] })),
+      sql: request.sql ? sqlOf(found.filter, request.sql) : null,
+      revision: platform.log.revision,
+    };
   },
 });
 

@@ -150,7 +150,14 @@ async function internally(server: TestServer, { administrator, own }: World): Pr
 async function unrouted(server: TestServer, world: World): Promise<void> {
   const { own, other } = world;
   const run = (operation: string, input: Record<string, unknown> = {}): Promise<AnyBody> => asOperator(server, operation, input);
-  for (const job of ["audit.signCheckpoints", "audit.removeOld", "access.forgetOldDecisions", "tenancy.expireInvitations"]) await run(job);
+  for (const job of [
+    "audit.signCheckpoints",
+    "audit.removeOld",
+    "access.forgetOldDecisions",
+    "access.removeExpiredGrants",
+    "tenancy.expireInvitations",
+  ])
+    await run(job);
   await run("sessions.removeOverSessions");
   await run("delivery.getStatus");
   const occurredAt = new Date().toISOString();

@@ -30,7 +30,7 @@ export type { RelationTrace } from "./explain/trace.ts";
 export { type Fault, PolicyError, type PolicyErrorCode } from "./faults.ts";
 export { FilterError } from "./filter/errors.ts";
 export type { Filter, FilterComparison, FilterOperand, FilterOperator } from "./filter/filter.ts";
-export { filter, filterInSteps } from "./filter/make-filter.ts";
+export { filter, filterInSteps, filterOfCertain, filterOfCertainInSteps } from "./filter/make-filter.ts";
 export { compileFilter, matches } from "./filter/match.ts";
 export { type ColumnType, type SqlOptions, type SqlPredicate, toSql } from "./filter/sql.ts";
 export { faultsOfModel, namePattern, vocabularyOf } from "./model/check-model.ts";

@@ -14,7 +14,17 @@ import { candidates } from "../relation/reach.ts";
 import { Walk } from "../relation/walk.ts";
 import { invalid, yes } from "../truth.ts";
 import type { Filter } from "./filter.ts";
-import { allOfResiduals, always, anyOfResiduals, faultsOfResidual, never, notOfResidual, type Residual, residualOf } from "./residual.ts";
+import {
+  allOfResiduals,
+  always,
+  anyOfResiduals,
+  faultsOfResidual,
+  never,
+  notOfResidual,
+  type Residual,
+  residualOf,
+  settled,
+} from "./residual.ts";
 
 /**
  * Which resources of a type the subject may perform `action` on: the same decision with the resource left open. It chooses
@@ -25,7 +35,44 @@ export const filter = (view: View, action: string, type: string, occasion: Occas
   toEnd(filterInSteps(view, action, type, occasion));
 
 /** The same, with a pause after each resource that was looked at. */
-export function* filterInSteps(view: View, action: string, type: string, occasion: Occasion = {}): Generator<void, Filter | Pending> {
+export const filterInSteps = (view: View, action: string, type: string, occasion: Occasion = {}): Generator<void, Filter | Pending> =>
+  makeInSteps(view, action, type, occasion, undefined);
+
+/** What is certain of a filter. */
+export interface CertainFilter {
+  readonly filter: Filter;
+  /** Resources that might be allowed beside those that the filter chooses, by their ids, sorted. */
+  readonly open: readonly string[];
+}
+
+/**
+ * `filter` where the relationships of single resources may lack what their conditions need: it chooses the resources that are certain.
+ * `open` has the others that might be allowed, by their ids; a check of each says what is missing. What is missing of a role's condition
+ * or of the plan is about every resource, and throws as in `filter`.
+ */
+export const filterOfCertain = (view: View, action: string, type: string, occasion: Occasion = {}): CertainFilter | Pending =>
+  toEnd(filterOfCertainInSteps(view, action, type, occasion));
+
+/** The same, with a pause after each resource that was looked at. */
+export function* filterOfCertainInSteps(
+  view: View,
+  action: string,
+  type: string,
+  occasion: Occasion = {},
+): Generator<void, CertainFilter | Pending> {
+  const open = new Set<string>();
+  const found = yield* makeInSteps(view, action, type, occasion, open);
+  return found === pendingDecision ? pendingDecision : { filter: found, open: [...open].sort() };
+}
+
+/** `unsettled` takes the resources whose relationships are left undecided; without it they are faults. */
+function* makeInSteps(
+  view: View,
+  action: string,
+  type: string,
+  occasion: Occasion,
+  unsettled: Set<string> | undefined,
+): Generator<void, Filter | Pending> {
   const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined || !withinScopes(plan, occasion)) return never;
@@ -34,7 +81,7 @@ export function* filterInSteps(view: View, action: string, type: string, occasio
   const environment = environmentOf(view, open, evaluationLimits.listSteps);
   function* part(effect: "allow" | "deny", rules: readonly PlannedRule[]): Generator<void, Residual> {
     const ofRoles = rules.map((rule) => ofRule(rule, environment));
-    return anyOfResiduals([...ofRoles, yield* ofRelations(view, plan, effect, type, open, environment)]);
+    return anyOfResiduals([...ofRoles, yield* ofRelations(view, plan, effect, type, open, environment, unsettled)]);
   }
   const residual = allOfResiduals([
     notOfResidual(yield* part("deny", plan.denying)),
@@ -58,6 +105,7 @@ function* ofRelations(
   type: string,
   occasion: Occasion,
   environment: Environment,
+  unsettled: Set<string> | undefined,
 ): Generator<void, Residual> {
   const expression = plan.rules?.get(type)?.[effect] as RelationExpression | undefined;
   if (expression === undefined) return never;
@@ -69,7 +117,10 @@ function* ofRelations(
   for (const id of ids) {
     yield;
     const of = about(environment, { type, id });
-    const outcome = new Walk({ ...input, moment: of }, residuals(of)).expression(expression, { type, id });
+    const walked = new Walk({ ...input, moment: of }, residuals(of)).expression(expression, { type, id });
+    const outcome =
+      unsettled !== undefined && faultsOfResidual(walked).length > 0 ? settled(walked, effect === "allow" ? never : always) : walked;
+    if (outcome !== walked) unsettled?.add(id);
     if (outcome.kind === "always") certain.push(id);
     else if (outcome.kind === "pending") conditional.push(outcome);
     else if (outcome.kind !== "never") conditional.push(allOfResiduals([isOneOf([id]), outcome]));

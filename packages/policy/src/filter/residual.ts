@@ -46,6 +46,25 @@ export function notOfResidual(part: Residual): Residual {
   }
 }
 
+/**
+ * What is left with `unknown` in the place of what is invalid: with `never` the resources that are chosen for certain, with `always` all
+ * that might be.
+ */
+export function settled(part: Residual, unknown: Filter): Residual {
+  switch (part.kind) {
+    case "invalid":
+      return unknown;
+    case "any":
+      return anyOfResiduals(part.of.map((each) => settled(each, unknown)));
+    case "all":
+      return allOfResiduals(part.of.map((each) => settled(each, unknown)));
+    case "not":
+      return notOfResidual(settled(part.of, unknown.kind === "never" ? always : never));
+    default:
+      return part;
+  }
+}
+
 /** The faults in what is left, if any of it matters still. */
 export function faultsOfResidual(part: Residual): readonly Fault[] {
   if (part.kind === "invalid") return part.faults;

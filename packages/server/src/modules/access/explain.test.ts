@@ -230,6 +230,58 @@ describe("the changes that an explanation proposes are enough, each set by itsel
     }
   });
 
+  it("names only roles that hold what the change gives: an admin gives no owner, and nobody sends to who would be refused", async () => {
+    const { Owner, Admin } = scene.roles as { Owner: string; Admin: string };
+    const giver = await scene.role(["Organization.ChangeMemberRole", "Camera.View"]);
+    const lesser = await scene.role(["Organization.ChangeMemberRole"]);
+    const gives = await scene.role(["Camera.View"]);
+    const nameOf = async (id: string) => (await scene.send(`GET roles/${id}`, scene.owner.token)).body.name;
+    const [giverName, lesserName] = [await nameOf(giver), await nameOf(lesser)];
+    const makers = async (asked: AnyBody, roleId: string): Promise<readonly string[]> =>
+      (await explained(asked)).changes.flat().find((change: AnyBody) => change.kind === "give_role" && change.roleId === roleId)?.by.roles;
+    const person = await scene.person();
+    const asked = question(person, "Camera.View");
+    expect(await makers(asked, Owner)).toEqual(["Owner"]);
+    expect(await makers(asked, Admin)).toEqual(expect.arrayContaining(["Admin", "Owner"]));
+    expect(await makers(asked, Admin)).not.toContain(giverName);
+    expect(await makers(asked, gives)).toEqual(expect.arrayContaining(["Admin", "Owner", giverName]));
+    expect(await makers(asked, gives)).not.toContain(lesserName);
+    // Each that is named does it, and each that is not is refused.
+    const membership = `PUT organizations/${scene.organization.id}/memberships/${await scene.membershipOf(person)}`;
+    const { body } = await scene.send(`GET organizations/${scene.organization.id}/memberships?limit=100`, scene.owner.token);
+    const now = body.items.find(({ userId }: AnyBody) => userId === person.id).roles.map(({ id }: AnyBody) => id);
+    const give = (token: string, roleId: string) => scene.send(membership, token, { roleIds: [...now, roleId] });
+    expectError(await give(scene.admin.token, Owner), 403, "access.permission_not_held");
+    expectError(await give((await scene.person(giver)).token, Admin), 403, "access.permission_not_held");
+    expectError(await give((await scene.person(lesser)).token, gives), 403, "access.permission_not_held");
+    expectWritten(await give((await scene.person(giver)).token, gives), 200);
+    // Of whom holds more than the changer, nothing is changed.
+    const above = await scene.person(await scene.role(["Organization.ManageAttributes"]));
+    expect(await makers(question(above, "Camera.View"), gives)).not.toContain(giverName);
+  });
+
+  it("names whoever may add a permission, and whoever may end a ban, by what they hold", async () => {
+    const keeper = await scene.role(["Organization.ManageRoles"]);
+    const keeps = await scene.role(["Organization.ManageRoles", "Camera.View"]);
+    const nameOf = async (id: string) => (await scene.send(`GET roles/${id}`, scene.owner.token)).body.name;
+    const person = await scene.person(await scene.role());
+    const changes = (await explained(question(person, "Camera.View"))).changes.flat();
+    const add = changes.find(({ kind }: AnyBody) => kind === "add_permission");
+    expect(add.by.roles).toEqual(expect.arrayContaining(["Owner", await nameOf(keeps)]));
+    expect(add.by.roles).not.toContain(await nameOf(keeper));
+  });
+
+  it("comes in the order of how little it gives: one resource, a role of one permission, a role of more, the owner's last", async () => {
+    const one = await scene.role(["Camera.View"]);
+    const three = await scene.role(["Camera.View", "Camera.Delete", "video"]);
+    const person = await scene.person();
+    const { changes } = await explained(question(person, "Camera.View", on(camera())));
+    const order = changes.map(([first]: AnyBody[]) => (first.kind === "give_role" ? first.roleId : first.kind));
+    const places = ["add_relationship", one, three, scene.roles["Admin"], scene.roles["Owner"]].map((each) => order.indexOf(each));
+    expect(places, JSON.stringify(order)).toEqual([...places].sort((a, b) => a - b));
+    expect(places).not.toContain(-1);
+  });
+
   it("for somebody who does not belong: to be invited with a role", async () => {
     const person = await newPerson(scene.server);
     const why = await explained(question(person, "Camera.View"));

@@ -1,3 +1,4 @@
+import { matches } from "@gatehouse/policy";
 import { CompiledQuery, type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectError, expectRead } from "../../testing/answers.ts";
@@ -183,6 +184,38 @@ describe("POST /api/v1/iam/authorization/filter", () => {
       condition: { all: [compare("$request.open", "equals", true), compare("$resource.floor", "equals", 1)] },
     });
     expectError(await ask(asks.token, asking(asks, "Camera.View")), 400, "common.validation_failed", "$request.open");
+  });
+
+  it("chooses what is certain, and names the resources whose grants lack their data", async () => {
+    const person = await scene.person();
+    const whenOpen = { condition: compare("$request.open", "equals", true) };
+    const [sure, open, banned] = [unique(), unique(), unique()];
+    for (const [id, more] of [
+      [sure, {}],
+      [open, whenOpen],
+      [banned, {}],
+    ] as const)
+      await scene.granted(`Camera:${id}`, "viewer", `user:${person.id}`, more);
+    await scene.granted(`Camera:${banned}`, "banned", `user:${person.id}`, whenOpen);
+    const matching = async (more = {}) => {
+      const answer = await ask(person.token, asking(person, "Camera.View", more));
+      expect(answer.status).toBe(200);
+      const { filter, undecided } = answer.body;
+      return { ids: [sure, open, banned].filter((id) => matches(filter, { id })), undecided };
+    };
+    const unsaid = await matching();
+    expect(unsaid.ids).toEqual([sure]);
+    expect(unsaid.undecided.map(({ id }: AnyBody) => id)).toEqual([open, banned].sort());
+    expect(unsaid.undecided[0].missing[0].field).toBe("$request.open");
+    expect(await matching({ contextData: { open: true } })).toEqual({ ids: [sure, open], undecided: [] });
+    expect(await matching({ contextData: { open: false } })).toEqual({ ids: [sure, banned], undecided: [] });
+    // A role that gives every camera leaves but the ban open.
+    const all = await scene.person(await scene.role(["Camera.View"]));
+    await scene.granted(`Camera:${open}`, "viewer", `user:${all.id}`, whenOpen);
+    await scene.granted(`Camera:${banned}`, "banned", `user:${all.id}`, whenOpen);
+    const { body } = await ask(all.token, asking(all, "Camera.View"));
+    expect([sure, open, banned].filter((id) => matches(body.filter, { id }))).toEqual([sure, open]);
+    expect(body.undecided.map(({ id }: AnyBody) => id)).toEqual([banned]);
   });
 
   it("answers about oneself, and about others whoever may check; a stranger gets what he would of an unknown organization", async () => {

@@ -1,6 +1,6 @@
 import type { Emit } from "../../operation/module.ts";
 import { GrantRevoked } from "./events.ts";
-import { type GrantRow, type GrantSearch, type RemovedGrants, toGrant } from "./grant-store.ts";
+import { type GrantRow, type GrantSearch, type RemovedGrants, relationshipOf } from "./grant-store.ts";
 
 interface Forgetting {
   readonly store: {
@@ -27,10 +27,7 @@ export async function revokeSomeGrants(
   return removed;
 }
 
-export function grantEventData(row: GrantRow) {
-  const { id, organizationId, resource, relation, subject, expiresAt } = toGrant(row);
-  return { grantId: id, organizationId, resource, relation, subject, expiresAt };
-}
+export const grantEventData = (row: GrantRow) => ({ grantId: row.id, ...relationshipOf(row) });
 
 /** The grants that name a user as their subject. */
 export const grantsOf = (organizationId: string | null, userId: string): GrantSearch => ({

@@ -3,6 +3,7 @@ import { type Generated, type RawBuilder, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../platform/database/database.ts";
 import { anyOf } from "../../platform/database/many-rows.ts";
 import { ofTenant } from "../../platform/database/tenant-predicate.ts";
+import { mayRemove } from "../../platform/retention/ceiling.ts";
 import type { Grant } from "./model.ts";
 import type { RelationshipRow } from "./read-model/relationship-row.ts";
 
@@ -29,14 +30,22 @@ export interface GrantSearch {
   readonly subjectRelation?: string | undefined;
 }
 
-export const toGrant = (row: GrantRow): Grant => ({
-  id: row.id,
+const isExpired = ({ expires_at }: Pick<GrantRow, "expires_at">, now: Date): boolean => expires_at !== null && expires_at <= now;
+
+/** What a grant is about: who stands in which relation of what, until when. */
+export const relationshipOf = (row: GrantRow) => ({
   organizationId: row.organization_id,
   resource: { type: row.resource_type, id: row.resource_id },
   relation: row.relation,
   subject: { type: row.subject_type, id: row.subject_id, ...(row.subject_relation === "" ? {} : { relation: row.subject_relation }) },
-  condition: row.condition,
   expiresAt: row.expires_at?.toISOString() ?? null,
+});
+
+export const toGrant = (row: GrantRow, now: Date): Grant => ({
+  id: row.id,
+  ...relationshipOf(row),
+  condition: row.condition,
+  isExpired: isExpired(row, now),
   grantedBy: row.granted_by,
   grantedAt: row.granted_at.toISOString(),
   version: row.version,
@@ -128,6 +137,51 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
       .where("id", "=", id)
       .returningAll()
       .executeTakeFirstOrThrow(),
+  /** Removes the grant of the same subject, relation and resource where it has expired; returns what it was. */
+  async removeExpiredTwin(row: Omit<Relationships, "version" | "revision">, now: Date): Promise<GrantRow | undefined> {
+    return tx
+      .deleteFrom("relationships")
+      .where(ofTenant(row.organization_id))
+      .where("resource_type", "=", row.resource_type)
+      .where("resource_id", "=", row.resource_id)
+      .where("relation", "=", row.relation)
+      .where("subject_type", "=", row.subject_type)
+      .where("subject_id", "=", row.subject_id)
+      .where("subject_relation", "=", row.subject_relation)
+      .where("expires_at", "<=", now)
+      .returningAll()
+      .executeTakeFirst();
+  },
+  /**
+   * Removes at most `limit` grants that expired so many days ago by the database's clock; none, and stopped, where more are due than one
+   * run may take.
+   */
+  async removeExpiredGrants(days: number, limit: number): Promise<RemovedGrants & { readonly stopped: boolean }> {
+    const isDue = sql`expires_at < now() - make_interval(days => ${days}::int)`;
+    const { rows: counted } = await sql<{ due: string }>`select count(*)::text as due from relationships where ${isDue}`.execute(tx);
+    const may = await mayRemove(tx as unknown as WriteHandle, {
+      name: "access.grants",
+      due: Number(counted[0]?.due ?? 0),
+      table: "relationships",
+    });
+    if (!may) return { rows: [], more: false, stopped: true };
+    const { rows: found } = await sql<{ id: string }>`select id from relationships where ${isDue} limit ${limit}`.execute(tx);
+    // Asked again under the row's lock: one that is given a later end in this moment stays.
+    const rows = await tx
+      .deleteFrom("relationships")
+      .where(
+        "id",
+        "=",
+        anyOf(
+          found.map(({ id }) => id),
+          "uuid",
+        ),
+      )
+      .where(sql<boolean>`${isDue}`)
+      .returningAll()
+      .execute();
+    return { rows, more: found.length === limit, stopped: false };
+  },
   async removeGrant(id: string): Promise<void> {
     await tx.deleteFrom("relationships").where("id", "=", id).execute();
   },

@@ -4,7 +4,7 @@ import { expectError, expectRead, expectWritten } from "../../testing/answers.ts
 import { installCameras } from "../../testing/cameras.ts";
 import { joinAs, newOrganization, type OrganizationOf, type Person, unique } from "../../testing/people.ts";
 import { compare, nowhere, refOf, Scene } from "../../testing/scene.ts";
-import type { Answer, AnyBody } from "../../testing/server.ts";
+import { type Answer, type AnyBody, asOperator } from "../../testing/server.ts";
 import { withoutTrace } from "../../testing/traces.ts";
 
 let scene: Scene;
@@ -44,6 +44,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
       subject: { type: "user", id: person.id },
       condition: null,
       expiresAt: null,
+      isExpired: false,
       grantedBy: scene.owner.id,
       grantedAt: expect.stringMatching(/Z$/),
       version: 1,
@@ -178,7 +179,7 @@ describe("a grant with an end", () => {
     expect(await seen()).toEqual([false, false, true]);
   });
 
-  it("cannot be made or moved into the past, and what has ended can be given again by a change", async () => {
+  it("cannot be made or moved into the past, and what has ended can be given again, by a change or a new grant", async () => {
     const one = camera();
     const late = () => scene.grant(one, "viewer", `user:${person.id}`, { expiresAt: secondsAhead(-1) });
     expectError(await withoutTrace(scene.server, late), 400, "common.validation_failed", "expiresAt");
@@ -187,11 +188,59 @@ describe("a grant with an end", () => {
     expectError(await withoutTrace(scene.server, moved), 400, "common.validation_failed", "expiresAt");
     scene.server.clock.advance(31);
     expect(await view(person, one)).toBe(false);
-    expectError(await withoutTrace(scene.server, () => scene.grant(one, "viewer", `user:${person.id}`)), 409, "access.grant_taken");
     expectWritten(await change(id, { expiresAt: secondsAhead(60) }), 200);
     expect(await view(person, one)).toBe(true);
+    expectError(await withoutTrace(scene.server, () => scene.grant(one, "viewer", `user:${person.id}`)), 409, "access.grant_taken");
+    scene.server.clock.advance(61);
+    const again = () => scene.grant(one, "viewer", `user:${person.id}`);
+    const answers = await Promise.all([again(), again(), again(), again()]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409]);
+    expect(await view(person, one)).toBe(true);
+    expectError(await scene.send(`GET grants/${id}`, scene.owner.token), 404, "access.grant_not_found");
     for (const expiresAt of ["tomorrow", "2026-13-01T00:00:00Z", 7])
       expectError(await scene.grant(camera(), "viewer", `user:${person.id}`, { expiresAt }), 400, "common.validation_failed", "expiresAt");
+  });
+});
+
+describe("a grant that has expired", () => {
+  const listed = async (one: string) => {
+    const { type, id } = refOf(one);
+    const at = `GET grants?organizationId=${scene.organization.id}&resourceType=${type}&resourceId=${id}`;
+    return (await scene.send(at, scene.owner.token)).body.items;
+  };
+
+  it("is marked where grants are listed and read", async () => {
+    const one = camera();
+    const { id, isExpired } = await scene.granted(one, "viewer", `user:${person.id}`, { expiresAt: secondsAhead(30) });
+    await scene.granted(one, "editor", `user:${person.id}`);
+    expect(isExpired).toBe(false);
+    scene.server.clock.advance(31);
+    const marked = (await listed(one)).map((grant: AnyBody) => [grant.relation, grant.isExpired]);
+    expect(marked.sort()).toEqual([
+      ["editor", false],
+      ["viewer", true],
+    ]);
+    expect((await scene.send(`GET grants/${id}`, scene.owner.token)).body.isExpired).toBe(true);
+  });
+
+  it("is removed by a job when it has been so for 30 days, with its event, and no other", async () => {
+    const one = camera();
+    const { owner } = scene.server.application.platform.database;
+    const ids = new Map<string, string>();
+    for (const [relation, ended] of [
+      ["viewer", "now() - interval '31 days'"],
+      ["editor", "now() - interval '29 days'"],
+      ["banned", "null"],
+    ] as const) {
+      const { id } = await scene.granted(one, relation, `user:${person.id}`, { expiresAt: secondsAhead(30) });
+      await sql`update relationships set expires_at = ${sql.raw(ended)} where id = ${id}`.execute(owner);
+      ids.set(relation, id);
+    }
+    expect(await asOperator(scene.server, "access.removeExpiredGrants", {})).toEqual({ more: false, stopped: false });
+    expect((await listed(one)).map(({ relation }: AnyBody) => relation).sort()).toEqual(["banned", "editor"]);
+    const { rows } = await sql<{ type: string }>`select type from events
+      where type = 'grant.revoked.v1' and data ->> 'grantId' = ${ids.get("viewer")}`.execute(owner);
+    expect(rows).toHaveLength(1);
   });
 });
 

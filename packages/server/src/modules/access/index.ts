@@ -15,6 +15,7 @@ import { createRole } from "./commands/create-role.ts";
 import { deletePermission } from "./commands/delete-permission.ts";
 import { deleteRole } from "./commands/delete-role.ts";
 import { forgetOldDecisions } from "./commands/forget-old-decisions.ts";
+import { removeExpiredGrants } from "./commands/remove-expired-grants.ts";
 import { removeRolePermissions } from "./commands/remove-role-permissions.ts";
 import { renewSharedCopy } from "./commands/renew-shared-copy.ts";
 import { repairReadModel } from "./commands/repair-read-model.ts";
@@ -29,7 +30,14 @@ import { updatePermission } from "./commands/update-permission.ts";
 import { updateRole } from "./commands/update-role.ts";
 import { events } from "./events.ts";
 import { administratorGauge } from "./gauges.ts";
-import { forgetOldDecisionsJob, forgetOldDecisionsWork, repairJob, repairWork } from "./jobs.ts";
+import {
+  forgetOldDecisionsJob,
+  forgetOldDecisionsWork,
+  removeExpiredGrantsJob,
+  removeExpiredGrantsWork,
+  repairJob,
+  repairWork,
+} from "./jobs.ts";
 import { access } from "./module.ts";
 import { check } from "./queries/check.ts";
 import { checkBatch } from "./queries/check-batch.ts";
@@ -117,6 +125,7 @@ export const context: Context = {
     askCaches,
     listCacheReports,
     forgetOldDecisions,
+    removeExpiredGrants,
     syncSystemDefinitions,
   ],
   events,
@@ -131,6 +140,6 @@ export const context: Context = {
   gauges: [administratorGauge],
   keepers: (platform) => [new CopyKeeper(platform)],
   atStart: [syncSystemDefinitions],
-  queues: [repairJob, forgetOldDecisionsJob],
-  jobs: (_platform, dispatch) => [repairWork(dispatch), forgetOldDecisionsWork(dispatch)],
+  queues: [repairJob, forgetOldDecisionsJob, removeExpiredGrantsJob],
+  jobs: (_platform, dispatch) => [repairWork(dispatch), forgetOldDecisionsWork(dispatch), removeExpiredGrantsWork(dispatch)],
 };

@@ -26,3 +26,8 @@ export const forgetOldDecisionsJob: JobName<object> = { name: "access.forget-old
 
 export const forgetOldDecisionsWork = (dispatch: Dispatch): Job<object> =>
   untilNoneIsLeft(dispatch, { ...forgetOldDecisionsJob, operation: "access.forgetOldDecisions", schedule: "41 3 * * *" });
+
+export const removeExpiredGrantsJob: JobName<object> = { name: "access.remove-expired-grants" };
+
+export const removeExpiredGrantsWork = (dispatch: Dispatch): Job<object> =>
+  untilNoneIsLeft(dispatch, { ...removeExpiredGrantsJob, operation: "access.removeExpiredGrants", schedule: "17 4 * * *" });

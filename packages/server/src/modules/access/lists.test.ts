@@ -78,6 +78,40 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     expect(await idsOf(person, { contextData: { day: "monday" } })).toEqual([...may, refOf(g).id].sort());
     scene.server.clock.advance(61);
     expect(await idsOf(person, sunday)).toEqual(may.filter((id) => id !== refOf(f).id));
+    // The one that lacks the day is named, and takes none of the others with it.
+    const undated = await list("resources", view(person));
+    expectRead(undated);
+    expect(undated.body.items.map(({ id }: AnyBody) => id)).toEqual(may.filter((id) => id !== refOf(f).id));
+    const missing = [{ field: "$request.day", rule: "required", message: expect.any(String) }];
+    expect(undated.body.undecided).toEqual([{ ...refOf(g), missing }]);
+    expect((await list("resources", view(person, sunday))).body.undecided).toEqual([]);
+  });
+
+  it("names what is undecided on the page that it lies on, also between and after what is allowed, and a ban that is", async () => {
+    const person = await scene.person();
+    const monday = { condition: compare("$request.day", "equals", "monday") };
+    const ids = Array.from({ length: 9 }, (_, index) => `u${index}-${unique()}`);
+    for (const [index, id] of ids.entries()) {
+      const open = index % 3 === 1;
+      await scene.granted(`Camera:${id}`, "viewer", `user:${person.id}`, open && index !== 4 ? monday : {});
+      if (index === 4) await scene.granted(`Camera:${id}`, "banned", `user:${person.id}`, monday);
+    }
+    const items: string[] = [];
+    const undecided: string[] = [];
+    for (let cursor: string | null = null, first = true; first || cursor !== null; first = false) {
+      const page: AnyBody = await list("resources", view(person, { limit: 2, ...(cursor === null ? {} : { cursor }) }));
+      expectRead(page);
+      items.push(...page.body.items.map(({ id }: AnyBody) => id));
+      undecided.push(...page.body.undecided.map(({ id }: AnyBody) => id));
+      cursor = page.body.nextCursor;
+    }
+    expect(items).toEqual(ids.filter((_id, index) => index % 3 !== 1));
+    expect(undecided).toEqual(ids.filter((_id, index) => index % 3 === 1));
+    for (const id of undecided) expectError(await scene.asks(person, "Camera.View", on(`Camera:${id}`)), 400, "common.validation_failed");
+  });
+
+  it("still refuses what a role's condition lacks: that is about every resource there is", async () => {
+    const person = await scene.person(await scene.roleWith("Camera.View", { condition: compare("$request.day", "equals", "monday") }));
     expectError(await list("resources", view(person)), 400, "common.validation_failed", "$request.day");
   });
 
@@ -171,7 +205,7 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
     expect(everybody).not.toContain(scene.stranger.id);
   });
 
-  it("leaves out of whom a condition asks what is not noted, and refuses what the request itself lacks", async () => {
+  it("leaves out of whom a condition asks what is not noted, and names about whom the request itself lacks something", async () => {
     const condition = compare("$user.team", "equals", "red");
     const role = await scene.roleWith("Camera.Delete", { condition });
     const [red, blue, unnoted] = [await scene.person(role), await scene.person(role), await scene.person(role)];
@@ -182,8 +216,12 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
     expect(found).toContain(red.id);
     for (const { id } of [blue, unnoted]) expect(found).not.toContain(id);
     const asks = await scene.roleWith("Camera.Delete", { condition: compare("$request.day", "equals", "monday") });
-    await scene.person(asks);
-    expectError(await list("subjects", asked), 400, "common.validation_failed", "$request.day");
+    const open = await scene.person(asks);
+    const page = await list("subjects", { ...asked, limit: 100 });
+    expectRead(page);
+    expect(page.body.items.map(({ id }: AnyBody) => id)).toContain(red.id);
+    const missing = [{ field: "$request.day", rule: "required", message: expect.any(String) }];
+    expect(page.body.undecided).toEqual([{ type: "user", id: open.id, missing }]);
     expectRead(await list("subjects", { ...asked, contextData: { day: "monday" } }));
   });
 });

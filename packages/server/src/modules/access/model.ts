@@ -62,6 +62,8 @@ export const Grant = Type.Object({
   subject: SubjectRef,
   condition: nullable(ConditionInput),
   expiresAt: nullable(Timestamp),
+  /** The grant has ended and counts in no decision. It can be granted again, and is removed some time later. */
+  isExpired: Type.Boolean(),
   grantedBy: nullable(Uuid),
   grantedAt: Timestamp,
   version: Type.Integer(),

@@ -264,4 +264,11 @@ export const steps: readonly SchemaStep[] = [
       await sql`update access_attributes set bytes = octet_length(attributes::text)`.execute(db);
     },
   },
+  {
+    name: "0200_access_expired_grants",
+    why: "grants that expired long ago are removed every day, and found without reading all of them",
+    async up(db) {
+      await sql`create index idx_relationships_expired on relationships (expires_at) where expires_at is not null`.execute(db);
+    },
+  },
 ];

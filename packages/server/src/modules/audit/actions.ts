@@ -88,6 +88,7 @@ export const actions: Readonly<Record<string, Action>> = {
   "access.repairReadModel": row("System", "Info", "ReadModel.Repaired"),
   "access.renewSharedCopy": row("System", "Info", "ReadModel.SharedCopyRenewed"),
   "access.askCaches": row("System", "Info", "ReadModel.CachesAsked"),
+  "access.removeExpiredGrants": row("System", "Info", "Grant.ExpiredRemoved"),
   "access.forgetOldDecisions": row("System", "Info", "Decisions.Forgotten"),
   "access.syncSystemDefinitions": row("System", "Info", "SystemDefinitions.Synchronized"),
 

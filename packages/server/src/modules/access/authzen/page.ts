@@ -119,14 +119,14 @@ export async function pageFrom(
   candidates: (after: string | undefined, size: number) => Promise<readonly string[]>,
   choose: (ids: readonly string[]) => Promise<readonly string[]>,
   budget: Budget,
-): Promise<{ readonly ids: readonly string[]; readonly page: Static<typeof PageOutput> }> {
+): Promise<{ readonly ids: readonly string[]; readonly page: Static<typeof PageOutput>; readonly end: string | null }> {
   // Nothing was wanted: what comes after it begins where this began.
-  if (place.limit === 0) return { ids: [], page: { next_token: place.next(place.cursor), count: 0 } };
-  const { items, nextCursor } = await scanPage(
+  if (place.limit === 0) return { ids: [], page: { next_token: place.next(place.cursor), count: 0 }, end: "" };
+  const { items, nextCursor, end } = await scanPage(
     { keys: unsealed, list: "", limit: place.limit, cursor: place.cursor },
     candidates,
     choose,
     budget,
   );
-  return { ids: items, page: { next_token: place.next(nextCursor), count: items.length } };
+  return { ids: items, page: { next_token: place.next(nextCursor), count: items.length }, end };
 }

@@ -1,4 +1,4 @@
-import { allowedAmongInSteps, resourcesByRelationInSteps } from "@gatehouse/policy";
+import { decide, resourcesByRelationInSteps } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
@@ -7,12 +7,13 @@ import { askerOf, pose } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { among } from "../scan-page.ts";
+import { decideEach, isOfResource, UndecidedOfPage } from "../undecided.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { lacking, mayAsk } from "./may-ask.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
 import { faultOf, requestOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
-import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
+import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /**
  * AuthZEN 1.0, Resource Search (8.5): of the resources that relationships know, those that the subject may act on, in the order of
@@ -45,16 +46,20 @@ export const searchResources = access.memoryQuery("searchResources", {
         // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
         return { byRelation, byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
       });
+      const undecided = new UndecidedOfPage();
       const chosen = await pageFrom(
         place,
         found?.byRole
           ? (after, size) => reading((store) => store.resourceIds(tenantId, type, after, size))
           : among(found?.byRelation ?? []),
-        async (ids) =>
-          (await pose(asking, question, ({ view, occasion }) => inSlices(allowedAmongInSteps(view, action.name, type, ids, occasion)))) ??
-          [],
+        async (ids) => {
+          const decided = await pose(asking, question, ({ view, occasion }) =>
+            inSlices(decideEach(ids, (id) => decide(view, action.name, { ...occasion, resource: { type, id } }), isOfResource)),
+          );
+          return decided === undefined ? [] : undecided.take(decided);
+        },
         asking.budget,
       );
-      return { page: chosen.page, results: chosen.ids.map((id) => ({ type, id })) };
+      return { page: chosen.page, ...contextOf(type, undecided.until(chosen.end)), results: chosen.ids.map((id) => ({ type, id })) };
     }),
 });

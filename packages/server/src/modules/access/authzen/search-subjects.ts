@@ -1,17 +1,19 @@
-import { decide, PolicyError } from "@gatehouse/policy";
+import { decide } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
 import { askerOf, pose } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
-import { chosenAmong } from "../scan-page.ts";
+import { decidedAmong } from "../scan-page.ts";
+import { type DecidedItems, decideEach, UndecidedOfPage } from "../undecided.ts";
 import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
 import { lacking, mayAsk } from "./may-ask.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
 import { checkOf, faultOf, tenantOf, userType } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
-import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
+import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /** AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. */
 export const searchSubjects = access.memoryQuery("searchSubjects", {
@@ -32,30 +34,24 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
       const asking = askerOf({ state, caller, platform });
-      const mayAct = async (userId: string): Promise<boolean> => {
-        const question = checkOf({ action, resource, context }, { userId, tenantId });
-        const may = await pose(asking, question, ({ view, occasion }) => {
-          const decision = orUndecided(() => decide(view, action.name, occasion));
-          return typeof decision === "symbol" ? decision : decision?.allowed === true;
-        });
-        return may === true;
-      };
+      const decideOn = async (userId: string): Promise<DecidedItems> =>
+        (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>
+          inSlices(decideEach([userId], () => decide(view, action.name, occasion), isOfUser)),
+        )) ?? { allowed: [], undecided: [] };
+      const undecided = new UndecidedOfPage();
       const found = await pageFrom(
         place,
         (after, size) => reading((store) => store.memberIds(tenantId, after, size)),
-        (ids) => chosenAmong(ids, mayAct),
+        async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
         asking.budget,
       );
-      return { page: found.page, results: found.ids.map((id) => ({ type: userType, id })) };
+      return {
+        page: found.page,
+        ...contextOf(userType, undecided.until(found.end)),
+        results: found.ids.map((id) => ({ type: userType, id })),
+      };
     }),
 });
 
-/** Of whom it cannot be decided without more than was sent, an evaluation would say no as well. */
-function orUndecided<Decided>(decideNow: () => Decided): Decided | undefined {
-  try {
-    return decideNow();
-  } catch (error) {
-    if (error instanceof PolicyError && error.code === "invalid_input") return undefined;
-    throw error;
-  }
-}
+/** What is not noted about a member is a no, as in an evaluation. */
+const isOfUser = (field: string): boolean => field.startsWith("$user.");

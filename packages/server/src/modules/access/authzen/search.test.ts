@@ -89,6 +89,24 @@ describe("a search", () => {
     });
   });
 
+  it("names what a condition lacks data for in the context, beside all that is certain", async () => {
+    const reader = await newPerson(world.server, "reader");
+    await joinAs(world.server, world.organization, reader, (await rolesOf(world.server, world.organization))["Member"] as string);
+    const subject = { type: "user", id: reader.id };
+    const condition = { operator: "equals", left: "$request.zone", right: "a" };
+    await world.grant("document/certain", "viewer", subject);
+    await world.grant("document/open", "viewer", subject, condition);
+    const request = { subject, action: { name: "read" }, resource: { type: "document" } };
+    const answer = await ask("resource", request);
+    expect(answer.results).toEqual([{ type: "document", id: "certain" }]);
+    expect(answer.context).toEqual({ undecided: [{ type: "document", id: "open", missing: ["$request.zone"] }] });
+    expect((await ask("resource", { ...request, context: { zone: "a" } })).results).toHaveLength(2);
+    expect((await ask("resource", { ...request, context: { zone: "b" } })).context).toBeUndefined();
+    const who = await ask("subject", { ...request, subject: { type: "user" }, resource: { type: "document", id: "open" } });
+    expect(who.context).toEqual({ undecided: [{ type: "user", id: reader.id, missing: ["$request.zone"] }] });
+    expect(who.results).toContainEqual({ type: "user", id: world.organization.owner.id });
+  });
+
   it("reads the properties of the resource and the context, and leaves out whom it cannot decide about", async () => {
     const writers = (properties?: object) =>
       found("subject", { subject: { type: "user" }, action: { name: "write" }, resource: { type: "record", id: "record-2", properties } });

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from "../../../operation/schema.ts";
+import type { UndecidedItem } from "../undecided.ts";
 import { Facts } from "./entities.ts";
 import { PageOutput } from "./page.ts";
 import { isUnknownName, refusalOf } from "./refusal.ts";
@@ -6,6 +7,12 @@ import { isUnknownName, refusalOf } from "./refusal.ts";
 /** AuthZEN 1.0, 8.3. `page` comes first, as the standard recommends. */
 export const SearchAnswer = <Found extends TSchema>(found: Found) =>
   Type.Object({ page: PageOutput, context: Type.Optional(Facts), results: Type.Array(found) });
+
+/** Names what could not be decided without more data; absent where everything was. The standard leaves the context's content to us (8.3). */
+export const contextOf = (type: string, undecided: readonly UndecidedItem[]): { readonly context?: Facts } =>
+  undecided.length === 0
+    ? {}
+    : { context: { undecided: undecided.map(({ id, missing }) => ({ type, id, missing: missing.map(({ field }) => field) })) } };
 
 interface Nothing {
   readonly page: Static<typeof PageOutput>;

@@ -37,8 +37,8 @@ export const changeGrant = access.command("changeGrant", {
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
     await checkConditionToKeep(store, condition);
     const updated = await store.updateGrant(row.id, { condition, expiresAt: expires });
-    audit({ before: toGrant(row), after: toGrant(updated) });
+    audit({ before: toGrant(row, now), after: toGrant(updated, now) });
     emit(GrantChanged, grantEventData(updated));
-    return toGrant(updated);
+    return toGrant(updated, now);
   },
 });

@@ -7,7 +7,7 @@ import { nullable, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantTaken, HoldersAbove, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
-import { GrantCreated } from "../events.ts";
+import { GrantCreated, GrantRevoked } from "../events.ts";
 import { grantEventData } from "../forget-subject.ts";
 import { mayHandle, subjectOf } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";
@@ -66,31 +66,33 @@ export const createGrant = access.command("createGrant", {
     }
     if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))
       fail(RoleNotFound, { field: "subject.id" });
+    const wanted = {
+      id: uuid(),
+      organization_id: organizationId,
+      resource_type: resource.type,
+      resource_id: resource.id,
+      relation,
+      subject_type: type,
+      subject_id: id,
+      subject_relation: ofSubject ?? "",
+      condition: condition ?? null,
+      expires_at: expires,
+      granted_by: caller.kind === "user" ? caller.userId : null,
+      granted_at: now,
+    };
+    // What has expired is as if it were not there.
+    const expired = await store.removeExpiredTwin(wanted, now);
+    if (expired !== undefined) emit(GrantRevoked, grantEventData(expired));
     if (organizationId !== null) {
       const { grants } = platform.settings.quotas;
       mustFit("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
     }
-    const row = await store
-      .insertGrant({
-        id: uuid(),
-        organization_id: organizationId,
-        resource_type: resource.type,
-        resource_id: resource.id,
-        relation,
-        subject_type: type,
-        subject_id: id,
-        subject_relation: ofSubject ?? "",
-        condition: condition ?? null,
-        expires_at: expires,
-        granted_by: caller.kind === "user" ? caller.userId : null,
-        granted_at: now,
-      })
-      .catch((error: unknown) => {
-        if (violatedUnique(error) !== undefined) fail(GrantTaken, { field: "subject", rule: "taken" });
-        throw error;
-      });
+    const row = await store.insertGrant(wanted).catch((error: unknown) => {
+      if (violatedUnique(error) !== undefined) fail(GrantTaken, { field: "subject", rule: "taken" });
+      throw error;
+    });
     emit(GrantCreated, grantEventData(row));
-    audit({ before: null, after: toGrant(row) });
-    return toGrant(row);
+    audit({ before: expired === undefined ? null : toGrant(expired, now), after: toGrant(row, now) });
+    return toGrant(row, now);
   },
 });

@@ -23,11 +23,11 @@ export const revokeGrant = access.command("revokeGrant", {
     const row = (await context.reading((store) => store.grantById(grantId))) ?? context.fail(GrantNotFound);
     await mayHandle(context, row.organization_id, { type: row.resource_type, relation: row.relation }, "takes");
   },
-  async run({ store, emit, fail, audit, expectVersion }, { grantId }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { grantId }) {
     const row = (await store.lockGrant(grantId)) ?? fail(GrantNotFound);
     expectVersion(row.version);
     await store.removeGrant(row.id);
-    audit({ before: toGrant(row), after: null });
+    audit({ before: toGrant(row, now), after: null });
     emit(GrantRevoked, grantEventData(row));
     return null;
   },

@@ -1,28 +1,19 @@
-import {
-  type Change,
-  type Explanation,
-  explainInSteps,
-  givesAlways,
-  type Policy,
-  type RoleFacts,
-  type Step,
-  View,
-} from "@gatehouse/policy";
+import { type Explanation, explainInSteps, type Step, View } from "@gatehouse/policy";
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
 import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
+import { type ExplainedChange, explainedChanges } from "../explained-changes.ts";
 import { withoutAttributes } from "../hidden-attributes.ts";
 import { access } from "../module.ts";
 import { userKey } from "../read-model/keys.ts";
 import type { Part } from "../read-model/parts.ts";
-import { type WhoMay, whoMay } from "../who-may.ts";
 
 const open = { additionalProperties: true } as const;
 const StepAnswer = Type.Unsafe<Step>(Type.Object({ part: Type.String(), outcome: oneOf("passed", "failed", "invalid") }, open));
-const ChangeAnswer = Type.Unsafe<Change & { by: WhoMay & { roles: readonly string[] } }>(
+const ChangeAnswer = Type.Unsafe<ExplainedChange>(
   Type.Object(
     {
       kind: Type.String(),
@@ -64,10 +55,10 @@ export const explain = access.memoryQuery("explain", {
       const isMember = view.facts.roles !== undefined;
       const seen = isMember || seesAll ? view : asStranger(view);
       const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));
-      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember, policy: view.policy };
+      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.parts, isMember, view };
     });
     if (answer === undefined) return fail(MemberNotFound);
-    const { isMember, policy } = answer;
+    const { isMember, view } = answer;
     const asksAboutHimself = caller.kind === "user" && caller.userId === request.userId;
     const { explanation: whole, parts } =
       isMember || seesAll ? answer : ofStranger(answer, asksAboutHimself ? undefined : userKey(request.userId));
@@ -80,7 +71,13 @@ export const explain = access.memoryQuery("explain", {
       part: explanation.part,
       steps: [...explanation.steps],
       facts: parts.map(({ key, version }: Part) => ({ key, revision: version })),
-      changes: changesOf(explanation, tenantId, isMember, roles, policy),
+      changes: explainedChanges(explanation, {
+        tenantId,
+        isMember,
+        policy: view.policy,
+        roles,
+        held: (view.facts.roles ?? []).filter((role) => role !== undefined),
+      }),
       revision: platform.log.revision,
     };
   },
@@ -103,16 +100,3 @@ function ofStranger({ explanation, parts }: Explained, user: string | undefined)
   if (user === undefined) return { explanation: { ...explanation, steps, changes: [] }, parts: [] };
   return { explanation: { ...explanation, steps }, parts: parts.filter(({ key }) => key !== user) };
 }
-
-const changesOf = ({ changes }: Explanation, tenantId: string | null, isMember: boolean, roles: readonly RoleFacts[], policy: Policy) =>
-  changes.map((set) =>
-    set.map((change) => {
-      const by = whoMay(change, tenantId, isMember);
-      // Internal roles are not shown to an organization; their permission says enough.
-      const shown = by.permission !== null && (by.scope === "Organization" || tenantId === null);
-      const names = shown
-        ? roles.filter(({ rules }) => givesAlways(rules, policy.tree.lineage(by.permission as string))).map(({ name }) => name)
-        : [];
-      return { ...change, by: { ...by, roles: names } };
-    }),
-  );

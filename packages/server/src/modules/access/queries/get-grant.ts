@@ -17,5 +17,5 @@ export const getGrant = access.query("getGrant", {
   output: Grant,
   errors: [GrantNotFound],
   tenant: tenantOfGrant,
-  run: async ({ store, fail }, { grantId }) => toGrant((await store.grantById(grantId)) ?? fail(GrantNotFound)),
+  run: async ({ store, fail, now }, { grantId }) => toGrant((await store.grantById(grantId)) ?? fail(GrantNotFound), now),
 });

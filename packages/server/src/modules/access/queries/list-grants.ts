@@ -8,7 +8,7 @@ import { access } from "../module.ts";
 
 const Id = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 
-/** Grants of an organization or of the internal scope, in the order in which they were made; expired ones too. */
+/** Grants of an organization or of the internal scope, in the order in which they were made; expired ones too, and marked. */
 export const listGrants = access.query("listGrants", {
   http: "GET /api/v1/iam/grants",
   summary: "List grants.",
@@ -25,12 +25,12 @@ export const listGrants = access.query("listGrants", {
   }),
   output: Page(Grant),
   errors: [RoleNotFound],
-  async run({ store, page }, { organizationId = null, limit, cursor, subjectType, subjectId, ...search }) {
+  async run({ store, page, now }, { organizationId = null, limit, cursor, subjectType, subjectId, ...search }) {
     const request = page({ ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) });
     const subject = subjectType !== undefined && subjectId !== undefined ? subjectOf({ type: subjectType, id: subjectId }).id : subjectId;
     const wanted = { organizationId, ...search, subjectType, subjectId: subject };
     const found = await store.grantPage(wanted, request.after?.[0], request.fetch);
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
-    return { items: rows.map(toGrant), nextCursor };
+    return { items: rows.map((row) => toGrant(row, now)), nextCursor };
   },
 });

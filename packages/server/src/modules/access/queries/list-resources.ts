@@ -1,4 +1,4 @@
-import { allowedAmongInSteps, type Filter, filterInSteps, resourcesByRelationInSteps } from "@gatehouse/policy";
+import { decide, type Filter, filterOfCertainInSteps, resourcesByRelationInSteps } from "@gatehouse/policy";
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, Paging, pageDefault, Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
@@ -8,10 +8,12 @@ import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType
 import { ModelName, PermissionValue, ResourceRef } from "../model.ts";
 import { access } from "../module.ts";
 import { among, scanPage } from "../scan-page.ts";
+import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided.ts";
 
 /**
  * The resources that a user may act on, of those that relationships know, in the order of their ids. Resources live in the product:
  * where a role gives the action on every resource, or on those with certain attributes, `coverage` says so and the filter tells which.
+ * A resource whose relationships lack what their conditions need is in `undecided`, and takes no other with it.
  */
 export const listResources = access.memoryQuery("listResources", {
   http: "POST /api/v1/iam/authorization/list-resources",
@@ -21,6 +23,8 @@ export const listResources = access.memoryQuery("listResources", {
   input: Type.Object({ ...SubjectInput, actionType: PermissionValue, resourceType: ModelName, ...OccasionInput, ...Paging }),
   output: Type.Object({
     items: Type.Array(ResourceRef),
+    /** Of what this page has looked at: what cannot be decided without more data, a hundred at most. */
+    undecided: Type.Array(Type.Object({ ...ResourceRef.properties, missing: Missing })),
     nextCursor: nullable(Type.String()),
     /** `listed`: these pages are all. `all`: every resource of the type. `filtered`: also those that the filter chooses. */
     coverage: oneOf("listed", "all", "filtered"),
@@ -33,27 +37,38 @@ export const listResources = access.memoryQuery("listResources", {
     const asking = askerOf({ state, caller, platform });
     const subject = { ...request, resourceType: null };
     const found = await pose(asking, subject, async ({ view, occasion }) => {
-      const chosen = await inSlices(filterInSteps(view, actionType, type, occasion));
+      const chosen = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));
       const byRelation = await inSlices(resourcesByRelationInSteps(view, actionType, type, occasion));
       if (typeof chosen === "symbol") return chosen;
       if (typeof byRelation === "symbol") return byRelation;
       return {
-        coverage: coverageOf(chosen),
+        coverage: coverageOf(chosen.filter),
         byRelation,
         byRole: view.refusal === undefined && view.plan(actionType).allowing.length > 0,
       };
     });
     if (found === undefined) return fail(MemberNotFound);
-    const { items, nextCursor } = await scanPage(
+    const undecided = new UndecidedOfPage();
+    const { items, nextCursor, end } = await scanPage(
       { keys: platform.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       async (after, size) =>
         found.byRole ? reading((store) => store.resourceIds(tenantId, type, after, size)) : among(found.byRelation)(after, size),
-      async (ids) =>
-        (await pose(asking, subject, ({ view, occasion }) => inSlices(allowedAmongInSteps(view, actionType, type, ids, occasion)))) ?? [],
+      async (ids) => {
+        const decided = await pose(asking, subject, ({ view, occasion }) =>
+          inSlices(decideEach(ids, (id) => decide(view, actionType, { ...occasion, resource: { type, id } }), isOfResource)),
+        );
+        return decided === undefined ? [] : undecided.take(decided);
+      },
       asking.budget,
     );
-    return { items: items.map((id) => ({ type, id })), nextCursor, coverage: found.coverage, revision: platform.log.revision };
+    return {
+      items: items.map((id) => ({ type, id })),
+      undecided: undecided.until(end).map(({ id, missing }) => ({ type, id, missing: [...missing] })),
+      nextCursor,
+      coverage: found.coverage,
+      revision: platform.log.revision,
+    };
   },
 });
 

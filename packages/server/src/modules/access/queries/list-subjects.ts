@@ -1,16 +1,18 @@
-import { decide, PolicyError } from "@gatehouse/policy";
+import { decide } from "@gatehouse/policy";
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, Page, Paging, pageDefault, Type, Uuid } from "../../../operation/schema.ts";
+import { inSlices } from "../../../platform/time-slice.ts";
 import { aboutTenant, askerOf, pose, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, ResourceInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { PermissionValue } from "../model.ts";
 import { access } from "../module.ts";
-import { chosenAmong, scanPage } from "../scan-page.ts";
+import { decidedAmong, scanPage } from "../scan-page.ts";
+import { type DecidedItems, decideEach, Missing, UndecidedOfPage } from "../undecided.ts";
 
 /**
- * The members of a tenant who may act on a resource, in the order of their ids. One of whom a condition asks something that is not
- * noted about him is not among them; what the request itself lacks is an error.
+ * The members of a tenant who may act on a resource, in the order of their ids. A member of whom a condition asks something that is not
+ * noted about them is not among them; one about whom the request lacks something is in `undecided`, and takes no other with them.
  */
 export const listSubjects = access.memoryQuery("listSubjects", {
   http: "POST /api/v1/iam/authorization/list-subjects",
@@ -24,33 +26,36 @@ export const listSubjects = access.memoryQuery("listSubjects", {
     ...OccasionInput,
     ...Paging,
   }),
-  output: Type.Object({ ...Page(Type.Object({ type: Type.String(), id: Uuid })).properties, revision: Type.String() }),
+  output: Type.Object({
+    ...Page(Type.Object({ type: Type.String(), id: Uuid })).properties,
+    /** Of what this page has looked at: who cannot be decided about without more data, a hundred at most. */
+    undecided: Type.Array(Type.Object({ type: Type.String(), id: Uuid, missing: Missing })),
+    revision: Type.String(),
+  }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading }, request) {
     const { actionType, tenantId = null, limit = pageDefault, cursor } = request;
     const asking = askerOf({ state, caller, platform });
-    const mayAct = async (userId: string): Promise<boolean> =>
-      (await pose(asking, { ...request, userId }, ({ view, occasion }) => {
-        try {
-          const decision = decide(view, actionType, occasion);
-          return typeof decision === "symbol" ? decision : decision.allowed;
-        } catch (error) {
-          if (error instanceof PolicyError && isAboutUser(error)) return false;
-          throw error;
-        }
-      })) ?? false;
+    const decideOn = async (userId: string): Promise<DecidedItems> =>
+      (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
+        inSlices(decideEach([userId], () => decide(view, actionType, occasion), isOfUser)),
+      )) ?? { allowed: [], undecided: [] };
+    const undecided = new UndecidedOfPage();
     const about = JSON.stringify([tenantId, actionType, request.resourceType ?? null, request.resourceId ?? null]);
-    const { items, nextCursor } = await scanPage(
+    const { items, nextCursor, end } = await scanPage(
       { keys: platform.keys, list: `access.listSubjects ${about}`, limit, cursor },
       (after, size) => reading((store) => store.memberIds(tenantId, after, size)),
-      (ids) => chosenAmong(ids, mayAct),
+      async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
       asking.budget,
     );
-    return { items: items.map((id) => ({ type: "user", id })), nextCursor, revision: platform.log.revision };
+    return {
+      items: items.map((id) => ({ type: "user", id })),
+      undecided: undecided.until(end).map(({ id, missing }) => ({ type: "user", id, missing: [...missing] })),
+      nextCursor,
+      revision: platform.log.revision,
+    };
   },
 });
 
-/** Every place that is wrong is of the user's own attributes. */
-const isAboutUser = ({ code, faults }: PolicyError): boolean =>
-  code === "invalid_input" && faults.every(({ field }) => field.startsWith("$user."));
+const isOfUser = (field: string): boolean => field.startsWith("$user.");

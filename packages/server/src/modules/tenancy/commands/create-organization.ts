@@ -1,7 +1,8 @@
 import { v7 as uuid } from "uuid";
 import { signedIn } from "../../../operation/authorization.ts";
 import { invalid } from "../../../operation/errors.ts";
-import { NewName, Type } from "../../../operation/schema.ts";
+import { Name, Type } from "../../../operation/schema.ts";
+import { requireVisible } from "../../../operation/visible-name.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { ownerRole } from "../../access/index.ts";
@@ -20,10 +21,11 @@ export const createOrganization = tenancy.command("createOrganization", {
   everyTenant: "the organization does not exist yet",
   status: 201,
   versioned: true,
-  input: Type.Object({ name: NewName, slug: Slug, country: Country }),
+  input: Type.Object({ name: Name, slug: Slug, country: Country }),
   output: Organization,
   errors: [NameTaken, SlugTaken],
   async run({ store, uses, user, emit, fail, audit, now }, input) {
+    requireVisible(input.name);
     const fault = countryFault(input.country) ?? slugFault(input.slug);
     if (fault) throw invalid(fault);
     const organization = { id: uuid(), name: input.name, slug: input.slug, country: input.country, logo_asset_id: null };

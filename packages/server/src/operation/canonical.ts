@@ -1,5 +1,5 @@
 import { readTimeBound, readTimestamp } from "../platform/timestamp.ts";
-import { type TObject, type TSchema, timeBoundFormats, timestampFormat } from "./schema.ts";
+import { type TObject, type TSchema, timeBoundMark, timestampFormat } from "./schema.ts";
 
 type Rewrite = (value: unknown) => unknown;
 
@@ -15,6 +15,7 @@ export function canonicalInput(schema: TObject): (input: Record<string, unknown>
 
 type Node = TSchema & {
   readonly format?: string;
+  readonly [timeBoundMark]?: "start" | "end";
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly items?: TSchema;
   readonly anyOf?: readonly TSchema[];
@@ -25,15 +26,12 @@ function rewriteOf(schema: TSchema): Rewrite | undefined {
   const node = schema as Node;
   if (node.format === "uuid") return (value) => (typeof value === "string" && /[A-F]/.test(value) ? value.toLowerCase() : value);
   if (node.format === timestampFormat) return (value) => (typeof value === "string" ? (readTimestamp(value) ?? value) : value);
-  const bound = boundOf(node);
+  const bound = node[timeBoundMark];
   if (bound !== undefined) return (value) => (typeof value === "string" ? (readTimeBound(value, bound) ?? value) : value);
   if (node.properties) return rewriteObject(node.properties);
   if (node.items) return rewriteArray(node.items);
   return node.anyOf?.map(rewriteOf).find((rewrite) => rewrite !== undefined);
 }
-
-const boundOf = ({ format = "" }: Node): "start" | "end" | undefined =>
-  Object.hasOwn(timeBoundFormats, format) ? timeBoundFormats[format as keyof typeof timeBoundFormats] : undefined;
 
 function rewriteObject(properties: Readonly<Record<string, TSchema>>): Rewrite | undefined {
   const rewrites = Object.entries(properties).flatMap(([name, property]) => {

@@ -4,7 +4,7 @@ import { kernelErrors } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { Context } from "./module.ts";
 import type { Operation } from "./operation.ts";
-import { type TSchema, timeBoundFormats, timestampFormat } from "./schema.ts";
+import { type TSchema, timeBoundMark, timestampFormat } from "./schema.ts";
 import { faultsOfEvent, faultsOfVersion } from "./versions.ts";
 
 /** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
@@ -83,8 +83,6 @@ const saysOwn = (rule: Rule | undefined): boolean => rule?.kind === "own" || (ru
 /** Names that say a time: `expiresAt`, `timestamp`, `validUntil`. */
 const timeName = /(?:At|Until|Since)$|^(?:until|since|time|.*[tT]imestamp)$/;
 
-const normalizedTimes: ReadonlySet<string> = new Set([timestampFormat, ...Object.keys(timeBoundFormats)]);
-
 /** Fields that take a time as another text than Timestamp, which alone is checked to be storable and is normalized. */
 function otherTimes(schema: TSchema, at: readonly string[]): readonly string[] {
   const node = schema as TSchema & {
@@ -95,10 +93,12 @@ function otherTimes(schema: TSchema, at: readonly string[]): readonly string[] {
     readonly items?: TSchema;
     readonly anyOf?: readonly TSchema[];
   };
+  // Normalized as a whole to a Timestamp.
+  if (timeBoundMark in node) return [];
   const members = { ...node.patternProperties, ...node.properties };
   const isTime = /^(?:date|time|iso-)/.test(node.format ?? "") || timeName.test(at.at(-1) ?? "");
   return [
-    ...(node.type === "string" && isTime && !normalizedTimes.has(node.format ?? "") ? [at.join(".")] : []),
+    ...(node.type === "string" && isTime && node.format !== timestampFormat ? [at.join(".")] : []),
     ...Object.entries(members).flatMap(([name, member]) => otherTimes(member, [...at, name])),
     ...(node.items === undefined ? [] : otherTimes(node.items, at)),
     ...(node.anyOf ?? []).flatMap((member) => otherTimes(member, at)),

@@ -1,6 +1,5 @@
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { Set as setFormat } from "typebox/format";
-import { nameKey } from "../platform/names/name-key.ts";
 import { readTimeBound, readTimestamp } from "../platform/timestamp.ts";
 
 export type { Static, TObject, TSchema };
@@ -25,24 +24,19 @@ setFormat(timestampFormat, (text) => readTimestamp(text) !== undefined);
  */
 export const Timestamp = Type.String({ format: timestampFormat });
 
-/** The formats of the bounds of a range of times, checked and normalized as {@link timestampFormat} is. */
-export const timeBoundFormats = { "date-time-start": "start", "date-time-end": "end" } as const;
-for (const [format, bound] of Object.entries(timeBoundFormats)) setFormat(format, (text) => readTimeBound(text, bound) !== undefined);
-
-const aDay = "or a day, as 2026-11-27, which is the whole of it in UTC";
-/** The first time of a range, of a filter. */
-export const TimeRangeStart = Type.String({ format: "date-time-start", description: `A date and time, ${aDay}: at or after it.` });
-/** The time that a range ends before, of a filter. */
-export const TimeRangeEnd = Type.String({ format: "date-time-end", description: `A date and time, ${aDay}: before its end.` });
+const dayFormat = "date";
+setFormat(dayFormat, (text) => readTimeBound(text, "start") !== undefined);
+/** Stands at a bound of a range of times, and says which: `start` or `end`. The kernel normalizes it to a {@link Timestamp}. */
+export const timeBoundMark = "x-time-bound";
+const TimeBound = (bound: "start" | "end", description: string) =>
+  Type.Union([Timestamp, Type.String({ format: dayFormat })], { [timeBoundMark]: bound, description });
+/** The first time of a range, of a filter: a time, or a day for its beginning in UTC. */
+export const TimeRangeStart = TimeBound("start", "At or after this time, or this day in UTC.");
+/** The time that a range ends before, of a filter: a time, or a day for the end of it in UTC. */
+export const TimeRangeEnd = TimeBound("end", "Before this time, or before the end of this day in UTC.");
 
 /** The length of S3's VARCHAR(255) columns; a name has at least one character that is not a space. */
 export const Name = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S" });
-
-/** The format of a name that is given: something of it can be seen. */
-const nameFormat = "name";
-setFormat(nameFormat, (text) => nameKey(text) !== "");
-/** A {@link Name} in an input. It is unique in its scope by its key (platform/names). */
-export const NewName = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S", format: nameFormat });
 
 export const Description = Type.String({ maxLength: 2_000 });
 

@@ -2,7 +2,8 @@ import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
 import { QuotaExceeded } from "../../../operation/errors.ts";
 import { mustFit } from "../../../operation/quota.ts";
-import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { Description, Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { requireVisible } from "../../../operation/visible-name.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { NotHeld, RoleNameTaken, RoleNotFound } from "../errors.ts";
@@ -23,7 +24,7 @@ export const cloneRole = access.command("cloneRole", {
   absent: RoleNotFound,
   status: 201,
   versioned: true,
-  input: Type.Object({ roleId: Uuid, name: NewName, description: Type.Optional(nullable(Description)) }),
+  input: Type.Object({ roleId: Uuid, name: Name, description: Type.Optional(nullable(Description)) }),
   output: Role,
   errors: [RoleNotFound, RoleNameTaken, NotHeld, QuotaExceeded],
   tenant: tenantOfRole,
@@ -37,6 +38,7 @@ export const cloneRole = access.command("cloneRole", {
     return given;
   },
   async run({ store, emit, fail, audit, now, platform }, { roleId, name, description }, given) {
+    requireVisible(name);
     const source = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     const organizationId = source.organization_id;
     if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);

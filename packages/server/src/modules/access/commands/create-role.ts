@@ -2,7 +2,8 @@ import { v7 as uuid } from "uuid";
 import { scoped } from "../../../operation/authorization.ts";
 import { QuotaExceeded } from "../../../operation/errors.ts";
 import { mustFit } from "../../../operation/quota.ts";
-import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { Description, Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { requireVisible } from "../../../operation/visible-name.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { RoleNameTaken, RoleNotFound, ScopeMismatch } from "../errors.ts";
@@ -20,7 +21,7 @@ export const createRole = access.command("createRole", {
   status: 201,
   versioned: true,
   input: Type.Object({
-    name: NewName,
+    name: Name,
     description: Type.Optional(nullable(Description)),
     scope: AccessScope,
     organizationId: Type.Optional(nullable(Uuid)),
@@ -33,6 +34,7 @@ export const createRole = access.command("createRole", {
     return inOrganization ?? fail(ScopeMismatch, { field: "organizationId", rule: "required_in_scope" });
   },
   async run({ store, emit, fail, now, caller, platform }, input) {
+    requireVisible(input.name);
     const session = caller.kind === "user" ? caller.organizationId : null;
     const organizationId = input.scope === "Internal" ? null : (input.organizationId ?? session);
     if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);

@@ -1,5 +1,6 @@
 import { scoped } from "../../../operation/authorization.ts";
-import { Description, NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { Description, Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { requireVisible } from "../../../operation/visible-name.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { RoleNameTaken, RoleNotFound, SystemRole } from "../errors.ts";
@@ -16,14 +17,12 @@ export const updateRole = access.command("updateRole", {
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
   absent: RoleNotFound,
   versioned: true,
-  input: Type.Object(
-    { roleId: Uuid, name: Type.Optional(NewName), description: Type.Optional(nullable(Description)) },
-    { minProperties: 2 },
-  ),
+  input: Type.Object({ roleId: Uuid, name: Type.Optional(Name), description: Type.Optional(nullable(Description)) }, { minProperties: 2 }),
   output: Role,
   errors: [RoleNotFound, SystemRole, RoleNameTaken],
   tenant: tenantOfRole,
   async run({ store, emit, fail, audit, expectVersion, now }, input) {
+    requireVisible(input.name);
     const row = (await store.lockRole(input.roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);

@@ -2,7 +2,8 @@ import { v7 as uuid } from "uuid";
 import { signedIn } from "../../../operation/authorization.ts";
 import { invalid, QuotaExceeded } from "../../../operation/errors.ts";
 import { mustFit } from "../../../operation/quota.ts";
-import { NewName, Type } from "../../../operation/schema.ts";
+import { Name, Type } from "../../../operation/schema.ts";
+import { requireVisible } from "../../../operation/visible-name.ts";
 import { violatedUnique } from "../../../platform/database/faults.ts";
 import { takenRule } from "../../../platform/names/stored-keys.ts";
 import { ownerRole } from "../../access/index.ts";
@@ -21,12 +22,13 @@ export const createOrganization = tenancy.command("createOrganization", {
   everyTenant: "the organization does not exist yet",
   status: 201,
   versioned: true,
-  input: Type.Object({ name: NewName, slug: Slug, country: Country }),
+  input: Type.Object({ name: Name, slug: Slug, country: Country }),
   output: Organization,
   errors: [NameTaken, SlugTaken, QuotaExceeded],
   // Who looks after every organization may set up any number of them.
   prepare: async ({ notHeld }) => (await notHeld(null, ["Tenant.Update"])).length > 0,
   async run({ store, uses, user, emit, fail, audit, now, platform }, input, isLimited) {
+    requireVisible(input.name);
     const fault = countryFault(input.country) ?? slugFault(input.slug);
     if (fault) throw invalid(fault);
     if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.userId)) + 1, platform.settings.quotas.organizations);

@@ -1,6 +1,7 @@
 import { byInput, either, internal, permission } from "../../../operation/authorization.ts";
 import { invalid, PermissionDenied } from "../../../operation/errors.ts";
-import { NewName, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { Name, nullable, Type, Uuid } from "../../../operation/schema.ts";
+import { requireVisible } from "../../../operation/visible-name.ts";
 import { NameTaken, OrganizationNotFound, SlugTaken } from "../errors.ts";
 import { OrganizationStatusChanged, OrganizationUpdated } from "../events.ts";
 import { Country, countryFault, Organization, OrganizationStatus, Slug } from "../model.ts";
@@ -25,7 +26,7 @@ export const updateOrganization = tenancy.command("updateOrganization", {
   input: Type.Object(
     {
       organizationId: Uuid,
-      name: Type.Optional(NewName),
+      name: Type.Optional(Name),
       slug: Type.Optional(Slug),
       country: Type.Optional(Country),
       logoAssetId: Type.Optional(nullable(Uuid)),
@@ -40,6 +41,7 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     if (!(await holds(null, "Tenant.Update"))) fail(PermissionDenied, { rule: "permission", permission: "Tenant.Update" });
   },
   async run({ store, uses, emit, fail, audit, expectVersion, now }, input) {
+    requireVisible(input.name);
     const fault = input.country === undefined ? undefined : countryFault(input.country);
     if (fault) throw invalid(fault);
     const before = (await store.lockOrganization(input.organizationId)) ?? fail(OrganizationNotFound);

@@ -2,7 +2,7 @@ import { decide, PolicyError } from "@gatehouse/policy";
 import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
-import { askerOf, pose } from "../asking.ts";
+import { pose, queryContext } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { chosenAmong } from "../scan-page.ts";
@@ -31,7 +31,7 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
-      const asking = askerOf({ state, caller, platform });
+      const asking = queryContext({ state, caller, platform });
       const mayAct = async (userId: string): Promise<boolean> => {
         const question = checkOf({ action, resource, context }, { userId, tenantId });
         const may = await pose(asking, question, ({ view, occasion }) => {

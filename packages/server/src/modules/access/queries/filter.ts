@@ -2,7 +2,7 @@ import { type ColumnType, type Filter, FilterError, filterInSteps, toSql } from 
 import { invalid, TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue } from "../model.ts";
@@ -48,7 +48,7 @@ export const filter = access.memoryQuery("filter", {
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, fail }, request) {
-    const found = await pose(askerOf({ state, caller, platform }), { ...request, resourceType: null }, ({ view, occasion }) =>
+    const found = await pose(queryContext({ state, caller, platform }), { ...request, resourceType: null }, ({ view, occasion }) =>
       inSlices(filterInSteps(view, request.actionType, request.resourceType, occasion)),
     );
     if (found === undefined) return fail(MemberNotFound);

@@ -1,7 +1,7 @@
 import { decide, PolicyError } from "@gatehouse/policy";
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, Page, Paging, pageDefault, Type, Uuid } from "../../../operation/schema.ts";
-import { aboutTenant, askerOf, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutTenant, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, ResourceInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { PermissionValue } from "../model.ts";
@@ -29,7 +29,7 @@ export const listSubjects = access.memoryQuery("listSubjects", {
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading }, request) {
     const { actionType, tenantId = null, limit = pageDefault, cursor } = request;
-    const asking = askerOf({ state, caller, platform });
+    const asking = queryContext({ state, caller, platform });
     const mayAct = async (userId: string): Promise<boolean> =>
       (await pose(asking, { ...request, userId }, ({ view, occasion }) => {
         try {

@@ -417,7 +417,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "GATEHOUSE_QUOTA_GRANTS",
-    fallback: 200_000,
+    fallback: 1_000_000,
     meaning: "grants that an organization may have",
     ...integer(0, 1_000_000_000),
   },

@@ -16,8 +16,8 @@ export const aboutTenant: Rule = either(internal("Authorization.Check"), permiss
 
 export const tenantOfQuestion = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
 
-/** Who asks, and what all questions of the request may cost. */
-export interface Asker {
+/** What all questions of one request share: the caller, one moment, and what they may cost together. */
+export interface QueryContext {
   readonly state: AccessReader;
   readonly caller: Caller;
   readonly now: number;
@@ -25,7 +25,11 @@ export interface Asker {
 }
 
 /** Throws `common.too_many_requests` where the caller's decisions have cost more than its share. */
-export const askerOf = ({ state, caller, platform }: Pick<Asker, "state" | "caller"> & { readonly platform: Platform }): Asker => ({
+export const queryContext = ({
+  state,
+  caller,
+  platform,
+}: Pick<QueryContext, "state" | "caller"> & { readonly platform: Platform }): QueryContext => ({
   state,
   caller,
   now: platform.clock.now(),
@@ -46,7 +50,7 @@ export interface Posed {
  * session is for another organization: there the user is a stranger to him.
  */
 export async function pose<Answer>(
-  { state, caller, now, budget }: Asker,
+  { state, caller, now, budget }: QueryContext,
   request: Asking,
   question: (posed: Posed) => MaybePromise<Answer | Pending>,
 ): Promise<Answer | undefined> {

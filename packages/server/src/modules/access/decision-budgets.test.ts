@@ -33,7 +33,7 @@ describe("the share of a principal", () => {
   });
 });
 
-describe("whoever asks too much", () => {
+describe("a principal over its share", () => {
   let server: TestServer;
   let organization: OrganizationOf;
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe("whoever asks too much", () => {
   });
   afterAll(() => server.close());
 
-  it("waits, and others do not", async () => {
+  it("gets 429 with Retry-After, and others do not", async () => {
     const administrator = await newAdministrator(server);
     const action = `Lists${unique()}`;
     expectWritten(

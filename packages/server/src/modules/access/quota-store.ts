@@ -36,8 +36,9 @@ export const quotaWrites = (tx: WriteHandle) => ({
   /** Bytes of all attributes in the organization but those of one subject, which are about to be replaced. */
   async otherAttributeBytes(organizationId: string, userId: string | null): Promise<number> {
     await lockForQuota(tx, "attributes", organizationId);
-    const { rows } = await sql<{ bytes: string }>`select coalesce(sum(bytes), 0)::text as bytes from access_attributes
-      where organization_id = ${organizationId} and user_id is distinct from ${userId}::uuid`.execute(tx);
+    const isOther = userId === null ? sql`user_id is not null` : sql`(user_id is null or user_id <> ${userId})`;
+    const { rows } = await sql<{ bytes: string }>`select coalesce(sum(bytes) filter (where ${isOther}), 0)::text as bytes
+      from access_attributes where organization_id = ${organizationId}`.execute(tx);
     return Number(rows[0]?.bytes ?? 0);
   },
 });

@@ -87,7 +87,7 @@ describe("what an account or an organization makes", () => {
     expect((await (make["roles"] as (typeof make)[string])(0, owner)).status).toBe(409);
   });
 
-  it("whoever looks after every organization makes any number, and another account's do not count", async () => {
+  it("a holder of Tenant.Update makes any number, and another account's do not count", async () => {
     for (let n = 0; n < 5; n += 1)
       expect((await (make["organizations"] as (typeof make)[string])(n, administrator.token)).status).toBe(201);
     const { token } = await newPerson(server, "fresh");

@@ -10,7 +10,7 @@ import { checkOf, faultOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 
 /**
- * AuthZEN 1.0, 5.5. The context of a denial says why. A permit has none: an asker may refuse a permit whose context it does not
+ * AuthZEN 1.0, 5.5. The context of a denial says why. A permit has none: an shared may refuse a permit whose context it does not
  * understand. Nothing in it differs from one answer to the next while the decision is the same.
  */
 export const Decision = Type.Object({ decision: Type.Boolean(), context: Type.Optional(Facts) });

@@ -4,7 +4,7 @@ import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts"
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
 import { refuseUnstorable } from "../../../operation/storable.ts";
 import { isSliceOver, nextSlice } from "../../../platform/time-slice.ts";
-import { askerOf } from "../asking.ts";
+import { queryContext } from "../asking.ts";
 import { access } from "../module.ts";
 import { type Asking, Decision, decideOn, type Posed, posed } from "./decision.ts";
 import { Facts, open, optionalFacts } from "./entities.ts";
@@ -57,7 +57,7 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
     const { evaluations, options, ...defaults } = request;
     const items = evaluations ?? [];
     if (items.length === 0) checkWhole(defaults);
-    const asker = askerOf({ state, caller, platform });
+    const shared = queryContext({ state, caller, platform });
     const questions: Posed[] = [];
     for (const item of items.length === 0 ? [{}] : items) {
       questions.push(questionOf(item, defaults, caller));
@@ -69,7 +69,7 @@ export const evaluateMany = access.memoryQuery("evaluateMany", {
     for (const tenantId of new Set(others)) {
       if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }
-    const asking = { ...asker, platform, keeps: isSmall(defaults) };
+    const asking = { ...shared, platform, keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(asking, questions[0] as Posed);
     return { evaluations: await decideAll(asking, questions, options?.evaluations_semantic ?? "execute_all") };
   },

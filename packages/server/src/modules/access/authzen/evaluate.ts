@@ -2,7 +2,7 @@ import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { after } from "../../../operation/maybe-promise.ts";
 import { refuseUnstorable } from "../../../operation/storable.ts";
-import { askerOf } from "../asking.ts";
+import { queryContext } from "../asking.ts";
 import { access } from "../module.ts";
 import { Decision, decideOn, posed } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
@@ -20,12 +20,12 @@ export const evaluate = access.memoryQuery("evaluate", {
   decision: ({ decision }) => ({ allowed: decision }),
   run({ state, platform, caller, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
-    const asker = askerOf({ state, caller, platform });
+    const shared = queryContext({ state, caller, platform });
     const question = posed(evaluation, caller);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
     return after(mayAsk({ caller, holds }, userId, tenantId), (may) =>
-      may ? decideOn({ ...asker, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
+      may ? decideOn({ ...shared, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
     );
   },
 });

@@ -79,7 +79,7 @@ describe("POST /access/v1/evaluation", () => {
     expect((await world.decide(reading(both))).decision).toBe(false);
   });
 
-  it("does not let the asker's word about the subject stand above what is noted", async () => {
+  it("does not let the shared's word about the subject stand above what is noted", async () => {
     const writing = (id: string, role: string) => ({
       subject: { type: "user", id, properties: { role, id: world.bob.id, roles: ["Owner"] } },
       action: { name: "write" },

@@ -35,7 +35,7 @@ export function faultOf({ type, id }: { readonly type: string; readonly id?: str
 }
 
 /**
- * `$request`: the context, and below `action` the properties of the action. The subject's own properties are the asker's word about
+ * `$request`: the context, and below `action` the properties of the action. The subject's own properties are the shared's word about
  * somebody of whom we know more, so they stand nowhere.
  */
 export function requestOf(context: Facts | null | undefined, action?: Action): Facts {

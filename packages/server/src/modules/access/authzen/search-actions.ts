@@ -3,7 +3,7 @@ import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { askerOf, pose } from "../asking.ts";
+import { pose, queryContext } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { among } from "../scan-page.ts";
@@ -34,11 +34,11 @@ export const searchActions = access.memoryQuery("searchActions", {
       const query = { subject: { userId, properties: subject.properties }, resource, context };
       const place = placeOf({ keys: platform.keys, search: "action", caller, tenantId, query, page });
       const question = { userId, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
-      const asker = askerOf({ state, caller, platform });
-      const names = await pose(asker, question, ({ view, occasion }) =>
+      const shared = queryContext({ state, caller, platform });
+      const names = await pose(shared, question, ({ view, occasion }) =>
         inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: resource.type } })),
       );
-      const found = await pageFrom(place, among(names ?? []), async (ids) => ids, asker.budget);
+      const found = await pageFrom(place, among(names ?? []), async (ids) => ids, shared.budget);
       return { page: found.page, results: found.ids.map((name) => ({ name })) };
     }),
 });

@@ -3,7 +3,7 @@ import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { askerOf, pose } from "../asking.ts";
+import { pose, queryContext } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { among } from "../scan-page.ts";
@@ -38,7 +38,7 @@ export const searchResources = access.memoryQuery("searchResources", {
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
       const place = placeOf({ keys: platform.keys, search: "resource", caller, tenantId, query, page });
-      const asking = askerOf({ state, caller, platform });
+      const asking = queryContext({ state, caller, platform });
       const question = { userId, tenantId, contextData: requestOf(context, action) };
       const found = await pose(asking, question, async ({ view, occasion }) => {
         const byRelation = await inSlices(resourcesByRelationInSteps(view, action.name, type, occasion));

@@ -3,7 +3,7 @@ import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { askerOf, pose } from "../asking.ts";
+import { pose, queryContext } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { decidedAmong } from "../scan-page.ts";
@@ -33,7 +33,7 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
-      const asking = askerOf({ state, caller, platform });
+      const asking = queryContext({ state, caller, platform });
       const decideOn = async (userId: string): Promise<DecidedItems> =>
         (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>
           inSlices(decideEach([userId], () => decide(view, action.name, occasion), isOfUser)),

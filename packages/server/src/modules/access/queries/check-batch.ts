@@ -4,7 +4,7 @@ import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } f
 import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { Type } from "../../../operation/schema.ts";
 import { isSliceOver, nextSlice } from "../../../platform/time-slice.ts";
-import { askerOf } from "../asking.ts";
+import { queryContext } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
@@ -27,10 +27,10 @@ export const checkBatch = access.memoryQuery("checkBatch", {
     if (others && !(await holds(null, "Authorization.Check"))) {
       fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
-    const asker = askerOf({ state, caller, platform });
+    const shared = queryContext({ state, caller, platform });
     const asked: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
-      asked.push(outcomeOf(() => decideFor(state, check, asker)));
+      asked.push(outcomeOf(() => decideFor(state, check, shared)));
       if (isSliceOver()) await nextSlice();
     }
     // All are waited for: of several that fail, none is left that nobody hears of.

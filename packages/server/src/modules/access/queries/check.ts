@@ -1,6 +1,6 @@
 import { either, internal, subject } from "../../../operation/authorization.ts";
 import { TooManyRequests } from "../../../operation/errors.ts";
-import { askerOf } from "../asking.ts";
+import { queryContext } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
@@ -21,7 +21,7 @@ export const check = access.memoryQuery("check", {
   decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
   run({ state, platform, caller }, request) {
     return tellingErrors(
-      () => decideFor(state, request, askerOf({ state, caller, platform })),
+      () => decideFor(state, request, queryContext({ state, caller, platform })),
       (decision) => {
         platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
         state.recorder.record(request, decision);

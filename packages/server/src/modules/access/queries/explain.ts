@@ -2,7 +2,7 @@ import { type Explanation, explainInSteps, type Step, View } from "@gatehouse/po
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { type ExplainedChange, explainedChanges } from "../explained-changes.ts";
@@ -51,7 +51,7 @@ export const explain = access.memoryQuery("explain", {
     const tenantId = request.tenantId ?? null;
     const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((store) => store.roleIdsOf(tenantId)));
-    const answer = await pose(askerOf({ state, caller, platform }), request, async ({ view, held, occasion }) => {
+    const answer = await pose(queryContext({ state, caller, platform }), request, async ({ view, held, occasion }) => {
       const isMember = view.facts.roles !== undefined;
       const seen = isMember || seesAll ? view : asStranger(view);
       const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));

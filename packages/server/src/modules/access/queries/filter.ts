@@ -2,7 +2,7 @@ import { type ColumnType, decide, type Filter, FilterError, filterOfCertainInSte
 import { invalid, TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue } from "../model.ts";
@@ -53,7 +53,7 @@ export const filter = access.memoryQuery("filter", {
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, fail }, request) {
     const { actionType, resourceType: type } = request;
-    const asking = askerOf({ state, caller, platform });
+    const asking = queryContext({ state, caller, platform });
     const found = await pose(asking, { ...request, resourceType: null }, async ({ view, occasion }) => {
       const certain = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));
       if (typeof certain === "symbol") return certain;

@@ -2,7 +2,7 @@ import { listActionsInSteps } from "@gatehouse/policy";
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, ResourceInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownResourceType } from "../errors.ts";
 import { ModelName } from "../model.ts";
@@ -19,7 +19,7 @@ export const listActions = access.memoryQuery("listActions", {
   errors: [UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, fail }, request) {
-    const actions = await pose(askerOf({ state, caller, platform }), request, ({ view, occasion }) =>
+    const actions = await pose(queryContext({ state, caller, platform }), request, ({ view, occasion }) =>
       inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: request.resourceType } })),
     );
     if (actions === undefined) return fail(MemberNotFound);

@@ -2,7 +2,7 @@ import { decide, type Filter, filterOfCertainInSteps, resourcesByRelationInSteps
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, Paging, pageDefault, Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { aboutUser, askerOf, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue, ResourceRef } from "../model.ts";
@@ -34,7 +34,7 @@ export const listResources = access.memoryQuery("listResources", {
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading, fail }, request) {
     const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
-    const asking = askerOf({ state, caller, platform });
+    const asking = queryContext({ state, caller, platform });
     const subject = { ...request, resourceType: null };
     const found = await pose(asking, subject, async ({ view, occasion }) => {
       const chosen = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));

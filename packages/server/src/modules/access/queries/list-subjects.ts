@@ -2,7 +2,7 @@ import { decide } from "@gatehouse/policy";
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, Page, Paging, pageDefault, Type, Uuid } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
-import { aboutTenant, askerOf, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutTenant, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, ResourceInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { PermissionValue } from "../model.ts";
@@ -36,7 +36,7 @@ export const listSubjects = access.memoryQuery("listSubjects", {
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading }, request) {
     const { actionType, tenantId = null, limit = pageDefault, cursor } = request;
-    const asking = askerOf({ state, caller, platform });
+    const asking = queryContext({ state, caller, platform });
     const decideOn = async (userId: string): Promise<DecidedItems> =>
       (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
         inSlices(decideEach([userId], () => decide(view, actionType, occasion), isOfUser)),

@@ -10,7 +10,7 @@ import {
 } from "@gatehouse/policy";
 import { TooManyRequests } from "../../../operation/errors.ts";
 import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
-import { aboutTenant, askerOf, type Posed, pose, tenantOfQuestion } from "../asking.ts";
+import { aboutTenant, type Posed, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { checkCondition } from "../check-condition.ts";
 import type { KeptQuestion } from "../decision-recorder.ts";
 import { EvaluationLimit, MemberNotFound, PermissionNotFound, RoleNotFound } from "../errors.ts";
@@ -92,7 +92,7 @@ export const preview = access.memoryQuery("preview", {
       };
     });
     const replay = replayer(roleId, changedRules(rules, set, remove));
-    const asking = { ...askerOf({ state, caller, platform }), now };
+    const asking = { ...queryContext({ state, caller, platform }), now };
     const differences: Difference[] = [];
     for (const recorded of questions.slice(0, replayedMax)) {
       const question = recorded.question as unknown as KeptQuestion;

@@ -1,4 +1,5 @@
 import type { Occasion, View } from "@gatehouse/policy";
+import { policyKey } from "./keys.ts";
 import type { Part } from "./parts.ts";
 
 /** What decisions about one user in one scope are made from, with the parts that it was put together from. */
@@ -22,3 +23,8 @@ export interface Question {
 /** What a question knows beside the subject and the tenant. */
 export type RequestContext = Omit<Occasion, "relationships">;
 export type Asked = RequestContext;
+
+/** A view holds the values of its parts, also of those that are no longer kept by themselves. The policy is every view's. */
+const viewBytes = 500;
+export const sizeOfView = ({ parts }: HeldView): number =>
+  parts.reduce((sum, { key, bytes }) => (key === policyKey ? sum : sum + bytes), viewBytes);

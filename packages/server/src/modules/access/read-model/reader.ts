@@ -46,10 +46,11 @@ import {
 } from "./keys.ts";
 import { leaveLineage } from "./lineage.ts";
 import type { Part } from "./parts.ts";
-import type { Asked, HeldView, Question } from "./question.ts";
+import { type Asked, type HeldView, type Question, sizeOfView } from "./question.ts";
 import { orPending, orPendingLater, RelationshipMemory } from "./relationship-memory.ts";
 import { Repairs } from "./repairs.ts";
 import { keysTouchedBy, policyChangeOf, projectedEndings, projectedTypes } from "./touched.ts";
+import { WaitingTime } from "./waiting-time.ts";
 
 const viewsMax = 200_000;
 /** A list may need many rounds of look-ups; a check that needs longer than this has a database that does not answer. */
@@ -224,24 +225,24 @@ export class AccessReader {
   ): Promise<Answer> {
     if (minRevision !== undefined) await reach(this.#platform.log, minRevision);
     await this.#containing(action === undefined ? undefined : [action]);
-    const deadline = performance.now() + settleMs;
-    for (let mayBeNew = true; performance.now() < deadline; ) {
+    const waiting = new WaitingTime(settleMs);
+    for (let mayBeNew = true; !waiting.isOver; ) {
       if (isSliceOver()) await nextSlice();
-      const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
+      const held = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
       // What was heard of while the view was put together counts, too.
       if (action !== undefined && this.#policies.concerns(action)) {
-        await this.#containing([action]);
+        await waiting.on(() => this.#containing([action]));
         continue;
       }
       const relationships = this.#relationships.ask(organizationId);
       try {
         const answer = await orPendingLater(relationships, async () => question(held, relationships));
         if (answer !== pendingDecision) return answer;
-        await this.#relationships.load(relationships);
+        await waiting.on(() => this.#relationships.load(relationships));
       } catch (error) {
         if (!mayBeNew || !this.#mayBeNew(error)) throw error;
         mayBeNew = false;
-        await this.#containing(undefined);
+        await waiting.on(() => this.#containing(undefined));
       }
     }
     throw new Unavailable("relationships", undefined);
@@ -401,10 +402,5 @@ export class AccessReader {
     if (change !== undefined) this.#policies.changed(event.id, change);
   }
 }
-
-/** A view holds the values of its parts, also of those that are no longer kept by themselves. The policy is every view's. */
-const viewBytes = 500;
-const sizeOfView = ({ parts }: HeldView): number =>
-  parts.reduce((sum, { key, bytes }) => (key === policyKey ? sum : sum + bytes), viewBytes);
 
 const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;

@@ -25,7 +25,7 @@ export const createOrganization = tenancy.command("createOrganization", {
   input: Type.Object({ name: Name, slug: Slug, country: Country }),
   output: Organization,
   errors: [NameTaken, SlugTaken, QuotaExceeded],
-  // Who looks after every organization may set up any number of them.
+  // A holder of Tenant.Update sets up organizations for others, any number of them.
   prepare: async ({ notHeld }) => (await notHeld(null, ["Tenant.Update"])).length > 0,
   async run({ store, uses, user, emit, fail, audit, now, platform }, input, isLimited) {
     requireVisible(input.name);

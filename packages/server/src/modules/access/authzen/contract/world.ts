@@ -20,7 +20,7 @@ export interface World {
   readonly organization: OrganizationOf;
   readonly alice: Person;
   readonly bob: Person;
-  /** A decision's asker: the owner, with a session that was begun for the organization. */
+  /** A decision's shared: the owner, with a session that was begun for the organization. */
   readonly token: string;
   /** Whom the examples mean by a name. */
   readonly idOf: (name: string) => string;

@@ -15,8 +15,8 @@ import type { EmbeddedDatabase } from "../platform/database/pglite.ts";
 import { watchedDatabase } from "../platform/database/watched.ts";
 import { pgBossJobs, type Queue } from "../platform/jobs/pg-boss.ts";
 import { watchedJobs } from "../platform/jobs/watched.ts";
-import { inProcessLimits } from "../platform/limits/limits.ts";
 import type { DerivedKey, KeyRing } from "../platform/keys/keys.ts";
+import { inProcessLimits } from "../platform/limits/limits.ts";
 import { refusalOf } from "../platform/log/database-away.ts";
 import { LogFollower } from "../platform/log/follower.ts";
 import { guardedMail } from "../platform/mail/guarded.ts";
@@ -216,8 +216,14 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const connection = await connectRedis(address, logger);
   // Embedded storage is in this process: it is not away while that runs.
   const mayBeAway = databaseUrl !== undefined && seconds > 0;
-  const away = mayBeAway ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds } : undefined;
-  return { cache: redisCache(connection, resilience, trust), limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }), away };
+  const away = mayBeAway
+    ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
+    : undefined;
+  return {
+    cache: redisCache(connection, resilience, trust),
+    limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }),
+    away,
+  };
 }
 
 interface GivenToRedis {

@@ -12,7 +12,10 @@ import { keyRing } from "./key-ring.ts";
 /** What transport keys are derived from the master keys for. */
 const purpose = "messages between processes";
 
-type Named = Pick<Configuration, "transportKey" | "transportKeysOld" | "masterKey" | "masterKeysOld" | "dataDir" | "natsUrl" | "natsPrefix">;
+type Named = Pick<
+  Configuration,
+  "transportKey" | "transportKeysOld" | "masterKey" | "masterKeysOld" | "dataDir" | "natsUrl" | "natsPrefix"
+>;
 
 /** The transport keys that follow from the master keys, the current one first. A key is named after itself: who has no other knows its name. */
 export const transportKeysOf = (ring: KeyRing): readonly DerivedKey[] => ring.derive(purpose).map(({ key }) => named(key));

@@ -24,7 +24,7 @@ describeOnRedis("on a Redis", () => {
   afterAll(() => redis?.close());
   beforeEach(() => redis.raw.flushall());
 
-  const open = async (url?: string): Promise<Cache> => 
+  const open = async (url?: string): Promise<Cache> =>
     redisCache(await redis.connect(url), createResilience(createMetrics()), { authenticator: authenticator([key]), distrusted });
 
   cacheContract("Redis", async () => {
@@ -123,10 +123,7 @@ describeOnRedis("on a Redis", () => {
       ["rubbish", () => "x"],
     ])("has no mark where that has %s, and the next write or the keeper begins another", async (_what, change) => {
       const cache = await open();
-      for (const heal of [
-        () => cache.write([], { after: 1, to: 2 }).then((continued) => !continued),
-        () => cache.begin(2, null),
-      ]) {
+      for (const heal of [() => cache.write([], { after: 1, to: 2 }).then((continued) => !continued), () => cache.begin(2, null)]) {
         await redis.raw.flushall();
         await cache.write([entry("a", "of a")], { after: 0, to: 1 });
         await redis.raw.set("iam:read-model:mark", change(await markText()));

@@ -59,7 +59,7 @@ describeOnRedis("what processes tell each other on a Redis", () => {
     redis = await startRedis();
   });
   afterAll(() => redis?.close());
-  const open = async (url?: string) => 
+  const open = async (url?: string) =>
     redisWitness(await redis.connect(url), createResilience(createMetrics()), 60, { authenticator: authenticator([key]), distrusted });
 
   it("is heard by the others for a second, and what ended for as long as somebody may need it", async () => {

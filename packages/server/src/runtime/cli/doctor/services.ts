@@ -13,7 +13,13 @@ export async function checkServices(configuration: Configuration): Promise<reado
   const { natsUrl, redis } = configuration;
   const logger = openLogger({ ...configuration, logLevel: "silent" });
   return [
-    ...(natsUrl === undefined ? [] : [await answers("NATS", "NATS_URL", () => openRpc(configuration, { logger, metrics: createMetrics(), keys: transportKeys(configuration, keyRing(configuration).keys) }))]),
+    ...(natsUrl === undefined
+      ? []
+      : [
+          await answers("NATS", "NATS_URL", () =>
+            openRpc(configuration, { logger, metrics: createMetrics(), keys: transportKeys(configuration, keyRing(configuration).keys) }),
+          ),
+        ]),
     ...(redis === undefined ? [] : [await answers("Redis", "REDIS_URL", () => openRedisOf(redis, logger))]),
   ];
 }

@@ -113,7 +113,9 @@ function options() {
 /** What the processes of a role are told. A gateway has the key of messages between processes, and not the one that it follows from. */
 function environmentOf(role: string): Record<string, string> {
   if (role !== "gateway") return shared;
-  const [{ key }] = transportKeysOf(aesKeys(decodeMasterKey(shared["GATEHOUSE_MASTER_KEY"] as string, "GATEHOUSE_MASTER_KEY"))) as [DerivedKey];
+  const [{ key }] = transportKeysOf(aesKeys(decodeMasterKey(shared["GATEHOUSE_MASTER_KEY"] as string, "GATEHOUSE_MASTER_KEY"))) as [
+    DerivedKey,
+  ];
   const told = Object.entries(shared).filter(([name]) => !notForTheDoor.includes(name));
   return { GATEHOUSE_TRANSPORT_KEY: key.toString("base64"), ...Object.fromEntries(told) };
 }

@@ -80,8 +80,7 @@ describe("the compose file", () => {
   });
 
   it("lets a role reach the services that it uses and no other, and nobody out by a service's network", () => {
-    const reach = (network: string) =>
-      ours.filter(([, { networks }]) => networks.includes(network)).map(([name]) => name);
+    const reach = (network: string) => ours.filter(([, { networks }]) => networks.includes(network)).map(([name]) => name);
     expect({
       postgresql: [compose.services.postgresql.networks, reach("database")],
       redis: [compose.services.redis.networks, reach("cache")],
@@ -102,10 +101,18 @@ describe("the compose file", () => {
       Object.entries(compose.services[name].environment).filter(([variable]) => variable.startsWith(prefix));
     const named = (prefix: string) => variables.map(({ name }) => name).filter((name) => name.startsWith(prefix));
     for (const name of ["worker", "command", "query"]) {
-      expect(handed(name, "BILLING_").map(([variable]) => variable).sort()).toEqual(named("BILLING_").sort());
+      expect(
+        handed(name, "BILLING_")
+          .map(([variable]) => variable)
+          .sort(),
+      ).toEqual(named("BILLING_").sort());
     }
     for (const [name] of ours.filter(([name]) => name !== "migrate")) {
-      expect(handed(name, "OTEL_").map(([variable]) => variable).sort()).toEqual(named("OTEL_").sort());
+      expect(
+        handed(name, "OTEL_")
+          .map(([variable]) => variable)
+          .sort(),
+      ).toEqual(named("OTEL_").sort());
       for (const [variable, value] of handed(name, "OTEL_")) expect(value).toBe(`\${${variable}:-}`);
     }
   });
@@ -116,9 +123,7 @@ describe("the compose file", () => {
     expect(static_configs).toEqual([{ targets: ["alertmanager:9093"] }]);
     expect(compose.services.alertmanager.volumes).toEqual(["./alertmanager:/etc/alertmanager:ro"]);
     const { route, receivers, global } = read("alertmanager/alertmanager.yml");
-    const kinds = Object.fromEntries(
-      receivers.map(({ name, ...configs }: AnyBody) => [name, Object.keys(configs).sort()] as const),
-    );
+    const kinds = Object.fromEntries(receivers.map(({ name, ...configs }: AnyBody) => [name, Object.keys(configs).sort()] as const));
     expect(kinds).toEqual({ "on-call": ["pagerduty_configs"], everybody: ["email_configs", "slack_configs"] });
     expect(route.receiver).toBe("everybody");
     expect(route.routes.map(({ receiver, matchers, continue: goesOn = false }: AnyBody) => [receiver, matchers[0], goesOn])).toEqual([

@@ -78,7 +78,9 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
   it("name no variable that the product does not have, and take secrets from the secret alone", () => {
     const [{ data }] = of("ConfigMap") as [AnyBody];
     const documents = parseAllDocuments(readFileSync(join(folder, "secret.example.yaml"), "utf8"));
-    const offered = new Map<string, string[]>(documents.map((each) => each.toJS()).map((each) => [each.metadata.name, Object.keys(each.stringData)]));
+    const offered = new Map<string, string[]>(
+      documents.map((each) => each.toJS()).map((each) => [each.metadata.name, Object.keys(each.stringData)]),
+    );
     for (const name of [...Object.keys(data), ...[...offered.values()].flat()]) expect(known, name).toContain(name);
     const secrets = new Set(variables.filter((variable) => variable.secret).map(({ name }) => name));
     for (const name of Object.keys(data)) expect(secrets, `${name} is a secret`).not.toContain(name);
@@ -238,7 +240,9 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
       policies
         .filter(({ spec }) => spec.podSelector.matchLabels?.app === app)
         .flatMap(({ spec }) => spec.ingress)
-        .flatMap(({ from, ports }: AnyBody) => from.map(({ podSelector }: AnyBody) => [ports[0].port, podSelector.matchExpressions[0].values]));
+        .flatMap(({ from, ports }: AnyBody) =>
+          from.map(({ podSelector }: AnyBody) => [ports[0].port, podSelector.matchExpressions[0].values]),
+        );
     expect(letsIn("postgresql")).toEqual([[5432, ["worker", "command", "query", "migrate"]]]);
     expect(letsIn("redis")).toEqual([[6379, ["worker", "command", "query"]]]);
     expect(letsIn("nats")).toEqual([[4222, ["worker", "command", "query", "gateway"]]]);

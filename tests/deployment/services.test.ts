@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { redisCache } from "../../packages/server/src/platform/cache/redis.ts";
 import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
 import { silent } from "../../packages/server/src/platform/contract/silent.ts";
-import { redisCache } from "../../packages/server/src/platform/cache/redis.ts";
 import { authenticator } from "../../packages/server/src/platform/keys/authenticator.ts";
 import { redisLimits } from "../../packages/server/src/platform/limits/redis.ts";
 import { redisWitness } from "../../packages/server/src/platform/log/redis-witness.ts";
@@ -148,10 +148,10 @@ describe.skipIf(!has("redis-server"))("Redis as it is started (skipped without r
     await cache.write([{ key: "a", value: "of a", version: 1n, ttlSeconds: 60 }], { after: 0, to: 1 });
     expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
     const limits = redisLimits(connection, resilience, { without: "refuse", authenticator: trust.authenticator });
-    expect([await limits.take("name", "key", { points: 1, seconds: 60 }), await limits.peek("name", "key", { points: 1, seconds: 60 })]).toEqual([
-      0,
-      expect.any(Number),
-    ]);
+    expect([
+      await limits.take("name", "key", { points: 1, seconds: 60 }),
+      await limits.peek("name", "key", { points: 1, seconds: 60 }),
+    ]).toEqual([0, expect.any(Number)]);
     const witness = redisWitness(connection, resilience, 60, trust);
     await witness.tell([]);
     expect(await witness.ask(1_000)).toEqual({ heard: true, events: [] });

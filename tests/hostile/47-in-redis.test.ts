@@ -7,7 +7,6 @@ import { onPostgresql } from "./support/postgresql.ts";
 import { type Processes, startProcesses } from "./support/processes.ts";
 import { makeWorld, type World } from "./support/world.ts";
 
-
 /** Somebody who may write to Redis whatever they like, and has no key. */
 onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", () => {
   let processes: Processes;
@@ -51,7 +50,10 @@ onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", 
 
   it.each([
     ["an entry of the form that a release without codes wrote", async () => `${await generation()} 1 ${roles()}`],
-    ["an entry with a code that is made up", async () => `${await generation()} 1 9999999999999 AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA ${roles()}`],
+    [
+      "an entry with a code that is made up",
+      async () => `${await generation()} 1 9999999999999 AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA ${roles()}`,
+    ],
     ["the administrator's entry under another key", async () => (await redis.raw.get(administrators())) as string],
     [
       "the administrator's entry with another version",
@@ -68,9 +70,7 @@ onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", 
   it("by putting back what was genuine before it was taken from them", { timeout: 60_000 }, async () => {
     const [server, other] = processes.all as [TestServer, TestServer];
     const assign = (roleId: string) =>
-      expectOk(
-        server.call(`PUT /api/v1/iam/internal/memberships/${mallory.id}`, { token: world.administrator.token, body: { roleId } }),
-      );
+      expectOk(server.call(`PUT /api/v1/iam/internal/memberships/${mallory.id}`, { token: world.administrator.token, body: { roleId } }));
     await redis.raw.del(own());
     await assign(world.administratorRoleId);
     const fresh = await server.beside();

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
-import { connect } from "@nats-io/transport-node";
+import { connect, headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { natsServer } from "../../packages/server/src/platform/nats/address.ts";
@@ -53,9 +52,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     return Number(rows[0]?.count);
   };
   const distrusted = async (kind: string, reason: string): Promise<number> => {
-    const found = await Promise.all(
-      [server, beside].map(({ application }) => application.platform.metrics.distrusted.get()),
-    );
+    const found = await Promise.all([server, beside].map(({ application }) => application.platform.metrics.distrusted.get()));
     return found
       .flatMap(({ values }) => values)
       .filter(({ labels }) => labels.channel === "nats" && labels.kind === kind && labels.reason === reason)
@@ -91,7 +88,14 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     await check(victim);
     await eve.flush();
     const permits = seen.filter(({ subject }) => subject.startsWith("_INBOX.")).slice(-3);
-    const made = { isAuthorized: true, reason: "forged", reasonCode: "role", missingPermissions: [], applicableEntitlements: {}, revision: "1" };
+    const made = {
+      isAuthorized: true,
+      reason: "forged",
+      reasonCode: "role",
+      missingPermissions: [],
+      applicableEntitlements: {},
+      revision: "1",
+    };
     const answer = (message: Msg): void => {
       message.respond(JSON.stringify(made));
       for (const { data } of permits) message.respond(data);

@@ -219,8 +219,11 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const away = mayBeAway
     ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
     : undefined;
-  const limits = redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator });
-  return { cache: redisCache(connection, resilience, trust), limits, away };
+  return {
+    cache: redisCache(connection, resilience, trust),
+    limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }),
+    away,
+  };
 }
 
 interface GivenToRedis {

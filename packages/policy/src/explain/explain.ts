@@ -28,7 +28,8 @@ export function explain(view: View, action: string, occasion: Occasion = {}, oth
   if (steps.some((step) => step.part === "grant" && step.trace.outcome === "pending")) return pendingDecision;
   // A change that was tried without all that it takes would be left out, and be there when it is asked again.
   const watched = watch(fixed.relationships);
-  const changes = decision.allowed ? [] : changesThatAllow(view, action, { ...fixed, relationships: watched.reader }, steps, otherRoles);
+  const tried: Occasion = { ...fixed, relationships: watched.reader };
+  const changes = decision.allowed ? [] : changesThatAllow(view, action, tried, steps, otherRoles, () => !watched.missed());
   return watched.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
 }
 

@@ -9,7 +9,7 @@ import { PolicyError } from "../faults.ts";
 import type { EntitlementRule, RelationExpression } from "../model/model.ts";
 import type { ActionPlan, PlannedRule } from "../model/plans.ts";
 import type { Algebra } from "../relation/algebra.ts";
-import { candidates } from "../relation/reach.ts";
+import { candidates, reachMax, tooManyInReach } from "../relation/reach.ts";
 import { Walk } from "../relation/walk.ts";
 import { invalid, yes } from "../truth.ts";
 import type { Filter } from "./filter.ts";
@@ -18,7 +18,8 @@ import { allOfResiduals, always, anyOfResiduals, faultsOfResidual, never, notOfR
 /**
  * Which resources of a type the subject may perform `action` on: the same decision with the resource left open. It chooses
  * exactly those that a check with their attributes would allow. Throws what `decide` throws; `invalid_input` where a placeholder
- * other than the resource's is missing and the answer depends on it.
+ * other than the resource's is missing and the answer depends on it; `evaluation_limit` where it would name more than 10,000
+ * resources by their ids.
  */
 export function filter(view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending {
   const plan = view.plan(action);
@@ -27,8 +28,11 @@ export function filter(view: View, action: string, type: string, occasion: Occas
   if (plan.requirement && !plan.requirement.sessions.every((rule) => isStrongEnough(rule, occasion))) return never;
   const open: Occasion = { ...occasion, resource: { type } };
   const environment = environmentOf(view, open);
-  const part = (effect: "allow" | "deny", rules: readonly PlannedRule[]) =>
-    anyOfResiduals([...rules.map((rule) => ofRule(rule, environment)), ofRelations(view, plan, effect, type, open, environment)]);
+  const part = (effect: "allow" | "deny", rules: readonly PlannedRule[]) => {
+    const ofRoles = anyOfResiduals(rules.map((rule) => ofRule(rule, environment)));
+    // Where a role settles it, no relationship is looked for.
+    return ofRoles.kind === "always" ? ofRoles : anyOfResiduals([ofRoles, ofRelations(view, plan, effect, type, open, environment)]);
+  };
   const residual = allOfResiduals([
     notOfResidual(part("deny", plan.denying)),
     part("allow", plan.allowing),
@@ -57,6 +61,7 @@ function ofRelations(
   const input = walkInput(view, occasion.relationships ?? noRelationships, environment);
   const ids = candidates(input, expression, type);
   if (ids === undefined) return { kind: "pending" };
+  if (ids.size > reachMax) throw tooManyInReach();
   const certain: string[] = [];
   const conditional: Residual[] = [];
   for (const id of ids) {

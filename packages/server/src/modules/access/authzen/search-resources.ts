@@ -5,7 +5,7 @@ import { Type } from "../../../operation/schema.ts";
 import { pose } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
-import { among } from "../scan-page.ts";
+import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { lacking, mayAsk } from "./may-ask.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
@@ -38,17 +38,21 @@ export const searchResources = access.memoryQuery("searchResources", {
       const place = placeOf({ keys: platform.keys, search: "resource", caller, tenantId, query, page });
       const asking = { state, caller, now: platform.clock.now() };
       const question = { userId, tenantId, contextData: requestOf(context, action) };
+      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       const found = await pose(asking, question, ({ view, occasion }) => {
-        const byRelation = resourcesByRelation(view, action.name, type, occasion);
-        if (typeof byRelation === "symbol") return byRelation;
-        // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-        return { byRelation, byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
+        // Asked before the role is, because it refuses a type that nobody knows.
+        const byRelation = orTooMany(() => resourcesByRelation(view, action.name, type, occasion));
+        if (byRelation !== tooMany && typeof byRelation === "symbol") return byRelation;
+        return { byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
       });
+      const all = (after: string | undefined, size: number) => reading((store) => store.resourceIds(tenantId, type, after, size));
+      const find = async (after: string | undefined) =>
+        (await pose(asking, question, ({ view, occasion }) =>
+          orTooMany(() => resourcesByRelation(view, action.name, type, occasion, { after })),
+        )) ?? [];
       const chosen = await pageFrom(
         place,
-        found?.byRole
-          ? (after, size) => reading((store) => store.resourceIds(tenantId, type, after, size))
-          : among(found?.byRelation ?? []),
+        found?.byRole ? all : inReach(find, all),
         async (ids) => (await pose(asking, question, ({ view, occasion }) => allowedAmong(view, action.name, type, ids, occasion))) ?? [],
       );
       return { page: chosen.page, results: chosen.ids.map((id) => ({ type, id })) };

@@ -3,6 +3,7 @@ import { signedIn } from "../../../operation/authorization.ts";
 import { PermissionDenied } from "../../../operation/errors.ts";
 import { Type } from "../../../operation/schema.ts";
 import { pose } from "../asking.ts";
+import { withoutSystemRoles } from "../direct-access.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { chosenAmong } from "../scan-page.ts";
@@ -13,7 +14,10 @@ import { checkOf, faultOf, tenantOf, userType } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
-/** AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. */
+/**
+ * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. With `direct: true` among the
+ * properties of the subject, who may by a role of the system alone is left out.
+ */
 export const searchSubjects = access.memoryQuery("searchSubjects", {
   http: "POST /access/v1/search/subject",
   summary: "AuthZEN: which subjects may perform an action on a resource.",
@@ -32,10 +36,11 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
       const asking = { state, caller, now: platform.clock.now() };
+      const direct = subject.properties?.["direct"] === true;
       const mayAct = async (userId: string): Promise<boolean> => {
         const question = checkOf({ action, resource, context }, { userId, tenantId });
         const may = await pose(asking, question, ({ view, occasion }) => {
-          const decision = orUndecided(() => decide(view, action.name, occasion));
+          const decision = orUndecided(() => decide(direct ? withoutSystemRoles(view) : view, action.name, occasion));
           return typeof decision === "symbol" ? decision : decision?.allowed === true;
         });
         return may === true;

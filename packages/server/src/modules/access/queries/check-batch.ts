@@ -3,6 +3,7 @@ import { signedIn } from "../../../operation/authorization.ts";
 import { type ErrorDetail, OperationError, PermissionDenied } from "../../../operation/errors.ts";
 import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { Type } from "../../../operation/schema.ts";
+import { mayAsk } from "../authzen/may-ask.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
@@ -11,7 +12,7 @@ import { asOperationError, checkFields } from "../policy-errors.ts";
 /** More at once would let one request hold the process for long. */
 const checksMax = 1_000;
 
-/** Many checks in one request; the answers stand in the order of the questions (docs/contract.md). */
+/** Many checks in one request, each about whomever the caller may check; the answers stand in the order of the questions (docs/contract.md). */
 export const checkBatch = access.memoryQuery("checkBatch", {
   http: "POST /api/v1/iam/authorization/check-batch",
   summary: "Check many actions at once.",
@@ -20,11 +21,12 @@ export const checkBatch = access.memoryQuery("checkBatch", {
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied],
   tenant: () => undefined,
-  async run({ state, platform, caller, fail, notHeld }, { checks }) {
-    const others = caller.kind === "user" && checks.some((check) => check.userId !== caller.userId);
-    if (others) {
-      const lacking = caller.organizationId === null ? await notHeld(null, ["Authorization.Check"]) : ["Authorization.Check"];
-      if (lacking.length > 0) fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
+  async run({ state, platform, caller, fail }, { checks }) {
+    const others = caller.kind === "user" ? checks.filter((check) => check.userId !== caller.userId) : [];
+    // Who may ask about one user of a tenant may ask about all of them.
+    for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
+      if (!(await mayAsk({ state, caller }, about?.userId, tenantId)))
+        fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const now = platform.clock.now();
     const asked = checks.map((check) => outcomeOf(() => decideFor(state, check, caller, now)));

@@ -19,11 +19,12 @@ export {
   allowedAmongInSteps,
   listActions,
   listActionsInSteps,
+  type ReachPage,
   resourcesByRelation,
   resourcesByRelationInSteps,
 } from "./decision/list.ts";
 export type { Occasion, SessionFacts } from "./decision/occasion.ts";
-export { type SubjectFacts, View } from "./decision/view.ts";
+export { type SubjectFacts, type UserProfile, View } from "./decision/view.ts";
 export { explain, explainInSteps } from "./explain/explain.ts";
 export type { Change, Explanation, Outcome, Step } from "./explain/explanation.ts";
 export type { RelationTrace } from "./explain/trace.ts";
@@ -54,5 +55,6 @@ export { PermissionTree } from "./model/tree.ts";
 export { checkRelationship, kindOfSubject } from "./relation/check-relationship.ts";
 export { type RelationEffects, relationEffects } from "./relation/effects.ts";
 export { isIndirect, RelationshipIndex } from "./relation/index-in-memory.ts";
+export { reachMax } from "./relation/reach.ts";
 export { anyone, type Relationship, type RelationshipReader, type ResourceRef, type SubjectRef } from "./relation/relationship.ts";
 export { walkLimits } from "./relation/walk.ts";

@@ -135,12 +135,15 @@ const condition: fc.Arbitrary<Condition> = fc.letrec<{ condition: Condition }>((
 
 const subjects = ["user", "user", "user:*", "role", ...types, ...types.flatMap((type) => relationNames.map((name) => `${type}#${name}`))];
 
-/** Ways through are only drawn where they lead somewhere, or nearly every model would be refused. */
-function expression(through: readonly (readonly [string, string])[]): fc.Arbitrary<RelationExpression> {
+/**
+ * Names and ways through are only drawn where they lead somewhere, and names of the same resource only forwards: a relation that
+ * names itself there is refused, and so would nearly every model be. At least one of them must be there.
+ */
+function expression(names: readonly string[], through: readonly (readonly [string, string])[]): fc.Arbitrary<RelationExpression> {
   return fc.letrec<{ expression: RelationExpression }>((tie) => ({
     expression: fc.oneof(
       { depthSize: "small", maxDepth: 2 },
-      { weight: 5, arbitrary: oneOf(relationNames) },
+      ...(names.length > 0 ? [{ weight: 5, arbitrary: oneOf(names) }] : []),
       ...(through.length > 0 ? [{ weight: 3, arbitrary: oneOf(through.map(([way, relation]) => ({ through: way, relation }))) }] : []),
       { weight: 1, arbitrary: fc.record({ any: fc.array(tie("expression"), { minLength: 1, maxLength: 2 }) }) },
       { weight: 1, arbitrary: fc.record({ all: fc.array(tie("expression"), { minLength: 1, maxLength: 2 }) }) },
@@ -151,9 +154,14 @@ function expression(through: readonly (readonly [string, string])[]): fc.Arbitra
 
 const resourceType: fc.Arbitrary<ResourceType> = fc.tuple(...relationNames.map(() => some(subjects, 1))).chain((declared) => {
   const leading = relationNames.filter((_, index) => declared[index]?.some((subject) => types.includes(subject as "Doc")));
-  const drawn = expression(leading.flatMap((way) => relationNames.map((relation) => [way, relation] as const)));
+  const through = leading.flatMap((way) => relationNames.map((relation) => [way, relation] as const));
+  const drawn = expression(relationNames, through);
+  const forwards = (index: number): fc.Arbitrary<RelationExpression | undefined> => {
+    const names = relationNames.slice(index + 1);
+    return names.length + through.length === 0 ? fc.constant(undefined) : seldom(4, expression(names, through));
+  };
   const relation = (index: number): fc.Arbitrary<Relation> =>
-    seldom(4, drawn).map((from) => ({ subjects: [...new Set(declared[index])], ...(from === undefined ? {} : { from }) }));
+    forwards(index).map((from) => ({ subjects: [...new Set(declared[index])], ...(from === undefined ? {} : { from }) }));
   const rule = fc
     .tuple(seldom(9, drawn), seldom(4, drawn))
     .filter(([allow, deny]) => allow !== undefined || deny !== undefined)

@@ -10,7 +10,7 @@ export type Vocabulary = Readonly<Partial<Record<Root, Attributes>>>;
 
 /** What each root has in every installation. */
 const builtIn = {
-  user: { id: "text", roles: "texts" },
+  user: { id: "text", roles: "texts", email: "text", name: "text", firstName: "text", lastName: "text", locale: "text" },
   tenant: { id: "text", status: "text" },
   session: { id: "text", authenticatedAt: "time", methods: "texts" },
   resource: { id: "text", type: "text" },

@@ -1,18 +1,31 @@
 import { evaluationLimits, toEnd } from "../budget.ts";
 import { PolicyError } from "../faults.ts";
 import type { RelationExpression } from "../model/model.ts";
-import { candidates } from "../relation/reach.ts";
+import { candidates, reachMax } from "../relation/reach.ts";
 import { decide, unknownType, walkInput } from "./decide.ts";
 import { type Decision, type Pending, pendingDecision } from "./decision.ts";
 import { environmentOf, noRelationships, type Occasion } from "./occasion.ts";
 import type { View } from "./view.ts";
 
+/** Where a page begins, and how long it is at most. */
+export interface ReachPage {
+  /** The last id of the page before. */
+  readonly after?: string | undefined;
+  readonly limit?: number;
+}
+
 /**
- * The resources of a type that relationships let the subject act on, sorted; empty where the model has no rule about them.
- * What roles give beyond them is a matter of attributes, and `filter` says it.
+ * The resources of a type that relationships might let the subject act on, sorted: a page of them, which ends at its limit (10,000
+ * unless another is given); empty where the model has no rule about them. What roles give beyond them is a matter of attributes, and
+ * `filter` says it. Throws `evaluation_limit` where more than a page can be looked for leads from the subject.
  */
-export const resourcesByRelation = (view: View, action: string, type: string, occasion: Occasion = {}): readonly string[] | Pending =>
-  toEnd(resourcesByRelationInSteps(view, action, type, occasion));
+export const resourcesByRelation = (
+  view: View,
+  action: string,
+  type: string,
+  occasion: Occasion = {},
+  page: ReachPage = {},
+): readonly string[] | Pending => toEnd(resourcesByRelationInSteps(view, action, type, occasion, page));
 
 /** The same, with a pause after each subject that was looked at. */
 export function* resourcesByRelationInSteps(
@@ -20,6 +33,7 @@ export function* resourcesByRelationInSteps(
   action: string,
   type: string,
   occasion: Occasion = {},
+  { after, limit = reachMax }: ReachPage = {},
 ): Generator<void, readonly string[] | Pending> {
   const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
@@ -28,7 +42,8 @@ export function* resourcesByRelationInSteps(
   const environment = environmentOf(view, occasion, evaluationLimits.listSteps);
   const found = yield* candidates(walkInput(view, occasion.relationships ?? noRelationships, environment), expression, type);
   if (found === undefined) return pendingDecision;
-  return [...found].sort();
+  const left = after === undefined ? [...found] : [...found].filter((id) => id > after);
+  return left.sort().slice(0, limit);
 }
 
 /** Which of `ids` the subject may act on. One that cannot be decided without more of its attributes is not among them. */

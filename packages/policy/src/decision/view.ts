@@ -3,11 +3,22 @@ import type { Policy } from "../model/policy.ts";
 import type { RoleFacts } from "../model/role.ts";
 import { type Decision, denied } from "./decision.ts";
 
+/** A confirmed address, and what the person says of themselves: a condition on name or locale guards nothing alone. */
+export interface UserProfile {
+  readonly email?: string;
+  readonly name?: string;
+  readonly firstName?: string;
+  readonly lastName?: string;
+  readonly locale?: string;
+}
+
 /** Facts about one subject in one tenant, as a read model keeps them. `undefined` stands for a fact that is not there. */
 export interface SubjectFacts {
   readonly user: {
     readonly id: string;
     readonly status: string | undefined;
+    /** What the product itself knows of the person: address, name, locale. */
+    readonly profile?: UserProfile | undefined;
     readonly attributes?: Readonly<Record<string, unknown>> | undefined;
   };
   readonly tenant: {
@@ -58,7 +69,8 @@ export class View {
 
   /** `$user`. What the product knows itself stands above attributes of the same name. */
   get user(): Readonly<Record<string, unknown>> {
-    this.#user ??= { ...this.facts.user.attributes, id: this.facts.user.id, roles: this.roles.map(({ name }) => name) };
+    const { attributes, profile, id } = this.facts.user;
+    this.#user ??= { ...attributes, ...profile, id, roles: this.roles.map(({ name }) => name) };
     return this.#user;
   }
 

@@ -1,22 +1,27 @@
 import { currentOfLimit, nameOf } from "../decision/entitlements.ts";
 import { environmentOf, type Occasion } from "../decision/occasion.ts";
 import type { View } from "../decision/view.ts";
-import type { EntitlementRule, RelationExpression } from "../model/model.ts";
-import { givesAlways, type RoleFacts } from "../model/role.ts";
-import { relationsBehind } from "../relation/reach.ts";
-import type { ResourceRef } from "../relation/relationship.ts";
+import type { EntitlementRule } from "../model/model.ts";
+import type { RoleFacts } from "../model/role.ts";
 import type { Change, Step } from "./explanation.ts";
-import { relationshipsIn } from "./trace.ts";
+import { type RelationshipChanges, relationshipChanges } from "./relationship-changes.ts";
+import { conditionChanges, roleChanges } from "./role-changes.ts";
 import { wouldAllow } from "./what-if.ts";
 
-/** Nobody reads more alternatives than this. */
-const alternativesMax = 20;
-/** Of roles that would do, so many that other ways are told as well. */
-const rolesMax = 8;
+/** Nobody reads more alternatives than this, and of one kind no more than leaves place for the others. */
+const alternativesMax = 24;
+const ofOneKindMax = 12;
+/** Of sets that take several changes, a few are enough. */
+const combinedMax = 4;
+/** What is tried in twos: 300 pairs. */
+const pairedMax = 25;
+
+type ChangeSet = readonly Change[];
+type Allows = (changes: ChangeSet) => boolean;
 
 /**
- * The smallest sets of changes that would allow what was denied. Each set was tried: with it the engine decides "allowed". Only a
- * condition that would have to hold cannot be tried; it is offered last.
+ * Sets of changes that would allow what was denied, those that change least first. Each set was tried: with it, and with its
+ * conditions met, the engine decides "allowed", and without any one of its changes it does not.
  */
 export function changesThatAllow(
   view: View,
@@ -24,22 +29,79 @@ export function changesThatAllow(
   occasion: Occasion,
   steps: readonly Step[],
   otherRoles: readonly RoleFacts[],
-): readonly (readonly Change[])[] {
+  isComplete: () => boolean,
+): readonly ChangeSet[] {
   const held = view.facts.roles ?? [];
   const rolesById = new Map([...otherRoles, ...held.filter((role) => role !== undefined)].map((role) => [role.id, role]));
+  const allows: Allows = (changes) => wouldAllow(view, action, occasion, changes, rolesById);
   const required = requiredChanges(view, action, occasion, steps);
-  const allows = (changes: readonly Change[]) => wouldAllow(view, action, occasion, changes, rolesById);
   if (allows(required)) return [minimal(required, allows)];
-  const alternatives = [...ofRoles(view, action, otherRoles), ...ofRelationships(view, action, occasion)];
-  const tried = alternatives.map((change) => [...required, change]).filter(allows);
-  return [...tried.map((changes) => minimal(changes, allows)), ...ofConditions(steps).map((change) => [...required, change])].slice(
-    0,
-    alternativesMax,
-  );
+  const ofRelationships = relationshipChanges(view, action, occasion);
+  const { narrow } = ofRelationships;
+  // While relationships are not at hand, it is all asked again: nothing is tried in vain.
+  if (!isComplete()) return [];
+  const withRequired: Allows = (changes) => allows([...required, ...changes]);
+  const isStranger = held.length === 0;
+  const ofRoles = roleChanges(view, action, otherRoles, isStranger || ofRelationships.takesRoles);
+  const bans = () => [...narrow, ...ofRelationships.wide()].filter(isLift);
+  const bySubject = byRelationships(ofRelationships, withRequired).slice(0, ofOneKindMax);
+  // Where a ban is all that denies, a role that gets around it would undo the rule.
+  const isBanned = bySubject.some((changes) => changes.every(isLift));
+  const found = [
+    ...bySubject,
+    ...(isBanned ? [] : oneOf(ofRoles, bans, withRequired).slice(0, ofOneKindMax)),
+    ...oneOf([...conditionChanges(steps), ...ofRelationships.conditional], bans, withRequired),
+  ];
+  return found.slice(0, alternativesMax).map((changes) => minimal([...required, ...changes], allows));
+}
+
+const isLift = ({ kind }: Change): boolean => kind === "remove_relationship";
+
+/** Single relationships of the user, else single ones of others, else two together, else as many as it takes. */
+function byRelationships(changes: RelationshipChanges, allows: Allows): readonly ChangeSet[] {
+  const { narrow } = changes;
+  const single = singles(narrow, allows);
+  if (single.length > 0) return single;
+  const wide = changes.wide();
+  const singleWide = singles(wide, allows);
+  if (singleWide.length > 0) return singleWide;
+  const all = [...narrow, ...wide];
+  const pairs = pairsOf(all.slice(0, pairedMax), allows);
+  if (pairs.length > 0) return pairs;
+  return [narrow, all]
+    .filter(allows)
+    .slice(0, 1)
+    .map((changes) => narrowest(changes, allows));
+}
+
+/** Each of the changes that is enough, or else with the bans lifted that stand in its way. */
+function oneOf(changes: ChangeSet, bans: () => ChangeSet, allows: Allows): readonly ChangeSet[] {
+  const single = singles(changes, allows);
+  if (single.length > 0 || changes.length === 0) return single;
+  const lifted = bans();
+  if (lifted.length === 0 || allows(lifted)) return [];
+  return changes
+    .filter((change) => allows([...lifted, change]))
+    .slice(0, combinedMax)
+    .map((change) => [...narrowest(lifted, (fewer) => allows([...fewer, change])), change]);
+}
+
+const singles = (changes: ChangeSet, allows: Allows): readonly ChangeSet[] =>
+  changes.map((change) => [change]).filter((change) => allows(change));
+
+function pairsOf(changes: ChangeSet, allows: Allows): readonly ChangeSet[] {
+  const found: ChangeSet[] = [];
+  for (const [index, one] of changes.entries()) {
+    for (const other of changes.slice(index + 1)) {
+      if (allows([one, other])) found.push([one, other]);
+      if (found.length === combinedMax) return found;
+    }
+  }
+  return found;
 }
 
 /** Leaves out what is not needed: of three bans that were found, one may not matter. */
-function minimal(changes: readonly Change[], allows: (changes: readonly Change[]) => boolean): readonly Change[] {
+function minimal(changes: ChangeSet, allows: Allows): ChangeSet {
   let kept = changes;
   for (const change of changes) {
     const fewer = kept.filter((each) => each !== change);
@@ -48,7 +110,10 @@ function minimal(changes: readonly Change[], allows: (changes: readonly Change[]
   return kept;
 }
 
-/** What stands in the way whatever allows: status, credential, denies, the plan. */
+/** The same; of what would do, that is left out first which changes most. */
+const narrowest = (changes: ChangeSet, allows: Allows): ChangeSet => minimal(changes.toReversed(), allows).toReversed();
+
+/** What stands in the way whatever allows: status, credential, denials of roles, the plan. */
 function requiredChanges(view: View, action: string, occasion: Occasion, steps: readonly Step[]): Change[] {
   const { user, tenant } = view.facts;
   const changes: Change[] = [];
@@ -61,9 +126,6 @@ function requiredChanges(view: View, action: string, occasion: Occasion, steps: 
     if (step.part === "role" && step.effect === "deny" && step.outcome === "passed") {
       changes.push({ kind: "take_role", roleId: step.role.id, roleName: step.role.name });
     }
-    if (step.part === "grant" && step.effect === "deny" && step.outcome === "passed") {
-      changes.push(...relationshipsIn(step.trace).map((relationship): Change => ({ kind: "remove_relationship", relationship })));
-    }
     if (step.part === "entitlement" && step.outcome === "failed") changes.push(entitlementChange(view, step.rule, occasion));
   }
   return changes;
@@ -74,50 +136,3 @@ function entitlementChange(view: View, rule: EntitlementRule, occasion: Occasion
   const current = currentOfLimit(rule, environmentOf(view, occasion));
   return { kind: "entitlement", name: nameOf(rule), needs: "limit", ...(typeof current === "number" ? { above: current } : {}) };
 }
-
-function ofRoles(view: View, action: string, otherRoles: readonly RoleFacts[]): Change[] {
-  const held = (view.facts.roles ?? []).filter((role) => role !== undefined);
-  const others = otherRoles.filter((role) => !held.some(({ id }) => id === role.id));
-  const { lineage } = view.plan(action);
-  return [
-    ...others
-      .filter(({ rules }) => givesAlways(rules, lineage))
-      .slice(0, rolesMax)
-      .map((role): Change => ({ kind: "give_role", roleId: role.id, roleName: role.name })),
-    ...held
-      .filter(({ rules }) => !givesAlways(rules, lineage))
-      .map((role): Change => ({ kind: "add_permission", roleId: role.id, roleName: role.name, permission: action })),
-  ];
-}
-
-/** Relations that the user himself could be put into: of the resource, and of what it leads to. */
-function ofRelationships(view: View, action: string, { resource, relationships }: Occasion): Change[] {
-  const rules = view.plan(action).rules;
-  const type = resource?.type ?? view.plan(action).soleType;
-  const expression = type === undefined ? undefined : (rules?.get(type)?.allow as RelationExpression | undefined);
-  if (expression === undefined || type === undefined || resource?.id === undefined) return [];
-  const subject = { type: "user", id: view.facts.user.id };
-  const behind = relationsBehind(view.policy, expression, type);
-  const start: ResourceRef = { type, id: resource.id };
-  const resources = [start, ...parentsOf(start, behind, relationships)];
-  return resources.flatMap((ref) =>
-    behind
-      .filter((relation) => relation.type === ref.type && relation.subjects.includes("user"))
-      .map((relation): Change => ({ kind: "add_relationship", resource: ref, relation: relation.name, subject })),
-  );
-}
-
-function parentsOf(from: ResourceRef, behind: ReturnType<typeof relationsBehind>, reader: Occasion["relationships"]): ResourceRef[] {
-  return behind
-    .filter(({ type }) => type === from.type)
-    .flatMap(({ name }) => reader?.indirect(from, name) ?? [])
-    .filter(({ subject }) => subject.relation === undefined)
-    .map(({ subject }) => ({ type: subject.type, id: subject.id }));
-}
-
-const ofConditions = (steps: readonly Step[]): Change[] =>
-  steps.flatMap((step): Change[] =>
-    step.part === "role" && step.effect === "allow" && step.condition && step.outcome !== "passed"
-      ? [{ kind: "meet_condition", roleId: step.role.id, roleName: step.role.name, condition: step.condition }]
-      : [],
-  );

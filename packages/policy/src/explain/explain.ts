@@ -46,7 +46,7 @@ export function* explainInSteps(
   yield;
   // Each change is tried by a decision. Those for which no steps are left are not offered.
   const trying: Occasion = { ...fixed, relationships: watched.reader, budget: new Budget(evaluationLimits.decisionSteps, fixed.budget) };
-  const changes = decision.allowed ? [] : changesThatAllow(view, action, trying, steps, otherRoles);
+  const changes = decision.allowed ? [] : changesThatAllow(view, action, trying, steps, otherRoles, () => !watched.missed());
   return watched.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
 }
 

@@ -42,13 +42,17 @@ export type Change =
   | { readonly kind: "widen_scopes"; readonly permission: string }
   | { readonly kind: "stronger_session"; readonly rules: readonly SessionRule[] }
   | { readonly kind: "entitlement"; readonly name: string; readonly needs: "feature" | "limit"; readonly above?: number }
-  /** The condition would have to hold: its trace says what it compared. */
-  | { readonly kind: "meet_condition"; readonly roleId: string; readonly roleName: string; readonly condition: ConditionTrace };
+  /** The condition would have to hold, of a role's rule or of a relationship: its trace says what it compared. */
+  | { readonly kind: "meet_condition"; readonly roleId: string; readonly roleName: string; readonly condition: ConditionTrace }
+  | { readonly kind: "meet_condition"; readonly relationship: Relationship; readonly condition: ConditionTrace };
 
 export interface Explanation {
   readonly decision: Decision;
   readonly part: DecidingPart;
   readonly steps: readonly Step[];
-  /** For a denial: the smallest sets of changes that would allow it, each enough by itself; the fewest changes first. */
+  /**
+   * For a denial: sets of changes that would allow it, each enough by itself and none with a change to spare. Those that change least
+   * come first: a relationship of this user, one of others, a role, a role of the system, a condition that would have to hold.
+   */
   readonly changes: readonly (readonly Change[])[];
 }

@@ -71,14 +71,3 @@ export const traces = (environment: Environment): Algebra<RelationTrace> => ({
       ...(Object.keys(part).length > 1 ? { parts: part.how === "any" ? (part.parts ?? []) : [part] } : {}),
     }),
 });
-
-/** The relationships by which a trace holds, each once. */
-export function relationshipsIn(trace: RelationTrace): Relationship[] {
-  const found = new Set<Relationship>();
-  const visit = (at: RelationTrace): void => {
-    if (at.relationship && at.outcome === "true") found.add(at.relationship);
-    for (const part of at.parts ?? []) visit(part);
-  };
-  visit(trace);
-  return [...found];
-}

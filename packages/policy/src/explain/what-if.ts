@@ -8,13 +8,14 @@ import { RelationshipIndex } from "../relation/index-in-memory.ts";
 import type { Relationship, RelationshipReader } from "../relation/relationship.ts";
 import type { Change } from "./explanation.ts";
 
-/** The question once more, as if the changes were made. Undefined where a change is not ours to make (a condition). */
+/** The question once more, as if the changes were made and the conditions held. */
 function withChanges(
   view: View,
+  action: string,
   occasion: Occasion,
   changes: readonly Change[],
   rolesById: ReadonlyMap<string, RoleFacts>,
-): { readonly view: View; readonly occasion: Occasion } | undefined {
+): { readonly view: View; readonly occasion: Occasion } {
   let facts: SubjectFacts = view.facts;
   let changed: Occasion = occasion;
   for (const change of changes) {
@@ -60,7 +61,12 @@ function withChanges(
         break;
       }
       case "meet_condition":
-        return undefined;
+        if ("relationship" in change) {
+          const { relationship } = change;
+          const others = without(changed.relationships ?? noRelationships, relationship);
+          changed = { ...changed, relationships: plus(others, { ...relationship, condition: null }) };
+        } else facts = { ...facts, roles: roles.map((role) => (role?.id === change.roleId ? giving(role, action) : role)) };
+        break;
     }
   }
   return { view: new View(view.policy, facts), occasion: changed };
@@ -74,8 +80,7 @@ export function wouldAllow(
   changes: readonly Change[],
   rolesById: ReadonlyMap<string, RoleFacts>,
 ): boolean {
-  const changed = withChanges(view, occasion, changes, rolesById);
-  if (changed === undefined) return false;
+  const changed = withChanges(view, action, occasion, changes, rolesById);
   try {
     const decision = decide(changed.view, action, changed.occasion);
     return decision !== pendingDecision && decision.allowed && withinScopes(changed.view.plan(action), changed.occasion);
@@ -98,10 +103,15 @@ function plus(reader: RelationshipReader, relationship: Relationship): Relations
 }
 
 function without(reader: RelationshipReader, relationship: Relationship): RelationshipReader {
-  const others = (list: readonly Relationship[] | undefined) => list?.filter((each) => each !== relationship);
+  // By what it says: a reader may make an object of it for each look-up.
+  const key = keyOf(relationship);
+  const others = (list: readonly Relationship[] | undefined) => list?.filter((each) => keyOf(each) !== key);
   return {
     direct: (...asked) => others(reader.direct(...asked)),
     indirect: (...asked) => others(reader.indirect(...asked)),
     reverse: (...asked) => others(reader.reverse(...asked)),
   };
 }
+
+const keyOf = ({ resource, relation, subject }: Relationship): string =>
+  JSON.stringify([resource.type, resource.id, relation, subject.type, subject.id, subject.relation ?? null]);

@@ -10,7 +10,7 @@ import { PolicyError } from "../faults.ts";
 import type { EntitlementRule, RelationExpression } from "../model/model.ts";
 import type { ActionPlan, PlannedRule } from "../model/plans.ts";
 import type { Algebra } from "../relation/algebra.ts";
-import { candidates } from "../relation/reach.ts";
+import { candidates, reachMax, tooManyInReach } from "../relation/reach.ts";
 import { Walk } from "../relation/walk.ts";
 import { invalid, yes } from "../truth.ts";
 import type { Filter } from "./filter.ts";
@@ -29,7 +29,8 @@ import {
 /**
  * Which resources of a type the subject may perform `action` on: the same decision with the resource left open. It chooses
  * exactly those that a check with their attributes would allow. Throws what `decide` throws; `invalid_input` where a placeholder
- * other than the resource's is missing and the answer depends on it.
+ * other than the resource's is missing and the answer depends on it; `evaluation_limit` where it would name more than 10,000
+ * resources by their ids.
  */
 export const filter = (view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending =>
   toEnd(filterInSteps(view, action, type, occasion));
@@ -80,8 +81,10 @@ function* makeInSteps(
   const open: Occasion = { ...occasion, resource: { type } };
   const environment = environmentOf(view, open, evaluationLimits.listSteps);
   function* part(effect: "allow" | "deny", rules: readonly PlannedRule[]): Generator<void, Residual> {
-    const ofRoles = rules.map((rule) => ofRule(rule, environment));
-    return anyOfResiduals([...ofRoles, yield* ofRelations(view, plan, effect, type, open, environment, unsettled)]);
+    const ofRoles = anyOfResiduals(rules.map((rule) => ofRule(rule, environment)));
+    // Where a role settles it, no relationship is looked for.
+    if (ofRoles.kind === "always") return ofRoles;
+    return anyOfResiduals([ofRoles, yield* ofRelations(view, plan, effect, type, open, environment, unsettled)]);
   }
   const residual = allOfResiduals([
     notOfResidual(yield* part("deny", plan.denying)),
@@ -112,6 +115,7 @@ function* ofRelations(
   const input = walkInput(view, occasion.relationships ?? noRelationships, environment);
   const ids = yield* candidates(input, expression, type);
   if (ids === undefined) return { kind: "pending" };
+  if (ids.size > reachMax) throw tooManyInReach();
   const certain: string[] = [];
   const conditional: Residual[] = [];
   for (const id of ids) {

@@ -2,13 +2,14 @@ import type { Vocabulary } from "../condition/check.ts";
 import { placeholderOf } from "../condition/operands.ts";
 import { below, type Fault } from "../faults.ts";
 import type { AttributeType, AuthorizationModel, RelationExpression, Requirement, ResourceType } from "./model.ts";
+import { faultsOfSelfReference } from "./self-reference.ts";
+import { whyNoSubject, whyReserved } from "./subject-kinds.ts";
 import type { PermissionTree } from "./tree.ts";
 
 /** Names of types, relations and attributes; they stand in keys and placeholders. */
 export const namePattern = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+const nameInWords = "a letter or _, then letters, digits, _ and -, at most 63 in all";
 const attributeTypes: readonly AttributeType[] = ["text", "number", "boolean", "time", "address", "texts", "numbers"];
-/** Kinds of subjects that are not resources. */
-export const builtInSubjects = ["user", "role"] as const;
 const expressionDepthMax = 8;
 
 type Add = (field: string, rule: string, message: string) => void;
@@ -23,7 +24,9 @@ export function faultsOfModel(model: AuthorizationModel, tree: PermissionTree): 
   const types = model.resourceTypes ?? {};
   for (const [name, type] of Object.entries(types)) {
     const at = `resourceTypes.${name}`;
-    if (!namePattern.test(name) || builtInSubjects.includes(name as never)) add(at, "name", "is not a name for a resource type");
+    const reserved = whyReserved(name);
+    if (reserved) add(at, "reserved", reserved);
+    else if (!namePattern.test(name)) add(at, "name", `is not a name for a resource type: ${nameInWords}`);
     faults.push(...below(at, faultsOfType(name, type, types, tree)));
   }
   for (const [permission, requirement] of Object.entries(model.requirements ?? {})) {
@@ -31,14 +34,16 @@ export function faultsOfModel(model: AuthorizationModel, tree: PermissionTree): 
     if (!tree.has(permission)) add(at, "permission", "is not a defined permission");
     faults.push(...below(at, faultsOfRequirement(requirement)));
   }
-  return faults.length > 0 ? faults : faultsOfExclusions(types);
+  if (faults.length > 0) return faults;
+  const exclusions = faultsOfExclusions(types);
+  return exclusions.length > 0 ? exclusions : faultsOfSelfReference(types);
 }
 
 function faultsOfAttributes(attributes: Readonly<Record<string, string>>): Fault[] {
   return Object.entries(attributes).flatMap(([name, type]) => {
     const faults: Fault[] = [];
     if (!name.split(".").every((part) => namePattern.test(part)))
-      faults.push({ field: name, rule: "name", message: "is not a name for an attribute" });
+      faults.push({ field: name, rule: "name", message: `is not a name for an attribute: ${nameInWords}` });
     if (!attributeTypes.includes(type as AttributeType))
       faults.push({ field: name, rule: "enum", message: `is none of ${attributeTypes.join(", ")}` });
     return faults;
@@ -50,10 +55,11 @@ function faultsOfType(name: string, type: ResourceType, types: Readonly<Record<s
   const add: Add = (field, rule, message) => faults.push({ field, rule, message });
   for (const [relationName, relation] of Object.entries(type.relations ?? {})) {
     const at = `relations.${relationName}`;
-    if (!namePattern.test(relationName)) add(at, "name", "is not a name for a relation");
+    if (!namePattern.test(relationName)) add(at, "name", `is not a name for a relation: ${nameInWords}`);
     if (!relation.subjects?.length && relation.from === undefined) add(at, "required", "has neither subjects nor from");
     for (const [index, subject] of (relation.subjects ?? []).entries()) {
-      if (!isSubject(subject, types)) add(`${at}.subjects.${index}`, "subject", `is none of user, user:*, role, a type, or Type#relation`);
+      const why = whyNoSubject(subject, types);
+      if (why) add(`${at}.subjects.${index}`, "subject", why);
     }
     if (relation.from !== undefined) checkExpression(relation.from, name, types, `${at}.from`, add);
   }
@@ -67,13 +73,6 @@ function faultsOfType(name: string, type: ResourceType, types: Readonly<Record<s
   return faults;
 }
 
-function isSubject(subject: string, types: Readonly<Record<string, ResourceType>>): boolean {
-  if (subject === "user" || subject === "user:*" || subject === "role") return true;
-  const [type, relation, ...rest] = subject.split("#") as [string, string | undefined];
-  if (rest.length > 0 || !Object.hasOwn(types, type)) return false;
-  return relation === undefined || Object.hasOwn(types[type]?.relations ?? {}, relation);
-}
-
 function checkExpression(
   expression: RelationExpression,
   type: string,
@@ -84,7 +83,11 @@ function checkExpression(
 ): void {
   const relations = types[type]?.relations ?? {};
   if (!isExpression(expression)) {
-    add(at, "type", "is neither a relation nor one of { through, relation }, { any }, { all }, { base, except }");
+    add(
+      at,
+      "type",
+      "is neither a relation nor one of { through, relation }, { any }, { all }, { base, except }; subjects stand in a relation of their own",
+    );
     return;
   }
   if (depth > expressionDepthMax) {
@@ -147,7 +150,7 @@ function faultsOfRequirement(requirement: Requirement): Fault[] {
   return faults;
 }
 
-/** A relation that depends on its own exclusion has no answer: who is in it when he is not? */
+/** A relation that depends on its own exclusion has no answer: whoever is in it would not be in it. */
 function faultsOfExclusions(types: Readonly<Record<string, ResourceType>>): Fault[] {
   const edges = new Map<string, { to: string; excluded: boolean }[]>();
   for (const [type, { relations = {} }] of Object.entries(types)) {
@@ -167,10 +170,13 @@ function faultsOfExclusions(types: Readonly<Record<string, ResourceType>>): Faul
   return [...edges].flatMap(([from, out]) => {
     const [type, name] = from.split("#") as [string, string];
     return out.some(({ to, excluded }) => excluded && reaches(to, from))
-      ? [{ field: `resourceTypes.${type}.relations.${name}.from`, rule: "exclusion", message: "depends on its own exclusion" }]
+      ? [{ field: `resourceTypes.${type}.relations.${name}.from`, rule: "exclusion", message: ownExclusion }]
       : [];
   });
 }
+
+const ownExclusion =
+  "depends on its own exclusion: what `except` names leads back to the relation; name there a relation that takes users alone";
 
 function collect(
   expression: RelationExpression,

@@ -25,6 +25,8 @@ export interface RoleFacts {
   readonly id: string;
   readonly name: string;
   readonly rules: RoleRules;
+  /** A role that comes with the product: its rules cannot be changed, and an explanation proposes it last. */
+  readonly isSystem?: boolean;
 }
 
 const certain: ConditionalRule = { effect: "allow", condition: undefined };

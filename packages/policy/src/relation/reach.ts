@@ -1,16 +1,29 @@
 import { stepCosts } from "../budget.ts";
+import { PolicyError } from "../faults.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
 import { kindOfSubject } from "./check-relationship.ts";
 import { anyone, type SubjectRef } from "./relationship.ts";
-import { tooMuch, type WalkInput } from "./walk.ts";
+import type { WalkInput } from "./walk.ts";
 
-/** More would not be a list that anybody reads, nor a filter that a database likes. */
+/** More than this is no list that anybody reads at once, nor a filter that a database likes: a page ends here. */
 export const reachMax = 10_000;
+/** What a search from the subject finds and goes on from before it is given up: some 50 ms each. */
+const foundMax = 100_000;
+const visitedMax = 20_000;
+
+export const tooManyInReach = (): PolicyError =>
+  new PolicyError("evaluation_limit", [
+    {
+      field: "resource.type",
+      rule: "reach",
+      message: `has more than ${reachMax} resources in reach of the subject by relationships: list them in pages, or give the action by a role with a condition on their attributes`,
+    },
+  ]);
 
 /**
  * Every resource of `type` whose relations might satisfy the expression for the subject: found backwards from the subject, so that
- * nothing is read that does not lead to him. Conditions, intersections and exclusions are not looked at; who needs an answer walks
+ * nothing is read that does not lead to them. Conditions, intersections and exclusions are not looked at; who needs an answer walks
  * from each candidate. Undefined while the reader does not have all of it. Pauses between subjects.
  */
 export function* candidates(
@@ -19,7 +32,10 @@ export function* candidates(
   type: string,
 ): Generator<void, ReadonlySet<string> | undefined> {
   const relations = relationsBehind(input.policy, expression, type);
-  const admitting = (kind: string) => relations.filter(({ subjects }) => subjects.includes(kind));
+  const admitting = remembered((kind) => relations.filter(({ subjects }) => subjects.includes(kind)));
+  const leading = remembered((of) =>
+    Object.keys(input.policy.type(of)?.relations ?? {}).filter((name) => admitting(`${of}#${name}`).length > 0),
+  );
   const found = new Set<string>();
   const seen = new Set<string>();
   const open: SubjectRef[] = [{ type: "user", id: input.userId }, anyone, ...input.roleIds.map((id) => ({ type: "role", id }))];
@@ -28,7 +44,6 @@ export function* candidates(
     const key = JSON.stringify([subject.type, subject.relation ?? "", subject.id]);
     if (seen.has(key)) return;
     seen.add(key);
-    if (seen.size > reachMax) throw tooMuch("lookups");
     open.push(subject);
   };
   for (let subject = open.pop(); subject !== undefined; subject = open.pop()) {
@@ -40,16 +55,23 @@ export function* candidates(
       for (const { resource, expiresAt } of relationships ?? []) {
         if (expiresAt != null && expiresAt <= input.moment.now) continue;
         if (resource.type === type) found.add(resource.id);
-        if (found.size > reachMax) throw tooMuch("lookups");
-        enqueue(resource);
+        if (found.size > foundMax || seen.size > visitedMax) throw tooManyInReach();
+        if (admitting(resource.type).length > 0) enqueue({ type: resource.type, id: resource.id });
         // Being in one relation may mean to be in others of the same resource.
-        for (const name of Object.keys(input.policy.type(resource.type)?.relations ?? {})) {
-          if (admitting(`${resource.type}#${name}`).length > 0) enqueue({ ...resource, relation: name });
-        }
+        for (const name of leading(resource.type)) enqueue({ type: resource.type, id: resource.id, relation: name });
       }
     }
   }
   return complete ? found : undefined;
+}
+
+function remembered<Value>(find: (name: string) => Value): (name: string) => Value {
+  const known = new Map<string, Value>();
+  return (name) => {
+    const value = known.get(name) ?? find(name);
+    known.set(name, value);
+    return value;
+  };
 }
 
 interface RelationBehind {

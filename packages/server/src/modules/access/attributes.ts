@@ -28,7 +28,10 @@ export const AttributesOfSubject = Type.Object({
 });
 
 /** What the product says itself cannot be noted. */
-const ownNames = new Set(["id", "roles", "status"]);
+const ownNames = {
+  user: new Set(["id", "roles", "status", "email", "name", "firstName", "lastName", "locale"]),
+  tenant: new Set(["id", "roles", "status"]),
+} as const;
 
 const fits: Readonly<Record<AttributeType, (value: unknown) => boolean>> = {
   text: (value) => typeof value === "string",
@@ -45,7 +48,7 @@ export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant"
   const declared = model.attributes?.[of];
   const details = Object.entries(attributes).flatMap(([name, value]) => {
     const field = `attributes.${name}`;
-    if (ownNames.has(name)) return [{ field, rule: "reserved", message: "is said by the product itself" }];
+    if (ownNames[of].has(name)) return [{ field, rule: "reserved", message: "is said by the product itself" }];
     if (declared === undefined) return [];
     const type = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (type === undefined) return [{ field, rule: "declared", message: "is not declared in the authorization model" }];

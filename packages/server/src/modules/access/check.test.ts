@@ -160,11 +160,31 @@ describe("POST /api/v1/iam/authorization/check", () => {
     expect(elsewhere.body).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member" });
   });
 
-  it("answers about others only to Authorization.Check in the internal scope, with an internal session", async () => {
+  it("answers about others only to Authorization.Check in the internal scope, and to Organization.CheckAccess there", async () => {
     const body = { userId: seller.id, tenantId: organization.id, actionType: product };
-    for (const token of [organization.owner.token, (await newPerson(server)).token]) {
-      expectError(await withoutTrace(server, () => check(token, body)), 403, "auth.permission_denied");
+    const stranger = await newPerson(server);
+    const member = await newPerson(server);
+    await joinAs(server, organization, member, (await rolesOf(server, organization))["Member"] as string);
+    const elsewhere = await newOrganization(server);
+    const refused = await withoutTrace(server, () => check(stranger.token, body));
+    for (const token of [stranger.token, member.token, elsewhere.owner.token]) {
+      const answer = await withoutTrace(server, () => check(token, body));
+      expectError(answer, 403, "auth.permission_denied");
+      expect(answer.body.error.details).toEqual(refused.body.error.details);
+      const nowhere = await withoutTrace(server, () => check(token, { ...body, tenantId: crypto.randomUUID() }));
+      expect(nowhere.body.error.details).toEqual(refused.body.error.details);
     }
+    expect((await check(organization.owner.token, body)).body).toMatchObject({ isAuthorized: true, reasonCode: "role" });
+    // Of somebody who does not belong there is no more to learn than of nobody.
+    for (const userId of [stranger.id, crypto.randomUUID()])
+      expect((await check(organization.owner.token, { ...body, userId })).body).toMatchObject({
+        isAuthorized: false,
+        reasonCode: "not_a_member",
+      });
+    for (const tenantId of [null, elsewhere.id])
+      expectError(await check(organization.owner.token, { ...body, tenantId }), 403, "auth.permission_denied");
+    const ofElsewhere = await signIn(server, elsewhere.owner.email, elsewhere.id);
+    expectError(await check(ofElsewhere, body), 403, "auth.permission_denied");
     expect((await check(administrator.token, body)).body.isAuthorized).toBe(true);
     const home = await newOrganization(server, administrator);
     const scoped = await signIn(server, administrator.email, home.id);
@@ -246,7 +266,11 @@ describe("POST /api/v1/iam/authorization/check-batch", () => {
   it("needs leave for every other user in it, and answers none of it without", async () => {
     const mixed = [asked(product), { ...asked(product), userId: organization.owner.id }];
     expectError(await batch(seller.token, mixed), 403, "auth.permission_denied");
-    expect((await batch(administrator.token, mixed)).body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, true]);
+    for (const { token } of [administrator, organization.owner])
+      expect((await batch(token, mixed)).body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, true]);
+    const elsewhere = { ...asked(product), tenantId: (await newOrganization(server)).id };
+    expectError(await batch(organization.owner.token, [...mixed, elsewhere]), 403, "auth.permission_denied");
+    expectError(await batch(organization.owner.token, [asked("User.Read", { tenantId: null })]), 403, "auth.permission_denied");
   });
 
   it("names the questions for what nobody has defined, and refuses none and too many", async () => {

@@ -249,3 +249,30 @@ describe("$now", () => {
     expectError(await scene.asks(person, "report.read", { now: 0 }), 400, "common.validation_failed", "now");
   });
 });
+
+describe("what the product itself knows of a user", () => {
+  it("is address, name and locale, above what is noted under these names, and follows the profile at once", async () => {
+    const person = await scene.person();
+    const me = async (method: "GET" | "PATCH", body?: unknown): Promise<AnyBody> =>
+      (await scene.server.call(`${method} /api/v1/iam/users/me`, { token: person.token, ...(body ? { body } : {}) })).body;
+    const { email, firstName, lastName } = await me("GET");
+    const known = { email, name: `${firstName} ${lastName}`, firstName, lastName, locale: "vi-VN" };
+    await me("PATCH", { locale: "vi-VN" });
+    for (const [name, value] of Object.entries(known)) {
+      const role = await scene.roleWith("report.read", { condition: compare(`$user.${name}`, "equals", "$request.class_id") });
+      const membership = await scene.membershipOf(person);
+      const path = `organizations/${scene.organization.id}/memberships/${membership}`;
+      expectWritten(await scene.send(`PUT ${path}`, scene.owner.token, { roleIds: [role] }), 200);
+      expect((await scene.decides(person, "report.read", inClass(value))).isAuthorized, name).toBe(true);
+      expect((await scene.decides(person, "report.read", inClass("another"))).isAuthorized, name).toBe(false);
+    }
+    await me("PATCH", { locale: "en" });
+    expect((await scene.decides(person, "report.read", inClass("vi-VN"))).isAuthorized).toBe(false);
+    expect((await scene.decides(person, "report.read", inClass("en"))).isAuthorized).toBe(true);
+    const path = `organizations/${scene.organization.id}/members/${person.id}/attributes`;
+    for (const name of Object.keys(known)) {
+      const noted = await scene.send(`PUT ${path}`, scene.owner.token, { attributes: { [name]: "noted" } });
+      expectError(noted, 400, "common.validation_failed", `attributes.${name}`);
+    }
+  });
+});

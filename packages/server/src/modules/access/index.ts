@@ -63,7 +63,7 @@ import { CopyKeeper } from "./read-model/copy-keeper.ts";
 import { entryDeadLetters } from "./read-model/entry-dead-letters.ts";
 import { entriesConsumer } from "./read-model/keys.ts";
 import { projector } from "./read-model/projector.ts";
-import { statusesOf } from "./read-model/statuses.ts";
+import { userFactsOf } from "./read-model/user-facts.ts";
 import { steps } from "./schema-steps.ts";
 import { accessStore } from "./store.ts";
 
@@ -134,7 +134,7 @@ export const context: Context = {
     projector(platform, (tx: WriteHandle, keys, options) =>
       accessStore
         .writes(tx)
-        .project(keys, statusesOf((faces(tx) as ReadFacesOf<typeof access.declaration.uses & object>).identity), options),
+        .project(keys, userFactsOf((faces(tx) as ReadFacesOf<typeof access.declaration.uses & object>).identity), options),
     ),
   ],
   gauges: [administratorGauge],

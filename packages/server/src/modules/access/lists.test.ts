@@ -194,6 +194,18 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
       const found = await all("subjects", whoMay(one, { limit }));
       expect(found).toEqual(may.sort().map((id) => ({ type: "user", id })));
     }
+    // Directly: without whoever may by a role of the system alone.
+    const directly = (await all("subjects", whoMay(one, { direct: true, limit: 1 }))).map(({ id }) => id);
+    expect(directly).toEqual(expect.arrayContaining([direct.id, byRole.id]));
+    expect(directly).not.toContain(scene.owner.id);
+    const systemRoles = ["Owner", "Admin", "Member"];
+    const left = body.items.filter(({ userId }: AnyBody) => may.includes(userId) && !directly.includes(userId));
+    for (const { roles } of left) expect(systemRoles).toEqual(expect.arrayContaining(roles.map(({ name }: AnyBody) => name)));
+    expect(directly.length + left.length).toBe(may.length);
+    const first = (await list("subjects", whoMay(one, { limit: 1 }))).body.nextCursor;
+    expectError(await list("subjects", whoMay(one, { limit: 1, direct: true, cursor: first })), 400, "common.validation_failed", "cursor");
+    await scene.granted(one, "viewer", `user:${scene.owner.id}`);
+    expect((await all("subjects", whoMay(one, { direct: true }))).map(({ id }) => id)).toContain(scene.owner.id);
     await scene.granted(one, "viewer", "user:*");
     const everybody = (await all("subjects", whoMay(one))).map(({ id }) => id);
     expect(everybody).toEqual(
@@ -238,6 +250,45 @@ describe("POST /api/v1/iam/authorization/list-actions", () => {
     expect(body.actions).toEqual(may.sort());
     expect((await list("actions", about(person, on(`Camera:${unique()}`)))).body.actions).toEqual(["Camera.Delete"]);
     expectError(await list("actions", about(person, { resourceType: "Submarine" })), 400, "access.unknown_resource_type", "resourceType");
+  });
+});
+
+describe("a list of more than is looked for at once", () => {
+  const many = async (count: number, ...roles: string[]): Promise<{ readonly person: Person; readonly ids: readonly string[] }> => {
+    const person = await scene.person(...roles);
+    const prefix = `lots-${unique()}-`;
+    await sql`insert into relationships
+      (id, organization_id, resource_type, resource_id, relation, subject_type, subject_id, granted_at)
+      select gen_random_uuid(), ${scene.organization.id}::uuid, 'Camera', ${prefix} || lpad(n::text, 6, '0'), 'viewer', 'user', ${person.id}, now()
+      from generate_series(1, ${count}::int) n`.execute(scene.server.application.platform.database.owner);
+    return { person, ids: Array.from({ length: count }, (_, index) => `${prefix}${String(index + 1).padStart(6, "0")}`) };
+  };
+
+  it("ends each page at its limit and misses none; a filter of so many says so", { timeout: 120_000 }, async () => {
+    const { person, ids } = await many(10_001);
+    expect(await idsOf(person, { limit: 100 })).toEqual(ids);
+    const filter = await scene.send("POST authorization/filter", scene.owner.token, view(person));
+    expectError(filter, 409, "access.evaluation_limit", "resourceType");
+    expect(filter.body.error.details[0].message).toContain("list them in pages");
+    // A role that gives the action settles it: no relationship is looked for.
+    const { person: guard } = await many(10_001, await scene.role(["Camera.View"]));
+    const settled = await scene.send("POST authorization/filter", scene.owner.token, view(guard));
+    expect(settled.body.filter).toEqual({ kind: "always" });
+  });
+
+  it("goes over all resources where relationships are more than a decision reads", { timeout: 120_000 }, async () => {
+    const { person, ids } = await many(20_001);
+    const found: string[] = [];
+    let cursor: string | null = null;
+    while (found.length < 300) {
+      const page = await list("resources", view(person, { limit: 100, ...(cursor === null ? {} : { cursor }) }));
+      expectRead(page);
+      expect(page.body.coverage).toBe("listed");
+      found.push(...page.body.items.map(({ id }: AnyBody) => id));
+      cursor = page.body.nextCursor;
+      expect(cursor).not.toBeNull();
+    }
+    expect(found).toEqual(ids.slice(0, 300));
   });
 });
 

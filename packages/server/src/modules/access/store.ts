@@ -13,7 +13,7 @@ import { permissionValues, roleNames } from "./names.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
 import { quotaWrites } from "./quota-store.ts";
 import { projectorName } from "./read-model/keys.ts";
-import type { UserStatuses } from "./read-model/kind.ts";
+import type { UserFactsById } from "./read-model/kind.ts";
 import { type KeyPage, listPartKeys, type UserIds } from "./read-model/part-keys.ts";
 import { type Projected, projectKeys } from "./read-model/project.ts";
 import { cacheReports, pruneCacheReports } from "./read-model/report-cached.ts";
@@ -113,8 +113,8 @@ function reads(db: ReadHandle<Tables>) {
     partKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> =>
       listPartKeys(db as unknown as ReadHandle, cursor, limit, users),
     /** What is kept otherwise than the tables say. */
-    verifyParts: (cache: Cache, keys: readonly string[], statuses: UserStatuses): Promise<readonly Difference[]> =>
-      verifyParts(db as unknown as ReadHandle, cache, keys, statuses),
+    verifyParts: (cache: Cache, keys: readonly string[], users: UserFactsById): Promise<readonly Difference[]> =>
+      verifyParts(db as unknown as ReadHandle, cache, keys, users),
     ...grantReads(db as unknown as ReadHandle<GrantTables>),
     cacheReports: (checkId: string) => cacheReports(db as unknown as ReadHandle, checkId),
     ...policyReads(db as ReadHandle),
@@ -405,8 +405,8 @@ function writes(tx: WriteHandle<Tables>) {
     async removeParts(keys: readonly string[]): Promise<void> {
       if (keys.length > 0) await sql`delete from access_read_model where key = any(${keys}::text[])`.execute(tx);
     },
-    project: (keys: readonly string[], statuses: UserStatuses, options?: { readonly treeMoved?: boolean }): Promise<Projected> =>
-      projectKeys(tx as unknown as WriteHandle, keys, statuses, options),
+    project: (keys: readonly string[], users: UserFactsById, options?: { readonly treeMoved?: boolean }): Promise<Projected> =>
+      projectKeys(tx as unknown as WriteHandle, keys, users, options),
   };
 }
 

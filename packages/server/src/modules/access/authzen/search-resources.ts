@@ -6,7 +6,7 @@ import { inSlices } from "../../../platform/time-slice.ts";
 import { pose, queryContext } from "../asking.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
-import { among } from "../scan-page.ts";
+import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
 import { decideEach, isOfResource, UndecidedOfPage } from "../undecided.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { lacking, mayAsk } from "./may-ask.ts";
@@ -40,18 +40,22 @@ export const searchResources = access.memoryQuery("searchResources", {
       const place = placeOf({ keys: platform.keys, search: "resource", caller, tenantId, query, page });
       const asking = queryContext({ state, caller, platform });
       const question = { userId, tenantId, contextData: requestOf(context, action) };
+      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       const found = await pose(asking, question, async ({ view, occasion }) => {
-        const byRelation = await inSlices(resourcesByRelationInSteps(view, action.name, type, occasion));
-        if (typeof byRelation === "symbol") return byRelation;
-        // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-        return { byRelation, byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
+        // Asked before the role is, because it refuses a type that nobody knows.
+        const byRelation = await orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, occasion)));
+        if (byRelation !== tooMany && typeof byRelation === "symbol") return byRelation;
+        return { byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
       });
+      const all = (after: string | undefined, size: number) => reading((store) => store.resourceIds(tenantId, type, after, size));
+      const find = async (after: string | undefined) =>
+        (await pose(asking, question, ({ view, occasion }) =>
+          orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, occasion, { after }))),
+        )) ?? [];
       const undecided = new UndecidedOfPage();
       const chosen = await pageFrom(
         place,
-        found?.byRole
-          ? (after, size) => reading((store) => store.resourceIds(tenantId, type, after, size))
-          : among(found?.byRelation ?? []),
+        found?.byRole ? all : inReach(find, all),
         async (ids) => {
           const decided = await pose(asking, question, ({ view, occasion }) =>
             inSlices(decideEach(ids, (id) => decide(view, action.name, { ...occasion, resource: { type, id } }), isOfResource)),

@@ -4,6 +4,7 @@ import { PermissionDenied, TooManyRequests } from "../../../operation/errors.ts"
 import { Type } from "../../../operation/schema.ts";
 import { inSlices } from "../../../platform/time-slice.ts";
 import { pose, queryContext } from "../asking.ts";
+import { withoutSystemRoles } from "../direct-access.ts";
 import { EvaluationLimit } from "../errors.ts";
 import { access } from "../module.ts";
 import { decidedAmong } from "../scan-page.ts";
@@ -15,7 +16,10 @@ import { checkOf, faultOf, tenantOf, userType } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
-/** AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. */
+/**
+ * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. With `direct: true` among the
+ * properties of the subject, who may by a role of the system alone is left out.
+ */
 export const searchSubjects = access.memoryQuery("searchSubjects", {
   http: "POST /access/v1/search/subject",
   summary: "AuthZEN: which subjects may perform an action on a resource.",
@@ -34,9 +38,10 @@ export const searchSubjects = access.memoryQuery("searchSubjects", {
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
       const asking = queryContext({ state, caller, platform });
+      const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
         (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>
-          inSlices(decideEach([userId], () => decide(view, action.name, occasion), isOfUser)),
+          inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, action.name, occasion), isOfUser)),
         )) ?? { allowed: [], undecided: [] };
       const undecided = new UndecidedOfPage();
       const found = await pageFrom(

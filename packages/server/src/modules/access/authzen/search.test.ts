@@ -65,9 +65,14 @@ describe("a search", () => {
     const reading = { action: { name: "read" }, resource: { type: "document", id: "shared.md" } };
     const subject = { type: "user", id: bob.id };
     expect(await found("subject", { ...reading, subject: { type: "user" } })).toContainEqual(subject);
+    const owner = { type: "user", id: organization.owner.id };
+    const directly = { subject: { type: "user", properties: { direct: true } } };
+    expect(await found("subject", { ...reading, ...directly })).toContainEqual(subject);
+    const updating = { action: { name: "Organization.Update" }, resource: { type: "Organization", id: organization.id } };
+    expect(await found("subject", { ...updating, subject: { type: "user" } })).toContainEqual(owner);
+    expect(await found("subject", { ...updating, ...directly })).toEqual([]);
     expect(await found("resource", { ...reading, subject })).toEqual([{ type: "document", id: "shared.md" }]);
     expect(await found("action", { resource: reading.resource, subject })).toContainEqual({ name: "read" });
-    const owner = { type: "user", id: organization.owner.id };
     expect((await found("resource", { action: { name: "read" }, resource: { type: "document" }, subject: owner })).length).toBeGreaterThan(
       2,
     );

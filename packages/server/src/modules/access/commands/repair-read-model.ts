@@ -5,7 +5,7 @@ import { ReadModelChanged } from "../events.ts";
 import { PartKeys } from "../model.ts";
 import { access } from "../module.ts";
 import { isPartKey } from "../read-model/compute.ts";
-import { statusesOf } from "../read-model/statuses.ts";
+import { userFactsOf } from "../read-model/user-facts.ts";
 
 /**
  * Computes parts of the read model anew from the tables: after a check has found them missing (decision 0002), and all of them for
@@ -21,7 +21,7 @@ export const repairReadModel = access.command("repairReadModel", {
     // The projector and this one after the other: what is computed first must not be written last.
     await store.lockReadModel();
     await store.removeParts(keys.filter((key) => !isPartKey(key)));
-    const { number, failed } = await store.project(keys.filter(isPartKey), statusesOf(uses.identity));
+    const { number, failed } = await store.project(keys.filter(isPartKey), userFactsOf(uses.identity));
     if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
     emit(ReadModelChanged, { changeId: uuid(), handled: [], keys, number });
     return null;

@@ -5,6 +5,7 @@ import type { MaybePromise } from "../../../operation/maybe-promise.ts";
 import { Type } from "../../../operation/schema.ts";
 import { isSliceOver, nextSlice } from "../../../platform/time-slice.ts";
 import { queryContext } from "../asking.ts";
+import { mayAsk } from "../authzen/may-ask.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { EvaluationLimit, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { access } from "../module.ts";
@@ -13,7 +14,7 @@ import { asOperationError, checkFields } from "../policy-errors.ts";
 /** Of a request that is read at once; the budget bounds what the checks cost (decision 0038). */
 const checksMax = 1_000;
 
-/** Many checks in one request; the answers stand in the order of the questions (docs/contract.md). */
+/** Many checks in one request, each about whomever the caller may check; the answers stand in the order of the questions (docs/contract.md). */
 export const checkBatch = access.memoryQuery("checkBatch", {
   http: "POST /api/v1/iam/authorization/check-batch",
   summary: "Check many actions at once.",
@@ -23,9 +24,11 @@ export const checkBatch = access.memoryQuery("checkBatch", {
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   async run({ state, platform, caller, fail, holds }, { checks }) {
-    const others = caller.kind === "user" && checks.some((check) => check.userId !== caller.userId);
-    if (others && !(await holds(null, "Authorization.Check"))) {
-      fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
+    const others = caller.kind === "user" ? checks.filter((check) => check.userId !== caller.userId) : [];
+    // Who may ask about one user of a tenant may ask about all of them.
+    for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
+      if (!(await mayAsk({ caller, holds }, about?.userId, tenantId)))
+        fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const shared = queryContext({ state, caller, platform });
     const asked: MaybePromise<Outcome>[] = [];

@@ -7,7 +7,8 @@ import { OccasionInput, SubjectInput } from "../check.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { ModelName, PermissionValue, ResourceRef } from "../model.ts";
 import { access } from "../module.ts";
-import { among, scanPage } from "../scan-page.ts";
+import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
+import { scanPage } from "../scan-page.ts";
 import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided.ts";
 
 /**
@@ -37,23 +38,24 @@ export const listResources = access.memoryQuery("listResources", {
     const asking = queryContext({ state, caller, platform });
     const subject = { ...request, resourceType: null };
     const found = await pose(asking, subject, async ({ view, occasion }) => {
-      const chosen = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));
-      const byRelation = await inSlices(resourcesByRelationInSteps(view, actionType, type, occasion));
-      if (typeof chosen === "symbol") return chosen;
-      if (typeof byRelation === "symbol") return byRelation;
-      return {
-        coverage: coverageOf(chosen.filter),
-        byRelation,
-        byRole: view.refusal === undefined && view.plan(actionType).allowing.length > 0,
-      };
+      const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, occasion)));
+      if (chosen !== tooMany && typeof chosen === "symbol") return chosen;
+      const byRole = view.refusal === undefined && view.plan(actionType).allowing.length > 0;
+      // What relationships give is listed in any case; beside it there may be what roles give.
+      const coverage = chosen === tooMany ? (byRole ? ("filtered" as const) : ("listed" as const)) : coverageOf(chosen.filter);
+      return { coverage, byRole };
     });
     if (found === undefined) return fail(MemberNotFound);
+    const all = (after: string | undefined, size: number) => reading((store) => store.resourceIds(tenantId, type, after, size));
+    const find = async (after: string | undefined) =>
+      (await pose(asking, subject, ({ view, occasion }) =>
+        orTooMany(() => inSlices(resourcesByRelationInSteps(view, actionType, type, occasion, { after }))),
+      )) ?? [];
     const undecided = new UndecidedOfPage();
     const { items, nextCursor, end } = await scanPage(
       { keys: platform.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-      async (after, size) =>
-        found.byRole ? reading((store) => store.resourceIds(tenantId, type, after, size)) : among(found.byRelation)(after, size),
+      found.byRole ? all : inReach(find, all),
       async (ids) => {
         const decided = await pose(asking, subject, ({ view, occasion }) =>
           inSlices(decideEach(ids, (id) => decide(view, actionType, { ...occasion, resource: { type, id } }), isOfResource)),

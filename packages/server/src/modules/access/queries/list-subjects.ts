@@ -4,6 +4,7 @@ import { nullable, Page, Paging, pageDefault, Type, Uuid } from "../../../operat
 import { inSlices } from "../../../platform/time-slice.ts";
 import { aboutTenant, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { OccasionInput, ResourceInput } from "../check.ts";
+import { withoutSystemRoles } from "../direct-access.ts";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType } from "../errors.ts";
 import { PermissionValue } from "../model.ts";
 import { access } from "../module.ts";
@@ -24,6 +25,8 @@ export const listSubjects = access.memoryQuery("listSubjects", {
     actionType: PermissionValue,
     ...ResourceInput,
     ...OccasionInput,
+    /** Leaves out who may by a role of the system alone: an owner may everything, and is of every list. */
+    direct: Type.Optional(Type.Boolean()),
     ...Paging,
   }),
   output: Type.Object({
@@ -35,14 +38,20 @@ export const listSubjects = access.memoryQuery("listSubjects", {
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
   async run({ state, platform, caller, reading }, request) {
-    const { actionType, tenantId = null, limit = pageDefault, cursor } = request;
+    const { actionType, tenantId = null, direct = false, limit = pageDefault, cursor } = request;
     const asking = queryContext({ state, caller, platform });
     const decideOn = async (userId: string): Promise<DecidedItems> =>
       (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
-        inSlices(decideEach([userId], () => decide(view, actionType, occasion), isOfUser)),
+        inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, occasion), isOfUser)),
       )) ?? { allowed: [], undecided: [] };
     const undecided = new UndecidedOfPage();
-    const about = JSON.stringify([tenantId, actionType, request.resourceType ?? null, request.resourceId ?? null]);
+    const about = JSON.stringify([
+      tenantId,
+      actionType,
+      request.resourceType ?? null,
+      request.resourceId ?? null,
+      ...(direct ? ["direct"] : []),
+    ]);
     const { items, nextCursor, end } = await scanPage(
       { keys: platform.keys, list: `access.listSubjects ${about}`, limit, cursor },
       (after, size) => reading((store) => store.memberIds(tenantId, after, size)),

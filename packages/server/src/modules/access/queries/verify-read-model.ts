@@ -2,7 +2,7 @@ import { operatorOnly } from "../../../operation/authorization.ts";
 import { Type } from "../../../operation/schema.ts";
 import { PartKeys } from "../model.ts";
 import { access } from "../module.ts";
-import { statusesOf } from "../read-model/statuses.ts";
+import { userFactsOf } from "../read-model/user-facts.ts";
 
 /** Computes parts anew and tells which are kept otherwise. An event that is not projected yet shows as a difference, too. */
 export const verifyReadModel = access.query("verifyReadModel", {
@@ -14,6 +14,6 @@ export const verifyReadModel = access.query("verifyReadModel", {
     differences: Type.Array(Type.Object({ key: Type.String(), where: Type.String(), how: Type.String() })),
   }),
   async run({ store, uses, platform }, { keys }) {
-    return { differences: [...(await store.verifyParts(platform.cache, keys, statusesOf(uses.identity)))] };
+    return { differences: [...(await store.verifyParts(platform.cache, keys, userFactsOf(uses.identity)))] };
   },
 });

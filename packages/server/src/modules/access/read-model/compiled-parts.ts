@@ -57,7 +57,7 @@ export function roleFacts(role: RolePart | null, policy: PolicyPart): RoleFacts 
   const rules = definition === undefined ? rulesOf(role) : systemRules(policy, definition);
   const known = factsOfRoles.get(role);
   if (known?.rules === rules) return known;
-  const facts = { id: role.id, name: role.name, rules };
+  const facts = { id: role.id, name: role.name, rules, isSystem: role.isSystem };
   factsOfRoles.set(role, facts);
   return facts;
 }

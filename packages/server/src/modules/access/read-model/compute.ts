@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle } from "../../../platform/database/database.ts";
 import { policyKey } from "./keys.ts";
-import type { Found, Kind, UserStatuses } from "./kind.ts";
+import type { Found, Kind, UserFactsById } from "./kind.ts";
 import { olderLists } from "./older-release.ts";
 
 /** A projection entry as the tables have it. */
@@ -16,11 +16,11 @@ const id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
 const users: Kind = {
   pattern: new RegExp(`^iam:user:id:(${id})$`),
-  async compute(_db, keys, statuses) {
-    const found = await statuses(keys.map(([, userId]) => userId as string));
+  async compute(_db, keys, users) {
+    const found = await users(keys.map(([, userId]) => userId as string));
     return entries(keys, ([, userId]) => {
-      const status = found.get(userId as string);
-      return status && { organizationId: null, json: JSON.stringify({ status }) };
+      const facts = found.get(userId as string);
+      return facts && { organizationId: null, json: JSON.stringify(facts) };
     });
   },
 };
@@ -144,7 +144,7 @@ export const isPartKey = (key: string): boolean => kinds.some(({ pattern }) => p
 export const isOfOwnTables = (key: string): boolean => !users.pattern.test(key) && isPartKey(key);
 
 /** What the tables say about each entry, in the order of the keys. Throws for a key that no entry has. */
-export async function computeParts(db: ReadHandle, keys: readonly string[], statuses: UserStatuses): Promise<readonly Computed[]> {
+export async function computeParts(db: ReadHandle, keys: readonly string[], users: UserFactsById): Promise<readonly Computed[]> {
   const tables = db as unknown as Kysely<AnyTables>;
   const unknown = keys.find((key) => !isPartKey(key));
   if (unknown !== undefined) throw new Error(`the projection has no entry under ${unknown}`);
@@ -152,7 +152,7 @@ export async function computeParts(db: ReadHandle, keys: readonly string[], stat
   for (const kind of kinds) {
     const matches = keys.map((key) => kind.pattern.exec(key)).filter((match) => match !== null);
     if (matches.length === 0) continue;
-    for (const [key, value] of await kind.compute(tables, matches, statuses)) found.set(key, value);
+    for (const [key, value] of await kind.compute(tables, matches, users)) found.set(key, value);
   }
   return keys.map((key) => ({ key, organizationId: null, json: "null", ...found.get(key) }));
 }

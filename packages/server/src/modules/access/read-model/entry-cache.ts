@@ -4,7 +4,7 @@ import type { Platform } from "../../../platform/platform.ts";
 import { Unavailable } from "../../../platform/unavailable.ts";
 import { type CachedDifferences, compareCached } from "./compare-cached.ts";
 import { computeParts, isOfOwnTables } from "./compute.ts";
-import type { UserStatuses } from "./kind.ts";
+import type { UserFactsById } from "./kind.ts";
 import { type Loaded, type Part, Parts } from "./parts.ts";
 import { PartsSource } from "./parts-source.ts";
 import { Pending } from "./pending.ts";
@@ -14,8 +14,8 @@ import { Pending } from "./pending.ts";
  * a projection takes, and a quarter of the bound, so that a projector with a bulk change before it makes no check fail.
  */
 const projectorHasMs = revocationBoundMs / 4;
-/** Statuses belong to another module's tables; no entry is computed here that has one. */
-const noStatuses: UserStatuses = async () => new Map();
+/** People belong to another module's tables; no entry about one is computed here. */
+const noUsers: UserFactsById = async () => new Map();
 
 /** The projection entries of this process: in memory, each no older than the events that it knows to have changed it. One a process. */
 export class EntryCache {
@@ -124,7 +124,7 @@ export class EntryCache {
     const behind = keys.filter((key) => isOfOwnTables(key) && this.#pending.behind([key]));
     if (behind.length === 0 || database.replica !== undefined) return this.#source.fetch(keys);
     const version = log.revision;
-    const computed = await log.whileHeard(() => database.read(everyTenant, (db) => computeParts(db, behind, noStatuses)));
+    const computed = await log.whileHeard(() => database.read(everyTenant, (db) => computeParts(db, behind, noUsers)));
     metrics.readModelLookups.inc({ found: "computed" }, behind.length);
     const found = new Map<string, Loaded | null>(computed.map(({ key, json }) => [key, { value: JSON.parse(json), version }]));
     const others = keys.filter((key) => !found.has(key));

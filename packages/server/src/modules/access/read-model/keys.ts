@@ -29,8 +29,18 @@ export const policyKey = "iam:policy";
 export const cacheSecondsOf = (key: string): number => (key === policyKey || key.startsWith("iam:role:") ? cacheSecondsMax : 1_800);
 export const cacheSecondsMax = 3_600;
 
+/** What the product knows of a person, for conditions: `$user.email` and the others. */
+export interface UserProfile {
+  readonly email: string;
+  readonly name: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly locale: string;
+}
 export interface UserPart {
   readonly status: string;
+  /** Missing in what a process of the release before has written. */
+  readonly profile?: UserProfile;
 }
 export interface TenantPart {
   readonly status: string;

@@ -1,9 +1,9 @@
 import type { Kysely } from "kysely";
 import type { AnyTables } from "../../../platform/database/database.ts";
-import type { UserStatus } from "../../identity/index.ts";
+import type { UserPart } from "./keys.ts";
 
-/** What the projection needs of people: their status, by id. */
-export type UserStatuses = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserStatus>>;
+/** What the projection needs of people, by id. */
+export type UserFactsById = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserPart>>;
 
 export interface Found {
   readonly organizationId: string | null;
@@ -14,5 +14,5 @@ export interface Found {
 export interface Kind {
   readonly pattern: RegExp;
   /** What was found, by key; `keys` are the matches of the pattern. */
-  compute(db: Kysely<AnyTables>, keys: readonly RegExpExecArray[], statuses: UserStatuses): Promise<ReadonlyMap<string, Found>>;
+  compute(db: Kysely<AnyTables>, keys: readonly RegExpExecArray[], users: UserFactsById): Promise<ReadonlyMap<string, Found>>;
 }

@@ -5,7 +5,7 @@ import { deadLetterRecords, resolveRecords } from "../../../platform/dead-letter
 import { revisionOf } from "../../../platform/log/log.ts";
 import { type Computed, computeParts } from "./compute.ts";
 import { entriesConsumer, policyKey, roleIdOf, unavailableValue } from "./keys.ts";
-import type { UserStatuses } from "./kind.ts";
+import type { UserFactsById } from "./kind.ts";
 import { dropEveryList, dropLists, missingSystemLists } from "./older-release.ts";
 
 /** What was written, the version that it was written under (the id of the transaction), and the number of the write. */
@@ -24,12 +24,12 @@ export interface Projected {
 export async function projectKeys(
   tx: WriteHandle,
   keys: readonly string[],
-  statuses: UserStatuses,
+  users: UserFactsById,
   { treeMoved = false }: { readonly treeMoved?: boolean } = {},
 ): Promise<Projected> {
   const wanted = keys.includes(policyKey) ? [...keys, ...(await missingSystemLists(tx))] : keys;
   const { done, failed } = await isolateFailures(tx, [...new Set(wanted)], async (some) => {
-    const computed = await computeParts(tx as unknown as ReadHandle, some, statuses);
+    const computed = await computeParts(tx as unknown as ReadHandle, some, users);
     await write(tx, computed);
     return computed;
   });

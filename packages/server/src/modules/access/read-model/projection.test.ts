@@ -18,7 +18,7 @@ import {
 } from "../../../testing/server.ts";
 import { steps } from "../schema-steps.ts";
 import { membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
-import type { UserStatuses } from "./kind.ts";
+import type { UserFactsById } from "./kind.ts";
 import { projectKeys } from "./project.ts";
 
 const iam = "/api/v1/iam";
@@ -78,9 +78,9 @@ describe("an entry that cannot be computed", () => {
         tenantStatusKey(organizationId),
       ]);
       const projected = await database.transact(everyTenant, async (tx) => {
-        const statuses: UserStatuses = async (ids) =>
-          ids.includes(broken.person.id) ? fail(tx) : new Map(ids.map((id) => [id, "Active"] as const));
-        return projectKeys(tx, keys, statuses);
+        const users: UserFactsById = async (ids) =>
+          ids.includes(broken.person.id) ? fail(tx) : new Map(ids.map((id) => [id, { status: "Active" }] as const));
+        return projectKeys(tx, keys, users);
       });
       expect(projected.failed).toEqual([userKey(broken.person.id)]);
       expect([...projected.parts.map(({ key }) => key), ...projected.failed].toSorted()).toEqual(keys.toSorted());

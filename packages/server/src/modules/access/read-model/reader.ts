@@ -57,6 +57,7 @@ const viewsMax = 200_000;
 const settleMs = 5_000;
 
 const internalTenant: TenantPart = { status: "Active" };
+const profileFields = new Set(["email", "name", "firstName", "lastName", "locale"].map((name) => `$user.${name}`));
 const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
 const anywhere: Asked = {};
 const noEntitlements: Readonly<Record<string, unknown>> = {};
@@ -172,6 +173,7 @@ export class AccessReader {
             return decision;
           }
         } catch (error) {
+          this.#missesProfile(error, held);
           if (!this.#mayBeNew(error)) throw error;
         }
       }
@@ -189,6 +191,13 @@ export class AccessReader {
   #mayBeNew(error: unknown): boolean {
     const unknown = error instanceof PolicyError && (error.code === "unknown_permission" || error.code === "unknown_resource_type");
     return unknown && this.#policies.behind > 0;
+  }
+
+  /** An entry of the release before has no profile; it is written anew when a condition asks for it. */
+  #missesProfile(error: unknown, { view, parts }: HeldView): void {
+    if (view?.facts.user.profile !== undefined || !(error instanceof PolicyError) || error.code !== "invalid_input") return;
+    if (error.faults.some(({ field }) => profileFields.has(field)))
+      this.#repairs.renew(parts.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
   }
 
   #decideFromMemory(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
@@ -240,6 +249,7 @@ export class AccessReader {
         if (answer !== pendingDecision) return answer;
         await waiting.on(() => this.#relationships.load(relationships));
       } catch (error) {
+        this.#missesProfile(error, held);
         if (!mayBeNew || !this.#mayBeNew(error)) throw error;
         mayBeNew = false;
         await waiting.on(() => this.#containing(undefined));
@@ -365,7 +375,7 @@ export class AccessReader {
     if (value === null || parts.some(({ unavailable }) => unavailable)) return { view: undefined, parts, lookedAt: -1 };
     const inScope = organizationId === null ? internalTenant : tenant?.value;
     const facts = {
-      user: { id: userId, status: user.value?.status, attributes: membership.value?.attributes },
+      user: { id: userId, status: user.value?.status, profile: user.value?.profile, attributes: membership.value?.attributes },
       tenant: {
         id: organizationId,
         status: inScope?.status,

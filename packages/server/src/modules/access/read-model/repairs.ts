@@ -24,10 +24,21 @@ export class Repairs {
       (part) => part.value === null && (this.#asked.get(part.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs,
     );
     if (missing.length === 0) return;
-    const { database, jobs, logger } = this.#platform;
     const keys = missing.map((part) => part.key);
+    this.#platform.logger.warn({ keys }, "parts of the access read model are missing; their checks are denied until they are put back");
+    this.#enqueue(keys, now);
+  }
+
+  /** Asks for entries to be written in the form of this release. */
+  renew(parts: readonly Part[]): void {
+    const now = performance.now();
+    const keys = parts.map(({ key }) => key).filter((key) => (this.#asked.get(key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs);
+    if (keys.length > 0) this.#enqueue(keys, now);
+  }
+
+  #enqueue(keys: readonly string[], now: number): void {
+    const { database, jobs, logger } = this.#platform;
     for (const key of keys) this.#asked.set(key, now);
-    logger.warn({ keys }, "parts of the access read model are missing; their checks are denied until they are put back");
     this.#forget(keys);
     database
       .transact(everyTenant, (tx) => jobs.enqueue(tx, repairJob, { keys }))

@@ -1,6 +1,6 @@
 import type { LoggedEvent } from "../../../platform/log/event.ts";
 import type { Endings } from "../../../platform/log/follower.ts";
-import { EmailVerified, UserRegistered, UserStatusChanged } from "../../identity/index.ts";
+import { EmailVerified, ProfileUpdated, UserRegistered, UserStatusChanged } from "../../identity/index.ts";
 import {
   AttributesSet,
   EntitlementsSet,
@@ -38,6 +38,7 @@ const isMove = ({ previousParent, parent }: Data): boolean => previousParent ===
 const touches: Readonly<Record<string, Touch>> = {
   [UserRegistered.type]: aboutUser,
   [EmailVerified.type]: aboutUser,
+  [ProfileUpdated.type]: aboutUser,
   [UserStatusChanged.type]: aboutUser,
   [PermissionDefined.type]: aboutTree,
   [PermissionUpdated.type]: aboutTree,

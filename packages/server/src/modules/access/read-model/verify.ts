@@ -4,7 +4,7 @@ import type { Cache, Reading } from "../../../platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "../../../platform/database/database.ts";
 import { isolateFailures } from "../../../platform/database/isolated.ts";
 import { computeParts, isPartKey } from "./compute.ts";
-import type { UserStatuses } from "./kind.ts";
+import type { UserFactsById } from "./kind.ts";
 
 /** A part that is not what the tables say. */
 export interface Difference {
@@ -20,12 +20,12 @@ export async function verifyParts(
   db: ReadHandle,
   cache: Cache,
   keys: readonly string[],
-  statuses: UserStatuses,
+  users: UserFactsById,
 ): Promise<readonly Difference[]> {
   const { mark, entries, distrusted = [] } = await cache.read(keys).catch((): Reading => ({ mark: null, entries: [] }));
   // A reading transaction takes savepoints, too.
   const { done, failed } = await isolateFailures(db as unknown as WriteHandle, keys.filter(isPartKey), (some) =>
-    computeParts(db, some, statuses),
+    computeParts(db, some, users),
   );
   const computed = new Map(done.map(({ key, json }) => [key, JSON.parse(json) as unknown]));
   const failing = new Set(failed.map(({ item }) => item));

@@ -1,0 +1,34 @@
+import type { ResourceType } from "./model.ts";
+
+type Types = Readonly<Record<string, ResourceType>>;
+
+/** Kinds of subjects that are not resources: their names cannot be those of resource types. */
+export const builtInSubjects = ["user", "role"] as const;
+
+const kinds = "user, user:*, role, a declared resource type, or Type#relation";
+
+/** Why a resource type cannot have a reserved name; undefined for any other name. */
+export function whyReserved(name: string): string | undefined {
+  if (!builtInSubjects.includes(name as never)) return undefined;
+  const own = name === "user" ? "Person or Account" : "Team or Position";
+  return `is reserved: ${name} is a kind of subject that the product knows itself; give the resource type another name, like ${own}`;
+}
+
+/** Why a relation cannot take a kind of subject; undefined where it can. */
+export function whyNoSubject(subject: string, types: Types): string | undefined {
+  if (subject === "user" || subject === "user:*" || subject === "role") return undefined;
+  const [type, relation, ...rest] = subject.split("#") as [string, string | undefined];
+  const known = Object.hasOwn(types, type);
+  if (rest.length > 0) return `has more than one #; it is none of ${kinds}`;
+  if (type.endsWith(":*")) return `is for users alone: only user:* stands for everybody; it is none of ${kinds}`;
+  if (builtInSubjects.includes(type as never)) return `names a relation of ${type}, which has none; it is none of ${kinds}`;
+  if (!known) return `names ${type}, which resourceTypes does not declare${nearest(type, types)}; it is none of ${kinds}`;
+  if (relation === undefined || Object.hasOwn(types[type]?.relations ?? {}, relation)) return undefined;
+  return `names ${relation}, which is no relation of ${type}`;
+}
+
+/** A name that differs in its case alone is the usual slip. */
+function nearest(type: string, types: Types): string {
+  const found = [...builtInSubjects, ...Object.keys(types)].find((name) => name.toLowerCase() === type.toLowerCase());
+  return found === undefined ? "" : ` (${found} is meant?)`;
+}

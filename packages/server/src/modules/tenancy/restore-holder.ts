@@ -30,7 +30,7 @@ interface Writing {
   };
   readonly emit: Emit;
   readonly now: Date;
-  fail(error: typeof UserUnknown, detail: { readonly field: string; readonly rule?: string }): never;
+  fail(error: typeof UserUnknown, detail: { readonly field: string; readonly rule: string; readonly message: string }): never;
 }
 
 /**
@@ -44,10 +44,11 @@ export async function restoreHolder(
   roleId: string,
 ): Promise<MembershipRow> {
   await uses.access.lockTopHolders(organizationId);
-  const { id: userId } = (await uses.identity.userByEmail(email)) ?? fail(UserUnknown, { field: "email" });
+  const { id: userId } =
+    (await uses.identity.userByEmail(email)) ?? fail(UserUnknown, { field: "email", rule: "exists", message: "has no account" });
   await uses.identity.lockUsers([userId]);
   const { status } = await uses.identity.setStatus(userId, "Active");
-  if (status !== "Active") fail(UserUnknown, { field: "email", rule: "confirmed" });
+  if (status !== "Active") fail(UserUnknown, { field: "email", rule: "confirmed", message: "is not confirmed" });
   const joined = await store.insertMembership({
     id: uuid(),
     user_id: userId,

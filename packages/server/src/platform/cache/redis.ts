@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { Authenticator, Distrust } from "../keys/authenticator.ts";
 import type { RedisConnection } from "../redis/client.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import { Unavailable } from "../unavailable.ts";
 import { type Cache, type Entry, type Mark, type Reading, sameMark } from "./cache.ts";
-import { signedTexts } from "./signed-texts.ts";
+import { signedTexts, type Trust } from "./signed-texts.ts";
 
 /** `generation number code`. Has no end of its own: where Redis evicts it, nothing is believed until the next write. */
 const markName = "iam:read-model:mark";
@@ -55,13 +54,6 @@ type Numbered = (keyCount: number, ...rest: string[]) => Promise<number>;
 
 /** The keeper of the copy and the projector may move the mark at once; more often than this, somebody else writes it. */
 const triesMax = 3;
-
-/** What the copy is kept with: whoever writes to Redis must not be able to give rights (decision 0041). */
-export interface Trust {
-  readonly authenticator: Authenticator;
-  /** Told of each text that is not what a process of this installation has written. */
-  distrusted(kind: "entry" | "mark", why: Distrust): void;
-}
 
 /** The copy in Redis, which every process shares. Keys are those of S3 §6.2. What fails its code counts as missing. */
 export function redisCache({ client, prefix, ping, close }: RedisConnection, resilience: Resilience, trust: Trust): Cache {

@@ -1,5 +1,12 @@
+import type { Authenticator, Distrust } from "../keys/authenticator.ts";
 import type { Cached, Entry, Mark } from "./cache.ts";
-import type { Trust } from "./redis.ts";
+
+/** What the copy is kept with: whoever writes to Redis must not be able to give rights (decision 0041). */
+export interface Trust {
+  readonly authenticator: Authenticator;
+  /** Told of each text that is not what a process of this installation has written. */
+  distrusted(kind: "entry" | "mark", why: Distrust): void;
+}
 
 /** Clocks of two machines may differ so much; beyond that a process takes no requests (`clock-guard.ts`). */
 const skewMs = 120_000;

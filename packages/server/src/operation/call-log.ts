@@ -33,7 +33,9 @@ export const logLevelOf = ({ kind, deprecated }: Operation, { caller }: Call, ou
 
 /** Refusals by input validation, authentication, authorization and limits. */
 const controls: ReadonlySet<string> = new Set(
-  [ValidationFailed, CredentialRequired, CredentialInvalid, PermissionDenied, OrganizationInactive, TooManyRequests].map(({ code }) => code),
+  [ValidationFailed, CredentialRequired, CredentialInvalid, PermissionDenied, OrganizationInactive, TooManyRequests].map(
+    ({ code }) => code,
+  ),
 );
 
 /** Who called what, on which resource of which tenant, from where, and how it ended. */

@@ -106,6 +106,7 @@ const seesEveryTenant = (operation: Operation, name: string): boolean =>
   operation.name.startsWith("identity.") ||
   operation.name.startsWith("entitlements.") ||
   operation.name.startsWith("audit.") ||
+  operation.name === "sessions.endSessionsOfUser" ||
   (name === "userId" && operation.name.includes("nternal"));
 
 interface Case {

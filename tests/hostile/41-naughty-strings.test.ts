@@ -54,6 +54,7 @@ const sparing: Readonly<Record<string, readonly string[]>> = {
   // Each accepted string is hashed with argon2, at 20 ms and more.
   "identity.register": ["firstName", "lastName", "password"],
   "identity.resetPassword": ["password", "token"],
+  "identity.verifyEmail": ["password", "newPassword", "token"],
   "authentication.login": ["password"],
   "tenancy.setUp": ["firstName", "lastName", "password", "token"],
   // Each change of the permission tree recomputes what every role gives; descriptions of roles get every string.

@@ -389,7 +389,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: "INVITATIONS_PER_HOUR",
-    fallback: 50,
+    fallback: 120,
     meaning: "how many invitations an account sends in an hour; all accounts of an organization send four times as many in a day",
     ...integer(1, 100_000),
   },

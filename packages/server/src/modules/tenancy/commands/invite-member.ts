@@ -32,11 +32,10 @@ export const inviteMember = tenancy.command("inviteMember", {
     const wanted = chosenRoles(input);
     await mayHandOut(context, input.organizationId, wanted);
     const { caller, platform } = context;
-    const { organizationId, email } = input;
-    const wait =
-      (caller.kind === "user" ? await takeInvitations(platform, { userId: caller.userId, organizationId }) : 0) ||
-      (await takeMail(platform, "invitation", email));
-    if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+    if (caller.kind === "user") {
+      const wait = await takeInvitations(platform, { userId: caller.userId, organizationId: input.organizationId });
+      if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+    }
     return wanted;
   },
   async run({ store, uses, caller, emit, fail, now, platform }, { organizationId, email }, wanted) {
@@ -67,6 +66,9 @@ export const inviteMember = tenancy.command("inviteMember", {
         if (violatedUnique(error) === "idx_invitations_open") fail(InvitationExists, { field: "email", rule: "invited" });
         throw error;
       });
+    // Of the mailbox only what is sent is counted: an open invitation has been refused by here.
+    const wait = await takeMail(platform, "invitation", email);
+    if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     await uses.notifications.mail({
       template: "invitation",
       to: email,

@@ -253,11 +253,11 @@ describe("$now", () => {
 describe("what the product itself knows of a user", () => {
   it("is address, name and locale, above what is noted under these names, and follows the profile at once", async () => {
     const person = await scene.person();
-    const me = async (method: "GET" | "PATCH", body?: unknown): Promise<AnyBody> =>
+    const me = async (method: "GET" | "PUT", body?: unknown): Promise<AnyBody> =>
       (await scene.server.call(`${method} /api/v1/iam/users/me`, { token: person.token, ...(body ? { body } : {}) })).body;
     const { email, firstName, lastName } = await me("GET");
     const known = { email, name: `${firstName} ${lastName}`, firstName, lastName, locale: "vi-VN" };
-    await me("PATCH", { locale: "vi-VN" });
+    await me("PUT", { locale: "vi-VN" });
     for (const [name, value] of Object.entries(known)) {
       const role = await scene.roleWith("report.read", { condition: compare(`$user.${name}`, "equals", "$request.class_id") });
       const membership = await scene.membershipOf(person);
@@ -266,7 +266,7 @@ describe("what the product itself knows of a user", () => {
       expect((await scene.decides(person, "report.read", inClass(value))).isAuthorized, name).toBe(true);
       expect((await scene.decides(person, "report.read", inClass("another"))).isAuthorized, name).toBe(false);
     }
-    await me("PATCH", { locale: "en" });
+    await me("PUT", { locale: "en" });
     expect((await scene.decides(person, "report.read", inClass("vi-VN"))).isAuthorized).toBe(false);
     expect((await scene.decides(person, "report.read", inClass("en"))).isAuthorized).toBe(true);
     const path = `organizations/${scene.organization.id}/members/${person.id}/attributes`;

@@ -266,7 +266,8 @@ describe("a list of more than is looked for at once", () => {
 
   it("ends each page at its limit and misses none; a filter of so many says so", { timeout: 120_000 }, async () => {
     const { person, ids } = await many(10_001);
-    expect(await idsOf(person, { limit: 100 })).toEqual(ids);
+    // Beside them there may be what is everybody's.
+    expect((await idsOf(person, { limit: 100 })).filter((id) => id.startsWith("lots-"))).toEqual(ids);
     const filter = await scene.send("POST authorization/filter", scene.owner.token, view(person));
     expectError(filter, 409, "access.evaluation_limit", "resourceType");
     expect(filter.body.error.details[0].message).toContain("list them in pages");
@@ -288,7 +289,9 @@ describe("a list of more than is looked for at once", () => {
       cursor = page.body.nextCursor;
       expect(cursor).not.toBeNull();
     }
-    expect(found).toEqual(ids.slice(0, 300));
+    const own = found.filter((id) => id.startsWith("lots-"));
+    expect(own.length).toBeGreaterThan(290);
+    expect(own).toEqual(ids.slice(0, own.length));
   });
 });
 

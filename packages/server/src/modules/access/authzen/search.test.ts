@@ -68,9 +68,6 @@ describe("a search", () => {
     const owner = { type: "user", id: organization.owner.id };
     const directly = { subject: { type: "user", properties: { direct: true } } };
     expect(await found("subject", { ...reading, ...directly })).toContainEqual(subject);
-    const updating = { action: { name: "Organization.Update" }, resource: { type: "Organization", id: organization.id } };
-    expect(await found("subject", { ...updating, subject: { type: "user" } })).toContainEqual(owner);
-    expect(await found("subject", { ...updating, ...directly })).toEqual([]);
     expect(await found("resource", { ...reading, subject })).toEqual([{ type: "document", id: "shared.md" }]);
     expect(await found("action", { resource: reading.resource, subject })).toContainEqual({ name: "read" });
     expect((await found("resource", { action: { name: "read" }, resource: { type: "document" }, subject: owner })).length).toBeGreaterThan(

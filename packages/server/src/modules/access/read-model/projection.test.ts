@@ -110,7 +110,9 @@ describe("an entry that cannot be computed", () => {
       await sql`alter table permission_definitions rename column value_moved to value`.execute(database.owner);
     }
     expect(await keptValue(server, roleKey(at.roleId))).toEqual({ unavailable: true });
-    expect(await keptValue(server, userKey(at.person.id))).toEqual({ status: "Active" });
+    const { email } = at.person;
+    const profile = { email, name: "person Test", firstName: "person", lastName: "Test", locale: "en" };
+    expect(await keptValue(server, userKey(at.person.id))).toEqual({ status: "Active", profile });
     await asOperator(server, "access.repairReadModel", { keys: [roleKey(at.roleId)] });
     expect(await keptValue(server, roleKey(at.roleId))).toMatchObject({ given: ["Organization.Update"] });
   });

@@ -13,6 +13,8 @@ const movesByItself = new Set([
   "public.relays",
   "public.schema_steps",
   "public.schema_steps_lock",
+  // Ids of messages between processes, of refused commands too.
+  "public.rpc_calls",
   "public.recorded_decisions",
   ...sealedByItself.map((table) => `public.${table}`),
 ]);

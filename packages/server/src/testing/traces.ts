@@ -21,6 +21,8 @@ const movingByThemselves = new Set([
   "log_removals",
   "relays",
   "development_mails",
+  // Ids of messages between processes, of refused commands too.
+  "rpc_calls",
   "recorded_decisions",
   "schema_steps_lock",
   ...sealedByItself,

@@ -3,16 +3,7 @@ import { OperationError, OrganizationInactive } from "../../../operation/errors.
 import { Email, nullable, Secret, Timestamp, Type, Uuid } from "../../../operation/schema.ts";
 import { clientNetwork } from "../../../platform/network/address.ts";
 import { pseudonym } from "../../../platform/secrets.ts";
-import {
-  decoyHash,
-  hashKindOf,
-  hashPassword,
-  matchPassword,
-  needsRehash,
-  type SignInFacts,
-  User,
-  verifyDecoys,
-} from "../../identity/index.ts";
+import { decoyHash, hashKindOf, hashPassword, matchPassword, needsRehash, User, verifyDecoys } from "../../identity/index.ts";
 import { Attempts } from "../attempts.ts";
 import { EmailNotVerified, InvalidCredentials, NotAMember, TooManyAttempts, UserSuspended } from "../errors.ts";
 import { authentication } from "../module.ts";
@@ -72,9 +63,11 @@ export const login = authentication.command("login", {
     const verified = account?.passwordHash ?? decoy;
     const match = await matchPassword(password, verified);
     if (!account || !match) {
-      const isRegistered = await matchesAny(password, facts);
+      // Where nothing is registered a decoy stands for it: an unconfirmed address takes no longer than an unknown one.
+      const registered = facts !== undefined && facts.registrations.length > 0 ? facts.registrations : [decoy];
+      const isRegistered = await matchesAny(password, registered);
       const kinds = await state.kinds(() => reading((_store, uses) => uses.identity.hashKinds()));
-      await verifyDecoys(password, [decoy, ...kinds], hashKindOf(verified));
+      await verifyDecoys(password, [decoy, ...kinds], [verified, ...registered].map(hashKindOf));
       if (isRegistered) await attempts.succeeded();
       return refuse(isRegistered ? EmailNotVerified : InvalidCredentials);
     }
@@ -125,8 +118,8 @@ export const login = authentication.command("login", {
 });
 
 /** Each registration is looked at, so that the time says how many there are and not which. */
-async function matchesAny(password: string, facts: SignInFacts | undefined): Promise<boolean> {
+async function matchesAny(password: string, registered: readonly string[]): Promise<boolean> {
   let found = false;
-  for (const hash of facts?.registrations ?? []) found = (await matchPassword(password, hash)) !== undefined || found;
+  for (const hash of registered) found = (await matchPassword(password, hash)) !== undefined || found;
   return found;
 }

@@ -94,7 +94,8 @@ describe("the engine and the naive evaluator", () => {
       }),
       { numRuns: worldsOfCircles, ...seeded },
     );
-    for (const outcome of ["grant", "missing_permission", "invalid_input"]) expect(outcomes.get(outcome)).toBeGreaterThan(worldsOfCircles / 10);
+    for (const outcome of ["grant", "missing_permission", "invalid_input"])
+      expect(outcomes.get(outcome)).toBeGreaterThan(worldsOfCircles / 10);
   });
 
   it("choose alike in generated worlds, where the engine's filter chooses at all", { timeout: timeoutMs }, () => {

@@ -22,8 +22,8 @@ export const stepCosts = {
 } as const;
 
 export const evaluationLimits = {
-  /** One decision: some 20 ms, because it is made without a pause. */
-  decisionSteps: 400_000,
+  /** One decision: some 20 ms, because it is made without a pause. Room for as many look-ups as a walk may make, and for what is beside them. */
+  decisionSteps: 450_000,
   /** One filter or list over all that leads to a subject. It pauses between candidates, so it may take longer. */
   listSteps: 4_000_000,
   /** Items of a list that a placeholder stands for. A longer one is not what any operator takes. */

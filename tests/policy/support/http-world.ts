@@ -182,7 +182,9 @@ export class HttpWorld {
       if (role === undefined) continue;
       const ids: string[] = [];
       for (const [index, rules] of inLayers(role.rules, this.#defined).entries())
-        ids.push(await this.#role(tenant, { ...role, name: index === 0 ? role.name : `${role.name}, and ${index}`, rules }));
+        ids.push(
+          await this.#role(tenant, { ...role, name: index === 0 ? `corpus ${role.name}` : `corpus ${role.name}, and ${index}`, rules }),
+        );
       this.#roles.set(this.#roleName(tenant, role.id), ids);
     }
   }

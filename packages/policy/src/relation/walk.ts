@@ -230,7 +230,7 @@ export class Walk<T> {
 
   #count(lookups: number): void {
     this.#lookups += lookups;
-    this.#input.moment.spend?.(lookups * stepCosts.lookup);
     if (this.#lookups > walkLimits.lookups) throw tooMuch("lookups");
+    this.#input.moment.spend?.(lookups * stepCosts.lookup);
   }
 }

@@ -238,7 +238,7 @@ describe("nobody rises by a grant, a rule or an attribute (26)", () => {
     }
   });
 
-  // Known to remain (docs/hostile.md): to note attributes is to be trusted with every condition that reads them.
+  // Known to remain (docs/security/attacks.md): to note attributes is to be trusted with every condition that reads them.
   it("who may note attributes does not meet by them the conditions of what he does not hold", async () => {
     const { owner, id } = world.own;
     const climber = await memberWith("Organization.ManageAttributes");

@@ -1,5 +1,5 @@
 /**
- * docs/hostile.md, 28, the part that a suite cannot show: what is asked about somebody who has an account takes as long as what is
+ * docs/security/attacks.md, 28, the part that a suite cannot show: what is asked about somebody who has an account takes as long as what is
  * asked about somebody who has none. Run by hand on a machine that does nothing else:
  *
  *     node tests/hostile/timing.ts [pairs] [part of a name]

@@ -7,7 +7,7 @@ import type { PreparedRelation } from "../model/prepared-relation.ts";
 import type { Algebra } from "./algebra.ts";
 import { anyone, type Relationship, type RelationshipReader, type ResourceRef, type SubjectRef } from "./relationship.ts";
 
-/** Bounds of one decision (docs/hostile.md, 34). Deeper or wider is the error `evaluation_limit`. */
+/** Bounds of one decision (docs/security/attacks.md, 34). Deeper or wider is the error `evaluation_limit`. */
 export const walkLimits = { depth: 40, lookups: 20_000 } as const;
 
 export interface WalkInput {

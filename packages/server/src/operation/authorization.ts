@@ -70,7 +70,7 @@ export interface Subject {
   readonly caller: Caller;
   readonly tenant: string | null | undefined;
   readonly input: Readonly<Record<string, unknown>>;
-  /** What a caller with no standing in the tenant is told: the same as for an id that does not exist (docs/hostile.md, 20). */
+  /** What a caller with no standing in the tenant is told: the same as for an id that does not exist (docs/security/attacks.md, 20). */
   readonly absent: ErrorDefinition | undefined;
   readonly request: RequestFacts;
 }

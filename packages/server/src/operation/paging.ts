@@ -5,7 +5,7 @@ import { pageDefault } from "./schema.ts";
 
 /**
  * Key-set paging. A cursor is sealed for its operation and tenant: one that was forged, or taken from another list,
- * is refused with 400 (docs/hostile.md, 21).
+ * is refused with 400 (docs/security/attacks.md, 21).
  */
 export function pageRequest(keys: Keys, list: string, input: { readonly limit?: number; readonly cursor?: string }): PageRequest {
   const limit = input.limit ?? pageDefault;

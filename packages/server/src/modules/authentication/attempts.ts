@@ -11,7 +11,7 @@ const accountName = "sign-in account";
 
 /**
  * Counts attempts before the password is looked at, so that many at once are counted too. Known and unknown accounts are
- * counted alike (docs/hostile.md, 28, 29). Strangers can lock an account for strangers only: who signs in from where he has
+ * counted alike (docs/security/attacks.md, 28, 29). Strangers can lock an account for strangers only: who signs in from where he has
  * before is counted for himself, and a reset password is a way in at any time, because what was counted against the
  * password before is not counted against the new one.
  */

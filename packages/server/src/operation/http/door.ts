@@ -31,7 +31,7 @@ type Door = DoorOptions & { readonly methodsAt: (url: string) => readonly string
 
 /** A body of our operations is a form; the largest has a few thousand characters. */
 const bodyBytesMax = 256 * 1024;
-/** Slow headers and slow bodies end here (docs/hostile.md, 42). */
+/** Slow headers and slow bodies end here (docs/security/attacks.md, 42). */
 const requestTimeoutMs = 30_000;
 
 /** The HTTP door: one Fastify route an operation, made from its declaration. */
@@ -99,7 +99,7 @@ function refuseEncodedContent(app: FastifyInstance): void {
   });
 }
 
-/** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (docs/hostile.md, 41). */
+/** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (docs/security/attacks.md, 41). */
 function textOf(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw invalid({ field: "body", rule: "utf8", message: "is not UTF-8" });
   return bytes.toString("utf8");

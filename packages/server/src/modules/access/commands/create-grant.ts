@@ -60,7 +60,7 @@ export const createGrant = access.command("createGrant", {
     // The model may have been replaced since it was looked at.
     const takes = (await store.currentModel()).document.resourceTypes?.[resource.type]?.relations?.[relation]?.subjects ?? [];
     if (!takes.includes(kindOfSubject(subjectOf(subject)))) fail(UnknownRelation, { field: "relation", rule: "defined" });
-    // Whether somebody who does not belong exists elsewhere is not told (docs/hostile.md, 20).
+    // Whether somebody who does not belong exists elsewhere is not told (docs/security/attacks.md, 20).
     if (type === "user" && id !== "*" && !(uuidText.test(id) && (await store.keepMember(id, organizationId)))) {
       throw invalid({ field: "subject.id", rule: "exists", message: "is not the id of a member" });
     }

@@ -83,7 +83,7 @@ export const explain = access.memoryQuery("explain", {
   },
 });
 
-/** Whether someone who does not belong here exists elsewhere, and how he stands, is not told (docs/hostile.md, 20). */
+/** Whether someone who does not belong here exists elsewhere, and how he stands, is not told (docs/security/attacks.md, 20). */
 const asStranger = ({ policy, facts }: View): View => new View(policy, { ...facts, user: { ...facts.user, status: "Active" } });
 
 interface Explained {

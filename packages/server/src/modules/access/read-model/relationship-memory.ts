@@ -48,7 +48,7 @@ function parse(key: string): Asked {
   return { key, lookup, rt, rel, st, sr, ri: ids.slice(0, Number(length)), si: ids.slice(Number(length)) };
 }
 
-/** A relation that has more than this is not decided over (docs/hostile.md, 34). */
+/** A relation that has more than this is not decided over (docs/security/attacks.md, 34). */
 const listMax = walkLimits.lookups;
 const tooMany = "more than can be decided over";
 

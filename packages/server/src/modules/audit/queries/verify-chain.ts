@@ -13,7 +13,7 @@ const pageSize = 1_000;
 const PlaceInput = Type.Object({ number: Type.Integer({ minimum: 0 }), hash: Type.String() });
 
 /**
- * Verifies the next page of a chain (docs/hostile.md, 40): hashes, order, gaps, personal data, checkpoints, at the beginning that
+ * Verifies the next page of a chain (docs/security/attacks.md, 40): hashes, order, gaps, personal data, checkpoints, at the beginning that
  * nothing stands before it, and at the end the signed head.
  */
 export const verifyChain = audit.query("verifyChain", {

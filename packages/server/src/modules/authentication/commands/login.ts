@@ -18,7 +18,7 @@ type Refusal = (typeof refusals)[number];
  * Signs in with a password, in an organization or without one (S3 §8.1, §8.3). An unknown address and a wrong password answer
  * alike, in the same time, whatever kind of hash the account has; what is wrong with an account is told to who knows its password.
  * A password that the address was registered with and that nobody has confirmed is told apart as such, also where the address has an
- * account: a caller who has registered it themselves learns nothing of that (docs/hostile.md, 28).
+ * account: a caller who has registered it themselves learns nothing of that (docs/security/attacks.md, 28).
  */
 export const login = authentication.command("login", {
   http: "POST /api/v1/iam/auth/login",

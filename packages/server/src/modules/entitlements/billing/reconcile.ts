@@ -27,7 +27,7 @@ interface Difference extends Known {
 /**
  * Compares every organization with what billing says of it and mends what differs. All is asked before anything is
  * changed: a billing that fails in the middle changes nothing, and one that suddenly takes from many is not believed
- * (docs/hostile.md, 39). What billing does not know is left alone.
+ * (docs/security/attacks.md, 39). What billing does not know is left alone.
  */
 export const reconcileWork = (platform: Platform, dispatch: Dispatch): Job<object> => ({
   ...reconcileJob,

@@ -5,7 +5,7 @@ import { identity } from "../module.ts";
 
 /**
  * Asks for a link to choose a new password (S3 §8.1). Known or not, the address is only put down here: answer and
- * time are the same (docs/hostile.md, 28).
+ * time are the same (docs/security/attacks.md, 28).
  */
 export const forgotPassword = identity.command("forgotPassword", {
   http: "POST /api/v1/iam/auth/forgot-password",

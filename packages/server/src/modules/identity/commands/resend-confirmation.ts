@@ -3,7 +3,7 @@ import { Email, Nothing, Type } from "../../../operation/schema.ts";
 import { startConfirmationJob } from "../jobs.ts";
 import { identity } from "../module.ts";
 
-/** Asks for the link to confirm an address again. Known or not, the address is only put down here (docs/hostile.md, 28). */
+/** Asks for the link to confirm an address again. Known or not, the address is only put down here (docs/security/attacks.md, 28). */
 export const resendConfirmation = identity.command("resendConfirmation", {
   http: "POST /api/v1/iam/auth/resend-confirmation",
   summary: "Mail the link to confirm an address again, if it was registered and is not confirmed.",

@@ -49,7 +49,7 @@ export function decoyHash(setting: HashSetting): Promise<string> {
 
 /**
  * Takes the time that verifying against a hash of each kind takes, but for the kinds that were verified already. After it, a wrong
- * password has taken the same time whichever kind of hash its account has, and where there is no account (docs/hostile.md, 28).
+ * password has taken the same time whichever kind of hash its account has, and where there is no account (docs/security/attacks.md, 28).
  */
 export async function verifyDecoys(password: string, kinds: readonly string[], verified: readonly (string | undefined)[]): Promise<void> {
   const others = new Set(kinds.map(hashKindOf).filter((kind) => kind !== undefined && !verified.includes(kind)));

@@ -9,7 +9,7 @@ const argon2id = 2;
 const argon2Parameters = { algorithm: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const argon2Prefix = "$argon2id$v=19$m=19456,t=2,p=1$";
 const bcryptCost = 12;
-/** bcrypt reads no more; a longer password would be cut, so it is refused under that setting (docs/hostile.md, 30). */
+/** bcrypt reads no more; a longer password would be cut, so it is refused under that setting (docs/security/attacks.md, 30). */
 export const bcryptBytesMax = 72;
 
 /**
@@ -42,7 +42,7 @@ export async function matchPassword(password: string, hashed: string): Promise<P
 async function verifies(password: string, hashed: string): Promise<boolean> {
   try {
     if (hashed.startsWith("$argon2")) return await argon2Verify(hashed, password);
-    // Two passwords that differ behind what bcrypt reads are two passwords (docs/hostile.md, 30).
+    // Two passwords that differ behind what bcrypt reads are two passwords (docs/security/attacks.md, 30).
     return (await bcryptVerify(password, hashed)) && Buffer.byteLength(password) <= bcryptBytesMax;
   } catch {
     return false;

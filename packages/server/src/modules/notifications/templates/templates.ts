@@ -1,4 +1,4 @@
-/** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (docs/hostile.md, 27). */
+/** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (docs/security/attacks.md, 27). */
 export interface MailData {
   /** `again` where the address was registered before and nobody has confirmed it. */
   readonly "verify-email": { readonly firstName: string; readonly token: string; readonly again?: boolean };

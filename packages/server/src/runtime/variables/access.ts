@@ -1,0 +1,137 @@
+import { noProxies, parseTrustedProxies, trustedProxiesForm } from "../../platform/network/trusted-proxies.ts";
+import { day, hour, integer, masterKey, masterKeys, minute, oneOf, origin } from "./forms.ts";
+import type { Variable } from "./variable.ts";
+
+/** Who comes in and how: addresses, keys, passwords, sessions, links, quotas. */
+export const accessVariables: readonly Variable[] = [
+  { name: "PUBLIC_URL", fallback: undefined, fallbackText: "http://HOST:PORT", meaning: "the origin of links in messages", ...origin },
+  {
+    name: "TRUST_PROXY",
+    fallback: noProxies,
+    fallbackText: "false",
+    meaning: "whose X-Forwarded-For tells the client's address: proxies that set it, by their number or their addresses",
+    takes: trustedProxiesForm,
+    parse: parseTrustedProxies,
+  },
+  {
+    name: "GATEHOUSE_ADMIN_EMAIL",
+    fallback: undefined,
+    fallbackText: "none: a one-time set-up link is printed",
+    meaning: "with the password: the first internal administrator, made at start",
+    takes: "an e-mail address",
+    parse: (value) => (/^\S+@\S+$/.test(value) ? value : undefined),
+  },
+  {
+    name: "GATEHOUSE_ADMIN_PASSWORD",
+    fallback: undefined,
+    fallbackText: "none",
+    meaning: "the first administrator's password",
+    secret: true,
+    takes: "8 to 128 characters",
+    parse: (value) => (value.length >= 8 && value.length <= 128 ? value : undefined),
+  },
+  {
+    name: "GATEHOUSE_MASTER_KEY",
+    fallback: undefined,
+    fallbackText: "generated into the data directory, 0600",
+    meaning: "encrypts secrets at rest",
+    secret: true,
+    ...masterKey,
+  },
+  {
+    name: "GATEHOUSE_MASTER_KEYS_OLD",
+    fallback: [],
+    fallbackText: "none",
+    meaning: "further master keys that open what they have sealed, while the key is being changed (docs/operations/keys.md)",
+    secret: true,
+    ...masterKeys,
+  },
+  {
+    name: "PASSWORD_HASH",
+    fallback: "argon2id",
+    meaning: "how new passwords are hashed; both kinds are always verified",
+    ...oneOf("argon2id", "bcrypt"),
+  },
+  {
+    name: "KNOWN_ADDRESS",
+    fallback: "conceal",
+    meaning: "what registering a known address answers: as for a new one, or an explicit error",
+    ...oneOf("conceal", "explicit"),
+  },
+  {
+    name: "PASSWORD_WORDS",
+    fallback: [],
+    fallbackText: "none beside the product's name and the host names of PUBLIC_URL",
+    meaning: "words of this installation that attackers try first (company, products, projects); a password needs 8 characters beside them",
+    takes: "words with commas between them, at most 200",
+    parse: (value) => {
+      const words = value.split(",").map((word) => word.trim());
+      return words.length <= 200 && words.every((word) => word.length > 0 && word.length <= 100) ? words : undefined;
+    },
+  },
+  {
+    name: "SESSIONS_PER_USER",
+    fallback: 100,
+    meaning: "how many sessions a user has beside each other; one more ends the oldest",
+    ...integer(1, 10_000),
+  },
+  {
+    name: "INVITATIONS_PER_HOUR",
+    fallback: 120,
+    meaning: "how many invitations an account sends in an hour; all accounts of an organization send four times as many in a day",
+    ...integer(1, 100_000),
+  },
+  { name: "SESSION_IDLE_SECONDS", fallback: day, meaning: "a session that is not used for so long is over", ...integer(minute, 30 * day) },
+  {
+    name: "SESSION_ABSOLUTE_SECONDS",
+    fallback: 14 * day,
+    meaning: "a session is over after so long, however it is used",
+    ...integer(minute, 365 * day),
+  },
+  { name: "VERIFY_EMAIL_SECONDS", fallback: day, meaning: "how long a link to confirm an address works", ...integer(minute, 30 * day) },
+  { name: "RESET_PASSWORD_SECONDS", fallback: hour, meaning: "how long a link to reset a password works", ...integer(minute, day) },
+  { name: "INVITATION_SECONDS", fallback: 7 * day, meaning: "how long an invitation works", ...integer(minute, 90 * day) },
+  {
+    name: "GATEHOUSE_QUOTA_ORGANIZATIONS",
+    fallback: 50,
+    meaning: "organizations that one account may have made at a time; holders of Tenant.Update are not limited",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_ROLES",
+    fallback: 1_000,
+    meaning: "roles of its own that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_GRANTS",
+    fallback: 1_000_000,
+    meaning: "grants that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_INVITATIONS",
+    fallback: 1_000,
+    meaning: "open invitations that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_ATTRIBUTES_KB",
+    fallback: 16_384,
+    meaning: "attributes of an organization and its members together, in KiB of JSON",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_CACHE_MB",
+    fallback: 256,
+    meaning: "what the caches of decisions may hold in one process, in MiB; what does not fit is read again when it is asked for",
+    ...integer(64, 1_000_000),
+  },
+  {
+    name: "GATEHOUSE_DECISION_STEPS",
+    fallback: 4_000_000,
+    meaning:
+      "what the decisions of one principal may cost a second in one process, in steps of some 50 ns; unspent steps of 10 seconds are kept, and beyond them it is answered 429",
+    ...integer(100_000, 1_000_000_000),
+  },
+];

@@ -102,8 +102,16 @@ interface PageOf {
 /** Hides an organization that is being erased from every query but those of its erasure. */
 const notBeingErased = sql<boolean>`not exists (select from erased_organizations e where e.id = organizations.id)`;
 
+async function organizationsMadeBy(db: ReadHandle<Tables> | WriteHandle<Tables>, userId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from organizations where made_by = ${userId}`.execute(
+    db as never,
+  );
+  return rows[0]?.count ?? 0;
+}
+
 function reads(db: ReadHandle<Tables>) {
   return {
+    organizationsMadeBy: (userId: string): Promise<number> => organizationsMadeBy(db, userId),
     async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
       const counted = await countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` });
       const { rows } = await sql<{ count: number }>`
@@ -229,8 +237,7 @@ function writes(tx: WriteHandle<Tables>) {
     /** Organizations that the account has made and that are still there, counted one at a time. */
     async organizationsForQuota(userId: string): Promise<number> {
       await lockForQuota(tx, "organizations", userId);
-      const { rows } = await sql<{ count: number }>`select count(*)::int as count from organizations where made_by = ${userId}`.execute(tx);
-      return rows[0]?.count ?? 0;
+      return organizationsMadeBy(tx, userId);
     },
     /** Open invitations of the organization, counted one at a time. */
     async invitationsForQuota(organizationId: string, now: Date): Promise<number> {

@@ -25,8 +25,13 @@ export const createOrganization = tenancy.command("createOrganization", {
   input: Type.Object({ name: Name, slug: Slug, country: Country }),
   output: Organization,
   errors: [NameTaken, SlugTaken, QuotaExceeded],
-  // A holder of Tenant.Update sets up organizations for others, any number of them.
-  prepare: async ({ notHeld }) => (await notHeld(null, ["Tenant.Update"])).length > 0,
+  // A holder of Tenant.Update sets up organizations for others, any number of them. Asked only where it matters: somebody who has just
+  // registered makes an organization before the projection knows them.
+  async prepare({ reading, notHeld, caller, platform }) {
+    if (caller.kind !== "user") return true;
+    const made = await reading((store) => store.organizationsMadeBy(caller.userId));
+    return made < platform.settings.quotas.organizations || (await notHeld(null, ["Tenant.Update"])).length > 0;
+  },
   async run({ store, uses, user, emit, fail, audit, now, platform }, input, isLimited) {
     requireVisible(input.name);
     const fault = countryFault(input.country) ?? slugFault(input.slug);

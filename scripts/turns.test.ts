@@ -5,7 +5,7 @@ import { apart, leftOut } from "./turns.ts";
 
 const files = globSync(["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"], { cwd: new URL("..", import.meta.url) });
 /** By these a test says that it runs on services alone. */
-const onServicesAlone = /\bdescribeOnPostgresql\b|\blistens\(|TEST_BACKEND|\bwhyNoPgbouncer\b|describeOnServer/;
+const onServicesAlone = /\bdescribeOnPostgresql\b|\blistens\(|TEST_BACKEND|\bwhyNoPgbouncer\b/;
 /** By this a test says that it runs with all roles in one process alone. */
 const inOneProcessAlone = /skipIf\(distributed\)/;
 

@@ -54,8 +54,8 @@ export const turns: readonly Turn[] = [
     more: {},
   },
   {
-    what: "the operations by status, with each role in a process of its own",
-    args: apart,
+    what: "the operations by status, and who is believed on NATS, with each role in a process of its own",
+    args: [...apart, "tests/hostile/47-on-nats"],
     more: { TEST_TOPOLOGY: "distributed" },
     needs: "nats",
   },

@@ -112,7 +112,9 @@ function placesOf(operation: Operation): Place[] {
 let server: TestServer;
 let world: World;
 beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  // Thousands of things are made in one organization.
+  const quotas = { GATEHOUSE_QUOTA_ORGANIZATIONS: "100000", GATEHOUSE_QUOTA_ROLES: "100000", GATEHOUSE_QUOTA_INVITATIONS: "100000" };
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...quotas });
   world = await makeWorld(server);
 });
 afterAll(() => server.close());

@@ -88,7 +88,7 @@ const enter = door.command("enter", {
   summary: "Enter.",
   allow: anyone("who enters has no card yet"),
   cookie: "begins",
-  stillValid: () => true,
+  stillValid: async () => true,
   input: Type.Object({
     email: Email,
     password: Secret({ maxLength: 200 }),

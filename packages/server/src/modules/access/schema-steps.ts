@@ -271,4 +271,11 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_relationships_expired on relationships (expires_at) where expires_at is not null`.execute(db);
     },
   },
+  {
+    name: "0201_access_denials_of_a_scope",
+    why: "a change of rights looks for the roles of its scope that deny something, without reading those of other tenants",
+    async up(db) {
+      await sql`create index idx_role_permissions_denials on role_permissions (organization_id, role_id) where effect = 'deny'`.execute(db);
+    },
+  },
 ];

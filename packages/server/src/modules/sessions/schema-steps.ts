@@ -31,4 +31,11 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_sessions_organization on sessions (organization_id)`.execute(db);
     },
   },
+  {
+    name: "0213_sessions_by_their_start",
+    why: "sessions of everybody are ended in batches by when they started",
+    async up(db) {
+      await sql`create index idx_sessions_created_at on sessions (created_at)`.execute(db);
+    },
+  },
 ];

@@ -17,5 +17,6 @@ export async function freshInstallation(scope: AsyncDisposableStack, admin: Acco
     GATEHOUSE_ADMIN_EMAIL: admin.email,
     GATEHOUSE_ADMIN_PASSWORD: admin.password,
     GATEHOUSE_SIGN_IN_LIMIT: "off",
+    GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
   };
 }

@@ -41,6 +41,7 @@ const environment = {
   NATS_PREFIX: name,
   GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
   GATEHOUSE_SIGN_IN_LIMIT: "off",
+  GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
   TRUST_PROXY: "true",
   PUBLIC_URL: "http://127.0.0.1",
 };

@@ -65,6 +65,7 @@ export class SessionMemory {
   /** For each read that is under way, whose sessions were changed since it began: it must not be kept after that. */
   readonly #reads = new Set<Set<string>>();
   #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -111,8 +112,13 @@ export class SessionMemory {
     this.#used.clear();
   }
 
-  /** Writes down when sessions were last used. */
-  async flush(): Promise<void> {
+  /** Writes down when sessions were last used. Resolves when everything used before the call is written, also by a flush under way. */
+  flush(): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#writeUsed());
+    return this.#flushing;
+  }
+
+  async #writeUsed(): Promise<void> {
     if (this.#used.size === 0) return;
     const used = [...this.#used.values()];
     this.#used.clear();

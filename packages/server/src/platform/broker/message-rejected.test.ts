@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { Unavailable } from "../database/faults.ts";
 import { isRejection, MessageRejected } from "./message-rejected.ts";
+import { refusalIn } from "./refusals.ts";
 import { unavailable } from "./unavailable.ts";
 
 /** As the clients of RabbitMQ, NATS and Kafka throw them. */
@@ -20,6 +21,7 @@ const others = [
 
 it.each(rejections)("tells that the broker rejects the message itself: %s", async (error) => {
   expect(isRejection(error)).toBe(true);
+  expect(refusalIn(error), "the broker takes other messages, and health says so").toBeUndefined();
   await expect(unavailable(() => Promise.reject(error))).rejects.toBeInstanceOf(MessageRejected);
 });
 

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { maskText } from "../telemetry/masking.ts";
+import { isRejection } from "./message-rejected.ts";
 
 /** Thrown by an adapter that sees itself that its broker cannot serve as it is. */
 export class Refused extends Error {
@@ -39,8 +40,12 @@ const errorsMax = 50;
 /** Where the broker is, which health does not tell. */
 const address = /\b(?:\d{1,3}(?:\.\d{1,3}){3}|localhost)(?::\d+)?\b|\[[\da-f:]+\](?::\d+)?/gi;
 
-/** The words in which a broker refused, masked; undefined where it is away, or something else went wrong. */
+/**
+ * The words in which a broker refused, masked; undefined where it is away, or something else went wrong. That it rejects one message says
+ * nothing about the next ones: health would stay DOWN until another event is published.
+ */
 export function refusalIn(error: unknown): string | undefined {
+  if (isRejection(error)) return undefined;
   const open: unknown[] = [error];
   for (let seen = 0; open.length > 0 && seen < errorsMax; seen += 1) {
     const one = open.shift();

@@ -1,16 +1,37 @@
 /** The import rules: floors go down, modules are entered by their door and in one direction. */
 const src = "^packages/server/src";
 
-// From the ground up; packages/server/src/runtime/modules.ts has the same order and a test compares them.
-const order = ["notifications", "identity", "audit", "access", "tenancy", "entitlements", "sessions", "authentication", "delivery"];
+// Each group uses only the groups before it, and inside a group each module only those before it.
+// packages/server/src/runtime/modules.ts has the same order, and a test compares them.
+const groups = {
+  foundation: ["notifications", "identity", "audit"],
+  authorization: ["access"],
+  organization: ["tenancy", "entitlements"],
+  signin: ["sessions", "authentication"],
+  insight: ["operations"],
+};
 
-const upward = order.slice(0, -1).map((name, index) => ({
-  name: `${name}-uses-what-is-above`,
-  comment: "Modules use each other in one direction; what would run the other way travels as an event.",
+const noUpwardImport = (name, from, above) => ({
+  name,
+  comment: "Groups and modules use each other in one direction; what would run the other way travels as an event.",
   severity: "error",
-  from: { path: `${src}/modules/${name}/` },
-  to: { path: `${src}/modules/(${order.slice(index + 1).join("|")})/` },
-}));
+  from: { path: `${src}/modules/${from}/`, pathNot: "\\.test\\.ts$" },
+  to: { path: `${src}/modules/(${above.join("|")})/` },
+});
+
+const groupNames = Object.keys(groups);
+const upwardGroups = groupNames
+  .slice(0, -1)
+  .map((group, index) => noUpwardImport(`${group}-uses-no-group-above`, group, groupNames.slice(index + 1)));
+const upwardModules = Object.entries(groups).flatMap(([group, modules]) =>
+  modules.slice(0, -1).map((name, index) =>
+    noUpwardImport(
+      `${name}-uses-no-module-above`,
+      `${group}/${name}`,
+      modules.slice(index + 1).map((above) => `${group}/${above}`),
+    ),
+  ),
+);
 
 /** Files that speak with a service; each is loaded only where that is configured. */
 const adapters = [`${src}/platform/redis/client\\.ts$`, `${src}/platform/[^/]+/(redis|rabbitmq|kafka|nats|jetstream|otlp)[a-z-]*\\.ts$`];
@@ -49,35 +70,36 @@ export default {
       name: "one-door-a-module",
       comment: "Others import a module's index.ts, never a deeper path.",
       severity: "error",
-      from: { path: `${src}/(?:modules/([^/]+)|runtime|operation)/`, pathNot: "\\.test\\.ts$" },
-      to: { path: `${src}/modules/([^/]+)/`, pathNot: [`${src}/modules/[^/]+/index\\.ts$`, `${src}/modules/$1/`] },
+      from: { path: `${src}/(?:modules/([^/]+/[^/]+)|runtime|operation)/`, pathNot: "\\.test\\.ts$" },
+      to: { path: `${src}/modules/[^/]+/[^/]+/`, pathNot: [`${src}/modules/[^/]+/[^/]+/index\\.ts$`, `${src}/modules/$1/`] },
     },
-    ...upward,
+    ...upwardGroups,
+    ...upwardModules,
     {
       name: "use-cases-know-no-http-and-no-sql",
       comment: "A command imports no Fastify and no query builder; its SQL is in the module's store.ts.",
       severity: "error",
-      from: { path: `${src}/modules/[^/]+/(commands|queries)/` },
+      from: { path: `${src}/modules/[^/]+/[^/]+/(commands|queries)/` },
       to: { path: "node_modules/(fastify|kysely|pg|@electric-sql)/" },
     },
     {
       name: "fastify-at-the-door-only",
       severity: "error",
-      from: { path: src, pathNot: [`${src}/operation/http/`, `${src}/runtime/`, "\\.test\\.ts$", `${src}/testing/`] },
+      from: { path: src, pathNot: [`${src}/operation/http/`, `${src}/runtime/`, "\\.test\\.ts$", "^packages/testing/"] },
       to: { path: "node_modules/fastify/" },
     },
     {
       name: "services-in-their-adapters",
       comment: "A client of a service is known to the adapters of that service alone.",
       severity: "error",
-      from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/contract/", `${src}/testing/`] },
+      from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/conformance/", "^packages/testing/"] },
       to: { path: clients },
     },
     {
       name: "services-are-loaded-when-configured",
       comment: "An adapter of a service is imported with `await import`, so that the embedded server has nothing of it in memory.",
       severity: "error",
-      from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/contract/", `${src}/testing/`] },
+      from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/conformance/", "^packages/testing/"] },
       to: { path: adapters, dependencyTypesNot: ["dynamic-import", "type-only"] },
     },
     {
@@ -103,8 +125,8 @@ export default {
     {
       name: "tests-are-not-shipped",
       severity: "error",
-      from: { path: "^packages/[^/]+/src/", pathNot: ["\\.test\\.ts$", `${src}/testing/`, "/contract/"] },
-      to: { path: ["\\.test\\.ts$", `${src}/testing/`, "/contract/", "node_modules/(vitest|fast-check)/"] },
+      from: { path: "^packages/[^/]+/src/", pathNot: ["\\.test\\.ts$", "^packages/testing/", "/conformance/"] },
+      to: { path: ["\\.test\\.ts$", "^packages/testing/", "/conformance/", "node_modules/(vitest|fast-check)/"] },
     },
   ],
   options: {

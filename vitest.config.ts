@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts", "scripts/**/*.test.ts"],
-    globalSetup: ["packages/server/src/testing/image.ts"],
+    globalSetup: ["packages/testing/src/image.ts"],
     // Two cores: more workers than that only wait for each other, and each holds a PGlite.
     maxWorkers: 2,
     // Not what a test should take: on a machine that other programs keep busy it takes several times as long, and holds all the same.

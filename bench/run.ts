@@ -18,7 +18,7 @@ async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), process.env);
   installPeers();
   // Loaded only now, because these files import the peers that have just been installed.
-  const { entries, select } = await import("./rows/index.ts");
+  const { entries, select } = await import("./benchmarks/index.ts");
   const { writePage, shownOnPage } = await import("./page/page.ts");
   if (options.list) {
     for (const entry of entries) console.log(`${entry.name.padEnd(28)} ${"compares" in entry ? entry.compares : entry.measures}`);

@@ -11,7 +11,7 @@ const withoutIndex = /\bis\s+(?:not\s+)?distinct\s+from\b/i;
 const isComment = (line: string): boolean => /^\s*(?:\*|\/\*|\/\/)/.test(line);
 
 for (const file of globSync("packages/*/src/**/*.ts", { cwd: root }).sort()) {
-  if (/\.test\.ts$|\/contract\//.test(file)) continue;
+  if (/\.test\.ts$|\/conformance\//.test(file)) continue;
   const lines = readFileSync(join(root, file), "utf8").split("\n");
   for (const [index, line] of lines.entries()) {
     if (isComment(line) || !withoutIndex.test(line)) continue;

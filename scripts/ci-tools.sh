@@ -8,12 +8,12 @@ set -uo pipefail
 tools=(
   "promtool|prometheus|the alerts' own tests (npm run check), and tests/operations and tests/deployment against a real Prometheus"
   "kcat|kcat|the broker's contract on Kafka, for which the mock cluster of kcat stands"
-  "libfaketimeMT.so.1|faketime|the row of tests/chaos in which a clock is wrong"
+  "libfaketimeMT.so.1|faketime|the row of tests/scenarios in which a clock is wrong"
   "pgbouncer|pgbouncer|the suites behind a pooler (packages/server/src/platform/database/pgbouncer.test.ts, and a turn of npm run test:services)"
   "pgbackrest|pgbackrest|the drill that restores a lost database (tests/services/restore.test.ts, npm run drill:restore)"
   "curl|curl|the README's and the guide's commands, and the roll-out's look at Prometheus"
 )
-# A library is looked for where tests/chaos/rows/clock.ts looks.
+# A library is looked for where tests/scenarios/clock.ts looks.
 has() {
   command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/*/faketime/$1" >/dev/null || compgen -G "/usr/lib/faketime/$1" >/dev/null ||
     compgen -G "/usr/local/lib/faketime/$1" >/dev/null

@@ -14,7 +14,7 @@ const runsApart = (file: string): boolean => apart.some((folder) => file.startsW
 
 test("a test that runs on services alone has a turn", () => {
   const lost = files
-    .filter((file) => isLeftOut(file) && !runsApart(file) && !file.startsWith("tests/chaos/"))
+    .filter((file) => isLeftOut(file) && !runsApart(file) && !file.startsWith("tests/scenarios/"))
     .filter((file) => onServicesAlone.test(readFileSync(new URL(`../${file}`, import.meta.url), "utf8")));
   expect(lost).toEqual([]);
 });

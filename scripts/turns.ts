@@ -12,17 +12,22 @@ export interface Turn {
 
 const modules = "packages/server/src/modules";
 /** Modules whose operations run with roles apart: that turn is their turn on PostgreSQL, too. */
-export const apart: readonly string[] = ["access", "authentication", "entitlements", "identity", "sessions", "tenancy"].map(
-  (name) => `${modules}/${name}/`,
-);
+export const apart: readonly string[] = [
+  "authorization/access",
+  "foundation/identity",
+  "organization/entitlements",
+  "organization/tenancy",
+  "signin/authentication",
+  "signin/sessions",
+].map((name) => `${modules}/${name}/`);
 
 /** What runs in the turn with roles apart and has nothing that needs all roles in one process. */
 const shownApart = [
-  `${modules}/access/*.test.ts`,
-  `${modules}/access/authzen/!(evaluation).test.ts`,
-  `${modules}/{authentication,identity,sessions}/**`,
-  `${modules}/entitlements/*.test.ts`,
-  `${modules}/tenancy/!(erasure).test.ts`,
+  `${modules}/authorization/access/*.test.ts`,
+  `${modules}/authorization/access/authzen/!(evaluation).test.ts`,
+  `${modules}/{foundation/identity,signin/authentication,signin/sessions}/**`,
+  `${modules}/organization/entitlements/*.test.ts`,
+  `${modules}/organization/tenancy/!(erasure).test.ts`,
 ];
 
 /** What asks none of the services, or embedded storage alone: `npm test` has run it. */
@@ -45,7 +50,7 @@ const withoutServices = [
 ];
 
 /** What the first turn leaves to `npm test` and to the other turns. */
-export const leftOut: readonly string[] = ["tests/chaos/**", ...shownApart, ...withoutServices];
+export const leftOut: readonly string[] = ["tests/scenarios/**", ...shownApart, ...withoutServices];
 
 export const turns: readonly Turn[] = [
   {
@@ -55,21 +60,21 @@ export const turns: readonly Turn[] = [
   },
   {
     what: "the operations by status, and who is believed on NATS, with each role in a process of its own",
-    args: [...apart, "tests/hostile/47-on-nats"],
+    args: [...apart, "tests/security/nats-tampering"],
     more: { TEST_TOPOLOGY: "distributed" },
     needs: "nats",
   },
   {
     what: "what runs at once, on a database that brings settings of its own along",
-    args: ["tests/hostile/23-", "tests/hostile/24-", "tests/hostile/style-10-"],
+    args: ["tests/security/parallel-accepts", "tests/security/last-owner", "tests/security/single-use-races"],
     more: { TEST_DATABASE_SETTINGS: "foreign" },
   },
   {
     // Half a minute: every operation of a context, with mails from the job queue and sessions.
     what: "operations by status, behind PgBouncer in transaction mode",
-    args: [`${modules}/tenancy/`, `${modules}/sessions/`],
+    args: [`${modules}/organization/tenancy/`, `${modules}/signin/sessions/`],
     more: {},
     pooled: true,
   },
-  { what: "faults, in their short form", args: ["tests/chaos"], more: {} },
+  { what: "faults, in their short form", args: ["tests/scenarios"], more: {} },
 ];

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { asMember, checkBody, checkPath } from "../benchmarks/check-requests.ts";
 import { makeOrganization, newAccount, type Organization, register } from "../fixture.ts";
 import { fillOutbox } from "../in-process/outbox.ts";
 import { Api } from "../lib/api.ts";
@@ -14,7 +15,6 @@ import { residentBytes } from "../lib/process-table.ts";
 import { connectRabbitmq, drain, exchangeWithQueue, rabbitmqUrl } from "../lib/rabbitmq.ts";
 import type { Bench } from "../lib/row.ts";
 import type { Figure, Survey } from "../lib/survey.ts";
-import { asMember, checkBody, checkPath } from "../rows/check-requests.ts";
 
 const iam = "/api/v1/iam";
 /** What a set says to itself while nobody asks is measured so long, and taken off. */

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "@gatehouse/testing/free-port.ts";
 import pg from "pg";
-import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
 import { type Backup, backupOf } from "./backup.ts";
 import { type Cluster, initCluster, newFolder, newPlace, pause, startCluster } from "./cluster.ts";
 import { type Acknowledged, runCommand, signUp, startProduct, write } from "./product.ts";

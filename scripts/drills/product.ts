@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
+import { freePort } from "@gatehouse/testing/free-port.ts";
 import { until } from "./cluster.ts";
 
 const program = join(import.meta.dirname, "..", "..", "packages", "server", "bin", "gatehouse.js");

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { listensAt } from "../../packages/server/src/testing/services.ts";
+import { listensAt } from "@gatehouse/testing/services.ts";
 import { stackFolder } from "./folder.ts";
 
 export interface Plan {

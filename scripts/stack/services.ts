@@ -1,4 +1,4 @@
-import { listensAt } from "../../packages/server/src/testing/services.ts";
+import { listensAt } from "@gatehouse/testing/services.ts";
 
 interface Service {
   readonly variable: string;

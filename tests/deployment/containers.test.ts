@@ -1,9 +1,9 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { variables } from "../../packages/server/src/runtime/variables.ts";
-import type { AnyBody } from "../../packages/server/src/testing/server.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const compose: AnyBody = parse(readFileSync(join(root, "deploy/compose.yaml"), "utf8"), { merge: true });

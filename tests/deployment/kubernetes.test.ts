@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { readConfiguration } from "../../packages/server/src/runtime/configuration.ts";
 import { graceMs } from "../../packages/server/src/runtime/stop.ts";
 import { variables } from "../../packages/server/src/runtime/variables.ts";
-import { type AnyBody, startTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
 import { adapterQueries } from "../../scripts/references/adapter-queries.ts";
 import { autoscalingRules } from "../operations/support/rules.ts";
 

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { freePort } from "@gatehouse/testing/free-port.ts";
+import { newAdministrator, newOrganization } from "@gatehouse/testing/people.ts";
+import { fillOrganization } from "@gatehouse/testing/populate.ts";
+import { makeDatabase } from "@gatehouse/testing/postgres.ts";
+import { type AnyBody, asOperator, backend, openTestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
-import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
-import { newAdministrator, newOrganization } from "../../packages/server/src/testing/people.ts";
-import { fillOrganization } from "../../packages/server/src/testing/populate.ts";
-import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
-import { type AnyBody, asOperator, backend, openTestServer } from "../../packages/server/src/testing/server.ts";
 import { startProcess, until } from "./support.ts";
 
 /** Past the 3,120 members at which one statement for three events each was full; a batch takes long enough to be met in the middle. */

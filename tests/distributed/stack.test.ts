@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@gatehouse/testing/free-port.ts";
+import { makeDatabase } from "@gatehouse/testing/postgres.ts";
+import { backend } from "@gatehouse/testing/server.ts";
+import { listens } from "@gatehouse/testing/services.ts";
 import { describe, expect, it } from "vitest";
-import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
-import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
-import { backend } from "../../packages/server/src/testing/server.ts";
-import { listens } from "../../packages/server/src/testing/services.ts";
 import { root } from "../newcomer/process.ts";
 import { startProcess, until } from "./support.ts";
 

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { freePort } from "@gatehouse/testing/free-port.ts";
+import { makeDatabase } from "@gatehouse/testing/postgres.ts";
+import { backend } from "@gatehouse/testing/server.ts";
 import { describe, expect, it } from "vitest";
-import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
-import { makeDatabase } from "../../packages/server/src/testing/postgres.ts";
-import { backend } from "../../packages/server/src/testing/server.ts";
 import { gatehouse } from "../newcomer/process.ts";
 import { startProcess, until } from "./support.ts";
 

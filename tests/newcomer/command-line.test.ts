@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { listens, services } from "@gatehouse/testing/services.ts";
 import { afterAll, describe, expect, it } from "vitest";
-import { listens, services } from "../../packages/server/src/testing/services.ts";
 import { gatehouse, startServer } from "./process.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-cli-"));

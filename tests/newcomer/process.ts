@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { freePort } from "../../packages/server/src/platform/contract/free-port.ts";
+import { freePort } from "@gatehouse/testing/free-port.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
 

@@ -1,11 +1,11 @@
 import { execFile, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { metricNames } from "../../deploy/grafana/source/names.ts";
-import { newPerson } from "../../packages/server/src/testing/people.ts";
-import { startTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
 import { type Prometheus, prometheusInstalled, startPrometheus } from "./support/prometheus.ts";
 import { prometheusFolder } from "./support/rules.ts";
 

@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
+import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type OwnRedis, startRedis } from "../../packages/server/src/platform/contract/redis.ts";
 import type { Database } from "../../packages/server/src/platform/database/database.ts";
 import { openPglite } from "../../packages/server/src/platform/database/pglite.ts";
 import { openPostgresql } from "../../packages/server/src/platform/database/postgresql.ts";
-import { makeDatabase, type TestDatabase } from "../../packages/server/src/testing/postgres.ts";
-import { onPostgresql } from "../hostile/support/postgresql.ts";
 import { gatehouse, type RunningServer, startServer } from "../newcomer/process.ts";
+import { onPostgresql } from "../security/support/postgresql.ts";
 
 interface Place {
   readonly dataDir: string;

@@ -1,6 +1,6 @@
+import { anAddress, newOrganization, newPerson, registration } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { anAddress, newOrganization, newPerson, registration } from "../../packages/server/src/testing/people.ts";
-import { startTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
 import { type Prometheus, prometheusInstalled, startPrometheus } from "./support/prometheus.ts";
 import { expressions } from "./support/rules.ts";
 

@@ -2,11 +2,11 @@ import { globSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { newAdministrator, newOrganization, newPerson, registration, signIn } from "@gatehouse/testing/people.ts";
+import { backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { listensAt, services } from "@gatehouse/testing/services.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { newAdministrator, newOrganization, newPerson, registration, signIn } from "../../packages/server/src/testing/people.ts";
-import { backend, startTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
-import { listensAt, services } from "../../packages/server/src/testing/services.ts";
 import { expressions, prometheusFolder } from "./support/rules.ts";
 import { readScrape, type Scrape, seriesOf } from "./support/scrape.ts";
 

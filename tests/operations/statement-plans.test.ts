@@ -1,12 +1,12 @@
+import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
+import { type AnyBody, asOperator, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { makeDatabase, type TestDatabase } from "../../packages/server/src/testing/postgres.ts";
-import { type AnyBody, asOperator, openTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
-import { ask, routesOf } from "../hostile/support/ask.ts";
-import { onPostgresql } from "../hostile/support/postgresql.ts";
-import { quiet } from "../hostile/support/rows.ts";
-import { sampleOf } from "../hostile/support/samples.ts";
-import { makeWorld, type World } from "../hostile/support/world.ts";
+import { ask, routesOf } from "../security/support/ask.ts";
+import { onPostgresql } from "../security/support/postgresql.ts";
+import { quiet } from "../security/support/rows.ts";
+import { sampleOf } from "../security/support/samples.ts";
+import { makeWorld, type World } from "../security/support/world.ts";
 import { readsOf } from "./support/plans.ts";
 import { populate } from "./support/population.ts";
 import { type Recorded, StatementRecorder } from "./support/recorded-statements.ts";
@@ -159,7 +159,7 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
   ])
     await run(job);
   await run("sessions.removeOverSessions");
-  await run("delivery.getStatus");
+  await run("operations.getStatus");
   const occurredAt = new Date().toISOString();
   await run("entitlements.followBilling", {
     organizationId: own.id,

@@ -1,6 +1,6 @@
+import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
+import type { AnyBody, Answer as HttpAnswer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectError, expectRead } from "../../packages/server/src/testing/answers.ts";
-import type { AnyBody, Answer as HttpAnswer } from "../../packages/server/src/testing/server.ts";
 import { type Case, type CorpusFile, loadCorpus } from "./support/corpus.ts";
 import { cannotBeHad, HttpWorld, refusedAtTheDoor } from "./support/http-world.ts";
 import type { Answer } from "./support/world.ts";

@@ -1,10 +1,10 @@
+import { unique } from "@gatehouse/testing/people.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { unique } from "../../packages/server/src/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
-import { ask, expectOk, faultOf, routesOf } from "../hostile/support/ask.ts";
-import { onPostgresql } from "../hostile/support/postgresql.ts";
-import { sampleOf } from "../hostile/support/samples.ts";
-import { makeWorld, type World } from "../hostile/support/world.ts";
+import { ask, expectOk, faultOf, routesOf } from "../security/support/ask.ts";
+import { onPostgresql } from "../security/support/postgresql.ts";
+import { sampleOf } from "../security/support/samples.ts";
+import { makeWorld, type World } from "../security/support/world.ts";
 import { groupOf, holderOf, leafOf, populate, rolesPerOrganization, rootOf, type Size } from "./support/population.ts";
 import { rebuildProjection } from "./support/rebuild.ts";
 

@@ -1,19 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { spendTransactions } from "@gatehouse/testing/databases.ts";
+import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
+import { type Person, password } from "@gatehouse/testing/people.ts";
+import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
+import { Scene } from "@gatehouse/testing/scene.ts";
+import { asOperator, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { spendTransactions } from "../../packages/server/src/platform/contract/databases.ts";
-import {
-  type OwnPostgresql,
-  type OwnStandby,
-  postgresqlPrograms,
-  startPostgresql,
-} from "../../packages/server/src/platform/contract/own-postgresql.ts";
-import { type OwnRedis, startRedis } from "../../packages/server/src/platform/contract/redis.ts";
-import { runGatehouse } from "../../packages/server/src/testing/command-line.ts";
-import { type Person, password } from "../../packages/server/src/testing/people.ts";
-import { Scene } from "../../packages/server/src/testing/scene.ts";
-import { asOperator, openTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
-import { onPostgresql } from "../hostile/support/postgresql.ts";
+import { onPostgresql } from "../security/support/postgresql.ts";
 
 const iam = "/api/v1/iam";
 /** A promotion, connections that break, and one look at the log; the rest is for the machine. */

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { runGatehouse } from "../../packages/server/src/testing/command-line.ts";
-import { adminUrl } from "../../packages/server/src/testing/postgres.ts";
-import { found } from "../chaos/support/services.ts";
-import { onPostgresql } from "../hostile/support/postgresql.ts";
+import { found } from "../scenarios/support/services.ts";
+import { onPostgresql } from "../security/support/postgresql.ts";
 
 const login = `gatehouse_test_${randomBytes(6).toString("hex")}`;
 const own = new URL(adminUrl);

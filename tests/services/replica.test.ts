@@ -1,15 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
+import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
+import { Scene } from "@gatehouse/testing/scene.ts";
+import { openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import {
-  type OwnPostgresql,
-  type OwnStandby,
-  postgresqlPrograms,
-  startPostgresql,
-} from "../../packages/server/src/platform/contract/own-postgresql.ts";
-import { newPerson, password, unique } from "../../packages/server/src/testing/people.ts";
-import { Scene } from "../../packages/server/src/testing/scene.ts";
-import { openTestServer, type TestServer } from "../../packages/server/src/testing/server.ts";
-import { onPostgresql } from "../hostile/support/postgresql.ts";
+import { onPostgresql } from "../security/support/postgresql.ts";
 
 const iam = "/api/v1/iam";
 /** Asynchronous replication over a network, on a bad day. */

@@ -2,9 +2,9 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@gatehouse/testing/free-port.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { stringify } from "yaml";
-import { freePort } from "../../../packages/server/src/platform/contract/free-port.ts";
-import type { AnyBody } from "../../../packages/server/src/testing/server.ts";
 import { prometheusFolder } from "./rules.ts";
 
 export const prometheusInstalled = (): boolean => spawnSync("prometheus", ["--version"]).status === 0;

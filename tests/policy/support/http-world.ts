@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import { newAdministrator, unique } from "@gatehouse/testing/people.ts";
+import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import type { Relationship } from "../../../packages/policy/src/index.ts";
-import { PermissionValue } from "../../../packages/server/src/modules/access/model.ts";
+import { PermissionValue } from "../../../packages/server/src/modules/authorization/access/model.ts";
 import {
   entitlementsKey,
   membershipKey,
@@ -9,9 +11,7 @@ import {
   roleKey,
   tenantStatusKey,
   userKey,
-} from "../../../packages/server/src/modules/access/read-model/keys.ts";
-import { newAdministrator, unique } from "../../../packages/server/src/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "../../../packages/server/src/testing/server.ts";
+} from "../../../packages/server/src/modules/authorization/access/read-model/keys.ts";
 import type { Case, CorpusFile } from "./corpus.ts";
 import type { Attributes, Role, Subject } from "./world.ts";
 

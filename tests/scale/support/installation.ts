@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { freePort } from "@gatehouse/testing/free-port.ts";
+import { adminUrl } from "@gatehouse/testing/postgres.ts";
+import { startRedis } from "@gatehouse/testing/redis.ts";
+import { services } from "@gatehouse/testing/services.ts";
 import pg from "pg";
-import { freePort } from "../../../packages/server/src/platform/contract/free-port.ts";
-import { startRedis } from "../../../packages/server/src/platform/contract/redis.ts";
-import { runGatehouse } from "../../../packages/server/src/testing/command-line.ts";
-import { adminUrl } from "../../../packages/server/src/testing/postgres.ts";
-import { services } from "../../../packages/server/src/testing/services.ts";
 import { type Process, startProcess } from "../../distributed/support.ts";
 import { root } from "../../newcomer/process.ts";
 

@@ -1,4 +1,4 @@
-import { asOperator, type TestServer } from "../../../packages/server/src/testing/server.ts";
+import { asOperator, type TestServer } from "@gatehouse/testing/server.ts";
 
 /** As many keys as one repair takes. */
 const keysMax = 1_000;

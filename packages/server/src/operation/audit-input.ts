@@ -1,4 +1,4 @@
-import { isSecretName, maskText } from "../platform/telemetry/masking.ts";
+import { isSecretName, maskText } from "#platform/telemetry/masking.ts";
 import { personalMark, secretMark, type TObject } from "./schema.ts";
 
 /** An input as the trail keeps it: secrets gone, personal data apart under their places, as `email` or `profile.firstName`. */

@@ -1,8 +1,8 @@
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { type RawBuilder, sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import { describe, expect, it } from "vitest";
-import { everyTenant } from "../platform/database/database.ts";
-import { startTestServer, type TestServer } from "../testing/server.ts";
+import { everyTenant } from "#platform/database/database.ts";
 import { anonymous } from "./caller.ts";
 import type { Operation } from "./operation.ts";
 import { backgroundOrigin } from "./scheduled.ts";

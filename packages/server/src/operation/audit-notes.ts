@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { everyTenant } from "../platform/database/database.ts";
-import { isUnavailable } from "../platform/database/faults.ts";
-import { clientNetwork } from "../platform/network/address.ts";
-import type { Platform } from "../platform/platform.ts";
+import { everyTenant } from "#platform/database/database.ts";
+import { isUnavailable } from "#platform/database/faults.ts";
+import { clientNetwork } from "#platform/network/address.ts";
+import type { Platform } from "#platform/platform.ts";
 import { type AuditEnding, type AuditedCall, type NotedRow, notedRow, recordNotes } from "./audit.ts";
 
 /** Long enough for a batch, short enough that a crash loses little. */

@@ -1,9 +1,9 @@
 import { sql } from "kysely";
 import { v7 as uuid } from "uuid";
-import type { WriteHandle } from "../platform/database/database.ts";
-import { insertMany } from "../platform/database/many-rows.ts";
-import { type SchemaStep, tenantTable } from "../platform/database/migrations.ts";
-import type { Revision } from "../platform/log/event.ts";
+import type { WriteHandle } from "#platform/database/database.ts";
+import { insertMany } from "#platform/database/many-rows.ts";
+import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
+import type { Revision } from "#platform/log/event.ts";
 import { splitInput, withoutSecretsDeep } from "./audit-input.ts";
 import type { Caller, Origin } from "./caller.ts";
 import type { Operation } from "./operation.ts";

@@ -1,8 +1,16 @@
+import { expectError } from "@gatehouse/testing/answers.ts";
+import {
+  anAddress,
+  newAdministrator,
+  newOrganization,
+  type OrganizationOf,
+  type Person,
+  registration,
+  unique,
+} from "@gatehouse/testing/people.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectError } from "../testing/answers.ts";
-import { anAddress, newAdministrator, newOrganization, type OrganizationOf, type Person, registration, unique } from "../testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "../testing/server.ts";
-import { withoutTrace } from "../testing/traces.ts";
 
 let server: TestServer;
 let administrator: Person;

@@ -1,10 +1,10 @@
+import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import { newPerson, unique } from "@gatehouse/testing/people.ts";
+import { Scene } from "@gatehouse/testing/scene.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { everyTenant } from "../platform/database/database.ts";
-import { contexts } from "../runtime/modules.ts";
-import { expectError, expectRead, expectWritten } from "../testing/answers.ts";
-import { newPerson, unique } from "../testing/people.ts";
-import { Scene } from "../testing/scene.ts";
+import { everyTenant } from "#platform/database/database.ts";
+import { contexts } from "#runtime/modules.ts";
 import type { Operation } from "./operation.ts";
 
 interface Node {

@@ -1,11 +1,11 @@
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { Scene } from "@gatehouse/testing/scene.ts";
+import { startTestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeOnPostgresql } from "../platform/contract/databases.ts";
-import { eventually } from "../platform/contract/eventually.ts";
-import { openPostgresql } from "../platform/database/postgresql.ts";
-import { bulkheads } from "../platform/resilience/policies.ts";
-import { Scene } from "../testing/scene.ts";
-import { startTestServer } from "../testing/server.ts";
+import { openPostgresql } from "#platform/database/postgresql.ts";
+import { bulkheads } from "#platform/resilience/policies.ts";
 
 /** Of S3's 200 ms for a check, with room for a machine that does other things at the same time. */
 const inTimeMs = 1_000;

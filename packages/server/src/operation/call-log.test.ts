@@ -1,6 +1,6 @@
+import { anAddress, newPerson } from "@gatehouse/testing/people.ts";
+import { startTestServer } from "@gatehouse/testing/server.ts";
 import { expect, it } from "vitest";
-import { anAddress, newPerson } from "../testing/people.ts";
-import { startTestServer } from "../testing/server.ts";
 
 it("writes what a security control has refused at info, also of queries, and other queries at debug", async () => {
   const server = await startTestServer();

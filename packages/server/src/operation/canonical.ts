@@ -1,4 +1,4 @@
-import { readTimeBound, readTimestamp } from "../platform/timestamp.ts";
+import { readTimeBound, readTimestamp } from "#platform/timestamp.ts";
 import { type TObject, type TSchema, timeBoundMark, timestampFormat } from "./schema.ts";
 
 type Rewrite = (value: unknown) => unknown;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contexts } from "../runtime/modules.ts";
+import { contexts } from "#runtime/modules.ts";
 import { anyone, internal, permission, permissionsIn } from "./authorization.ts";
 import { catalogue } from "./catalogue.ts";
 import { defineError } from "./errors.ts";
@@ -155,7 +155,7 @@ describe("the product's own operations", () => {
   const known = catalogue(contexts);
 
   it("ask only for permissions that the product defines, in their scope", async () => {
-    const { systemPermissions } = await import("../modules/access/index.ts");
+    const { systemPermissions } = await import("#modules/authorization/access/index.ts");
     for (const { name, allow } of known.operations) {
       for (const needed of permissionsIn(allow)) {
         const scope = needed.scope === "tenant" ? "Organization" : "Internal";

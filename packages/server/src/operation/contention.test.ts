@@ -1,6 +1,6 @@
+import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
+import { type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newOrganization, type OrganizationOf } from "../testing/people.ts";
-import { type AnyBody, backend, startTestServer, type TestServer } from "../testing/server.ts";
 
 let server: TestServer;
 let others: TestServer[];

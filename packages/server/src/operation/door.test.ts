@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { noProxies } from "../platform/network/trusted-proxies.ts";
+import { noProxies } from "#platform/network/trusted-proxies.ts";
 import { anyone } from "./authorization.ts";
 import { catalogue } from "./catalogue.ts";
 import type { Call } from "./dispatch.ts";

@@ -1,4 +1,4 @@
-import { OutcomeUnknown, Unavailable } from "../platform/unavailable.ts";
+import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
 import {
   DependencyUnavailable,
   type ErrorDetail,

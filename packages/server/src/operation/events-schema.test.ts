@@ -1,7 +1,7 @@
 import { Compile } from "typebox/compile";
 import { describe, expect, it } from "vitest";
-import { toCloudEvent } from "../platform/broker/cloud-event.ts";
-import type { LoggedEvent } from "../platform/log/event.ts";
+import { toCloudEvent } from "#platform/broker/cloud-event.ts";
+import type { LoggedEvent } from "#platform/log/event.ts";
 import { catalogue } from "./catalogue.ts";
 import { defineEvent, type EventDefinition } from "./event.ts";
 import { eventSchemas } from "./events-schema.ts";

@@ -1,4 +1,4 @@
-import { versionOf } from "../platform/broker/cloud-event.ts";
+import { versionOf } from "#platform/broker/cloud-event.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { describeDeprecation } from "./deprecation.ts";
 import type { EventDefinition } from "./event.ts";

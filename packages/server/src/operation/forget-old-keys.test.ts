@@ -1,8 +1,8 @@
+import { newPerson, unique } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { everyTenant } from "../platform/database/database.ts";
-import { newPerson, unique } from "../testing/people.ts";
-import { startTestServer, type TestServer } from "../testing/server.ts";
+import { everyTenant } from "#platform/database/database.ts";
 import { forgetOldKeys } from "./idempotency.ts";
 
 let server: TestServer;

@@ -1,6 +1,4 @@
-import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectError, expectWritten } from "../testing/answers.ts";
+import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import {
   anAddress,
   newAdministrator,
@@ -11,9 +9,11 @@ import {
   registration,
   signIn,
   unique,
-} from "../testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "../testing/server.ts";
-import { withoutTrace } from "../testing/traces.ts";
+} from "@gatehouse/testing/people.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let server: TestServer;
 let person: Person;

@@ -1,11 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
 import { sql } from "kysely";
-import type { WriteHandle } from "../platform/database/database.ts";
-import { type SchemaStep, sharedTable } from "../platform/database/migrations.ts";
-import { deleteSome } from "../platform/database/prune.ts";
-import type { DerivedKey, KeyRing, Keys } from "../platform/keys/keys.ts";
-import type { SealedPlace } from "../platform/keys/sealed-place.ts";
-import { clientNetwork } from "../platform/network/address.ts";
+import type { WriteHandle } from "#platform/database/database.ts";
+import { type SchemaStep, sharedTable } from "#platform/database/migrations.ts";
+import { deleteSome } from "#platform/database/prune.ts";
+import type { DerivedKey, KeyRing, Keys } from "#platform/keys/keys.ts";
+import type { SealedPlace } from "#platform/keys/sealed-place.ts";
+import { clientNetwork } from "#platform/network/address.ts";
 import type { Call } from "./dispatch.ts";
 import { IdempotencyKeyReused, OperationError } from "./errors.ts";
 

@@ -1,4 +1,4 @@
-import { readJson } from "../platform/json.ts";
+import { readJson } from "#platform/json.ts";
 import { asInvalid } from "./storable.ts";
 
 /**

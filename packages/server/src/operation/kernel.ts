@@ -7,16 +7,16 @@ import {
   tenantScope,
   userScope,
   type WriteHandle,
-} from "../platform/database/database.ts";
-import { isTransient, Unavailable } from "../platform/database/faults.ts";
-import { type ReplicaReads, replicaReads } from "../platform/database/replica-reads.ts";
-import { widen } from "../platform/database/scoped.ts";
-import { takeByAddress } from "../platform/limits/by-address.ts";
-import type { NewEvent } from "../platform/log/event.ts";
-import { append, OvertakenError, takeTurn } from "../platform/log/log.ts";
-import type { Platform } from "../platform/platform.ts";
-import { bulkheadOf, type Places } from "../platform/resilience/bulkhead.ts";
-import { administrationAtOnce, type BulkheadName, bulkheads, policies, signInsAtOnce } from "../platform/resilience/policies.ts";
+} from "#platform/database/database.ts";
+import { isTransient, Unavailable } from "#platform/database/faults.ts";
+import { type ReplicaReads, replicaReads } from "#platform/database/replica-reads.ts";
+import { widen } from "#platform/database/scoped.ts";
+import { takeByAddress } from "#platform/limits/by-address.ts";
+import type { NewEvent } from "#platform/log/event.ts";
+import { append, OvertakenError, takeTurn } from "#platform/log/log.ts";
+import type { Platform } from "#platform/platform.ts";
+import { bulkheadOf, type Places } from "#platform/resilience/bulkhead.ts";
+import { administrationAtOnce, type BulkheadName, bulkheads, policies, signInsAtOnce } from "#platform/resilience/policies.ts";
 import { type AuditedCall, type AuditNote, type AuditResult, recordAudit } from "./audit.ts";
 import { AuditNotes } from "./audit-notes.ts";
 import { type Authorizer, authorize } from "./authorization.ts";

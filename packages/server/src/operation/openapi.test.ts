@@ -1,6 +1,6 @@
 import { Compile } from "typebox/compile";
 import { describe, expect, it } from "vitest";
-import { noProxies } from "../platform/network/trusted-proxies.ts";
+import { noProxies } from "#platform/network/trusted-proxies.ts";
 import { anyone, byInput, either, internal, operatorOnly, permission, scoped, signedIn, subject } from "./authorization.ts";
 import { type Catalogue, catalogue } from "./catalogue.ts";
 import { defineError } from "./errors.ts";

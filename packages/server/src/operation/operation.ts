@@ -1,4 +1,4 @@
-import type { Limit } from "../platform/limits/limits.ts";
+import type { Limit } from "#platform/limits/limits.ts";
 import type { Rule } from "./authorization.ts";
 import type { Deprecation } from "./deprecation.ts";
 import type { ErrorDefinition } from "./errors.ts";

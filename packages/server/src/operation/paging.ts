@@ -1,4 +1,4 @@
-import type { Keys } from "../platform/keys/keys.ts";
+import type { Keys } from "#platform/keys/keys.ts";
 import { invalid } from "./errors.ts";
 import type { PageRequest } from "./module.ts";
 import { pageDefault } from "./schema.ts";

@@ -1,5 +1,5 @@
-import { type LogFollower, revocationBoundMs } from "../platform/log/follower.ts";
-import { Unavailable } from "../platform/unavailable.ts";
+import { type LogFollower, revocationBoundMs } from "#platform/log/follower.ts";
+import { Unavailable } from "#platform/unavailable.ts";
 import { OperationError, RevisionNotReached } from "./errors.ts";
 
 /** A look that finds nothing new is not repeated at once: another transaction holds it up, or a replica is behind. */

@@ -1,4 +1,4 @@
-import type { Job } from "../platform/jobs/jobs.ts";
+import type { Job } from "#platform/jobs/jobs.ts";
 import { type Origin, system } from "./caller.ts";
 import type { Dispatch } from "./dispatch.ts";
 

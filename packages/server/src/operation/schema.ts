@@ -1,6 +1,6 @@
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { Set as setFormat } from "typebox/format";
-import { readTimeBound, readTimestamp } from "../platform/timestamp.ts";
+import { readTimeBound, readTimestamp } from "#platform/timestamp.ts";
 
 export type { Static, TObject, TSchema };
 export { Type };

@@ -1,4 +1,4 @@
-import { refuseUnstorable as refuse, UnacceptableJson } from "../platform/json.ts";
+import { refuseUnstorable as refuse, UnacceptableJson } from "#platform/json.ts";
 import { invalid } from "./errors.ts";
 
 /**

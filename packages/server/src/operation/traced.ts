@@ -1,4 +1,4 @@
-import type { Tracer } from "../platform/telemetry/tracing.ts";
+import type { Tracer } from "#platform/telemetry/tracing.ts";
 import type { Call, Dispatch } from "./dispatch.ts";
 import { OperationError } from "./errors.ts";
 import type { Operation } from "./operation.ts";

@@ -1,4 +1,4 @@
-import { nameKey } from "../platform/names/name-key.ts";
+import { nameKey } from "#platform/names/name-key.ts";
 import { invalid } from "./errors.ts";
 
 /** Refuses a name of which nothing can be seen. Not by its schema, so that a name of before is still one in answers. */

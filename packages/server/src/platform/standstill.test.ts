@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@gatehouse/testing/eventually.ts";
 import { expect, it } from "vitest";
-import { eventually } from "./contract/eventually.ts";
 import { Standstill } from "./standstill.ts";
 
 /** Nothing of this process runs meanwhile, as when it is stopped. */

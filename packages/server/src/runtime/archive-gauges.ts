@@ -1,6 +1,6 @@
 import { sql } from "kysely";
-import type { TableGauge } from "../operation/module.ts";
-import type { ReadHandle } from "../platform/database/database.ts";
+import type { TableGauge } from "#operation/module.ts";
+import type { ReadHandle } from "#platform/database/database.ts";
 
 interface Archiver {
   readonly seconds: number;

@@ -1,6 +1,6 @@
 import { Gauge } from "prom-client";
-import type { BrokerConsumerName, BrokerSubscription } from "../platform/broker/broker.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { BrokerConsumerName, BrokerSubscription } from "#platform/broker/broker.ts";
+import type { Platform } from "#platform/platform.ts";
 import { inTime } from "./in-time.ts";
 
 /** Kafka has dead letters read to be counted; their alert looks at a quarter of an hour. */

@@ -1,8 +1,8 @@
+import { describeOnPostgresql, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { distributed, openTestServer, startTestServer } from "@gatehouse/testing/server.ts";
 import { expect, it } from "vitest";
-import { describeOnPostgresql, freshPostgresql } from "../platform/contract/databases.ts";
-import { eventually } from "../platform/contract/eventually.ts";
-import { newPerson } from "../testing/people.ts";
-import { distributed, openTestServer, startTestServer } from "../testing/server.ts";
 
 const dayMs = 86_400_000;
 

@@ -1,4 +1,4 @@
-import type { Platform } from "../platform/platform.ts";
+import type { Platform } from "#platform/platform.ts";
 import { clockAgrees } from "./clock-health.ts";
 
 /** The comparison of clocks is renewed every five seconds; a change of it is acted on soon after. */

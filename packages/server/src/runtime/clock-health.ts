@@ -1,5 +1,5 @@
-import { clockSkewMaxMs } from "../platform/database/database-clock.ts";
-import type { Platform } from "../platform/platform.ts";
+import { clockSkewMaxMs } from "#platform/database/database-clock.ts";
+import type { Platform } from "#platform/platform.ts";
 import { type Component, component } from "./probe.ts";
 
 type Skewed = Pick<Platform, "database" | "clockSkewMs">;

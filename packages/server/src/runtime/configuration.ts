@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseEnv } from "node:util";
-import { mebibyte } from "../platform/database/disk-reserve.ts";
-import { parseAddress } from "../platform/network/address.ts";
-import { isLoopbackAddress } from "../platform/network/address-ranges.ts";
-import type { TrustedProxies } from "../platform/network/trusted-proxies.ts";
-import type { RedisAddress } from "../platform/redis/address.ts";
-import type { Settings } from "../platform/settings.ts";
+import { mebibyte } from "#platform/database/disk-reserve.ts";
+import { parseAddress } from "#platform/network/address.ts";
+import { isLoopbackAddress } from "#platform/network/address-ranges.ts";
+import type { TrustedProxies } from "#platform/network/trusted-proxies.ts";
+import type { RedisAddress } from "#platform/redis/address.ts";
+import type { Settings } from "#platform/settings.ts";
 import { ineffectiveSettings } from "./ineffective-settings.ts";
 import { answersOthers, asksOthers, isAll, needsDatabase, type Role } from "./roles.ts";
 import { type Variable, variables } from "./variables.ts";

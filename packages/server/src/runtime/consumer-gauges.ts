@@ -1,9 +1,9 @@
-import type { TableGauge } from "../operation/module.ts";
-import type { Consumer } from "../platform/bus/bus.ts";
-import { consumersOfLog } from "../platform/bus/in-process.ts";
-import type { ReadHandle } from "../platform/database/database.ts";
-import { type Lag, lagBehind } from "../platform/log/lag.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { TableGauge } from "#operation/module.ts";
+import type { Consumer } from "#platform/bus/bus.ts";
+import { consumersOfLog } from "#platform/bus/in-process.ts";
+import type { ReadHandle } from "#platform/database/database.ts";
+import { type Lag, lagBehind } from "#platform/log/lag.ts";
+import type { Platform } from "#platform/platform.ts";
 import { readOnce, registerTableGauge } from "./gauges.ts";
 
 /** Shorter than a scrape usually is: lag is looked at to see whether it grows. */

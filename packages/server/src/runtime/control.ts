@@ -1,10 +1,10 @@
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
-import { operator } from "../operation/caller.ts";
-import type { Dispatch } from "../operation/dispatch.ts";
-import { OperationError, RouteNotFound } from "../operation/errors.ts";
-import { backgroundOrigin } from "../operation/scheduled.ts";
-import { hashSecret } from "../platform/secrets.ts";
+import { operator } from "#operation/caller.ts";
+import type { Dispatch } from "#operation/dispatch.ts";
+import { OperationError, RouteNotFound } from "#operation/errors.ts";
+import { backgroundOrigin } from "#operation/scheduled.ts";
+import { hashSecret } from "#platform/secrets.ts";
 
 export const controlPath = "/control/dispatch";
 

@@ -13,8 +13,8 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { refuseUnusableFolder } from "../platform/database/data-folder.ts";
-import { StartRefused } from "../platform/start-refused.ts";
+import { refuseUnusableFolder } from "#platform/database/data-folder.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import { isLocked, type OsLock, takeOsLock } from "./os-lock.ts";
 
 /** Who holds a data directory, and how the command line talks to it. Readable by its owner only: it has a secret. */

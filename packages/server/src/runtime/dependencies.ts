@@ -1,4 +1,4 @@
-import type { Broker } from "../platform/broker/broker.ts";
+import type { Broker } from "#platform/broker/broker.ts";
 import type { Application } from "./application.ts";
 import type { Configuration } from "./configuration.ts";
 import { type Component, component, probe } from "./probe.ts";

@@ -1,6 +1,6 @@
-import { system } from "../operation/caller.ts";
-import { OperationError } from "../operation/errors.ts";
-import { backgroundOrigin } from "../operation/scheduled.ts";
+import { system } from "#operation/caller.ts";
+import { OperationError } from "#operation/errors.ts";
+import { backgroundOrigin } from "#operation/scheduled.ts";
 import type { Application } from "./application.ts";
 import type { Configuration } from "./configuration.ts";
 

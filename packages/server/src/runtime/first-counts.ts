@@ -1,6 +1,6 @@
-import { decisionReasons } from "../modules/access/index.ts";
-import type { Catalogue } from "../operation/catalogue.ts";
-import type { Platform } from "../platform/platform.ts";
+import { decisionReasons } from "#modules/authorization/access/index.ts";
+import type { Catalogue } from "#operation/catalogue.ts";
+import type { Platform } from "#platform/platform.ts";
 import { countDistrustFromZero } from "./trust.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
-import { type Database, everyTenant } from "../platform/database/database.ts";
-import { refuseOtherEngine } from "../platform/database/engine.ts";
-import { StartRefused } from "../platform/start-refused.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
+import { refuseOtherEngine } from "#platform/database/engine.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import type { DatabaseAddresses } from "./prepare-database.ts";
 import { findMoved, refusalOfMoved } from "./rebase/moved.ts";
 

@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
-import { type Catalogue, catalogue } from "../operation/catalogue.ts";
-import { servedElsewhere } from "../operation/rpc/client.ts";
-import type { Serve } from "../operation/serve.ts";
-import type { DevelopmentInbox } from "../platform/mail/inbox.ts";
-import type { Rpc } from "../platform/rpc/rpc.ts";
-import type { Metrics } from "../platform/telemetry/metrics.ts";
-import type { Tracer } from "../platform/telemetry/tracing.ts";
+import { type Catalogue, catalogue } from "#operation/catalogue.ts";
+import { servedElsewhere } from "#operation/rpc/client.ts";
+import type { Serve } from "#operation/serve.ts";
+import type { DevelopmentInbox } from "#platform/mail/inbox.ts";
+import type { Rpc } from "#platform/rpc/rpc.ts";
+import type { Metrics } from "#platform/telemetry/metrics.ts";
+import type { Tracer } from "#platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
 import { contexts } from "./modules.ts";
 import { openRpc, openTelemetry } from "./ports.ts";

@@ -1,11 +1,11 @@
 import { sql } from "kysely";
 import { Gauge } from "prom-client";
-import { recordQueueNames } from "../modules/delivery/index.ts";
-import type { TableGauge } from "../operation/module.ts";
-import { type RelayStatus, relayStatus } from "../platform/broker/relay.ts";
-import { everyTenant, type ReadHandle } from "../platform/database/database.ts";
-import { type LogReader, logState, unpassedSeconds } from "../platform/log/retention.ts";
-import type { Platform } from "../platform/platform.ts";
+import { recordQueueNames } from "#modules/insight/operations/index.ts";
+import type { TableGauge } from "#operation/module.ts";
+import { type RelayStatus, relayStatus } from "#platform/broker/relay.ts";
+import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
+import { type LogReader, logState, unpassedSeconds } from "#platform/log/retention.ts";
+import type { Platform } from "#platform/platform.ts";
 import { archiveGauges } from "./archive-gauges.ts";
 import { inTime } from "./in-time.ts";
 import { contexts, queueNames } from "./modules.ts";

@@ -1,6 +1,6 @@
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { newPerson } from "../testing/people.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "../testing/server.ts";
 import { frontDoor } from "./server.ts";
 
 let server: TestServer;

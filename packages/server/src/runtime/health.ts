@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
-import type { Platform } from "../platform/platform.ts";
-import type { PolicyName } from "../platform/resilience/policies.ts";
-import { within } from "../platform/waiting.ts";
+import type { Platform } from "#platform/platform.ts";
+import type { PolicyName } from "#platform/resilience/policies.ts";
+import { within } from "#platform/waiting.ts";
 import type { Application } from "./application.ts";
 import { clockOf } from "./clock-health.ts";
 import type { Asked, Dependencies } from "./dependencies.ts";

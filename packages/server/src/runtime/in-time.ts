@@ -1,4 +1,4 @@
-import { pauseUntil } from "../platform/waiting.ts";
+import { pauseUntil } from "#platform/waiting.ts";
 
 /** A tenth of what Prometheus gives a scrape by default (10 s): a figure that a frozen dependency owes must not cost all others. */
 const scrapeWaitMs = 1_000;

@@ -1,8 +1,8 @@
-import { type Database, everyTenant } from "../platform/database/database.ts";
-import { aesKeys } from "../platform/keys/aes.ts";
-import { decodeMasterKey, makeMasterKey, masterKeyFile, masterKeysFromFiles } from "../platform/keys/file.ts";
-import type { KeyRing } from "../platform/keys/keys.ts";
-import { type KeyRingSource, refuseOtherKeys, rememberKey } from "../platform/keys/known-keys.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
+import { aesKeys } from "#platform/keys/aes.ts";
+import { decodeMasterKey, makeMasterKey, masterKeyFile, masterKeysFromFiles } from "#platform/keys/file.ts";
+import type { KeyRing } from "#platform/keys/keys.ts";
+import { type KeyRingSource, refuseOtherKeys, rememberKey } from "#platform/keys/known-keys.ts";
 import type { Configuration } from "./configuration.ts";
 import { sealedPlaces } from "./modules.ts";
 

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { parseAddress } from "../platform/network/address.ts";
-import { isLoopbackAddress, isNearbyAddress } from "../platform/network/address-ranges.ts";
-import type { TrustedProxies } from "../platform/network/trusted-proxies.ts";
+import { parseAddress } from "#platform/network/address.ts";
+import { isLoopbackAddress, isNearbyAddress } from "#platform/network/address-ranges.ts";
+import type { TrustedProxies } from "#platform/network/trusted-proxies.ts";
 import { isLocalName } from "./configuration.ts";
 
 /** What proxies add to a request. A request with one of them was made elsewhere, whatever else it says. */

@@ -1,4 +1,3 @@
-import { describe, expect, it, vi } from "vitest";
 import {
   anAddress,
   joinAs,
@@ -9,8 +8,9 @@ import {
   registration,
   rolesOf,
   tokenIn,
-} from "../testing/people.ts";
-import { asOperator, startTestServer } from "../testing/server.ts";
+} from "@gatehouse/testing/people.ts";
+import { asOperator, startTestServer } from "@gatehouse/testing/server.ts";
+import { describe, expect, it, vi } from "vitest";
 
 describe("the logs of a whole walk", () => {
   it("hold no e-mail address, no password and no token, also of what is refused and of what fails", async () => {

@@ -1,28 +1,28 @@
-import { context as access } from "../modules/access/index.ts";
-import { context as audit } from "../modules/audit/index.ts";
-import { context as authentication } from "../modules/authentication/index.ts";
-import { context as delivery } from "../modules/delivery/index.ts";
-import { context as entitlements } from "../modules/entitlements/index.ts";
-import { context as identity } from "../modules/identity/index.ts";
-import { context as notifications } from "../modules/notifications/index.ts";
-import { context as sessions } from "../modules/sessions/index.ts";
-import { context as tenancy } from "../modules/tenancy/index.ts";
-import { auditSteps } from "../operation/audit.ts";
-import { idempotencySealed, idempotencySteps } from "../operation/idempotency.ts";
-import type { Context } from "../operation/module.ts";
-import { rpcSteps } from "../operation/rpc/taken-calls.ts";
-import { relayOfLog } from "../platform/broker/relay.ts";
-import { brokerSteps } from "../platform/broker/schema-steps.ts";
-import { busSteps, consumersOfLog } from "../platform/bus/in-process.ts";
-import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "../platform/database/migrations.ts";
-import { deadLetterSteps } from "../platform/dead-letters.ts";
-import type { Queue } from "../platform/jobs/pg-boss.ts";
-import { keySteps } from "../platform/keys/schema-steps.ts";
-import type { SealedPlace } from "../platform/keys/sealed-place.ts";
-import { logSteps } from "../platform/log/log.ts";
-import type { LogReader } from "../platform/log/retention.ts";
-import { inboxSteps } from "../platform/mail/inbox.ts";
-import { retentionSteps } from "../platform/retention/ceiling.ts";
+import { context as access } from "#modules/authorization/access/index.ts";
+import { context as audit } from "#modules/foundation/audit/index.ts";
+import { context as identity } from "#modules/foundation/identity/index.ts";
+import { context as notifications } from "#modules/foundation/notifications/index.ts";
+import { context as operations } from "#modules/insight/operations/index.ts";
+import { context as entitlements } from "#modules/organization/entitlements/index.ts";
+import { context as tenancy } from "#modules/organization/tenancy/index.ts";
+import { context as authentication } from "#modules/signin/authentication/index.ts";
+import { context as sessions } from "#modules/signin/sessions/index.ts";
+import { auditSteps } from "#operation/audit.ts";
+import { idempotencySealed, idempotencySteps } from "#operation/idempotency.ts";
+import type { Context } from "#operation/module.ts";
+import { rpcSteps } from "#operation/rpc/taken-calls.ts";
+import { relayOfLog } from "#platform/broker/relay.ts";
+import { brokerSteps } from "#platform/broker/schema-steps.ts";
+import { busSteps, consumersOfLog } from "#platform/bus/in-process.ts";
+import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "#platform/database/migrations.ts";
+import { deadLetterSteps } from "#platform/dead-letters.ts";
+import type { Queue } from "#platform/jobs/pg-boss.ts";
+import { keySteps } from "#platform/keys/schema-steps.ts";
+import type { SealedPlace } from "#platform/keys/sealed-place.ts";
+import { logSteps } from "#platform/log/log.ts";
+import type { LogReader } from "#platform/log/retention.ts";
+import { inboxSteps } from "#platform/mail/inbox.ts";
+import { retentionSteps } from "#platform/retention/ceiling.ts";
 
 /** Every module, from the ground up: each uses those before it and none after it. */
 export const contexts: readonly Context[] = [
@@ -34,7 +34,7 @@ export const contexts: readonly Context[] = [
   entitlements,
   sessions,
   authentication,
-  delivery,
+  operations,
 ];
 
 const applicationRole: SchemaStep = {

@@ -1,15 +1,15 @@
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type ReceivedSpan, spanKind, startTraceReceiver, type TraceReceiver } from "@gatehouse/testing/trace-receiver.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { servedElsewhere } from "../operation/rpc/client.ts";
-import { respond } from "../operation/rpc/responder.ts";
-import { servedHere } from "../operation/serve.ts";
-import type { Received } from "../platform/broker/broker.ts";
-import { Relay } from "../platform/broker/relay.ts";
-import { eventually } from "../platform/contract/eventually.ts";
-import { inProcessRpc } from "../platform/rpc/in-process.ts";
-import { createLogger } from "../platform/telemetry/logger.ts";
-import { newPerson } from "../testing/people.ts";
-import { startTestServer, type TestServer } from "../testing/server.ts";
-import { type ReceivedSpan, spanKind, startTraceReceiver, type TraceReceiver } from "../testing/trace-receiver.ts";
+import { servedElsewhere } from "#operation/rpc/client.ts";
+import { respond } from "#operation/rpc/responder.ts";
+import { servedHere } from "#operation/serve.ts";
+import type { Received } from "#platform/broker/broker.ts";
+import { Relay } from "#platform/broker/relay.ts";
+import { inProcessRpc } from "#platform/rpc/in-process.ts";
+import { createLogger } from "#platform/telemetry/logger.ts";
 import { openTelemetry } from "./ports.ts";
 import { frontDoor } from "./server.ts";
 

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { StartRefused } from "../platform/start-refused.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 
 /** A lock of the operating system on a file. It ends with its process. */
 export interface OsLock {

@@ -1,35 +1,35 @@
 import { readFileSync } from "node:fs";
 import type { DestinationStream, Logger } from "pino";
-import type { Broker } from "../platform/broker/broker.ts";
-import { inProcessBroker } from "../platform/broker/in-process.ts";
-import { watchedBroker } from "../platform/broker/watched.ts";
-import { inProcessBus } from "../platform/bus/in-process.ts";
-import { watchedBus } from "../platform/bus/watched.ts";
-import { inProcessCache } from "../platform/cache/in-process.ts";
-import { tracedCache } from "../platform/cache/traced.ts";
-import { type Clock, systemClock } from "../platform/clock.ts";
-import type { Database } from "../platform/database/database.ts";
-import { DatabaseClock } from "../platform/database/database-clock.ts";
-import { observeWrites } from "../platform/database/observed-writes.ts";
-import type { EmbeddedDatabase } from "../platform/database/pglite.ts";
-import { watchedDatabase } from "../platform/database/watched.ts";
-import { pgBossJobs, type Queue } from "../platform/jobs/pg-boss.ts";
-import { watchedJobs } from "../platform/jobs/watched.ts";
-import type { DerivedKey, KeyRing } from "../platform/keys/keys.ts";
-import { inProcessLimits } from "../platform/limits/limits.ts";
-import { refusalOf } from "../platform/log/database-away.ts";
-import { LogFollower } from "../platform/log/follower.ts";
-import { guardedMail } from "../platform/mail/guarded.ts";
-import { type DevelopmentInbox, developmentInbox } from "../platform/mail/inbox.ts";
-import { smtpMail } from "../platform/mail/smtp.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { RedisAddress } from "../platform/redis/address.ts";
-import { createResilience, type Resilience } from "../platform/resilience/resilience.ts";
-import { inProcessRpc } from "../platform/rpc/in-process.ts";
-import type { Rpc } from "../platform/rpc/rpc.ts";
-import { createLogger } from "../platform/telemetry/logger.ts";
-import { createMetrics, type Metrics } from "../platform/telemetry/metrics.ts";
-import { noTracer, type Tracer } from "../platform/telemetry/tracing.ts";
+import type { Broker } from "#platform/broker/broker.ts";
+import { inProcessBroker } from "#platform/broker/in-process.ts";
+import { watchedBroker } from "#platform/broker/watched.ts";
+import { inProcessBus } from "#platform/bus/in-process.ts";
+import { watchedBus } from "#platform/bus/watched.ts";
+import { inProcessCache } from "#platform/cache/in-process.ts";
+import { tracedCache } from "#platform/cache/traced.ts";
+import { type Clock, systemClock } from "#platform/clock.ts";
+import type { Database } from "#platform/database/database.ts";
+import { DatabaseClock } from "#platform/database/database-clock.ts";
+import { observeWrites } from "#platform/database/observed-writes.ts";
+import type { EmbeddedDatabase } from "#platform/database/pglite.ts";
+import { watchedDatabase } from "#platform/database/watched.ts";
+import { pgBossJobs, type Queue } from "#platform/jobs/pg-boss.ts";
+import { watchedJobs } from "#platform/jobs/watched.ts";
+import type { DerivedKey, KeyRing } from "#platform/keys/keys.ts";
+import { inProcessLimits } from "#platform/limits/limits.ts";
+import { refusalOf } from "#platform/log/database-away.ts";
+import { LogFollower } from "#platform/log/follower.ts";
+import { guardedMail } from "#platform/mail/guarded.ts";
+import { type DevelopmentInbox, developmentInbox } from "#platform/mail/inbox.ts";
+import { smtpMail } from "#platform/mail/smtp.ts";
+import type { Platform } from "#platform/platform.ts";
+import type { RedisAddress } from "#platform/redis/address.ts";
+import { createResilience, type Resilience } from "#platform/resilience/resilience.ts";
+import { inProcessRpc } from "#platform/rpc/in-process.ts";
+import type { Rpc } from "#platform/rpc/rpc.ts";
+import { createLogger } from "#platform/telemetry/logger.ts";
+import { createMetrics, type Metrics } from "#platform/telemetry/metrics.ts";
+import { noTracer, type Tracer } from "#platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
 import { refuseUnfitDatabase } from "./fit-database.ts";
 import { openKeyRing } from "./key-ring.ts";
@@ -159,8 +159,8 @@ export async function openRpc(
 ): Promise<Rpc> {
   if (natsUrl === undefined) return inProcessRpc();
   const [{ natsRpc }, { encryptedMessages }] = await Promise.all([
-    import("../platform/rpc/nats.ts"),
-    import("../platform/rpc/encrypted-messages.ts"),
+    import("#platform/rpc/nats.ts"),
+    import("#platform/rpc/encrypted-messages.ts"),
   ]);
   return natsRpc(natsUrl, logger, {
     name: `gatehouse ${[...roles].join(",")}`,
@@ -173,7 +173,7 @@ export async function openRpc(
 /** Loaded only where somebody receives traces: without, the process has nothing of OpenTelemetry. */
 async function openTracer({ tracesEndpoint, tracesRatio, environment, settings }: Configuration, metrics: Metrics): Promise<Tracer> {
   if (tracesEndpoint === undefined) return noTracer;
-  const { otlpTracer } = await import("../platform/telemetry/otlp.ts");
+  const { otlpTracer } = await import("#platform/telemetry/otlp.ts");
   return otlpTracer({ endpoint: tracesEndpoint, ratio: tracesRatio, version: settings.version, environment, metrics });
 }
 
@@ -194,12 +194,12 @@ export async function openServiceOfEvents(
   { kafkaAliases, kafkaCaFile }: Pick<Configuration, "kafkaAliases" | "kafkaCaFile">,
   logger: Logger,
 ): Promise<Broker> {
-  if (eventsUrl.startsWith("amqp")) return (await import("../platform/broker/rabbitmq.ts")).rabbitmqBroker(eventsUrl, logger);
+  if (eventsUrl.startsWith("amqp")) return (await import("#platform/broker/rabbitmq.ts")).rabbitmqBroker(eventsUrl, logger);
   if (eventsUrl.startsWith("kafka")) {
     const ca = kafkaCaFile === undefined ? undefined : readFileSync(kafkaCaFile, "utf8");
-    return (await import("../platform/broker/kafka.ts")).kafkaBroker(eventsUrl, logger, { aliases: kafkaAliases, ca });
+    return (await import("#platform/broker/kafka.ts")).kafkaBroker(eventsUrl, logger, { aliases: kafkaAliases, ca });
   }
-  return (await import("../platform/broker/jetstream.ts")).jetstreamBroker(eventsUrl, logger);
+  return (await import("#platform/broker/jetstream.ts")).jetstreamBroker(eventsUrl, logger);
 }
 
 /** Loaded only where it is configured: a server without Redis has nothing of it in memory. */
@@ -208,10 +208,10 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const trust = { authenticator: redisAuthenticator(keys), distrusted: distrustOn("redis", given) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
   const [{ connectRedis }, { redisCache }, { redisLimits }, { redisWitness }] = await Promise.all([
-    import("../platform/redis/client.ts"),
-    import("../platform/cache/redis.ts"),
-    import("../platform/limits/redis.ts"),
-    import("../platform/log/redis-witness.ts"),
+    import("#platform/redis/client.ts"),
+    import("#platform/cache/redis.ts"),
+    import("#platform/limits/redis.ts"),
+    import("#platform/log/redis-witness.ts"),
   ]);
   const connection = await connectRedis(address, logger);
   // Embedded storage is in this process: it is not away while that runs.

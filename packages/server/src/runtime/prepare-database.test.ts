@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
+import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { asAdministrator, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { adminUrl } from "@gatehouse/testing/postgres.ts";
+import { openTestServer } from "@gatehouse/testing/server.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { type Kysely, sql } from "kysely";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { asAdministrator, describeOnPostgresql } from "../platform/contract/databases.ts";
-import { silent } from "../platform/contract/silent.ts";
-import { grantApplication } from "../platform/database/application-role.ts";
-import type { AnyTables, Database } from "../platform/database/database.ts";
-import { openPostgresql } from "../platform/database/postgresql.ts";
-import { StartRefused } from "../platform/start-refused.ts";
-import { runGatehouse } from "../testing/command-line.ts";
-import { newPerson } from "../testing/people.ts";
-import { adminUrl } from "../testing/postgres.ts";
-import { openTestServer } from "../testing/server.ts";
+import { grantApplication } from "#platform/database/application-role.ts";
+import type { AnyTables, Database } from "#platform/database/database.ts";
+import { openPostgresql } from "#platform/database/postgresql.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import { withheldRights } from "./modules.ts";
 import { prepareDatabase, unmetRequirements } from "./prepare-database.ts";
 

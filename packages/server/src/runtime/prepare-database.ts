@@ -1,15 +1,15 @@
 import type { Logger } from "pino";
-import { createApplicationRole, grantApplication } from "../platform/database/application-role.ts";
-import type { Database } from "../platform/database/database.ts";
-import { type MigrationReport, migrate, pendingSteps } from "../platform/database/migrations.ts";
-import { destinationOf } from "../platform/database/pooler.ts";
-import { loginFacts, mayNotChange, type Unmet, unmetByLogin, unmetByServer, unmetByTables } from "../platform/database/requirements.ts";
-import { pgBossJobs } from "../platform/jobs/pg-boss.ts";
-import { isJobsSchemaCurrent, unmetByJobs } from "../platform/jobs/schema.ts";
-import { policies } from "../platform/resilience/policies.ts";
-import { StartRefused } from "../platform/start-refused.ts";
-import { Unavailable } from "../platform/unavailable.ts";
-import { within } from "../platform/waiting.ts";
+import { createApplicationRole, grantApplication } from "#platform/database/application-role.ts";
+import type { Database } from "#platform/database/database.ts";
+import { type MigrationReport, migrate, pendingSteps } from "#platform/database/migrations.ts";
+import { destinationOf } from "#platform/database/pooler.ts";
+import { loginFacts, mayNotChange, type Unmet, unmetByLogin, unmetByServer, unmetByTables } from "#platform/database/requirements.ts";
+import { pgBossJobs } from "#platform/jobs/pg-boss.ts";
+import { isJobsSchemaCurrent, unmetByJobs } from "#platform/jobs/schema.ts";
+import { policies } from "#platform/resilience/policies.ts";
+import { StartRefused } from "#platform/start-refused.ts";
+import { Unavailable } from "#platform/unavailable.ts";
+import { within } from "#platform/waiting.ts";
 import type { Configuration } from "./configuration.ts";
 import { queues, schemaSteps, withheldRights } from "./modules.ts";
 

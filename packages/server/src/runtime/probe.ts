@@ -1,4 +1,4 @@
-import { within } from "../platform/waiting.ts";
+import { within } from "#platform/waiting.ts";
 
 export type Status = "UP" | "DOWN";
 

@@ -1,6 +1,6 @@
 import { totalmem } from "node:os";
 import { Gauge, type Registry } from "prom-client";
-import type { Metrics } from "../platform/telemetry/metrics.ts";
+import type { Metrics } from "#platform/telemetry/metrics.ts";
 import type { Application } from "./application.ts";
 import type { Readiness } from "./health.ts";
 

@@ -1,4 +1,4 @@
-import type { Activity } from "../platform/telemetry/activity.ts";
+import type { Activity } from "#platform/telemetry/activity.ts";
 import type { Application } from "./application.ts";
 import type { Component } from "./probe.ts";
 

@@ -1,6 +1,6 @@
-import type { Operation } from "../operation/operation.ts";
-import { isServed } from "../operation/rpc/served.ts";
-import type { Rpc } from "../platform/rpc/rpc.ts";
+import type { Operation } from "#operation/operation.ts";
+import { isServed } from "#operation/rpc/served.ts";
+import type { Rpc } from "#platform/rpc/rpc.ts";
 import { type Component, probe } from "./probe.ts";
 
 type Kind = Operation["kind"];

@@ -1,9 +1,9 @@
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { newOrganization } from "@gatehouse/testing/people.ts";
+import { distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { eventually } from "../platform/contract/eventually.ts";
-import { everyTenant } from "../platform/database/database.ts";
-import { newOrganization } from "../testing/people.ts";
-import { distributed, startTestServer, type TestServer } from "../testing/server.ts";
+import { everyTenant } from "#platform/database/database.ts";
 import { StandingQueues } from "./standing-queues.ts";
 
 let server: TestServer;

@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import { Gauge } from "prom-client";
-import type { Backlog, BacklogState } from "../platform/backlog.ts";
-import { relayStatus } from "../platform/broker/relay.ts";
-import type { Consumer } from "../platform/bus/bus.ts";
-import { type Database, everyTenant } from "../platform/database/database.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { Backlog, BacklogState } from "#platform/backlog.ts";
+import { relayStatus } from "#platform/broker/relay.ts";
+import type { Consumer } from "#platform/bus/bus.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
+import type { Platform } from "#platform/platform.ts";
 import { lagsOf } from "./consumer-gauges.ts";
 import { type Component, component } from "./probe.ts";
 

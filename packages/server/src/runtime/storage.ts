@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
-import type { Database } from "../platform/database/database.ts";
-import { openPglite } from "../platform/database/pglite.ts";
-import { openPostgresql } from "../platform/database/postgresql.ts";
+import type { Database } from "#platform/database/database.ts";
+import { openPglite } from "#platform/database/pglite.ts";
+import { openPostgresql } from "#platform/database/postgresql.ts";
 import type { Configuration } from "./configuration.ts";
 
 export interface StorageOptions {

@@ -1,9 +1,9 @@
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { readImage } from "@gatehouse/testing/image.ts";
+import { anAddress, newOrganization, newPerson, password, registration } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type ReceivedSpan, spanKind, startTraceReceiver, statusError, type TraceReceiver } from "@gatehouse/testing/trace-receiver.ts";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
-import { eventually } from "../platform/contract/eventually.ts";
-import { readImage } from "../testing/image.ts";
-import { anAddress, newOrganization, newPerson, password, registration } from "../testing/people.ts";
-import { startTestServer, type TestServer } from "../testing/server.ts";
-import { type ReceivedSpan, spanKind, startTraceReceiver, statusError, type TraceReceiver } from "../testing/trace-receiver.ts";
 import { assemble } from "./application.ts";
 import { readConfiguration } from "./configuration.ts";
 import { frontDoor } from "./server.ts";

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { encryptedMessages } from "../platform/rpc/encrypted-messages.ts";
+import { encryptedMessages } from "#platform/rpc/encrypted-messages.ts";
 import { readConfiguration } from "./configuration.ts";
 import { leaveTransportKey, transportKeys } from "./transport-keys.ts";
 

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { masterKeyName } from "../platform/keys/aes.ts";
-import { decodeMasterKey } from "../platform/keys/file.ts";
-import type { DerivedKey, KeyRing } from "../platform/keys/keys.ts";
-import { StartRefused } from "../platform/start-refused.ts";
+import { masterKeyName } from "#platform/keys/aes.ts";
+import { decodeMasterKey } from "#platform/keys/file.ts";
+import type { DerivedKey, KeyRing } from "#platform/keys/keys.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import { type Configuration, isLoopback } from "./configuration.ts";
 import { keyRing } from "./key-ring.ts";
 

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
-import { type Authenticator, authenticator, type Distrust } from "../platform/keys/authenticator.ts";
-import type { KeyRing } from "../platform/keys/keys.ts";
-import type { Metrics } from "../platform/telemetry/metrics.ts";
+import { type Authenticator, authenticator, type Distrust } from "#platform/keys/authenticator.ts";
+import type { KeyRing } from "#platform/keys/keys.ts";
+import type { Metrics } from "#platform/telemetry/metrics.ts";
 
 /** Where something was found that no process of this installation has put there. */
 export type Channel = "nats" | "redis";

@@ -1,5 +1,5 @@
-import type { Platform } from "../platform/platform.ts";
-import { within } from "../platform/waiting.ts";
+import type { Platform } from "#platform/platform.ts";
+import { within } from "#platform/waiting.ts";
 import { type Component, component } from "./probe.ts";
 import type { Role } from "./roles.ts";
 

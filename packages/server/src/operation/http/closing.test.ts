@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { noProxies } from "../../platform/network/trusted-proxies.ts";
+import { noProxies } from "#platform/network/trusted-proxies.ts";
 import { anyone } from "../authorization.ts";
 import { catalogue } from "../catalogue.ts";
 import { module } from "../module.ts";

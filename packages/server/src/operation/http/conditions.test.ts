@@ -1,8 +1,8 @@
+import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import { newAdministrator, newPerson, type Person } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectError, expectRead, expectWritten } from "../../testing/answers.ts";
-import { newAdministrator, newPerson, type Person } from "../../testing/people.ts";
-import { startTestServer, type TestServer } from "../../testing/server.ts";
-import { withoutTrace } from "../../testing/traces.ts";
 import { isKnownToClient, parseEntityTags } from "./entity-tags.ts";
 
 let server: TestServer;

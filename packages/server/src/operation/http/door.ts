@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { clientAddress, type TrustedProxies } from "../../platform/network/trusted-proxies.ts";
+import { clientAddress, type TrustedProxies } from "#platform/network/trusted-proxies.ts";
 import type { Caller, Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call } from "../dispatch.ts";

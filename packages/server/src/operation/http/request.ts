@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Value } from "typebox/value";
-import { extract } from "../../platform/telemetry/tracing.ts";
+import { extract } from "#platform/telemetry/tracing.ts";
 import { invalid } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { type TObject, Type } from "../schema.ts";

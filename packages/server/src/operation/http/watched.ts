@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Metrics } from "../../platform/telemetry/metrics.ts";
-import { noTracer, type Span, type Tracer } from "../../platform/telemetry/tracing.ts";
+import type { Metrics } from "#platform/telemetry/metrics.ts";
+import { noTracer, type Span, type Tracer } from "#platform/telemetry/tracing.ts";
 import type { Operation } from "../operation.ts";
 
 /** What the door measures with; without it (a door of a test) nothing is. */

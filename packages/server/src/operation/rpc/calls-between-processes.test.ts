@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { newOrganization, newPerson, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inProcessRpc } from "../../platform/rpc/in-process.ts";
-import { noHeaders, type Rpc } from "../../platform/rpc/rpc.ts";
-import { frontDoor } from "../../runtime/server.ts";
-import { newOrganization, newPerson, type OrganizationOf, type Person } from "../../testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "../../testing/server.ts";
+import { inProcessRpc } from "#platform/rpc/in-process.ts";
+import { noHeaders, type Rpc } from "#platform/rpc/rpc.ts";
+import { frontDoor } from "#runtime/server.ts";
 import { servedHere } from "../serve.ts";
 import { servedElsewhere } from "./client.ts";
 import { respond } from "./responder.ts";

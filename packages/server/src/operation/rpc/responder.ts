@@ -1,9 +1,9 @@
-import type { Database } from "../../platform/database/database.ts";
-import type { LogFollower } from "../../platform/log/follower.ts";
-import { parseAddress } from "../../platform/network/address.ts";
-import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "../../platform/rpc/rpc.ts";
-import { Standstill } from "../../platform/standstill.ts";
-import { OutcomeUnknown, Unavailable } from "../../platform/unavailable.ts";
+import type { Database } from "#platform/database/database.ts";
+import type { LogFollower } from "#platform/log/follower.ts";
+import { parseAddress } from "#platform/network/address.ts";
+import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "#platform/rpc/rpc.ts";
+import { Standstill } from "#platform/standstill.ts";
+import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
 import type { Caller, Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call } from "../dispatch.ts";

@@ -1,5 +1,5 @@
-import type { Revision } from "../../platform/log/event.ts";
-import { revocationBoundMs } from "../../platform/log/follower.ts";
+import type { Revision } from "#platform/log/event.ts";
+import { revocationBoundMs } from "#platform/log/follower.ts";
 
 /** Twice the time within which every process that answers has seen a write. */
 const seenForMs = 2 * revocationBoundMs;

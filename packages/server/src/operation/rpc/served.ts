@@ -1,4 +1,4 @@
-import type { Rpc } from "../../platform/rpc/rpc.ts";
+import type { Rpc } from "#platform/rpc/rpc.ts";
 import type { Operation } from "../operation.ts";
 
 /** Below a role's subjects, and no operation: whoever serves the role says that there is no such thing. */

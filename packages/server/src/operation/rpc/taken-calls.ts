@@ -1,7 +1,7 @@
 import { sql } from "kysely";
-import { type Database, everyTenant, type WriteHandle } from "../../platform/database/database.ts";
-import { type SchemaStep, sharedTable } from "../../platform/database/migrations.ts";
-import { deleteSome } from "../../platform/database/prune.ts";
+import { type Database, everyTenant, type WriteHandle } from "#platform/database/database.ts";
+import { type SchemaStep, sharedTable } from "#platform/database/migrations.ts";
+import { deleteSome } from "#platform/database/prune.ts";
 
 /** Longer than a request may be old (`encrypted-messages.ts`): what is older is refused for its age. */
 const keptSeconds = 300;

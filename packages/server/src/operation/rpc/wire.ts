@@ -1,5 +1,5 @@
 import { Compile } from "typebox/compile";
-import { type Headers, noHeaders } from "../../platform/rpc/rpc.ts";
+import { type Headers, noHeaders } from "#platform/rpc/rpc.ts";
 import type { Origin } from "../caller.ts";
 import { deprecationField, sunsetField } from "../deprecation.ts";
 import type { Answer, Call } from "../dispatch.ts";

@@ -1,10 +1,10 @@
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { afterAll } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
 import { openPostgresql } from "../database/postgresql.ts";
-import { brokerContract } from "./contract/broker-contract.ts";
-import { type BrokerUnderTest, brokerContractSteps, impatient } from "./contract/broker-fixture.ts";
+import { brokerConformance } from "./conformance/broker-conformance.ts";
+import { type BrokerUnderTest, brokerContractSteps, impatient } from "./conformance/broker-fixture.ts";
 import { inProcessBroker } from "./in-process.ts";
 
 /** So long a place is held by a process that died. */
@@ -13,7 +13,7 @@ const options = { retry: impatient, leaseSeconds: 0.6 };
 let embedded: Promise<Fresh> | undefined;
 afterAll(async () => (await embedded)?.close());
 
-brokerContract("in process, on PGlite", async (): Promise<BrokerUnderTest> => {
+brokerConformance("in process, on PGlite", async (): Promise<BrokerUnderTest> => {
   embedded ??= freshPglite(brokerContractSteps);
   const { database } = await embedded;
   return { database, start: () => inProcessBroker(database, silent, options), close: async () => {} };
@@ -21,7 +21,7 @@ brokerContract("in process, on PGlite", async (): Promise<BrokerUnderTest> => {
 
 // Locks between processes and a network that fails: not to be had on one embedded connection.
 describeOnPostgresql("on a server", () => {
-  brokerContract("in process, on PostgreSQL", async (): Promise<BrokerUnderTest> => {
+  brokerConformance("in process, on PostgreSQL", async (): Promise<BrokerUnderTest> => {
     const fresh = await freshPostgresql(brokerContractSteps);
     const wire = await wireTo(fresh.url as string);
     const opened: { close(): Promise<void> }[] = [];

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { listens, services } from "@gatehouse/testing/services.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { AckPolicy, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers, nanos } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
-import { listens, services } from "../../testing/services.ts";
-import { eventually } from "../contract/eventually.ts";
-import { wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
 import type { Envelope } from "./cloud-event.ts";
-import { brokerContract } from "./contract/broker-contract.ts";
-import { type BrokerUnderTest, impatient } from "./contract/broker-fixture.ts";
+import { brokerConformance } from "./conformance/broker-conformance.ts";
+import { type BrokerUnderTest, impatient } from "./conformance/broker-fixture.ts";
 import { jetstreamBroker } from "./jetstream.ts";
 import { ensureStream, streamOf } from "./jetstream-streams.ts";
 
@@ -41,7 +41,7 @@ async function make(): Promise<BrokerUnderTest> {
 }
 
 /** The dead process had said last of one message that it works on it: the server hands that one over after the others of its subject. */
-function returnsContract(): void {
+function returnsConformance(): void {
   describe("what a dead process had in hand", () => {
     it("is handled in the stream's order, whichever was worked on the longest, and before what is new", async () => {
       const [exchange, name] = [`returns.${randomUUID()}`, `reader-${randomUUID()}`];
@@ -92,6 +92,6 @@ function returnsContract(): void {
 }
 
 if (await listens("nats")) {
-  brokerContract("NATS JetStream", make);
-  returnsContract();
+  brokerConformance("NATS JetStream", make);
+  returnsConformance();
 } else describe.skip(`broker: NATS JetStream (skipped: npm run test:services runs it where NATS answers)`, () => {});

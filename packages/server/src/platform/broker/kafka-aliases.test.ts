@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { expect, it } from "vitest";
-import { silent } from "../contract/silent.ts";
-import { mockCluster, wireToMock } from "./contract/kafka-mock.ts";
+import { mockCluster, wireToMock } from "./conformance/kafka-mock.ts";
 import { kafkaBroker } from "./kafka.ts";
 import { aliasesOf } from "./kafka-aliases.ts";
 

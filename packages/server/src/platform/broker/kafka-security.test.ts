@@ -2,15 +2,15 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { Writable } from "node:stream";
 import { createServer } from "node:tls";
+import { eventually } from "@gatehouse/testing/eventually.ts";
 import { pino } from "pino";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { eventually } from "../contract/eventually.ts";
 import { Unavailable } from "../database/faults.ts";
 import { type SaslMechanism, saslMechanisms } from "../kafka/address.ts";
 import type { Broker } from "./broker.ts";
-import { impatient } from "./contract/broker-fixture.ts";
-import { selfSigned } from "./contract/certificates.ts";
-import { mockCluster, wireToMock } from "./contract/kafka-mock.ts";
+import { impatient } from "./conformance/broker-fixture.ts";
+import { selfSigned } from "./conformance/certificates.ts";
+import { mockCluster, wireToMock } from "./conformance/kafka-mock.ts";
 import { kafkaBroker } from "./kafka.ts";
 
 /*

@@ -1,9 +1,9 @@
+import { silent } from "@gatehouse/testing/silent.ts";
 import { describe } from "vitest";
-import { silent } from "../contract/silent.ts";
-import { brokerContract } from "./contract/broker-contract.ts";
-import { type BrokerUnderTest, impatient } from "./contract/broker-fixture.ts";
-import { kafkaMock } from "./contract/kafka-mock.ts";
-import { producedByKcat } from "./contract/kcat.ts";
+import { brokerConformance } from "./conformance/broker-conformance.ts";
+import { type BrokerUnderTest, impatient } from "./conformance/broker-fixture.ts";
+import { kafkaMock } from "./conformance/kafka-mock.ts";
+import { producedByKcat } from "./conformance/kcat.ts";
 import { kafkaBroker } from "./kafka.ts";
 
 const options = { retry: impatient, confirmMs: 2_500, sessionMs: 3_000 };
@@ -12,7 +12,7 @@ const asked = process.env["TEST_BACKEND"] === "postgresql";
 const mock = given === undefined && asked ? await kafkaMock() : undefined;
 
 if (given !== undefined) {
-  brokerContract(
+  brokerConformance(
     "Kafka",
     async (): Promise<BrokerUnderTest> => ({
       start: () => kafkaBroker(given, silent, options),
@@ -22,7 +22,7 @@ if (given !== undefined) {
   );
 } else if (mock !== undefined) {
   const { url, line, close } = mock;
-  brokerContract("Kafka (librdkafka's mock cluster)", async (): Promise<BrokerUnderTest> => {
+  brokerConformance("Kafka (librdkafka's mock cluster)", async (): Promise<BrokerUnderTest> => {
     return { line, start: () => kafkaBroker(url, silent, options), foreign: producedByKcat(new URL(url).host), close };
   });
 } else {

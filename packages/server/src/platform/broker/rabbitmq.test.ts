@@ -1,10 +1,10 @@
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { listens, services } from "@gatehouse/testing/services.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { Connection } from "rabbitmq-client";
 import { describe } from "vitest";
-import { listens, services } from "../../testing/services.ts";
-import { wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
-import { brokerContract } from "./contract/broker-contract.ts";
-import { type BrokerUnderTest, impatient } from "./contract/broker-fixture.ts";
+import { brokerConformance } from "./conformance/broker-conformance.ts";
+import { type BrokerUnderTest, impatient } from "./conformance/broker-fixture.ts";
 import { rabbitmqBroker } from "./rabbitmq.ts";
 
 const url = services.rabbitmq;
@@ -36,5 +36,5 @@ async function make(): Promise<BrokerUnderTest> {
   };
 }
 
-if (await listens("rabbitmq")) brokerContract("RabbitMQ", make);
+if (await listens("rabbitmq")) brokerConformance("RabbitMQ", make);
 else describe.skip(`broker: RabbitMQ (skipped: npm run test:services runs it where RabbitMQ answers)`, () => {});

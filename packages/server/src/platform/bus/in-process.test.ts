@@ -1,5 +1,3 @@
-import { sql } from "kysely";
-import { afterAll, describe, expect, it } from "vitest";
 import {
   describeOnPostgresql,
   type Fresh,
@@ -7,15 +5,17 @@ import {
   freshPostgresql,
   holdTransaction,
   spendTransactions,
-} from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
+} from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
+import { sql } from "kysely";
+import { afterAll, describe, expect, it } from "vitest";
 import { everyTenant } from "../database/database.ts";
 import { openPostgresql } from "../database/postgresql.ts";
-import { appendIn, appendTo, idsOf } from "../log/contract/events.ts";
+import { appendIn, appendTo, idsOf } from "../log/conformance/events.ts";
 import type { Bus } from "./bus.ts";
-import { type BusUnderTest, busContract, busContractSteps, busFixture } from "./contract/bus-contract.ts";
+import { type BusUnderTest, busConformance, busContractSteps, busFixture } from "./conformance/bus-conformance.ts";
 import { inProcessBus } from "./in-process.ts";
 
 /** Pauses shorter than the product's, so that what takes six tries takes no time. */
@@ -42,7 +42,7 @@ const onPostgresql = async (login: "superuser" | "plain" = "superuser"): Promise
   };
 };
 
-busContract("in process, on PGlite", onPglite);
+busConformance("in process, on PGlite", onPglite);
 
 describe("the bus in process", () => {
   const on = busFixture(onPglite);
@@ -66,8 +66,8 @@ describe("the bus in process", () => {
 
 // Locks between processes, open transactions and a network that fails: not to be had on one embedded connection.
 describeOnPostgresql("on a server", () => {
-  busContract("in process, on PostgreSQL", onPostgresql);
-  busContract("in process, on PostgreSQL with a plain login that owns the database", () => onPostgresql("plain"));
+  busConformance("in process, on PostgreSQL", onPostgresql);
+  busConformance("in process, on PostgreSQL with a plain login that owns the database", () => onPostgresql("plain"));
 
   describe("with transactions that stay open", () => {
     const on = busFixture(onPostgresql);

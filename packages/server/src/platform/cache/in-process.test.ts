@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { cacheContract } from "./contract/cache-contract.ts";
+import { cacheConformance } from "./conformance/cache-conformance.ts";
 import { inProcessCache } from "./in-process.ts";
 
-cacheContract("in process", async () => inProcessCache());
+cacheConformance("in process", async () => inProcessCache());
 
 const entry = (key: string) => ({ key, value: `of ${key}`, version: 1n, ttlSeconds: 60 });
 

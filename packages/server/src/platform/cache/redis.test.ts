@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { describeOnRedis, type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { wireTo } from "../contract/proxy.ts";
-import { describeOnRedis, type OwnRedis, startRedis } from "../contract/redis.ts";
 import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
 import type { Cache, Mark } from "./cache.ts";
-import { cacheContract } from "./contract/cache-contract.ts";
+import { cacheConformance } from "./conformance/cache-conformance.ts";
 import { redisCache } from "./redis.ts";
 
 const key = { name: "AAAAAAAA", key: randomBytes(32) };
@@ -27,7 +27,7 @@ describeOnRedis("on a Redis", () => {
   const open = async (url?: string): Promise<Cache> =>
     redisCache(await redis.connect(url), createResilience(createMetrics()), { authenticator: authenticator([key]), distrusted });
 
-  cacheContract("Redis", async () => {
+  cacheConformance("Redis", async () => {
     await redis.raw.flushall();
     return open();
   });

@@ -1,7 +1,7 @@
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { rowsRead } from "@gatehouse/testing/rows-read.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { rowsRead } from "../contract/rows-read.ts";
 import { countAbout, exactRowsMax } from "./count-about.ts";
 import { everyTenant } from "./database.ts";
 import { type SchemaStep, sharedTable } from "./migrations.ts";

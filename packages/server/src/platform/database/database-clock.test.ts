@@ -1,6 +1,6 @@
+import { describeOnPostgresql, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
 import { sql } from "kysely";
 import { expect, it } from "vitest";
-import { describeOnPostgresql, freshPglite, freshPostgresql } from "../contract/databases.ts";
 import { DatabaseClock } from "./database-clock.ts";
 
 const dayMs = 86_400_000;

@@ -1,8 +1,8 @@
 import { type AddressInfo, createServer } from "node:net";
+import { asAdministrator, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { sql } from "kysely";
 import { afterEach, describe, expect, it } from "vitest";
-import { asAdministrator, describeOnPostgresql } from "../contract/databases.ts";
-import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
 import { StartRefused } from "../start-refused.ts";
 import { type Engine, refusalOfEngine, refuseOtherEngine } from "./engine.ts";
 import { openPostgresql } from "./postgresql.ts";

@@ -1,8 +1,8 @@
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
 import { sql } from "kysely";
 import { afterEach, beforeAll, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { migrationsContract } from "./contract/migrations-contract.ts";
+import { migrationsConformance } from "./conformance/migrations-conformance.ts";
 import { createApplicationRole, migrate, type SchemaStep, sharedTable, whereApplicationRole } from "./migrations.ts";
 import { openPglite } from "./pglite.ts";
 
@@ -14,12 +14,12 @@ beforeAll(async () => {
   await database.close();
 }, 60_000);
 
-migrationsContract("PGlite", () => freshPglite([], image));
+migrationsConformance("PGlite", () => freshPglite([], image));
 
 // Two processes that start at the same moment need two connections.
 describeOnPostgresql("on a server", () => {
-  migrationsContract("PostgreSQL, a superuser that steps down", () => freshPostgresql([]));
-  migrationsContract("PostgreSQL, a plain login that owns the database", () => freshPostgresql([], "plain"));
+  migrationsConformance("PostgreSQL, a superuser that steps down", () => freshPostgresql([]));
+  migrationsConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql([], "plain"));
 
   let fresh: Fresh | undefined;
   afterEach(async () => {

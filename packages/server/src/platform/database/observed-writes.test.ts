@@ -1,9 +1,9 @@
 import { chownSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { asAdministrator, describeOnPostgresql, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { sql } from "kysely";
 import { describe, expect, it, vi } from "vitest";
-import { asAdministrator, describeOnPostgresql, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
 import { createApplicationRole } from "./application-role.ts";
 import { type Database, everyTenant } from "./database.ts";
 import { Unavailable } from "./faults.ts";

@@ -1,12 +1,12 @@
+import { describeOnPostgresql, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { type OwnPgbouncer, startPgbouncer, whyNoPgbouncer } from "@gatehouse/testing/pgbouncer.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeOnPostgresql, freshPostgresql } from "../contract/databases.ts";
-import { type OwnPgbouncer, startPgbouncer, whyNoPgbouncer } from "../contract/pgbouncer.ts";
-import { silent } from "../contract/silent.ts";
-import { jobsContract } from "../jobs/contract/jobs-contract.ts";
-import { pgBossOn } from "../jobs/contract/pg-boss-on.ts";
+import { jobsConformance } from "../jobs/conformance/jobs-conformance.ts";
+import { pgBossOn } from "../jobs/conformance/pg-boss-on.ts";
 import { pgBossJobs } from "../jobs/pg-boss.ts";
-import { databaseContract, databaseContractSteps } from "./contract/database-contract.ts";
+import { databaseConformance, databaseContractSteps } from "./conformance/database-conformance.ts";
 import { migrate } from "./migrations.ts";
 import { isPooled } from "./pooler.ts";
 
@@ -23,9 +23,9 @@ describeOnPostgresql("behind PgBouncer in transaction mode", () => {
     const behind = (steps: typeof databaseContractSteps) =>
       freshPostgresql(steps, "superuser", 6, { through: (url) => pgbouncer.urlOf(url) });
 
-    databaseContract("PostgreSQL behind PgBouncer", () => behind(databaseContractSteps));
+    databaseConformance("PostgreSQL behind PgBouncer", () => behind(databaseContractSteps));
 
-    jobsContract("pg-boss behind PgBouncer, without a session", () => pgBossOn(() => behind([])));
+    jobsConformance("pg-boss behind PgBouncer, without a session", () => pgBossOn(() => behind([])));
 
     it("notifies the job queue where a direct address is named, and lets it look by itself where none is", async () => {
       const fresh = await behind([]);

@@ -1,8 +1,8 @@
+import { describeOnPostgresql, type Fresh, freshPostgresql, holdTransaction } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { sql } from "kysely";
 import { afterEach, beforeAll, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPostgresql, holdTransaction } from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { type Wire, wireTo } from "../contract/proxy.ts";
 import { OutcomeUnknown } from "../unavailable.ts";
 import { type Database, everyTenant } from "./database.ts";
 import { isTransient, Unavailable } from "./faults.ts";

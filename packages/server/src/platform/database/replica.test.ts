@@ -1,11 +1,11 @@
+import { asAdministrator, describeOnPostgresql, spendTransactions } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
+import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { asAdministrator, describeOnPostgresql, spendTransactions } from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "../contract/own-postgresql.ts";
-import { type Wire, wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
-import { appendTo, newEvent } from "../log/contract/events.ts";
+import { appendTo, newEvent } from "../log/conformance/events.ts";
 import { LogFollower } from "../log/follower.ts";
 import { logSteps } from "../log/log.ts";
 import { createResilience } from "../resilience/resilience.ts";

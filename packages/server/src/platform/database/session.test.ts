@@ -1,9 +1,9 @@
+import { asAdministrator, describeOnPostgresql, type Fresh, freshPostgresql, holdTransaction } from "@gatehouse/testing/databases.ts";
+import { foreignSettings, settingsOf } from "@gatehouse/testing/foreign-settings.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { type Kysely, sql } from "kysely";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { asAdministrator, describeOnPostgresql, type Fresh, freshPostgresql, holdTransaction } from "../contract/databases.ts";
-import { foreignSettings, settingsOf } from "../contract/foreign-settings.ts";
-import { silent } from "../contract/silent.ts";
 import { pgBossJobs } from "../jobs/pg-boss.ts";
 import { type AnyTables, everyTenant } from "./database.ts";
 import { isTransient } from "./faults.ts";

@@ -1,16 +1,16 @@
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { sql } from "kysely";
 import { expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
 import { everyTenant } from "../database/database.ts";
-import { jobsContract } from "./contract/jobs-contract.ts";
-import { pgBossOn } from "./contract/pg-boss-on.ts";
+import { jobsConformance } from "./conformance/jobs-conformance.ts";
+import { pgBossOn } from "./conformance/pg-boss-on.ts";
 import type { Jobs } from "./jobs.ts";
 import { pgBossJobs } from "./pg-boss.ts";
 
-jobsContract("pg-boss on PGlite", () => pgBossOn(() => freshPglite([])));
+jobsConformance("pg-boss on PGlite", () => pgBossOn(() => freshPglite([])));
 
 it("sets times that a clock which was ahead has left in the queue to now, at the next start", async () => {
   const fresh = await freshPglite([]);
@@ -37,8 +37,8 @@ it("sets times that a clock which was ahead has left in the queue to now, at the
 
 // Several processes and logins: what one embedded connection cannot prove.
 describeOnPostgresql("on a server", () => {
-  jobsContract("pg-boss on PostgreSQL", () => pgBossOn(() => freshPostgresql([])));
-  jobsContract("pg-boss on PostgreSQL with a plain login", () => pgBossOn(() => freshPostgresql([], "plain")));
+  jobsConformance("pg-boss on PostgreSQL", () => pgBossOn(() => freshPostgresql([])));
+  jobsConformance("pg-boss on PostgreSQL with a plain login", () => pgBossOn(() => freshPostgresql([], "plain")));
 
   const withDatabase = async (test: (fresh: Fresh) => Promise<void>): Promise<void> => {
     const fresh = await freshPostgresql([]);

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { aesKeys } from "./aes.ts";
-import { keysContract } from "./contract/keys-contract.ts";
+import { keysConformance } from "./conformance/keys-conformance.ts";
 import { decodeMasterKey, masterKeyFromFile } from "./file.ts";
 
 const master = randomBytes(32);
-keysContract(
+keysConformance(
   "AES-256-GCM under a master key",
   () => aesKeys(master),
   () => aesKeys(randomBytes(32)),

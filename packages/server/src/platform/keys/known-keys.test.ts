@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
 import { everyTenant } from "../database/database.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { aesKeys } from "./aes.ts";

@@ -1,4 +1,4 @@
-import { limitsContract } from "./contract/limits-contract.ts";
+import { limitsConformance } from "./conformance/limits-conformance.ts";
 import { inProcessLimits } from "./limits.ts";
 
-limitsContract("in process", async () => inProcessLimits());
+limitsConformance("in process", async () => inProcessLimits());

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { describeOnRedis, type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { wireTo } from "../contract/proxy.ts";
-import { describeOnRedis, type OwnRedis, startRedis } from "../contract/redis.ts";
 import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
-import { limitsContract } from "./contract/limits-contract.ts";
+import { limitsConformance } from "./conformance/limits-conformance.ts";
 import { redisLimits } from "./redis.ts";
 
 const key = { name: "AAAAAAAA", key: randomBytes(32) };
@@ -22,7 +22,7 @@ describeOnRedis("limits on a Redis", () => {
   const open = async (without: "memory" | "refuse" = "memory", url?: string) =>
     redisLimits(await redis.connect(url), createResilience(createMetrics()), { without, authenticator: authenticator([key]) });
 
-  limitsContract("Redis", open);
+  limitsConformance("Redis", open);
 
   it("are one limit for all processes", async () => {
     const [one, other] = [await open(), await open()];

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { describeOnRedis, type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { wireTo } from "../contract/proxy.ts";
-import { describeOnRedis, type OwnRedis, startRedis } from "../contract/redis.ts";
 import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";

@@ -1,24 +1,24 @@
 import { randomBytes } from "node:crypto";
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql, holdTransaction } from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
 import { type Database, everyTenant } from "../database/database.ts";
 import { openPostgresql } from "../database/postgresql.ts";
-import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
-import { followerContract } from "./contract/follower-contract.ts";
+import { appendIn, appendTo, idsOf, newEvent } from "./conformance/events.ts";
+import { followerConformance } from "./conformance/follower-conformance.ts";
 import type { AwayRules } from "./database-away.ts";
 import type { LoggedEvent, NewEvent, ToldEvent } from "./event.ts";
 import { type Endings, LogFollower, revocationBoundMs } from "./follower.ts";
 import { logSteps, revisionOf } from "./log.ts";
 
-followerContract("PGlite", () => freshPglite(logSteps));
+followerConformance("PGlite", () => freshPglite(logSteps));
 
 // Several processes, open transactions and a network that fails: not to be had on one embedded connection.
 describeOnPostgresql("on a server", () => {
-  followerContract("PostgreSQL", () => freshPostgresql(logSteps));
-  followerContract("PostgreSQL, a plain login that owns the database", () => freshPostgresql(logSteps, "plain"));
+  followerConformance("PostgreSQL", () => freshPostgresql(logSteps));
+  followerConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql(logSteps, "plain"));
 
   let fresh: Fresh;
   const toClose: (() => Promise<void>)[] = [];

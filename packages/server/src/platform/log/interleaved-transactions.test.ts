@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { describeOnPostgresql, type Fresh, freshPostgresql, type HeldTransaction, holdTransaction } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
 import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPostgresql, type HeldTransaction, holdTransaction } from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
 import { type Database, everyTenant, type Scope, tenantScope, userScope } from "../database/database.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
-import { appendIn, appendTo, idsOf, newEvent, readFrom } from "./contract/events.ts";
+import { appendIn, appendTo, idsOf, newEvent, readFrom } from "./conformance/events.ts";
 import { beginning, covers, type LoggedEvent, type Position, type Tail } from "./event.ts";
 import { logSteps, OvertakenError, readSince, readTail, revisionOf } from "./log.ts";
 

@@ -1,9 +1,9 @@
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { rowsRead } from "@gatehouse/testing/rows-read.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { relayName, relayStatus } from "../broker/relay.ts";
 import { brokerSteps } from "../broker/schema-steps.ts";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { rowsRead } from "../contract/rows-read.ts";
 import { type Database, everyTenant } from "../database/database.ts";
 import { beginning, type Position } from "./event.ts";
 import { lagBehind } from "./lag.ts";

@@ -1,11 +1,11 @@
-import { describeOnPostgresql, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { logContract } from "./contract/log-contract.ts";
+import { describeOnPostgresql, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
+import { logConformance } from "./conformance/log-conformance.ts";
 import { logSteps } from "./log.ts";
 
-logContract("PGlite", () => freshPglite(logSteps));
+logConformance("PGlite", () => freshPglite(logSteps));
 
 // The rows' visibility depends on the login, so both kinds are held to the contract.
 describeOnPostgresql("on a server", () => {
-  logContract("PostgreSQL, a superuser that steps down", () => freshPostgresql(logSteps, "superuser"));
-  logContract("PostgreSQL, a plain login that owns the database", () => freshPostgresql(logSteps, "plain"));
+  logConformance("PostgreSQL, a superuser that steps down", () => freshPostgresql(logSteps, "superuser"));
+  logConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql(logSteps, "plain"));
 });

@@ -1,6 +1,3 @@
-import { sql } from "kysely";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { busSteps, inProcessBus } from "../bus/in-process.ts";
 import {
   describeOnPostgresql,
   type Fresh,
@@ -8,12 +5,15 @@ import {
   type HeldTransaction,
   holdTransaction,
   spendTransactions,
-} from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { rowsRead } from "../contract/rows-read.ts";
-import { silent } from "../contract/silent.ts";
+} from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { rowsRead } from "@gatehouse/testing/rows-read.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
+import { sql } from "kysely";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { busSteps, inProcessBus } from "../bus/in-process.ts";
 import { type Database, everyTenant, type ReadHandle, type WriteHandle } from "../database/database.ts";
-import { appendIn, appendTo, idsOf, newEvent } from "./contract/events.ts";
+import { appendIn, appendTo, idsOf, newEvent } from "./conformance/events.ts";
 import type { LoggedEvent } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { logSteps, readAfter, revisionOf } from "./log.ts";

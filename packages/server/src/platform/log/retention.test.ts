@@ -1,3 +1,13 @@
+import {
+  describeOnPostgresql,
+  type Fresh,
+  freshPglite,
+  freshPostgresql,
+  type HeldTransaction,
+  holdTransaction,
+} from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -6,30 +16,28 @@ import { inProcessBroker } from "../broker/in-process.ts";
 import { Relay, relayOfLog } from "../broker/relay.ts";
 import type { Bus } from "../bus/bus.ts";
 import { consumersOfLog, inProcessBus } from "../bus/in-process.ts";
-import {
-  describeOnPostgresql,
-  type Fresh,
-  freshPglite,
-  freshPostgresql,
-  type HeldTransaction,
-  holdTransaction,
-} from "../contract/databases.ts";
-import { eventually } from "../contract/eventually.ts";
-import { silent } from "../contract/silent.ts";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { idsOf, newEvent, readFrom } from "./contract/events.ts";
-import { appendAt, before, old, retentionContract, retentionContractSteps, standAt, young } from "./contract/retention-contract.ts";
+import { idsOf, newEvent, readFrom } from "./conformance/events.ts";
+import {
+  appendAt,
+  before,
+  old,
+  retentionConformance,
+  retentionContractSteps,
+  standAt,
+  young,
+} from "./conformance/retention-conformance.ts";
 import { beginning, type Position } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { append, readAfter, readTail } from "./log.ts";
 import { beginReading, removeOldEvents } from "./retention.ts";
 
-retentionContract("PGlite", () => freshPglite(retentionContractSteps));
+retentionConformance("PGlite", () => freshPglite(retentionContractSteps));
 
 describeOnPostgresql("on a server", () => {
-  retentionContract("PostgreSQL, a superuser that steps down", () => freshPostgresql(retentionContractSteps, "superuser"));
-  retentionContract("PostgreSQL, a plain login that owns the database", () => freshPostgresql(retentionContractSteps, "plain"));
+  retentionConformance("PostgreSQL, a superuser that steps down", () => freshPostgresql(retentionContractSteps, "superuser"));
+  retentionConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql(retentionContractSteps, "plain"));
 });
 
 const clear = (database: Database): Promise<void> =>

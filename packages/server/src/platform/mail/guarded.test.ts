@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
+import { eventually } from "@gatehouse/testing/eventually.ts";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { eventually } from "../contract/eventually.ts";
 import { policies } from "../resilience/policies.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
-import { type SmtpReceiver, smtpReceiver } from "./contract/smtp-receiver.ts";
+import { type SmtpReceiver, smtpReceiver } from "./conformance/smtp-receiver.ts";
 import { guardedMail } from "./guarded.ts";
 import { AddressRefused, type Mail } from "./mail.ts";
 import { smtpMail } from "./smtp.ts";

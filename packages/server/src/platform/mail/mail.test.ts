@@ -1,8 +1,8 @@
+import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "@gatehouse/testing/databases.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "../contract/databases.ts";
-import { type MailUnderTest, mailContract } from "./contract/mail-contract.ts";
-import { type SmtpReceiver, smtpReceiver } from "./contract/smtp-receiver.ts";
+import { type MailUnderTest, mailConformance } from "./conformance/mail-conformance.ts";
+import { type SmtpReceiver, smtpReceiver } from "./conformance/smtp-receiver.ts";
 import { type DevelopmentInbox, developmentInbox, inboxSteps } from "./inbox.ts";
 import type { Message } from "./mail.ts";
 import { smtpMail } from "./smtp.ts";
@@ -36,14 +36,14 @@ const onPglite = async (): Promise<Fresh> => {
   return { ...(await embedded), close: async () => {} };
 };
 
-mailContract("the development inbox on PGlite", () => inboxOn(onPglite));
+mailConformance("the development inbox on PGlite", () => inboxOn(onPglite));
 
 describeOnPostgresql("on a server", () => {
-  mailContract("the development inbox on PostgreSQL", () => inboxOn(() => freshPostgresql(inboxSteps)));
-  mailContract("the development inbox on PostgreSQL with a plain login", () => inboxOn(() => freshPostgresql(inboxSteps, "plain")));
+  mailConformance("the development inbox on PostgreSQL", () => inboxOn(() => freshPostgresql(inboxSteps)));
+  mailConformance("the development inbox on PostgreSQL with a plain login", () => inboxOn(() => freshPostgresql(inboxSteps, "plain")));
 });
 
-mailContract("SMTP", async () => {
+mailConformance("SMTP", async () => {
   const receiver = await smtpReceiver();
   return {
     mail: smtpMail(receiver.url, "Gatehouse <no-reply@gatehouse.example>"),

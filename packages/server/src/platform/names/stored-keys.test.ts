@@ -1,6 +1,6 @@
+import { type Fresh, freshPglite } from "@gatehouse/testing/databases.ts";
 import { sql } from "kysely";
 import { afterEach, expect, it } from "vitest";
-import { type Fresh, freshPglite } from "../contract/databases.ts";
 import { violatedUnique } from "../database/faults.ts";
 import { nameKey } from "./name-key.ts";
 import { addKeyColumn, type KeyColumn, takenRule } from "./stored-keys.ts";

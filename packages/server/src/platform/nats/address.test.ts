@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { describe, expect, it } from "vitest";
-import { silent } from "../contract/silent.ts";
-import { ownMessages } from "../rpc/contract/own-messages.ts";
+import { ownMessages } from "../rpc/conformance/own-messages.ts";
 import { natsRpc } from "../rpc/nats.ts";
 import { natsServer } from "./address.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { transportKey } from "./contract/own-messages.ts";
+import { transportKey } from "./conformance/own-messages.ts";
 import { encryptedMessages } from "./encrypted-messages.ts";
 import { ReplayWindow } from "./replay-window.ts";
 

@@ -1,21 +1,21 @@
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { wireTo } from "@gatehouse/testing/proxy.ts";
+import { listens, services } from "@gatehouse/testing/services.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
 import { connect } from "@nats-io/transport-node";
 import { afterAll, describe, expect, it } from "vitest";
-import { listens, services } from "../../testing/services.ts";
-import { eventually } from "../contract/eventually.ts";
-import { wireTo } from "../contract/proxy.ts";
-import { silent } from "../contract/silent.ts";
 import { natsServer } from "../nats/address.ts";
 import { signs } from "../resilience/policies.ts";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
-import { ownMessages, transportKey } from "./contract/own-messages.ts";
-import { rpcContract, text, textOf } from "./contract/rpc-contract.ts";
+import { ownMessages, transportKey } from "./conformance/own-messages.ts";
+import { rpcConformance, text, textOf } from "./conformance/rpc-conformance.ts";
 import { inProcessRpc } from "./in-process.ts";
 import { natsRpc } from "./nats.ts";
 import type { Rpc } from "./rpc.ts";
 
 const shared = inProcessRpc();
 // Several processes' handles on one: closing one must not end the others'.
-rpcContract("requests in process", async () => ({ ...shared, close: async () => {} }));
+rpcConformance("requests in process", async () => ({ ...shared, close: async () => {} }));
 
 const key = transportKey();
 const named = { name: "a test", prefix: `test-${process.pid}`, ...ownMessages([key]) };
@@ -24,7 +24,7 @@ const there = describe.skipIf(!natsAnswers);
 const reason = natsAnswers ? "" : " (skipped: npm run test:services runs it where NATS answers)";
 
 there(`requests over NATS${reason}`, () => {
-  rpcContract("as every adapter", () => natsRpc(services.nats, silent, { ...named, ...ownMessages([key]) }));
+  rpcConformance("as every adapter", () => natsRpc(services.nats, silent, { ...named, ...ownMessages([key]) }));
 
   describe("the signs of a process that works on a request", () => {
     const opened: { close(): Promise<void> }[] = [];

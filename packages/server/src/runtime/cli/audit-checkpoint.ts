@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { Checkpoint } from "../../modules/audit/index.ts";
+import type { Checkpoint } from "#modules/foundation/audit/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import type { Command } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";

@@ -1,6 +1,6 @@
 import { createReadStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { type Checkpoint, type FileReport, verifyFile } from "../../modules/audit/index.ts";
+import { type Checkpoint, type FileReport, verifyFile } from "#modules/foundation/audit/index.ts";
 import { nameOf } from "./audit-checkpoint.ts";
 import { UsageError } from "./command.ts";
 

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
+import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { runGatehouse } from "../../testing/command-line.ts";
-import { newOrganization, type OrganizationOf } from "../../testing/people.ts";
-import { type AnyBody, openTestServer, type TestServer } from "../../testing/server.ts";
 
 // Each of these starts programs, which on a machine with other work takes its time; what is slow is not wrong.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 480_000 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Checkpoint, type Finding, keptMax } from "../../modules/audit/index.ts";
+import { type Checkpoint, type Finding, keptMax } from "#modules/foundation/audit/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { headsOf, linesOf, nameOf } from "./audit-checkpoint.ts";
 import { verifyExport } from "./audit-verify-file.ts";

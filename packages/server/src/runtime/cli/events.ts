@@ -31,9 +31,9 @@ const needed = (name: string, value: string | undefined): string => {
 };
 
 export const eventsCommands: readonly Command[] = [
-  command(["status"], "", "Show how far the relay and the log's consumers are.", () => ["delivery.getStatus", {}]),
+  command(["status"], "", "Show how far the relay and the log's consumers are.", () => ["operations.getStatus", {}]),
   command(["dead-letters", "list"], " --consumer iam.billing [--after <next>]", "List what a consumer could not handle.", (values) => [
-    "delivery.listDeadLetters",
+    "operations.listDeadLetters",
     { consumer: needed("consumer", values.consumer), ...(values.after === undefined ? {} : { after: values.after }) },
   ]),
   command(
@@ -43,13 +43,13 @@ export const eventsCommands: readonly Command[] = [
     (values) => {
       if ((values.id === undefined) === (values.all !== true)) throw new UsageError("Either --id or --all is needed.");
       return [
-        "delivery.redriveDeadLetters",
+        "operations.redriveDeadLetters",
         { consumer: needed("consumer", values.consumer), ...(values.id === undefined ? {} : { id: values.id }) },
       ];
     },
   ),
   command(["dead-letters", "drop"], " --consumer iam.billing --id <id>", "Forget a dead letter.", (values) => [
-    "delivery.dropDeadLetter",
+    "operations.dropDeadLetter",
     { consumer: needed("consumer", values.consumer), id: needed("id", values.id) },
   ]),
 ];

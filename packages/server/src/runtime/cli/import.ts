@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import type { KeyRing } from "../../platform/keys/keys.ts";
-import { createLogger } from "../../platform/telemetry/logger.ts";
+import type { KeyRing } from "#platform/keys/keys.ts";
+import { createLogger } from "#platform/telemetry/logger.ts";
 import { ConfigurationError, readConfiguration } from "../configuration.ts";
 import { type ImportReport, importInstallation } from "../import/import.ts";
 import { openSource } from "../import/source.ts";

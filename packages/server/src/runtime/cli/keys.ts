@@ -1,10 +1,10 @@
 import { sql } from "kysely";
-import { recordOnStorage } from "../../modules/audit/index.ts";
-import { type Database, everyTenant } from "../../platform/database/database.ts";
-import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "../../platform/keys/file.ts";
-import { forgetOtherKeys, presentPlaces } from "../../platform/keys/known-keys.ts";
-import { type PlaceStatus, reseal, sealedStatus } from "../../platform/keys/reseal.ts";
-import { StartRefused } from "../../platform/start-refused.ts";
+import { recordOnStorage } from "#modules/foundation/audit/index.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
+import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
+import { forgetOtherKeys, presentPlaces } from "#platform/keys/known-keys.ts";
+import { type PlaceStatus, reseal, sealedStatus } from "#platform/keys/reseal.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
 import { refuseUnfitDatabase } from "../fit-database.ts";

@@ -1,6 +1,6 @@
-import { OperationError } from "../../operation/errors.ts";
-import { isForbidden, isRefusedLogin, isUnavailable, Unavailable } from "../../platform/database/faults.ts";
-import { refusalExitCodes, StartRefused } from "../../platform/start-refused.ts";
+import { OperationError } from "#operation/errors.ts";
+import { isForbidden, isRefusedLogin, isUnavailable, Unavailable } from "#platform/database/faults.ts";
+import { refusalExitCodes, StartRefused } from "#platform/start-refused.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { ImportRefused } from "../import/refused.ts";
 import { version } from "../version.ts";

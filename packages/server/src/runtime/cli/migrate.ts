@@ -1,4 +1,4 @@
-import { pendingSteps } from "../../platform/database/migrations.ts";
+import { pendingSteps } from "#platform/database/migrations.ts";
 import { readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
 import { refuseUnfitDatabase } from "../fit-database.ts";

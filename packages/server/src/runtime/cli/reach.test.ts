@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { asAdministrator, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { makeDatabase } from "@gatehouse/testing/postgres.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { asAdministrator, describeOnPostgresql } from "../../platform/contract/databases.ts";
-import { runGatehouse } from "../../testing/command-line.ts";
-import { makeDatabase } from "../../testing/postgres.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { operator } from "../../operation/caller.ts";
-import { type ErrorDetail, OperationError } from "../../operation/errors.ts";
-import { backgroundOrigin } from "../../operation/scheduled.ts";
-import { pendingSteps } from "../../platform/database/migrations.ts";
-import { StartRefused } from "../../platform/start-refused.ts";
+import { operator } from "#operation/caller.ts";
+import { type ErrorDetail, OperationError } from "#operation/errors.ts";
+import { backgroundOrigin } from "#operation/scheduled.ts";
+import { pendingSteps } from "#platform/database/migrations.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import { assemble } from "../application.ts";
 import type { Configuration } from "../configuration.ts";
 import { controlPath } from "../control.ts";

@@ -1,5 +1,5 @@
-import { refuseOtherEngine } from "../../platform/database/engine.ts";
-import type { KeyRing } from "../../platform/keys/keys.ts";
+import { refuseOtherEngine } from "#platform/database/engine.ts";
+import type { KeyRing } from "#platform/keys/keys.ts";
 import { type Configuration, ConfigurationError, readConfiguration } from "../configuration.ts";
 import { openKeyRing } from "../key-ring.ts";
 import { openLogger } from "../ports.ts";

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
-import type { AnyTables } from "../../platform/database/database.ts";
-import { allOf } from "../../platform/database/many-rows.ts";
+import type { AnyTables } from "#platform/database/database.ts";
+import { allOf } from "#platform/database/many-rows.ts";
 
 export interface Column {
   readonly name: string;

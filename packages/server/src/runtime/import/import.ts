@@ -1,10 +1,10 @@
 import { type Kysely, sql } from "kysely";
 import type { Logger } from "pino";
-import { continueTrail, isTrailSigned } from "../../modules/audit/index.ts";
-import type { AnyTables, Database, WriteHandle } from "../../platform/database/database.ts";
-import { refuseOtherEngine } from "../../platform/database/engine.ts";
-import { pgBossJobs } from "../../platform/jobs/pg-boss.ts";
-import type { KeyRing } from "../../platform/keys/keys.ts";
+import { continueTrail, isTrailSigned } from "#modules/foundation/audit/index.ts";
+import type { AnyTables, Database, WriteHandle } from "#platform/database/database.ts";
+import { refuseOtherEngine } from "#platform/database/engine.ts";
+import { pgBossJobs } from "#platform/jobs/pg-boss.ts";
+import type { KeyRing } from "#platform/keys/keys.ts";
 import { queueNames, queues } from "../modules.ts";
 import { type DatabaseAddresses, prepareDatabase } from "../prepare-database.ts";
 import { readSequences, readSteps, readTables, type Table } from "./catalogue.ts";

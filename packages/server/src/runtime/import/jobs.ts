@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
-import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
-import { anyOf } from "../../platform/database/many-rows.ts";
-import type { Jobs } from "../../platform/jobs/jobs.ts";
+import type { AnyTables, WriteHandle } from "#platform/database/database.ts";
+import { anyOf } from "#platform/database/many-rows.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 
 /** Few jobs wait at a time; a backlog is taken in pages all the same. */
 const pageSize = 500;

@@ -1,9 +1,9 @@
 import type { Kysely } from "kysely";
-import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
-import { masterKeyName } from "../../platform/keys/aes.ts";
-import type { KeyRing } from "../../platform/keys/keys.ts";
-import { MasterKeyRefused, presentPlaces, refuseOtherKeys } from "../../platform/keys/known-keys.ts";
-import { openAll } from "../../platform/keys/reseal.ts";
+import type { AnyTables, WriteHandle } from "#platform/database/database.ts";
+import { masterKeyName } from "#platform/keys/aes.ts";
+import type { KeyRing } from "#platform/keys/keys.ts";
+import { MasterKeyRefused, presentPlaces, refuseOtherKeys } from "#platform/keys/known-keys.ts";
+import { openAll } from "#platform/keys/reseal.ts";
 import { sealedPlaces } from "../modules.ts";
 import { ImportRefused } from "./refused.ts";
 

@@ -1,6 +1,6 @@
+import { type Fresh, freshPglite } from "@gatehouse/testing/databases.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Fresh, freshPglite } from "../../platform/contract/databases.ts";
 import { schemaSteps } from "../modules.ts";
 import { type Column, readTables, type Table } from "./catalogue.ts";
 import { inOrderOfReference } from "./order.ts";

@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { AnyTables, WriteHandle } from "../../platform/database/database.ts";
+import type { AnyTables, WriteHandle } from "#platform/database/database.ts";
 import type { Column, Table } from "./catalogue.ts";
 import { logTable, meaningOf } from "./positions.ts";
 

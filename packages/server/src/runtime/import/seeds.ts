@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { AnyTables } from "../../platform/database/database.ts";
+import type { AnyTables } from "#platform/database/database.ts";
 
 /** The rows that a step of the schema puts into its table, as long as no server has changed them. */
 const untouched: Readonly<Record<string, RawBuilder<unknown>>> = {

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { AnyTables } from "../../platform/database/database.ts";
+import type { AnyTables } from "#platform/database/database.ts";
 import type { Table } from "./catalogue.ts";
 
 /** Puts the next number of each sequence behind those that are in its table. */

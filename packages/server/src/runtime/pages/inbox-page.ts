@@ -1,4 +1,4 @@
-import type { InboxItem } from "../../platform/mail/inbox.ts";
+import type { InboxItem } from "#platform/mail/inbox.ts";
 import { type Html, html } from "./html.ts";
 import type { Language } from "./language.ts";
 import { linkedText } from "./linked-text.ts";

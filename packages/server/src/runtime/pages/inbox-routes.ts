@@ -1,6 +1,6 @@
 import type { FastifyInstance, onRequestAsyncHookHandler } from "fastify";
-import { isKnownToClient } from "../../operation/http/entity-tags.ts";
-import type { InboxItem } from "../../platform/mail/inbox.ts";
+import { isKnownToClient } from "#operation/http/entity-tags.ts";
+import type { InboxItem } from "#platform/mail/inbox.ts";
 import { inboxPolicy } from "./headers.ts";
 import { inboxPage } from "./inbox-page.ts";
 import type { Show } from "./show.ts";

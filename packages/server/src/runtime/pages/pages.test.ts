@@ -1,8 +1,8 @@
 import Fastify, { type FastifyInstance, type InjectOptions } from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
-import { defineError, kernelErrors } from "../../operation/errors.ts";
-import { answerError } from "../../operation/http/error-answer.ts";
-import type { InboxItem } from "../../platform/mail/inbox.ts";
+import { defineError, kernelErrors } from "#operation/errors.ts";
+import { answerError } from "#operation/http/error-answer.ts";
+import type { InboxItem } from "#platform/mail/inbox.ts";
 import { strictPolicy } from "./headers.ts";
 import { type PageOptions, registerPages } from "./index.ts";
 

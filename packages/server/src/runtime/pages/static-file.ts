@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import { promisify } from "node:util";
 import { gzip as gzipWithCallback } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { isKnownToClient } from "../../operation/http/entity-tags.ts";
+import { isKnownToClient } from "#operation/http/entity-tags.ts";
 
 /** A body that is the same for everybody, kept in memory with its compressed form. */
 export interface StaticFile {

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { AnyTables } from "../../platform/database/database.ts";
+import type { AnyTables } from "#platform/database/database.ts";
 import { readTables, type Table } from "../import/catalogue.ts";
 
 /** What shows that a database came from another cluster without its transaction ids, or without its sequences. */

@@ -1,8 +1,8 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import { continueTrail, isTrailSigned } from "../../modules/audit/index.ts";
-import type { AnyTables, Database, WriteHandle } from "../../platform/database/database.ts";
-import type { Keys } from "../../platform/keys/keys.ts";
-import { StartRefused } from "../../platform/start-refused.ts";
+import { continueTrail, isTrailSigned } from "#modules/foundation/audit/index.ts";
+import type { AnyTables, Database, WriteHandle } from "#platform/database/database.ts";
+import type { Keys } from "#platform/keys/keys.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import { readTables, type Table } from "../import/catalogue.ts";
 import { logTable, type Meaning, meaningOf } from "../import/positions.ts";
 import { sameTextForms } from "../import/rows.ts";

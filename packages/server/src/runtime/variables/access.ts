@@ -1,4 +1,4 @@
-import { noProxies, parseTrustedProxies, trustedProxiesForm } from "../../platform/network/trusted-proxies.ts";
+import { noProxies, parseTrustedProxies, trustedProxiesForm } from "#platform/network/trusted-proxies.ts";
 import { day, hour, integer, masterKey, masterKeys, minute, oneOf, origin } from "./forms.ts";
 import type { Variable } from "./variable.ts";
 

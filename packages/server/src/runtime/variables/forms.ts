@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { kafkaAddressForm, parseKafkaAddress } from "../../platform/kafka/address.ts";
-import { masterKeyBytes } from "../../platform/keys/aes.ts";
+import { kafkaAddressForm, parseKafkaAddress } from "#platform/kafka/address.ts";
+import { masterKeyBytes } from "#platform/keys/aes.ts";
 
 export const text = (takes: string) => ({ takes, parse: (value: string) => value });
 export const oneOf = (...values: readonly string[]) => ({

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { jobsSchema } from "../../platform/jobs/schema.ts";
+import { jobsSchema } from "#platform/jobs/schema.ts";
 import { rolesOf } from "../roles.ts";
 import { databaseAddress, integer, text } from "./forms.ts";
 import type { Variable } from "./variable.ts";

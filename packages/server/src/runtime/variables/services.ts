@@ -1,4 +1,4 @@
-import { parseRedisAddress } from "../../platform/redis/address.ts";
+import { parseRedisAddress } from "#platform/redis/address.ts";
 import {
   absentIn,
   boolean,

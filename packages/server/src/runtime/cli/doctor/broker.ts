@@ -1,6 +1,6 @@
-import { brokerConsumers } from "../../../modules/delivery/index.ts";
-import type { Broker } from "../../../platform/broker/broker.ts";
-import { ownExchange } from "../../../platform/broker/relay.ts";
+import { brokerConsumers } from "#modules/insight/operations/index.ts";
+import type { Broker } from "#platform/broker/broker.ts";
+import { ownExchange } from "#platform/broker/relay.ts";
 import { openLogger, openServiceOfEvents } from "../../ports.ts";
 import { causeOf } from "../cause.ts";
 import { bad, type Check, type Finding, good } from "./check.ts";

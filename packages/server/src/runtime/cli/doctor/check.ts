@@ -1,4 +1,4 @@
-import type { Database } from "../../../platform/database/database.ts";
+import type { Database } from "#platform/database/database.ts";
 import type { Configuration } from "../../configuration.ts";
 
 /** One line of the doctor's report. */

@@ -1,9 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { hasCluster } from "../../../platform/database/data-folder.ts";
-import type { Database } from "../../../platform/database/database.ts";
-import { openPglite } from "../../../platform/database/pglite.ts";
-import { StartRefused } from "../../../platform/start-refused.ts";
+import { hasCluster } from "#platform/database/data-folder.ts";
+import type { Database } from "#platform/database/database.ts";
+import { openPglite } from "#platform/database/pglite.ts";
+import { StartRefused } from "#platform/start-refused.ts";
 import type { Configuration } from "../../configuration.ts";
 import { type DataLock, lockDataDir } from "../../data-lock.ts";
 import { runningServer } from "../reach.ts";

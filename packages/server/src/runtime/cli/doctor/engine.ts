@@ -1,5 +1,5 @@
-import type { Database } from "../../../platform/database/database.ts";
-import { readEngine, refusalOfEngine } from "../../../platform/database/engine.ts";
+import type { Database } from "#platform/database/database.ts";
+import { readEngine, refusalOfEngine } from "#platform/database/engine.ts";
 import type { Configuration } from "../../configuration.ts";
 import { refusalOfPositions } from "../../fit-database.ts";
 import { bad, type Finding, good } from "./check.ts";

@@ -1,7 +1,7 @@
-import { type Database, everyTenant } from "../../../platform/database/database.ts";
-import { pendingSteps } from "../../../platform/database/migrations.ts";
-import { isPooled } from "../../../platform/database/pooler.ts";
-import { loginFacts } from "../../../platform/database/requirements.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
+import { pendingSteps } from "#platform/database/migrations.ts";
+import { isPooled } from "#platform/database/pooler.ts";
+import { loginFacts } from "#platform/database/requirements.ts";
 import type { Configuration } from "../../configuration.ts";
 import { schemaSteps } from "../../modules.ts";
 import { unmetRequirements } from "../../prepare-database.ts";

@@ -1,4 +1,4 @@
-import { smtpMail } from "../../../platform/mail/smtp.ts";
+import { smtpMail } from "#platform/mail/smtp.ts";
 import { type Configuration, isReachedByOthers } from "../../configuration.ts";
 import { bad, type Finding, good, warning } from "./check.ts";
 

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
-import { type Database, everyTenant } from "../../../platform/database/database.ts";
-import { MasterKeyRefused, refuseOtherKeys } from "../../../platform/keys/known-keys.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
+import { MasterKeyRefused, refuseOtherKeys } from "#platform/keys/known-keys.ts";
 import type { Configuration } from "../../configuration.ts";
 import { keyRing } from "../../key-ring.ts";
 import { sealedPlaces } from "../../modules.ts";

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { type Database, everyTenant } from "../../../platform/database/database.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
 import { type Finding, warning } from "./check.ts";
 
 /** A person looks at a few and asks again. */

@@ -1,4 +1,4 @@
-import { policies } from "../../../platform/resilience/policies.ts";
+import { policies } from "#platform/resilience/policies.ts";
 import type { Configuration } from "../../configuration.ts";
 import { openStorage } from "../../storage.ts";
 import { causeOf } from "../cause.ts";

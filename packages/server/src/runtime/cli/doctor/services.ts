@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import type { RedisAddress } from "../../../platform/redis/address.ts";
-import { createMetrics } from "../../../platform/telemetry/metrics.ts";
+import type { RedisAddress } from "#platform/redis/address.ts";
+import { createMetrics } from "#platform/telemetry/metrics.ts";
 import type { Configuration } from "../../configuration.ts";
 import { keyRing } from "../../key-ring.ts";
 import { openLogger, openRpc } from "../../ports.ts";
@@ -45,4 +45,4 @@ async function answers(name: string, variable: string, open: () => Promise<Servi
 
 /** Loaded where it is configured, as a start does. */
 const openRedisOf = async (address: RedisAddress, logger: Logger) =>
-  (await import("../../../platform/redis/client.ts")).connectRedis(address, logger);
+  (await import("#platform/redis/client.ts")).connectRedis(address, logger);

@@ -1,0 +1,75 @@
+import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
+import { type ErrorDetail, invalid } from "#operation/errors.ts";
+import { nullable, personalMark, Type, Uuid } from "#operation/schema.ts";
+import { NotHeld } from "./errors.ts";
+import type { AccessReader } from "./read-model/reader.ts";
+
+const Value = Type.Union([
+  Type.String({ maxLength: 1_000 }),
+  Type.Number(),
+  Type.Boolean(),
+  Type.Array(Type.Union([Type.String({ maxLength: 1_000 }), Type.Number()]), { maxItems: 200 }),
+]);
+
+/** What conditions read: names, and texts, numbers, booleans or lists of them. */
+export const AttributeValues = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,62}$" }), Value, {
+  maxProperties: 100,
+  additionalProperties: false,
+});
+
+/** What is noted about a person: personal, whatever it says. */
+export const PersonAttributes = { ...AttributeValues, [personalMark]: true } as typeof AttributeValues;
+
+export const AttributesOfSubject = Type.Object({
+  organizationId: Uuid,
+  userId: nullable(Uuid),
+  attributes: AttributeValues,
+  version: Type.Integer(),
+});
+
+/** What the product says itself cannot be noted. */
+const ownNames = {
+  user: new Set(["id", "roles", "status", "email", "name", "firstName", "lastName", "locale"]),
+  tenant: new Set(["id", "roles", "status"]),
+} as const;
+
+const fits: Readonly<Record<AttributeType, (value: unknown) => boolean>> = {
+  text: (value) => typeof value === "string",
+  address: (value) => typeof value === "string",
+  time: (value) => typeof value === "string" || typeof value === "number",
+  number: (value) => typeof value === "number",
+  boolean: (value) => typeof value === "boolean",
+  texts: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
+  numbers: (value) => Array.isArray(value) && value.every((item) => typeof item === "number"),
+};
+
+/** Refuses attributes that the model does not declare for `user` or `tenant`, or declares of another type. */
+export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant", attributes: Readonly<Record<string, unknown>>): void {
+  const declared = model.attributes?.[of];
+  const details = Object.entries(attributes).flatMap(([name, value]) => {
+    const field = `attributes.${name}`;
+    if (ownNames[of].has(name)) return [{ field, rule: "reserved", message: "is said by the product itself" }];
+    if (declared === undefined) return [];
+    const type = Object.hasOwn(declared, name) ? declared[name] : undefined;
+    if (type === undefined) return [{ field, rule: "declared", message: "is not declared in the authorization model" }];
+    return fits[type](value) ? [] : [{ field, rule: `type:${type}`, message: `must be of the type ${type}` }];
+  });
+  if (details.length > 0) throw invalid(...details.slice(0, 20));
+}
+
+interface Preparing {
+  readonly state: AccessReader;
+  fail(error: typeof NotHeld, ...details: ErrorDetail[]): never;
+  notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
+}
+
+/** Refuses whoever would meet, by what he notes, a condition of one of his own roles that gives what he does not hold. */
+export async function mustNotRise(
+  { state, fail, notHeld }: Preparing,
+  placeholder: "$user." | "$tenant.",
+  userId: string,
+  organizationId: string,
+): Promise<void> {
+  const lacking = await notHeld(organizationId, await state.givenBy(placeholder, userId, organizationId));
+  if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { faults } from "./conformance/schemas.ts";
+import { makeWorld, type World } from "./conformance/world.ts";
+
+interface Example {
+  readonly name: string;
+  readonly section: string;
+  readonly path: string;
+  readonly request: AnyBody;
+  readonly status: number;
+  readonly response: AnyBody;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly note?: string;
+}
+
+/** The non-normative examples of AuthZEN 1.0, and the scenario of its certification. */
+const examples = JSON.parse(readFileSync(new URL("contract/examples.json", import.meta.url), "utf8")) as Readonly<
+  Record<"specification" | "certification", readonly Example[]>
+>;
+
+let world: World;
+beforeAll(async () => {
+  world = await makeWorld();
+});
+afterAll(() => world.server.close());
+
+/** With the users of this installation in the place of the examples' names. */
+function withUsers(value: AnyBody): AnyBody {
+  if (Array.isArray(value)) return value.map(withUsers);
+  if (typeof value !== "object" || value === null) return value;
+  const mapped = Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withUsers(inner)]));
+  return mapped["type"] === "user" && typeof mapped["id"] === "string" ? { ...mapped, id: world.idOf(mapped["id"]) } : mapped;
+}
+
+/** What an example is about: contexts, counts and totals are each implementation's own. */
+function expectLike(given: AnyBody, expected: AnyBody): void {
+  if (expected.results !== undefined) {
+    // The examples each show a part: they do not agree among themselves on how many accounts there are.
+    expect(given.results).toEqual(expect.arrayContaining(expected.results));
+    if (expected.results.length === 0) expect(given.results).toEqual([]);
+  } else if (expected.evaluations !== undefined) {
+    expect(given.evaluations.map(({ decision }: AnyBody) => decision)).toEqual(
+      expected.evaluations.map(({ decision }: AnyBody) => decision),
+    );
+    expect(given).not.toHaveProperty("decision");
+  } else {
+    expect(given.decision).toBe(expected.decision);
+    expect(given).not.toHaveProperty("evaluations");
+  }
+}
+
+/** The page of an example has the token of its author's; following our own is tested with the searches. */
+const followsToken = ({ request }: Example): boolean => request?.page?.token !== undefined;
+/** 8.3 shows a page without the token that 8.2.2 requires. */
+const contradictsItself = ({ name }: Example): boolean => name === "search response";
+
+describe.each(Object.entries(examples))("the examples of the %s", (_source, all) => {
+  const asked = all.filter((example) => example.request !== null && example.path.startsWith("/access/") && !followsToken(example));
+  it.each(asked.map((example) => [`${example.section}: ${example.name}`, example] as const))("%s", async (_name, example) => {
+    const id = example.headers?.["X-Request-ID"];
+    const answer = await world.post(example.path, withUsers(example.request), id ? { headers: { "x-request-id": id } } : {});
+    expect(answer.status, JSON.stringify(answer.body)).toBe(example.status);
+    if (id) expect(answer.headers["x-request-id"]).toBe(id);
+    if (example.response !== null && example.status === 200) expectLike(answer.body, withUsers(example.response));
+  });
+
+  it("has answers that our reading of the standard takes for such", () => {
+    for (const example of all) {
+      if (example.response === null || example.status !== 200 || contradictsItself(example)) continue;
+      expect(faults[example.path.replace(/^GET /, "")]?.(example.response), example.name).toEqual([]);
+    }
+  });
+
+  it("has been asked as a whole", () => {
+    const left = all.filter((example) => !asked.includes(example) && example.request !== null);
+    expect(left.map(({ name }) => name)).toEqual(
+      left.filter((one) => followsToken(one) || !one.path.startsWith("/access/")).map(({ name }) => name),
+    );
+  });
+});

@@ -1,0 +1,59 @@
+import { inputCheck } from "#operation/validate.ts";
+import { type Decision, orThrown } from "./decision.ts";
+import { Evaluation } from "./entities.ts";
+
+/** Throws `common.validation_failed` with the places where a question is not a whole one. */
+export const checkWhole = inputCheck(Evaluation);
+
+export type Defaults = { readonly [Name in keyof Evaluation]?: unknown };
+
+type Members = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * An item of `evaluations` with the defaults of the request (7.1.1). What an item has stands in the place of the default of that
+ * name as a whole, without its properties; a `type`, `id` or `name` that it leaves out is the default's. An item that is no whole
+ * question then is denied, and does not spoil the others (7.2.1).
+ */
+export function completed(item: unknown, defaults: Defaults): Evaluation | Decision {
+  const given = isObject(item) ? item : {};
+  const whole = isObject(item)
+    ? {
+        subject: entity(given["subject"], defaults.subject),
+        action: entity(given["action"], defaults.action),
+        resource: entity(given["resource"], defaults.resource),
+        context: given["context"] ?? defaults.context,
+      }
+    : {};
+  try {
+    const present = Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined));
+    checkWhole(ownOf(present, defaults));
+    return present as unknown as Evaluation;
+  } catch (error) {
+    return orThrown(error);
+  }
+}
+
+const keys = ["type", "id", "name"] as const;
+
+/**
+ * What is to be checked of a question. The facts of a default were checked with the request, and may be as large as its body: they are
+ * not looked through again for each of a thousand questions.
+ */
+function ownOf(present: Members, defaults: Defaults): Record<string, unknown> {
+  const own: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(present)) {
+    if (value !== defaults[name as keyof Defaults] || !isObject(value)) own[name] = value;
+    else if (name !== "context")
+      own[name] = Object.fromEntries(keys.filter((key) => value[key] !== undefined).map((key) => [key, value[key]]));
+  }
+  return own;
+}
+
+function entity(given: unknown, fallback: unknown): unknown {
+  if (given === undefined || given === null) return fallback ?? undefined;
+  if (!isObject(given) || !isObject(fallback)) return given;
+  const filled: Record<string, unknown> = { ...given };
+  for (const key of keys) if ((filled[key] ?? null) === null && fallback[key] != null) filled[key] = fallback[key];
+  return filled;
+}

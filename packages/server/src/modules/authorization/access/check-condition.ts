@@ -1,0 +1,24 @@
+import { type AuthorizationModel, type Condition, faultsOfCondition, vocabularyOf } from "@gatehouse/policy";
+import { invalid } from "#operation/errors.ts";
+
+interface Reads {
+  currentModel(): Promise<{ readonly document: AuthorizationModel }>;
+}
+interface Writes extends Reads {
+  keepModel(): Promise<void>;
+}
+
+/** As `checkCondition`, and keeps the model from being replaced until the condition is written. */
+export async function checkConditionToKeep(store: Writes, condition: Condition | null): Promise<void> {
+  await store.keepModel();
+  await checkCondition(store, condition);
+}
+
+/** Refuses a condition that is faulty, or names what the model does not declare, with each place in it. */
+export async function checkCondition(store: Reads, condition: Condition | null): Promise<void> {
+  if (condition === null) return;
+  const { document } = await store.currentModel();
+  const faults = faultsOfCondition(condition, vocabularyOf(document));
+  if (faults.length === 0) return;
+  throw invalid(...faults.map((fault) => ({ ...fault, field: fault.field === "" ? "condition" : `condition.${fault.field}` })));
+}

@@ -1,0 +1,61 @@
+import { scoped } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { violatedReference } from "#platform/database/faults.ts";
+import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
+import { PermissionAddedToRole } from "../events.ts";
+import { PermissionValue, Role } from "../model.ts";
+import { access } from "../module.ts";
+import { representOne, rulesOf } from "../represent.ts";
+import { tenantOfRole } from "../role-tenant.ts";
+
+/** Gives a role permissions (S3 §8.2, §8.3). Nobody gives what he does not hold himself. */
+export const addRolePermissions = access.command("addRolePermissions", {
+  http: "POST /api/v1/iam/roles/:roleId/permissions",
+  summary: "Add permissions to a role.",
+  allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  versioned: true,
+  input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
+  output: Role,
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld],
+  tenant: tenantOfRole,
+  async prepare({ reading, notHeld, fail }, { roleId, permissions }) {
+    const { role, defined } = await reading(async (store) => ({
+      role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
+      defined: new Set((await store.permissionsByValue(permissions)).map((row) => row.value)),
+    }));
+    // What is not defined is said to be so, rather than not held.
+    const lacking = await notHeld(
+      role.organization_id,
+      permissions.filter((value) => defined.has(value)),
+    );
+    if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
+  },
+  async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permissions }) {
+    const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
+    if (row.is_system_role) fail(SystemRole);
+    expectVersion(row.version);
+    const before = rulesOf(await representOne(store, row));
+    const found = await store.permissionsByValue(permissions);
+    for (const value of permissions) {
+      const definition =
+        found.find((candidate) => candidate.value === value) ?? fail(PermissionNotFound, { field: "permissions", permission: value });
+      if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permissions", rule: "same_scope", permission: value });
+    }
+    try {
+      await store.addRolePermissions(
+        row,
+        found.map(({ id }) => id),
+      );
+    } catch (error) {
+      // Deleted in this moment: by the time it would be held there is no such permission.
+      if (violatedReference(error) !== undefined) fail(PermissionNotFound, { field: "permissions" });
+      throw error;
+    }
+    const updated = await store.touchRole(row.id, now);
+    emit(PermissionAddedToRole, { roleId: row.id, organizationId: row.organization_id, permissions });
+    const role = await representOne(store, updated);
+    audit({ before, after: rulesOf(role) });
+    return role;
+  },
+});

@@ -1,0 +1,44 @@
+import { scoped } from "#operation/authorization.ts";
+import { invalid } from "#operation/errors.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { checkConditionToKeep } from "../check-condition.ts";
+import { GrantNotFound, HoldersAbove, NotHeld } from "../errors.ts";
+import { GrantChanged } from "../events.ts";
+import { grantEventData } from "../forget-subject.ts";
+import { mayHandle } from "../grant-rules.ts";
+import { toGrant } from "../grant-store.ts";
+import { tenantOfGrant } from "../grant-tenant.ts";
+import { ConditionInput, Grant } from "../model.ts";
+import { access } from "../module.ts";
+import { mayTakeByGrant } from "../take-rights.ts";
+
+/** Sets a grant's end and condition, without a moment in which it is not there. */
+export const changeGrant = access.command("changeGrant", {
+  http: "PUT /api/v1/iam/grants/:grantId",
+  summary: "Change a grant's end and condition.",
+  allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  absent: GrantNotFound,
+  versioned: true,
+  input: Type.Object({ grantId: Uuid, condition: nullable(ConditionInput), expiresAt: nullable(Timestamp) }),
+  output: Grant,
+  errors: [GrantNotFound, NotHeld, HoldersAbove],
+  tenant: tenantOfGrant,
+  async prepare(context, { grantId }) {
+    const row = (await context.reading((store) => store.grantById(grantId))) ?? context.fail(GrantNotFound);
+    const about = { type: row.resource_type, relation: row.relation };
+    await mayHandle(context, row.organization_id, about, "gives");
+    await mayHandle(context, row.organization_id, about, "takes");
+    await mayTakeByGrant(context, row.organization_id, { ...about, subject: { type: row.subject_type, id: row.subject_id } });
+  },
+  async run({ store, emit, fail, audit, expectVersion, now }, { grantId, condition, expiresAt }) {
+    const row = (await store.lockGrant(grantId)) ?? fail(GrantNotFound);
+    expectVersion(row.version);
+    const expires = expiresAt === null ? null : new Date(expiresAt);
+    if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
+    await checkConditionToKeep(store, condition);
+    const updated = await store.updateGrant(row.id, { condition, expiresAt: expires });
+    audit({ before: toGrant(row, now), after: toGrant(updated, now) });
+    emit(GrantChanged, grantEventData(updated));
+    return toGrant(updated, now);
+  },
+});

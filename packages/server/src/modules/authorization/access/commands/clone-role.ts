@@ -1,0 +1,77 @@
+import { v7 as uuid } from "uuid";
+import { scoped } from "#operation/authorization.ts";
+import { QuotaExceeded } from "#operation/errors.ts";
+import { mustFit } from "#operation/quota.ts";
+import { Description, Name, nullable, Type, Uuid } from "#operation/schema.ts";
+import { requireVisible } from "#operation/visible-name.ts";
+import { violatedUnique } from "#platform/database/faults.ts";
+import { takenRule } from "#platform/names/stored-keys.ts";
+import { NotHeld, RoleNameTaken, RoleNotFound } from "../errors.ts";
+import { PermissionAddedToRole, RoleCreated } from "../events.ts";
+import { Role } from "../model.ts";
+import { access } from "../module.ts";
+import { representOne } from "../represent.ts";
+import { tenantOfRole } from "../role-tenant.ts";
+
+/**
+ * Makes a role of one's own from another of the same scope, with its rules and conditions (S4 §8.1). Of a system role the copy is
+ * given what the system role gives today. Nobody gives what he does not hold himself.
+ */
+export const cloneRole = access.command("cloneRole", {
+  http: "POST /api/v1/iam/roles/:roleId/clone",
+  summary: "Clone a role.",
+  allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  status: 201,
+  versioned: true,
+  input: Type.Object({ roleId: Uuid, name: Name, description: Type.Optional(nullable(Description)) }),
+  output: Role,
+  errors: [RoleNotFound, RoleNameTaken, NotHeld, QuotaExceeded],
+  tenant: tenantOfRole,
+  async prepare({ reading, notHeld, fail }, { roleId }) {
+    const { role, given } = await reading(async (store) => {
+      const found = (await store.roleById(roleId)) ?? fail(RoleNotFound);
+      return { role: found, given: (await representOne(store, found)).permissions };
+    });
+    const lacking = await notHeld(role.organization_id, given);
+    if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "roleId", rule: "held", permission: value })));
+    return given;
+  },
+  async run({ store, emit, fail, audit, now, platform }, { roleId, name, description }, given) {
+    requireVisible(name);
+    const source = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
+    const organizationId = source.organization_id;
+    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);
+    const row = await store
+      .insertRole({
+        id: uuid(),
+        name,
+        description: description === undefined ? source.description : description,
+        scope: source.scope,
+        organization_id: organizationId,
+        is_system_role: false,
+        created_at: now,
+        updated_at: now,
+      })
+      .catch((error: unknown) => {
+        const index = violatedUnique(error);
+        if (index !== undefined) fail(RoleNameTaken, { field: "name", ...takenRule(index) });
+        throw error;
+      });
+    if (source.is_system_role) {
+      const definitions = await store.permissionsByValue(given);
+      await store.addRolePermissions(
+        row,
+        definitions.map(({ id }) => id),
+      );
+    } else await store.copyRules(source.id, row.id, row.organization_id);
+    const clone = await representOne(store, row);
+    // What was written is what was looked at: the source may have been given more in between.
+    if (clone.permissions.some((value) => !given.includes(value))) fail(NotHeld, { field: "roleId", rule: "held" });
+    audit({ entity: { type: "Role", id: row.id }, before: null, after: { clonedFrom: source.id, permissions: clone.permissions } });
+    const about = { roleId: row.id, organizationId: row.organization_id };
+    emit(RoleCreated, { ...about, name: row.name, scope: row.scope });
+    emit(PermissionAddedToRole, { ...about, permissions: [...clone.permissions] });
+    return clone;
+  },
+});

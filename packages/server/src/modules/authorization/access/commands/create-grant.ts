@@ -1,0 +1,98 @@
+import { checkRelationship, kindOfSubject, type Relationship } from "@gatehouse/policy";
+import { v7 as uuid } from "uuid";
+import { scoped } from "#operation/authorization.ts";
+import { invalid, QuotaExceeded } from "#operation/errors.ts";
+import { mustFit } from "#operation/quota.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { violatedUnique } from "#platform/database/faults.ts";
+import { checkConditionToKeep } from "../check-condition.ts";
+import { GrantTaken, HoldersAbove, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
+import { GrantCreated, GrantRevoked } from "../events.ts";
+import { grantEventData } from "../forget-subject.ts";
+import { mayHandle, subjectOf } from "../grant-rules.ts";
+import { toGrant } from "../grant-store.ts";
+import { ConditionInput, Grant, ModelName, ResourceRef, SubjectRef } from "../model.ts";
+import { access } from "../module.ts";
+import { asOperationError } from "../policy-errors.ts";
+import { mayTakeByGrant } from "../take-rights.ts";
+
+const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
+/**
+ * Puts a subject into a relation of a resource: a user, everybody, a role, another resource, or all who stand in a relation of
+ * another resource; until a moment, and under a condition, where they are given (S2, permission management).
+ */
+export const createGrant = access.command("createGrant", {
+  http: "POST /api/v1/iam/grants",
+  summary: "Grant a subject a relation to a resource.",
+  allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  status: 201,
+  versioned: true,
+  input: Type.Object({
+    organizationId: Type.Optional(nullable(Uuid)),
+    resource: ResourceRef,
+    relation: ModelName,
+    subject: SubjectRef,
+    condition: Type.Optional(nullable(ConditionInput)),
+    expiresAt: Type.Optional(nullable(Timestamp)),
+  }),
+  output: Grant,
+  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, HoldersAbove, RoleNotFound, QuotaExceeded],
+  async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
+    const policy = await context.state.policy();
+    try {
+      checkRelationship(policy, { resource, relation, subject: subjectOf(subject), condition } as Relationship);
+    } catch (error) {
+      throw asOperationError(error, {});
+    }
+    await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
+    await mayTakeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
+  },
+  async run(
+    { store, emit, fail, audit, now, caller, platform },
+    { organizationId = null, resource, relation, subject, condition, expiresAt },
+  ) {
+    const { type, id, relation: ofSubject } = subjectOf(subject);
+    const expires = expiresAt ? new Date(expiresAt) : null;
+    if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
+    await checkConditionToKeep(store, condition ?? null);
+    // The model may have been replaced since it was looked at.
+    const takes = (await store.currentModel()).document.resourceTypes?.[resource.type]?.relations?.[relation]?.subjects ?? [];
+    if (!takes.includes(kindOfSubject(subjectOf(subject)))) fail(UnknownRelation, { field: "relation", rule: "defined" });
+    // Whether somebody who does not belong exists elsewhere is not told (docs/security/attacks.md, 20).
+    if (type === "user" && id !== "*" && !(uuidText.test(id) && (await store.keepMember(id, organizationId)))) {
+      throw invalid({ field: "subject.id", rule: "exists", message: "is not the id of a member" });
+    }
+    if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))
+      fail(RoleNotFound, { field: "subject.id" });
+    const wanted = {
+      id: uuid(),
+      organization_id: organizationId,
+      resource_type: resource.type,
+      resource_id: resource.id,
+      relation,
+      subject_type: type,
+      subject_id: id,
+      subject_relation: ofSubject ?? "",
+      condition: condition ?? null,
+      expires_at: expires,
+      granted_by: caller.kind === "user" ? caller.userId : null,
+      granted_at: now,
+    };
+    // What has expired is as if it were not there.
+    const expired = await store.removeExpiredTwin(wanted, now);
+    if (expired !== undefined) emit(GrantRevoked, grantEventData(expired));
+    if (organizationId !== null) {
+      const { grants } = platform.settings.quotas;
+      mustFit("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
+    }
+    const row = await store.insertGrant(wanted).catch((error: unknown) => {
+      if (violatedUnique(error) !== undefined) fail(GrantTaken, { field: "subject", rule: "taken" });
+      throw error;
+    });
+    emit(GrantCreated, grantEventData(row));
+    audit({ before: expired === undefined ? null : toGrant(expired, now), after: toGrant(row, now) });
+    return toGrant(row, now);
+  },
+});

@@ -1,0 +1,60 @@
+import { v7 as uuid } from "uuid";
+import { scoped } from "#operation/authorization.ts";
+import { QuotaExceeded } from "#operation/errors.ts";
+import { mustFit } from "#operation/quota.ts";
+import { Description, Name, nullable, Type, Uuid } from "#operation/schema.ts";
+import { requireVisible } from "#operation/visible-name.ts";
+import { violatedUnique } from "#platform/database/faults.ts";
+import { takenRule } from "#platform/names/stored-keys.ts";
+import { RoleNameTaken, RoleNotFound, ScopeMismatch } from "../errors.ts";
+import { RoleCreated } from "../events.ts";
+import { AccessScope, Role } from "../model.ts";
+import { access } from "../module.ts";
+import { toRole } from "../store.ts";
+
+/** Makes a role, in an organization or in the internal scope (S3 §8.2, §8.3). It gives nothing yet. */
+export const createRole = access.command("createRole", {
+  http: "POST /api/v1/iam/roles",
+  summary: "Create a role.",
+  allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  status: 201,
+  versioned: true,
+  input: Type.Object({
+    name: Name,
+    description: Type.Optional(nullable(Description)),
+    scope: AccessScope,
+    organizationId: Type.Optional(nullable(Uuid)),
+  }),
+  output: Role,
+  errors: [RoleNameTaken, ScopeMismatch, QuotaExceeded],
+  tenant({ caller, fail }, { scope, organizationId }) {
+    const inOrganization = organizationId ?? (caller.kind === "user" ? caller.organizationId : null);
+    if (scope === "Internal") return organizationId ? fail(ScopeMismatch, { field: "organizationId", rule: "scope" }) : null;
+    return inOrganization ?? fail(ScopeMismatch, { field: "organizationId", rule: "required_in_scope" });
+  },
+  async run({ store, emit, fail, now, caller, platform }, input) {
+    requireVisible(input.name);
+    const session = caller.kind === "user" ? caller.organizationId : null;
+    const organizationId = input.scope === "Internal" ? null : (input.organizationId ?? session);
+    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);
+    try {
+      const row = await store.insertRole({
+        id: uuid(),
+        name: input.name,
+        description: input.description ?? null,
+        scope: input.scope,
+        organization_id: organizationId,
+        is_system_role: false,
+        created_at: now,
+        updated_at: now,
+      });
+      emit(RoleCreated, { roleId: row.id, organizationId, name: row.name, scope: row.scope });
+      return toRole(row, []);
+    } catch (error) {
+      const index = violatedUnique(error);
+      if (index !== undefined) fail(RoleNameTaken, { field: "name", ...takenRule(index) });
+      throw error;
+    }
+  },
+});

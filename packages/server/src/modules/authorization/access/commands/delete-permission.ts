@@ -1,0 +1,38 @@
+import type { AuthorizationModel } from "@gatehouse/policy";
+import { internal } from "#operation/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { violatedReference } from "#platform/database/faults.ts";
+import { PermissionInUse, PermissionNotFound, SystemPermission } from "../errors.ts";
+import { PermissionDeleted } from "../events.ts";
+import { access } from "../module.ts";
+
+const namesPermission = ({ resourceTypes = {}, requirements = {} }: AuthorizationModel, value: string): boolean =>
+  Object.hasOwn(requirements, value) || Object.values(resourceTypes).some(({ permissions = {} }) => Object.hasOwn(permissions, value));
+
+/** Deletes a permission that no role holds, that the authorization model does not name, and that has none below it (S3 §8.3). */
+export const deletePermission = access.command("deletePermission", {
+  http: "DELETE /api/v1/iam/permissions/:permissionId",
+  summary: "Delete a permission definition that is not in use.",
+  allow: internal("Permission.Manage"),
+  versioned: true,
+  everyTenant: "a permission is in use when a role of any organization holds it",
+  input: Type.Object({ permissionId: Uuid }),
+  output: Nothing,
+  errors: [PermissionNotFound, SystemPermission, PermissionInUse],
+  async run({ store, emit, fail, audit, expectVersion }, { permissionId }) {
+    await store.lockTree();
+    const row = (await store.permissionById(permissionId)) ?? fail(PermissionNotFound);
+    if (row.is_system_permission) fail(SystemPermission);
+    expectVersion(row.version);
+    if (namesPermission((await store.currentModel()).document, row.value)) fail(PermissionInUse, { rule: "authorization_model" });
+    audit({ before: { value: row.value, description: row.description, scope: row.scope, parent: row.parent }, after: null });
+    try {
+      await store.deletePermission(row.id);
+    } catch (error) {
+      if (violatedReference(error) !== undefined) fail(PermissionInUse);
+      throw error;
+    }
+    emit(PermissionDeleted, { permissionId: row.id, value: row.value, scope: row.scope, parent: row.parent });
+    return null;
+  },
+});

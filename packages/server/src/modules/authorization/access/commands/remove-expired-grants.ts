@@ -1,0 +1,24 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { reportStopped } from "#platform/retention/ceiling.ts";
+import { GrantRevoked } from "../events.ts";
+import { grantEventData, revokedAtOnce } from "../forget-subject.ts";
+import { access } from "../module.ts";
+
+/** So long an expired grant is still listed, marked, for whoever asks why something is no longer allowed. */
+const keptDays = 30;
+
+/** Removes grants that expired long ago. */
+export const removeExpiredGrants = access.command("removeExpiredGrants", {
+  summary: "Remove grants that expired 30 days ago or earlier.",
+  allow: operatorOnly(),
+  everyTenant: "the schedule serves every organization",
+  input: Type.Object({}),
+  output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
+  async run({ store, emit, platform }) {
+    const { rows, more, stopped } = await store.removeExpiredGrants(keptDays, revokedAtOnce);
+    for (const row of rows) emit(GrantRevoked, grantEventData(row));
+    if (stopped) reportStopped(platform.logger, "access.grants");
+    return { more, stopped };
+  },
+});

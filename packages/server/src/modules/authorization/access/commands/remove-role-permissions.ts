@@ -1,0 +1,59 @@
+import { scoped } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { HoldersAbove, NotHeld, PermissionNotFound, RoleNotFound, SystemRole } from "../errors.ts";
+import { PermissionRemovedFromRole } from "../events.ts";
+import { PermissionValue, Role } from "../model.ts";
+import { access } from "../module.ts";
+import { representOne, rulesOf } from "../represent.ts";
+import { tenantOfRole } from "../role-tenant.ts";
+import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
+
+/**
+ * Takes permissions from a role (S3 §8.2, §8.3), from no holder who holds more than the caller. One that it was not given is no error: it
+ * is not there afterwards.
+ */
+export const removeRolePermissions = access.command("removeRolePermissions", {
+  http: "DELETE /api/v1/iam/roles/:roleId/permissions",
+  summary: "Remove permissions from a role.",
+  allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  versioned: true,
+  input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
+  output: Role,
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, NotHeld, HoldersAbove],
+  tenant: tenantOfRole,
+  async prepare(context, { roleId, permissions }) {
+    const { reading, notHeld, fail } = context;
+    const { role, rules } = await reading(async (store) => ({
+      role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
+      rules: ((await store.rulesOf([roleId])).get(roleId) ?? []).filter(({ permission }) => permissions.includes(permission)),
+    }));
+    const denied = new Set(rules.filter(({ effect }) => effect === "deny").map(({ permission }) => permission));
+    // To take a denial away is to give.
+    const lacking = await notHeld(
+      role.organization_id,
+      permissions.filter((value) => denied.has(value)),
+    );
+    if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
+    return rules.some(({ effect }) => effect === "allow") ? await mayTakeFromHolders(context, role) : undefined;
+  },
+  async run({ store, emit, fail, audit, expectVersion, now, caller }, { roleId, permissions }, looked) {
+    const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
+    if (row.is_system_role) fail(SystemRole);
+    expectVersion(row.version);
+    const before = rulesOf(await representOne(store, row));
+    const found = await store.permissionsByValue(permissions);
+    const unknown = permissions.filter((value) => !found.some((definition) => definition.value === value));
+    if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map((value) => ({ field: "permissions", permission: value })));
+    if (looked !== undefined && !(await stillCovered(store, row, caller, looked))) fail(HoldersAbove, { field: "roleId", rule: "changed" });
+    await store.removeRolePermissions(
+      row.id,
+      found.map(({ id }) => id),
+    );
+    const updated = await store.touchRole(row.id, now);
+    emit(PermissionRemovedFromRole, { roleId: row.id, organizationId: row.organization_id, permissions });
+    const role = await representOne(store, updated);
+    audit({ before, after: rulesOf(role) });
+    return role;
+  },
+});

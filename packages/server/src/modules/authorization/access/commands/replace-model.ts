@@ -1,0 +1,76 @@
+import { type AuthorizationModel, faultsOfCondition, faultsOfModel, PermissionTree, vocabularyOf } from "@gatehouse/policy";
+import { internal } from "#operation/authorization.ts";
+import { type ErrorDetail, invalid } from "#operation/errors.ts";
+import { Type } from "#operation/schema.ts";
+import { AuthorizationModelInput } from "../authorization-model.ts";
+import { ModelInUse } from "../errors.ts";
+import { ModelReplaced } from "../events.ts";
+import { lockoutsOf } from "../model-lockout.ts";
+import { access } from "../module.ts";
+
+/** What is told at once; the rest shows when these are mended. */
+const detailsMax = 20;
+
+/**
+ * Replaces the authorization model as a whole: attributes, resource types with their relations, requirements. It is checked with all
+ * that depends on it, so that no grant and no condition loses its meaning.
+ */
+export const replaceModel = access.command("replaceModel", {
+  http: "PUT /api/v1/iam/authorization/model",
+  summary: "Replace the authorization model.",
+  allow: internal("Authorization.ManageModel"),
+  versioned: true,
+  everyTenant: "the model is one for the installation, and grants and conditions of every tenant depend on it",
+  input: Type.Object({ model: AuthorizationModelInput }),
+  output: Type.Object({ model: AuthorizationModelInput, version: Type.Integer() }),
+  errors: [ModelInUse],
+  async run({ store, emit, fail, audit, expectVersion, now }, { model }) {
+    await store.lockModel();
+    const current = await store.currentModel();
+    expectVersion(current.version);
+    const tree = new PermissionTree(await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER }));
+    const faults = faultsOfModel(model, tree).slice(0, detailsMax);
+    if (faults.length > 0) throw invalid(...faults.map((fault) => ({ ...fault, field: `model.${fault.field}` })));
+    const lockouts = lockoutsOf(model);
+    if (lockouts.length > 0) throw invalid(...lockouts);
+    const left = [
+      ...lostRelations(model, await store.relationKinds()),
+      ...lostConditions(model, await store.conditionsOfRoles(), await store.conditionsOfGrants()),
+    ].slice(0, detailsMax);
+    if (left.length > 0) fail(ModelInUse, ...left);
+    const version = current.version + 1;
+    await store.insertModel({ version, document: model }, now);
+    audit({ entity: { type: "AuthorizationModel", id: String(version) }, before: current.document, after: model });
+    emit(ModelReplaced, { version });
+    return { model, version };
+  },
+});
+
+type Kinds = readonly { readonly type: string; readonly relation: string; readonly subject: string }[];
+
+/** Grants that the new model has no place for. */
+function lostRelations(model: AuthorizationModel, kinds: Kinds): ErrorDetail[] {
+  return kinds
+    .filter(({ type, relation, subject }) => !(model.resourceTypes?.[type]?.relations?.[relation]?.subjects ?? []).includes(subject))
+    .map(({ type, relation, subject }) => ({
+      field: `model.resourceTypes.${type}.relations.${relation}.subjects`,
+      rule: "used_by_grants",
+      subject,
+      message: `is left out, and there are grants to ${subject}`,
+    }));
+}
+
+type Conditions = readonly Parameters<typeof faultsOfCondition>[0][];
+type GrantConditions = readonly { readonly type: string; readonly condition: unknown }[];
+
+/** Conditions that name what the new model does not declare. */
+function lostConditions(model: AuthorizationModel, ofRoles: Conditions, ofGrants: GrantConditions): ErrorDetail[] {
+  const vocabulary = vocabularyOf(model);
+  const used = [
+    ...ofRoles.map((condition) => ["used_by_roles", condition] as const),
+    ...ofGrants.map(({ condition }) => ["used_by_grants", condition] as const),
+  ];
+  return used.flatMap(([rule, condition]) =>
+    faultsOfCondition(condition, vocabulary).map(({ message }) => ({ field: "model.attributes", rule, message: `a condition ${message}` })),
+  );
+}

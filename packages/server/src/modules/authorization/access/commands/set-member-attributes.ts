@@ -1,0 +1,42 @@
+import { permission } from "#operation/authorization.ts";
+import { QuotaExceeded } from "#operation/errors.ts";
+import { mustFit } from "#operation/quota.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
+import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
+import { AttributesSet } from "../events.ts";
+import { access } from "../module.ts";
+import { bytesOf } from "../policy-store.ts";
+import { mayTakeByAttributes } from "../take-rights.ts";
+
+/**
+ * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher (S4 §8.4). Nobody
+ * rises by it himself.
+ */
+export const setMemberAttributes = access.command("setMemberAttributes", {
+  http: "PUT /api/v1/iam/organizations/:organizationId/members/:userId/attributes",
+  summary: "Replace a member's attributes.",
+  allow: permission("Organization.ManageAttributes"),
+  absent: MemberNotFound,
+  versioned: true,
+  input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),
+  output: AttributesOfSubject,
+  errors: [MemberNotFound, NotHeld, HoldersAbove, QuotaExceeded],
+  async prepare(context, { organizationId, userId }) {
+    const { caller } = context;
+    if (caller.kind === "user" && caller.userId === userId) await mustNotRise(context, "$user.", userId, organizationId);
+    await mayTakeByAttributes(context, organizationId, userId);
+  },
+  async run({ store, emit, fail, audit, expectVersion, now, platform }, { organizationId, userId, attributes }) {
+    if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);
+    checkAttributes((await store.currentModel()).document, "user", attributes);
+    const before = await store.attributes(organizationId, userId);
+    expectVersion(before?.version ?? 0);
+    audit({ entity: { type: "User", id: userId }, personalBefore: { attributes: before?.attributes ?? {} } });
+    const bytes = (await store.otherAttributeBytes(organizationId, userId)) + bytesOf(attributes);
+    mustFit("attributeBytes", bytes, platform.settings.quotas.attributeBytes);
+    const version = await store.setAttributes(organizationId, userId, attributes, now);
+    emit(AttributesSet, { organizationId, userId, names: Object.keys(attributes) });
+    return { organizationId, userId, attributes, version };
+  },
+});

@@ -1,0 +1,38 @@
+import { permission } from "#operation/authorization.ts";
+import { QuotaExceeded } from "#operation/errors.ts";
+import { mustFit } from "#operation/quota.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { AttributesOfSubject, AttributeValues, checkAttributes, mustNotRise } from "../attributes.ts";
+import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
+import { AttributesSet } from "../events.ts";
+import { access } from "../module.ts";
+import { bytesOf } from "../policy-store.ts";
+import { mayTakeByAttributes } from "../take-rights.ts";
+
+/** Replaces what is noted about the organization itself: `$tenant` in conditions. */
+export const setOrganizationAttributes = access.command("setOrganizationAttributes", {
+  http: "PUT /api/v1/iam/organizations/:organizationId/attributes",
+  summary: "Replace the organization's attributes.",
+  allow: permission("Organization.ManageAttributes"),
+  absent: MemberNotFound,
+  versioned: true,
+  input: Type.Object({ organizationId: Uuid, attributes: AttributeValues }),
+  output: AttributesOfSubject,
+  errors: [NotHeld, HoldersAbove, QuotaExceeded],
+  async prepare(context, { organizationId }) {
+    const { caller } = context;
+    if (caller.kind === "user") await mustNotRise(context, "$tenant.", caller.userId, organizationId);
+    await mayTakeByAttributes(context, organizationId, null);
+  },
+  async run({ store, emit, audit, expectVersion, now, platform }, { organizationId, attributes }) {
+    checkAttributes((await store.currentModel()).document, "tenant", attributes);
+    const before = await store.attributes(organizationId, null);
+    expectVersion(before?.version ?? 0);
+    audit({ before: before?.attributes ?? {}, after: attributes });
+    const bytes = (await store.otherAttributeBytes(organizationId, null)) + bytesOf(attributes);
+    mustFit("attributeBytes", bytes, platform.settings.quotas.attributeBytes);
+    const version = await store.setAttributes(organizationId, null, attributes, now);
+    emit(AttributesSet, { organizationId, userId: null, names: Object.keys(attributes) });
+    return { organizationId, userId: null, attributes, version };
+  },
+});

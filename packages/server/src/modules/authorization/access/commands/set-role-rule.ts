@@ -1,0 +1,71 @@
+import { scoped } from "#operation/authorization.ts";
+import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { checkConditionToKeep } from "../check-condition.ts";
+import { HoldersAbove, LastHolder, NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
+import { RoleRuleSet } from "../events.ts";
+import { ConditionInput, PermissionValue, Role, RuleEffect } from "../model.ts";
+import { access } from "../module.ts";
+import { representOne, rulesOf } from "../represent.ts";
+import { tenantOfRole } from "../role-tenant.ts";
+import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
+import { topHolders } from "../top-holders.ts";
+
+/**
+ * Says how a role gives one permission: under a condition, without one, or not at all whatever else gives it (S4 §2, §8.4).
+ * Nobody gives what they do not hold, or takes from those who hold more; somebody who can undo every change is left.
+ */
+export const setRoleRule = access.command("setRoleRule", {
+  http: "PUT /api/v1/iam/roles/:roleId/permissions/:permission",
+  summary: "Set how a role gives or takes a permission.",
+  allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  absent: RoleNotFound,
+  versioned: true,
+  input: Type.Object({
+    roleId: Uuid,
+    permission: PermissionValue,
+    effect: Type.Optional(RuleEffect),
+    condition: Type.Optional(nullable(ConditionInput)),
+  }),
+  output: Role,
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld, HoldersAbove, LastHolder],
+  tenant: tenantOfRole,
+  async prepare(context, { roleId, permission, effect = "allow", condition = null }) {
+    const { reading, notHeld, fail } = context;
+    const { role, defined, rules } = await reading(async (store) => ({
+      role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
+      defined: (await store.permissionsByValue([permission])).length > 0,
+      rules: (await store.rulesOf([roleId])).get(roleId) ?? [],
+    }));
+    const before = rules.find((rule) => rule.permission === permission);
+    // To write over a denial is to give as well, also by a weaker denial.
+    const gives = defined && (effect === "allow" || before?.effect === "deny");
+    const lacking = gives ? await notHeld(role.organization_id, [permission]) : [];
+    if (lacking.length > 0) fail(NotHeld, { field: "permission", rule: "held", permission });
+    const takes = defined && !role.is_system_role && (effect === "deny" || (condition !== null && before?.effect === "allow"));
+    return takes ? await mayTakeFromHolders(context, role) : undefined;
+  },
+  async run(context, { roleId, permission, effect = "allow", condition = null }, looked) {
+    const { store, emit, fail, audit, expectVersion, now, caller } = context;
+    const tenant = (await store.roleById(roleId))?.organization_id ?? null;
+    // Before the role itself, as whoever gives the role to a member locks them.
+    if (effect === "deny") await store.lockTopHolders(tenant);
+    const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
+    if (row.is_system_role) fail(SystemRole);
+    expectVersion(row.version);
+    const before = rulesOf(await representOne(store, row));
+    const [definition] = await store.permissionsByValue([permission]);
+    if (definition === undefined) return fail(PermissionNotFound, { field: "permission", permission });
+    if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permission", rule: "same_scope", permission });
+    if (looked !== undefined && !(await stillCovered(store, row, caller, looked))) fail(HoldersAbove, { field: "roleId", rule: "changed" });
+    await checkConditionToKeep(store, condition);
+    const able = effect === "deny" ? await topHolders(context, row.organization_id) : [];
+    await store.setRule(row.id, row.organization_id, definition.id, effect, condition);
+    if (able.length > 0 && (await topHolders(context, row.organization_id)).length === 0)
+      fail(LastHolder, { field: "roleId", rule: "last_holder" });
+    const updated = await store.touchRole(row.id, now);
+    emit(RoleRuleSet, { roleId: row.id, organizationId: row.organization_id, permission, effect, condition });
+    const role = await representOne(store, updated);
+    audit({ before, after: rulesOf(role) });
+    return role;
+  },
+});

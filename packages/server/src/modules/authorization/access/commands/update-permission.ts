@@ -1,0 +1,42 @@
+import { internal } from "#operation/authorization.ts";
+import { Description, nullable, Type, Uuid } from "#operation/schema.ts";
+import { ParentCycle, ParentNotFound, PermissionNotFound, ScopeMismatch, SystemPermission } from "../errors.ts";
+import { PermissionUpdated } from "../events.ts";
+import { Permission, PermissionValue } from "../model.ts";
+import { access } from "../module.ts";
+import { toPermission } from "../store.ts";
+
+/** Changes a permission's description or its place in the tree (S3 §8.3). Its value is its name and stays. */
+export const updatePermission = access.command("updatePermission", {
+  http: "PUT /api/v1/iam/permissions/:permissionId",
+  summary: "Update a permission definition.",
+  allow: internal("Permission.Manage"),
+  versioned: true,
+  input: Type.Object(
+    {
+      permissionId: Uuid,
+      description: Type.Optional(nullable(Description)),
+      parent: Type.Optional(nullable(PermissionValue)),
+    },
+    { minProperties: 2 },
+  ),
+  output: Permission,
+  errors: [PermissionNotFound, SystemPermission, ParentNotFound, ParentCycle, ScopeMismatch],
+  async run({ store, emit, fail, audit, expectVersion, now }, input) {
+    await store.lockTree();
+    const row = (await store.permissionById(input.permissionId)) ?? fail(PermissionNotFound);
+    if (row.is_system_permission) fail(SystemPermission);
+    expectVersion(row.version);
+    const wanted = input.parent === undefined ? row.parent : input.parent;
+    const [parent] = wanted === null ? [] : await store.permissionsByValue([wanted]);
+    if (wanted !== null && !parent) fail(ParentNotFound, { field: "parent" });
+    if (parent && parent.scope !== row.scope) fail(ScopeMismatch, { field: "parent", rule: "same_scope" });
+    if (parent && (await store.isBelow(parent.id, row.id))) fail(ParentCycle, { field: "parent", rule: "cycle" });
+    const description = input.description === undefined ? row.description : input.description;
+    audit({ before: { description: row.description, parent: row.parent }, after: { description, parent: wanted } });
+    await store.updatePermission(row.id, { description, parentId: parent?.id ?? null }, now);
+    emit(PermissionUpdated, { permissionId: row.id, value: row.value, scope: row.scope, parent: wanted, previousParent: row.parent });
+    const updated = await store.permissionById(row.id);
+    return toPermission(updated as NonNullable<typeof updated>);
+  },
+});

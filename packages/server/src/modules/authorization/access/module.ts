@@ -1,0 +1,148 @@
+import { v7 as uuid } from "uuid";
+import { identity } from "#modules/foundation/identity/index.ts";
+import { module } from "#operation/module.ts";
+import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusChanged } from "./events.ts";
+import { forgetSubject, grantsOf, revokeSomeGrants } from "./forget-subject.ts";
+import { permissionsGivenBy } from "./given-permissions.ts";
+import type { AccessScope } from "./model.ts";
+import { AccessReader } from "./read-model/reader.ts";
+import { answerCacheChecks } from "./read-model/report-cached.ts";
+import { accessStore, type RoleRow } from "./store.ts";
+import { administratorRole, ownerRole, systemRoles } from "./system.ts";
+import { wouldLoseLastHolder } from "./top-holders.ts";
+
+/** A role takes all that it gives with it, some hundred rows each. */
+const rolesErasedAtOnce = 100;
+
+/** What other modules know of a role. */
+export interface RoleSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: AccessScope;
+  readonly organizationId: string | null;
+  readonly isSystemRole: boolean;
+}
+
+const summary = (row: RoleRow): RoleSummary => ({
+  id: row.id,
+  name: row.name,
+  scope: row.scope,
+  organizationId: row.organization_id,
+  isSystemRole: row.is_system_role,
+});
+
+/** Who may do what: the permission tree, roles, who holds them where, and the decisions made from them (S3 §6.1, §6.2, §8). */
+export const access = module("access", {
+  store: accessStore,
+  state(platform) {
+    const reader = new AccessReader(platform);
+    answerCacheChecks(platform, () => reader.compareCached());
+    return reader;
+  },
+  uses: { identity },
+  reads: ({ store, state }) => ({
+    /**
+     * True where the user may hold all of `permissions` in the scope, always or under a condition: a condition that needs a request or a
+     * session is decided where the permission is used.
+     */
+    async mayHold(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<boolean> {
+      const { always, conditional } = await state.permissionsOf(userId, organizationId);
+      const held = new Set([...always, ...conditional]);
+      return permissions.every((permission) => held.has(permission));
+    },
+    async rolesByIds(ids: readonly string[]): Promise<readonly RoleSummary[]> {
+      return (await store.rolesByIds(ids)).map(summary);
+    },
+    /** The role ids of each user in a scope, in the order in which they were given. */
+    rolesOf: (userIds: readonly string[], organizationId: string | null) => store.assignments(userIds, organizationId),
+    async ownerRoleOf(organizationId: string): Promise<string | undefined> {
+      return (await store.systemRole(ownerRole, organizationId))?.id;
+    },
+    async administratorRole(): Promise<string | undefined> {
+      return (await store.systemRole(administratorRole, null))?.id;
+    },
+    holders: (roleId: string): Promise<number> => store.holders(roleId),
+    /** What someone must hold to give these roles of the scope, or to take them. */
+    permissionsGivenBy: (organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> =>
+      permissionsGivenBy(store, organizationId, roleIds),
+  }),
+  writes: ({ store, uses, emit, now }) => ({
+    /** Makes the system roles of a new organization and returns their ids by name. */
+    async createSystemRoles(organizationId: string): Promise<ReadonlyMap<string, string>> {
+      const made = new Map<string, string>();
+      for (const role of systemRoles.filter(({ scope }) => scope === "Organization")) {
+        const row = await store.insertRole({
+          id: uuid(),
+          name: role.name,
+          description: role.description,
+          scope: role.scope,
+          organization_id: organizationId,
+          is_system_role: true,
+          created_at: now,
+          updated_at: now,
+        });
+        emit(RoleCreated, { roleId: row.id, organizationId, name: role.name, scope: role.scope });
+        made.set(role.name, row.id);
+      }
+      return made;
+    },
+    /** The roles that exist among `ids`, kept from being deleted until the transaction ends. */
+    async lockRolesForUse(ids: readonly string[]): Promise<readonly RoleSummary[]> {
+      return (await store.lockRolesForUse(ids)).map(summary);
+    },
+    /** Keeps the owners of an organization, or the administrators, as they are until the transaction ends, beside whoever asks as well. */
+    lockTopHolders: (organizationId: string | null): Promise<void> => store.lockTopHolders(organizationId),
+    /**
+     * Whether nobody would be left who can undo every change of the scope, if the user held `roleIds` from now on and, where `isActive`
+     * is false, could not sign in. Asked under {@link lockTopHolders}.
+     */
+    wouldLoseLastHolder: (
+      userId: string,
+      organizationId: string | null,
+      after: { readonly roleIds: readonly string[]; readonly isActive?: boolean },
+    ): Promise<boolean> => wouldLoseLastHolder({ store, uses }, userId, organizationId, after),
+    /** Makes `roleIds` the only roles of the user in the scope; none of them ends what the user may do there. */
+    async assign(userId: string, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
+      const changed = await store.setAssignments(userId, organizationId, roleIds, now);
+      if (roleIds.length === 0) await forgetSubject({ store, emit }, organizationId, userId);
+      emit(RolesAssigned, { userId, organizationId, roleIds: [...roleIds], ...changed });
+    },
+    /** What the organization's plan includes, as decisions see it from now on; false where there is no such organization. */
+    async setEntitlements(organizationId: string, entitlements: Readonly<Record<string, unknown>>): Promise<boolean> {
+      const found = await store.setEntitlements(organizationId, entitlements);
+      if (found) emit(EntitlementsSet, { organizationId, entitlements });
+      return found;
+    },
+    /** Removes a batch of the grants that name the user; true while there may be more. What is left goes with the last role. */
+    async revokeSomeOf(userId: string, organizationId: string | null): Promise<boolean> {
+      return (await revokeSomeGrants({ store, emit }, grantsOf(organizationId, userId))).more;
+    },
+    /** Takes every role and attribute from users of an organization that is being erased; its grants go by `eraseSome`. */
+    async removeMembers(organizationId: string, userIds: readonly string[]): Promise<void> {
+      const held = await store.removeMembers(organizationId, userIds);
+      for (const userId of userIds) {
+        emit(RolesAssigned, { userId, organizationId, roleIds: [], addedRoleIds: [], removedRoleIds: [...(held.get(userId) ?? [])] });
+      }
+    },
+    /**
+     * Removes at most `limit` rows of what is kept for an organization that has no members any more: grants, recorded questions, roles.
+     * False when nothing was left. What hangs on the organization's own row goes with that.
+     */
+    async eraseSome(organizationId: string, limit: number): Promise<boolean> {
+      if ((await revokeSomeGrants({ store, emit }, { organizationId }, limit)).rows.length > 0) return true;
+      if ((await store.eraseRecordedDecisions(organizationId, limit)) > 0) return true;
+      const roles = await store.eraseRoles(organizationId, rolesErasedAtOnce);
+      for (const role of roles) emit(RoleDeleted, { roleId: role.id, organizationId, name: role.name, scope: role.scope });
+      return roles.length > 0;
+    },
+    /** Says that nothing is left, and nothing will be decided in the organization again. */
+    async finishErasure(organizationId: string): Promise<void> {
+      emit(TenantStatusChanged, { organizationId, status: "Erased" });
+    },
+    /** What decisions in the organization depend on from now on. */
+    async setTenantStatus(organizationId: string, status: string): Promise<void> {
+      await store.setTenantStatus(organizationId, status);
+      emit(TenantStatusChanged, { organizationId, status });
+    },
+  }),
+});

@@ -1,0 +1,170 @@
+import type { AuthorizationModel, Condition } from "@gatehouse/policy";
+import { sql } from "kysely";
+import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { deleteSome } from "#platform/database/prune.ts";
+import { equalOrNull, ofTenant } from "#platform/database/tenant-predicate.ts";
+import { mayRemove } from "#platform/retention/ceiling.ts";
+
+export interface ModelVersion {
+  readonly version: number;
+  readonly document: AuthorizationModel;
+}
+
+export interface AttributesRow {
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly version: number;
+}
+
+/** As which attributes count for the quota. */
+export const bytesOf = (attributes: object): number => Buffer.byteLength(JSON.stringify(attributes));
+
+export const policyReads = (db: ReadHandle) => ({
+  /** The newest model; version 0 and empty before there is one. */
+  async currentModel(): Promise<ModelVersion> {
+    const { rows } = await sql<ModelVersion>`select version, document from authorization_models order by version desc limit 1`.execute(
+      db as never,
+    );
+    return rows[0] ?? { version: 0, document: {} };
+  },
+  async attributes(organizationId: string, userId: string | null): Promise<AttributesRow | undefined> {
+    const { rows } = await sql<AttributesRow>`
+      select attributes, version from access_attributes
+      where organization_id = ${organizationId} and ${equalOrNull("user_id", userId)}`.execute(db as never);
+    return rows[0];
+  },
+  async conditionsOfRoles(): Promise<readonly Condition[]> {
+    const { rows } = await sql<{
+      condition: Condition;
+    }>`select distinct condition from role_permissions where condition is not null`.execute(db as never);
+    return rows.map(({ condition }) => condition);
+  },
+  /** Users with a role in the organization, in the order of their ids. */
+  async memberIds(organizationId: string | null, after: string | undefined, limit: number): Promise<readonly string[]> {
+    const rest = after === undefined ? sql`true` : sql`user_id > ${after}::uuid`;
+    const { rows } = await sql<{ user_id: string }>`
+      select distinct user_id from role_assignments where ${ofTenant(organizationId)} and ${rest} order by user_id limit ${limit}`.execute(
+      db as never,
+    );
+    return rows.map(({ user_id }) => user_id);
+  },
+  /** Roles of the organization that take something away. */
+  async rolesWithDenials(organizationId: string): Promise<readonly string[]> {
+    const { rows } = await sql<{ role_id: string }>`
+      select distinct role_id from role_permissions where ${ofTenant(organizationId)} and effect = 'deny'`.execute(db as never);
+    return rows.map(({ role_id }) => role_id);
+  },
+  async roleIdsOf(organizationId: string | null): Promise<readonly string[]> {
+    const { rows } = await sql<{
+      id: string;
+    }>`select id from roles where ${ofTenant(organizationId)} order by is_system_role desc, name limit 200`.execute(db as never);
+    return rows.map(({ id }) => id);
+  },
+  /** Distinct questions that were decided in the organization since `since`, the most asked first. */
+  async recordedQuestions(organizationId: string | null, since: Date, limit: number): Promise<readonly RecordedQuestion[]> {
+    const { rows } = await sql<RecordedQuestion>`
+      select user_id as "userId", question, sum(times)::float8 as times, max(last_at) as "lastAt" from recorded_decisions
+      where ${ofTenant(organizationId)} and day >= ${since.toISOString().slice(0, 10)}::date
+      group by user_id, question_hash, question order by 3 desc, 4 desc limit ${limit}`.execute(db as never);
+    return rows;
+  },
+});
+
+export interface RecordedRow {
+  readonly organizationId: string | null;
+  readonly day: string;
+  readonly hash: string;
+  readonly userId: string;
+  readonly question: object;
+  readonly allowed: boolean;
+  readonly times: number;
+  readonly lastAt: string;
+}
+
+export interface RecordedQuestion {
+  readonly userId: string;
+  readonly question: Readonly<Record<string, unknown>>;
+  readonly times: number;
+  readonly lastAt: Date;
+}
+
+export const policyWrites = (tx: WriteHandle) => ({
+  async lockModel(): Promise<void> {
+    await sql`select pg_advisory_xact_lock(hashtext('access.authorization_model'))`.execute(tx);
+  },
+  /** Keeps the model as it is until the transaction ends, beside others that do the same. */
+  async keepModel(): Promise<void> {
+    await sql`select pg_advisory_xact_lock_shared(hashtext('access.authorization_model'))`.execute(tx);
+  },
+  /** Keeps a member from being removed until the transaction ends; false where there is none. */
+  async keepMember(userId: string, organizationId: string | null): Promise<boolean> {
+    const { rows } =
+      await sql`select user_id from role_assignments where user_id = ${userId}::uuid and ${ofTenant(organizationId)} for share`.execute(tx);
+    return rows.length > 0;
+  },
+  async insertModel({ version, document }: ModelVersion, now: Date): Promise<void> {
+    await sql`insert into authorization_models (version, document, created_at)
+      values (${version}, ${JSON.stringify(document)}::jsonb, ${now})`.execute(tx);
+  },
+  async setAttributes(organizationId: string, userId: string | null, attributes: object, now: Date): Promise<number> {
+    const { rows } = await sql<{ version: number }>`
+      insert into access_attributes (organization_id, user_id, attributes, bytes, updated_at)
+      values (${organizationId}, ${userId}, ${JSON.stringify(attributes)}::jsonb, ${bytesOf(attributes)}, ${now})
+      on conflict (organization_id, user_id) do update
+        set attributes = excluded.attributes, bytes = excluded.bytes, updated_at = excluded.updated_at,
+          version = access_attributes.version + 1
+      returning version`.execute(tx);
+    return rows[0]?.version as number;
+  },
+  async forgetMember(organizationId: string, userId: string): Promise<boolean> {
+    const { rows } =
+      await sql`delete from access_attributes where organization_id = ${organizationId} and user_id = ${userId} returning user_id`.execute(
+        tx,
+      );
+    return rows.length > 0;
+  },
+  async setEntitlements(organizationId: string, entitlements: object): Promise<boolean> {
+    const { rows } = await sql`update access_tenants set entitlements = ${JSON.stringify(entitlements)}::jsonb
+      where organization_id = ${organizationId} returning organization_id`.execute(tx);
+    return rows.length > 0;
+  },
+  /** How the role gives or takes one permission. */
+  async setRule(
+    roleId: string,
+    organizationId: string | null,
+    permissionId: string,
+    effect: string,
+    condition: Condition | null,
+  ): Promise<void> {
+    const json = condition === null ? null : JSON.stringify(condition);
+    await sql`insert into role_permissions (role_id, permission_definition_id, organization_id, effect, condition)
+      values (${roleId}, ${permissionId}, ${organizationId}, ${effect}, ${json}::jsonb)
+      on conflict (role_id, permission_definition_id) do update set effect = excluded.effect, condition = excluded.condition`.execute(tx);
+  },
+  async copyRules(from: string, to: string, organizationId: string | null): Promise<void> {
+    await sql`insert into role_permissions (role_id, permission_definition_id, organization_id, effect, condition)
+      select ${to}, permission_definition_id, ${organizationId}, effect, condition from role_permissions where role_id = ${from}`.execute(
+      tx,
+    );
+  },
+  /** Counts each question of a day once more, or as many times as it was asked. */
+  async recordDecisions(rows: readonly RecordedRow[]): Promise<void> {
+    await sql`insert into recorded_decisions (organization_id, day, question_hash, user_id, question, allowed, times, last_at)
+      select "organizationId", day, decode(hash, 'hex'), "userId", question, allowed, times, "lastAt"
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as r ("organizationId" uuid, day date, hash text, "userId" uuid, question jsonb, allowed boolean, times bigint, "lastAt" timestamptz)
+      where "organizationId" is null or exists (select from organizations where id = "organizationId")
+      order by hash
+      on conflict (organization_id, day, question_hash) do update
+        set times = recorded_decisions.times + excluded.times, last_at = excluded.last_at, allowed = excluded.allowed`.execute(tx);
+  },
+  /** Removes at most `limit` recorded questions of an organization, and says how many. */
+  eraseRecordedDecisions: (organizationId: string, limit: number): Promise<number> =>
+    deleteSome(tx, "recorded_decisions", sql`organization_id = ${organizationId}`, limit),
+  /** Removes at most `limit` questions that were recorded before; none, and stopped, where more are due than one run may take. */
+  async forgetRecordedBefore(before: Date, limit: number): Promise<{ readonly removed: number; readonly stopped: boolean }> {
+    const isOld = sql`day < ${before.toISOString().slice(0, 10)}::date`;
+    const { rows } = await sql<{ due: string }>`select count(*)::text as due from recorded_decisions where ${isOld}`.execute(tx);
+    const may = await mayRemove(tx, { name: "access.decisions", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
+    return { removed: may ? await deleteSome(tx, "recorded_decisions", isOld, limit) : 0, stopped: !may };
+  },
+});

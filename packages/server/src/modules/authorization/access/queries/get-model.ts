@@ -1,0 +1,18 @@
+import { signedIn } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { AuthorizationModelInput } from "../authorization-model.ts";
+import { access } from "../module.ts";
+
+/** The authorization model: the vocabulary that everybody writes conditions and grants in. Version 0 before there is one. */
+export const getModel = access.query("getModel", {
+  http: "GET /api/v1/iam/authorization/model",
+  summary: "The authorization model.",
+  allow: signedIn(),
+  versioned: true,
+  input: Type.Object({}),
+  output: Type.Object({ model: AuthorizationModelInput, version: Type.Integer() }),
+  async run({ store }) {
+    const { document, version } = await store.currentModel();
+    return { model: document, version };
+  },
+});

@@ -1,0 +1,23 @@
+import { byInput, internal, signedIn } from "#operation/authorization.ts";
+import { Page, Paging, Type } from "#operation/schema.ts";
+import { AccessScope, Permission } from "../model.ts";
+import { access } from "../module.ts";
+import { toPermission } from "../store.ts";
+
+/**
+ * Permission definitions in the order of their values (S3 §8.3). Those of organizations are the vocabulary that every
+ * user makes roles from; internal ones are shown to whoever may read them.
+ */
+export const listPermissions = access.query("listPermissions", {
+  http: "GET /api/v1/iam/permissions",
+  summary: "List permission definitions.",
+  allow: byInput("scope", { Internal: internal("Permission.Read") }, signedIn()),
+  input: Type.Object({ scope: Type.Optional(AccessScope), ...Paging }),
+  output: Page(Permission),
+  async run({ store, page }, input) {
+    const request = page(input);
+    const found = await store.permissionPage({ scope: input.scope ?? "Organization", after: request.after?.[0], limit: request.fetch });
+    const { rows, nextCursor } = request.cut(found, (row) => [row.value]);
+    return { items: rows.map(toPermission), nextCursor };
+  },
+});

@@ -1,0 +1,281 @@
+import { sql } from "kysely";
+import { type SchemaStep, sharedTable, tenantTable } from "#platform/database/migrations.ts";
+import { addKeyColumn } from "#platform/names/stored-keys.ts";
+import { permissionValues, roleNames } from "./names.ts";
+
+export const steps: readonly SchemaStep[] = [
+  {
+    name: "0196_access_role_name_keys",
+    why: "names of roles that look alike are one in their scope (decision 0039)",
+    up: (db) => addKeyColumn(db, roleNames),
+  },
+  {
+    name: "0197_access_permission_value_keys",
+    why: "values of permissions that look alike are one (decision 0039)",
+    up: (db) => addKeyColumn(db, permissionValues),
+  },
+  {
+    name: "0021_access_permission_definitions",
+    why: "the permission tree (S3 §6.1); it is the product's vocabulary and belongs to no tenant",
+    async up(db) {
+      await sql`create table permission_definitions (
+        id uuid primary key,
+        value varchar(255) not null unique,
+        description text,
+        scope varchar(50) not null check (scope in ('Internal', 'Organization')),
+        parent_permission_id uuid references permission_definitions (id) on delete restrict,
+        is_system_permission boolean not null default false,
+        version integer not null default 1,
+        created_at timestamptz not null,
+        updated_at timestamptz not null
+      )`.execute(db);
+      await sql`create index idx_permission_definitions_parent on permission_definitions (parent_permission_id)`.execute(db);
+      await sharedTable(db, "permission_definitions");
+    },
+  },
+  {
+    name: "0022_access_roles",
+    why: "roles, what they were given and who holds them where (S3 §6.1); a row without organization is of the internal scope",
+    async up(db) {
+      await sql`create table roles (
+        id uuid primary key,
+        name varchar(255) not null,
+        description text,
+        scope varchar(50) not null check (scope in ('Internal', 'Organization')),
+        organization_id uuid references organizations (id) on delete cascade,
+        is_system_role boolean not null default false,
+        version integer not null default 1,
+        created_at timestamptz not null,
+        updated_at timestamptz not null,
+        check ((scope = 'Internal') = (organization_id is null))
+      )`.execute(db);
+      await sql`create unique index idx_roles_name_organization on roles (name, organization_id) nulls not distinct`.execute(db);
+      await sql`create index idx_roles_organization on roles (organization_id, id)`.execute(db);
+      await tenantTable(db, "roles", { tenant: "organization_id" });
+
+      await sql`create table role_permissions (
+        role_id uuid not null references roles (id) on delete cascade,
+        permission_definition_id uuid not null references permission_definitions (id) on delete restrict,
+        organization_id uuid,
+        primary key (role_id, permission_definition_id)
+      )`.execute(db);
+      await sql`create index idx_role_permissions_permission on role_permissions (permission_definition_id)`.execute(db);
+      await tenantTable(db, "role_permissions", { tenant: "organization_id" });
+
+      await sql`create table role_assignments (
+        user_id uuid not null references users (id) on delete cascade,
+        organization_id uuid references organizations (id) on delete cascade,
+        role_id uuid not null references roles (id) on delete restrict,
+        assigned_at timestamptz not null,
+        unique nulls not distinct (user_id, organization_id, role_id)
+      )`.execute(db);
+      await sql`create index idx_role_assignments_role on role_assignments (role_id, user_id)`.execute(db);
+      await tenantTable(db, "role_assignments", { tenant: "organization_id", owner: "user_id" });
+    },
+  },
+  {
+    name: "0023_access_read_model",
+    why: "what decisions are made from (ARCHITECTURE, idea 3), under the keys of S3 §6.2",
+    async up(db) {
+      await sql`create table access_tenants (
+        organization_id uuid primary key references organizations (id) on delete cascade,
+        status varchar(50) not null
+      )`.execute(db);
+      await tenantTable(db, "access_tenants", { tenant: "organization_id" });
+      await sql`create table access_read_model (
+        key text primary key,
+        organization_id uuid,
+        value jsonb not null,
+        version bigint not null
+      )`.execute(db);
+      await tenantTable(db, "access_read_model", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0024_access_role_rules",
+    why: "a role gives a permission under a condition, or takes it away (S4 §2, §8.4)",
+    async up(db) {
+      await sql`alter table role_permissions
+        add column effect varchar(10) not null default 'allow' check (effect in ('allow', 'deny')),
+        add column condition jsonb`.execute(db);
+    },
+  },
+  {
+    name: "0025_access_models",
+    why: "the authorization model: resource types, relations, attributes, requirements; each version is kept, the newest counts",
+    async up(db) {
+      await sql`create table authorization_models (
+        version integer primary key,
+        document jsonb not null,
+        created_at timestamptz not null
+      )`.execute(db);
+      await sharedTable(db, "authorization_models");
+    },
+  },
+  {
+    name: "0026_access_attributes",
+    why: "what an organization notes about itself and its members, for conditions: $tenant and $user (S4 §2)",
+    async up(db) {
+      await sql`create table access_attributes (
+        organization_id uuid not null references organizations (id) on delete cascade,
+        user_id uuid references users (id) on delete cascade,
+        attributes jsonb not null,
+        version integer not null default 1,
+        updated_at timestamptz not null,
+        unique nulls not distinct (organization_id, user_id)
+      )`.execute(db);
+      await tenantTable(db, "access_attributes", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0027_access_relationships",
+    why: "grants on single resources (S2, permission management) as relationships, found from either side",
+    async up(db) {
+      await sql`create table relationships (
+        id uuid primary key,
+        organization_id uuid references organizations (id) on delete cascade,
+        resource_type varchar(63) not null,
+        resource_id varchar(255) not null,
+        relation varchar(63) not null,
+        subject_type varchar(63) not null,
+        subject_id varchar(255) not null,
+        subject_relation varchar(63) not null default '',
+        condition jsonb,
+        expires_at timestamptz,
+        granted_by uuid,
+        granted_at timestamptz not null,
+        version integer not null default 1,
+        revision bigint not null default pg_current_xact_id()::text::bigint,
+        constraint relationships_once unique nulls not distinct
+          (organization_id, resource_type, resource_id, relation, subject_type, subject_id, subject_relation)
+      )`.execute(db);
+      await sql`create index idx_relationships_indirect on relationships (organization_id, resource_type, resource_id, relation)
+        where subject_type not in ('user', 'role')`.execute(db);
+      await sql`create index idx_relationships_reverse on relationships
+        (organization_id, subject_type, subject_id, subject_relation, resource_type, relation, resource_id)`.execute(db);
+      await sql`create index idx_relationships_listed on relationships (organization_id, id)`.execute(db);
+      await tenantTable(db, "relationships", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0028_access_entitlements",
+    why: "what the organization's plan includes, beside its status, for decisions (S3 §26.1)",
+    async up(db) {
+      await sql`alter table access_tenants add column entitlements jsonb`.execute(db);
+    },
+  },
+  {
+    name: "0029_access_recorded_decisions",
+    why: "questions that were decided, so that a change of policy can be tried on them before it is made",
+    async up(db) {
+      await sql`create table recorded_decisions (
+        organization_id uuid references organizations (id) on delete cascade,
+        day date not null,
+        question_hash bytea not null,
+        user_id uuid not null,
+        question jsonb not null,
+        allowed boolean not null,
+        times bigint not null,
+        last_at timestamptz not null,
+        unique nulls not distinct (organization_id, day, question_hash)
+      )`.execute(db);
+      await sql`create index idx_recorded_decisions_day on recorded_decisions (day)`.execute(db);
+      await tenantTable(db, "recorded_decisions", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0060_access_read_model_marks",
+    why: "the number of the read model's last write, so that a shared copy that misses one is known (decision 0022)",
+    async up(db) {
+      await sql`create table access_read_model_marks (
+        only_one boolean primary key default true check (only_one),
+        number bigint not null
+      )`.execute(db);
+      await sql`insert into access_read_model_marks (number) values (0)`.execute(db);
+      await sharedTable(db, "access_read_model_marks");
+    },
+  },
+  {
+    name: "0120_access_rules_as_given",
+    why: "the projection keeps what a role was given, and no longer what follows from it in the tree (decision 0031)",
+    async up(db) {
+      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint, value = jsonb_build_object(
+          'id', r.id, 'name', r.name, 'scope', r.scope, 'organizationId', r.organization_id, 'isSystem', r.is_system_role,
+          'given', coalesce(rules.given, '[]'::jsonb), 'effective', e.value -> 'effective')
+        from roles r left join lateral (
+          select jsonb_agg(case when p.effect = 'allow' and p.condition is null then to_jsonb(d.value)
+            else jsonb_build_object('permission', d.value, 'effect', p.effect, 'condition', p.condition) end order by d.value) as given
+          from role_permissions p join permission_definitions d on d.id = p.permission_definition_id where p.role_id = r.id) rules on true
+        where e.key = 'iam:role:id:' || r.id and jsonb_typeof(e.value) = 'object'`.execute(db);
+      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint,
+          value = jsonb_set(e.value, '{permissions}', coalesce((
+            select jsonb_agg(jsonb_build_object('value', d.value, 'parent', above.value, 'scope', d.scope) order by d.value)
+            from permission_definitions d left join permission_definitions above on above.id = d.parent_permission_id), '[]'::jsonb))
+        where e.key = 'iam:policy' and jsonb_typeof(e.value) = 'object'`.execute(db);
+      // The lists of the release before, which go one by one: those that are still there are found without reading all entries.
+      await sql`create index idx_access_read_model_older_lists on access_read_model (key)
+        where key like '%:effective_permissions' and value <> 'null'::jsonb`.execute(db);
+    },
+  },
+  {
+    name: "0160_access_read_model_lineage",
+    why: "the lineage of the database that the read model's numbers are of, so that a snapshot in Redis of another one is known",
+    async up(db) {
+      await sql`alter table access_read_model_marks add column lineage text`.execute(db);
+    },
+  },
+  {
+    name: "0161_access_cache_reports",
+    why: "what each process finds when an operator asks it to compare its caches with the read model",
+    async up(db) {
+      await sql`create table access_cache_reports (
+        check_id uuid not null,
+        host text not null,
+        pid integer not null,
+        entries integer not null,
+        differing integer not null,
+        keys jsonb not null,
+        reported_at timestamptz not null,
+        primary key (check_id, host, pid)
+      )`.execute(db);
+      await sharedTable(db, "access_cache_reports");
+    },
+  },
+  {
+    name: "0142_access_internal_relationships",
+    why: "grants of the internal scope page by page: to an index over all tenants NULL is no constant, so each page sorted all of them",
+    async up(db) {
+      await sql`create index idx_relationships_internal on relationships (id) where organization_id is null`.execute(db);
+    },
+  },
+  {
+    name: "0133_access_references_have_an_index",
+    why: "an erased organization or person is looked for in every table that refers to it; a list of members reads one tenant's rows",
+    async up(db) {
+      await sql`create index idx_role_assignments_organization on role_assignments (organization_id, user_id)`.execute(db);
+      await sql`create index idx_access_attributes_user on access_attributes (user_id)`.execute(db);
+    },
+  },
+  {
+    name: "0191_access_attribute_bytes",
+    why: "how much an organization keeps in attributes is bounded, and its sum is read without reading them",
+    async up(db) {
+      await sql`alter table access_attributes add column bytes integer not null default 0`.execute(db);
+      await sql`update access_attributes set bytes = octet_length(attributes::text)`.execute(db);
+    },
+  },
+  {
+    name: "0200_access_expired_grants",
+    why: "grants that expired long ago are removed every day, and found without reading all of them",
+    async up(db) {
+      await sql`create index idx_relationships_expired on relationships (expires_at) where expires_at is not null`.execute(db);
+    },
+  },
+  {
+    name: "0201_access_denials_of_a_scope",
+    why: "a change of rights looks for the roles of its scope that deny something, without reading those of other tenants",
+    async up(db) {
+      await sql`create index idx_role_permissions_denials on role_permissions (organization_id, role_id) where effect = 'deny'`.execute(db);
+    },
+  },
+];

@@ -1,7 +1,0 @@
-import { module } from "../../operation/module.ts";
-import { access } from "../access/index.ts";
-import { tenancy } from "../tenancy/index.ts";
-import { entitlementsStore } from "./store.ts";
-
-/** What the organizations' plans include, as billing says it (S3 §26.1). Decisions read the projection that access keeps. */
-export const entitlements = module("entitlements", { store: entitlementsStore, uses: { access, tenancy } });

@@ -1,0 +1,54 @@
+import { internal } from "#operation/authorization.ts";
+import { invalid } from "#operation/errors.ts";
+import { Email, Type } from "#operation/schema.ts";
+import { prunedAtOnce } from "#platform/database/prune.ts";
+import { Label } from "../model.ts";
+import { audit } from "../module.ts";
+import { addressPerson, openSecret, pepperPerson, userPerson } from "../person-keys.ts";
+
+/** An export may have thousands of parts. */
+const exportsAtOnce = 10;
+
+const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
+/**
+ * Destroys the keys of a person: what the trail holds under them opens no more, and the chains verify as before (S4 §6.5). A user
+ * of ours is erased with his present address, by either. What was written out for exports goes as well. The keys go in the last part: a
+ * call that was interrupted has destroyed no key yet, and is repeated.
+ */
+export const erasePerson = audit.command("erasePerson", {
+  http: "POST /api/v1/audit/persons/erase",
+  summary: "Erase a person's data from the audit log.",
+  allow: internal("AuditLog.Erase"),
+  everyTenant: "a person's data lies in the chains of every organization that he was in",
+  input: Type.Object({ userId: Type.Optional(Label(255)), email: Type.Optional(Email) }),
+  /** False where the trail held nothing of this person; what is not sealed yet is forgotten all the same. */
+  output: Type.Object({ erased: Type.Boolean() }),
+  tenant: () => null,
+  inParts: "the entries of a day that are sealed already are removed with the personal data in them",
+  async run({ store, uses, audit: note, now, platform, more }, { userId, email }) {
+    if (userId === undefined && email === undefined) throw invalid({ field: "userId", rule: "required", message: "or email is required" });
+    const entries = await store.removeSealedEntries(now, prunedAtOnce);
+    const exports = await store.removeExports(now, exportsAtOnce);
+    if (entries === prunedAtOnce || exports === exportsAtOnce) {
+      more();
+      return { erased: false };
+    }
+    const named = userId !== undefined && uuidText.test(userId) ? await uses.identity.userById(userId) : undefined;
+    const addressed = email === undefined ? undefined : await uses.identity.userByEmail(email);
+    const ids = [userId, addressed?.id].filter((id) => id !== undefined);
+    const addresses = [email, named?.email].filter((address) => address !== undefined);
+    const [row] = await store.personKeys([pepperPerson]);
+    const pepper = row === undefined ? undefined : openSecret(row, platform.keys);
+    const people = [
+      ...ids.map(userPerson),
+      ...(pepper === undefined ? [] : addresses.map((address) => addressPerson(address.toLowerCase(), pepper))),
+    ];
+    const { destroyed, neverMade } = await store.erase(people, now);
+    const deadEntries = await store.eraseDeadEntries({ ids, addresses });
+    // The record says which keys and entries: one that is destroyed without a record is told by the verifier.
+    note({ after: { keys: [...destroyed, ...neverMade], ...(deadEntries.length === 0 ? {} : { entries: deadEntries }) } });
+    if (ids[0] !== undefined) note({ entity: { type: "User", id: ids[0] } });
+    return { erased: destroyed.length > 0 };
+  },
+});

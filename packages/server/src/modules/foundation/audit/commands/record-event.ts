@@ -1,0 +1,67 @@
+import { v7 as uuid } from "uuid";
+import { scoped } from "#operation/authorization.ts";
+import { invalid } from "#operation/errors.ts";
+import { nullable, personalMark, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { nameKey } from "#platform/names/name-key.ts";
+import { LogNotFound } from "../errors.ts";
+import { Category, Label, Result, Severity } from "../model.ts";
+import { audit } from "../module.ts";
+import { tenantOfLog } from "../who-reads.ts";
+
+/** What one event may say: a record is read in lists. */
+const detailsLengthMax = 16_000;
+/** A clock that is ahead of ours by more is wrong, and would put the event in front of what follows it. */
+const aheadMsMax = 5 * 60_000;
+
+/** What Gatehouse's own records and events say that they come from: nobody else is believed to be it. */
+const ownSources: ReadonlySet<string> = new Set(["gatehouse", "iam"]);
+
+const FreeFields = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_.-]{0,62}$" }), Type.Unknown(), {
+  maxProperties: 100,
+  additionalProperties: false,
+});
+const personal = (maxLength: number) => Type.String({ minLength: 1, maxLength, [personalMark]: true });
+
+/**
+ * Records what happened in an application (S0 `logEvent`, S2 `user_activity_audit`). The command's own entry is the event, so it is
+ * in the chain like any other. What tells of a person belongs into the fields that say so, and can be erased.
+ */
+export const recordEvent = audit.command("recordEvent", {
+  http: "POST /api/v1/audit/events",
+  summary: "Record an application's own event in the audit log.",
+  allow: scoped({ tenant: "Organization.WriteAuditEvents", internal: "AuditLog.Write" }),
+  absent: LogNotFound,
+  status: 201,
+  input: Type.Object({
+    organizationId: Type.Optional(nullable(Uuid)),
+    source: Label(100),
+    action: Label(100),
+    category: Type.Optional(Category),
+    severity: Type.Optional(Severity),
+    result: Type.Optional(Result),
+    failureReason: Type.Optional(Label(255)),
+    userId: Type.Optional(Label(255)),
+    sessionId: Type.Optional(Label(255)),
+    entityType: Type.Optional(Label(100)),
+    entityId: Type.Optional(Label(255)),
+    timestamp: Type.Optional(Timestamp),
+    details: Type.Optional(FreeFields),
+    userName: Type.Optional(personal(255)),
+    ipAddress: Type.Optional(personal(45)),
+    userAgent: Type.Optional(personal(500)),
+    personalDetails: Type.Optional({ ...FreeFields, [personalMark]: true } as typeof FreeFields),
+  }),
+  output: Type.Object({ id: Uuid, status: Type.String() }),
+  tenant: tenantOfLog,
+  async run({ audit: note, now }, input) {
+    const { source, details, personalDetails, timestamp } = input;
+    if (ownSources.has(nameKey(source))) throw invalid({ field: "source", rule: "reserved", message: "is Gatehouse's own" });
+    if (JSON.stringify([details, personalDetails]).length > detailsLengthMax)
+      throw invalid({ field: "details", rule: "maxLength", message: `must not be longer than ${detailsLengthMax} characters as JSON` });
+    if (timestamp !== undefined && new Date(timestamp).getTime() > now.getTime() + aheadMsMax)
+      throw invalid({ field: "timestamp", rule: "past", message: "lies in the future" });
+    const id = uuid();
+    note({ id });
+    return { id, status: "logged" };
+  },
+});

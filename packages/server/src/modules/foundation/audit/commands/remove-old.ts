@@ -1,0 +1,53 @@
+import { v7 as uuid } from "uuid";
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { prunedAtOnce } from "#platform/database/prune.ts";
+import { reportStopped } from "#platform/retention/ceiling.ts";
+import { audit } from "../module.ts";
+
+const dayMs = 86_400_000;
+/** Records that are removed at once, of one chain or of several: one transaction must not hold the horizon back for long. */
+const removedAtOnceMax = 20_000;
+/** An entry that is sealed is kept for so long, to compare with where something is doubted; it has personal data in the clear. */
+const sealedEntryMs = dayMs;
+/** An export is fetched on the day on which it was asked for. */
+const exportMs = dayMs;
+
+/** An export may have thousands of parts. */
+const exportsAtOnce = 10;
+
+/**
+ * Removes records that are older than they are kept, behind a signed truncation: the chain still verifies, and says from where.
+ * Sealed entries and old exports go as well. A call does a part of it, and says whether there is more.
+ */
+export const removeOld = audit.command("removeOld", {
+  summary: "Remove audit records, sealed entries and exports whose time is over.",
+  allow: operatorOnly(),
+  everyTenant: "the schedule serves every chain",
+  input: Type.Object({}),
+  output: Type.Object({ chains: Type.Integer(), more: Type.Boolean(), stopped: Type.Boolean() }),
+  async run({ store, state, platform, now }) {
+    const entries = await store.removeSealedEntries(new Date(now.getTime() - sealedEntryMs), prunedAtOnce);
+    const exports = await store.removeExports(new Date(now.getTime() - exportMs), exportsAtOnce);
+    const more = entries === prunedAtOnce || exports === exportsAtOnce;
+    const { auditDays } = platform.settings;
+    if (auditDays === 0) return { chains: 0, more, stopped: false };
+    const old = await store.oldest(new Date(now.getTime() - auditDays * dayMs), removedAtOnceMax);
+    const due = old.reduce((sum, { count }) => sum + count, 0);
+    if (!(await store.mayRemoveRecords(due))) {
+      reportStopped(platform.logger, "audit.records");
+      return { chains: 0, more, stopped: true };
+    }
+    if (old.length === 0) return { chains: 0, more, stopped: false };
+    const signer = await state.current(store, now);
+    let [chains, removed] = [0, 0];
+    for (const { organization_id, number, hash } of old) {
+      if (removed >= removedAtOnceMax) break;
+      const signed = signer.sign({ kind: "truncation", organizationId: organization_id, number, hash }, now);
+      await store.insertCheckpoint(uuid(), { organization_id, kind: "truncation", number, hash, ...signed });
+      removed += await store.removeThrough(organization_id, number);
+      chains += 1;
+    }
+    return { chains, more: more || removed >= removedAtOnceMax, stopped: false };
+  },
+});

@@ -1,0 +1,47 @@
+import { v7 as uuid } from "uuid";
+import { Type } from "#operation/schema.ts";
+import { LogNotFound, TooManyExports } from "../errors.ts";
+import { writeExportJob } from "../export-writer.ts";
+import { Export, ExportFormat, SearchFields } from "../model.ts";
+import { audit } from "../module.ts";
+import { toExport } from "../represent.ts";
+import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
+
+/** Records in the exports that are kept of one scope, some gigabytes: with more no other is begun, however large one may be itself. */
+const recordsKeptMax = 5_000_000;
+
+/** Begins an export of any size; a job writes it in parts. */
+export const startExport = audit.command("startExport", {
+  http: "POST /api/v1/audit/exports",
+  summary: "Start an export of audit logs.",
+  allow: readers("Organization.ExportAuditLog", "AuditLog.Export"),
+  absent: LogNotFound,
+  status: 202,
+  everyTenant: "an internal auditor exports every chain; an organization's own is counted by its id",
+  input: Type.Object({ ...SearchFields, format: Type.Optional(ExportFormat) }),
+  output: Export,
+  errors: [TooManyExports],
+  tenant: tenantOfLog,
+  async run(context, { format = "jsonl", ...given }) {
+    const { store, caller, enqueue, fail, now } = context;
+    const organizationId = chainsOf(context, given);
+    if ((await store.recordsInExports(organizationId ?? null)) >= recordsKeptMax)
+      fail(TooManyExports, { rule: "records", max: recordsKeptMax });
+    const search = { ...given, organizationId };
+    const { total, last } = await store.count(search);
+    const row = {
+      id: uuid(),
+      organization_id: organizationId ?? null,
+      every_tenant: organizationId === undefined,
+      requested_by: caller.kind === "user" ? caller.userId : null,
+      format,
+      search: given as Record<string, string>,
+      last_position: last,
+      total,
+      created_at: now,
+    };
+    await store.insertExport(row);
+    await enqueue(writeExportJob, { exportId: row.id });
+    return toExport({ ...row, status: "Waiting", position: "0", written: 0, parts: 0, finished_at: null });
+  },
+});

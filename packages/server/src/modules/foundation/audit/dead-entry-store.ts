@@ -1,0 +1,71 @@
+import { sql } from "kysely";
+import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { resolveRecords } from "#platform/dead-letters.ts";
+
+/** The dead-letter queue of entries that could not be sealed, by the entries' ids. */
+export const entryConsumer = "audit.seal-entries";
+
+/** What the chain says instead of an entry that could not be sealed. */
+export const deadEntryAction = "AuditLog.EntryDeadLettered";
+export const deadEntryType = "AuditEntry";
+
+/** The entry's content, without its position: an import gives it another one. `jsonb` has one text for one value. */
+export const entryHash = sql<string>`encode(sha256(convert_to(jsonb_build_array(e.id, e.operation, e.caller_kind, e.user_id, e.session_id,
+  e.organization_id, e.input, e.personal, e.before, e.after, e.entity_type, e.entity_id, e.ip_address, e.user_agent, e.trace_id,
+  e.request_id, extract(epoch from e.occurred_at), e.result, e.reason, e.stands_for)::text, 'UTF8')), 'hex')`;
+
+/** Not deleted with other sealed entries: the chain has only the hash of it. */
+export const isNoDeadEntry = sql`not exists (select from record_dead_letters d where d.consumer = ${entryConsumer} and d.id = e.id::text)`;
+
+/** Deletes dead entries about people who are erased, and returns their ids for the erasure's record. */
+export async function eraseDeadEntries(
+  tx: WriteHandle,
+  people: { readonly ids: readonly string[]; readonly addresses: readonly string[] },
+): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`delete from audit_entries e using record_dead_letters d
+    where d.consumer = ${entryConsumer} and d.id = e.id::text and (e.user_id::text = any(${people.ids}::text[])
+      or e.entity_id = any(${people.ids}::text[]) or e.input->>'userId' = any(${people.ids}::text[])
+      or exists (select from unnest(${people.addresses}::text[]) as address where position(lower(address) in lower(e.personal::text)) > 0))
+    returning e.id`.execute(tx);
+  const ids = rows.map(({ id }) => id);
+  await resolveRecords(tx, entryConsumer, ids);
+  return ids;
+}
+
+/** A stand-in whose entry is not in a chain yet. */
+export interface Unresolved {
+  readonly organization_id: string | null;
+  readonly number: number;
+  readonly entry_id: string;
+  /** The entry is kept, as it was, and listed as a dead letter. */
+  readonly is_kept: boolean;
+}
+
+/**
+ * Stand-ins of which the chains do not say what became of the entry: sealed later (a record with its id), dropped by an
+ * operator, or deleted with a person's data. `endings` are the operations that do the last two.
+ */
+export async function unresolvedEntries(
+  db: ReadHandle,
+  endings: { readonly drop: string; readonly erase: string },
+  limit: number,
+): Promise<readonly Unresolved[]> {
+  const { rows } = await sql<Omit<Unresolved, "number"> & { readonly number: string }>`
+    with stand_ins as (
+      select *, case when entity_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then entity_id::uuid end as entry
+      from audit_records where action = ${deadEntryAction} and source = 'gatehouse')
+    select r.organization_id, r.number::text, r.entity_id as entry_id,
+      coalesce(${entryHash} = r.details::jsonb->>'entryHash' and d.id is not null, false) as is_kept
+    from stand_ins r
+    left join audit_entries e on e.id = r.entry
+    left join record_dead_letters d on d.consumer = ${entryConsumer} and d.id = r.entity_id
+    where not exists (select from audit_records l where l.id = r.entry)
+      and not exists (select from audit_records l where l.entity_id = r.entity_id and l.operation = ${endings.drop} and l.result = 'success')
+      and not exists (select from audit_entries w where w.entity_id = r.entity_id and w.operation = ${endings.drop} and w.result = 'success')
+      and not exists (select from audit_records l where l.operation = ${endings.erase} and l.result = 'success'
+        and l.details::jsonb->'after'->'entries' ? r.entity_id)
+      and not exists (select from audit_entries w where w.operation = ${endings.erase} and w.result = 'success'
+        and w.after->'entries' ? r.entity_id)
+    order by r.position limit ${limit}`.execute(db as never);
+  return rows.map((row) => ({ ...row, number: Number(row.number) }));
+}

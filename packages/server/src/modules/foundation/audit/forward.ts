@@ -1,0 +1,72 @@
+import { v7 as uuid } from "uuid";
+import type { DeadLetters } from "#platform/broker/broker.ts";
+import type { WriteHandle } from "#platform/database/database.ts";
+import { isolateFailures } from "#platform/database/isolated.ts";
+import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords } from "#platform/dead-letters.ts";
+import type { NewEvent } from "#platform/log/event.ts";
+import { append } from "#platform/log/log.ts";
+import type { Platform } from "#platform/platform.ts";
+import { ownSource } from "./described.ts";
+import { AuditLogRequested } from "./events.ts";
+import type { RecordRow } from "./record.ts";
+import { auditStore } from "./store.ts";
+
+/** The dead-letter queue of records that could not be forwarded, by the records' ids. */
+export const forwardConsumer = "audit.forward-records";
+
+/**
+ * A record as the event that an audit log management takes (S3 §26.3). Names, addresses and whatever else is a person's stay here:
+ * an event that was handed on cannot be forgotten.
+ */
+export const forwarded = (row: RecordRow): NewEvent => ({
+  id: uuid(),
+  type: AuditLogRequested.type,
+  subject: `audit-record/${row.id}`,
+  organizationId: row.organization_id,
+  data: {
+    recordId: row.id,
+    timestamp: row.occurred_at.toISOString(),
+    initiator: row.actor_kind === "user" ? { type: "User", id: row.actor_id ?? "unknown" } : { type: "System", id: row.actor_kind },
+    boundedContext: row.source === ownSource ? "IAM" : row.source,
+    actionType: row.action,
+    category: row.category,
+    severity: row.severity,
+    entityType: row.entity_type,
+    entityId: row.entity_id,
+    tenantId: row.organization_id,
+    contextData: {
+      ...(JSON.parse(row.details) as object),
+      sessionId: row.session_id,
+      traceId: row.trace_id,
+      requestId: row.request_id,
+      number: row.number,
+      standsFor: row.stands_for,
+    },
+    status: row.result === "success" ? "Success" : "Failure",
+    failureReason: row.reason,
+    issuedAt: row.recorded_at.toISOString(),
+  },
+});
+
+/**
+ * Appends the events of records, and of those that an operator redrives, in the sealer's transaction. One that cannot
+ * be appended is a dead letter; sealing does not depend on it. Returns how many were appended.
+ */
+export async function forward(tx: WriteHandle, sealed: readonly RecordRow[], now: Date): Promise<number> {
+  const ids = await redrivenRecords(tx, forwardConsumer, redrivenMax);
+  const again = await auditStore.reads(tx as never).recordsById(ids);
+  const { done, failed } = await isolateFailures(tx, [...sealed, ...again], async (some) => {
+    await append(tx, some.map(forwarded), { occurredAt: now, traceparent: null });
+    return some;
+  });
+  await resolveRecords(tx, forwardConsumer, ids);
+  const letters = failed.map(({ item: { id, action, details }, error }) => ({ id, topic: action, body: details, error }));
+  await deadLetterRecords(tx, forwardConsumer, letters);
+  return done.length;
+}
+
+/** A batch's worth beside what was sealed. */
+const redrivenMax = 200;
+
+/** Records that could not be forwarded. The sealer forwards a redriven one at its next look. */
+export const unforwarded = ({ database }: Platform): DeadLetters => recordDeadLetters(database, forwardConsumer);

@@ -1,0 +1,95 @@
+import { nullable, oneOf, type Static, TimeRangeEnd, TimeRangeStart, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { categories, severities } from "./actions.ts";
+
+export const Category = oneOf(...categories);
+export const Severity = oneOf(...severities);
+export const Result = oneOf("success", "refused", "failed");
+
+/** A text that is an id or a name elsewhere: without control characters and byte order marks, which storage may drop. */
+export const Label = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: "^[^\\u0000-\\u001f\\u007f\\ufeff]+$" });
+
+/** A record of the trail (S0 audit log, S2 user_activity_audit, S3 §26.3). */
+export const AuditLog = Type.Object({
+  id: Uuid,
+  organizationId: nullable(Uuid),
+  number: Type.Integer(),
+  previousHash: Type.String(),
+  hash: Type.String(),
+  transaction: Type.String(),
+  occurredAt: Timestamp,
+  recordedAt: Timestamp,
+  source: Type.String(),
+  operation: Type.String(),
+  action: Type.String(),
+  category: Type.String(),
+  severity: Type.String(),
+  result: Type.String(),
+  reason: nullable(Type.String()),
+  actor: Type.Object({ kind: Type.String(), id: nullable(Type.String()), sessionId: nullable(Uuid) }),
+  entity: nullable(Type.Object({ type: nullable(Type.String()), id: nullable(Type.String()) })),
+  traceId: Type.String(),
+  requestId: nullable(Type.String()),
+  /** More than one in a flood of the same: the others were counted, not kept. */
+  standsFor: Type.Integer(),
+  details: Type.Record(Type.String(), Type.Unknown()),
+  /** Where it came from and what was said of people, by whose key it opens; a part whose person was erased is left out. */
+  personal: Type.Record(Type.String(), Type.Unknown()),
+  /** What the record's hash covers of it: hashes of what lies sealed. */
+  personalHashes: Type.Array(Type.String()),
+  /** Some of its personal data was erased. */
+  erased: Type.Boolean(),
+});
+export type AuditLog = Static<typeof AuditLog>;
+
+/** What lists and exports can be narrowed to. */
+export const SearchFields = {
+  organizationId: Type.Optional(Uuid),
+  actorId: Type.Optional(Label(255)),
+  /** A part of the action's name, in any case. */
+  action: Type.Optional(Label(100)),
+  category: Type.Optional(Category),
+  severity: Type.Optional(Severity),
+  result: Type.Optional(Result),
+  entityType: Type.Optional(Label(100)),
+  entityId: Type.Optional(Label(255)),
+  traceId: Type.Optional(Label(64)),
+  from: Type.Optional(TimeRangeStart),
+  to: Type.Optional(TimeRangeEnd),
+};
+const SearchInput = Type.Object(SearchFields);
+export type SearchInput = Static<typeof SearchInput>;
+
+export const ExportFormat = oneOf("jsonl", "csv");
+
+export const Export = Type.Object({
+  id: Uuid,
+  organizationId: nullable(Uuid),
+  format: ExportFormat,
+  status: oneOf("Waiting", "Running", "Ready"),
+  total: Type.Integer(),
+  written: Type.Integer(),
+  /** Parts that can be downloaded; put together in their order they are the file. */
+  parts: Type.Integer(),
+  createdAt: Timestamp,
+  finishedAt: nullable(Timestamp),
+});
+
+/** A file, as an answer. */
+export const Document = Type.Object({
+  mediaType: oneOf("application/x-ndjson", "text/csv"),
+  fileName: Type.String(),
+  text: Type.String(),
+});
+
+/** What a checkpoint says, and all that is needed to prove it elsewhere. */
+export const Checkpoint = Type.Object({
+  organizationId: nullable(Uuid),
+  kind: oneOf("head", "checkpoint"),
+  number: Type.Integer(),
+  hash: Type.String(),
+  signedAt: Timestamp,
+  keyId: Uuid,
+  signature: Type.String(),
+  publicKey: Type.String(),
+});
+export type Checkpoint = Static<typeof Checkpoint>;

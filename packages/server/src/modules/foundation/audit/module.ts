@@ -1,0 +1,11 @@
+import { identity } from "#modules/foundation/identity/index.ts";
+import { module } from "#operation/module.ts";
+import { Signers } from "./signers.ts";
+import { auditStore } from "./store.ts";
+
+/** Who did what, in chains that can be verified (S0, S2, S3 §18.3, §26.3; decision 0025). */
+export const audit = module("audit", {
+  store: auditStore,
+  state: ({ keys }) => new Signers(keys),
+  uses: { identity },
+});

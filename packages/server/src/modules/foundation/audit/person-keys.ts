@@ -1,0 +1,43 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { v7 as uuid } from "uuid";
+import { aesKeys, masterKeyBytes } from "#platform/keys/aes.ts";
+import type { Keys } from "#platform/keys/keys.ts";
+
+/** Whose data it is: `user:<id>`, `address:<pseudonym>` for an e-mail address, or `nobody` where no one is known. */
+export type Person = string;
+
+export const nobody: Person = "nobody";
+export const userPerson = (userId: string): Person => `user:${userId}`;
+
+/**
+ * The person of an e-mail address: a keyed hash, because a bare one of an address is found by trying addresses. The pepper is kept
+ * as {@link pepperPerson}'s key, so that it is the same in every process.
+ */
+export const addressPerson = (email: string, pepper: string): Person =>
+  `address:${createHmac("sha256", Buffer.from(pepper, "base64url")).update(email.toLowerCase()).digest("base64url").slice(0, 32)}`;
+
+export interface PersonKeyRow {
+  readonly id: string;
+  readonly person: Person;
+  readonly sealed_key: string;
+}
+
+export const personKeyPurpose = (id: string): string => `audit person key ${id}`;
+
+export function newPersonKey(person: Person, keys: Keys): PersonKeyRow {
+  const id = uuid();
+  return { id, person, sealed_key: keys.seal(randomBytes(masterKeyBytes).toString("base64url"), personKeyPurpose(id)) };
+}
+
+/** What seals and opens a person's data; the purpose binds what is sealed to its record. */
+export const keysOf = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): Keys =>
+  aesKeys(Buffer.from(keys.open(sealed_key, personKeyPurpose(id)), "base64url"));
+
+/** A key that is kept nowhere: what it seals is forgotten at once. */
+export const throwawayKeys = (): Keys => aesKeys(randomBytes(masterKeyBytes));
+
+export const openSecret = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): string =>
+  keys.open(sealed_key, personKeyPurpose(id));
+
+/** Of the row whose key is the pepper of {@link addressPerson}. */
+export const pepperPerson: Person = "pepper";

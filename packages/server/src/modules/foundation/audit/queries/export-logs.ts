@@ -1,0 +1,35 @@
+import { Type } from "#operation/schema.ts";
+import { ExportTooLarge, LogNotFound } from "../errors.ts";
+import { fileText, mediaTypes } from "../file.ts";
+import { Document, ExportFormat, SearchFields } from "../model.ts";
+import { audit } from "../module.ts";
+import { represent } from "../represent.ts";
+import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
+
+/** What one answer carries, a few megabytes; more is written by a job. */
+const recordsMax = 5_000;
+
+/** The trail as one file, oldest first (S0 `exportAuditLog`). */
+export const exportLogs = audit.query("exportLogs", {
+  http: "GET /api/v1/audit/export",
+  summary: `Download audit logs as one file, ${recordsMax} records at most.`,
+  allow: readers("Organization.ExportAuditLog", "AuditLog.Export"),
+  absent: LogNotFound,
+  noted: "the trail leaves the product",
+  document: true,
+  everyTenant: "an internal auditor exports every chain; an organization's own is read under its own scope",
+  input: Type.Object({ ...SearchFields, format: Type.Optional(ExportFormat) }),
+  output: Document,
+  errors: [ExportTooLarge],
+  tenant: tenantOfLog,
+  async run(context, { format = "jsonl", ...search }) {
+    const { store, platform, fail } = context;
+    const organizationId = chainsOf(context, search);
+    if (organizationId !== undefined) await store.within(organizationId);
+    const wanted = { ...search, organizationId };
+    const { total, last } = await store.count(wanted);
+    if (total > recordsMax) fail(ExportTooLarge, { rule: "records", max: recordsMax, records: total });
+    const logs = await represent(store, await store.pageUpward(wanted, "0", last, recordsMax), platform.keys);
+    return { mediaType: mediaTypes[format], fileName: `audit-log.${format}`, text: fileText(logs, format, true) };
+  },
+});

@@ -1,0 +1,20 @@
+import { anyone } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { audit } from "../module.ts";
+import { publicJwk } from "../signing.ts";
+
+/** The public keys of checkpoints (RFC 7517, 8037), so that whoever keeps one can prove it without asking us. */
+export const getPublicKeys = audit.query("getPublicKeys", {
+  http: "GET /.well-known/audit-keys.json",
+  summary: "The public keys that audit checkpoints are signed with.",
+  allow: anyone("public keys are for everybody"),
+  input: Type.Object({}),
+  output: Type.Object({
+    keys: Type.Array(
+      Type.Object({ kty: Type.String(), crv: Type.String(), x: Type.String(), kid: Uuid, use: Type.String(), alg: Type.String() }),
+    ),
+  }),
+  async run({ store }) {
+    return { keys: (await store.signingKeys()).map(publicJwk) };
+  },
+});

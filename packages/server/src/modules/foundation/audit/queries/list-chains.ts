@@ -1,0 +1,24 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { nullable, Paging, Type } from "#operation/schema.ts";
+import { Checkpoint } from "../model.ts";
+import { audit } from "../module.ts";
+import { toCheckpoint } from "../represent.ts";
+
+/** The heads of the chains, signed: what is verified, and what a checkpoint file is made of. */
+export const listChains = audit.query("listChains", {
+  summary: "List the audit chains with their signed heads.",
+  allow: operatorOnly(),
+  everyTenant: "the operator sees every chain",
+  input: Type.Object({ ...Paging }),
+  output: Type.Object({ items: Type.Array(Checkpoint), nextCursor: nullable(Type.String()) }),
+  async run({ store, page }, input) {
+    const { fetch, after, cut } = page(input);
+    const rows = await store.chainsAfter(after === undefined ? undefined : (after[0] as string), fetch);
+    const { rows: heads, nextCursor } = cut(rows, ({ organization_id }) => [organization_id ?? lastId]);
+    const keys = await store.signingKeys();
+    return { items: heads.map((row) => toCheckpoint(row, keys)), nextCursor };
+  },
+});
+
+/** The internal chain stands last; no id is larger. */
+const lastId = "ffffffff-ffff-ffff-ffff-ffffffffffff";

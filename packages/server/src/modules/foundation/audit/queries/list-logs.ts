@@ -1,0 +1,33 @@
+import { invalid } from "#operation/errors.ts";
+import { nullable, Paging, Type } from "#operation/schema.ts";
+import { LogNotFound } from "../errors.ts";
+import { AuditLog, SearchFields } from "../model.ts";
+import { audit } from "../module.ts";
+import { represent } from "../represent.ts";
+import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
+
+/** The trail, newest first (S0 `getAuditLog`): an organization's own, or for an internal auditor every one. */
+export const listLogs = audit.query("listLogs", {
+  http: "GET /api/v1/audit/logs",
+  summary: "List audit logs, newest first.",
+  allow: readers("Organization.ReadAuditLog", "AuditLog.Read"),
+  absent: LogNotFound,
+  noted: "the trail says who did what, and from where",
+  everyTenant: "an internal auditor reads every chain; an organization's own is read under its own scope",
+  input: Type.Object({ ...SearchFields, ...Paging }),
+  output: Type.Object({ items: Type.Array(AuditLog), nextCursor: nullable(Type.String()) }),
+  tenant: tenantOfLog,
+  async run(context, { limit, cursor, ...search }) {
+    const { store, page, platform } = context;
+    const organizationId = chainsOf(context, search);
+    if (organizationId !== undefined) await store.within(organizationId);
+    const { fetch, after, cut } = page({ ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) });
+    const chain = organizationId ?? "every";
+    // Who may read several chains has several lists: a cursor is one's.
+    if (after !== undefined && after[1] !== chain)
+      throw invalid({ field: "cursor", rule: "cursor", message: "is not a cursor of this list" });
+    const found = await store.page({ ...search, organizationId }, after?.[0], fetch);
+    const { rows, nextCursor } = cut(found, ({ position }) => [position, chain]);
+    return { items: await represent(store, rows, platform.keys), nextCursor };
+  },
+});

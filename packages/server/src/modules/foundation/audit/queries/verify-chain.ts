@@ -1,0 +1,116 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { audit } from "../module.ts";
+import { beginningOf } from "../record.ts";
+import { type IsRightlySigned, type Said, signedBy, verifySaid } from "../signatures.ts";
+import type { AuditReads, ChainRow, CheckpointRow } from "../store.ts";
+import { verifyPersonal } from "../verify-personal.ts";
+import { Finding, finding, type Place, verifyRecords } from "../verify-records.ts";
+
+/** Records that are looked at in one call: a long chain is verified in pages, and whoever waits sees it move. */
+const pageSize = 1_000;
+
+const PlaceInput = Type.Object({ number: Type.Integer({ minimum: 0 }), hash: Type.String() });
+
+/**
+ * Verifies the next page of a chain (docs/security/attacks.md, 40): hashes, order, gaps, personal data, checkpoints, at the beginning that
+ * nothing stands before it, and at the end the signed head.
+ */
+export const verifyChain = audit.query("verifyChain", {
+  summary: "Verify a page of an audit chain.",
+  allow: operatorOnly(),
+  everyTenant: "the operator verifies every chain",
+  input: Type.Object({ organizationId: nullable(Uuid), after: Type.Optional(PlaceInput) }),
+  output: Type.Object({
+    findings: Type.Array(Finding),
+    /** Where the next page goes on; null at the end. */
+    next: nullable(PlaceInput),
+    /** The number that the chain begins at: above 1 where older records were removed by retention. */
+    begins: Type.Integer(),
+    checked: Type.Integer(),
+    length: Type.Integer(),
+  }),
+  async run({ store, platform }, { organizationId, after }) {
+    // In this order: what is sealed or removed in between is then above the head, or below the beginning, and no fault.
+    const truncation = await store.truncation(organizationId);
+    const span = await store.span(organizationId);
+    const head = await store.chain(organizationId);
+    const isSigned = signedBy(await store.signingKeys());
+    const highest = span?.highest ?? 0;
+    if (!head) return { findings: headless(highest), next: null, begins: 1, checked: 0, length: highest };
+    const beginning = truncation ? { number: truncation.number, hash: truncation.hash } : { number: 0, hash: beginningOf(organizationId) };
+    const isFirst = after === undefined || after.number <= beginning.number;
+    const from = isFirst ? beginning : after;
+
+    const rows = await store.chainPage(organizationId, from.number, head.number, pageSize);
+    const { findings, place } = verifyRecords(rows, from, isFirst ? undefined : await store.recordAt(organizationId, from.number));
+    // What was put into another's place has its personal data at its own.
+    const inPlace = rows.filter(({ number }) => !findings.some((one) => one.kind === "reordered" && one.number === number));
+    const personal = await store.personalOf(inPlace.map(({ id }) => id));
+    const all: Finding[] = [...findings, ...verifyPersonal(inPlace, personal, platform.keys)];
+    const isLast = rows.length < pageSize;
+    const hashes = new Map([from, ...rows].map(({ number, hash }) => [number, hash]));
+    const known = { hashes, begins: from.number, end: head.number };
+    const statements = await store.statements(organizationId, isFirst ? null : from.number, place.number);
+    for (const row of statements) all.push(...verifySaid(said(row), known, isSigned));
+    if (isFirst && span !== undefined) all.push(...verifyBeginning(beginning, span.lowest));
+    if (isLast) {
+      all.push(...verifyHead(head, place, highest, isSigned));
+      for (const row of await beyond(store, organizationId, place.number)) all.push(...verifySaid(said(row), known, isSigned));
+    }
+    return {
+      findings: await withoutRemoved(all, store, organizationId, truncation?.number ?? 0),
+      next: isLast ? null : place,
+      begins: beginning.number + 1,
+      checked: rows.length,
+      length: head.number - beginning.number,
+    };
+  },
+});
+
+const said = (row: CheckpointRow): Said => ({ row, kind: row.kind, name: row.kind === "truncation" ? "the truncation" : "a checkpoint" });
+
+/** Statements about records that the chain does not have, though nothing was sealed meanwhile. */
+async function beyond(store: AuditReads, organizationId: string | null, end: number): Promise<readonly CheckpointRow[]> {
+  const found = await store.statements(organizationId, end, null);
+  if (found.length === 0) return [];
+  const head = await store.chain(organizationId);
+  return found.filter(({ number }) => number > (head?.number ?? 0));
+}
+
+/** What stands before the beginning is in no hash, and would be listed all the same. */
+function verifyBeginning({ number }: Place, lowest: number): Finding[] {
+  if (lowest > number) return [];
+  return [finding("before_the_beginning", lowest, `records from ${lowest} on stand before the chain's first, ${number + 1}`, number)];
+}
+
+function verifyHead(head: ChainRow, last: Place, highest: number, isSigned: IsRightlySigned): Finding[] {
+  const findings: Finding[] = [];
+  if (!isSigned({ row: head, kind: "head" }))
+    findings.push(finding("wrong_signature", head.number, `the signature of the head at ${head.number} is not right`));
+  if (last.number < head.number) {
+    const first = last.number + 1;
+    findings.push(finding("missing_at_the_end", first, `records ${first} to ${head.number} are missing at the end`, head.number));
+  } else if (last.hash !== head.hash)
+    findings.push(finding("changed", head.number, `record ${head.number} is not the one whose hash was signed`));
+  if (highest > head.number) {
+    const first = head.number + 1;
+    findings.push(finding("beyond_the_head", first, `records ${first} to ${highest} stand behind the signed head`, highest));
+  }
+  return findings;
+}
+
+const headless = (highest: number): Finding[] =>
+  highest === 0 ? [] : [finding("missing_at_the_end", highest, `the chain's head is missing; its newest record is ${highest}`)];
+
+/** A gap that retention has made while the chain was read is none: the newest truncation is asked for again. */
+async function withoutRemoved(
+  findings: readonly Finding[],
+  store: Pick<AuditReads, "truncation">,
+  organizationId: string | null,
+  known: number,
+): Promise<Finding[]> {
+  if (findings.length === 0) return [];
+  const removed = (await store.truncation(organizationId))?.number ?? 0;
+  return removed === known ? [...findings] : findings.filter(({ through }) => through > removed);
+}

@@ -1,0 +1,123 @@
+import type { Keys } from "#platform/keys/keys.ts";
+import type { ExportRow } from "./export-store.ts";
+import type { AuditLog, Checkpoint } from "./model.ts";
+import { keysOf } from "./person-keys.ts";
+import { personalPurpose } from "./personal-sealer.ts";
+import type { RecordRow } from "./record.ts";
+import type { SigningKeyRow } from "./signing.ts";
+import type { ChainRow, PersonalRow } from "./store.ts";
+
+/** Records as the API shows them, with the personal data that still opens. */
+export async function represent(
+  store: { personalOf(ids: readonly string[]): Promise<readonly PersonalRow[]> },
+  rows: readonly RecordRow[],
+  keys: Keys,
+): Promise<AuditLog[]> {
+  const parts = Map.groupBy(await store.personalOf(rows.map(({ id }) => id)), ({ record_id }) => record_id);
+  const opened = new Map<string, Keys>();
+  return rows.map((row) => {
+    const ofRow = parts.get(row.id) ?? [];
+    const personal = ofRow.flatMap((part) => open(part, keys, opened));
+    return { ...toLog(row), personal: Object.assign({}, ...personal), erased: personal.length < row.personal_hashes.length };
+  });
+}
+
+/** The fields of a part, in a list; none where its key was destroyed, or is not the one. */
+function open({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys, opened: Map<string, Keys>): Record<string, unknown>[] {
+  if (sealed_key === null) return [];
+  try {
+    const own = opened.get(key_id) ?? keysOf({ id: key_id, sealed_key }, keys);
+    opened.set(key_id, own);
+    return [JSON.parse(own.open(sealed, personalPurpose(record_id))) as Record<string, unknown>];
+  } catch {
+    // Changed since it was sealed: the verifier says so, and a list still shows the rest.
+    return [];
+  }
+}
+
+/** Details that were changed in the database may be no JSON: the verifier says so, and a list or an export still shows the rest. */
+function detailsOf({ details }: RecordRow): Record<string, unknown> {
+  try {
+    return JSON.parse(details) as Record<string, unknown>;
+  } catch {
+    return { unreadable: details };
+  }
+}
+
+const toLog = (row: RecordRow): Omit<AuditLog, "personal" | "erased"> => ({
+  id: row.id,
+  organizationId: row.organization_id,
+  number: row.number,
+  previousHash: row.previous_hash,
+  hash: row.hash,
+  transaction: row.transaction,
+  occurredAt: row.occurred_at.toISOString(),
+  recordedAt: row.recorded_at.toISOString(),
+  source: row.source,
+  operation: row.operation,
+  action: row.action,
+  category: row.category,
+  severity: row.severity,
+  result: row.result,
+  reason: row.reason,
+  actor: { kind: row.actor_kind, id: row.actor_id, sessionId: row.session_id },
+  entity: row.entity_id === null && row.entity_type === null ? null : { type: row.entity_type, id: row.entity_id },
+  traceId: row.trace_id,
+  requestId: row.request_id,
+  standsFor: row.stands_for,
+  details: detailsOf(row),
+  personalHashes: [...row.personal_hashes],
+});
+
+/** The record that a log shows, as its hash was made of it: `details` is the text that it was written as. */
+export const recordOf = (log: Omit<AuditLog, "personal" | "erased">): RecordRow => ({
+  organization_id: log.organizationId,
+  number: log.number,
+  previous_hash: log.previousHash,
+  hash: log.hash,
+  id: log.id,
+  transaction: log.transaction,
+  occurred_at: new Date(log.occurredAt),
+  recorded_at: new Date(log.recordedAt),
+  source: log.source,
+  operation: log.operation,
+  action: log.action,
+  category: log.category,
+  severity: log.severity,
+  result: log.result,
+  reason: log.reason,
+  actor_kind: log.actor.kind,
+  actor_id: log.actor.id,
+  session_id: log.actor.sessionId,
+  entity_type: log.entity?.type ?? null,
+  entity_id: log.entity?.id ?? null,
+  trace_id: log.traceId,
+  request_id: log.requestId,
+  stands_for: log.standsFor,
+  details: JSON.stringify(log.details),
+  personal_hashes: log.personalHashes,
+});
+
+/** A signed head as what is kept of it elsewhere. */
+export const toCheckpoint = (row: ChainRow, keys: readonly SigningKeyRow[]): Checkpoint => ({
+  organizationId: row.organization_id,
+  kind: "head",
+  number: row.number,
+  hash: row.hash,
+  signedAt: row.signed_at.toISOString(),
+  keyId: row.key_id,
+  signature: row.signature,
+  publicKey: keys.find(({ id }) => id === row.key_id)?.public_key ?? "",
+});
+
+export const toExport = (row: ExportRow) => ({
+  id: row.id,
+  organizationId: row.organization_id,
+  format: row.format,
+  status: row.status,
+  total: row.total,
+  written: row.written,
+  parts: row.parts,
+  createdAt: row.created_at.toISOString(),
+  finishedAt: row.finished_at?.toISOString() ?? null,
+});

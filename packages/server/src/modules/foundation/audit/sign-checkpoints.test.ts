@@ -1,0 +1,61 @@
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { everyTenant } from "#platform/database/database.ts";
+import { signCheckpointsWork } from "./jobs.ts";
+import { auditStore } from "./store.ts";
+
+/** More chains than one transaction signs. */
+const chains = 2_100;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+  const { database } = server.application.platform;
+  await sql`insert into audit_chains (organization_id, number, hash, key_id, signature, signed_at)
+    select md5('chain' || n)::uuid, n, 'hash ' || n, gen_random_uuid(), '', now() from generate_series(1, ${chains}) n`.execute(
+    database.owner,
+  );
+});
+afterAll(() => server.close());
+
+const owner = () => server.application.platform.database.owner;
+const run = () => signCheckpointsWork(server.application.dispatch).handle({});
+const next = (limit: number) =>
+  server.application.platform.database.transact(everyTenant, (tx) => auditStore.writes(tx).headsWithoutCheckpoint(limit));
+const checkpoints = async (): Promise<number> => {
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from audit_checkpoints
+    where organization_id in (select md5('chain' || n)::uuid from generate_series(1, ${chains}) n)`.execute(owner());
+  return rows[0]?.count as number;
+};
+
+it("signs a checkpoint of every chain that has grown in one run, also of more than a transaction signs, and of each head once", async () => {
+  await run();
+  expect(await checkpoints()).toBe(chains);
+  await run();
+  expect(await checkpoints()).toBe(chains);
+  // The runs themselves are audited: only the internal chain may have grown since.
+  expect((await next(10)).filter((head) => head.organization_id !== null)).toEqual([]);
+}, 120_000);
+
+it("takes the chain first that has gone the longest without a checkpoint, so that none waits for good", async () => {
+  const grow = (numbers: readonly number[]) =>
+    sql`update audit_chains set number = number + 10000
+      where organization_id in (select md5('chain' || n)::uuid from unnest(${numbers}::int[]) n)`.execute(owner());
+  const idOf = async (number: number): Promise<string> =>
+    (await sql<{ id: string }>`select md5('chain' || ${number}::int)::uuid::text as id`.execute(owner())).rows[0]?.id as string;
+  await sql`alter table audit_checkpoints disable trigger all`.execute(owner());
+  for (const [number, hours] of [
+    [7, 1],
+    [8, 3],
+    [9, 2],
+  ] as const) {
+    await sql`update audit_checkpoints set signed_at = now() - make_interval(hours => ${hours}) where organization_id = ${await idOf(number)}`.execute(
+      owner(),
+    );
+  }
+  await sql`alter table audit_checkpoints enable trigger all`.execute(owner());
+  await grow([7, 8, 9]);
+  const found = (await next(1_000)).map((head) => head.organization_id).filter((id) => id !== null);
+  expect(found).toEqual([await idOf(8), await idOf(9), await idOf(7)]);
+}, 60_000);

@@ -1,0 +1,33 @@
+import type { Keys } from "#platform/keys/keys.ts";
+import { newSigningKey, Signer, type SigningKeyRow } from "./signing.ts";
+
+interface Store {
+  signingKeys(): Promise<readonly SigningKeyRow[]>;
+  insertSigningKey(row: SigningKeyRow, now: Date): Promise<void>;
+}
+
+/** The signing keys that this process has opened. */
+export class Signers {
+  readonly #keys: Keys;
+  readonly #opened = new Map<string, Signer>();
+
+  constructor(keys: Keys) {
+    this.#keys = keys;
+  }
+
+  /** What signs now: the newest key. The first is made here, by the sealer, which holds its lock. */
+  async current(store: Store, now: Date): Promise<Signer> {
+    const newest = (await store.signingKeys()).at(-1);
+    if (newest !== undefined) return this.of(newest);
+    const made = newSigningKey(this.#keys);
+    await store.insertSigningKey(made, now);
+    // Not remembered: the transaction that made it may still be rolled back.
+    return new Signer(made, this.#keys);
+  }
+
+  of(row: SigningKeyRow): Signer {
+    const known = this.#opened.get(row.id) ?? new Signer(row, this.#keys);
+    this.#opened.set(row.id, known);
+    return known;
+  }
+}

@@ -1,0 +1,13 @@
+import { either, internal, permission, type Rule } from "#operation/authorization.ts";
+import type { Caller } from "#operation/caller.ts";
+
+/** The chain that a call is about: the one it names, else the session's organization; null for the internal scope and all. */
+export const tenantOfLog = ({ caller }: { readonly caller: Caller }, { organizationId }: { readonly organizationId?: string | null }) =>
+  organizationId ?? (caller.kind === "user" ? caller.organizationId : null);
+
+/** In the organization, or as an auditor of the installation, who sees every chain. */
+export const readers = (inOrganization: string, ofAll: string): Rule => either(permission(inOrganization), internal(ofAll));
+
+/** What is searched in: an organization's chain, or every chain for who names none and has no organization. */
+export const chainsOf = (context: { readonly caller: Caller }, input: { readonly organizationId?: string }): string | undefined =>
+  tenantOfLog(context, input) ?? undefined;

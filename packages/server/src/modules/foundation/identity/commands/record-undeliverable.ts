@@ -1,0 +1,19 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Email, Nothing, Type } from "#operation/schema.ts";
+import { MailUndeliverable } from "../events.ts";
+import { identity } from "../module.ts";
+
+/** Notes at the user that the mail server of the address refuses it for good. The mail queue calls it. */
+export const recordUndeliverable = identity.command("recordUndeliverable", {
+  summary: "Note that mails to an address cannot be delivered.",
+  allow: operatorOnly(),
+  input: Type.Object({ email: Email }),
+  output: Nothing,
+  async run({ store, emit, audit, now }, { email }) {
+    const row = await store.markUndeliverable(email, now);
+    if (row === undefined) return null;
+    audit({ entity: { type: "User", id: row.id } });
+    emit(MailUndeliverable, { userId: row.id });
+    return null;
+  },
+});

@@ -1,0 +1,27 @@
+import { takeMail } from "#modules/foundation/notifications/index.ts";
+import { internal } from "#operation/authorization.ts";
+import { OperationError, TooManyRequests } from "#operation/errors.ts";
+import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { UserNotFound } from "../errors.ts";
+import { identity } from "../module.ts";
+import { sendAgain } from "../send-again.ts";
+
+/** Mails a user again, for an administrator who sees that the address was undeliverable. */
+export const resendMail = identity.command("resendMail", {
+  http: "POST /api/v1/users/:userId/resend-mail",
+  summary: "Mail a user again: the link to confirm the address, or a mail that shows whether mails arrive.",
+  allow: internal("User.SetStatus"),
+  input: Type.Object({ userId: Uuid }),
+  output: Nothing,
+  status: 202,
+  errors: [UserNotFound],
+  async prepare({ reading, platform, fail }, { userId }) {
+    const { email } = (await reading((store) => store.byId(userId))) ?? fail(UserNotFound);
+    const wait = await takeMail(platform, "address-check", email);
+    if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+  },
+  async run(context, { userId }) {
+    await sendAgain(context, (await context.store.lockById(userId)) ?? context.fail(UserNotFound));
+    return null;
+  },
+});

@@ -1,0 +1,80 @@
+import { defineEvent } from "#operation/event.ts";
+import { Email, Name, Type, Uuid } from "#operation/schema.ts";
+import { UserStatus } from "./model.ts";
+
+const user = ["user", "userId"] as const;
+
+export const UserRegistered = defineEvent({
+  type: "user.registered.v1",
+  says: "A person has registered and has still to confirm the address.",
+  subject: user,
+  data: Type.Object({ userId: Uuid, email: Email, firstName: Name, lastName: Name, locale: Type.String() }),
+});
+
+export const RegistrationRepeated = defineEvent({
+  type: "user.registration_repeated.v1",
+  says: "Somebody has registered an address that has a user already; nothing of the user was changed.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
+export const MailUndeliverable = defineEvent({
+  type: "user.mail_undeliverable.v1",
+  says: "The mail server of the user's address has refused a mail for good.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
+export const MailRetried = defineEvent({
+  type: "user.mail_retried.v1",
+  says: "A mail was sent to the user again after one could not be delivered, or was not read.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
+export const EmailVerified = defineEvent({
+  type: "user.email_verified.v1",
+  says: "The address was confirmed; the user is active.",
+  subject: user,
+  data: Type.Object({ userId: Uuid, email: Email }),
+});
+
+export const ProfileUpdated = defineEvent({
+  type: "user.profile_updated.v1",
+  says: "Name or locale of the user changed.",
+  subject: user,
+  data: Type.Object({ userId: Uuid, firstName: Name, lastName: Name, locale: Type.String() }),
+});
+
+export const PasswordResetRequested = defineEvent({
+  type: "user.password_reset_requested.v1",
+  says: "A link to choose a new password was asked for.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
+export const PasswordChanged = defineEvent({
+  type: "user.password_changed.v1",
+  says: "The password was changed; every session that began before has ended.",
+  subject: user,
+  data: Type.Object({ userId: Uuid }),
+});
+
+export const UserStatusChanged = defineEvent({
+  type: "user.status_changed.v1",
+  says: "The user was suspended or made active again by an administrator.",
+  subject: user,
+  data: Type.Object({ userId: Uuid, status: UserStatus }),
+});
+
+export const events = [
+  UserRegistered,
+  RegistrationRepeated,
+  EmailVerified,
+  MailUndeliverable,
+  MailRetried,
+  ProfileUpdated,
+  PasswordResetRequested,
+  PasswordChanged,
+  UserStatusChanged,
+];

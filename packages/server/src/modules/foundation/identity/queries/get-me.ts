@@ -1,0 +1,18 @@
+import { signedIn } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { UserNotFound } from "../errors.ts";
+import { User } from "../model.ts";
+import { identity } from "../module.ts";
+import { toUser } from "../store.ts";
+
+/** The own profile (S3 §8.1). */
+export const getMe = identity.query("getMe", {
+  http: "GET /api/v1/iam/users/me",
+  summary: "The own profile.",
+  allow: signedIn(),
+  versioned: true,
+  input: Type.Object({}),
+  output: User,
+  errors: [UserNotFound],
+  run: async ({ store, user, fail }) => toUser((await store.byId(user.userId)) ?? fail(UserNotFound)),
+});

@@ -1,0 +1,19 @@
+import { internal } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { UserNotFound } from "../errors.ts";
+import { User } from "../model.ts";
+import { identity } from "../module.ts";
+import { toUser } from "../store.ts";
+
+/** One user, for internal administrators. */
+export const getUser = identity.query("getUser", {
+  http: "GET /api/v1/users/:userId",
+  summary: "One user.",
+  allow: internal("User.Read"),
+  noted: "who somebody is",
+  versioned: true,
+  input: Type.Object({ userId: Uuid }),
+  output: User,
+  errors: [UserNotFound],
+  run: async ({ store, fail }, { userId }) => toUser((await store.byId(userId)) ?? fail(UserNotFound)),
+});

@@ -1,0 +1,79 @@
+import { sql } from "kysely";
+import { type SchemaStep, sharedTable } from "#platform/database/migrations.ts";
+
+/** The algorithm and parameters that a hash begins with (passwords/decoys.ts); the index and its query need the same expression. */
+export const hashKind = sql.raw(
+  "(substring(password_hash from '^([$](?:2[abxy][$][0-9][0-9]|argon2[id]*[$]v=[0-9]+[$]m=[0-9]+,t=[0-9]+,p=[0-9]+)[$])'))",
+);
+
+export const steps: readonly SchemaStep[] = [
+  {
+    name: "0010_identity_users",
+    why: "people and their passwords (S3 §6.1); they belong to no tenant, a person may be in many",
+    async up(db) {
+      await sql`create table users (
+        id uuid primary key,
+        email varchar(255) not null,
+        password_hash varchar(255) not null,
+        status varchar(50) not null default 'PendingConfirmation' check (status in ('PendingConfirmation', 'Active', 'Suspended')),
+        first_name varchar(255) not null,
+        last_name varchar(255) not null,
+        locale varchar(10) not null,
+        password_reset_token varchar(255) unique,
+        password_reset_token_expires_at timestamptz,
+        email_verification_token varchar(255) unique,
+        email_verification_token_expires_at timestamptz,
+        session_epoch integer not null default 1,
+        version integer not null default 1,
+        created_at timestamptz not null,
+        updated_at timestamptz not null
+      )`.execute(db);
+      await sql`create unique index idx_users_email on users (lower(email))`.execute(db);
+      await sharedTable(db, "users");
+    },
+  },
+  {
+    name: "0011_identity_earlier_registrations",
+    why: "whoever registers an unconfirmed address again must not decide whose password the other one's link confirms",
+    async up(db) {
+      await sql`create table earlier_registrations (
+        email_verification_token varchar(255) primary key,
+        email_verification_token_expires_at timestamptz not null,
+        user_id uuid not null references users (id) on delete cascade,
+        password_hash varchar(255) not null,
+        first_name varchar(255) not null,
+        last_name varchar(255) not null,
+        locale varchar(10) not null
+      )`.execute(db);
+      await sql`create index earlier_registrations_of_a_user on earlier_registrations (user_id)`.execute(db);
+      await sharedTable(db, "earlier_registrations");
+    },
+  },
+  {
+    name: "0210_identity_hash_kinds",
+    why: "a wrong password takes the time of every kind of hash that there is: which kinds there are is found without reading every user",
+    async up(db) {
+      await sql`create index idx_users_hash_kind on users (${hashKind})`.execute(db);
+    },
+  },
+  {
+    name: "0211_identity_password_reset_links",
+    why: "a later request for a link must not end the one before; users.password_reset_token keeps the newest for the release before",
+    async up(db) {
+      await sql`create table password_reset_links (
+        token varchar(255) primary key,
+        user_id uuid not null references users (id) on delete cascade,
+        expires_at timestamptz not null
+      )`.execute(db);
+      await sql`create index idx_password_reset_links_user on password_reset_links (user_id, expires_at)`.execute(db);
+      await sharedTable(db, "password_reset_links");
+    },
+  },
+  {
+    name: "0212_identity_undeliverable_addresses",
+    why: "a mail server that refuses an address for good is shown on the user",
+    async up(db) {
+      await sql`alter table users add column email_undeliverable_at timestamptz`.execute(db);
+    },
+  },
+];

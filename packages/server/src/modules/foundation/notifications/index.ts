@@ -1,0 +1,17 @@
+import type { Context } from "#operation/module.ts";
+import { mailDataPurpose, sendMail, sendMailJob } from "./jobs.ts";
+import { notifications } from "./module.ts";
+
+export { takeInvitations, takeMail } from "./allowance.ts";
+export type { MailRequest } from "./module.ts";
+export { notifications };
+
+export const context: Context = {
+  module: notifications,
+  operations: [],
+  events: [],
+  steps: [],
+  queues: [sendMailJob],
+  sealed: [{ queue: sendMailJob.name, field: "sealed", purpose: mailDataPurpose }],
+  jobs: (platform, dispatch) => [sendMail(platform, dispatch)],
+};

@@ -1,0 +1,40 @@
+import { system } from "#operation/caller.ts";
+import type { Dispatch } from "#operation/dispatch.ts";
+import { backgroundOrigin } from "#operation/scheduled.ts";
+import { Futile, type Job, type JobName } from "#platform/jobs/jobs.ts";
+import { AddressRefused } from "#platform/mail/mail.ts";
+import type { Platform } from "#platform/platform.ts";
+import { patience } from "#platform/resilience/policies.ts";
+import { renderMail } from "./templates/render.ts";
+import type { Template } from "./templates/templates.ts";
+
+export interface SendMail {
+  readonly template: Template;
+  readonly locale: string;
+  readonly sealed: string;
+  readonly onUndeliverable?: string;
+}
+
+/** What a mail's data is sealed for while it waits in the queue: it holds tokens. */
+export const mailDataPurpose = "mail data";
+
+export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", patience: patience.mail };
+
+/**
+ * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the
+ * mail twice, which a reader survives and a lost link he does not. While the server is away the mail waits, for days where it must.
+ */
+export const sendMail = ({ keys, mail, settings }: Platform, dispatch: Dispatch): Job<SendMail> => ({
+  ...sendMailJob,
+  async handle({ template, locale, sealed, onUndeliverable }) {
+    const { to, data } = JSON.parse(keys.open(sealed, mailDataPurpose));
+    const rendered = renderMail(template, locale, { ...data, publicUrl: settings.publicUrl });
+    await mail.send({ to, template, locale, ...rendered }).catch(async (error: unknown) => {
+      if (!(error instanceof AddressRefused)) throw error;
+      if (onUndeliverable !== undefined && error.isUndeliverable) {
+        await dispatch({ operation: onUndeliverable, input: { email: to }, caller: system, origin: backgroundOrigin() });
+      }
+      throw new Futile(error.message, error);
+    });
+  },
+});

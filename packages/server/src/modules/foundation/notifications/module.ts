@@ -1,0 +1,31 @@
+import { module } from "#operation/module.ts";
+import { mailDataPurpose, sendMailJob } from "./jobs.ts";
+import type { MailData, Template } from "./templates/templates.ts";
+
+export interface MailRequest<Name extends Template> {
+  readonly template: Name;
+  readonly to: string;
+  /** The recipient's locale, BCP 47; a language without templates gets English. */
+  readonly locale: string;
+  readonly data: MailData[Name];
+  /** The operation that is told where the server refuses the address for good; it takes `{ email }`. */
+  readonly onUndeliverable?: string;
+}
+
+/** Messages to people. A mail is a job in the caller's transaction: it is sent if and only if the transaction commits. */
+export const notifications = module("notifications", {
+  store: { reads: () => ({}), writes: () => ({}) },
+  // The data holds tokens, so it lies sealed in the queue.
+  state: ({ keys }) => ({
+    seal: (data: object): string => keys.seal(JSON.stringify(data), mailDataPurpose),
+  }),
+  writes: ({ state, enqueue }) => ({
+    mail: <Name extends Template>({ template, to, locale, data, onUndeliverable }: MailRequest<Name>): Promise<void> =>
+      enqueue(sendMailJob, {
+        template,
+        locale,
+        sealed: state.seal({ to, data }),
+        ...(onUndeliverable === undefined ? {} : { onUndeliverable }),
+      }),
+  }),
+});

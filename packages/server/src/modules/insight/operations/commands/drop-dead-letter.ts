@@ -1,0 +1,25 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Nothing, Type } from "#operation/schema.ts";
+import { deadLettersOf } from "../dead-letters.ts";
+import { ConsumerNotFound, DeadLetterNotFound } from "../errors.ts";
+import { ConsumerName } from "../model.ts";
+import { operations } from "../module.ts";
+
+/** Forgets a dead letter. Done before the transaction, which only records who did it. */
+export const dropDeadLetter = operations.command("dropDeadLetter", {
+  summary: "Forget a dead letter.",
+  allow: operatorOnly(),
+  everyTenant: "dead letters are of every organization",
+  input: Type.Object({ consumer: ConsumerName, id: Type.String({ minLength: 1 }) }),
+  output: Nothing,
+  errors: [ConsumerNotFound, DeadLetterNotFound],
+  async prepare(context, { consumer, id }) {
+    const letters = await deadLettersOf(context, consumer);
+    if (!(await letters.drop(id))) context.fail(DeadLetterNotFound);
+    return undefined;
+  },
+  run: async ({ audit }, { id }) => {
+    audit({ entity: { type: "DeadLetter", id } });
+    return null;
+  },
+});

@@ -1,0 +1,22 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { deadLettersOf } from "../dead-letters.ts";
+import { ConsumerNotFound, DeadLetterNotFound } from "../errors.ts";
+import { ConsumerName } from "../model.ts";
+import { operations } from "../module.ts";
+
+/** Hands one dead letter, or all, to their consumer again. Done before the transaction, which only records who did it. */
+export const redriveDeadLetters = operations.command("redriveDeadLetters", {
+  summary: "Hand dead letters to their consumer again: one, or all.",
+  allow: operatorOnly(),
+  everyTenant: "dead letters are of every organization",
+  input: Type.Object({ consumer: ConsumerName, id: Type.Optional(Type.String({ minLength: 1 })) }),
+  output: Type.Object({ redriven: Type.Integer() }),
+  errors: [ConsumerNotFound, DeadLetterNotFound],
+  async prepare(context, { consumer, id }) {
+    const letters = await deadLettersOf(context, consumer);
+    if (id === undefined) return letters.redriveAll();
+    return (await letters.redrive(id)) ? 1 : context.fail(DeadLetterNotFound);
+  },
+  run: async (_context, _input, redriven) => ({ redriven }),
+});

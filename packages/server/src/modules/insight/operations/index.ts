@@ -1,0 +1,20 @@
+import type { Context } from "#operation/module.ts";
+import { confirmRemoval } from "./commands/confirm-removal.ts";
+import { dropDeadLetter } from "./commands/drop-dead-letter.ts";
+import { redriveDeadLetters } from "./commands/redrive-dead-letters.ts";
+import { stoppedRemovalGauge } from "./gauges.ts";
+import { operations } from "./module.ts";
+import { getStatus } from "./queries/get-status.ts";
+import { listDeadLetters } from "./queries/list-dead-letters.ts";
+import { listStoppedRemovals } from "./queries/list-stopped-removals.ts";
+
+export { brokerConsumers, recordQueueNames } from "./dead-letters.ts";
+export { operations };
+
+export const context: Context = {
+  module: operations,
+  operations: [getStatus, listDeadLetters, redriveDeadLetters, dropDeadLetter, listStoppedRemovals, confirmRemoval],
+  gauges: [stoppedRemovalGauge],
+  events: [],
+  steps: [],
+};

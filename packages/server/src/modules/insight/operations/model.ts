@@ -1,0 +1,45 @@
+import { nullable, type Static, Timestamp, Type } from "#operation/schema.ts";
+
+/** The name of a consumer of the log (`sessions.end-with-user`), of one of the broker (`iam.billing`), or of a queue of records or jobs. */
+export const ConsumerName = Type.String({ minLength: 1, maxLength: 200 });
+
+export const DeadLetter = Type.Object({
+  id: Type.String(),
+  topic: Type.String(),
+  body: Type.String(),
+  attempts: Type.Integer(),
+  failure: Type.String(),
+  failedAt: Timestamp,
+});
+
+export const RelayState = nullable(
+  Type.Object({
+    holder: nullable(Type.String()),
+    held: Type.Boolean(),
+    movedAt: nullable(Timestamp),
+    lagEvents: Type.Integer(),
+    lagSeconds: Type.Number(),
+  }),
+);
+
+/** What the log has, from its oldest event on, and how many older ones have been removed because their time was over. */
+export const LogState = Type.Object({
+  oldestAt: nullable(Timestamp),
+  removed: Type.Integer(),
+  removedAt: nullable(Timestamp),
+});
+
+/** A removal that would take more at once than a run may, and until when an operator lets it go on. */
+export const StoppedRemoval = Type.Object({
+  name: Type.String(),
+  due: Type.Integer(),
+  ceiling: Type.Integer(),
+  stoppedAt: Timestamp,
+  confirmedUntil: nullable(Timestamp),
+});
+
+export const ConsumerState = Type.Object({ name: Type.String(), movedAt: Timestamp, deadLetters: Type.Integer() });
+
+/** A queue of records or jobs with dead letters. */
+export const QueueState = Type.Object({ name: Type.String(), deadLetters: Type.Integer() });
+export type ConsumerState = Static<typeof ConsumerState>;

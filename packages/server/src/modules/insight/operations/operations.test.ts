@@ -1,0 +1,122 @@
+import { randomUUID } from "node:crypto";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
+import { deadLetterRecords } from "#platform/dead-letters.ts";
+import { contexts } from "#runtime/modules.ts";
+import { brokerConsumers } from "./dead-letters.ts";
+import { ConsumerNotFound } from "./errors.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const consumer = "iam.billing";
+const list = async () => (await asOperator(server, "operations.listDeadLetters", { consumer })).items;
+/** A message that can never be handled. */
+const unreadable = async (): Promise<string> => {
+  const event = {
+    specversion: "1.0" as const,
+    id: randomUUID(),
+    source: "https://billing.example",
+    type: "subscription.suspended",
+    data: {},
+  };
+  await server.application.platform.broker.publish([{ exchange: "bum.events", event }]);
+  await eventually(async () => (await list()).map(({ id }: { id: string }) => id)).toContain(event.id);
+  return event.id;
+};
+
+describe("what an operator asks of events", () => {
+  it("shows the consumers of the log, and that nothing is relayed without a broker", async () => {
+    const status = await asOperator(server, "operations.getStatus", {});
+    expect(status).toMatchObject({ broker: "in-process", relay: null });
+    expect(status.consumers.map(({ name }: { name: string }) => name)).toContain("sessions.end-with-user");
+    expect(status.consumers.every(({ deadLetters }: { deadLetters: number }) => deadLetters === 0)).toBe(true);
+  });
+
+  it("lists dead letters of the broker, hands them over again and forgets them; what is not there is said", async () => {
+    const [first, second] = [await unreadable(), await unreadable()];
+    expect(await asOperator(server, "operations.redriveDeadLetters", { consumer, id: first })).toEqual({ redriven: 1 });
+    // It cannot be handled this time either, and is put aside anew.
+    await eventually(async () => (await list()).map(({ id }: { id: string }) => id).toSorted()).toEqual([first, second].toSorted());
+    for (const id of [first, second]) await asOperator(server, "operations.dropDeadLetter", { consumer, id });
+    expect(await list()).toEqual([]);
+    for (const operation of ["operations.dropDeadLetter", "operations.redriveDeadLetters"])
+      await expect(asOperator(server, operation, { consumer, id: first })).rejects.toThrow("no such dead letter");
+    expect(await asOperator(server, "operations.redriveDeadLetters", { consumer })).toEqual({ redriven: 0 });
+  });
+
+  it("reaches the consumers of the log by the same names", async () => {
+    expect(await asOperator(server, "operations.listDeadLetters", { consumer: "sessions.end-with-user" })).toEqual({
+      items: [],
+      next: null,
+    });
+  });
+
+  it("reaches the queues of records and jobs by the same names", async () => {
+    for (const queue of ["audit.seal-entries", "audit.forward-records", "access.projection-entries", "jobs/notifications.send-mail"]) {
+      expect(await asOperator(server, "operations.listDeadLetters", { consumer: queue })).toEqual({ items: [], next: null });
+      for (const operation of ["operations.redriveDeadLetters", "operations.dropDeadLetter"])
+        await expect(asOperator(server, operation, { consumer: queue, id: "no such id" })).rejects.toThrow("no such dead letter");
+    }
+    const { database } = server.application.platform;
+    const failed = { id: "1", topic: "a test", body: "{}", error: new Error("no") };
+    await database.transact(everyTenant, (tx) => deadLetterRecords(tx, "audit.seal-entries", [failed]));
+    expect((await asOperator(server, "operations.getStatus", {})).queues).toEqual([{ name: "audit.seal-entries", deadLetters: 1 }]);
+    await asOperator(server, "operations.dropDeadLetter", { consumer: "audit.seal-entries", id: "1" });
+    expect((await asOperator(server, "operations.getStatus", {})).queues).toEqual([]);
+  });
+
+  it("says of a name that no consumer has that there is none, and names those that there are", async () => {
+    for (const operation of ["operations.listDeadLetters", "operations.redriveDeadLetters", "operations.dropDeadLetter"]) {
+      const asked = asOperator(server, operation, { consumer: "iam.biling", ...(operation.endsWith("dropDeadLetter") ? { id: "1" } : {}) });
+      await expect(asked).rejects.toMatchObject({
+        definition: ConsumerNotFound,
+        details: [{ field: "consumer", message: expect.stringMatching(/^one of iam\.billing, .*sessions\.end-with-user/) }],
+      });
+    }
+  });
+
+  it("knows every consumer of the broker", () => {
+    const { platform, dispatch } = server.application;
+    const consuming = contexts.flatMap((context) => context.brokerConsumers?.(platform, dispatch) ?? []);
+    expect(consuming.map(({ name, exchange }) => ({ name, exchange }))).toEqual(brokerConsumers);
+  });
+
+  it("shows from when on the log has events: those of 90 days, and older ones that somebody has not passed", async () => {
+    await newPerson(server);
+    await server.application.settled();
+    const { database, jobs } = server.application.platform;
+    const write = <T>(work: (tx: WriteHandle) => Promise<T>): Promise<T> => database.transact(everyTenant, work);
+    const all = () => write(async (tx) => Number((await sql<{ count: string }>`select count(*) from events`.execute(tx)).rows[0]?.count));
+    await write((tx) =>
+      sql`update events set occurred_at = occurred_at - interval '91 days' where type = 'user.registered.v1'`.execute(tx),
+    );
+    // A consumer for whom nothing was there has passed it after ten minutes.
+    await write((tx) => sql`update consumers set moved_at = moved_at - interval '1 hour'`.execute(tx));
+    await eventually(() =>
+      write(async (tx) => (await sql`select from consumers where moved_at < now() - interval '10 minutes'`.execute(tx)).rows.length),
+    ).toBe(0);
+    const before = await all();
+    expect((await asOperator(server, "operations.getStatus", {})).log).toMatchObject({ removed: 0, removedAt: null });
+    await write((tx) => jobs.enqueue(tx, { name: "log.remove-old-events" }, {}));
+    await eventually(async () => (await asOperator(server, "operations.getStatus", {})).log.removed).toBeGreaterThan(0);
+    const { log } = await asOperator(server, "operations.getStatus", {});
+    expect(Date.now() - new Date(log.oldestAt).getTime()).toBeLessThan(86_400_000);
+    expect(before - (await all())).toBe(log.removed);
+  });
+
+  it("serves the schema of each event to everybody", async () => {
+    const answer = await server.call("GET /schemas/events/user.registered.v1");
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(String(answer.body))).toMatchObject({ $id: "/schemas/events/user.registered.v1" });
+    expect(answer.headers["cache-control"]).toContain("public");
+    expect((await server.call("GET /schemas/events/never.happened.v1")).status).toBe(404);
+  });
+});

@@ -1,0 +1,21 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { StoppedRemoval } from "../model.ts";
+import { operations } from "../module.ts";
+
+/** Removals that wait for an operator, because more is due at once than one run may take. */
+export const listStoppedRemovals = operations.query("listStoppedRemovals", {
+  summary: "List removals that are stopped at their ceiling.",
+  allow: operatorOnly(),
+  everyTenant: "rows of every organization are removed together",
+  input: Type.Object({}),
+  output: Type.Object({ items: Type.Array(StoppedRemoval) }),
+  async run({ store }) {
+    const items = (await store.stoppedRemovals()).map(({ stoppedAt, confirmedUntil, ...removal }) => ({
+      ...removal,
+      stoppedAt: stoppedAt.toISOString(),
+      confirmedUntil: confirmedUntil?.toISOString() ?? null,
+    }));
+    return { items };
+  },
+});

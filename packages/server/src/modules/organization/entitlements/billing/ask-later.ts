@@ -1,0 +1,37 @@
+import { system } from "#operation/caller.ts";
+import type { Dispatch } from "#operation/dispatch.ts";
+import { backgroundOrigin } from "#operation/scheduled.ts";
+import type { Job, JobName } from "#platform/jobs/jobs.ts";
+import type { Platform } from "#platform/platform.ts";
+import { askBilling } from "./client.ts";
+
+interface AskLater {
+  readonly organizationId: string;
+}
+
+export const askLaterJob: JobName<AskLater> = { name: "entitlements.ask-billing" };
+
+/**
+ * Asks billing for what a message left unsaid while billing was away, and follows its answer as of now. Tried as long as the queue does;
+ * the hourly comparison finds what is left.
+ */
+export const askLater = (platform: Platform, dispatch: Dispatch): Job<AskLater> => ({
+  ...askLaterJob,
+  async handle({ organizationId }) {
+    const { billing } = platform.settings;
+    if (billing === undefined) return;
+    const askedAt = new Date(platform.clock.now()).toISOString();
+    const answer = await askBilling(billing, organizationId, platform.resilience);
+    if (answer === undefined) return;
+    const { status, planId, entitlements } = answer;
+    const input = {
+      organizationId,
+      messageId: `question ${askedAt} ${organizationId}`,
+      occurredAt: askedAt,
+      status: status === "active" ? "Active" : "Suspended",
+      plan: planId,
+      entitlements,
+    };
+    await dispatch({ operation: "entitlements.followBilling", input, caller: system, origin: backgroundOrigin() });
+  },
+});

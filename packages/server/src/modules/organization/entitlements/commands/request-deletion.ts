@@ -1,0 +1,38 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { oneOf, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { DeletionNotConfirmed, EventFromTheFuture } from "../errors.ts";
+import { SubscriptionSyncFailed } from "../events.ts";
+import { entitlements } from "../module.ts";
+
+/**
+ * Notes that billing wants an organization deleted, which is done after a delay (decision 0030). `confirmed` is what billing's API
+ * says of it; where billing could not be asked, it is asked when the delay is over.
+ */
+export const requestDeletion = entitlements.command("requestDeletion", {
+  summary: "Note that billing wants an organization deleted.",
+  allow: operatorOnly(),
+  input: Type.Object({
+    organizationId: Uuid,
+    messageId: Type.String({ minLength: 1, maxLength: 1_000 }),
+    occurredAt: Timestamp,
+    confirmed: oneOf("yes", "no", "unknown"),
+    delayHours: Type.Integer({ minimum: 0 }),
+  }),
+  output: Type.Object({ applied: Type.Boolean() }),
+  errors: [DeletionNotConfirmed, EventFromTheFuture],
+  async run({ store, uses, emit, audit, fail, now }, { organizationId, messageId, occurredAt, confirmed, delayHours }) {
+    audit({ entity: { type: "Organization", id: organizationId } });
+    if (await store.isAhead(new Date(occurredAt))) fail(EventFromTheFuture);
+    if (!(await store.receive(messageId, now))) return { applied: false };
+    if ((await uses.tenancy.organizationStatus(organizationId)) === undefined) {
+      // A repeated request for an organization that was erased is no failure.
+      if (!(await uses.tenancy.isErased(organizationId))) {
+        emit(SubscriptionSyncFailed, { organizationId, messageId, reason: "organization_unknown", occurredAt });
+      }
+      return { applied: false };
+    }
+    if (confirmed === "no") fail(DeletionNotConfirmed);
+    await store.requestDeletion(organizationId, messageId, delayHours);
+    return { applied: true };
+  },
+});

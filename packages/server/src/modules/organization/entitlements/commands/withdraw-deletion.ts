@@ -1,0 +1,15 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { entitlements } from "../module.ts";
+
+/** Drops the wish to delete an organization: billing does not have it any more. */
+export const withdrawDeletion = entitlements.command("withdrawDeletion", {
+  summary: "Withdraw billing's request to delete an organization.",
+  allow: operatorOnly(),
+  input: Type.Object({ organizationId: Uuid }),
+  output: Type.Object({ withdrawn: Type.Boolean() }),
+  async run({ store, audit }, { organizationId }) {
+    audit({ entity: { type: "Organization", id: organizationId } });
+    return { withdrawn: await store.withdrawDeletion(organizationId) };
+  },
+});

@@ -1,0 +1,177 @@
+import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import { newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
+import { nowhere, Scene } from "@gatehouse/testing/scene.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await Scene.open();
+  await scene.define("video", "video.watch", "seat", "seat.add", "plain");
+  await scene.model({
+    requirements: {
+      video: { entitlements: [{ feature: "video" }] },
+      "seat.add": { entitlements: [{ limit: "seats", current: "$request.count" }] },
+    },
+  });
+});
+afterAll(() => scene.close());
+
+const put = (at: OrganizationOf | string, body: Readonly<Record<string, unknown>>, token = scene.administrator.token, headers = {}) =>
+  scene.send(`PUT organizations/${typeof at === "string" ? at : at.id}/entitlements`, token, body, headers);
+const get = (at: OrganizationOf | string, token: string) =>
+  scene.send(`GET organizations/${typeof at === "string" ? at : at.id}/entitlements`, token);
+/** An owner of an organization that billing has said nothing of. */
+const fresh = async (): Promise<{ at: OrganizationOf; owner: Person }> => {
+  const at = await newOrganization(scene.server);
+  return { at, owner: at.owner };
+};
+const decides = (at: OrganizationOf, actionType: string, contextData: unknown = null) =>
+  scene.decides(at.owner, actionType, { tenantId: at.id, contextData });
+
+describe("what the plan includes decides", () => {
+  it("nothing is known of it: denied with its own reason, and what needs no plan is not", async () => {
+    const { at } = await fresh();
+    for (const [action, data] of [
+      ["video.watch", null],
+      ["seat.add", { count: 0 }],
+    ] as const)
+      expect(await decides(at, action, data)).toMatchObject({
+        isAuthorized: false,
+        reasonCode: "entitlement_data_unavailable",
+        applicableEntitlements: {},
+      });
+    expect(await decides(at, "plain")).toMatchObject({ isAuthorized: true, applicableEntitlements: {} });
+    expect(await decides(at, "seat")).toMatchObject({ isAuthorized: true });
+  });
+
+  it("a feature: there or not, for everything below the permission that asks for it, at once", async () => {
+    const { at } = await fresh();
+    for (const [entitlements, allowed] of [
+      [{ video: true }, true],
+      [{ video: false }, false],
+      [{ video: 3 }, true],
+      [{ video: 0 }, false],
+      [{ videos: true }, false],
+      [{}, false],
+      [{ video: true }, true],
+    ] as const) {
+      const written = await put(at, { entitlements });
+      expectWritten(written, 200);
+      for (const action of ["video", "video.watch"]) {
+        const decision = await decides(at, action);
+        expect(decision, JSON.stringify(entitlements)).toMatchObject({
+          isAuthorized: allowed,
+          reasonCode: allowed ? "role" : "entitlement",
+          applicableEntitlements: "video" in entitlements ? { video: entitlements.video } : {},
+        });
+      }
+    }
+  });
+
+  it("a limit: what the request counts must be below it; unlimited is no limit", async () => {
+    const { at } = await fresh();
+    await scene.setEntitlements({ seats: 5, video: true }, at);
+    for (const [count, allowed] of [
+      [0, true],
+      [4, true],
+      [4.5, true],
+      [5, false],
+      [6, false],
+      [-1, true],
+    ] as const)
+      expect(await decides(at, "seat.add", { count })).toMatchObject({
+        isAuthorized: allowed,
+        reasonCode: allowed ? "role" : "entitlement",
+        // Only what the action asks for.
+        applicableEntitlements: { seats: 5 },
+      });
+    for (const contextData of [null, {}, { count: null }, { count: "4" }])
+      expectError(
+        await scene.asks(at.owner, "seat.add", { tenantId: at.id, contextData }),
+        400,
+        "common.validation_failed",
+        "$request.count",
+      );
+    await scene.setEntitlements({ seats: "unlimited" }, at);
+    for (const contextData of [{ count: 1_000_000 }, null])
+      expect(await decides(at, "seat.add", contextData)).toMatchObject({
+        isAuthorized: true,
+        applicableEntitlements: { seats: "unlimited" },
+      });
+    await scene.setEntitlements({ seats: 0 }, at);
+    expect(await decides(at, "seat.add", { count: 0 })).toMatchObject({ isAuthorized: false });
+  });
+
+  it("and gives nothing that no role gives", async () => {
+    await scene.setEntitlements({ video: true });
+    const person = await scene.person();
+    expect(await scene.decides(person, "video.watch")).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
+  });
+
+  it("is told to nobody who does not belong: what the plan includes is the organization's", async () => {
+    await scene.setEntitlements({ video: true, seats: 7 });
+    for (const action of ["video.watch", "seat.add"]) {
+      const answer = await scene.decides(scene.stranger, action, { contextData: { count: 1 } });
+      const unknown = await scene.decides(scene.stranger, action, { contextData: { count: 1 }, tenantId: nowhere });
+      expect(answer).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", applicableEntitlements: {} });
+      expect({ ...answer, decisionId: "", revision: "" }).toEqual({ ...unknown, decisionId: "", revision: "" });
+    }
+    const batch = await scene.send("POST authorization/check-batch", scene.stranger.token, {
+      checks: [{ userId: scene.stranger.id, tenantId: scene.organization.id, actionType: "video.watch" }],
+    });
+    expect(batch.body.results[0].applicableEntitlements).toEqual({});
+  });
+
+  it("of one organization says nothing of another", async () => {
+    const [one, two] = [await fresh(), await fresh()];
+    await scene.setEntitlements({ video: true }, one.at);
+    await scene.setEntitlements({ video: false }, two.at);
+    expect(await decides(one.at, "video.watch")).toMatchObject({ isAuthorized: true });
+    expect(await decides(two.at, "video.watch")).toMatchObject({ isAuthorized: false });
+  });
+});
+
+describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
+  it("replace the whole of it, with versions and If-Match, for members to read", async () => {
+    const { at, owner } = await fresh();
+    const none = await get(at, owner.token);
+    expectRead(none);
+    expect(none.body).toEqual({ organizationId: at.id, plan: null, entitlements: null, updatedAt: null, version: 0 });
+    const first = await put(at, { plan: "pro", entitlements: { video: true, seats: 5, storage: "unlimited" } }, undefined, {
+      "if-match": '"0"',
+    });
+    expectWritten(first, 200);
+    expect(first.headers["etag"]).toBe('"1"');
+    const second = await put(at, { entitlements: { seats: 6 } });
+    expect(second.body).toMatchObject({ plan: null, entitlements: { seats: 6 }, version: 2 });
+    for (const token of [owner.token, scene.administrator.token]) expect((await get(at, token)).body).toEqual(second.body);
+    const stale = () => put(at, { entitlements: {} }, undefined, { "if-match": '"1"' });
+    expectError(await withoutTrace(scene.server, stale), 412, "common.version_conflict");
+  });
+
+  it("is written by internal staff alone, and read by nobody from elsewhere", async () => {
+    const { at, owner } = await fresh();
+    for (const token of [owner.token, scene.owner.token, scene.stranger.token])
+      expectError(await withoutTrace(scene.server, () => put(at, { entitlements: {} }, token)), 403, "auth.permission_denied");
+    for (const token of [scene.owner.token, scene.stranger.token])
+      expect(await get(at, token).then(({ status, body }) => [status, body.error.code])).toEqual(
+        await get(nowhere, token).then(({ status, body }) => [status, body.error.code]),
+      );
+    expectError(await put(nowhere, { entitlements: {} }), 404, "entitlements.organization_not_found");
+    expectError(await get(nowhere, scene.administrator.token), 404, "entitlements.organization_not_found");
+  });
+
+  it.each([
+    [{ seats: -1 }, "entitlements.seats"],
+    [{ seats: "many" }, "entitlements.seats"],
+    [{ seats: null }, "entitlements.seats"],
+    [{ seats: [1] }, "entitlements.seats"],
+    [{ "a b": 1 }, "entitlements"],
+    [{ "": 1 }, "entitlements"],
+  ])("refuses %j", async (entitlements, field) => {
+    const answer = await withoutTrace(scene.server, () => put(scene.organization, { entitlements }));
+    expectError(answer, 400, "common.validation_failed");
+    expect(answer.body.error.details[0].field.startsWith(field)).toBe(true);
+  });
+});

@@ -1,0 +1,21 @@
+import { defineEvent } from "#operation/event.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+
+export const SubscriptionChanged = defineEvent({
+  type: "subscription.changed.v1",
+  says: "What an organization's plan includes changed.",
+  subject: ["organization", "organizationId"],
+  tenant: "organizationId",
+  data: Type.Object({ organizationId: Uuid, plan: nullable(Type.String()) }),
+});
+
+/** S3 §9: a failure of the business kind, which no other try mends. */
+export const SubscriptionSyncFailed = defineEvent({
+  type: "subscription-sync.failed.v1",
+  says: "What billing said of an organization could not be followed.",
+  subject: ["organization", "organizationId"],
+  tenant: "organizationId",
+  data: Type.Object({ organizationId: Uuid, messageId: Type.String(), reason: Type.String(), occurredAt: Timestamp }),
+});
+
+export const events = [SubscriptionChanged, SubscriptionSyncFailed];

@@ -1,0 +1,21 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { entitlements } from "../module.ts";
+
+/** Organizations whose deletion is due, the longest first, with what says whether they are too many. */
+export const listDueDeletions = entitlements.query("listDueDeletions", {
+  summary: "List organizations whose deletion, as billing wants it, is due.",
+  allow: operatorOnly(),
+  everyTenant: "deletions are counted over every organization",
+  input: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 200 }), erasedWithinHours: Type.Integer({ minimum: 1 }) }),
+  output: Type.Object({
+    organizationIds: Type.Array(Uuid),
+    /** Organizations that there are, and that were erased within those hours. */
+    present: Type.Integer(),
+    erased: Type.Integer(),
+  }),
+  async run({ store, uses }, { limit, erasedWithinHours }) {
+    const organizationIds = await store.dueDeletions(limit);
+    return { organizationIds, ...(await uses.tenancy.organizationCounts(erasedWithinHours)) };
+  },
+});

@@ -1,0 +1,89 @@
+import { sql } from "kysely";
+import type { Store } from "#operation/module.ts";
+import { receive } from "#platform/broker/inbox.ts";
+import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { billingConsumer } from "./billing/name.ts";
+import type { Subscription } from "./model.ts";
+
+export interface SubscriptionRow {
+  readonly plan: string | null;
+  readonly entitlements: NonNullable<Subscription["entitlements"]>;
+  readonly version: number;
+  readonly updated_at: Date;
+}
+
+/** Clocks of two well-kept machines differ by less; what lies further ahead would pass over all that is said until then. */
+const aheadMinutesMax = 5;
+
+const reads = (db: ReadHandle) => ({
+  async subscription(organizationId: string): Promise<SubscriptionRow | undefined> {
+    const { rows } = await sql<SubscriptionRow>`
+      select plan, entitlements, version, updated_at from subscriptions where organization_id = ${organizationId}`.execute(db as never);
+    return rows[0];
+  },
+  async subscriptions(organizationIds: readonly string[]): Promise<ReadonlyMap<string, SubscriptionRow>> {
+    const { rows } = await sql<SubscriptionRow & { readonly organization_id: string }>`
+      select organization_id, plan, entitlements, version, updated_at from subscriptions
+      where organization_id = any(${[...organizationIds]}::uuid[])`.execute(db as never);
+    return new Map(rows.map((row) => [row.organization_id, row]));
+  },
+  /** By the database's clock: that of a process may be wrong. */
+  async isAhead(occurredAt: Date): Promise<boolean> {
+    const { rows } = await sql<{ ahead: boolean }>`
+      select ${occurredAt}::timestamptz > now() + make_interval(mins => ${aheadMinutesMax}) as ahead`.execute(db as never);
+    return rows[0]?.ahead ?? true;
+  },
+  /** Organizations whose deletion may be asked for again, the longest due first. */
+  async dueDeletions(limit: number): Promise<string[]> {
+    const { rows } = await sql<{ organization_id: string }>`
+      select organization_id from deletion_requests where due_at <= now() order by due_at, organization_id limit ${limit}`.execute(
+      db as never,
+    );
+    return rows.map((row) => row.organization_id);
+  },
+  async countDeletions(): Promise<number> {
+    const { rows } = await sql<{ count: string }>`select count(*) as count from deletion_requests`.execute(db as never);
+    return Number(rows[0]?.count);
+  },
+});
+
+const writes = (tx: WriteHandle) => ({
+  /** Notes a message of billing; false when it was handled before. */
+  receive: (messageId: string, now: Date): Promise<boolean> => receive(tx, billingConsumer.name, messageId, now),
+  /** Notes when the newest thing happened; false when something newer is known. */
+  async advanceBilling(organizationId: string, occurredAt: Date): Promise<boolean> {
+    const { numAffectedRows } = await sql`
+      insert into billing_marks (organization_id, occurred_at) values (${organizationId}, ${occurredAt})
+      on conflict (organization_id) do update set occurred_at = excluded.occurred_at
+      where billing_marks.occurred_at <= excluded.occurred_at`.execute(tx);
+    return numAffectedRows === 1n;
+  },
+  /** Notes a wish to delete; one that is there already keeps its time. */
+  async requestDeletion(organizationId: string, messageId: string, delayHours: number): Promise<void> {
+    await sql`insert into deletion_requests (organization_id, message_id, due_at)
+      values (${organizationId}, ${messageId}, now() + make_interval(hours => ${delayHours})) on conflict do nothing`.execute(tx);
+  },
+  async withdrawDeletion(organizationId: string): Promise<boolean> {
+    const { numAffectedRows } = await sql`delete from deletion_requests where organization_id = ${organizationId}`.execute(tx);
+    return numAffectedRows === 1n;
+  },
+  async setSubscription(organizationId: string, plan: string | null, entitlements: object, now: Date): Promise<SubscriptionRow> {
+    const { rows } = await sql<SubscriptionRow>`
+      insert into subscriptions (organization_id, plan, entitlements, updated_at)
+      values (${organizationId}, ${plan}, ${JSON.stringify(entitlements)}::jsonb, ${now})
+      on conflict (organization_id) do update set plan = excluded.plan, entitlements = excluded.entitlements,
+        updated_at = excluded.updated_at, version = subscriptions.version + 1
+      returning plan, entitlements, version, updated_at`.execute(tx);
+    return rows[0] as SubscriptionRow;
+  },
+});
+
+export const entitlementsStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };
+
+export const toSubscription = (organizationId: string, row: SubscriptionRow | undefined): Subscription => ({
+  organizationId,
+  plan: row?.plan ?? null,
+  entitlements: row?.entitlements ?? null,
+  updatedAt: row?.updated_at.toISOString() ?? null,
+  version: row?.version ?? 0,
+});

@@ -1,0 +1,80 @@
+import { v7 as uuid } from "uuid";
+import { ownerRole } from "#modules/authorization/access/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { invalid, QuotaExceeded } from "#operation/errors.ts";
+import { mustFit } from "#operation/quota.ts";
+import { Name, Type } from "#operation/schema.ts";
+import { requireVisible } from "#operation/visible-name.ts";
+import { violatedUnique } from "#platform/database/faults.ts";
+import { takenRule } from "#platform/names/stored-keys.ts";
+import { NameTaken, SlugTaken } from "../errors.ts";
+import { MemberJoined, OrganizationCreated } from "../events.ts";
+import { Country, countryFault, Organization, Slug } from "../model.ts";
+import { tenancy } from "../module.ts";
+import { slugFault } from "../names.ts";
+import { toOrganization } from "../store.ts";
+
+/** Makes an organization with its system roles; whoever makes it is its first owner (S3 §8.2). */
+export const createOrganization = tenancy.command("createOrganization", {
+  http: "POST /api/v1/iam/organizations",
+  summary: "Create an organization; the caller becomes its owner.",
+  allow: signedIn(),
+  everyTenant: "the organization does not exist yet",
+  status: 201,
+  versioned: true,
+  input: Type.Object({ name: Name, slug: Slug, country: Country }),
+  output: Organization,
+  errors: [NameTaken, SlugTaken, QuotaExceeded],
+  // A holder of Tenant.Update sets up organizations for others, any number of them. Asked only where it matters: somebody who has just
+  // registered makes an organization before the projection knows them.
+  async prepare({ reading, notHeld, caller, platform }) {
+    if (caller.kind !== "user") return true;
+    const made = await reading((store) => store.organizationsMadeBy(caller.userId));
+    return made < platform.settings.quotas.organizations || (await notHeld(null, ["Tenant.Update"])).length > 0;
+  },
+  async run({ store, uses, user, emit, fail, audit, now, platform }, input, isLimited) {
+    requireVisible(input.name);
+    const fault = countryFault(input.country) ?? slugFault(input.slug);
+    if (fault) throw invalid(fault);
+    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.userId)) + 1, platform.settings.quotas.organizations);
+    const organization = {
+      id: uuid(),
+      name: input.name,
+      slug: input.slug,
+      country: input.country,
+      logo_asset_id: null,
+      made_by: user.userId,
+    };
+    const row = await store
+      .insertOrganization({ ...organization, status: "Active", created_at: now, updated_at: now })
+      .catch((error: unknown) => failTaken(error, fail));
+    audit({ organizationId: row.id });
+    const roles = await uses.access.createSystemRoles(row.id);
+    const ownerRoleId = roles.get(ownerRole) as string;
+    const membershipId = uuid();
+    await store.insertMembership({ id: membershipId, user_id: user.userId, organization_id: row.id, role_id: ownerRoleId, joined_at: now });
+    await uses.access.setTenantStatus(row.id, row.status);
+    await uses.access.assign(user.userId, row.id, [ownerRoleId]);
+    emit(OrganizationCreated, {
+      organizationId: row.id,
+      name: row.name,
+      slug: row.slug,
+      country: row.country,
+      logoAssetId: null,
+      ownerUserId: user.userId,
+    });
+    emit(MemberJoined, { membershipId, userId: user.userId, organizationId: row.id, roleIds: [ownerRoleId] });
+    return toOrganization(row);
+  },
+});
+
+/** Says which of the unique fields was taken. */
+export function failTaken(
+  error: unknown,
+  fail: (error: typeof NameTaken | typeof SlugTaken, detail: { field: string; rule: string }) => never,
+): never {
+  const index = violatedUnique(error);
+  if (index?.endsWith("_slug")) fail(SlugTaken, { field: "slug", ...takenRule(index) });
+  if (index !== undefined) fail(NameTaken, { field: "name", ...takenRule(index) });
+  throw error;
+}

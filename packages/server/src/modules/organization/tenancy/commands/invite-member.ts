@@ -1,0 +1,87 @@
+import { v7 as uuid } from "uuid";
+import { NotHeld } from "#modules/authorization/access/index.ts";
+import { recordUndeliverableOperation } from "#modules/foundation/identity/index.ts";
+import { takeInvitations, takeMail } from "#modules/foundation/notifications/index.ts";
+import { permission } from "#operation/authorization.ts";
+import { OperationError, QuotaExceeded, TooManyRequests } from "#operation/errors.ts";
+import { mustFit } from "#operation/quota.ts";
+import { Email, Type, Uuid } from "#operation/schema.ts";
+import { violatedUnique } from "#platform/database/faults.ts";
+import { hashSecret, newSecret } from "#platform/secrets.ts";
+import { AlreadyMember, InvitationExists, OrganizationNotFound, RoleUnknown } from "../errors.ts";
+import { MemberInvited } from "../events.ts";
+import { mayHandOut, rolesInScope } from "../give-roles.ts";
+import { chosenRoles, Invitation, RoleChoice } from "../model.ts";
+import { tenancy } from "../module.ts";
+import { representInvitation } from "../represent.ts";
+import type { OrganizationRow } from "../store.ts";
+
+const product = "Gatehouse";
+
+/** Invites an address to the organization with roles (S3 §8.2). The link is mailed; it works once. */
+export const inviteMember = tenancy.command("inviteMember", {
+  http: "POST /api/v1/iam/organizations/:organizationId/invitations",
+  summary: "Invite someone to join an organization.",
+  allow: permission("Organization.InviteMember"),
+  absent: OrganizationNotFound,
+  status: 201,
+  input: Type.Object({ organizationId: Uuid, email: Email, ...RoleChoice }),
+  output: Invitation,
+  errors: [RoleUnknown, NotHeld, AlreadyMember, InvitationExists, QuotaExceeded],
+  async prepare(context, input) {
+    const wanted = chosenRoles(input);
+    await mayHandOut(context, input.organizationId, wanted);
+    const { caller, platform } = context;
+    if (caller.kind === "user") {
+      const wait = await takeInvitations(platform, { userId: caller.userId, organizationId: input.organizationId });
+      if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+    }
+    return wanted;
+  },
+  async run({ store, uses, caller, emit, fail, now, platform }, { organizationId, email }, wanted) {
+    await rolesInScope(uses.access, organizationId, wanted, fail);
+    const organization = (await store.organizationById(organizationId)) as OrganizationRow;
+    const invitee = await uses.identity.userByEmail(email);
+    if (invitee && (await store.membershipOf(invitee.id, organizationId))) fail(AlreadyMember, { field: "email", rule: "member" });
+    await store.expireInvitations(organizationId, email, now);
+    mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, platform.settings.quotas.invitations);
+    const inviter = caller.kind === "user" ? await uses.identity.userById(caller.userId) : undefined;
+    const token = newSecret();
+    const row = await store
+      .insertInvitation(
+        {
+          id: uuid(),
+          organization_id: organizationId,
+          invitee_email: email,
+          inviter_user_id: inviter?.id ?? null,
+          role_id: wanted[0] as string,
+          status: "Pending",
+          token: hashSecret(token),
+          expires_at: new Date(now.getTime() + platform.settings.invitationSeconds * 1_000),
+          created_at: now,
+        },
+        wanted,
+      )
+      .catch((error: unknown) => {
+        if (violatedUnique(error) === "idx_invitations_open") fail(InvitationExists, { field: "email", rule: "invited" });
+        throw error;
+      });
+    // Of the mailbox only what is sent is counted: an open invitation has been refused by here.
+    const wait = await takeMail(platform, "invitation", email);
+    if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+    await uses.notifications.mail({
+      template: "invitation",
+      to: email,
+      locale: invitee?.locale ?? inviter?.locale ?? "en",
+      data: {
+        organizationName: organization.name,
+        inviterName: inviter ? `${inviter.firstName} ${inviter.lastName}` : product,
+        invitationId: row.id,
+        token,
+      },
+      onUndeliverable: recordUndeliverableOperation,
+    });
+    emit(MemberInvited, { invitationId: row.id, organizationId, email, roleIds: [...wanted] });
+    return representInvitation(row, wanted, now);
+  },
+});

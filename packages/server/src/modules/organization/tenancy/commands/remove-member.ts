@@ -1,0 +1,48 @@
+import { NotHeld } from "#modules/authorization/access/index.ts";
+import { either, own, permission } from "#operation/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
+import { MemberRemoved } from "../events.ts";
+import { mayHandOut } from "../give-roles.ts";
+import { tenancy } from "../module.ts";
+
+/** Removes a member (S3 §8.2). The last active owner stays, also when two owners remove each other at the same moment. */
+export const removeMember = tenancy.command("removeMember", {
+  http: "DELETE /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
+  summary: "Remove a member from an organization, or leave it.",
+  allow: either(permission("Organization.RemoveMember"), own("membership")),
+  absent: OrganizationNotFound,
+  versioned: true,
+  input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
+  output: Nothing,
+  inParts: "tens of thousands of grants may name the member",
+  errors: [MembershipNotFound, LastOwner, NotHeld],
+  ownerOf: ({ reading }, { organizationId, membershipId }) => reading((store) => store.userOfMembership(organizationId, membershipId)),
+  async prepare(context, { organizationId, membershipId }) {
+    const { caller } = context;
+    const userId = await context.reading((store) => store.userOfMembership(organizationId, membershipId));
+    // Whoever leaves gives up what they hold, also what they could give to nobody.
+    if (caller.kind === "user" && caller.userId === userId) return;
+    const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
+    await mayHandOut(context, organizationId, current);
+  },
+  async run({ store, uses, emit, fail, audit, expectVersion, more }, { organizationId, membershipId }) {
+    await store.lockOrganization(organizationId);
+    await uses.access.lockTopHolders(organizationId);
+    const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
+    expectVersion(member.version);
+    const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
+    audit({ before: { userId: member.user_id, roleIds: held }, after: null });
+    if (await uses.access.wouldLoseLastHolder(member.user_id, organizationId, { roleIds: [] })) {
+      fail(LastOwner, { field: "membershipId", rule: "last_owner" });
+    }
+    if (await uses.access.revokeSomeOf(member.user_id, organizationId)) {
+      more();
+      return null;
+    }
+    await store.removeMembership(member.id);
+    await uses.access.assign(member.user_id, organizationId, []);
+    emit(MemberRemoved, { membershipId, userId: member.user_id, organizationId });
+    return null;
+  },
+});

@@ -1,0 +1,37 @@
+import { permission } from "#operation/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { InvitationAccepted, InvitationExpired, InvitationNotFound, InvitationRevoked } from "../errors.ts";
+import { InvitationWasRevoked } from "../events.ts";
+import { tenancy } from "../module.ts";
+
+const refusals = {
+  Accepted: InvitationAccepted,
+  Revoked: InvitationRevoked,
+  Expired: InvitationExpired,
+  Pending: InvitationExpired,
+} as const;
+
+/** Revokes an open invitation (S3 §8.2); its link is dead from then on. */
+export const revokeInvitation = tenancy.command("revokeInvitation", {
+  http: "DELETE /api/v1/iam/invitations/:invitationId",
+  summary: "Revoke an open invitation.",
+  allow: permission("Organization.InviteMember"),
+  absent: InvitationNotFound,
+  input: Type.Object({ invitationId: Uuid }),
+  output: Nothing,
+  errors: [InvitationNotFound, InvitationAccepted, InvitationRevoked, InvitationExpired],
+  async tenant({ reading, fail }, { invitationId }) {
+    const row = await reading((store) => store.invitationById(invitationId));
+    return (row ?? fail(InvitationNotFound)).organization_id;
+  },
+  async run({ store, emit, fail, now }, { invitationId }) {
+    const row = await store.revokeInvitation(invitationId, now);
+    if (!row) {
+      const current = (await store.invitationById(invitationId)) ?? fail(InvitationNotFound);
+      return fail(refusals[current.status]);
+    }
+    await store.releaseOfferedRoles(row.id);
+    emit(InvitationWasRevoked, { invitationId: row.id, organizationId: row.organization_id, email: row.invitee_email });
+    return null;
+  },
+});

@@ -1,0 +1,31 @@
+import { defineError } from "#operation/errors.ts";
+
+export const OrganizationNotFound = defineError("tenancy.organization_not_found", 404, "There is no such organization.");
+export const NameTaken = defineError("tenancy.name_taken", 409, "An organization with this name exists.");
+export const SlugTaken = defineError("tenancy.slug_taken", 409, "An organization with this slug exists.");
+export const MembershipNotFound = defineError("tenancy.membership_not_found", 404, "There is no such membership.");
+export const LastOwner = defineError("tenancy.last_owner", 409, "An organization keeps at least one owner.");
+export const LastAdministrator = defineError("tenancy.last_administrator", 409, "The internal scope keeps at least one administrator.");
+export const AlreadyMember = defineError("tenancy.already_member", 409, "The user is a member already.");
+export const RoleUnknown = defineError("tenancy.role_not_found", 404, "There is no such role in this organization.");
+export const InvitationNotFound = defineError("tenancy.invitation_not_found", 404, "There is no such invitation.");
+export const InvitationExists = defineError(
+  "tenancy.invitation_exists",
+  409,
+  "An open invitation for this address exists. Revoke it to send a new one.",
+);
+export const InvitationExpired = defineError("tenancy.invitation_expired", 409, "The invitation has expired. Ask for a new one.");
+export const InvitationRevoked = defineError("tenancy.invitation_revoked", 409, "The invitation was revoked.");
+export const InvitationAccepted = defineError("tenancy.invitation_accepted", 409, "The invitation was accepted already.");
+export const SetUpDone = defineError("tenancy.set_up_done", 409, "The installation has its first administrator already.");
+export const SetUpTokenInvalid = defineError(
+  "tenancy.set_up_token_invalid",
+  403,
+  "The set-up link is not valid. The newest one is printed at start.",
+);
+export const UserUnknown = defineError("tenancy.user_not_found", 404, "There is no such user.");
+export const InvitationForAnother = defineError(
+  "tenancy.invitation_for_another",
+  403,
+  "The invitation is for another address than the one you are signed in with.",
+);

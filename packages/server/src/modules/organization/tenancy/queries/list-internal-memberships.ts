@@ -1,0 +1,21 @@
+import { internal } from "#operation/authorization.ts";
+import { Page, Paging, Type } from "#operation/schema.ts";
+import { Member } from "../model.ts";
+import { tenancy } from "../module.ts";
+import { membersWithPeople } from "../represent-people.ts";
+
+/** Who holds roles of the internal scope. */
+export const listInternalMemberships = tenancy.query("listInternalMemberships", {
+  http: "GET /api/v1/iam/internal/memberships",
+  summary: "List the members of the internal scope.",
+  allow: internal("InternalMember.Read"),
+  input: Type.Object({ ...Paging }),
+  output: Page(Member),
+  tenant: () => null,
+  async run({ store, uses, page }, input) {
+    const request = page(input);
+    const found = await store.membershipPage(null, { after: request.after?.[0], limit: request.fetch });
+    const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
+    return { items: await membersWithPeople(uses, null, rows), nextCursor };
+  },
+});

@@ -1,0 +1,22 @@
+import { permission } from "#operation/authorization.ts";
+import { Page, Paging, Type, Uuid } from "#operation/schema.ts";
+import { OrganizationNotFound } from "../errors.ts";
+import { Member } from "../model.ts";
+import { tenancy } from "../module.ts";
+import { membersWithPeople } from "../represent-people.ts";
+
+/** The members of an organization, in the order in which they joined (S3 §8.2). */
+export const listMemberships = tenancy.query("listMemberships", {
+  http: "GET /api/v1/iam/organizations/:organizationId/memberships",
+  summary: "List the members of an organization.",
+  allow: permission("Organization.ReadMembers"),
+  absent: OrganizationNotFound,
+  input: Type.Object({ organizationId: Uuid, ...Paging }),
+  output: Page(Member),
+  async run({ store, uses, page }, input) {
+    const request = page(input);
+    const found = await store.membershipPage(input.organizationId, { after: request.after?.[0], limit: request.fetch });
+    const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
+    return { items: await membersWithPeople(uses, input.organizationId, rows), nextCursor };
+  },
+});

@@ -1,0 +1,25 @@
+import { internal } from "#operation/authorization.ts";
+import { Timestamp, Type } from "#operation/schema.ts";
+import { ended, SessionEnded } from "../events.ts";
+import { sessions } from "../module.ts";
+import { endedAtOnce } from "../store.ts";
+
+/** Ends the sessions of all users that began before a time, but the one that asks, as after a breach (ASVS 7.4.5). */
+export const endAllSessions = sessions.command("endAllSessions", {
+  http: "POST /api/v1/sessions/end",
+  summary: "End the sessions of all users that began before a time, but the current one.",
+  allow: internal("User.SetStatus"),
+  everyTenant: "it is about the sessions of everybody",
+  inParts: "there may be a million sessions",
+  input: Type.Object({ startedBefore: Timestamp }),
+  output: Type.Object({ ended: Type.Integer() }),
+  async run({ store, caller, emit, audit, more }, { startedBefore }, _prepared, done) {
+    const except = caller.kind === "user" ? { except: caller.sessionId } : {};
+    const rows = await store.endSome({ ...except, until: new Date(startedBefore) });
+    for (const row of rows) emit(SessionEnded, ended(row, "ended_by_administrator"));
+    const count = (done?.ended ?? 0) + rows.length;
+    audit({ after: { ended: count } });
+    if (rows.length === endedAtOnce) more();
+    return { ended: count };
+  },
+});

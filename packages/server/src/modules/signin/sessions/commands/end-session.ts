@@ -1,0 +1,24 @@
+import { signedIn } from "#operation/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { AuthenticationTooOld, SessionNotFound } from "../errors.ts";
+import { ended, SessionEnded } from "../events.ts";
+import { isFresh } from "../fresh.ts";
+import { sessions } from "../module.ts";
+
+/** Ends one of the own sessions, wherever it is (S3 §8.1); another than the one that asks only after a recent sign-in (ASVS 7.5.2). */
+export const endSession = sessions.command("endSession", {
+  http: "DELETE /api/v1/iam/auth/sessions/:sessionId",
+  summary: "End one of the own sessions.",
+  allow: signedIn(),
+  absent: SessionNotFound,
+  input: Type.Object({ sessionId: Uuid }),
+  output: Nothing,
+  errors: [SessionNotFound, AuthenticationTooOld],
+  async run({ store, user, emit, fail, audit, now }, { sessionId }) {
+    if (sessionId.toLowerCase() !== user.sessionId && !isFresh(user, now)) fail(AuthenticationTooOld);
+    const row = (await store.end(user.userId, sessionId)) ?? fail(SessionNotFound);
+    audit({ organizationId: row.organization_id, before: { userId: row.user_id }, after: null });
+    emit(SessionEnded, ended(row, "ended_by_user"));
+    return null;
+  },
+});

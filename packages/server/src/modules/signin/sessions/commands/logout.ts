@@ -1,0 +1,20 @@
+import { signedIn } from "#operation/authorization.ts";
+import { Nothing, Type } from "#operation/schema.ts";
+import { SessionEnded } from "../events.ts";
+import { sessions } from "../module.ts";
+
+/** Ends the session that asks (S3 §8.1). */
+export const logout = sessions.command("logout", {
+  http: "POST /api/v1/iam/auth/logout",
+  summary: "Sign out: end the current session.",
+  allow: signedIn(),
+  cookie: "ends",
+  input: Type.Object({}),
+  output: Nothing,
+  async run({ store, user, emit, audit }) {
+    const row = await store.end(user.userId, user.sessionId);
+    audit({ entity: { type: "Session", id: user.sessionId }, organizationId: user.organizationId });
+    if (row) emit(SessionEnded, { sessionId: row.id, userId: row.user_id, organizationId: row.organization_id, reason: "signed_out" });
+    return null;
+  },
+});

@@ -1,0 +1,42 @@
+import { defineEvent } from "#operation/event.ts";
+import { nullable, oneOf, type Static, Type, Uuid } from "#operation/schema.ts";
+
+const session = { sessionId: Uuid, userId: Uuid, organizationId: nullable(Uuid) };
+const about = { subject: ["session", "sessionId"], tenant: "organizationId" } as const;
+
+export const SessionStarted = defineEvent({
+  type: "session.started.v1",
+  says: "A user signed in.",
+  ...about,
+  data: Type.Object(session),
+});
+
+export const SessionEnded = defineEvent({
+  type: "session.ended.v1",
+  says: "A session was ended before its time.",
+  ...about,
+  data: Type.Object({ ...session, reason: oneOf("signed_out", "ended_by_user", "signed_in_again", "too_many", "ended_by_administrator") }),
+});
+
+interface EndedRow {
+  readonly id: string;
+  readonly user_id: string;
+  readonly organization_id: string | null;
+}
+type EndedReason = Static<typeof SessionEnded.data>["reason"];
+
+export const ended = ({ id, user_id, organization_id }: EndedRow, reason: EndedReason) => ({
+  sessionId: id,
+  userId: user_id,
+  organizationId: organization_id,
+  reason,
+});
+
+export const SessionExpired = defineEvent({
+  type: "session.expired.v1",
+  says: "A session's time was over: it was refused since, and its row is removed within the hour.",
+  ...about,
+  data: Type.Object({ ...session, reason: oneOf("not_used", "too_old") }),
+});
+
+export const events = [SessionStarted, SessionEnded, SessionExpired];

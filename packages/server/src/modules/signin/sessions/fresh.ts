@@ -1,0 +1,7 @@
+import type { UserCaller } from "#operation/caller.ts";
+
+/** How long after a sign-in somebody may end other sessions without signing in again (docs/security/sign-in.md). */
+export const freshSeconds = 15 * 60;
+
+/** True where the caller has signed in lately. */
+export const isFresh = ({ authenticatedAt }: UserCaller, now: Date): boolean => now.getTime() - authenticatedAt <= freshSeconds * 1_000;

@@ -1,0 +1,31 @@
+import type { Context } from "#operation/module.ts";
+import { endAllSessions } from "./commands/end-all-sessions.ts";
+import { endOtherSessions } from "./commands/end-other-sessions.ts";
+import { endSession } from "./commands/end-session.ts";
+import { endSessionsOfUser } from "./commands/end-sessions-of-user.ts";
+import { logout } from "./commands/logout.ts";
+import { removeOverSessions } from "./commands/remove-over-sessions.ts";
+import { endSessionsOfChangedUsers } from "./consumers.ts";
+import { events } from "./events.ts";
+import { sessionGauge } from "./gauges.ts";
+import { removeOverSessionsJob, removeOverSessionsWork } from "./jobs.ts";
+import { sessions } from "./module.ts";
+import { getSession } from "./queries/get-session.ts";
+import { listSessions } from "./queries/list-sessions.ts";
+import { steps } from "./schema-steps.ts";
+
+export { SessionEnded, SessionStarted } from "./events.ts";
+export type { People } from "./live-person.ts";
+export { SessionMemory } from "./session-memory.ts";
+export { sessions };
+
+export const context: Context = {
+  module: sessions,
+  operations: [logout, listSessions, endSession, endOtherSessions, endSessionsOfUser, endAllSessions, getSession, removeOverSessions],
+  events,
+  steps,
+  consumers: (_platform, faces) => [endSessionsOfChangedUsers(faces)],
+  gauges: [sessionGauge],
+  queues: [removeOverSessionsJob],
+  jobs: (_platform, dispatch) => [removeOverSessionsWork(dispatch)],
+};

@@ -1,0 +1,22 @@
+import { User } from "#modules/foundation/identity/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { CredentialInvalid } from "#operation/errors.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { sessions } from "../module.ts";
+
+/** The session that asks, with its user: how an application validates the token that it was handed (S3 §24.1). */
+export const getSession = sessions.memoryQuery("getSession", {
+  http: "GET /api/v1/iam/auth/session",
+  summary: "The current session and its user.",
+  allow: signedIn(),
+  input: Type.Object({}),
+  output: Type.Object({
+    session: Type.Object({ id: Uuid, organizationId: nullable(Uuid), createdAt: Timestamp, expiresAt: Timestamp }),
+    user: User,
+  }),
+  errors: [CredentialInvalid],
+  run({ state, user, fail }) {
+    const session = state.ofCaller(user) ?? fail(CredentialInvalid);
+    return { session: session.shown, user: session.user };
+  },
+});

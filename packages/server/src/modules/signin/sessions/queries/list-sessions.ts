@@ -1,0 +1,30 @@
+import { signedIn } from "#operation/authorization.ts";
+import { Page, Paging, Type } from "#operation/schema.ts";
+import { Session } from "../model.ts";
+import { sessions } from "../module.ts";
+
+/** The own live sessions, newest first (S3 §8.1). */
+export const listSessions = sessions.query("listSessions", {
+  http: "GET /api/v1/iam/auth/sessions",
+  summary: "List the own sessions.",
+  allow: signedIn(),
+  input: Type.Object({ ...Paging }),
+  output: Page(Session),
+  async run({ store, user, page, now, platform }, input) {
+    const request = page(input);
+    const idleSince = new Date(now.getTime() - platform.settings.sessionIdleSeconds * 1_000);
+    const found = await store.live(user.userId, now, idleSince, { after: request.after?.[0], limit: request.fetch });
+    const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
+    const items = rows.map((row) => ({
+      id: row.id,
+      organizationId: row.organization_id,
+      createdAt: row.created_at.toISOString(),
+      lastActiveAt: row.last_active_at.toISOString(),
+      expiresAt: row.expires_at.toISOString(),
+      ipAddress: row.ip_address,
+      userAgent: row.user_agent,
+      current: row.id === user.sessionId,
+    }));
+    return { items, nextCursor };
+  },
+});

@@ -1,0 +1,41 @@
+import { sql } from "kysely";
+import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
+
+export const steps: readonly SchemaStep[] = [
+  {
+    name: "0040_sessions_sessions",
+    why: "who is signed in (S3 §6.1); the token is kept as its hash (decision 0004)",
+    async up(db) {
+      await sql`create table sessions (
+        id uuid primary key,
+        user_id uuid not null references users (id) on delete cascade,
+        organization_id uuid references organizations (id) on delete cascade,
+        token varchar(255) not null,
+        user_epoch integer not null,
+        ip_address text,
+        user_agent text,
+        expires_at timestamptz not null,
+        created_at timestamptz not null,
+        last_active_at timestamptz not null
+      )`.execute(db);
+      await sql`create unique index idx_sessions_token on sessions (token)`.execute(db);
+      await sql`create index idx_sessions_user on sessions (user_id, id)`.execute(db);
+      await sql`create index idx_sessions_expires_at on sessions (expires_at)`.execute(db);
+      await tenantTable(db, "sessions", { tenant: "organization_id", owner: "user_id" });
+    },
+  },
+  {
+    name: "0134_sessions_references_have_an_index",
+    why: "an erased organization is looked for among the sessions of all",
+    async up(db) {
+      await sql`create index idx_sessions_organization on sessions (organization_id)`.execute(db);
+    },
+  },
+  {
+    name: "0213_sessions_by_their_start",
+    why: "sessions of everybody are ended in batches by when they started",
+    async up(db) {
+      await sql`create index idx_sessions_created_at on sessions (created_at)`.execute(db);
+    },
+  },
+];

@@ -1,0 +1,405 @@
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { describe, expect, it } from "vitest";
+import { Unavailable } from "../../database/faults.ts";
+import { policies } from "../../resilience/policies.ts";
+import { Poison } from "../broker.ts";
+import type { Envelope } from "../cloud-event.ts";
+import { type BrokerUnderTest, brokerFixture, idsOf, impatient } from "./broker-fixture.ts";
+import { deadLettersConformance } from "./dead-letters-conformance.ts";
+import { foreignConformance } from "./foreign-conformance.ts";
+
+/** Half of what a stop has for everything (10 s). */
+const closeMsMax = 5_000;
+
+/** What every broker adapter promises. */
+export function brokerConformance(name: string, make: () => Promise<BrokerUnderTest>): void {
+  describe(`broker: ${name}`, () => {
+    const on = brokerFixture(make);
+
+    it("hands over what was published as it was, large and in any writing, and nothing else", async () => {
+      const broker = on.start();
+      const consumer = on.consumer();
+      await broker.consume(consumer).ready();
+      const large = on.event({ data: { text: "“ünïcode” \u{1F511} ".repeat(20_000), nothing: null, list: [1, { two: 2 }] } });
+      const other = on.event({ subject: "thing/ü \u{1F511}" });
+      await broker.publish([...on.messages(large, other), { exchange: on.exchange("other"), event: on.event() }]);
+      await eventually(() => consumer.handled).toHaveLength(2);
+      expect(consumer.handled).toEqual(expect.arrayContaining([large, other]));
+    });
+
+    it("hands over nothing where nothing was published", async () => {
+      const broker = on.start();
+      const [consumer, witness] = [on.consumer(), on.consumer({ name: on.name("witness"), exchange: on.exchange("other") })];
+      await Promise.all([consumer, witness].map((each) => broker.consume(each).ready()));
+      await broker.publish([]);
+      await broker.publish([{ exchange: on.exchange("other"), event: on.event() }]);
+      await eventually(() => witness.handled).toHaveLength(1);
+      expect(consumer.handled).toEqual([]);
+      expect(await broker.deadLetters(consumer).list({ limit: 10 })).toEqual({ items: [], next: null });
+    });
+
+    it.each<[readonly string[], readonly string[]]>([
+      [["thing.happened"], ["thing.happened.v1", "thing.happened.v2"]],
+      [["thing.*"], ["thing.happened.v1", "thing.ended.v1", "thing.happened.v2"]],
+      [["thing.#"], ["thing.happened.v1", "thing.ended.v1", "thing.part.ended.v1", "thing.happened.v2"]],
+      [["*.ended"], ["thing.ended.v1", "other.ended.v1"]],
+      [
+        ["thing.part.ended", "other.*"],
+        ["thing.part.ended.v1", "other.ended.v1"],
+      ],
+    ])("brings the topics %j, whatever their version", async (topics, expected) => {
+      const broker = on.start();
+      const types = ["thing.happened.v1", "thing.ended.v1", "thing.part.ended.v1", "other.ended.v1", "thing.happened.v2"];
+      const consumer = on.consumer({ topics });
+      // Kafka's families of topics are those that exist, and whoever subscribes to all of a kind learns of a new one later.
+      await broker.publish(on.messages(...types.map((type) => on.event({ type, subject: "thing/before" }))));
+      await broker.consume(consumer).ready();
+      await broker.publish(on.messages(...types.map((type) => on.event({ type }))));
+      const came = () => consumer.handled.filter(({ subject }) => subject === "thing/1").map(({ type }) => type);
+      await eventually(() => came().toSorted()).toEqual(expected.toSorted());
+    });
+
+    it("keeps the order of each subject among many, one at a time, and lets others run beside it", async () => {
+      const broker = on.start();
+      const running = new Map<string, number>();
+      let most = 0;
+      const consumer = on.consumer({
+        inFlightMax: 8,
+        handle: async ({ event }) => {
+          const subject = event.subject as string;
+          running.set(subject, (running.get(subject) ?? 0) + 1);
+          expect(running.get(subject)).toBe(1);
+          most = Math.max(
+            most,
+            [...running.values()].reduce((sum, count) => sum + count),
+          );
+          await new Promise((resolve) => setImmediate(resolve));
+          running.set(subject, 0);
+        },
+      });
+      await broker.consume(consumer).ready();
+      const events = Array.from({ length: 200 }, (_, index) => on.event({ subject: `thing/${index % 7}`, data: { index } }));
+      for (let from = 0; from < events.length; from += 40) await broker.publish(on.messages(...events.slice(from, from + 40)));
+      await eventually(() => consumer.handled).toHaveLength(events.length);
+      for (let subject = 0; subject < 7; subject += 1) {
+        const of = (all: readonly Envelope[]) => idsOf(all.filter((event) => event.subject === `thing/${subject}`));
+        expect(of(consumer.handled)).toEqual(of(events));
+      }
+      expect(most).toBeGreaterThan(1);
+    });
+
+    it("tries a message again after a rejection, with its subject waiting behind it and the others going on", async () => {
+      const broker = on.start();
+      const [bad, behind, beside] = [on.event(), on.event(), on.event({ subject: "thing/2" })];
+      const order: string[] = [];
+      const goOn = Promise.withResolvers<void>();
+      const consumer = on.consumer({
+        handle: async ({ event, attempt }) => {
+          order.push(`${event.id} ${attempt}`);
+          if (event.id === bad.id && attempt === 1) throw new Error("not yet");
+          if (event.id === bad.id) await goOn.promise;
+        },
+      });
+      await broker.consume(consumer).ready();
+      await broker.publish(on.messages(bad, behind, beside));
+      await eventually(() => idsOf(consumer.handled)).toEqual([beside.id]);
+      goOn.resolve();
+      await eventually(() => idsOf(consumer.handled)).toEqual([beside.id, bad.id, behind.id]);
+      expect(order.filter((entry) => !entry.startsWith(beside.id))).toEqual([`${bad.id} 1`, `${bad.id} 2`, `${behind.id} 1`]);
+    });
+
+    it("waits as long as it takes where the handler's dependency is away, and puts nothing aside", async () => {
+      const broker = on.start();
+      let tries = 0;
+      const consumer = on.consumer({
+        handle: async () => {
+          tries += 1;
+          if (tries <= impatient.attemptsMax + 2) throw new Unavailable("database", new Error("refused"));
+        },
+      });
+      await broker.consume(consumer).ready();
+      await broker.publish(on.messages(on.event()));
+      await eventually(() => consumer.handled).toHaveLength(1);
+      expect((await broker.deadLetters(consumer).list({ limit: 10 })).items).toEqual([]);
+    });
+
+    it("puts a poisoned message aside after its tries, one that can never be handled at once, and goes on", async () => {
+      const broker = on.start();
+      const [bad, hopeless, good] = [on.event(), on.event({ subject: "thing/2" }), on.event()];
+      const tries: string[] = [];
+      const consumer = on.consumer({
+        handle: async ({ event }) => {
+          tries.push(event.id);
+          if (event.id === bad.id) throw new Error("cannot be for ada@example.com");
+          if (event.id === hopeless.id) throw new Poison("not like this");
+        },
+      });
+      await broker.consume(consumer).ready();
+      await broker.publish(on.messages(bad, hopeless, good));
+      await eventually(() => idsOf(consumer.handled)).toEqual([good.id]);
+      await eventually(async () => (await broker.deadLetters(consumer).list({ limit: 10 })).items).toHaveLength(2);
+      const { items } = await broker.deadLetters(consumer).list({ limit: 10 });
+      expect(items).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ id: bad.id, topic: "thing.happened", attempts: impatient.attemptsMax, body: JSON.stringify(bad) }),
+          expect.objectContaining({ id: hopeless.id, attempts: 1, failure: "not like this" }),
+        ]),
+      );
+      expect(JSON.stringify(items.map(({ failure }) => failure))).not.toContain("ada@example.com");
+      expect(tries.filter((id) => id === bad.id)).toHaveLength(impatient.attemptsMax);
+      expect(tries.filter((id) => id === hopeless.id)).toHaveLength(1);
+    });
+
+    it("puts aside what is no CloudEvent, unseen by the handler", async () => {
+      const broker = on.start();
+      const consumer = on.consumer();
+      await broker.consume(consumer).ready();
+      const good = on.event();
+      await broker.publish(on.messages({ ...on.event(), specversion: "0.3" } as never, good));
+      await eventually(() => idsOf(consumer.handled)).toEqual([good.id]);
+      await eventually(async () => (await broker.deadLetters(consumer).list({ limit: 10 })).items).toHaveLength(1);
+    });
+
+    it("hands a message to another process when the one that had it dies between effect and acknowledgement; it counts once", async () => {
+      const dying = on.start();
+      const event = on.event();
+      const effected = Promise.withResolvers<void>();
+      await dying
+        .consume(
+          on.consumer({
+            handle: async (received) => {
+              await on.effectOnce(received);
+              effected.resolve();
+              await new Promise(() => {});
+            },
+          }),
+        )
+        .ready();
+      await dying.publish(on.messages(event));
+      await effected.promise;
+      dying.abandon();
+      const survivor = on.consumer({ handle: (received) => on.effectOnce(received) });
+      await on.start().consume(survivor).ready();
+      // At least once: a broker may hand it over twice, and the inbox lets it count once.
+      await eventually(() => idsOf(survivor.handled)).toContain(event.id);
+      expect(await on.effects()).toEqual([event.id]);
+    });
+
+    it("lets a message that was published twice count once", async () => {
+      const broker = on.start();
+      const [twice, last] = [on.event(), on.event()];
+      const consumer = on.consumer({ handle: (received) => on.effectOnce(received) });
+      await broker.consume(consumer).ready();
+      await broker.publish(on.messages(twice));
+      await broker.publish(on.messages(twice, last));
+      await eventually(() => on.effects()).toEqual([twice.id, last.id]);
+    });
+
+    it("loses nothing and keeps the order when a process dies in the middle of a batch", async () => {
+      const events = Array.from({ length: 60 }, (_, index) => on.event({ subject: `thing/${index % 3}` }));
+      const publisher = on.start();
+      const dying = on.start();
+      let count = 0;
+      const middle = Promise.withResolvers<void>();
+      await dying
+        .consume(
+          on.consumer({
+            handle: async (received) => {
+              count += 1;
+              if (count > 25) {
+                middle.resolve();
+                await new Promise(() => {});
+              }
+              await on.effectOnce(received);
+            },
+          }),
+        )
+        .ready();
+      await publisher.publish(on.messages(...events));
+      await middle.promise;
+      dying.abandon();
+      await on
+        .start()
+        .consume(on.consumer({ handle: (received) => on.effectOnce(received) }))
+        .ready();
+      await eventually(() => on.effects()).toHaveLength(events.length);
+      const effects = await on.effects();
+      for (let subject = 0; subject < 3; subject += 1) {
+        const expected = idsOf(events.filter((event) => event.subject === `thing/${subject}`));
+        expect(effects.filter((id) => expected.includes(id))).toEqual(expected);
+      }
+    });
+
+    it("goes on after a stop where it was: what came meanwhile, and nothing that was handled", async () => {
+      const publisher = on.start();
+      const [before, meanwhile] = [on.event(), on.event()];
+      const first = on.start();
+      const consumer = on.consumer();
+      await first.consume(consumer).ready();
+      await publisher.publish(on.messages(before));
+      await eventually(() => idsOf(consumer.handled)).toEqual([before.id]);
+      await first.close();
+      await publisher.publish(on.messages(meanwhile));
+      const next = on.consumer();
+      await on.start().consume(next).ready();
+      await eventually(() => idsOf(next.handled)).toEqual([meanwhile.id]);
+    });
+
+    it("gives each of two consumers everything, and of two processes of one consumer each message to one", async () => {
+      const [one, two] = [on.start(), on.start()];
+      const consumers = [on.consumer(), on.consumer({ name: on.name("other") })];
+      await Promise.all(consumers.map((consumer) => one.consume(consumer).ready()));
+      const second = on.consumer();
+      two.consume(second);
+      const events = Array.from({ length: 20 }, () => on.event());
+      await one.publish(on.messages(...events));
+      await eventually(() => consumers[1]?.handled).toHaveLength(20);
+      const both = () => [...(consumers[0]?.handled ?? []), ...second.handled];
+      await eventually(() => idsOf(both()).toSorted()).toEqual(idsOf(events).toSorted());
+    });
+
+    it("keeps back from a slow consumer what it has no room for", async () => {
+      const broker = on.start();
+      const goOn = Promise.withResolvers<void>();
+      let handed = 0;
+      const consumer = on.consumer({
+        inFlightMax: 4,
+        handle: () => {
+          handed += 1;
+          return goOn.promise;
+        },
+      });
+      const witness = on.consumer({ name: on.name("witness") });
+      await Promise.all([consumer, witness].map((each) => broker.consume(each).ready()));
+      const events = Array.from({ length: 40 }, (_, index) => on.event({ subject: `thing/${index}` }));
+      await broker.publish(on.messages(...events));
+      await eventually(() => witness.handled).toHaveLength(40);
+      await eventually(() => handed).toBe(4);
+      goOn.resolve();
+      await eventually(() => consumer.handled).toHaveLength(40);
+    });
+
+    it("tells how much waits for a consumer that is slow, and that nothing waits for one that has handled all", async () => {
+      const broker = on.start();
+      const goOn = Promise.withResolvers<void>();
+      const consumer = on.consumer({ inFlightMax: 2, handle: () => goOn.promise });
+      const subscription = broker.consume(consumer);
+      await subscription.ready();
+      await broker.publish(on.messages(...Array.from({ length: 10 }, (_, index) => on.event({ subject: `thing/${index}` }))));
+      // What the consumer has in hand may be among them or not.
+      await eventually(() => subscription.waiting().catch(() => 0)).toSatisfy((waiting) => waiting >= 8 && waiting <= 10);
+      goOn.resolve();
+      await eventually(() => consumer.handled).toHaveLength(10);
+      await eventually(() => subscription.waiting()).toBe(0);
+    });
+
+    it("lets a handler that runs finish before it is closed, and answers a ping until then", async () => {
+      const broker = on.start();
+      await broker.ping();
+      const [entered, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const consumer = on.consumer({
+        handle: async () => {
+          entered.resolve();
+          await goOn.promise;
+        },
+      });
+      await broker.consume(consumer).ready();
+      await broker.publish(on.messages(on.event()));
+      await entered.promise;
+      const closed = broker.close();
+      goOn.resolve();
+      await closed;
+      expect(consumer.handled).toHaveLength(1);
+    });
+
+    it("refuses to publish while the broker is away, and goes on when it is back", async ({ skip }) => {
+      if (!on.hasLine) skip("the broker cannot be cut off here");
+      const broker = on.start();
+      const consumer = on.consumer();
+      await broker.consume(consumer).ready();
+      await broker.publish(on.messages(on.event()));
+      await eventually(() => consumer.handled).toHaveLength(1);
+      await on.line.cut();
+      await expect(broker.publish(on.messages(on.event()))).rejects.toThrow(Unavailable);
+      await expect(broker.ping()).rejects.toThrow(Unavailable);
+      await on.line.mend();
+      const event = on.event();
+      await eventually(() =>
+        broker.publish(on.messages(event)).then(
+          () => "published",
+          () => "away",
+        ),
+      ).toBe("published");
+      await eventually(() => idsOf(consumer.handled)).toContain(event.id);
+    }, 90_000);
+
+    it("answers no ping while the broker answers nothing, although the connection is open, and answers again afterwards", async ({
+      skip,
+    }) => {
+      if (!on.hasLine) skip("the broker cannot be held here");
+      const broker = on.start();
+      await broker.ping();
+      on.line.hold();
+      try {
+        const began = performance.now();
+        await expect(broker.ping()).rejects.toThrow(Unavailable);
+        expect(performance.now() - began).toBeLessThan(policies["broker.connection"].timeLimitMs + 1_000);
+      } finally {
+        on.line.release();
+      }
+      await eventually(() =>
+        broker.ping().then(
+          () => "answers",
+          () => "silent",
+        ),
+      ).toBe("answers");
+      expect(broker.refusal()).toBeUndefined();
+    }, 90_000);
+
+    it("lets itself be closed in time while the broker answers nothing", async ({ skip }) => {
+      if (!on.hasLine) skip("the broker cannot be held here");
+      const broker = on.start();
+      await broker.consume(on.consumer()).ready();
+      await broker.publish(on.messages(on.event()));
+      on.line.hold();
+      try {
+        const began = performance.now();
+        await broker.close().catch(() => {});
+        expect(performance.now() - began).toBeLessThan(closeMsMax);
+      } finally {
+        on.line.release();
+      }
+    }, 90_000);
+
+    it("prepares what publishing needs, finds nothing wrong with it, and changes nothing by looking", async () => {
+      const broker = on.start();
+      const needs = { exchanges: [on.exchange()], consumers: [{ name: on.name(), exchange: on.exchange() }] };
+      expect(await broker.inspect(needs)).toEqual([]);
+      await broker.prepare(on.exchange());
+      await broker.consume(on.consumer()).ready();
+      expect(await broker.inspect(needs)).toEqual([]);
+      expect(broker.refusal()).toBeUndefined();
+    });
+
+    it("refuses to publish within its time while the broker answers nothing", async ({ skip }) => {
+      if (!on.hasLine) skip("the broker cannot be held here");
+      const broker = on.start();
+      await broker.publish(on.messages(on.event()));
+      on.line.hold();
+      try {
+        await expect(broker.publish(on.messages(on.event()))).rejects.toThrow(Unavailable);
+      } finally {
+        on.line.release();
+      }
+      await eventually(() =>
+        broker.publish(on.messages(on.event())).then(
+          () => "published",
+          () => "away",
+        ),
+      ).toBe("published");
+    }, 90_000);
+
+    deadLettersConformance(on);
+    foreignConformance(on);
+  });
+}

@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Cache, Entry, Mark } from "../cache.ts";
+
+/** What every cache adapter promises. `make` gives an empty one. */
+export function cacheConformance(name: string, make: () => Promise<Cache>): void {
+  describe(`cache: ${name}`, () => {
+    let cache: Cache;
+    let key: (name: string) => string;
+    beforeEach(async () => {
+      cache = await make();
+      const own = randomBytes(6).toString("hex");
+      key = (part) => `contract:${own}:${part}`;
+    });
+    afterEach(() => cache?.close());
+
+    const entry = (part: string, value: string, version = 1n, ttlSeconds = 60): Entry => ({ key: key(part), value, version, ttlSeconds });
+    const kept = async (part: string): Promise<string | null> => (await cache.read([key(part)])).entries[0]?.value ?? null;
+    const markNow = async (): Promise<Mark> => (await cache.read([])).mark as Mark;
+
+    it("has neither a mark nor values before the first write, and takes nothing from readers", async () => {
+      expect(await cache.read([key("a")])).toEqual({ mark: null, entries: [null] });
+      expect(await cache.fill([entry("a", "of a reader")], { generation: "made up", number: 0 })).toBe(false);
+      expect(await cache.read([key("a")])).toEqual({ mark: null, entries: [null] });
+    });
+
+    it("gives back what was written, with its version, byte for byte, and the mark that it was written under", async () => {
+      const values = ["", "text", "“ünïcode” \u{1F511}", "line\nline\u0000end", JSON.stringify({ a: [1, null] }), "x".repeat(100_000)];
+      const entries = values.map((value, index) => entry(String(index), value, BigInt(index)));
+      await cache.write(entries, { after: 0, to: 7 });
+      const reading = await cache.read(entries.map((each) => each.key));
+      expect(reading.mark?.number).toBe(7);
+      expect(reading.entries).toEqual(entries.map(({ value, version }) => ({ value, version })));
+    });
+
+    it("keeps versions that are larger than a number can be, and orders them", async () => {
+      const version = 18_446_744_073_709_551_615n;
+      await cache.write([entry("a", "newest", version), entry("b", "ten", 10n)], { after: 0, to: 1 });
+      await cache.fill([entry("a", "one before", version - 1n), entry("b", "nine", 9n)], await markNow());
+      expect((await cache.read([key("a"), key("b")])).entries).toEqual([
+        { value: "newest", version },
+        { value: "ten", version: 10n },
+      ]);
+    });
+
+    it("goes on in one generation while no write is missing", async () => {
+      await cache.begin(4, null);
+      const { generation } = await markNow();
+      expect(await cache.write([entry("a", "of a")], { after: 4, to: 5 })).toBe(true);
+      expect(await cache.write([entry("b", "of b")], { after: 5, to: 6 })).toBe(true);
+      expect(await markNow()).toEqual({ generation, number: 6 });
+      expect(await kept("a")).toBe("of a");
+    });
+
+    it("begins anew where a write is missing: what was kept before may lack it", async () => {
+      await cache.write([entry("a", "of a"), entry("b", "of b")], { after: 0, to: 1 });
+      const before = await markNow();
+      expect(await cache.write([entry("b", "of b, again")], { after: 2, to: 3 })).toBe(false);
+      expect(await kept("a")).toBeNull();
+      expect(await kept("b")).toBe("of b, again");
+      expect(await markNow()).toMatchObject({ number: 3, generation: expect.not.stringContaining(before.generation) });
+    });
+
+    it("begins anew where it is ahead of its writer: the database was restored to an earlier time", async () => {
+      await cache.write([entry("a", "of the lost future", 90n)], { after: 0, to: 9 });
+      expect(await cache.write([entry("b", "of b", 50n)], { after: 4, to: 5 })).toBe(false);
+      expect(await kept("a")).toBeNull();
+      expect((await markNow()).number).toBe(5);
+    });
+
+    it("lets a second writer take over, and one that comes late take nothing over", async () => {
+      await cache.write([entry("a", "by the first", 1n)], { after: 0, to: 1 });
+      expect(await cache.write([entry("a", "by the second", 2n)], { after: 1, to: 2 })).toBe(true);
+      expect(await kept("a")).toBe("by the second");
+      // The first has been slow with its second write; its mark is behind what readers have heard of, so they do not believe it.
+      await cache.write([entry("a", "by the first, late", 1n)], { after: 0, to: 1 });
+      expect((await markNow()).number).toBe(1);
+    });
+
+    it("takes what a reader gives while the mark is the one that it saw", async () => {
+      await cache.write([], { after: 0, to: 1 });
+      expect(await cache.fill([entry("a", "of a")], await markNow())).toBe(true);
+      expect(await kept("a")).toBe("of a");
+    });
+
+    it("does not let a slow reader put back what was replaced, nor what has expired or was never there", async () => {
+      await cache.write([entry("a", "old")], { after: 0, to: 1 });
+      const seen = await markNow();
+      await cache.write([entry("a", "new", 2n)], { after: 1, to: 2 });
+      expect(await cache.fill([entry("a", "old"), entry("b", "old")], seen)).toBe(false);
+      expect(await kept("a")).toBe("new");
+      expect(await kept("b")).toBeNull();
+    });
+
+    it("does not let a reader of another generation put anything back, though the number is the same", async () => {
+      await cache.begin(3, null);
+      const seen = await markNow();
+      await cache.begin(3, seen);
+      expect(await cache.fill([entry("a", "of before")], seen)).toBe(false);
+      expect(await kept("a")).toBeNull();
+    });
+
+    it("does not put a reader's lower version over a higher one, and a value of a dead generation holds nothing back", async () => {
+      await cache.write([entry("a", "high", 9n)], { after: 0, to: 1 });
+      await cache.fill([entry("a", "low", 8n)], await markNow());
+      expect(await kept("a")).toBe("high");
+      await cache.begin(1, await markNow());
+      await cache.fill([entry("a", "low", 8n)], await markNow());
+      expect(await kept("a")).toBe("low");
+    });
+
+    it("begins a generation only where the mark is still the one that was seen", async () => {
+      expect(await cache.begin(1, null)).toBe(true);
+      expect(await cache.begin(1, null)).toBe(false);
+      const seen = await markNow();
+      await cache.write([entry("a", "of a")], { after: 1, to: 2 });
+      expect(await cache.begin(1, seen)).toBe(false);
+      expect(await kept("a")).toBe("of a");
+      expect(await cache.begin(2, await markNow())).toBe(true);
+      expect(await kept("a")).toBeNull();
+      expect((await markNow()).number).toBe(2);
+    });
+
+    it("shows values and mark of one moment, however much is written meanwhile", async () => {
+      const parts = ["a", "b", "c"];
+      await cache.write(
+        parts.map((part) => entry(part, "0")),
+        { after: 0, to: 1 },
+      );
+      const writing = (async () => {
+        for (let number = 2; number < 100; number += 1) {
+          await cache.write(
+            parts.map((part) => entry(part, String(number), BigInt(number))),
+            { after: number - 1, to: number },
+          );
+        }
+      })();
+      for (let round = 0; round < 100; round += 1) {
+        const { mark, entries } = await cache.read(parts.map(key));
+        const number = mark?.number === 1 ? "0" : String(mark?.number);
+        expect(entries.map((each) => each?.value)).toEqual([number, number, number]);
+      }
+      await writing;
+    });
+
+    it("gives many values in the order of their keys, with nothing in the place of what is not there", async () => {
+      await cache.write([entry("a", "of a"), entry("c", "of c")], { after: 0, to: 1 });
+      const { entries } = await cache.read([key("c"), key("b"), key("a"), key("c")]);
+      expect(entries.map((each) => each?.value ?? null)).toEqual(["of c", null, "of a", "of c"]);
+    });
+
+    it("keeps the keys of two tenants apart, also where one's name continues the other's", async () => {
+      await cache.write([entry("red", "of red"), entry("red:x", "of red x")], { after: 0, to: 1 });
+      expect(await kept("red")).toBe("of red");
+      expect(await kept("re")).toBeNull();
+      expect(await kept("RED")).toBeNull();
+    });
+
+    it("forgets what is past its time, by itself, and then takes an older version", async () => {
+      await cache.write([entry("a", "short", 10n, 1), entry("b", "long", 10n)], { after: 0, to: 1 });
+      expect(await kept("a")).toBe("short");
+      await eventually(() => kept("a")).toBeNull();
+      expect(await kept("b")).toBe("long");
+      await cache.fill([entry("a", "older", 1n)], await markNow());
+      expect(await kept("a")).toBe("older");
+    });
+
+    it("counts the time from the last write", async () => {
+      await cache.write([entry("a", "short", 1n, 1), entry("b", "short", 1n, 1)], { after: 0, to: 1 });
+      await cache.write([entry("a", "long", 2n)], { after: 1, to: 2 });
+      await eventually(() => kept("b")).toBeNull();
+      expect(await kept("a")).toBe("long");
+    });
+
+    it("answers a ping", async () => {
+      await expect(cache.ping()).resolves.toBeUndefined();
+    });
+  });
+}

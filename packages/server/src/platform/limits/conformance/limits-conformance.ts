@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Limits } from "../limits.ts";
+
+/** What every limits adapter promises. */
+export function limitsConformance(name: string, make: () => Promise<Limits>): void {
+  describe(`limits: ${name}`, () => {
+    let limits: Limits;
+    let limited: string;
+    beforeAll(async () => {
+      limits = await make();
+    });
+    beforeEach(() => {
+      limited = `contract-${randomBytes(6).toString("hex")}`;
+    });
+
+    const three = { points: 3, seconds: 60 };
+    const takes = async (times: number, key = "ada", limit = three): Promise<number[]> => {
+      const waits: number[] = [];
+      for (let time = 0; time < times; time += 1) waits.push(await limits.take(limited, key, limit));
+      return waits;
+    };
+
+    it("gives each point once, and then says how long to wait", async () => {
+      const [first, second, third, fourth, fifth] = await takes(5);
+      expect([first, second, third]).toEqual([0, 0, 0]);
+      for (const wait of [fourth, fifth] as number[]) {
+        expect(Number.isInteger(wait)).toBe(true);
+        expect(wait).toBeGreaterThan(0);
+        expect(wait).toBeLessThanOrEqual(60);
+      }
+    });
+
+    it("gives no more points than there are to many callers at once", async () => {
+      const waits = await Promise.all(Array.from({ length: 50 }, () => limits.take(limited, "ada", { points: 7, seconds: 60 })));
+      expect(waits.filter((wait) => wait === 0)).toHaveLength(7);
+    });
+
+    it("counts each key, each name and each limit by itself", async () => {
+      await takes(4);
+      expect(await limits.take(limited, "bob", three)).toBe(0);
+      expect(await limits.take(limited, "", three)).toBe(0);
+      expect(await limits.take(`${limited}-other`, "ada", three)).toBe(0);
+      expect(await limits.take(limited, "ada", { points: 3, seconds: 61 })).toBe(0);
+      expect(await limits.take(limited, "ada", { points: 4, seconds: 60 })).toBe(0);
+      expect(await limits.take(limited, "ada", three)).toBeGreaterThan(0);
+    });
+
+    it("does not take one name and key for another that reads the same when they are joined", async () => {
+      const [one, other] = [`${limited}:a`, limited];
+      await limits.take(one, "b", { points: 1, seconds: 60 });
+      expect(await limits.peek(other, "a:b", { points: 1, seconds: 60 })).toBe(0);
+    });
+
+    it("tells without taking whether a point is left", async () => {
+      for (let time = 0; time < 5; time += 1) expect(await limits.peek(limited, "ada", three)).toBe(0);
+      await takes(2);
+      expect(await limits.peek(limited, "ada", three)).toBe(0);
+      await takes(1);
+      expect(await limits.peek(limited, "ada", three)).toBeGreaterThan(0);
+      expect(await limits.peek(limited, "bob", three)).toBe(0);
+    });
+
+    it("gives all points back at a reset, to that key alone", async () => {
+      await takes(4, "ada");
+      await takes(4, "bob");
+      await limits.reset(limited, "ada", three);
+      expect(await limits.peek(limited, "ada", three)).toBe(0);
+      expect(await takes(4, "ada")).toEqual([0, 0, 0, expect.any(Number)]);
+      expect(await limits.peek(limited, "bob", three)).toBeGreaterThan(0);
+      await limits.reset(limited, "never", three);
+    });
+
+    it("gives one point back, and never more than were taken", async () => {
+      await takes(3);
+      await limits.giveBack(limited, "ada", three);
+      expect(await takes(2)).toEqual([0, expect.any(Number)]);
+      expect(await limits.peek(limited, "ada", three)).toBeGreaterThan(0);
+      for (let time = 0; time < 3; time += 1) await limits.giveBack(limited, "bob", three);
+      expect((await takes(5, "bob")).filter((wait) => wait === 0)).toHaveLength(3);
+    });
+
+    it("takes nothing for a call that it refuses: a point that is given back is there for the next", async () => {
+      await takes(10);
+      await limits.giveBack(limited, "ada", three);
+      expect(await limits.peek(limited, "ada", three)).toBe(0);
+      expect(await takes(2)).toEqual([0, expect.any(Number)]);
+    });
+
+    it("forgets after its window, counted from the first point", async () => {
+      const short = { points: 2, seconds: 1 };
+      expect(await takes(2, "ada", short)).toEqual([0, 0]);
+      expect(await limits.take(limited, "ada", short)).toBe(1);
+      await eventually(() => limits.peek(limited, "ada", short)).toBe(0);
+      expect(await limits.take(limited, "ada", short)).toBe(0);
+    });
+
+    it("is not prolonged by calls that found no point left", async () => {
+      const short = { points: 1, seconds: 1 };
+      const began = performance.now();
+      await limits.take(limited, "ada", short);
+      // Whoever knocks all the time is let in when the window ends, not a window after the last knock.
+      await eventually(() => limits.take(limited, "ada", short)).toBe(0);
+      expect(performance.now() - began).toBeGreaterThan(900);
+    });
+  });
+}

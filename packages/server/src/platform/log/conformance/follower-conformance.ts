@@ -1,0 +1,166 @@
+import { randomBytes } from "node:crypto";
+import type { Fresh } from "@gatehouse/testing/databases.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { silent } from "@gatehouse/testing/silent.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Database } from "../../database/database.ts";
+import type { LoggedEvent, NewEvent } from "../event.ts";
+import { LogFollower } from "../follower.ts";
+import { appendTo, idsOf, newEvent } from "./events.ts";
+
+/** What a process's memories may rely on; `make` gives a database with the log's steps. */
+export function followerConformance(name: string, make: () => Promise<Fresh>): void {
+  describe(`log follower: ${name}`, () => {
+    let fresh: Fresh;
+    let database: Database;
+    const running: LogFollower[] = [];
+    /** The type of a test's own events: what other tests appended may still be unsettled when a follower begins. */
+    let type = "";
+    beforeAll(async () => {
+      fresh = await make();
+      database = fresh.database;
+    }, 60_000);
+    beforeEach(() => {
+      type = `thing.happened_${randomBytes(4).toString("hex")}.v1`;
+    });
+    afterEach(async () => {
+      for (const follower of running.splice(0)) await follower.stop();
+    });
+    afterAll(() => fresh?.close());
+
+    const following = async (): Promise<{ readonly follower: LogFollower; readonly heard: LoggedEvent[] }> => {
+      const follower = new LogFollower(database, silent);
+      const heard: LoggedEvent[] = [];
+      follower.onEvent((event) => {
+        if (event.type === type) heard.push(event);
+      });
+      await follower.start();
+      running.push(follower);
+      return { follower, heard };
+    };
+
+    const happened = (given: Partial<NewEvent> = {}) => newEvent({ type, ...given });
+
+    it("hands over, by itself, what any process appends", async () => {
+      const { heard } = await following();
+      const event = happened({ organizationId: "0198a000-0000-7000-8000-0000000000aa", data: { what: "said" } });
+      const revision = await appendTo(database, [event]);
+      await eventually(() => heard).toEqual([expect.objectContaining(event)]);
+      expect(heard[0]?.position.transaction).toBe(revision);
+    });
+
+    it("has handed over everything that was visible when a catch-up was asked for", async () => {
+      const { follower, heard } = await following();
+      for (let round = 0; round < 5; round += 1) {
+        const event = happened();
+        await appendTo(database, [event]);
+        await follower.catchUp();
+        expect(idsOf(heard)).toContain(event.id);
+      }
+    });
+
+    it("hands over each event once, however often the log is read", async () => {
+      const { follower, heard } = await following();
+      const events = [happened(), happened({ subject: "thing/2" }), happened()];
+      for (const event of events) await appendTo(database, [event]);
+      for (let round = 0; round < 5; round += 1) await follower.catchUp();
+      expect(idsOf(heard)).toEqual(idsOf(events));
+    });
+
+    it("hands over what this process announces at once, and not again when it is read", async () => {
+      const { follower, heard } = await following();
+      const event = happened();
+      const occurredAt = new Date();
+      const revision = await appendTo(database, [event]);
+      follower.announce([event], revision, occurredAt);
+      expect(heard).toEqual([expect.objectContaining({ ...event, occurredAt })]);
+      for (let round = 0; round < 3; round += 1) await follower.catchUp();
+      expect(idsOf(heard)).toEqual([event.id]);
+    });
+
+    it("hands over once what is announced after it was read already", async () => {
+      const { follower, heard } = await following();
+      const event = happened();
+      const revision = await appendTo(database, [event]);
+      await eventually(async () => {
+        await follower.catchUp();
+        return follower.hasSeen(revision);
+      }).toBe(true);
+      follower.announce([event], revision, new Date());
+      await follower.catchUp();
+      expect(idsOf(heard)).toEqual([event.id]);
+    });
+
+    it("does not hand over what was in the log before it began: memories are empty then", async () => {
+      await appendTo(database, [happened()]);
+      // Nothing on the server holds the horizon back once a follower has seen past that write.
+      const first = await following();
+      const marker = await appendTo(database, [happened()]);
+      await eventually(async () => first.follower.catchUp().then(() => BigInt(first.follower.revision) >= BigInt(marker))).toBe(true);
+      const second = await following();
+      await second.follower.catchUp();
+      expect(second.heard).toEqual([]);
+    });
+
+    it("knows which writes its memories have heard of", async () => {
+      const { follower, heard } = await following();
+      const event = happened();
+      const revision = await appendTo(database, [event]);
+      expect(follower.hasSeen(revision)).toBe(idsOf(heard).includes(event.id));
+      await follower.catchUp();
+      expect(follower.hasSeen(revision)).toBe(true);
+      expect(follower.hasSeen(String(BigInt(revision) + 1_000_000n))).toBe(false);
+    });
+
+    it("knows its own write as seen as soon as it was announced", async () => {
+      const { follower } = await following();
+      const event = happened();
+      const revision = await appendTo(database, [event]);
+      follower.announce([event], revision, new Date());
+      expect(follower.hasSeen(revision)).toBe(true);
+    });
+
+    it("comes to know a write that appended nothing as seen", async () => {
+      const { follower } = await following();
+      const revision = await appendTo(database, []);
+      await eventually(async () => follower.catchUp().then(() => follower.hasSeen(revision))).toBe(true);
+    });
+
+    it("tells every listener, also when one of them fails", async () => {
+      const follower = new LogFollower(database, silent);
+      running.push(follower);
+      const heard: string[] = [];
+      follower.onEvent(() => {
+        throw new Error("a memory failed to forget");
+      });
+      follower.onEvent((event) => {
+        if (event.type === type) heard.push(event.id);
+      });
+      await follower.start();
+      const [announced, read] = [happened(), happened()];
+      follower.announce([announced], await appendTo(database, [announced]), new Date());
+      await appendTo(database, [read]);
+      await follower.catchUp();
+      expect(heard).toEqual([announced.id, read.id]);
+      expect(follower.fresh).toBe(true);
+    });
+
+    it("may be trusted from its start on, and says how old its knowledge is", async () => {
+      const { follower } = await following();
+      expect(follower.fresh).toBe(true);
+      expect(follower.ageMs).toBeLessThan(500);
+      const never = new LogFollower(database, silent);
+      expect(never.fresh).toBe(false);
+    });
+
+    it("hears nothing more after it was stopped", async () => {
+      const { follower, heard } = await following();
+      await follower.stop();
+      const other = await following();
+      await appendTo(database, [happened()]);
+      await eventually(() => other.heard).toHaveLength(1);
+      expect(heard).toEqual([]);
+      await eventually(() => follower.fresh).toBe(false);
+    });
+  });
+}

@@ -1,0 +1,53 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { foreignSettings, settingsOf } from "./foreign-settings.ts";
+
+/** Where a PostgreSQL for tests is: TEST_DATABASE_URL, else this machine's. */
+export const adminUrl = process.env["TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
+
+/** True when PostgreSQL answers; tests that need it are skipped, and say so, where it does not. */
+export async function postgresAnswers(): Promise<boolean> {
+  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 2_000 });
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface TestDatabase {
+  readonly url: string;
+  /** The server's own address, where `url` is a pooler's. */
+  readonly directUrl: string | undefined;
+  drop(): Promise<void>;
+}
+
+/**
+ * Makes an empty database of its own for one test file. TEST_DATABASE_SETTINGS=foreign gives it settings of its own, and TEST_DATABASE_POOLER
+ * names a pooler that it is reached through.
+ */
+export async function makeDatabase(): Promise<TestDatabase> {
+  const name = `gatehouse_test_${randomBytes(6).toString("hex")}`;
+  await run(`create database ${name}`);
+  if (process.env["TEST_DATABASE_SETTINGS"] === "foreign")
+    for (const statement of settingsOf("database", name, foreignSettings)) await run(statement);
+  const at = (address: string): string => Object.assign(new URL(address), { pathname: `/${name}` }).href;
+  const pooler = process.env["TEST_DATABASE_POOLER"];
+  return {
+    url: at(pooler ?? adminUrl),
+    directUrl: pooler && at(adminUrl),
+    drop: () => run(`drop database if exists ${name} with (force)`),
+  };
+}
+
+async function run(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,236 @@
+import { randomBytes } from "node:crypto";
+import type { FastifyInstance, InjectOptions } from "fastify";
+import { pino } from "pino";
+import { inject } from "vitest";
+import { operator } from "../../server/src/operation/caller.ts";
+import { backgroundOrigin } from "../../server/src/operation/scheduled.ts";
+import { masterKeyFromFile } from "../../server/src/platform/keys/file.ts";
+import type { InboxItem } from "../../server/src/platform/mail/inbox.ts";
+import { type Application, assemble } from "../../server/src/runtime/application.ts";
+import { type Configuration, readConfiguration } from "../../server/src/runtime/configuration.ts";
+import { openGateway } from "../../server/src/runtime/gateway.ts";
+import type { Overrides } from "../../server/src/runtime/ports.ts";
+import { isAll } from "../../server/src/runtime/roles.ts";
+import { frontDoor } from "../../server/src/runtime/server.ts";
+import { readImage } from "./image.ts";
+import { makeDatabase } from "./postgres.ts";
+import { services } from "./services.ts";
+
+/** An answer as tests look at it. */
+export interface Answer<Body = Record<string, never>> {
+  readonly status: number;
+  readonly body: Body;
+  readonly headers: Readonly<Record<string, string | string[] | number | undefined>>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+export type AnyBody = any;
+
+export interface CallOptions {
+  readonly token?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The address that the request comes from. */
+  readonly from?: string;
+}
+
+/** A whole server behind its HTTP door, on a database of its own. */
+export interface TestServer {
+  readonly application: Application;
+  readonly door: FastifyInstance;
+  readonly clock: MovableClock;
+  /** Calls `"POST /api/v1/iam/…"` through the door. */
+  call<Body = AnyBody>(route: string, options?: CallOptions): Promise<Answer<Body>>;
+  /** Waits for the newest mail of a template to an address, whose text has `about` in it. */
+  mail(to: string, template: string, about?: string): Promise<InboxItem>;
+  /** Lines that were logged, parsed. */
+  readonly logged: AnyBody[];
+  readonly configuration: Configuration;
+  /** Another process on the same database, with memories of its own. On PostgreSQL only: PGlite has one holder. */
+  beside(options?: { readonly worker?: boolean }): Promise<TestServer>;
+  close(): Promise<void>;
+}
+
+export class MovableClock {
+  #shiftMs = 0;
+  now(): number {
+    return Date.now() + this.#shiftMs;
+  }
+  advance(seconds: number): void {
+    this.#shiftMs += seconds * 1_000;
+  }
+}
+
+export type Backend = "pglite" | "postgresql";
+
+/** Every suite runs on either database; TEST_BACKEND=postgresql chooses the real one. */
+export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "postgresql" : "pglite";
+
+/**
+ * One process with every role, or each role in a process of its own behind NATS: TEST_TOPOLOGY=distributed, on PostgreSQL only. The
+ * suites do not know which; what they reach past the door is the command process, with the read model of the query process.
+ */
+export const distributed = process.env["TEST_TOPOLOGY"] === "distributed";
+
+/** Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. */
+export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
+  const database = on === "postgresql" ? await makeDatabase() : undefined;
+  const server = await openTestServer(
+    {
+      GATEHOUSE_DATA_DIR: "memory",
+      // Processes on one database share it, as docs/contract.md asks.
+      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      ...(database ? { DATABASE_URL: database.url } : {}),
+      ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
+      ...environment,
+    },
+    { fresh: true },
+  );
+  return {
+    ...server,
+    async close() {
+      await server.close();
+      await database?.drop();
+    },
+  };
+}
+
+interface OpenOptions {
+  /** Begin from the migrated image instead of what the data directory holds. */
+  readonly fresh?: boolean;
+  /** Without one, nothing projects, sends or cleans up. */
+  readonly worker?: boolean;
+  readonly clock?: MovableClock;
+  /** The clock of the machine, with the database's time for what is decided. */
+  readonly machineClock?: () => number;
+}
+
+/** Opens a server on a database that is there already, or that `environment` names. */
+export async function openTestServer(environment: Readonly<Record<string, string>>, options: OpenOptions = {}): Promise<TestServer> {
+  const configuration = readConfiguration({ PUBLIC_URL: "http://127.0.0.1:8080", ...environment });
+  const clock = options.clock ?? new MovableClock();
+  const logged: AnyBody[] = [];
+  const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const fromImage = options.fresh === true && configuration.databaseUrl === undefined;
+  const { machineClock } = options;
+  const overrides = {
+    ...(machineClock === undefined ? { clock } : { machineClock }),
+    logger,
+    ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
+  };
+  const open = distributed && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
+  const { application, door, close } = await open(environment, configuration, overrides, options.worker !== false);
+  await door.ready();
+  return {
+    application,
+    door,
+    clock,
+    logged,
+    configuration,
+    call: (route, options) => call(door, route, options),
+    mail: (to, template, about = "") => waitForMail(application, to, template, about),
+    beside: ({ worker = false } = {}) => openTestServer(environment, { worker, clock }),
+    close,
+  };
+}
+
+interface Opened {
+  readonly application: Application;
+  readonly door: FastifyInstance;
+  close(): Promise<void>;
+}
+
+async function openTogether(_given: unknown, configuration: Configuration, overrides: Overrides, worker: boolean): Promise<Opened> {
+  const application = await assemble(configuration, overrides);
+  if (worker) await application.startWorker();
+  const door = frontDoor(application, configuration, { stage: "running" });
+  return {
+    application,
+    door,
+    async close() {
+      await door.close();
+      await application.stop();
+    },
+  };
+}
+
+async function openApart(
+  given: Readonly<Record<string, string>>,
+  configuration: Configuration,
+  overrides: Overrides,
+  works: boolean,
+): Promise<Opened> {
+  const prefix = `test-${randomBytes(6).toString("hex")}`;
+  const withRole = (role: string) =>
+    readConfiguration({
+      PUBLIC_URL: "http://127.0.0.1:8080",
+      NATS_URL: services.nats,
+      NATS_PREFIX: prefix,
+      DATABASE_POOL: "4",
+      GATEHOUSE_MASTER_KEY: configuration.masterKey ?? masterKeyFromFile(configuration.dataDir).toString("base64"),
+      ...given,
+      GATEHOUSE_ROLE: role,
+    });
+  const worker = await assemble(withRole("worker"), overrides);
+  if (works) await worker.startWorker();
+  const [command, query] = [await assemble(withRole("command"), overrides), await assemble(withRole("query"), overrides)];
+  await command.startAnswering();
+  await query.startAnswering();
+  const gateway = await openGateway(withRole("gateway"), overrides);
+  // The inbox is shown where the database is; for tests the door shows it all the same.
+  const door = frontDoor({ ...gateway, inbox: command.inbox }, withRole("gateway"), { stage: "running" });
+  const application: Application = {
+    ...command,
+    reader: query.reader,
+    sessions: query.sessions,
+    startWorker: () => worker.startWorker(),
+    async settled() {
+      await worker.settled();
+      for (const { platform } of [command, query]) await platform.log.catchUp();
+    },
+  };
+  return {
+    application,
+    door,
+    async close() {
+      await door.close();
+      for (const process of [gateway, query, command, worker]) await process.stop();
+    },
+  };
+}
+
+async function call<Body>(door: FastifyInstance, route: string, options: CallOptions = {}): Promise<Answer<Body>> {
+  const [method, url] = route.split(" ") as [string, string];
+  const request: InjectOptions = {
+    method: method as "GET",
+    url,
+    headers: {
+      ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+      ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+      ...options.headers,
+    },
+    ...(options.from === undefined ? {} : { remoteAddress: options.from }),
+    ...(options.body === undefined ? {} : { payload: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
+  };
+  const response = await door.inject(request);
+  const isJson = response.body !== "" && String(response.headers["content-type"] ?? "").startsWith("application/json");
+  return { status: response.statusCode, body: (isJson ? response.json() : response.body) as Body, headers: response.headers };
+}
+
+/** Mails are sent by a job; more than this is a fault and not a delay. */
+const mailWaitMs = 10_000;
+
+async function waitForMail(application: Application, to: string, template: string, about: string): Promise<InboxItem> {
+  const deadline = Date.now() + mailWaitMs;
+  while (Date.now() < deadline) {
+    const mails = (await application.inbox?.list()) ?? [];
+    const found = mails.find((mail) => mail.to === to && mail.template === template && mail.text.includes(about));
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`no ${template} mail came for ${to}`);
+}
+
+/** Calls an operation that has no route, as the command line does. */
+export const asOperator = async (server: TestServer, operation: string, input: Record<string, unknown>): Promise<AnyBody> =>
+  (await server.application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() })).output;

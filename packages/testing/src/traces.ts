@@ -1,0 +1,68 @@
+import { sql } from "kysely";
+import { expect } from "vitest";
+import { everyTenant } from "../../server/src/platform/database/database.ts";
+import type { TestServer } from "./server.ts";
+
+/** What the sealer makes of the trail's entries, whenever it gets to them. */
+export const sealedByItself = [
+  "audit_records",
+  "audit_personal",
+  "audit_chains",
+  "audit_checkpoints",
+  "audit_progress",
+  "audit_person_keys",
+  "audit_signing_keys",
+] as const;
+
+/** Progress of the background, mails on their way, questions kept for previews: they change without a request. */
+const movingByThemselves = new Set([
+  "broker_consumers",
+  "consumers",
+  "log_removals",
+  "relays",
+  "development_mails",
+  // Ids of messages between processes, of refused commands too.
+  "rpc_calls",
+  "recorded_decisions",
+  "schema_steps_lock",
+  ...sealedByItself,
+]);
+
+/**
+ * A refusal, and a read of what is sensitive, is noted in the trail; an entry of a change is what must not be there. What the product
+ * does on a schedule leaves such entries too, at any time.
+ */
+export const tracesIn = (table: string) => (table === "audit_entries" ? sql`where with_change and caller_kind <> 'system'` : sql``);
+
+/**
+ * The number and a digest of the rows of every table, and of the jobs that requests enqueue. What the product does on a
+ * schedule leaves entries of its own in the trail at any time; those are no request's.
+ */
+export async function contentOf(server: TestServer): Promise<Readonly<Record<string, string>>> {
+  await server.application.settled();
+  const { database } = server.application.platform;
+  const { rows: tables } = await sql<{ name: string }>`
+    select tablename as name from pg_tables where schemaname = 'public' order by tablename`.execute(database.owner);
+  const content: Record<string, string> = {};
+  // Row-level security holds the owner too where the login is a plain one.
+  await database.transact(everyTenant, async (tx) => {
+    for (const { name } of tables.filter((table) => !movingByThemselves.has(table.name) && !table.name.startsWith("schema_"))) {
+      const { rows } = await sql<{ digest: string }>`
+        select count(*) || ' ' || coalesce(md5(string_agg(row, chr(10) order by row)), '') as digest
+        from (select (to_jsonb(t) - 'last_active_at')::text as row from ${sql.table(name)} t ${tracesIn(name)}) rows`.execute(tx);
+      content[name] = rows[0]?.digest ?? "";
+    }
+    const { rows } = await sql<{ jobs: string }>`
+      select count(*)::text as jobs from jobs.job where name in ('notifications.send-mail', 'identity.start-password-reset')`.execute(tx);
+    content["jobs"] = rows[0]?.jobs ?? "";
+  });
+  return content;
+}
+
+/** Does `work` and proves that it left no trace: no row, event, audit entry of a change or message. */
+export async function withoutTrace<T>(server: TestServer, work: () => Promise<T>): Promise<T> {
+  const before = await contentOf(server);
+  const result = await work();
+  expect(await contentOf(server)).toEqual(before);
+  return result;
+}

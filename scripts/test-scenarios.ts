@@ -1,0 +1,61 @@
+/**
+ * `npm run test:scenarios`: the long form of the faults in tests/scenarios. `--rounds 200` says how many processes are killed,
+ * `--away 10` for how many seconds a service is away, `--row nats` plays the rows whose names contain that.
+ */
+import { parseArgs } from "node:util";
+import { impossible, rows } from "../tests/scenarios/all.ts";
+import { olderBuildGuarantee, runOlderBuild } from "../tests/scenarios/older-build.ts";
+import { olderCommit } from "../tests/scenarios/support/older-build.ts";
+import { say } from "../tests/scenarios/support/report.ts";
+import { missingPrograms } from "../tests/scenarios/support/services.ts";
+import { longForm, openStage, type RowReport } from "../tests/scenarios/support/stage.ts";
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: String(longForm.rounds) },
+    away: { type: "string", default: String(longForm.awayMs / 1_000) },
+    row: { type: "string", default: "" },
+  },
+});
+const form = { rounds: Number(values.rounds), awayMs: Number(values.away) * 1_000 };
+const wanted = (name: string): boolean => name.toLowerCase().includes(values.row.toLowerCase());
+
+let failed = 0;
+const told = (name: string, { problems, ...counts }: RowReport): void => {
+  say(problems.length === 0 ? `ok     ${name}` : `FAILED ${name}`, counts);
+  for (const problem of problems) process.stdout.write(`       ${problem}\n`);
+  if (problems.length > 0) failed += 1;
+};
+
+const missing = missingPrograms();
+if (missing.length > 0) {
+  process.stdout.write(`missing: ${missing.join(", ")}\n`);
+  process.exit(process.env["CI"] === "true" ? 1 : 0);
+}
+const chosen = rows.filter(({ name }) => wanted(name));
+if (chosen.length > 0) {
+  const stage = await openStage(form);
+  try {
+    for (const row of chosen) {
+      const why = impossible(row);
+      if (why !== undefined) {
+        process.stdout.write(`skipped ${row.name}: ${why}\n`);
+        continue;
+      }
+      process.stdout.write(`       ${row.name}: ${row.guarantee}\n`);
+      await stage.house.fleet.allReady();
+      told(row.name, await row.run(stage));
+    }
+  } finally {
+    await stage.house.close();
+  }
+}
+const older = "an older build on this schema";
+if (wanted(older)) {
+  if (olderCommit() === undefined) process.stdout.write(`skipped ${older}: the history of the repository is not here\n`);
+  else {
+    process.stdout.write(`       ${older}: ${olderBuildGuarantee}\n`);
+    told(older, await runOlderBuild());
+  }
+}
+process.exit(failed > 0 ? 1 : 0);

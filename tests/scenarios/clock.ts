@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { Door } from "./support/door.ts";
+import { eventually } from "./support/eventually.ts";
+import { administrator } from "./support/house.ts";
+import { openFleet } from "./support/product.ts";
+import type { Row } from "./support/stage.ts";
+import { tokenMailed, unique } from "./support/world.ts";
+
+/** How far the other processes' clock goes ahead; enough to be over what lasts a minute. */
+const aheadSeconds = 600;
+/** The least that the configuration takes. */
+const shortestSeconds = 60;
+
+/**
+ * Processes whose clock is ten minutes ahead, beside those with the right time. What they decide follows the database's clock, they say
+ * that they are DOWN, and they take no jobs; the others do those.
+ */
+export const clockRow: Row = {
+  name: "a clock that is ten minutes off",
+  guarantee: "Sessions last their time by the database's clock, the process is DOWN and takes no job, and no job is lost.",
+  async run({ house }) {
+    const library = fakeTimeLibrary();
+    if (library === undefined) throw new Error("libfaketime is not installed");
+    const problems: string[] = [];
+    const short = {
+      ...house.environment,
+      SESSION_IDLE_SECONDS: String(shortestSeconds),
+      SESSION_ABSOLUTE_SECONDS: String(shortestSeconds),
+      NATS_PREFIX: `ahead-${unique()}`,
+    };
+    const ahead = { ...short, LD_PRELOAD: library, FAKETIME: `+${aheadSeconds}`, FAKETIME_DONT_FAKE_MONOTONIC: "1" };
+    // On the same database, but reached by another word of NATS, so that it is known which clock answers.
+    const off = await openFleet({ environment: ahead, each: 1, startedBy: "/health" });
+    try {
+      const there = new Door(off.of("gateway").map(({ url }) => url));
+      const { door } = house;
+      const login = { body: { email: administrator.email, password: administrator.password } };
+      const here = await door.must(200, "POST /api/v1/iam/auth/login", login);
+      const fromAhead = await there.must(200, "POST /api/v1/iam/auth/login", login);
+      const shiftMs = Date.parse(fromAhead.body.expiresAt) - shortestSeconds * 1_000 - Date.now();
+      if (Math.abs(shiftMs) > 30_000) problems.push(`a session of the clock ahead ends ${Math.round(shiftMs / 1_000)} s off`);
+      for (const [where, made] of [
+        [there, here],
+        [door, here],
+        [door, fromAhead],
+        [there, fromAhead],
+      ] as const) {
+        const { status } = await where.call("GET /api/v1/iam/auth/session", { token: made.body.sessionToken });
+        if (status !== 200) problems.push(`a session within its time was answered with ${status}`);
+      }
+      const email = `ahead-${unique()}@example.com`;
+      const registration = { email, password: administrator.password, firstName: "A", lastName: "Head", locale: "en" };
+      await there.must(201, "POST /api/v1/iam/auth/register", { body: registration });
+      const began = performance.now();
+      await tokenMailed(house, email, "/verify-email");
+      const mailMs = Math.round(performance.now() - began);
+      await eventually(
+        async () => {
+          const withDatabase = off.members.filter(({ role }) => role !== "gateway");
+          const ready = await Promise.all(withDatabase.map((member) => member.ready()));
+          if (ready.some(Boolean)) throw new Error("a process whose clock is wrong says that it is ready");
+        },
+        { withinMs: 10_000 },
+      );
+      await pause(100);
+      problems.push(...off.falls);
+      return { problems, aheadSeconds, "mail of a job ms": mailMs };
+    } finally {
+      await off.close();
+    }
+  },
+};
+
+export const fakeTimeLibrary = (): string | undefined => {
+  const places = [
+    "/usr/lib/x86_64-linux-gnu/faketime",
+    "/usr/lib/aarch64-linux-gnu/faketime",
+    "/usr/lib/faketime",
+    "/usr/local/lib/faketime",
+  ];
+  return places.map((folder) => `${folder}/libfaketimeMT.so.1`).find((path) => existsSync(path));
+};

@@ -1,0 +1,124 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { capabilities } from "./support/capabilities.ts";
+import { eventually } from "./support/eventually.ts";
+import { Load } from "./support/load.ts";
+import { speedOf } from "./support/report.ts";
+import { countsOf, type Row, type Stage } from "./support/stage.ts";
+
+/**
+ * The slowest refusal: a statement may take ten seconds before the server ends it, the client gives up two seconds later, and
+ * the door waits fifteen for a command's answer.
+ */
+const refusedWithinMs = 16_000;
+/** From the moment that the database answers again. */
+const recoveredWithinMs = 10_000;
+
+/** The lease, and the last word of the others that they hear the database (decision 0022); the rest is for a busy machine. */
+const knownWithinMs = 3_000;
+
+type Away = "stopped" | "killed" | "frozen";
+
+export const databaseStopped = awayRow("PostgreSQL stopped and back", "stopped");
+export const databaseKilled = awayRow("PostgreSQL killed and back", "killed");
+export const databaseFrozen = awayRow("PostgreSQL frozen and back", "frozen");
+
+function awayRow(name: string, how: Away): Row {
+  return {
+    name,
+    guarantee: "Commands are refused in time, nothing acknowledged is lost, and all recover without a restart.",
+    async run(stage) {
+      const { house, schools, form } = stage;
+      const load = await Load.start(house, schools);
+      await everyProcessKnows(stage);
+      await pause(1_500);
+      const before = house.fleet.members.map(({ starts }) => starts).join();
+      await take(stage, how);
+      const asked = await askWhileAway(stage, how, how === "frozen" ? form.awayMs * 2 : form.awayMs);
+      await bringBack(stage, how);
+      const recoveredMs = await recovery(stage);
+      await pause(1_000);
+      const report = await load.stopAndVerify();
+      const problems = [...report.problems, ...asked.problems];
+      if (house.fleet.members.map(({ starts }) => starts).join() !== before) problems.push("a process was restarted to recover");
+      if (recoveredMs > recoveredWithinMs) problems.push(`the first command after it took ${recoveredMs} ms`);
+      return { problems, ...asked.counts, recoveredMs, slowestMs: speedOf(load.seen).maxMs, ...countsOf(report) };
+    },
+  };
+}
+
+async function take({ house: { postgresql } }: Stage, how: Away): Promise<void> {
+  if (how === "frozen") postgresql.freeze();
+  else if (how === "killed") await postgresql.kill();
+  else await postgresql.stop();
+}
+
+async function bringBack({ house: { postgresql } }: Stage, how: Away): Promise<void> {
+  if (how === "frozen") postgresql.thaw();
+  else await postgresql.start();
+}
+
+const check = ({ house: { door }, calm: { id, member } }: Stage) =>
+  door.call("POST /api/v1/iam/authorization/check", {
+    token: member.token,
+    body: { userId: member.id, tenantId: id, actionType: "Document.Write" },
+    retry: false,
+  });
+
+/** A session that a process has not met cannot be found without the database, so each of the two is asked before. */
+async function everyProcessKnows(stage: Stage): Promise<void> {
+  for (let asked = 0; asked < 30; asked += 1) await check(stage);
+}
+
+/** Commands and checks one after the other, without a retry: what is measured is the product's first answer. */
+async function askWhileAway(stage: Stage, how: Away, awayMs: number) {
+  const { door } = stage.house;
+  const [{ owner }] = stage.schools as [Stage["schools"][number]];
+  const problems: string[] = [];
+  const beganAt = performance.now();
+  const until = beganAt + awayMs;
+  const counts = { refused: 0, "slowest refusal ms": 0, "checks answered": 0, "checks refused": 0 };
+  const commands = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const answer = await door.call("PUT /api/v1/iam/users/me", { token: owner.token, body: { locale: "en" }, retry: false });
+      const tookMs = Math.round(answer.endedAt - answer.beganAt);
+      if (answer.status === 503) counts.refused += 1;
+      else if (answer.beganAt < until - 500 && answer.endedAt < until)
+        problems.push(`a command was answered with ${answer.status} while the database was away`);
+      counts["slowest refusal ms"] = Math.max(counts["slowest refusal ms"], tookMs);
+      await pause(100);
+    }
+  };
+  const checks = async (): Promise<void> => {
+    await pause(knownWithinMs);
+    while (performance.now() < until) {
+      const answer = await check(stage);
+      if (answer.endedAt < until) counts[answer.status === 200 ? "checks answered" : "checks refused"] += 1;
+      if (![200, 503].includes(answer.status)) problems.push(`a check was answered with ${answer.status}`);
+      if (answer.status === 200 && answer.body.isAuthorized !== true) problems.push("a check was denied that had been allowed");
+      await pause(100);
+    }
+  };
+  await Promise.all([commands(), checks()]);
+  if (counts["slowest refusal ms"] > refusedWithinMs) problems.push(`a refusal took ${counts["slowest refusal ms"]} ms`);
+  if (counts.refused === 0) problems.push("no command was refused");
+  // A frozen database may be heard by somebody else, so only one that refuses connections is known to be away (decision 0022).
+  if (capabilities.sharedCache && how !== "frozen") {
+    const { "checks answered": answered, "checks refused": refused } = counts;
+    if (answered === 0 || refused > answered / 10)
+      problems.push(`${refused} checks were refused and ${answered} answered without the database`);
+  } else if (counts["checks answered"] > 0) problems.push("a check was answered from a memory whose lease was over");
+  return { problems, counts };
+}
+
+async function recovery({ house: { door }, schools }: Stage): Promise<number> {
+  const [{ owner }] = schools as [Stage["schools"][number]];
+  const began = performance.now();
+  await eventually(
+    async () => {
+      const { status } = await door.call("PUT /api/v1/iam/users/me", { token: owner.token, body: { locale: "vi" }, retry: false });
+      if (status !== 200) throw new Error(`a command is answered with ${status} after the database is back`);
+    },
+    { withinMs: 60_000 },
+  );
+  return Math.round(performance.now() - began);
+}

@@ -1,0 +1,145 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { freePort } from "@gatehouse/testing/free-port.ts";
+import { migrate, type SchemaStep } from "../../packages/server/src/platform/database/migrations.ts";
+import { openPostgresql } from "../../packages/server/src/platform/database/postgresql.ts";
+import { smtpReceiver } from "../../packages/server/src/platform/mail/conformance/smtp-receiver.ts";
+import { schemaSteps } from "../../packages/server/src/runtime/modules.ts";
+import { gatehouse, root } from "../newcomer/process.ts";
+import { type Child, removeNow, start } from "./support/child.ts";
+import { Door } from "./support/door.ts";
+import { eventually } from "./support/eventually.ts";
+import { administrator } from "./support/house.ts";
+import { layOutOlderBuild, olderCommit } from "./support/older-build.ts";
+import { openPostgres } from "./support/services.ts";
+import type { RowReport } from "./support/stage.ts";
+import { unique } from "./support/world.ts";
+
+const api = "/api/v1/iam";
+
+/** What a newer release may bring: one step that only adds, and one after which an older build must not run. */
+const added: SchemaStep = {
+  name: "9998_future_adds",
+  why: "a table of a release that is not yet made",
+  up: async (db) => void (await db.schema.createTable("of_a_later_release").addColumn("id", "integer").execute()),
+};
+const breaks: SchemaStep = {
+  name: "9999_future_breaks",
+  why: "a change that a later release has marked as breaking",
+  breaking: true,
+  up: async (db) => void (await db.schema.dropTable("of_a_later_release").execute()),
+};
+
+export const olderBuildGuarantee =
+  "The build of before runs on the schema of this one; a schema with a breaking step is refused with 78 and a sentence.";
+
+/** The way back: the build of before is started on the database that this one has migrated and written to. */
+export async function runOlderBuild(): Promise<RowReport> {
+  const commit = olderCommit();
+  if (commit === undefined) throw new Error("the history of the repository is not here");
+  const problems: string[] = [];
+  const postgresql = await openPostgres();
+  const mails = await smtpReceiver();
+  const folder = layOutOlderBuild(commit);
+  const environment = {
+    DATABASE_URL: postgresql.url,
+    SMTP_URL: mails.url,
+    GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+    GATEHOUSE_ADMIN_EMAIL: administrator.email,
+    GATEHOUSE_ADMIN_PASSWORD: administrator.password,
+    GATEHOUSE_SIGN_IN_LIMIT: "off",
+    LOG_LEVEL: "warn",
+  };
+  try {
+    const organization = await withBuild(root, environment, (door) => write(door));
+    await withBuild(folder, environment, async (door) => {
+      await readAndWrite(door, organization, problems);
+    });
+    const database = openPostgresql({ url: postgresql.url });
+    await migrate(database.owner, [...schemaSteps, added]);
+    await withBuild(root, environment, async (door) => void (await write(door)));
+    await withBuild(folder, environment, async (door) => void (await write(door)));
+    await migrate(database.owner, [...schemaSteps, added, breaks]);
+    await database.close();
+    const refused = await gatehouse(["start", "--port", String(await freePort())], environment);
+    if (refused.code !== 78) problems.push(`this build ended with ${refused.code} on a newer schema that breaks: ${refused.output}`);
+    if (!refused.output.includes(breaks.name) || refused.output.includes("    at "))
+      problems.push(`this build said on a newer schema that breaks: ${refused.output}`);
+    const older = await endOf(build(folder, environment, await freePort()));
+    if (older.code === 0 || !older.output.includes(breaks.name)) problems.push(`the older build ended with ${older.code}: ${older.output}`);
+    return { problems, "older build": commit, "its exit code where it may not run": older.code };
+  } finally {
+    await mails.close();
+    await postgresql.close();
+    removeNow(folder);
+  }
+}
+
+const build = (from: string, environment: Readonly<Record<string, string>>, port: number): Child =>
+  start(process.execPath, [join(from, "packages/server/bin/gatehouse.js"), "start"], {
+    cwd: from,
+    env: { PATH: process.env["PATH"], PORT: String(port), ...environment },
+  });
+
+async function endOf(child: Child): Promise<{ readonly code: number | null; readonly output: string }> {
+  const { code } = await child.ended;
+  return { code, output: child.output() };
+}
+
+async function withBuild<T>(from: string, environment: Readonly<Record<string, string>>, work: (door: Door) => Promise<T>): Promise<T> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = build(from, environment, port);
+  try {
+    await eventually(
+      async () => {
+        if (!child.running) throw new Error(`the build of ${from} ended with ${child.code}:\n${child.output()}`);
+        if (!(await fetch(`${url}/health/ready`)).ok) throw new Error(`the build of ${from} is not ready:\n${child.output()}`);
+      },
+      { withinMs: 60_000, unless: () => !child.running },
+    );
+    return await work(new Door([url]));
+  } finally {
+    child.signal("SIGTERM");
+    await child.ended;
+  }
+}
+
+async function write(door: Door): Promise<string> {
+  const login = await door.must(200, `POST ${api}/auth/login`, { body: administrator });
+  const name = `School ${unique()}`;
+  const body = { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" };
+  const made = await door.must(201, `POST ${api}/organizations`, { token: login.body.sessionToken, body });
+  return made.body.id;
+}
+
+/** The smoke test of a build: sign in, what the other one has made, a registration, a role, and decisions. */
+async function readAndWrite(door: Door, organizationId: string, problems: string[]): Promise<void> {
+  const login = await door.must(200, `POST ${api}/auth/login`, { body: administrator });
+  const token: string = login.body.sessionToken;
+  const seen = await door.call(`GET ${api}/organizations/${organizationId}`, { token });
+  if (seen.status !== 200) problems.push(`the older build answers ${seen.status} for what the newer has made`);
+  const registration = {
+    email: `older-${unique()}@example.com`,
+    password: administrator.password,
+    firstName: "A",
+    lastName: "B",
+    locale: "en",
+  };
+  await door.must(201, `POST ${api}/auth/register`, { body: registration });
+  const own = await write(door);
+  const role = await door.must(201, `POST ${api}/roles`, { token, body: { name: "Teacher", scope: "Organization", organizationId: own } });
+  const roles = await door.must(200, `GET ${api}/roles?organizationId=${own}`, { token });
+  if (!roles.body.items.some(({ id }: { id: string }) => id === role.body.id)) problems.push("the older build does not list its role");
+  const userId: string = login.body.user.id;
+  const ask = (tenantId: string) =>
+    door.must(200, `POST ${api}/authorization/check`, { token, body: { userId, tenantId, actionType: "Organization.Update" } });
+  for (const tenantId of [own, organizationId]) {
+    await eventually(
+      async () => {
+        if (!(await ask(tenantId)).body.isAuthorized) throw new Error(`the older build denies the owner in ${tenantId}`);
+      },
+      { withinMs: 10_000 },
+    ).catch((error: Error) => problems.push(error.message));
+  }
+}

@@ -1,0 +1,68 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { contexts } from "../../packages/server/src/runtime/modules.ts";
+import { consumeEverything } from "./support/consumer.ts";
+import { eventually } from "./support/eventually.ts";
+import { Load } from "./support/load.ts";
+import { countLog, type Logged } from "./support/log.ts";
+import { countsOf, type Row } from "./support/stage.ts";
+
+/** What the product says to itself stays in the log: nobody outside could do anything with it. */
+const internal = new Set(contexts.flatMap(({ events }) => events.filter((event) => event.internal).map(({ type }) => type)));
+
+/** The log is carried on as soon as the broker is back; the pauses of its clients end within seconds. */
+const drainedWithinMs = 60_000;
+
+/** The broker goes away while commands go on: the log keeps what it cannot take, and it comes in order afterwards. */
+export const rabbitmqRow: Row = {
+  name: "RabbitMQ stopped and back",
+  guarantee: "Commands go on; every event of the log that is for others reaches the consumer, in order per subject.",
+  async run({ house, schools, form }) {
+    const { rabbitmq, postgresql } = house;
+    if (rabbitmq === undefined) throw new Error("this build has no broker");
+    const consumer = await consumeEverything(rabbitmq.url);
+    const before = (await countLog(postgresql.url)).events.length;
+    const load = await Load.start(house, schools);
+    await pause(1_500);
+    await rabbitmq.stop();
+    const atStop = load.ledger.acknowledged;
+    await pause(form.awayMs);
+    const whileAway = load.ledger.acknowledged - atStop;
+    await rabbitmq.start();
+    await pause(1_000);
+    const report = await load.stopAndVerify();
+    const logged = (await countLog(postgresql.url)).events.slice(before).filter(({ type }) => !internal.has(type));
+    const problems = [...report.problems];
+    await eventually(
+      () => {
+        const arrived = new Set(consumer.received.map(({ id }) => id));
+        const missing = logged.filter(({ id }) => !arrived.has(id)).length;
+        if (missing > 0) throw new Error(`${missing} events of the log did not reach the consumer`);
+      },
+      { withinMs: drainedWithinMs },
+    ).catch((error: Error) => problems.push(error.message));
+    problems.push(...outOfOrder(logged, consumer.received));
+    if (whileAway === 0) problems.push("no command was acknowledged while the broker was away");
+    await consumer.close();
+    return {
+      problems,
+      "acknowledged while away": whileAway,
+      received: consumer.received.length,
+      repeated: consumer.repeated,
+      ...countsOf(report),
+    };
+  },
+};
+
+/** Subjects whose events first arrived in another order than the log's. */
+function outOfOrder(logged: readonly Logged[], received: readonly { readonly id: string; readonly subject: string }[]): string[] {
+  const place = new Map(logged.map(({ id }, index) => [id, index]));
+  const last = new Map<string, number>();
+  const problems: string[] = [];
+  for (const { id, subject } of received) {
+    const at = place.get(id);
+    if (at === undefined) continue;
+    if (at < (last.get(subject) ?? -1)) problems.push(`the events of ${subject} came in another order`);
+    last.set(subject, at);
+  }
+  return problems;
+}

@@ -1,0 +1,45 @@
+import { connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { Load } from "./support/load.ts";
+import { speedOf } from "./support/report.ts";
+import { countsOf, type Row } from "./support/stage.ts";
+
+/** The shared copy is stopped, comes back empty, and is emptied once more, while rights are given and taken. */
+export const redisRow: Row = {
+  name: "Redis stopped, flushed and back",
+  guarantee: "A taken right is refused in every phase within the bound; the copy is never believed where it may be old.",
+  async run({ house, schools, form }) {
+    const { redis, fleet } = house;
+    if (redis === undefined) throw new Error("this build has no shared copy");
+    const load = await Load.start(house, schools);
+    await pause(1_500);
+    await redis.stop();
+    await pause(form.awayMs);
+    await redis.start();
+    await pause(form.awayMs / 2);
+    await flush(redis.url);
+    await pause(form.awayMs / 2);
+    redis.freeze();
+    await pause(form.awayMs / 2);
+    redis.thaw();
+    const began = performance.now();
+    await fleet.allReady();
+    const recoveredMs = Math.round(performance.now() - began);
+    await pause(1_000);
+    const speed = speedOf(load.seen);
+    const report = await load.stopAndVerify();
+    return { problems: report.problems, recoveredMs, ...speed, ...countsOf(report) };
+  },
+};
+
+function flush(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port) }, () => void socket.write("FLUSHALL\r\n"));
+    socket.once("error", reject);
+    socket.once("data", () => {
+      socket.destroy();
+      resolve();
+    });
+  });
+}

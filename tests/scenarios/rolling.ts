@@ -1,0 +1,80 @@
+import { everyRole } from "../../packages/server/src/runtime/roles.ts";
+import { hasFailed, type Seen } from "./support/door.ts";
+import { Load } from "./support/load.ts";
+import { failureOf, speedOf } from "./support/report.ts";
+import { aMoment, countsOf, type Row } from "./support/stage.ts";
+
+/** The product's own grace time; a process that needs longer is ended by whoever runs it. */
+const graceMs = 10_000;
+/**
+ * How long a new process is ready before the next one is asked to end (docs/operations/deployment.md, "Rolling"). Clients have to notice
+ * first: one that was refused a moment before comes again after 150 ms, to a gateway that would then be away in its turn.
+ */
+const settledMs = 1_000;
+
+/**
+ * Each process of each role is asked to end while clients write and read, and another one takes its place: the way of a
+ * release (S3 §22.2), one role after the other.
+ */
+export const rollingRow: Row = {
+  name: "rolling restart of every role",
+  guarantee: "Requests in flight finish, each process ends in its grace time with code 0, and no request needs more than one retry.",
+  async run({ house, schools }) {
+    const { fleet } = house;
+    const load = await Load.start(house, schools);
+    const problems: string[] = [];
+    const steps: Step[] = [];
+    await aMoment(3_000, 3_500);
+    const [began, slowest] = [load.seen.length, [0]];
+    for (const role of everyRole) {
+      for (const member of fleet.of(role)) {
+        await aMoment(settledMs, settledMs + 300);
+        const askedAt = performance.now();
+        const { code, signal, tookMs } = await fleet.replace(member);
+        slowest.push(tookMs);
+        if (code !== 0) problems.push(`${role} ended with ${code ?? signal}`);
+        if (tookMs > graceMs) problems.push(`${role} took ${Math.round(tookMs)} ms to end`);
+        await fleet.allReady();
+        steps.push({
+          what: `${role} ${fleet.of(role).indexOf(member) + 1}`,
+          askedAt,
+          endedAt: askedAt + tookMs,
+          readyAt: performance.now(),
+        });
+      }
+    }
+    const ended = load.seen.length;
+    await aMoment(3_000, 3_500);
+    const [before, during, after] = [load.seen.slice(0, began), load.seen.slice(began, ended), load.seen.slice(ended)].map(speedOf);
+    const report = await load.stopAndVerify();
+    for (const failure of load.seen.filter(hasFailed)) problems.push(`${failureOf(failure)}; ${duringOf(failure, steps)}`);
+    return {
+      problems: [...report.problems, ...problems],
+      "slowest end ms": Math.round(Math.max(...slowest)),
+      before,
+      during,
+      after,
+      ...countsOf(report),
+    };
+  },
+};
+
+/** One process replaced by another; milliseconds as of the observer's clock. */
+interface Step {
+  readonly what: string;
+  readonly askedAt: number;
+  readonly endedAt: number;
+  readonly readyAt: number;
+}
+
+/** Which processes were replaced while a request was under way, and how long after its beginning. */
+function duringOf({ endedAt, tookMs }: Seen, steps: readonly Step[]): string {
+  const beganAt = endedAt - tookMs;
+  const near = steps.filter((step) => step.askedAt < endedAt && step.readyAt > beganAt - 1_000);
+  const since = (at: number): number => Math.round(at - beganAt);
+  return near
+    .map(
+      (step) => `${step.what} asked to end at ${since(step.askedAt)}, ended at ${since(step.endedAt)}, ready at ${since(step.readyAt)} ms`,
+    )
+    .join("; ");
+}

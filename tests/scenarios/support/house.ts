@@ -1,0 +1,82 @@
+import { randomBytes } from "node:crypto";
+import { type SmtpReceiver, smtpReceiver } from "../../../packages/server/src/platform/mail/conformance/smtp-receiver.ts";
+import { capabilities } from "./capabilities.ts";
+import { Door } from "./door.ts";
+import { type Fleet, openFleet } from "./product.ts";
+import type { Service } from "./service.ts";
+import { openNats, openPostgres, openRabbitmq, openRedis } from "./services.ts";
+
+export const administrator = { email: "administrator@example.com", password: "a quiet green harbour" } as const;
+
+/** Services of our own, the product as many processes on them, and the door that the outside knows. */
+export interface House {
+  readonly postgresql: Service;
+  readonly nats: Service;
+  readonly redis: Service | undefined;
+  readonly rabbitmq: Service | undefined;
+  readonly mails: SmtpReceiver;
+  readonly fleet: Fleet;
+  readonly door: Door;
+  /** What every process is started with. */
+  readonly environment: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+export interface HouseOptions {
+  readonly each?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function openHouse({ each = 2, environment: more = {} }: HouseOptions = {}): Promise<House> {
+  const { sharedCache, broker } = capabilities;
+  const [postgresql, nats, redis, rabbitmq, mails] = await Promise.all([
+    openPostgres(),
+    openNats(),
+    sharedCache ? openRedis() : undefined,
+    broker ? openRabbitmq() : undefined,
+    smtpReceiver(),
+  ]);
+  const services = [postgresql, nats, redis, rabbitmq].filter((service) => service !== undefined);
+  const closeServices = async (): Promise<void> => {
+    await Promise.all(services.map((service) => service.close()));
+    await mails.close();
+  };
+  const environment = {
+    DATABASE_URL: postgresql.url,
+    NATS_URL: nats.url,
+    ...(redis ? { REDIS_URL: redis.url } : {}),
+    ...(rabbitmq ? { EVENTS_URL: rabbitmq.url } : {}),
+    SMTP_URL: mails.url,
+    GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+    GATEHOUSE_ADMIN_EMAIL: administrator.email,
+    GATEHOUSE_ADMIN_PASSWORD: administrator.password,
+    // The observers sign in more often from one address than people do.
+    GATEHOUSE_SIGN_IN_LIMIT: "off",
+    GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
+    // Small pools: connections that a database has lost are then soon met.
+    DATABASE_POOL: "6",
+    LOG_LEVEL: "warn",
+    ...more,
+  };
+  try {
+    const fleet = await openFleet({ environment, each });
+    const door = new Door(fleet.of("gateway").map((member) => member.url));
+    return {
+      postgresql,
+      nats,
+      redis,
+      rabbitmq,
+      mails,
+      fleet,
+      door,
+      environment,
+      async close() {
+        await fleet.close();
+        await closeServices();
+      },
+    };
+  } catch (error) {
+    await closeServices();
+    throw error;
+  }
+}

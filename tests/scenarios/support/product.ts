@@ -1,0 +1,155 @@
+import { join } from "node:path";
+import { freePort } from "@gatehouse/testing/free-port.ts";
+import { everyRole, type Role } from "../../../packages/server/src/runtime/roles.ts";
+import { root } from "../../newcomer/process.ts";
+import { type Child, type Ended, start } from "./child.ts";
+import { eventually } from "./eventually.ts";
+
+/** One process of the product. Its port stays when it is replaced, as a pod's service does. */
+export interface Member {
+  readonly role: Role;
+  readonly url: string;
+  readonly child: Child;
+  /** How often it has been started. */
+  readonly starts: number;
+  /** Starts that nobody has asked for: it had ended by itself. */
+  readonly falls: readonly string[];
+  ready(): Promise<boolean>;
+}
+
+export interface Fleet {
+  readonly members: readonly Member[];
+  of(role: Role): readonly Member[];
+  /** Ends a member without a word; its supervisor starts another one. */
+  kill(member: Member): Promise<void>;
+  /** Asks a member to end, waits for it, and starts another one in its place. */
+  replace(member: Member): Promise<Ended & { readonly tookMs: number }>;
+  /** Resolves when every member says that it is ready. */
+  allReady(withinMs?: number): Promise<void>;
+  /** Why members have ended that nobody had asked to. */
+  readonly falls: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface FleetOptions {
+  readonly environment: Readonly<Record<string, string>>;
+  /** How many processes of each role. */
+  readonly each: number;
+  /** The build that is run; this one's when absent. */
+  readonly from?: string;
+  /** The probe that answers 200 once a member has started; readiness, where the members are to take requests. */
+  readonly startedBy?: "/health" | "/health/ready";
+}
+
+/** A start on a busy machine, with its look at the schema. */
+const readyWithinMs = 60_000;
+/** As an orchestrator does: at once, and not as fast as it can where a start fails. */
+const restartAfterMs = 250;
+
+/** Starts `each` processes of every role in the order of S3 §22.2, and keeps them alive. */
+export async function openFleet({ environment, each, from = root, startedBy = "/health/ready" }: FleetOptions): Promise<Fleet> {
+  const places: Place[] = [];
+  const fleet: Fleet = {
+    members: places,
+    of: (role) => places.filter((place) => place.role === role),
+    kill: (member) => (member as Place).end("SIGKILL").then(() => {}),
+    replace: async (member) => {
+      const place = member as Place;
+      const began = performance.now();
+      const ended = await place.end("SIGTERM");
+      return { ...ended, tookMs: performance.now() - began };
+    },
+    allReady: (withinMs = readyWithinMs) =>
+      eventually(
+        async () => {
+          for (const place of places) {
+            if (!(await place.answers(startedBy))) throw new Error(`${place.role} at ${place.url} is not ready:\n${place.child.output()}`);
+          }
+        },
+        { withinMs },
+      ),
+    get falls() {
+      return places.flatMap((place) => place.falls);
+    },
+    close: async () => {
+      await Promise.all(places.map((place) => place.close()));
+    },
+  };
+  for (const role of everyRole) {
+    for (let index = 0; index < each; index += 1) places.push(new Place(role, await freePort(), environment, from));
+    // The next role finds this one at work.
+    await fleet.allReady();
+  }
+  return fleet;
+}
+
+class Place implements Member {
+  readonly role: Role;
+  readonly url: string;
+  readonly falls: string[] = [];
+  starts = 0;
+  child: Child;
+  readonly #run: () => Child;
+  #asked = false;
+  #closed = false;
+
+  constructor(role: Role, port: number, environment: Readonly<Record<string, string>>, from: string) {
+    this.role = role;
+    this.url = `http://127.0.0.1:${port}`;
+    const args = [join(from, "packages/server/bin/gatehouse.js"), "start", "--role", role, "--port", String(port)];
+    const all = { PATH: process.env["PATH"], GATEHOUSE_ROLE: role, ...environment };
+    this.#run = () => start(process.execPath, args, { cwd: from, env: all });
+    this.child = this.#begin();
+  }
+
+  ready(): Promise<boolean> {
+    return this.answers("/health/ready");
+  }
+
+  async answers(probe: string): Promise<boolean> {
+    if (!this.child.running) return false;
+    return fetch(`${this.url}${probe}`, { signal: AbortSignal.timeout(3_000) }).then(
+      async (response) => {
+        await response.arrayBuffer();
+        return response.ok;
+      },
+      () => false,
+    );
+  }
+
+  /** Sends the signal and resolves when it has ended and the next one is started. */
+  async end(signal: NodeJS.Signals): Promise<Ended> {
+    this.#asked = true;
+    const { child } = this;
+    child.signal(signal);
+    const ended = await child.ended;
+    await eventually(() => (this.child === child ? Promise.reject(new Error("no other one was started")) : undefined), {
+      withinMs: readyWithinMs,
+      unless: () => this.#closed,
+    });
+    return ended;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.child.signal("SIGKILL");
+    await this.child.ended;
+  }
+
+  #begin(): Child {
+    this.starts += 1;
+    this.#asked = false;
+    const child = this.#run();
+    void child.ended.then(({ code, signal }) => {
+      if (this.#closed) return;
+      if (!this.#asked) this.falls.push(`${this.role} ended by itself with ${code ?? signal}:\n${child.output().slice(-2_000)}`);
+      setTimeout(
+        () => {
+          if (!this.#closed) this.child = this.#begin();
+        },
+        this.#asked ? 0 : restartAfterMs,
+      );
+    });
+    return child;
+  }
+}

@@ -1,0 +1,70 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { type Answer, Door } from "./support/door.ts";
+import { eventually } from "./support/eventually.ts";
+import { administrator } from "./support/house.ts";
+import type { Member } from "./support/product.ts";
+import type { Row, RowReport } from "./support/stage.ts";
+
+/** Sign-ins at once: each is hashed for a good part of a second, so that they are under way when the signal comes. */
+const inFlight = 6;
+/** Long enough for a request to have been taken by the process that answers it, and short of its answer. */
+const underWayAfterMs = 40;
+
+/**
+ * SIGTERM while requests are under way, without any retry: through the gateway that is asked to end, and in the command and
+ * query processes behind it.
+ */
+export const terminateRow: Row = {
+  name: "SIGTERM with requests in flight",
+  guarantee: "What was taken is answered, what comes later is refused at once, and the process ends with code 0.",
+  async run({ house }): Promise<RowReport> {
+    const { fleet } = house;
+    const problems: string[] = [];
+    const login = { body: { ...administrator }, retry: false };
+    const { body } = await house.door.must(200, "POST /api/v1/iam/auth/login", login);
+    const counts = { answered: 0, refusedLater: 0 };
+    for (const role of ["gateway", "command", "query", "worker"] as const) {
+      await fleet.allReady();
+      const [member] = fleet.of(role) as readonly [Member];
+      const [gateway] = fleet.of("gateway") as readonly [Member];
+      const door = new Door([gateway.url]);
+      const asked = Array.from(
+        { length: inFlight },
+        (_, index): Promise<Answer> =>
+          role === "query"
+            ? door.call(`GET /api/v1/users?limit=${100 + index}`, { token: body.sessionToken, retry: false })
+            : door.call("POST /api/v1/iam/auth/login", login),
+      );
+      await pause(role === "query" ? 1 : underWayAfterMs);
+      const ending = fleet.replace(member);
+      const answers = await Promise.all(asked);
+      const lost = answers.filter(({ status }) => status !== 200);
+      counts.answered += answers.length - lost.length;
+      for (const { status, body: said } of lost) problems.push(`${role}: a request under way got ${status} ${JSON.stringify(said)}`);
+      const { code, signal } = await ending;
+      if (code !== 0) problems.push(`${role} ended with ${code ?? signal}`);
+    }
+    counts.refusedLater = await refusedWhileEnding(fleet.of("gateway")[0] as Member, fleet.replace, problems);
+    await eventually(() => fleet.allReady(), { withinMs: 60_000 });
+    return { problems, ...counts };
+  },
+};
+
+/** Asks a gateway from the signal on until it has ended: each answer is whole, or a refusal that came at once. */
+async function refusedWhileEnding(member: Member, replace: (member: Member) => Promise<unknown>, problems: string[]): Promise<number> {
+  const door = new Door([member.url]);
+  let over = false;
+  let refused = 0;
+  const ended = replace(member).then(() => {
+    over = true;
+  });
+  while (!over) {
+    const { status, beganAt, endedAt } = await door.call("GET /api/v1/iam/users/me", { retry: false });
+    if (status === 0 || status === 503) refused += 1;
+    else if (status !== 401) problems.push(`a gateway that ends answered with ${status}`);
+    if (endedAt - beganAt > 2_000) problems.push(`a gateway that ends answered after ${Math.round(endedAt - beganAt)} ms`);
+    await pause(5);
+  }
+  await ended;
+  return refused;
+}

@@ -1,0 +1,118 @@
+import { password } from "@gatehouse/testing/people.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectOk } from "./support/ask.ts";
+import { address, invite, makeWorld, newUser, type World } from "./support/world.ts";
+
+// That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
+
+let server: TestServer;
+let world: World;
+/** Addresses of every kind that a stranger could ask about; the last one is nobody's. */
+const kinds: Record<string, string> = {};
+beforeAll(async () => {
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  world = await makeWorld(server);
+  kinds["active"] = (await newUser(server, "active")).email;
+  const suspended = await newUser(server, "suspended");
+  await expectOk(server.call(`PATCH /api/v1/users/${suspended.id}`, { token: world.administrator.token, body: { status: "Suspended" } }));
+  kinds["suspended"] = suspended.email;
+  kinds["pending"] = address("pending");
+  await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(kinds["pending"]) }));
+  kinds["in capital letters"] = (await newUser(server, "capital")).email.toUpperCase();
+  kinds["administrator"] = world.administrator.email;
+  kinds["unknown"] = address("unknown");
+});
+afterAll(() => server.close());
+
+const registration = (email: string) => ({ email, password: "a stranger's guess", firstName: "A", lastName: "B", locale: "en" });
+
+/** The shape of a value: the names in it and the types, not what it says. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shapeOf);
+  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, inner]) => [name, shapeOf(inner)]),
+  );
+}
+
+/** All that a stranger sees of an answer but its time. */
+const seen = (answer: Answer<AnyBody>) => ({
+  status: answer.status,
+  code: answer.body?.error?.code,
+  details: answer.body?.error?.details,
+  shape: shapeOf(answer.body),
+  headers: Object.keys(answer.headers).sort(),
+});
+
+async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): Promise<void> {
+  const answers = new Map<string, ReturnType<typeof seen>>();
+  for (const [kind, email] of Object.entries(kinds)) answers.set(kind, seen(await asked(email)));
+  for (const [kind, answer] of answers) expect(answer, kind).toEqual(answers.get("unknown"));
+}
+
+describe("a stranger learns of nobody whether he has an account (28)", () => {
+  it("from signing in", () =>
+    expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess" } })));
+
+  it("from signing in for an organization", () =>
+    expectAlike((email) =>
+      server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess", organizationId: world.own.id } }),
+    ));
+
+  it("from asking for a new password", () =>
+    expectAlike((email) => server.call("POST /api/v1/iam/auth/forgot-password", { body: { email } })));
+
+  it("from an invitation that somebody writes, unless the member lists tell him anyway", () =>
+    expectAlike((email) =>
+      server.call(`POST /api/v1/iam/organizations/${world.own.id}/invitations`, {
+        token: world.own.owner.token,
+        body: { email, roleId: world.own.roles["Member"] },
+      }),
+    ));
+
+  it("from accepting an invitation with a guessed token", async () => {
+    const guest = await newUser(server, "guest");
+    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
+    const known = await invite(server, { ...by, email: guest.email });
+    const unknown = await invite(server, { ...by, email: address("nobody") });
+    const accept = (id: string) =>
+      server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: world.other.member.token, body: { token: "A".repeat(43) } });
+    const none = seen(await accept("0198a000-0000-7000-8000-000000000000"));
+    expect(seen(await accept(known.id))).toEqual(none);
+    expect(seen(await accept(unknown.id))).toEqual(none);
+  });
+
+  it("from a link that confirms or resets", async () => {
+    for (const route of ["verify-email", "reset-password"]) {
+      const answers = await Promise.all(
+        ["A".repeat(43), "B".repeat(20), "C".repeat(200)].map((token) =>
+          server.call(`POST /api/v1/iam/auth/${route}`, { body: { token, ...(route === "reset-password" ? { password } : {}) } }),
+        ),
+      );
+      for (const answer of answers) expect(seen(answer)).toEqual(seen(answers[0] as Answer<AnyBody>));
+    }
+  });
+
+  it("from registering, twice too, with a retry's Idempotency-Key too", async () => {
+    await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
+    await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
+    const key = { "idempotency-key": `register-${Date.now()}` };
+    for (const email of Object.values(kinds)) {
+      const body = registration(email);
+      const headers = { "idempotency-key": `${key["idempotency-key"]} ${email}` };
+      const first = await server.call("POST /api/v1/iam/auth/register", { body, headers });
+      const again = await server.call("POST /api/v1/iam/auth/register", { body, headers });
+      expect([first.status, again.status]).toEqual([201, 201]);
+      expect(again.body).toEqual(first.body);
+    }
+  });
+
+  it("from registering and then signing in with the password that he registered", () =>
+    expectAlike(async (email) => {
+      await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
+      return server.call("POST /api/v1/iam/auth/login", { body: { email, password: registration(email).password } });
+    }));
+});

@@ -1,0 +1,470 @@
+import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import {
+  joinAs,
+  newOrganization,
+  newPerson,
+  type OrganizationOf,
+  type Person,
+  rolesOf,
+  signIn,
+  unique,
+} from "@gatehouse/testing/people.ts";
+import { compare, Scene } from "@gatehouse/testing/scene.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inLanes, times } from "./support/ask.ts";
+import { onPostgresql } from "./support/postgresql.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await Scene.open();
+  await scene.define("Lesson", "Lesson.Read", "Lesson.Write");
+});
+afterAll(() => scene.close());
+
+const refused = async (work: () => Promise<AnyBody>, status: number, code: string, field?: string) =>
+  expectError(await withoutTrace(scene.server, work), status, code, field);
+
+/** Members of an organization by user, with their memberships. */
+async function memberships({ id, owner }: OrganizationOf): Promise<ReadonlyMap<string, string>> {
+  const { body } = await scene.send(`GET organizations/${id}/memberships?limit=100`, owner.token);
+  return new Map(body.items.map((item: AnyBody) => [item.userId, item.id]));
+}
+
+/** An organization whose only owner also holds a role that others hold. */
+async function sharedRole() {
+  const organization = await newOrganization(scene.server);
+  const roles = await rolesOf(scene.server, organization);
+  const team = await scene.role([], organization);
+  const membership = (await memberships(organization)).get(organization.owner.id) as string;
+  const at = `PUT organizations/${organization.id}/memberships/${membership}`;
+  const owner = roles["Owner"] as string;
+  const giveOwner = (...roleIds: string[]) => scene.send(at, organization.owner.token, { roleIds });
+  expectWritten(await giveOwner(owner, team), 200);
+  const keeper = await newPerson(scene.server, "keeper");
+  const keeping = await scene.role(["Organization.ManageRoles", "Organization.ReadRoles"], organization);
+  await joinAs(scene.server, organization, keeper, keeping);
+  const reads = () => scene.send(`GET organizations/${organization.id}`, organization.owner.token);
+  return { organization, roles, team, owner, keeper, giveOwner, reads };
+}
+
+/** Another owner of the organization. */
+async function secondOwner({ organization, roles }: Awaited<ReturnType<typeof sharedRole>>): Promise<Person> {
+  const person = await newPerson(scene.server, "second");
+  await joinAs(scene.server, organization, person, roles["Owner"] as string);
+  return person;
+}
+
+describe("a denial reaches nobody above (48)", () => {
+  it("who may manage roles takes nothing from an owner by a role that they share, under no condition", async () => {
+    const { team, keeper, reads, organization } = await sharedRole();
+    expectWritten(await scene.rule(team, "Lesson.Write", {}, organization.owner.token), 200);
+    for (const permission of ["Organization", "Organization.Read", "Lesson.Write", "Lesson.Read"])
+      for (const condition of [undefined, compare("$request.any", "equals", "x")]) {
+        const rule = { effect: "deny", ...(condition ? { condition } : {}) };
+        await refused(() => scene.rule(team, permission, rule, keeper.token), 403, "access.holders_above", "roleId");
+      }
+    // A condition on what they have, and the end of it, take as much.
+    const holds = await scene.role(["Lesson.Write"], organization);
+    const writer = await newPerson(scene.server, "writer");
+    await joinAs(scene.server, organization, writer, holds);
+    const remove = (role: string) => scene.send(`DELETE roles/${role}/permissions`, keeper.token, { permissions: ["Lesson.Write"] });
+    await refused(() => remove(holds), 403, "access.holders_above");
+    await refused(() => remove(team), 403, "access.holders_above");
+    expectRead(await reads());
+  });
+
+  it("an administrator of the organization who is no owner does not either", async () => {
+    const { team, roles, organization } = await sharedRole();
+    const admin = await newPerson(scene.server, "admin");
+    await joinAs(scene.server, organization, admin, roles["Admin"] as string);
+    await refused(() => scene.rule(team, "Lesson.Read", { effect: "deny" }, admin.token), 403, "access.holders_above");
+  });
+
+  it("from those who hold no more than themselves they may", async () => {
+    const { organization, keeper, roles } = await sharedRole();
+    const lesser = await scene.role(["Organization.ReadRoles"], organization);
+    await joinAs(scene.server, organization, await newPerson(scene.server), lesser);
+    expectWritten(await scene.rule(lesser, "Lesson.Read", { effect: "deny" }, keeper.token), 200);
+    const admin = await newPerson(scene.server, "admin");
+    await joinAs(scene.server, organization, admin, roles["Admin"] as string);
+    const remove = { permissions: ["Organization.ReadRoles"] };
+    expectWritten(await scene.send(`DELETE roles/${lesser}/permissions`, admin.token, remove), 200);
+  });
+
+  it("a clerk of the internal scope takes nothing from an administrator", async () => {
+    const administrator = scene.administrator;
+    const clerk = await internalMember("InternalRole.Manage", "InternalRole.Read");
+    const shared = await internalRole();
+    const top = await administratorRole();
+    const give = (roleIds: string[]) => scene.send(`PUT internal/memberships/${administrator.id}`, administrator.token, { roleIds });
+    expectWritten(await give([top, shared]), 200);
+    for (const permission of ["Authorization", "InternalRole.Manage", "User.Read"])
+      await refused(() => scene.rule(shared, permission, { effect: "deny" }, clerk.token), 403, "access.holders_above");
+    // The only administrator does not do it either, nor takes a role on that does.
+    await refused(() => scene.rule(shared, "User.Read", { effect: "deny" }, administrator.token), 409, "access.last_holder");
+    const denying = await internalRole();
+    expectWritten(await scene.rule(denying, "User.Read", { effect: "deny" }, administrator.token), 200);
+    await refused(() => give([top, denying]), 409, "tenancy.last_administrator");
+    expectWritten(await give([top]), 200);
+  });
+});
+
+describe("an owner who can undo everything is left (48)", () => {
+  it("the only owner is under no denial by their own hand", async () => {
+    const { team, owner, giveOwner, organization, reads } = await sharedRole();
+    const deny = (role: string, rule = {}) =>
+      scene.rule(role, "Organization.ReadGrants", { effect: "deny", ...rule }, organization.owner.token);
+    await refused(() => deny(team), 409, "access.last_holder", "roleId");
+    await refused(() => deny(team, { condition: compare("$request.any", "equals", "x") }), 409, "access.last_holder");
+    const denying = await scene.role([], organization);
+    expectWritten(await deny(denying), 200);
+    await refused(() => giveOwner(owner, denying), 409, "tenancy.last_owner");
+    expectRead(await reads());
+  });
+
+  it("of an application's permission they may be, and take it back themselves", async () => {
+    const { team, organization } = await sharedRole();
+    const { token } = organization.owner;
+    expectWritten(await scene.rule(team, "Lesson.Read", { effect: "deny" }, token), 200);
+    const body = { userId: organization.owner.id, tenantId: organization.id, actionType: "Lesson.Read" };
+    const may = async () => (await scene.send("POST authorization/check", token, body)).body.isAuthorized;
+    expect(await may()).toBe(false);
+    expectWritten(await scene.send(`DELETE roles/${team}/permissions`, token, { permissions: ["Lesson.Read"] }), 200);
+    expect(await may()).toBe(true);
+  });
+
+  it("of two owners one may be denied something, and the other takes it back", async () => {
+    const shared = await sharedRole();
+    const { team, organization, owner, giveOwner } = shared;
+    const second = await secondOwner(shared);
+    expectWritten(await scene.rule(team, "Organization.ReadGrants", { effect: "deny" }, second.token), 200);
+    // Who is denied something does not count: the second is the last one now.
+    const of = (await memberships(organization)).get(second.id);
+    const at = `organizations/${organization.id}/memberships/${of}`;
+    await refused(() => scene.send(`DELETE ${at}`, second.token), 409, "tenancy.last_owner");
+    expect((await giveOwner(owner)).status).toBe(403);
+    const remove = { permissions: ["Organization.ReadGrants"] };
+    expectWritten(await scene.send(`DELETE roles/${team}/permissions`, second.token, remove), 200);
+    expectWritten(await scene.send(`DELETE ${at}`, second.token), 204);
+  });
+
+  it("who is suspended does not count", async () => {
+    const shared = await sharedRole();
+    const { organization, owner, team, giveOwner } = shared;
+    const second = await secondOwner(shared);
+    const member = shared.roles["Member"] as string;
+    await setStatus(second, "Suspended");
+    await refused(() => giveOwner(member), 409, "tenancy.last_owner", "membershipId");
+    const at = (await memberships(organization)).get(organization.owner.id);
+    const leave = () => scene.send(`DELETE organizations/${organization.id}/memberships/${at}`, organization.owner.token);
+    await refused(leave, 409, "tenancy.last_owner", "membershipId");
+    await refused(
+      () => scene.rule(team, "Organization.ReadGrants", { effect: "deny" }, organization.owner.token),
+      409,
+      "access.last_holder",
+    );
+    await setStatus(second, "Active");
+    expectWritten(await giveOwner(owner, member), 200);
+    expectWritten(await leave(), 204);
+  });
+});
+
+describe("a helpdesk takes no administrator's access (48)", () => {
+  it("who may suspend users suspends nobody who holds more than they do, nor lets them in again", async () => {
+    const helpdesk = await internalMember("User.SetStatus");
+    const officer = await internalMember("User.SetStatus", "User.Read");
+    const set = (whom: Person, status: string, by = helpdesk) =>
+      scene.server.call(`PATCH /api/v1/users/${whom.id}`, { token: by.token, body: { status } });
+    await refused(() => set(scene.administrator, "Suspended"), 403, "access.permission_not_held");
+    await refused(() => set(officer, "Suspended"), 403, "access.permission_not_held");
+    await setStatus(officer, "Suspended");
+    await refused(() => set(officer, "Active"), 403, "access.permission_not_held");
+    await setStatus(officer, "Active");
+    expectWritten(await set(helpdesk, "Suspended", await signedInAgain(officer)), 200);
+    await setStatus(helpdesk, "Active");
+    // A user without internal roles is below everybody there, an owner of an organization as well.
+    const { organization } = await sharedRole();
+    const again = await signedInAgain(helpdesk);
+    expectWritten(await set(organization.owner, "Suspended", again), 200);
+    expectWritten(await set(organization.owner, "Active", again), 200);
+  });
+
+  it("the last active administrator stays active, whoever asks", async () => {
+    const defined = await permissions("Internal");
+    const roots = defined.filter((one) => one.parent === null).map(({ value }) => value);
+    const equal = await internalMember(...roots);
+    const set = () =>
+      scene.server.call(`PATCH /api/v1/users/${scene.administrator.id}`, { token: equal.token, body: { status: "Suspended" } });
+    await refused(set, 409, "tenancy.last_administrator", "userId");
+    const gone = () => scene.send(`DELETE internal/memberships/${scene.administrator.id}`, equal.token);
+    await refused(gone, 409, "tenancy.last_administrator");
+  });
+});
+
+describe("a requirement of the model shuts nobody out (48)", () => {
+  const requirements = (values: object) => ({ model: { requirements: values } });
+  const put = (values: object, token = scene.administrator.token) => scene.send("PUT authorization/model", token, requirements(values));
+
+  it("the product's own operations decide with the caller's session, as the check does", async () => {
+    const { organization } = await sharedRole();
+    const person = organization.owner;
+    const make = (token: string) =>
+      scene.send("POST roles", token, { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id });
+    const check = async (token: string) => {
+      const body = { userId: person.id, tenantId: organization.id, actionType: "Organization.ManageRoles" };
+      return (await scene.send("POST authorization/check", token, body)).body;
+    };
+    expectWritten(await put({ "Organization.ManageRoles": { session: { maxAgeSeconds: 900 } } }), 200);
+    const fresh = await signIn(scene.server, person.email);
+    expect((await check(fresh)).isAuthorized).toBe(true);
+    expectWritten(await make(fresh), 201);
+    scene.server.clock.advance(901);
+    expect(await check(fresh)).toMatchObject({ isAuthorized: false, reasonCode: "session_strength" });
+    const stale = await withoutTrace(scene.server, () => make(fresh));
+    expectError(stale, 403, "auth.permission_denied");
+    expect(stale.body.error.details).toEqual([{ rule: "session_strength", permission: "Organization.ManageRoles" }]);
+    expectWritten(await make(await signIn(scene.server, person.email)), 201);
+    expectWritten(await put({}, await signIn(scene.server, scene.administrator.email)), 200);
+  });
+
+  it("a condition on the request is met by the request itself", async () => {
+    const condition = compare("$request.ip", "in_network", "10.9.0.0/16");
+    const role = await scene.roleWith("Organization.ManageRoles", { condition });
+    const person = await scene.person(role);
+    const make = (from: string) =>
+      scene.server.call("POST /api/v1/iam/roles", {
+        token: person.token,
+        from,
+        body: { name: `Role ${unique()}`, scope: "Organization", organizationId: scene.organization.id },
+      });
+    expectWritten(await make("10.9.1.1"), 201);
+    await refused(() => make("10.8.1.1"), 403, "auth.permission_denied");
+  });
+
+  it("questions about others need what the model requires of asking", async () => {
+    const body = { checks: [{ userId: scene.member.id, tenantId: scene.organization.id, actionType: "Organization.Read" }] };
+    const ask = () => scene.send("POST authorization/check-batch", scene.administrator.token, body);
+    expectRead(await ask());
+    expectWritten(await put({ "Authorization.Check": { session: { anyMethod: ["hwk"] } } }), 200);
+    expectError(await ask(), 403, "auth.permission_denied");
+    expectWritten(await put({}), 200);
+    expectRead(await ask());
+  });
+
+  it("whoever may replace the model can always meet what it requires", async () => {
+    for (const permission of ["Authorization.ManageModel", "Authorization"])
+      for (const requirement of [
+        { session: { anyMethod: ["hwk"] } },
+        { session: { maxAgeSeconds: 1 } },
+        { entitlements: [{ feature: "models" }] },
+        { entitlements: [{ limit: "models", current: "$request.models" }] },
+      ]) {
+        const field = `model.requirements.${permission}`;
+        await refused(() => put({ [permission]: requirement }), 400, "common.validation_failed", field);
+      }
+    expectWritten(await put({ "Authorization.ManageModel": { session: { maxAgeSeconds: 900 } } }), 200);
+    scene.server.clock.advance(901);
+    expectError(await put({}), 403, "auth.permission_denied");
+    expectWritten(await put({}, await signIn(scene.server, scene.administrator.email)), 200);
+  });
+
+  it("a model of an earlier release that shuts everybody out is replaced all the same", async () => {
+    const { owner } = scene.server.application.platform.database;
+    const document = { requirements: { "Authorization.ManageModel": { session: { anyMethod: ["hwk"] } } } };
+    const { rows } = await sql<{ version: number }>`insert into authorization_models (version, document, created_at)
+      select max(version) + 1, ${JSON.stringify(document)}::jsonb, now() from authorization_models returning version`.execute(owner);
+    await asOperator(scene.server, "access.repairReadModel", { keys: ["iam:policy"] });
+    const token = await signIn(scene.server, scene.administrator.email);
+    const body = { userId: scene.administrator.id, actionType: "Authorization.ManageModel" };
+    await expect.poll(async () => (await scene.send("POST authorization/check", token, body)).body.reasonCode).toBe("session_strength");
+    const clerk = await internalMember("Authorization.Check");
+    expectError(await put({}, clerk.token), 403, "auth.permission_denied");
+    const replaced = await put({}, token);
+    expectWritten(replaced, 200);
+    expect(replaced.body.version).toBe((rows[0]?.version as number) + 1);
+  });
+});
+
+describe("other ways by which rights could end (48)", () => {
+  it("a grant that bans, of or later than before, reaches nobody above", async () => {
+    const relations = { viewer: { subjects: ["user"] }, banned: { subjects: ["user", "user:*", "role"] } };
+    await scene.model({ resourceTypes: { Room: { relations, permissions: { "Lesson.Read": { allow: "viewer", deny: "banned" } } } } });
+    const bouncer = await scene.person(await scene.role(["Organization.ManageGrants", "Lesson.Read"]));
+    const reader = await scene.person(await scene.role(["Lesson.Read"]));
+    const room = `Room:${unique()}`;
+    const { Owner } = scene.roles as { Owner: string };
+    for (const subject of [`user:${scene.owner.id}`, `user:${scene.admin.id}`, `role:${Owner}`])
+      await refused(() => scene.grant(room, "banned", subject, {}, bouncer.token), 403, "access.holders_above", "subject");
+    const ban = await scene.granted(room, "banned", `user:${scene.owner.id}`, { expiresAt: "2090-01-01T00:00:00.000Z" }, scene.owner.token);
+    const longer = () => scene.send(`PUT grants/${ban.id}`, bouncer.token, { condition: null, expiresAt: null });
+    await refused(longer, 403, "access.holders_above");
+    await scene.granted(room, "banned", `user:${reader.id}`, {}, bouncer.token);
+    expect(await scene.mayOn(reader, "Lesson.Read", room)).toBe(false);
+    // A grant decides nothing about the product's own operations: the owner takes any ban back.
+    await scene.granted(room, "banned", "user:*", {}, bouncer.token);
+    expectWritten(
+      await scene.send("POST grants/revoke", scene.owner.token, {
+        organizationId: scene.organization.id,
+        resource: { type: "Room", id: room.slice(5) },
+      }),
+      200,
+    );
+    expect(await scene.mayOn(scene.owner, "Lesson.Read", room)).toBe(true);
+  });
+
+  it("who notes attributes triggers no denial of somebody above", async () => {
+    const shared = await sharedRole();
+    const { team, organization } = shared;
+    await secondOwner(shared);
+    const clerk = await newPerson(scene.server, "clerk");
+    await joinAs(scene.server, organization, clerk, await scene.role(["Organization.ManageAttributes"], organization));
+    const note = (attributes: object, of: string) => scene.send(`PUT organizations/${organization.id}/${of}`, clerk.token, { attributes });
+    const owners = `members/${organization.owner.id}/attributes`;
+    expectWritten(await note({ barred: "no" }, owners), 200);
+    expectWritten(await note({ barred: "no" }, "attributes"), 200);
+    for (const [permission, root] of [
+      ["Lesson.Read", "$user"],
+      ["Lesson.Write", "$tenant"],
+    ] as const) {
+      const condition = compare(`${root}.barred`, "equals", "yes");
+      expectWritten(await scene.rule(team, permission, { effect: "deny", condition }, organization.owner.token), 200);
+    }
+    await refused(() => note({ barred: "yes" }, owners), 403, "access.holders_above", "attributes");
+    await refused(() => note({ barred: "yes" }, "attributes"), 403, "access.holders_above", "attributes");
+  });
+
+  it("the product's own permissions are neither removed nor moved, and no role of the product changed", async () => {
+    const defined = [...(await permissions("Organization")), ...(await permissions("Internal"))];
+    const token = scene.administrator.token;
+    for (const value of ["Organization.ManageRoles", "Authorization.ManageModel"]) {
+      const { id } = defined.find((one) => one.value === value) as { id: string };
+      await refused(() => scene.send(`DELETE permissions/${id}`, token), 409, "access.system_permission");
+      await refused(() => scene.send(`PUT permissions/${id}`, token, { parent: null }), 409, "access.system_permission");
+    }
+    for (const role of [scene.roles["Owner"] as string, await administratorRole()]) {
+      const by = role === scene.roles["Owner"] ? scene.owner.token : token;
+      const permission = role === scene.roles["Owner"] ? "Organization.Read" : "User.Read";
+      await refused(() => scene.rule(role, permission, { effect: "deny" }, by), 409, "access.system_role");
+      await refused(() => scene.send(`DELETE roles/${role}`, by), 409, "access.system_role");
+    }
+  });
+});
+
+describe("the command line gives access back (48)", () => {
+  it("to an administrator and to an owner, whatever was taken from them", async () => {
+    const shared = await sharedRole();
+    const { team, organization, reads } = shared;
+    const second = await secondOwner(shared);
+    expectWritten(await scene.rule(team, "Organization", { effect: "deny" }, second.token), 200);
+    await setStatus(organization.owner, "Suspended");
+    await setStatus(second, "Suspended");
+    const { email } = organization.owner;
+    const restored = await asOperator(scene.server, "tenancy.restoreOwner", { organizationId: organization.id, email });
+    expect(restored).toMatchObject({ userId: organization.owner.id, roles: [{ id: shared.owner }] });
+    const again = { ...organization, owner: await signedInAgain(organization.owner) };
+    expectRead(await scene.send(`GET organizations/${organization.id}`, again.owner.token));
+    expect((await reads()).status).toBe(401);
+    // Somebody who is no member becomes one.
+    const newcomer = await newPerson(scene.server, "newcomer");
+    await asOperator(scene.server, "tenancy.restoreOwner", { organizationId: organization.id, email: newcomer.email });
+    expectRead(await scene.send(`GET organizations/${organization.id}`, newcomer.token));
+
+    const clerk = await internalMember("User.Read");
+    await setStatus(clerk, "Suspended");
+    await asOperator(scene.server, "tenancy.restoreAdministrator", { email: clerk.email.toUpperCase() });
+    const token = await signIn(scene.server, clerk.email);
+    expectRead(await scene.send("GET internal/memberships", token));
+    expectWritten(await scene.send(`DELETE internal/memberships/${clerk.id}`, scene.administrator.token), 204);
+    const unknown = asOperator(scene.server, "tenancy.restoreAdministrator", { email: `nobody-${unique()}@example.com` });
+    await expect(unknown).rejects.toThrow("There is no such user.");
+  });
+
+  it("and to nobody else: no caller from outside reaches it", async () => {
+    const names = scene.server.application.kernel.catalogue.operations.filter(({ name }) => name.startsWith("tenancy.restore"));
+    expect(names.map(({ http, allow }) => [http, allow.kind])).toEqual([
+      [undefined, "operator"],
+      [undefined, "operator"],
+    ]);
+  });
+});
+
+onPostgresql("owners who deny each other something at once (48)", () => {
+  let races: Scene;
+  beforeAll(async () => {
+    races = await Scene.open();
+  });
+  afterAll(() => races.close());
+
+  it("leave one whom nothing is denied, 60 rounds", { timeout: 180_000 }, async () => {
+    const pairs = await Promise.all(
+      times(3).map(async () => {
+        const one = await newOrganization(races.server);
+        const roles = await rolesOf(races.server, one);
+        const second = await newPerson(races.server, "second");
+        await joinAs(races.server, one, second, roles["Owner"] as string);
+        const held = await Promise.all([races.role([], one), races.role([], one)]);
+        const { body } = await races.send(`GET organizations/${one.id}/memberships`, one.owner.token);
+        const at = (person: Person) =>
+          `organizations/${one.id}/memberships/${body.items.find((item: AnyBody) => item.userId === person.id).id}`;
+        expectWritten(await races.send(`PUT ${at(one.owner)}`, one.owner.token, { roleIds: [roles["Owner"], held[0]] }), 200);
+        expectWritten(await races.send(`PUT ${at(second)}`, one.owner.token, { roleIds: [roles["Owner"], held[1]] }), 200);
+        return { people: [one.owner, second] as const, held, at, owner: roles["Owner"] as string };
+      }),
+    );
+    await inLanes(times(60), pairs.length, async (index, lane) => {
+      const { people, held, at, owner } = pairs[lane] as (typeof pairs)[number];
+      const deny = (role: string, by: Person) => races.rule(role, "Organization.ReadGrants", { effect: "deny" }, by.token);
+      const demote = () => races.send(`PUT ${at(people[0])}`, people[1].token, { roleIds: [held[0]] });
+      const answers = await Promise.all([
+        index % 2 === 0 ? deny(held[0] as string, people[1]) : demote(),
+        deny(held[1] as string, people[0]),
+      ]);
+      const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
+      expect(answers.filter(({ status }) => status === 200).length, told).toBe(1);
+      expect(
+        answers.every(({ status }) => [200, 403, 409].includes(status)),
+        told,
+      ).toBe(true);
+      const undo = { permissions: ["Organization.ReadGrants"] };
+      if (answers[1]?.status === 200) expectWritten(await races.send(`DELETE roles/${held[1]}/permissions`, people[0].token, undo), 200);
+      else if (index % 2 === 0) expectWritten(await races.send(`DELETE roles/${held[0]}/permissions`, people[1].token, undo), 200);
+      else expectWritten(await races.send(`PUT ${at(people[0])}`, people[1].token, { roleIds: [owner, held[0]] }), 200);
+    });
+  });
+});
+
+async function permissions(scope: string): Promise<readonly { id: string; value: string; parent: string | null }[]> {
+  const { body } = await scene.send(`GET permissions?scope=${scope}&limit=100`, scene.administrator.token);
+  return body.items;
+}
+
+const signedInAgain = async (person: Person): Promise<Person> => ({ ...person, token: await signIn(scene.server, person.email) });
+
+async function setStatus(person: Person, status: "Active" | "Suspended"): Promise<void> {
+  const { token } = await signedInAgain(scene.administrator);
+  expectWritten(await scene.server.call(`PATCH /api/v1/users/${person.id}`, { token, body: { status } }), 200);
+}
+
+async function administratorRole(): Promise<string> {
+  const { body } = await scene.send("GET roles", scene.administrator.token);
+  return body.items.find((role: AnyBody) => role.name === "Administrator").id;
+}
+
+async function internalRole(...permissions: string[]): Promise<string> {
+  const made = await scene.send("POST roles", scene.administrator.token, { name: `Clerk ${unique()}`, scope: "Internal" });
+  expectWritten(made, 201);
+  if (permissions.length > 0)
+    expectWritten(await scene.send(`POST roles/${made.body.id}/permissions`, scene.administrator.token, { permissions }), 200);
+  return made.body.id;
+}
+
+/** Somebody of the internal scope with one role that gives these permissions. */
+async function internalMember(...permissions: string[]): Promise<Person> {
+  const person = await newPerson(scene.server, "clerk");
+  const roleId = await internalRole(...permissions);
+  expectWritten(await scene.send(`PUT internal/memberships/${person.id}`, scene.administrator.token, { roleId }), 200);
+  return person;
+}

@@ -1,0 +1,177 @@
+import { password } from "@gatehouse/testing/people.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectOk, times } from "./support/ask.ts";
+import { address, mailedToken, newUser } from "./support/world.ts";
+
+/** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */
+const triesOfAnAddress = 10;
+const triesOfAll = 100;
+/** As login.ts has it: attempts of one address on whatever account. */
+const callsOfAnAddress = 300;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+let next = 0;
+/** An address that nobody has called from. */
+const newAddress = (): string => {
+  next += 1;
+  return `198.18.${next >> 8}.${next & 255}`;
+};
+
+interface Guess {
+  readonly email: string;
+  readonly from: string;
+  readonly password?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const signIn = (guess: Guess) =>
+  server.call("POST /api/v1/iam/auth/login", {
+    body: { email: guess.email, password: guess.password ?? "a wrong guess" },
+    from: guess.from,
+    ...(guess.headers === undefined ? {} : { headers: guess.headers }),
+  });
+
+/** How many of the answers are of a password that was looked at. */
+const tried = (answers: readonly { readonly status: number }[]): number =>
+  // Of a wave, what finds no place among the sign-ins is refused with 503, and its password is not looked at either.
+  answers.filter(({ status }) => status !== 429 && status !== 503).length;
+
+function expectWaits(answers: readonly { status: number; body: AnyBody; headers: AnyBody }[]): void {
+  for (const answer of answers.filter(({ status }) => status === 429)) {
+    expect(["auth.too_many_attempts", "common.too_many_requests"]).toContain(answer.body.error.code);
+    expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
+  }
+  expect(answers.every(({ status }) => [401, 429, 503].includes(status))).toBe(true);
+}
+
+describe("guessing passwords (29)", () => {
+  it("is ended for one account and address, at one after the other and at 50 at once, known or not", async () => {
+    const { email } = await newUser(server, "target");
+    for (const target of [email, address("nobody")]) {
+      const from = newAddress();
+      const answers = await Promise.all(times(50).map(() => signIn({ email: target, from })));
+      expect(tried(answers)).toBe(triesOfAnAddress);
+      expectWaits(answers);
+      // The right password is one more guess.
+      expect((await signIn({ email: target, from, password })).status).toBe(429);
+      const one: AnyBody[] = [];
+      const another = newAddress();
+      for (const _ of times(15)) one.push(await signIn({ email: target, from: another }));
+      expect(tried(one)).toBe(triesOfAnAddress);
+    }
+  });
+
+  it("is not helped by another spelling of the address", async () => {
+    const { email } = await newUser(server, "target");
+    const from = newAddress();
+    const spellings = [email, email.toUpperCase(), email.replace("target", "Target"), email.replace("example", "EXAMPLE")];
+    const answers = await Promise.all(times(40).map((index) => signIn({ email: spellings[index % 4] as string, from })));
+    expect(tried(answers)).toBe(triesOfAnAddress);
+  });
+
+  it("is not helped by a spoofed X-Forwarded-For, X-Real-IP or Forwarded", async () => {
+    const { email } = await newUser(server, "target");
+    const from = newAddress();
+    const answers = await Promise.all(
+      times(50).map((index) => {
+        const ip = `203.0.113.${index}`;
+        return signIn({ email, from, headers: { "x-forwarded-for": ip, "x-real-ip": ip, "client-ip": ip, forwarded: `for=${ip}` } });
+      }),
+    );
+    expect(tried(answers)).toBe(triesOfAnAddress);
+  });
+
+  it("from many addresses is ended for the account, and its owner still signs in from where he did before", async () => {
+    const target = await newUser(server, "target");
+    const home = newAddress();
+    expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
+    const answers = await Promise.all(times(triesOfAll + 50).map(() => signIn({ email: target.email, from: newAddress() })));
+    expect(tried(answers)).toBeLessThanOrEqual(triesOfAll);
+    expectWaits(answers);
+    expect((await signIn({ email: target.email, from: newAddress(), password })).status).toBe(429);
+    expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
+    // His own mistakes are counted for himself, not with the strangers'.
+    for (const _ of times(3)) expect((await signIn({ email: target.email, from: home })).status).toBe(401);
+    expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
+    // And a session that he has is not ended.
+    expect((await server.call("GET /api/v1/iam/users/me", { token: target.token })).status).toBe(200);
+  });
+
+  it("does not lock the owner out for good: a new password is a way in, from anywhere", async () => {
+    const target = await newUser(server, "target");
+    await Promise.all(times(triesOfAll + 20).map(() => signIn({ email: target.email, from: newAddress() })));
+    const away = newAddress();
+    expect((await signIn({ email: target.email, from: away, password })).status).toBe(429);
+    await expectOk(server.call("POST /api/v1/iam/auth/forgot-password", { body: { email: target.email }, from: away }));
+    const token = await mailedToken(server, target.email);
+    const fresh = "an entirely new harbour";
+    await expectOk(server.call("POST /api/v1/iam/auth/reset-password", { body: { token, password: fresh }, from: away }));
+    expect((await signIn({ email: target.email, from: away, password: fresh })).status).toBe(200);
+  });
+
+  it("of one password at many accounts is ended for the address", { timeout: 60_000 }, async () => {
+    const from = newAddress();
+    const answers = await Promise.all(times(callsOfAnAddress + 30).map((index) => signIn({ email: `nobody-${index}@example.com`, from })));
+    expect(tried(answers)).toBeLessThanOrEqual(callsOfAnAddress);
+    expectWaits(answers);
+    expect(tried([await signIn({ email: "nobody-else@example.com", from: newAddress() })])).toBe(1);
+  });
+
+  it("of tokens is ended for the address", async () => {
+    for (const [route, body, limit] of [
+      ["verify-email", {}, 60],
+      ["reset-password", { password }, 60],
+    ] as const) {
+      const from = newAddress();
+      const answers = await Promise.all(
+        times(limit + 20).map((index) =>
+          server.call(`POST /api/v1/iam/auth/${route}`, { from, body: { token: `guess-${String(index).padStart(40, "0")}`, ...body } }),
+        ),
+      );
+      expect(tried(answers)).toBe(limit);
+    }
+  });
+});
+
+describe("behind a proxy (29)", () => {
+  it("that adds to X-Forwarded-For, what the client wrote there is no address", async () => {
+    const proxied = await startTestServer({ TRUST_PROXY: "true" });
+    try {
+      const email = address("nobody");
+      const answers = await Promise.all(
+        times(40).map((index) =>
+          proxied.call("POST /api/v1/iam/auth/login", {
+            body: { email, password: "a wrong guess" },
+            from: "10.0.0.1",
+            headers: { "x-forwarded-for": `203.0.113.${index}, 198.51.100.7` },
+          }),
+        ),
+      );
+      expect(tried(answers)).toBe(triesOfAnAddress);
+    } finally {
+      await proxied.close();
+    }
+  });
+
+  it("two clients are two addresses", async () => {
+    const proxied = await startTestServer({ TRUST_PROXY: "true" });
+    try {
+      const guess = (client: string) =>
+        proxied.call("POST /api/v1/iam/auth/login", {
+          body: { email: "nobody@example.com", password: "a wrong guess" },
+          from: "10.0.0.1",
+          headers: { "x-forwarded-for": client },
+        });
+      expect(tried(await Promise.all(times(20).map(() => guess("198.51.100.7"))))).toBe(triesOfAnAddress);
+      expect((await guess("198.51.100.8")).status).toBe(401);
+    } finally {
+      await proxied.close();
+    }
+  });
+});

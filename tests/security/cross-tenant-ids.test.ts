@@ -1,0 +1,181 @@
+import { randomUUID } from "node:crypto";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import { ask, faultOf, routesOf, type Sample } from "./support/ask.ts";
+import { leavesNoTrace } from "./support/rows.ts";
+import { operationsWithoutSample, sampleOf, samples } from "./support/samples.ts";
+import { makeWorld, type World } from "./support/world.ts";
+
+let server: TestServer;
+let world: World;
+beforeAll(async () => {
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  world = await makeWorld(server);
+});
+afterAll(() => server.close());
+
+type Ids = (world: World) => readonly string[];
+
+/** What another tenant has under each name that an id goes by. A name that is not here makes the test fail. */
+const foreign: Readonly<Record<string, Ids>> = {
+  organizationId: ({ other }) => [other.id],
+  tenantId: ({ other }) => [other.id],
+  membershipId: ({ other }) => [other.membershipIds.owner, other.membershipIds.member],
+  invitationId: ({ other }) => [other.invitation.id],
+  roleId: ({ other }) => [other.customRoleId, other.roles["Owner"] as string],
+  roleIds: ({ other }) => [other.customRoleId, other.roles["Owner"] as string],
+  sessionId: ({ other }) => [other.sessionId],
+  userId: ({ other }) => [other.member.id],
+  grantId: ({ other }) => [other.grantId],
+  exportId: ({ other }) => [other.exportId],
+};
+
+/** Names of ids that are no tenant's, with the reason. */
+const ofNoTenant: Readonly<Record<string, string>> = {
+  permissionId: "permission definitions are the product's vocabulary and belong to no tenant",
+  logoAssetId: "there are no assets yet: the id is kept as it was given",
+};
+
+/** AuthZEN's subjects are of any type, and their ids texts: which of its texts are ids of ours no schema says. */
+const asker = [
+  ["subject", "id"],
+  ["subject", "properties", "tenantId"],
+];
+const idsInText: Readonly<Record<string, readonly string[][]>> = {
+  "access.evaluate": asker,
+  "access.evaluateMany": asker,
+  "access.searchSubjects": asker,
+  "access.searchResources": asker,
+  "access.searchActions": asker,
+};
+
+const idsOf = (operation: Operation): readonly string[][] => idsInText[operation.name] ?? idsIn(operation.input);
+
+/** Where the ids of an operation's input stand, as paths: `roleIds.0`, `checks.0.userId`. */
+function idsIn(schema: AnyBody, at: readonly string[] = []): string[][] {
+  if (schema.format === "uuid") return [[...at]];
+  const inner: string[][] = [];
+  for (const [name, property] of Object.entries(schema.properties ?? {})) inner.push(...idsIn(property, [...at, name]));
+  for (const member of schema.anyOf ?? []) inner.push(...idsIn(member, at));
+  if (schema.items) inner.push(...idsIn(schema.items, [...at, "0"]));
+  return inner;
+}
+
+const nameOf = (path: readonly string[]): string =>
+  path.join(".") === "subject.id" ? "userId" : (path.findLast((part) => part !== "0") as string);
+
+/** `input` with `value` at `path`; `roleId` gives way to `roleIds`, which it excludes. */
+function having(input: Sample["input"], path: readonly string[], value: string): Record<string, unknown> {
+  const copy = structuredClone(input) as Record<string, unknown>;
+  if (path[0] === "roleIds") delete copy["roleId"];
+  let place: AnyBody = copy;
+  for (const [index, part] of path.slice(0, -1).entries()) {
+    place[part] ??= path[index + 1] === "0" ? [] : {};
+    place = place[part];
+  }
+  place[path.at(-1) as string] = value;
+  return copy;
+}
+
+/** An answer without what is different in each: what was asked about, and what is new in every answer. */
+function comparable(answer: Answer<AnyBody>, ids: readonly string[]): string {
+  let body = JSON.stringify(answer.body, (name, value) => (["traceId", "decisionId", "revision"].includes(name) ? "<new>" : value)) ?? "";
+  for (const id of ids) body = body.replaceAll(id, "<id>");
+  const headers = Object.keys(answer.headers).sort().join(" ");
+  return `${answer.status} ${body} ${headers}`;
+}
+
+/** Who asks about himself asks as whoever calls. */
+function asCaller(input: Sample["input"], token: string | undefined): Sample["input"] {
+  const { own, both } = world;
+  if (token !== both.sessionForOwn) return input;
+  return JSON.parse(JSON.stringify(input).replaceAll(own.owner.id, both.person.id));
+}
+
+/** Who asks. A session of the internal scope may see every tenant's settings and every user, says what plans include, but gives no tenant's role. */
+const callers: Readonly<Record<string, (world: World, sample: Sample) => string | undefined>> = {
+  "whoever may do it in his own": (_world, sample) => sample.token,
+  "an owner": ({ own }) => own.owner.token,
+  "an admin, who does not hold everything": ({ own }) => own.admin.token,
+  "a member": ({ own }) => own.member.token,
+  "an owner of both, with a session that was begun for his own (5)": ({ both }) => both.sessionForOwn,
+};
+
+const seesEveryTenant = (operation: Operation, name: string): boolean =>
+  operation.name.startsWith("identity.") ||
+  operation.name.startsWith("entitlements.") ||
+  operation.name.startsWith("audit.") ||
+  operation.name === "sessions.endSessionsOfUser" ||
+  (name === "userId" && operation.name.includes("nternal"));
+
+interface Case {
+  readonly what: string;
+  readonly token: string | undefined;
+  readonly input: (pick: (name: string, which: number) => string) => Sample["input"];
+  readonly variants: number;
+}
+
+function casesOf(operation: Operation, sample: Sample): Case[] {
+  const paths = idsOf(operation).filter((path) => ofNoTenant[nameOf(path)] === undefined);
+  const tokens = new Map(Object.entries(callers).map(([who, of]) => [of(world, sample), who]));
+  const fields = [...paths.map((path) => [path]), ...(paths.length > 1 ? [paths] : [])];
+  return [...tokens].flatMap(([token, who]) =>
+    fields
+      .filter((group) => token !== world.administrator.token || !group.some((path) => seesEveryTenant(operation, nameOf(path))))
+      .map((group) => ({
+        what: `${operation.http}, ${group.map((path) => path.join(".")).join(" and ")} of another tenant, asked by ${who}`,
+        token,
+        variants: Math.max(...group.map((path) => (foreign[nameOf(path)] as Ids)(world).length)),
+        input: (pick) =>
+          group.reduce<Sample["input"]>((input, path, at) => having(input, path, pick(nameOf(path), at)), asCaller(sample.input, token)),
+      })),
+  );
+}
+
+describe("another tenant's id (20)", () => {
+  it("has a sample request for every route", () => {
+    expect(operationsWithoutSample(server)).toEqual([]);
+    expect(Object.keys(samples).filter((name) => !server.application.kernel.catalogue.byName.has(name))).toEqual([]);
+  });
+
+  it("knows what every id of every route stands for", () => {
+    const names = routesOf(server).flatMap((operation) => idsOf(operation).map(nameOf));
+    expect([...new Set(names)].filter((name) => !(name in foreign) && !(name in ofNoTenant))).toEqual([]);
+  });
+
+  it("is answered as an unknown id is, on every route, and leaves no trace", { timeout: 180_000 }, async () => {
+    const different: string[] = [];
+    let compared = 0;
+    for (const operation of routesOf(server)) {
+      if (idsOf(operation).length === 0) continue;
+      const sample = await sampleOf(world, operation.name);
+      await leavesNoTrace(server, operation.name, async () => {
+        for (const one of casesOf(operation, sample)) {
+          for (let variant = 0; variant < one.variants; variant += 1) {
+            const used: string[] = [];
+            const remember = (id: string): string => {
+              used.push(id);
+              return id;
+            };
+            const theirs = await ask(server, operation, {
+              token: one.token,
+              input: one.input((name) => {
+                const ids = (foreign[name] as Ids)(world);
+                return remember(ids[variant % ids.length] as string);
+              }),
+            });
+            const unknown = await ask(server, operation, { token: one.token, input: one.input(() => remember(randomUUID())) });
+            compared += 1;
+            const fault = faultOf(theirs) ?? faultOf(unknown);
+            if (fault) different.push(`${one.what}: ${fault}`);
+            const [their, none] = [comparable(theirs, used), comparable(unknown, used)];
+            if (their !== none) different.push(`${one.what}:\n    theirs  ${their}\n    unknown ${none}`);
+          }
+        }
+      });
+    }
+    expect(different.join("\n")).toBe("");
+    expect(compared).toBeGreaterThan(100);
+  });
+});

@@ -1,0 +1,203 @@
+import { randomBytes } from "node:crypto";
+import { newAdministrator, newOrganization, signIn, unique } from "@gatehouse/testing/people.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import { ask, expectOk, routesOf, type Sample, times } from "./support/ask.ts";
+import { sampleOf } from "./support/samples.ts";
+import { address, invite, makeWorld, newGrant, newRole, newUser, type Tenant, type World } from "./support/world.ts";
+
+let server: TestServer;
+let world: World;
+let lists: (Operation & { readonly http: string })[];
+beforeAll(async () => {
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  world = await makeWorld(server);
+  lists = routesOf(server).filter((operation) => "cursor" in operation.input.properties);
+  // Every list has more than one item, so that each has a cursor.
+  for (const tenant of [world.own, world.other]) {
+    const by = { organizationId: tenant.id, token: tenant.owner.token, roleId: tenant.roles["Member"] as string };
+    await invite(server, { ...by, email: address("second") });
+    await newGrant(server, tenant.owner.token, tenant.id, { type: "user", id: tenant.member.id });
+  }
+  await newAdministrator(server);
+  await signIn(server, world.both.person.email);
+});
+afterAll(() => server.close());
+
+/** The list as somebody who may see it, in both tenants where it is a tenant's. */
+async function asked(operation: Operation, tenant: Tenant): Promise<Sample> {
+  const sample = await sampleOf(world, operation.name);
+  const { email: _, status: __, ...input } = sample.input as Record<string, unknown>;
+  const token = sample.token === world.administrator.token ? sample.token : world.both.person.token;
+  const theirs = { organizationId: tenant.id, tenantId: tenant.id, userId: world.both.person.id };
+  const ids = Object.fromEntries(Object.entries(theirs).filter(([name]) => name in input));
+  return { token, input: { ...input, ...ids, limit: 1 } };
+}
+
+const isOfTenant = ({ input }: Sample): boolean => "organizationId" in input || "tenantId" in input;
+
+const withCursor = (sample: Sample, cursor: string): Sample => ({ ...sample, input: { ...sample.input, cursor } });
+
+async function cursorOf(operation: Operation, tenant: Tenant): Promise<string> {
+  const { nextCursor } = await expectOk(ask(server, operation, await asked(operation, tenant)));
+  expect(nextCursor, `${operation.http} has one page only`).toEqual(expect.any(String));
+  return nextCursor;
+}
+
+async function expectRefused(operation: Operation, sample: Sample, what: string): Promise<void> {
+  const answer = await ask(server, operation, sample);
+  expect([answer.status, answer.body.error?.code], `${operation.http} ${what}: ${JSON.stringify(answer.body)}`).toEqual([
+    400,
+    "common.validation_failed",
+  ]);
+}
+
+describe("a cursor (21)", () => {
+  it("that was forged is refused by every list", async () => {
+    expect(lists.length).toBeGreaterThan(6);
+    for (const operation of lists) {
+      const sample = await asked(operation, world.own);
+      const real = await cursorOf(operation, world.own);
+      const body = real.slice(3);
+      const flipped = `g1.${body.slice(0, 30)}${body[30] === "A" ? "B" : "A"}${body.slice(31)}`;
+      const forged = {
+        "is empty": "",
+        "is random": randomBytes(60).toString("base64url"),
+        "is sealed text of nobody": `g1.${randomBytes(60).toString("base64url")}`,
+        "is plain": Buffer.from(JSON.stringify([world.other.id])).toString("base64url"),
+        "is JSON": JSON.stringify([world.other.id]),
+        "was cut": real.slice(0, -4),
+        "has one bit changed": flipped,
+        "has more behind it": `${real}AAAA`,
+        "has no body": "g1.",
+        "is SQL": "' or 1=1 --",
+        "is too long": "A".repeat(5_000),
+      };
+      for (const [what, cursor] of Object.entries(forged))
+        await expectRefused(operation, withCursor(sample, cursor), `a cursor that ${what}`);
+      await expectOk(ask(server, operation, withCursor(sample, real)));
+    }
+  });
+
+  it("of another list is refused", async () => {
+    const cursors = new Map<Operation, string>();
+    for (const operation of lists) cursors.set(operation, await cursorOf(operation, world.own));
+    for (const operation of lists) {
+      const sample = await asked(operation, world.own);
+      for (const [from, cursor] of cursors) {
+        if (from !== operation) await expectRefused(operation, withCursor(sample, cursor), `with the cursor of ${from.http}`);
+      }
+    }
+  });
+
+  it("of another tenant is refused, also to an owner of both", async () => {
+    for (const operation of lists) {
+      const sample = await asked(operation, world.own);
+      if (!isOfTenant(sample)) continue;
+      await expectRefused(operation, withCursor(sample, await cursorOf(operation, world.other)), "with another tenant's cursor");
+    }
+  });
+
+  it("of another person is refused where the list is his own", async () => {
+    const someone = await newUser(server, "someone");
+    await signIn(server, someone.email);
+    for (const operation of lists.filter(({ name }) => ["sessions.listSessions", "tenancy.listOrganizations"].includes(name))) {
+      const cursor = await cursorOf(operation, world.own);
+      await expectRefused(operation, { token: someone.token, input: { limit: 1, cursor } }, "with another person's cursor");
+    }
+  });
+});
+
+describe("a list (21)", () => {
+  it("refuses a limit that is none, an order and a filter that it does not have", async () => {
+    for (const operation of lists) {
+      const sample = await asked(operation, world.own);
+      for (const limit of ["0", "-1", "201", "1.5", "abc", "1e3", "", "9".repeat(30)]) {
+        await expectRefused(operation, { ...sample, input: { ...sample.input, limit } }, `?limit=${limit}`);
+      }
+      for (const unknown of ["sort", "order", "filter", "q", "offset", "fields"]) {
+        await expectRefused(operation, { ...sample, input: { ...sample.input, [unknown]: "id" } }, `?${unknown}=id`);
+      }
+      if (!operation.http.startsWith("GET ")) continue;
+      const [route] = [operation.http.replace("GET ", "").replace(/:organizationId/, world.own.id)];
+      const twice = await server.call(`GET ${route}?limit=1&limit=2`, { token: sample.token as string });
+      expect(twice.status, `${route}?limit=1&limit=2`).toBe(400);
+    }
+  });
+
+  it("of a tenant holds nothing of another one, whatever the filter and the page", async () => {
+    const theirs = JSON.stringify([
+      world.other.id,
+      world.other.roles,
+      world.other.customRoleId,
+      world.other.grantId,
+      world.other.membershipIds,
+      world.other.invitation,
+      world.other.owner,
+      world.other.admin,
+      world.other.member,
+    ]).match(/[\da-f-]{36}|[\w-]+@example\.com/g) as string[];
+    const filters = [{}, { limit: 1 }, { status: "Pending" }, { status: "Expired" }, { status: "Accepted" }, { scope: "Organization" }];
+    for (const operation of lists) {
+      const sample = await sampleOf(world, operation.name);
+      if (!isOfTenant(sample)) continue;
+      const { status: _, ...input } = sample.input as Record<string, unknown>;
+      for (const filter of filters.filter((one) => Object.keys(one).every((name) => name in operation.input.properties))) {
+        for (const token of [world.own.owner.token, world.own.member.token, world.both.sessionForOwn]) {
+          const { body } = await ask(server, operation, { token, input: { ...input, ...filter } });
+          const shown = JSON.stringify(body);
+          expect(theirs.filter((id) => shown.includes(id))).toEqual([]);
+        }
+      }
+    }
+  });
+
+  it("shows each item once over its pages, with names as long as they may be", async () => {
+    for (const letter of ["x", "ế", "语", "👍"]) {
+      const name = `${unique()} ${letter.repeat(240)}`;
+      await expectOk(
+        server.call("POST /api/v1/iam/roles", {
+          token: world.own.owner.token,
+          body: { name, scope: "Organization", organizationId: world.own.id },
+        }),
+      );
+    }
+    await newRole(server, world.own.owner.token, world.own.id);
+    for (const operation of lists) {
+      const sample = await asked(operation, world.own);
+      const whole = await expectOk(ask(server, operation, { ...sample, input: { ...sample.input, limit: 200 } }));
+      const seen: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: AnyBody = await expectOk(ask(server, operation, cursor === null ? sample : withCursor(sample, cursor)));
+        seen.push(...page.items.map((item: AnyBody) => item.id));
+        cursor = page.nextCursor;
+      } while (cursor !== null && seen.length < 500);
+      const expected = whole.items.map((item: AnyBody) => item.id);
+      // What was asked so far, this reading too, comes into the trail meanwhile, before the newest that was there.
+      const arrived = operation.name === "audit.listLogs" ? seen.indexOf(expected[0]) : 0;
+      expect(seen.slice(arrived), operation.http).toEqual(expected);
+    }
+  });
+
+  it("of organizations shows a session's own one, whatever the page", async () => {
+    const owner = await newUser(server, "owner");
+    const ids: string[] = [];
+    for (const _ of times(4)) ids.push((await newOrganization(server, owner)).id);
+    for (const id of ids) {
+      const token = await signIn(server, owner.email, id);
+      for (const limit of [1, 2, 200]) {
+        const { items, nextCursor } = await expectOk(server.call(`GET /api/v1/iam/organizations?limit=${limit}`, { token }));
+        expect(items.map((item: AnyBody) => item.id)).toEqual([id]);
+        expect(nextCursor).toBeNull();
+      }
+    }
+  });
+
+  it("of users and of every organization is for internal administrators", async () => {
+    for (const route of ["GET /api/v1/users", `GET /api/v1/users?email=${world.own.owner.email}`, "GET /api/v1/iam/organizations?of=all"]) {
+      for (const token of [world.own.owner.token, world.both.sessionForOwn]) expect((await server.call(route, { token })).status).toBe(403);
+    }
+  });
+});

@@ -1,0 +1,185 @@
+import { randomBytes } from "node:crypto";
+import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
+import type { Person } from "@gatehouse/testing/people.ts";
+import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
+import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
+import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectOk, times } from "./support/ask.ts";
+import { onPostgresql } from "./support/postgresql.ts";
+import { join, makeWorld, newUser, type World } from "./support/world.ts";
+
+const iam = "/api/v1/iam";
+/** Half a second until the lease is over, and one until the last report of the others is; the rest is for the machine. */
+const knownMs = 10_000;
+const backMs = 20_000;
+/** A process gives up after 900 ms; the rest is for the machine that the tests share. */
+const withinMs = 1_500;
+/** Long enough for several looks at the database and at the others. */
+const whileMs = 2_000;
+
+onPostgresql("a database that is away for everybody (35)", () => {
+  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  let postgresql: OwnPostgresql;
+  let redis: OwnRedis;
+  let wire: Wire;
+  let redisWire: Wire;
+  let worker: TestServer;
+  let other: TestServer;
+  let world: World;
+  let warm: Person;
+  let cold: Person[];
+  let bystander: Person;
+  beforeAll(async () => {
+    postgresql = await startPostgresql();
+    redis = await startRedis();
+    wire = await wireTo(postgresql.url);
+    redisWire = await wireTo(redis.url);
+    const environment = {
+      GATEHOUSE_DATA_DIR: "memory",
+      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      GATEHOUSE_SIGN_IN_LIMIT: "off",
+      REDIS_URL: redisWire.url,
+    };
+    worker = await openTestServer({ ...environment, DATABASE_URL: postgresql.url });
+    other = await openTestServer({ ...environment, DATABASE_URL: wire.url }, { worker: false });
+    world = await makeWorld(worker);
+    const member = async (): Promise<Person> => {
+      const person = await newUser(worker, "member");
+      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
+      await join(worker, by, person);
+      return person;
+    };
+    warm = await member();
+    bystander = await member();
+    cold = [];
+    for (const _ of times(8)) cold.push(await member());
+    await worker.application.settled();
+    for (const server of [worker, other]) {
+      await expectOk(ask(server, warm));
+      await expectOk(server.call(`GET ${iam}/auth/session`, { token: world.administrator.token }));
+    }
+  }, 180_000);
+  afterAll(async () => {
+    await other?.close();
+    await worker?.close();
+    await wire?.close();
+    await redisWire?.close();
+    await redis?.close();
+    await postgresql?.close();
+  }, 60_000);
+
+  /** Asks with the administrator's session, which both processes have in memory. */
+  const ask = (server: TestServer, { id }: Person) =>
+    server.call<AnyBody>(`POST ${iam}/authorization/check`, {
+      token: world.administrator.token,
+      body: { userId: id, tenantId: world.own.id, actionType: "Organization.Read" },
+    });
+  const rename = (server: TestServer) =>
+    server.call(`PUT ${iam}/organizations/${world.own.id}`, { token: world.own.owner.token, body: { name: `Renamed ${Math.random()}` } });
+
+  const settles = (call: () => Promise<{ readonly status: number }>, status: number, limitMs: number) =>
+    expect.poll(async () => (await call()).status, { timeout: limitMs, interval: 20 }).toBe(status);
+  const goesWithout = (server: TestServer) =>
+    expect.poll(() => server.application.platform.log.withoutDatabase, { timeout: knownMs, interval: 20 }).toBe(true);
+  async function stays(server: TestServer, person: Person, status: number): Promise<void> {
+    const end = performance.now() + whileMs;
+    while (performance.now() < end) {
+      expect((await ask(server, person)).status).toBe(status);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  /** Ends the database at a moment when every process has heard of all that was written. */
+  async function crash(): Promise<void> {
+    await worker.application.settled();
+    for (const server of [worker, other]) if (server.application.platform.log.fresh) await server.application.platform.log.catchUp();
+    await postgresql.crash();
+  }
+  async function back(): Promise<void> {
+    await postgresql.start();
+    for (const server of [worker, other]) {
+      await settles(() => ask(server, warm), 200, backMs);
+      await settles(() => rename(server), 200, backMs);
+      await expect.poll(() => server.application.platform.log.withoutDatabase, { timeout: backMs }).toBe(false);
+    }
+  }
+
+  it("checks go on, warm from memory and cold from Redis; commands get 503; all of it is over when the database is back", {
+    timeout: 90_000,
+  }, async () => {
+    await crash();
+    await wire.cut();
+    for (const server of [worker, other]) {
+      await goesWithout(server);
+      await stays(server, warm, 200);
+      const [first, ...others] = cold.splice(0, 4) as [Person, ...Person[]];
+      expect((await ask(server, first)).body).toMatchObject({ isAuthorized: true, reasonCode: "role" });
+      for (const person of others) expect((await ask(server, person)).body.isAuthorized).toBe(true);
+      expect((await rename(server)).status).toBe(503);
+      const health = await server.call<AnyBody>("GET /health/query");
+      expect(health.status).toBe(200);
+      expect(health.body).toMatchObject({ status: "UP", degraded: ["postgresql"], components: { postgresql: { status: "DOWN" } } });
+      expect((await server.call("GET /health/command")).status).toBe(503);
+      expect((await server.call<string>("GET /metrics")).body).toMatch(/^gatehouse_deciding_without_database 1$/m);
+    }
+    await wire.mend();
+    await back();
+    expect((await ask(other, warm)).body.isAuthorized).toBe(true);
+  });
+
+  it("is not for everybody where another process hears it: 503, though the address refuses", { timeout: 60_000 }, async () => {
+    await wire.cut();
+    await settles(() => ask(other, warm), 503, knownMs);
+    await stays(other, warm, 503);
+    expect((await ask(worker, warm)).status).toBe(200);
+    // What is taken meanwhile is not given where it cannot be known.
+    expect((await rename(worker)).status).toBe(200);
+    await wire.mend();
+    await settles(() => ask(other, warm), 200, backMs);
+  });
+
+  it("decides nothing from what ended without a process having heard it from the database, and all the rest", {
+    timeout: 90_000,
+  }, async () => {
+    expect((await ask(other, bystander)).body.isAuthorized).toBe(true);
+    await wire.cut();
+    await settles(() => ask(other, warm), 503, knownMs);
+    const suspended = await worker.call(`PATCH /api/v1/users/${bystander.id}`, {
+      token: world.administrator.token,
+      body: { status: "Suspended" },
+    });
+    expect(suspended.status, JSON.stringify(suspended.body)).toBe(200);
+    await crash();
+    for (const server of [worker, other]) await goesWithout(server);
+    expect((await ask(worker, bystander)).body.isAuthorized).toBe(false);
+    await stays(other, bystander, 503);
+    await stays(other, warm, 200);
+    await wire.mend();
+    await back();
+    for (const server of [worker, other]) expect((await ask(server, bystander)).body.isAuthorized).toBe(false);
+  });
+
+  it("is not believed to be away where Redis is away, too: the process fails closed", { timeout: 90_000 }, async () => {
+    await crash();
+    redisWire.hold();
+    await settles(() => ask(worker, warm), 503, knownMs);
+    await stays(worker, warm, 503);
+    redisWire.release();
+    await goesWithout(worker);
+    await back();
+  });
+
+  it("that hangs is answered with 503 within a second, whatever is asked", { timeout: 60_000 }, async () => {
+    wire.hold();
+    const began = performance.now();
+    await settles(() => ask(other, warm), 503, knownMs);
+    expect(performance.now() - began).toBeLessThan(2_000);
+    for (const person of [warm, world.own.owner]) {
+      const asked = performance.now();
+      expect((await ask(other, person)).status).toBe(503);
+      expect(performance.now() - asked).toBeLessThan(withinMs);
+    }
+    wire.release();
+    await settles(() => ask(other, warm), 200, backMs);
+  });
+});

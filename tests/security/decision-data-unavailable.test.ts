@@ -1,0 +1,84 @@
+import type { Person } from "@gatehouse/testing/people.ts";
+import { adminUrl } from "@gatehouse/testing/postgres.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import pg from "pg";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectOk } from "./support/ask.ts";
+import { onPostgresql } from "./support/postgresql.ts";
+import { join, makeWorld, newUser, type World } from "./support/world.ts";
+
+/** The lease is half the bound of a second; the rest is for the machine that the tests share. */
+const boundMs = 2_000;
+const backMs = 15_000;
+
+onPostgresql("a database that is away (35)", () => {
+  let server: TestServer;
+  let world: World;
+  let warm: Person;
+  let cold: Person;
+  beforeAll(async () => {
+    server = await startTestServer({}, "postgresql");
+    world = await makeWorld(server);
+    warm = await memberOf(world);
+    cold = await memberOf(world);
+  });
+  afterAll(async () => {
+    await letIn(true);
+    await server?.close();
+  });
+
+  async function memberOf({ own }: World): Promise<Person> {
+    const person = await newUser(server, "member");
+    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    return person;
+  }
+
+  /** Lets nobody into the server's database and ends who is in it; or lets everybody in again. */
+  async function letIn(open: boolean): Promise<void> {
+    const name = new URL(server.configuration.databaseUrl as string).pathname.slice(1);
+    const client = new pg.Client({ connectionString: adminUrl });
+    await client.connect();
+    try {
+      await client.query(`alter database ${name} allow_connections ${open}`);
+      if (!open) await client.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [name]);
+    } finally {
+      await client.end();
+    }
+  }
+
+  const ask = (person: Person) =>
+    server.call<AnyBody>("POST /api/v1/iam/authorization/check", {
+      token: person.token,
+      body: { userId: person.id, tenantId: world.own.id, actionType: "Organization.Read" },
+    });
+
+  /** Asks until the answer is `status`; everything before must be one of `meanwhile`. */
+  async function until(status: number, person: Person, limitMs: number, meanwhile: readonly number[]): Promise<AnyBody> {
+    const deadline = performance.now() + limitMs;
+    for (;;) {
+      const answer = await ask(person);
+      if (answer.status === status) return answer.body;
+      expect(meanwhile).toContain(answer.status);
+      expect(performance.now(), `no ${status} within ${limitMs} ms`).toBeLessThan(deadline);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  it("is answered with 503 within the bound, in memory or not, and nothing of it is remembered", async () => {
+    expect((await expectOk(ask(warm))).isAuthorized).toBe(true);
+    await letIn(false);
+    for (const person of [warm, cold]) {
+      const refused = await until(503, person, boundMs, [200]);
+      expect(refused.error.code).toBe("common.unavailable");
+      // It stays so: what memory holds is not trusted again without the log.
+      for (let again = 0; again < 5; again += 1) expect((await ask(person)).status).toBe(503);
+      // The session is not the only one to refuse: the decision is, too.
+      const decide = async () => server.application.reader.decide(person.id, world.own.id, "Organization.Read");
+      await expect(decide()).rejects.toThrow();
+    }
+    await letIn(true);
+    for (const person of [warm, cold]) {
+      expect(await until(200, person, backMs, [503])).toMatchObject({ isAuthorized: true, reasonCode: "role" });
+    }
+  });
+});

@@ -1,0 +1,85 @@
+import {
+  joinAs,
+  newAdministrator,
+  newOrganization,
+  newPerson,
+  type OrganizationOf,
+  type Person,
+  rolesOf,
+} from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectOk } from "./support/ask.ts";
+import { invite } from "./support/world.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+interface Sent {
+  readonly organization: OrganizationOf;
+  readonly inviter: Person;
+  readonly membershipId: string;
+  readonly roles: Readonly<Record<string, string>>;
+  readonly guest: Person;
+  readonly invitation: { readonly id: string; readonly token: string };
+}
+
+/** An Admin of an organization has invited somebody. */
+async function sent(): Promise<Sent> {
+  const organization = await newOrganization(server);
+  const roles = await rolesOf(server, organization);
+  const inviter = await newPerson(server, "inviter");
+  const { id: membershipId } = await joinAs(server, organization, inviter, roles["Admin"] as string);
+  const guest = await newPerson(server, "guest");
+  const roleId = roles["Member"] as string;
+  const invitation = await invite(server, { organizationId: organization.id, token: inviter.token, email: guest.email, roleId });
+  return { organization, inviter, membershipId, roles, guest, invitation };
+}
+
+const accept = ({ invitation, guest }: Sent) =>
+  server.call(`POST /api/v1/iam/invitations/${invitation.id}/accept`, { token: guest.token, body: { token: invitation.token } });
+
+async function expectEnded(invitation: Sent): Promise<void> {
+  const refused = await withoutTrace(server, () => accept(invitation));
+  expect({ status: refused.status, code: refused.body.error?.code }).toEqual({ status: 409, code: "tenancy.invitation_revoked" });
+}
+
+describe("an invitation ends with the right of whoever sent it (22)", () => {
+  it("and works while they have it", async () => {
+    expect((await accept(await sent())).status).toBe(200);
+  });
+
+  it("when they are removed from the organization", async () => {
+    const invitation = await sent();
+    const { organization, membershipId } = invitation;
+    const path = `organizations/${organization.id}/memberships/${membershipId}`;
+    await expectOk(server.call(`DELETE /api/v1/iam/${path}`, { token: organization.owner.token }));
+    await expectEnded(invitation);
+  });
+
+  it("when they have a role that invites nobody", async () => {
+    const invitation = await sent();
+    const { organization, membershipId, roles } = invitation;
+    await expectOk(
+      server.call(`PUT /api/v1/iam/organizations/${organization.id}/memberships/${membershipId}`, {
+        token: organization.owner.token,
+        body: { roleId: roles["Member"] },
+      }),
+    );
+    await expectEnded(invitation);
+  });
+
+  it("when their account is suspended, and works again with it", async () => {
+    const invitation = await sent();
+    const { token } = await newAdministrator(server);
+    const set = (status: string) => server.call(`PATCH /api/v1/users/${invitation.inviter.id}`, { token, body: { status } });
+    await expectOk(set("Suspended"));
+    await expectEnded(invitation);
+    await expectOk(set("Active"));
+    expect((await accept(invitation)).status).toBe(200);
+  });
+});

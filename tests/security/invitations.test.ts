@@ -1,0 +1,116 @@
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectOk } from "./support/ask.ts";
+import { leavesNoTrace } from "./support/rows.ts";
+import { address, invite, makeWorld, newUser, type Tenant, type World } from "./support/world.ts";
+
+let server: TestServer;
+let world: World;
+beforeAll(async () => {
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  world = await makeWorld(server);
+});
+afterAll(() => server.close());
+
+const weekSeconds = 7 * 24 * 3_600;
+
+const inviteTo = (tenant: Tenant, email: string) =>
+  invite(server, { organizationId: tenant.id, token: tenant.owner.token, email, roleId: tenant.roles["Member"] as string });
+
+async function expectRefused(expected: string, id: string, token: string, as: string): Promise<void> {
+  await leavesNoTrace(server, expected, async () => {
+    const answer = await server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: as, body: { token } });
+    expect(`${answer.status} ${answer.body.error?.code}`).toBe(expected);
+  });
+}
+
+describe("an invitation (22)", () => {
+  it("is refused to another address, also to one that only looks alike", async () => {
+    const guest = await newUser(server, "guest");
+    const { id, token } = await inviteTo(world.own, guest.email);
+    for (const other of [world.own.member, world.other.owner, world.own.owner]) {
+      await expectRefused("403 tenancy.invitation_for_another", id, token, other.token);
+    }
+    for (const email of [`${guest.email.split("@")[0]}+x@example.com`, guest.email.replace("example.com", "example.com.example.org")]) {
+      const alike = await newUser(server, "alike");
+      await server.application.platform.database.owner.updateTable("users").set({ email }).where("id", "=", alike.id).execute();
+      await expectRefused("403 tenancy.invitation_for_another", id, token, alike.token);
+    }
+    await expectOk(server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: guest.token, body: { token } }));
+    await expectRefused("409 tenancy.invitation_accepted", id, token, guest.token);
+  });
+
+  it("is refused without a session, and with a token that is nearly right", async () => {
+    const guest = await newUser(server, "guest");
+    const { id, token } = await inviteTo(world.own, guest.email);
+    const anonymous = await server.call(`POST /api/v1/iam/invitations/${id}/accept`, { body: { token } });
+    expect(anonymous.status).toBe(401);
+    for (const wrong of [
+      token.slice(0, -1),
+      `${token}A`,
+      ` ${token}`,
+      token.toUpperCase(),
+      token.toLowerCase(),
+      "A".repeat(43),
+      `${token}=`,
+    ]) {
+      await expectRefused("404 tenancy.invitation_not_found", id, wrong, guest.token);
+    }
+  });
+
+  it("that was revoked is refused", async () => {
+    const guest = await newUser(server, "guest");
+    const { id, token } = await inviteTo(world.own, guest.email);
+    expect((await server.call(`DELETE /api/v1/iam/invitations/${id}`, { token: world.own.owner.token })).status).toBe(204);
+    await expectRefused("409 tenancy.invitation_revoked", id, token, guest.token);
+    await leavesNoTrace(server, "a second revocation", async () => {
+      expect((await server.call(`DELETE /api/v1/iam/invitations/${id}`, { token: world.own.owner.token })).status).toBe(409);
+    });
+  });
+
+  it("is refused with the token of another one, of this organization or of another", async () => {
+    const guest = await newUser(server, "guest");
+    const mine = await inviteTo(world.own, guest.email);
+    const theirs = await inviteTo(world.other, guest.email);
+    await expectRefused("404 tenancy.invitation_not_found", mine.id, theirs.token, guest.token);
+    await expectRefused("404 tenancy.invitation_not_found", theirs.id, mine.token, guest.token);
+    const another = await inviteTo(world.own, address("another"));
+    await expectRefused("404 tenancy.invitation_not_found", mine.id, another.token, guest.token);
+    await expectRefused("403 tenancy.invitation_for_another", another.id, another.token, guest.token);
+  });
+
+  it("of an organization that was suspended is refused, and of one that is active again accepted", async () => {
+    const guest = await newUser(server, "guest");
+    const { id, token } = await inviteTo(world.other, guest.email);
+    const set = (status: string) =>
+      expectOk(server.call(`PUT /api/v1/iam/organizations/${world.other.id}`, { token: world.administrator.token, body: { status } }));
+    await set("Suspended");
+    await expectRefused("403 auth.organization_suspended", id, token, guest.token);
+    await set("Active");
+    await expectOk(server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: guest.token, body: { token } }));
+  });
+
+  it("that has expired is refused to the second, before and after it was marked, and cannot be revoked into life", async () => {
+    const guest = await newUser(server, "guest");
+    const { id, token } = await inviteTo(world.own, guest.email);
+    server.clock.advance(weekSeconds + 1);
+    const [asGuest, asOwner] = await Promise.all(
+      [guest, world.own.owner].map(async ({ email }) => {
+        const body = { email, password: "a quiet green harbour" };
+        return (await expectOk(server.call("POST /api/v1/iam/auth/login", { body }))).sessionToken as string;
+      }),
+    );
+    await expectRefused("409 tenancy.invitation_expired", id, token, asGuest as string);
+    const invited = await invite(server, {
+      organizationId: world.own.id,
+      token: asOwner as string,
+      email: guest.email,
+      roleId: world.own.roles["Member"] as string,
+    });
+    await expectRefused("409 tenancy.invitation_expired", id, token, asGuest as string);
+    await expectRefused("404 tenancy.invitation_not_found", invited.id, token, asGuest as string);
+    await expectOk(
+      server.call(`POST /api/v1/iam/invitations/${invited.id}/accept`, { token: asGuest as string, body: { token: invited.token } }),
+    );
+  });
+});

@@ -1,0 +1,196 @@
+import { request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { password } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { address, newUser } from "./support/world.ts";
+
+/** What shows tokens, or figures of all tenants, to whoever is on this machine. */
+const surfaces = ["/dev/inbox", "/dev/inbox.json", "/metrics"] as const;
+
+/** A request as it stands, its path unread by any client. */
+const ask = (server: TestServer, path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const { port } = server.door.server.address() as AddressInfo;
+    request({ host: "127.0.0.1", port, path, method, headers }, (response) => {
+      response.resume().once("end", () => resolve(response.statusCode as number));
+    })
+      .once("error", reject)
+      .end();
+  });
+
+async function started(environment: Readonly<Record<string, string>>): Promise<TestServer> {
+  const server = await startTestServer(environment);
+  await server.door.listen({ host: "127.0.0.1", port: 0 });
+  return server;
+}
+
+const local = { host: "localhost" };
+const proxied = { host: "id.example.com", "x-forwarded-for": "203.0.113.77", "x-forwarded-proto": "https" };
+
+describe.each([
+  { PUBLIC_URL: "https://id.example.com" },
+  { PUBLIC_URL: "https://id.example.com", TRUST_PROXY: "true" },
+  { PUBLIC_URL: "https://id.example.com", TRUST_PROXY: "loopback" },
+  { PUBLIC_URL: "http://id.example.com" },
+] as const)("where PUBLIC_URL leads others here (45): %o", (environment) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await started(environment);
+  });
+  afterAll(() => server.close());
+
+  it.each(surfaces)("%s is there for nobody, and a start says so", async (path) => {
+    for (const headers of [local, proxied, { host: "id.example.com" }]) expect(await ask(server, path, headers)).toBe(404);
+    expect(server.configuration.warnings.join(" ")).toContain(`PUBLIC_URL is ${environment.PUBLIC_URL}, so callers of other machines`);
+    expect(server.configuration.warnings.join(" ")).toContain("SMTP_URL is not set");
+  });
+
+  it("a mail is sent all the same, and its token reaches nobody", async () => {
+    const { email } = await newUser(server, "reader");
+    const asked = await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email }, headers: proxied });
+    expect(asked.status).toBe(202);
+    expect((await server.mail(email, "reset-password")).links).toHaveLength(1);
+  });
+});
+
+describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY: "127.0.0.1" }, { TRUST_PROXY: "2" }])(
+  "where a proxy may stand before a start on loopback (45): $TRUST_PROXY",
+  (environment) => {
+    let server: TestServer;
+    beforeAll(async () => {
+      server = await started(environment);
+    });
+    afterAll(() => server.close());
+
+    it.each(surfaces)("%s is there for callers on this machine, by whichever of its names", async (path) => {
+      for (const host of ["localhost", "LOCALHOST:8080", "localhost.", "127.0.0.1:8080", "[::1]:8080", "app.localhost"])
+        expect(await ask(server, path, { host }), host).toBe(200);
+    });
+
+    it.each(surfaces)("%s is not there for whoever came through a proxy", async (path) => {
+      for (const said of [
+        { "x-forwarded-for": "203.0.113.77" },
+        { "x-forwarded-for": "203.0.113.77, 10.0.0.1" },
+        { "x-forwarded-for": "203.0.113.77, 127.0.0.1" },
+        { "x-forwarded-for": "10.0.0.1, 203.0.113.77:4711" },
+        { "x-forwarded-for": "::ffff:203.0.113.77" },
+        { "x-forwarded-for": "2001:db8::1" },
+        { "x-forwarded-for": "unknown" },
+        { "x-forwarded-for": "" },
+        { "x-forwarded-proto": "https" },
+        { "x-forwarded-host": "id.example.com" },
+        { "x-real-ip": "203.0.113.77" },
+        { forwarded: "for=203.0.113.77" },
+        { via: "1.1 proxy" },
+      ])
+        expect(await ask(server, path, { ...local, ...said } as never), JSON.stringify(said)).toBe(404);
+    });
+
+    it.each(surfaces)("%s is not there for a name of somebody else's, however the path is written", async (path) => {
+      const encoded = path.replace("e", "%65").replace("/m", "/%6d");
+      const evil = { host: "evil.example.net" };
+      for (const target of [path, encoded, `${path}?x`, `http://evil.example.net${path}`, `http://evil.example.net${encoded}`]) {
+        expect(await ask(server, target, evil), target).toBe(404);
+        expect(await ask(server, target, evil, "HEAD"), target).toBe(404);
+      }
+      // The target stands above the Host header (RFC 9112 §3.2.2).
+      expect(await ask(server, `http://evil.example.net${path}`, local)).toBe(404);
+      for (const host of [
+        "localhost@evil.example.net",
+        "evil.example.net/localhost",
+        "localhost.evil.example.net",
+        "127.0.0.1.evil.example.net",
+      ])
+        expect(await ask(server, path, { host }), host).toBe(404);
+      expect(await ask(server, encoded, local)).toBe(200);
+    });
+  },
+);
+
+describe("addresses that limits count (45)", () => {
+  const limit = 30;
+  const forgot = (server: TestServer, from: string) =>
+    server.call("POST /api/v1/iam/auth/forgot-password", {
+      body: { email: address("nobody") },
+      headers: { "x-forwarded-for": from },
+      from: "10.0.0.1",
+    });
+  const answered = async (server: TestServer, addresses: readonly string[]): Promise<number> => {
+    const answers = await Promise.all(addresses.map((from) => forgot(server, from)));
+    return answers.filter(({ status }) => status === 202).length;
+  };
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ TRUST_PROXY: "true" });
+  });
+  afterAll(() => server.close());
+  const many = (of: (index: number) => string, count = limit + 10) => Array.from({ length: count }, (_, index) => of(index));
+
+  it("are one with whatever port, and in the mapped form", async () => {
+    expect(
+      await answered(
+        server,
+        many((index) => `198.51.100.1:${40_000 + index}`),
+      ),
+    ).toBe(limit);
+    for (const same of ["198.51.100.1", "::ffff:198.51.100.1", "[::ffff:c633:6401]:80"])
+      expect((await forgot(server, same)).status).toBe(429);
+    expect((await forgot(server, "198.51.100.2")).status).toBe(202);
+  });
+
+  it("are one in a /64 of IPv6, and four shares in a /48", async () => {
+    expect(
+      await answered(
+        server,
+        many((index) => `2001:db8:1:2::${index.toString(16)}`),
+      ),
+    ).toBe(limit);
+    expect((await forgot(server, "2001:db8:1:2:ffff::1")).status).toBe(429);
+    expect((await forgot(server, "2001:db8:1:3::1")).status).toBe(202);
+    expect(
+      await answered(
+        server,
+        many((index) => `2001:db8:2:${index.toString(16)}::1`, limit * 4 + 10),
+      ),
+    ).toBe(limit * 4);
+    expect((await forgot(server, "2001:db8:3::1")).status).toBe(202);
+  });
+
+  it("are one where they are none", async () => {
+    expect(
+      await answered(
+        server,
+        many((index) => (index % 2 === 0 ? `<script>${index}` : "x".repeat(3_000))),
+      ),
+    ).toBe(limit);
+  });
+
+  it("stand in the session and in the trail as addresses, or not at all", async () => {
+    const { email } = await newUser(server, "traveller");
+    for (const [from, known] of [
+      ["198.51.100.9:5678", "198.51.100.9"],
+      ["::ffff:198.51.100.9", "198.51.100.9"],
+      ["[2001:DB8::9]:443", "2001:db8::9"],
+      ["<script>alert(1)</script>", null],
+      ["x".repeat(3_000), null],
+    ] as const) {
+      const login = await server.call("POST /api/v1/iam/auth/login", {
+        body: { email, password },
+        headers: { "x-forwarded-for": from },
+        from: "10.0.0.1",
+      });
+      const { body } = await server.call("GET /api/v1/iam/auth/sessions", { token: login.body.sessionToken });
+      expect(body.items.find(({ current }: { current: boolean }) => current).ipAddress).toBe(known);
+      const { owner } = server.application.platform.database;
+      const entry = await owner
+        .selectFrom("audit_entries")
+        .select(["ip_address"])
+        .where("operation", "=", "authentication.login")
+        .orderBy("occurred_at", "desc")
+        .limit(1)
+        .executeTakeFirst();
+      expect(entry?.["ip_address"]).toBe(known);
+    }
+  });
+});

@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import { ask, faultOf, parametersOf, routesOf, type Sample } from "./support/ask.ts";
+import { leavesNoTrace } from "./support/rows.ts";
+import { operationsWithoutSample, sampleOf } from "./support/samples.ts";
+import { makeWorld, type World } from "./support/world.ts";
+
+let server: TestServer;
+let world: World;
+beforeAll(async () => {
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  world = await makeWorld(server);
+});
+afterAll(() => server.close());
+
+/** What a row has and a caller must not set, in the API's words and in the database's. */
+const smuggled: Readonly<Record<string, unknown>> = {
+  id: randomUUID(),
+  organizationId: randomUUID(),
+  organization_id: randomUUID(),
+  userId: randomUUID(),
+  isSystemRole: true,
+  is_system_role: true,
+  isSystemPermission: true,
+  status: "Active",
+  emailVerified: true,
+  passwordHash: "$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA",
+  password_hash: "x",
+  sessionEpoch: 0,
+  version: 99,
+  createdAt: "2020-01-01T00:00:00.000Z",
+  expiresAt: "2099-01-01T00:00:00.000Z",
+  administrator: true,
+  role: "Owner",
+  roles: ["Owner"],
+  permissions: ["Organization"],
+  prototype: { isSystemRole: true },
+  "constructor.prototype.isSystemRole": true,
+  toString: "x",
+  hasOwnProperty: "x",
+};
+
+/** Bodies as text, because an object literal's `__proto__` is no field. `#` stands for the fields of a valid body. */
+const polluting: readonly string[] = [
+  '{#"__proto__":{"isSystemRole":true}}',
+  '{#"__proto__":null}',
+  '{#"constructor":{"prototype":{"isSystemRole":true}}}',
+  '{#"constructor":"x"}',
+  '{#"\\u005f_proto__":{"isSystemRole":true}}',
+];
+
+/** AuthZEN has what it does not know ignored (10.1.1): its inputs are open, and what is smuggled into them must change nothing. */
+const isOpen = (operation: Operation): boolean => (operation.input as AnyBody).additionalProperties === true;
+const isWrite = (operation: Operation): boolean => !operation.http?.startsWith("GET ") && !isOpen(operation);
+
+/** The request with `extra` in the body, where the operation does not take it itself. */
+async function refused(operation: Operation, sample: Sample, extra: Readonly<Record<string, unknown>>): Promise<string | undefined> {
+  const answer = await ask(server, operation, { ...sample, input: { ...sample.input, ...extra } });
+  return complaint(answer, `with ${Object.keys(extra).join()}`);
+}
+
+function complaint(answer: Answer<AnyBody>, what: string): string | undefined {
+  const told = (answer.body?.error?.details ?? []).some((detail: AnyBody) =>
+    ["unknown_field", "syntax", "prototype"].includes(detail.rule),
+  );
+  const right = answer.status === 400 && answer.body.error.code === "common.validation_failed" && told;
+  return faultOf(answer) ?? (right ? undefined : `${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
+}
+
+function rawBodies(operation: Operation, sample: Sample): string[] {
+  const fields = Object.entries(sample.input).filter(([name]) => !parametersOf(operation).includes(name));
+  const valid = JSON.stringify(Object.fromEntries(fields)).slice(1, -1);
+  return polluting.map((text) => text.replace("#", valid === "" ? "" : `${valid},`));
+}
+
+function sendRaw(operation: Operation, sample: Sample, body: string): Promise<Answer<AnyBody>> {
+  const [method, path] = (operation.http as string).split(" ") as [string, string];
+  const url = path.replace(/:(\w+)/g, (_all, name: string) => String(sample.input[name]));
+  return server.call(`${method} ${url}`, { body, ...(sample.token ? { token: sample.token } : {}) });
+}
+
+describe("fields that a caller must not set (25)", () => {
+  it("has a sample request for every route", () => {
+    expect(operationsWithoutSample(server)).toEqual([]);
+  });
+
+  it("are refused with 400 and their names by every write, and nothing changes; without them the write passes", {
+    timeout: 180_000,
+  }, async () => {
+    const wrong: string[] = [];
+    for (const operation of routesOf(server).filter(isWrite)) {
+      const sample = await sampleOf(world, operation.name);
+      const extras = Object.entries(smuggled).filter(
+        ([name]) => !(name in operation.input.properties) || parametersOf(operation).includes(name),
+      );
+      await leavesNoTrace(server, operation.name, async () => {
+        for (const [name, value] of extras.filter(([name]) => !parametersOf(operation).includes(name))) {
+          const found = await refused(operation, sample, { [name]: value });
+          if (found) wrong.push(`${operation.http} ${found}`);
+        }
+        for (const body of rawBodies(operation, sample)) {
+          const found = complaint(await sendRaw(operation, sample, body), body);
+          if (found) wrong.push(`${operation.http} ${found}`);
+        }
+      });
+      const answer = await ask(server, operation, sample);
+      if (answer.status >= 300) wrong.push(`${operation.http}: a valid request got ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    expect(wrong.join("\n")).toBe("");
+    expect(({} as Record<string, unknown>)["isSystemRole"]).toBeUndefined();
+  });
+
+  it("in a body are refused where the address has said them", async () => {
+    const wrong: string[] = [];
+    for (const operation of routesOf(server).filter((one) => isWrite(one) && parametersOf(one).length > 0)) {
+      const sample = await sampleOf(world, operation.name);
+      await leavesNoTrace(server, operation.name, async () => {
+        for (const name of parametersOf(operation)) {
+          for (const value of [sample.input[name], randomUUID()]) {
+            const found = complaint(await sendRaw(operation, sample, JSON.stringify({ [name]: value })), `${name} in the body`);
+            if (found) wrong.push(`${operation.http} ${found}`);
+          }
+        }
+      });
+    }
+    expect(wrong.join("\n")).toBe("");
+  });
+
+  it("are ignored where a standard has them ignored, and pollute nothing", async () => {
+    const open = routesOf(server).filter(isOpen);
+    expect(open.map(({ http }) => http.split(" ")[1])).toSatisfy((paths: string[]) =>
+      paths.every((path) => path.startsWith("/access/v1/")),
+    );
+    expect(open.length).toBeGreaterThan(0);
+    const wrong: string[] = [];
+    for (const operation of open) {
+      const sample = await sampleOf(world, operation.name);
+      const { status, body } = await ask(server, operation, sample);
+      const expected = JSON.stringify([status, body]);
+      if (status !== 200) wrong.push(`${operation.http}: a valid request got ${expected}`);
+      const input = { ...sample.input, ...smuggled, subject: { ...smuggled, ...(sample.input["subject"] as object) } };
+      const answer = await ask(server, operation, { ...sample, input });
+      if (JSON.stringify([answer.status, answer.body]) !== expected) wrong.push(`${operation.http}: ${JSON.stringify(answer.body)}`);
+      for (const text of rawBodies(operation, sample)) {
+        const polluted = await sendRaw(operation, sample, text);
+        const refused = complaint(polluted, text) === undefined;
+        if (!refused && JSON.stringify([polluted.status, polluted.body]) !== expected)
+          wrong.push(`${operation.http} ${text}: ${polluted.status}`);
+      }
+    }
+    expect(wrong.join("\n")).toBe("");
+    expect(({} as Record<string, unknown>)["isSystemRole"]).toBeUndefined();
+  });
+
+  it("in a query are refused by every read", async () => {
+    const wrong: string[] = [];
+    for (const operation of routesOf(server).filter((one) => !isWrite(one) && !isOpen(one))) {
+      const sample = await sampleOf(world, operation.name);
+      for (const name of ["isSystemRole", "userId_", "__proto__", "constructor", "toString", "id"]) {
+        const answer = await ask(server, operation, {
+          ...sample,
+          input: Object.defineProperty({ ...sample.input }, name, { value: "true", enumerable: true }),
+        });
+        const found = complaint(answer, `?${name}=true`);
+        if (found) wrong.push(`${operation.http} ${found}`);
+      }
+    }
+    expect(wrong.join("\n")).toBe("");
+  });
+
+  it("deep in a body are refused too", async () => {
+    const operation = routesOf(server).find(({ name }) => name === "access.checkBatch") as Operation;
+    const sample = await sampleOf(world, operation.name);
+    const [check] = sample.input["checks"] as Record<string, unknown>[];
+    for (const extra of ["isAuthorized", "roles", "constructor"]) {
+      const answer = await ask(server, operation, { ...sample, input: { checks: [{ ...check, [extra]: true }] } });
+      expect(complaint(answer, extra)).toBeUndefined();
+    }
+  });
+});

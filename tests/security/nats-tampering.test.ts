@@ -1,0 +1,177 @@
+import { randomBytes } from "node:crypto";
+import { newOrganization, newPerson, type OrganizationOf, type Person, password } from "@gatehouse/testing/people.ts";
+import { type AnyBody, distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { listens, services } from "@gatehouse/testing/services.ts";
+import { connect, headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { natsServer } from "../../packages/server/src/platform/nats/address.ts";
+import { times } from "./support/ask.ts";
+
+const iam = "/api/v1/iam";
+const possible = distributed && (await listens("nats"));
+
+/**
+ * Somebody who may publish and subscribe everywhere on NATS, and has no key: two sets of roles answer, each in processes' worth of its
+ * own (TEST_TOPOLOGY=distributed).
+ */
+describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing and does nothing twice (47)", () => {
+  const prefix = `hostile-${randomBytes(6).toString("hex")}`;
+  let server: TestServer;
+  let beside: TestServer;
+  let eve: NatsConnection;
+  let victim: Person;
+  let stranger: Person;
+  let organization: OrganizationOf;
+  const seen: Msg[] = [];
+
+  beforeAll(async () => {
+    server = await startTestServer({ NATS_PREFIX: prefix, GATEHOUSE_SIGN_IN_LIMIT: "off" });
+    beside = await server.beside();
+    organization = await newOrganization(server);
+    victim = organization.owner;
+    stranger = await newPerson(server);
+    eve = await connect(natsServer(services.nats));
+    for (const subject of [`${prefix}.>`, "_INBOX.>"]) eve.subscribe(subject, { callback: (_error, message) => void seen.push(message) });
+    await eve.flush();
+  }, 240_000);
+  afterAll(async () => {
+    await eve?.close();
+    await beside?.close();
+    await server?.close();
+  }, 60_000);
+
+  const login = () => server.call(`POST ${iam}/auth/login`, { body: { email: victim.email, password } });
+  const check = (by: Person, actionType = "Organization.Update") =>
+    server.call(`POST ${iam}/authorization/check`, { token: by.token, body: { userId: by.id, tenantId: organization.id, actionType } });
+  const captured = (subject: string): Msg[] => seen.filter((message) => message.subject === `${prefix}.${subject}`);
+  const sessions = async (): Promise<number> => {
+    const { rows } = await sql<{ count: string }>`select count(*) from sessions where user_id = ${victim.id}`.execute(
+      server.application.platform.database.owner,
+    );
+    return Number(rows[0]?.count);
+  };
+  const distrusted = async (kind: string, reason: string): Promise<number> => {
+    const found = await Promise.all([server, beside].map(({ application }) => application.platform.metrics.distrusted.get()));
+    return found
+      .flatMap(({ values }) => values)
+      .filter(({ labels }) => labels.channel === "nats" && labels.kind === kind && labels.reason === reason)
+      .reduce((sum, { value }) => sum + value, 0);
+  };
+  /** Subscribes for the time of `work`. */
+  const withListener = async <T>(subject: string, listener: (message: Msg) => void, work: () => Promise<T>): Promise<T> => {
+    const subscription = eve.subscribe(`${prefix}.${subject}`, { callback: (_error, message) => listener(message) });
+    await eve.flush();
+    try {
+      return await work();
+    } finally {
+      subscription.unsubscribe();
+      await eve.flush();
+    }
+  };
+
+  it("who reads along finds no password, token, address or answer in what goes by", async () => {
+    const before = seen.length;
+    const { body } = await login();
+    expect((await server.call(`GET ${iam}/users/me`, { token: body.sessionToken })).body.email).toBe(victim.email);
+    await eve.flush();
+    const texts = seen.slice(before).flatMap(({ data }) => {
+      const text = Buffer.from(data).toString("latin1");
+      return [text, Buffer.from(text.replaceAll('"', ""), "base64url").toString("latin1")];
+    });
+    expect(texts.length).toBeGreaterThan(6);
+    for (const secret of [password, body.sessionToken, victim.email, victim.id, "sessionToken", "input"])
+      expect(texts.filter((text) => text.includes(secret))).toEqual([]);
+  });
+
+  it("a made-up answer is not taken, nor a true one that answered another question", async () => {
+    await check(victim);
+    await eve.flush();
+    const permits = seen.filter(({ subject }) => subject.startsWith("_INBOX.")).slice(-3);
+    const made = {
+      isAuthorized: true,
+      reason: "forged",
+      reasonCode: "role",
+      missingPermissions: [],
+      applicableEntitlements: {},
+      revision: "1",
+    };
+    const answer = (message: Msg): void => {
+      message.respond(JSON.stringify(made));
+      for (const { data } of permits) message.respond(data);
+    };
+    const before = await distrusted("reply", "unsigned");
+    await withListener("rpc.query.access.check", answer, async () => {
+      for (const _ of times(20)) expect((await check(stranger)).body.isAuthorized ?? false).toBe(false);
+    });
+    expect(before).toBe(0);
+  });
+
+  it("a made-up revision is not waited for, and stops no later call", async () => {
+    const poison = (message: Msg): void => {
+      const given = headers();
+      given.set("gatehouse-revision", "9".repeat(21));
+      given.set("gatehouse-appended", "true");
+      message.respond("{}", { headers: given });
+    };
+    await withListener("rpc.command.identity.updateMe", poison, async () => {
+      const { status, body } = await server.call(`PUT ${iam}/users/me`, { token: victim.token, body: { firstName: "True" } });
+      expect([status, body.firstName]).toEqual([200, "True"]);
+    });
+    expect((await server.call(`GET ${iam}/users/me`, { token: victim.token })).body.firstName).toBe("True");
+  });
+
+  it("a command that was heard and is sent again is done by no process, under its own subject or another", async () => {
+    expect((await login()).status).toBe(200);
+    await eve.flush();
+    const [message] = captured("rpc.command.authentication.login").slice(-1) as [Msg];
+    const before = await sessions();
+    const refused = await distrusted("request", "replayed");
+    for (const _ of times(20)) eve.publish(message.subject, message.data, { reply: message.reply as string });
+    for (const reply of [undefined, "_INBOX.eve.1"]) eve.publish(message.subject, message.data, reply === undefined ? {} : { reply });
+    eve.publish(`${prefix}.rpc.command.authentication.logout`, message.data, { reply: message.reply as string });
+    await eve.flush();
+    // At whichever process: at the one that had it the copy is known, and at another the command's id is.
+    await expect.poll(() => distrusted("request", "replayed"), { timeout: 10_000 }).toBeGreaterThan(refused);
+    await expect.poll(() => distrusted("request", "forged"), { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
+    await login();
+    expect(await sessions()).toBe(before + 1);
+  });
+
+  it("who says that nobody serves, while somebody does, makes no command be done twice", async () => {
+    const before = await sessions();
+    const deny = ({ reply }: Msg): void => eve.publish(reply as string, new Uint8Array(), { headers: headers(503, "No Responders") });
+    const { status } = await withListener("rpc.command.authentication.login", deny, login);
+    expect([200, 503]).toContain(status);
+    await login();
+    expect((await sessions()) - before).toBeLessThanOrEqual(2);
+  });
+
+  it("signs of life and news that are made up are not heard", async () => {
+    const sign = headers();
+    sign.set("gatehouse-sign", "working");
+    const began = performance.now();
+    for (const _ of times(20_000)) eve.publish(`${prefix}.log.appended`);
+    await eve.flush();
+    expect((await check(victim)).body).toMatchObject({ isAuthorized: true });
+    expect(performance.now() - began).toBeLessThan(10_000);
+    await expect.poll(() => distrusted("tell", "unsigned"), { timeout: 10_000 }).toBeGreaterThan(0);
+    const { reply } = captured("rpc.query.access.check").at(-1) as Msg;
+    eve.publish(reply as string, new Uint8Array(), { headers: sign });
+    await eve.flush();
+  });
+
+  it("calls without a key are refused, and begin nothing", async () => {
+    const ask = async (subject: string, call: object): Promise<AnyBody> =>
+      (await eve.request(`${prefix}.rpc.${subject}`, JSON.stringify(call), { timeout: 10_000 })).json();
+    const before = await sessions();
+    const calls = [
+      ["command.authentication.login", { input: { email: victim.email, password } }],
+      ["query.identity.getMe", { input: {}, credential: { token: victim.token, from: "header" } }],
+      ["command.tenancy.createUser", { input: {}, caller: { kind: "operator" } }],
+      ["query.nothing", {}],
+    ] as const;
+    for (const [subject, call] of calls) expect((await ask(subject, call)).error.code).toBe("common.service_call_refused");
+    expect(await sessions()).toBe(before);
+  });
+});

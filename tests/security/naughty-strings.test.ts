@@ -1,0 +1,325 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import { nameKey } from "../../packages/server/src/platform/names/name-key.ts";
+import { ask, faultOf, inLanes, parametersOf, routesOf, type Sample } from "./support/ask.ts";
+import { operationsWithoutSample, sampleOf, samples } from "./support/samples.ts";
+import { makeWorld, type World } from "./support/world.ts";
+
+const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const file = join(process.env["GATEHOUSE_VECTORS"] ?? join(repository, "../shared/vectors"), "blns/blns.json");
+const reason = `${file} is not there; GATEHOUSE_VECTORS names the folder with the test material`;
+const found = existsSync(file);
+if (!found) console.warn(`skipped: the naughty strings: ${reason}`);
+
+/** Of our own: what breaks lengths, columns, texts and headers. Each is legal JSON. */
+const ownStrings: readonly string[] = [
+  "a\u0301".repeat(255),
+  `a${"\u0301".repeat(300)}`,
+  `a${"\u0301".repeat(5_000)}`,
+  "👩‍👩‍👧‍👦".repeat(100),
+  "👍".repeat(255),
+  "ﷺ".repeat(255),
+  "x".repeat(256),
+  "\u0000",
+  "a\u0000b",
+  "\ud800",
+  "a\udc00b",
+  "\uffff\ufffe",
+  "\u202e\u2066evil\u2069",
+  "line\r\nBcc: someone@example.com",
+  '"a\r\nBcc: x"@example.com',
+  '"İ"@example.com',
+  '"a b"@example.com',
+  "K@example.com",
+  "sh-x-abcde",
+  "sh-u-co-eo",
+  "en_US.UTF-8",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the string is meant as it stands
+  "${jndi:ldap://example.com/a}",
+  "'; drop table users; --",
+  "\\",
+  "%00",
+  "%s%n%d",
+  "{{7*7}}",
+];
+
+/** Some fields get one string in this many, each for a reason. */
+const oneIn = 12;
+const sparing: Readonly<Record<string, readonly string[]>> = {
+  // Each accepted string is hashed with argon2, at 20 ms and more.
+  "identity.register": ["firstName", "lastName", "password"],
+  "identity.resetPassword": ["password", "token"],
+  "identity.verifyEmail": ["password", "newPassword", "token"],
+  "authentication.login": ["password"],
+  "tenancy.setUp": ["firstName", "lastName", "password", "token"],
+  // Each change of the permission tree recomputes what every role gives; descriptions of roles get every string.
+  "access.createPermission": ["description"],
+  "access.updatePermission": ["description"],
+  // As the first name.
+  "identity.updateMe": ["lastName"],
+  // Columns that get every string from another operation: a role's from createRole, an organization's from its update.
+  "access.updateRole": ["name", "description"],
+  "tenancy.createOrganization": ["name"],
+  "access.cloneRole": ["name", "description"],
+  // Kept as createGrant keeps the resource's id, or only looked for.
+  "access.createGrant": ["relation", "resource.type", "subject.type", "subject.id", "subject.relation"],
+  // Texts of one schema, each kept as `entityId` and `userName` are, or only looked for.
+  "audit.recordEvent": ["source", "action", "failureReason", "userId", "sessionId", "entityType", "timestamp", "ipAddress", "userAgent"],
+  "audit.startExport": ["actorId", "action", "entityType", "entityId", "traceId", "from", "to"],
+  "audit.erasePerson": ["userId", "email"],
+  "access.revokeGrants": ["resource.type", "resource.id", "subject.type", "subject.id", "subject.relation"],
+};
+/** Refused by the schema, whichever string it is, before anything else looks at it. */
+const isClosed = (schema: AnyBody): boolean =>
+  schema.format === "uuid" ||
+  schema.enum !== undefined ||
+  (schema.anyOf ?? []).some(isClosed) ||
+  (schema.items !== undefined && isClosed(schema.items));
+
+/** Where a valid request costs a mail or a sign-in before it can be sent, so that few are made. */
+const lanes = 2;
+
+interface Place {
+  readonly field: string;
+  /** The schema in words: what it refuses at one place it refuses at every other. */
+  readonly schema: string;
+  readonly put: (input: Sample["input"], text: string) => Sample["input"];
+}
+
+/** The string fields of an input, those in lists and in lists of objects too. */
+function placesOf(operation: Operation): Place[] {
+  const inside = (schema: AnyBody, field: string, put: Place["put"]): Place[] => {
+    if (schema.type === "string" || schema.anyOf?.some((one: AnyBody) => one.type === "string"))
+      return [{ field, schema: JSON.stringify(schema), put }];
+    if (schema.items) return inside(schema.items, `${field}.0`, (input, text) => put(input, [text] as never));
+    return Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
+      inside(inner, `${field}.${name}`, (input, text) => put(input, { ...(input[field] as object), [name]: text } as never)),
+    );
+  };
+  return Object.entries(operation.input.properties).flatMap(([name, schema]) =>
+    inside(schema, name, (input, text) => {
+      const { roleId, ...rest } = input;
+      return name === "roleIds" ? { ...rest, [name]: text } : { ...rest, ...(roleId === undefined ? {} : { roleId }), [name]: text };
+    }),
+  );
+}
+
+let server: TestServer;
+let world: World;
+beforeAll(async () => {
+  // Thousands of things are made in one organization.
+  const quotas = { GATEHOUSE_QUOTA_ORGANIZATIONS: "100000", GATEHOUSE_QUOTA_ROLES: "100000", GATEHOUSE_QUOTA_INVITATIONS: "100000" };
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...quotas });
+  world = await makeWorld(server);
+});
+afterAll(() => server.close());
+
+const isWrite = (operation: Operation): boolean => operation.kind === "command";
+const secrets = new Set(["password", "token"]);
+/** Kept in a form of their own: a locale in its canonical one. */
+const canonical = new Set(["locale"]);
+
+/** What is wrong with the answer to `text` in `place`, or undefined: byte-exact, or refused. */
+function complaint(answer: Answer<AnyBody>, place: Place, text: string): string | undefined {
+  const fault = faultOf(answer);
+  if (fault) return fault;
+  if (answer.status >= 400 || secrets.has(place.field) || canonical.has(place.field)) return undefined;
+  const kept = place.field.split(".").reduce((value, name) => value?.[name], answer.body);
+  // Open: PGlite's decoder drops a byte order mark at the beginning of each text that it reads; PostgreSQL's does not.
+  if (backend === "pglite" && text.startsWith("\ufeff") && kept === text.slice(1)) return undefined;
+  return kept === undefined || kept === text || place.field.endsWith(".0") ? undefined : `kept ${JSON.stringify(kept)}`;
+}
+
+/** What each schema has refused, by the schema: at further places with it, one in {@link oneIn} of these is tried again. */
+type Refused = Map<string, Set<string>>;
+
+const refusedBySchema = ({ status, body }: Answer<AnyBody>, field: string): boolean =>
+  status === 400 && body.error.code === "common.validation_failed" && body.error.details.some((one: AnyBody) => one.field === field);
+
+/** Every string once in the field, in lanes that each have a request of their own. */
+async function tryStrings(
+  operation: Operation & { http: string },
+  place: Place,
+  strings: readonly string[],
+  refused: Refused,
+): Promise<{ readonly accepted: number; readonly wrong: string[] }> {
+  let accepted = 0;
+  const wrong: string[] = [];
+  const before = refused.get(place.schema);
+  const here = new Set<string>();
+  const fresh = new Map<number, Sample>();
+  const tried = strings.filter((text, index) => index % oneIn === 0 || !before?.has(text));
+  await inLanes(tried, lanes, async (text, lane) => {
+    if (parametersOf(operation).includes(place.field) && (!text.isWellFormed() || /^\.{0,2}$/.test(text))) return;
+    const sample = fresh.get(lane) ?? (await sampleOf(world, operation.name));
+    fresh.set(lane, sample);
+    const answer = await ask(server, operation, { ...sample, input: place.put(sample.input, text) });
+    const fault = complaint(answer, place, text);
+    if (fault) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(text).slice(0, 200)}: ${fault}`);
+    if (refusedBySchema(answer, place.field)) here.add(text);
+    if (answer.status < 300) {
+      accepted += 1;
+      if (!samples[operation.name]?.again) fresh.delete(lane);
+    }
+  });
+  refused.set(place.schema, new Set([...(before ?? []), ...here]));
+  return { accepted, wrong };
+}
+
+/** How often each field's string is to be found in the database afterwards, as the bytes that were sent. */
+async function kept(table: string, column: string): Promise<Set<string>> {
+  const rows = await server.application.platform.database.owner.selectFrom(table).select(column).execute();
+  return new Set(rows.map((row) => row[column] as string));
+}
+
+describe("naughty strings (41)", () => {
+  it("has a sample request for every route", () => {
+    expect(operationsWithoutSample(server)).toEqual([]);
+  });
+
+  async function everywhere(all: readonly string[]): Promise<void> {
+    const wrong: string[] = [];
+    let accepted = 0;
+    const refused: Refused = new Map();
+    for (const operation of routesOf(server).filter(isWrite)) {
+      for (const place of placesOf(operation)) {
+        const closed = isClosed(operation.input.properties[place.field.split(".")[0] as string]);
+        const few = (closed || sparing[operation.name]?.includes(place.field)) && all.length > 100;
+        const strings = few ? all.filter((_, index) => index % oneIn === 0) : all;
+        const outcome = await tryStrings(operation, place, strings, refused);
+        accepted += outcome.accepted;
+        wrong.push(...outcome.wrong);
+      }
+    }
+    expect(wrong.join("\n")).toBe("");
+    expect(accepted).toBeGreaterThan(all.length);
+    const [roles, descriptions, firstNames] = [
+      await kept("roles", "name"),
+      await kept("roles", "description"),
+      await kept("users", "first_name"),
+    ];
+    const storable = all.filter((text) => !text.includes("\u0000") && text.isWellFormed() && [...text].length <= 255);
+    expect(storable.filter((text) => !descriptions.has(text) && !text.startsWith("\ufeff"))).toEqual([]);
+    // Of names that look alike the first is kept (53).
+    const looks = new Set([...roles].map(nameKey));
+    const named = storable.filter((text) => nameKey(text) !== "");
+    expect(named.filter((text) => !looks.has(nameKey(text)))).toEqual([]);
+    expect(named.filter((text) => roles.has(text)).length).toBeGreaterThanOrEqual(new Set(named.map(nameKey)).size);
+    expect(firstNames.size).toBeGreaterThan(5);
+  }
+
+  // The strings of our own are tried on PostgreSQL, too; the list takes a minute, and is the same texts to both.
+  it.skipIf(!found || backend === "postgresql")(
+    `of the list, in every string field of every write, are kept to the byte or refused${found ? "" : ` (skipped: ${reason})`}`,
+    { timeout: 600_000 },
+    () => everywhere([...new Set(JSON.parse(readFileSync(file, "utf8")) as string[])]),
+  );
+
+  it("of our own, in every string field of every write, are kept to the byte or refused", { timeout: 240_000 }, () =>
+    everywhere(ownStrings),
+  );
+
+  it("that are no UTF-8 are refused, or kept as they are, never turned into something else", async () => {
+    for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f], [0xc0, 0x80]]) {
+      const name = Buffer.from(bytes);
+      const payload = Buffer.concat([
+        Buffer.from('{"name":"x'),
+        name,
+        Buffer.from(`y","scope":"Organization","organizationId":"${world.own.id}"}`),
+      ]);
+      const response = await server.door.inject({
+        method: "POST",
+        url: "/api/v1/iam/roles",
+        headers: { authorization: `Bearer ${world.own.owner.token}`, "content-type": "application/json" },
+        payload,
+      });
+      expect(response.statusCode, response.body).toBe(400);
+    }
+  });
+});
+
+/** Values for a schema: mostly what it asks for, now and then something else. */
+function valuesFor(schema: AnyBody, ids: readonly string[]): fc.Arbitrary<unknown> {
+  const anything = fc.oneof(
+    fc.jsonValue(),
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(null, "", -1, 1e308, "\u0000", [], {}, "\ud800"),
+  );
+  const mostly = (right: fc.Arbitrary<unknown>) => fc.oneof({ weight: 5, arbitrary: right }, { weight: 1, arbitrary: anything });
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((one: AnyBody) => valuesFor(one, ids)));
+  if (schema.enum) return mostly(fc.constantFrom(...schema.enum));
+  if (schema.type === "integer") return mostly(fc.integer({ min: -10, max: 300 }));
+  if (schema.type === "boolean") return mostly(fc.boolean());
+  if (schema.type === "null") return mostly(fc.constant(null));
+  if (schema.type === "array") return mostly(fc.array(valuesFor(schema.items, ids), { maxLength: 4 }));
+  if (schema.type === "string") {
+    if (schema.format === "uuid") return mostly(fc.oneof(fc.constantFrom(...ids), fc.uuid()));
+    if (schema.format === "email") return mostly(fc.emailAddress());
+    if (schema.pattern) return mostly(fc.oneof(fc.stringMatching(new RegExp(schema.pattern)), fc.string({ unit: "grapheme" })));
+    return mostly(fc.oneof(fc.string({ unit: "grapheme", maxLength: 300 }), fc.string({ unit: "binary", maxLength: 50 })));
+  }
+  if (schema.type === "object" && schema.properties) {
+    const members = Object.entries(schema.properties).map(([name, one]) => [
+      name,
+      fc.option(valuesFor(one, ids), { nil: undefined, freq: 4 }),
+    ]);
+    return fc.record(Object.fromEntries(members));
+  }
+  return anything;
+}
+
+describe("generated requests (41)", () => {
+  it("from the schemas of every operation get an answer of ours, never a 5xx and never our inside", { timeout: 180_000 }, async () => {
+    const { own, other, administrator } = world;
+    const ids = [
+      own.id,
+      other.id,
+      own.customRoleId,
+      own.membershipIds.member,
+      other.invitation.id,
+      own.member.id,
+      other.sessionId,
+      administrator.id,
+    ];
+    const wrong: string[] = [];
+    const loggedBefore = server.logged.length;
+    for (const operation of routesOf(server)) {
+      // Whoever may: each run needs somebody who is not suspended by the one before.
+      const sample = await sampleOf(world, operation.name);
+      const parameters = parametersOf(operation);
+      const hashes = operation.name in sparing || operation.name === "identity.setUserStatus";
+      await fc
+        .assert(
+          fc.asyncProperty(valuesFor(operation.input, ids) as fc.Arbitrary<Record<string, unknown>>, async (generated) => {
+            const input: Record<string, unknown> = {};
+            for (const [name, value] of Object.entries(generated)) if (value !== undefined) input[name] = value;
+            for (const name of parameters) {
+              const text = String(input[name]);
+              if (input[name] === undefined || !text.isWellFormed()) input[name] = sample.input[name];
+            }
+            // These would end the sessions that the run needs; they are tried with everything but a right id.
+            if (operation.name === "sessions.logout") input["x"] = 1;
+            const answer = await ask(server, operation, { token: sample.token, input });
+            const fault = faultOf(answer);
+            if (fault) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${fault}`);
+            return fault === undefined;
+          }),
+          // The seed is fixed so that a failure can be seen again; FAST_CHECK_SEED tries others.
+          { numRuns: hashes ? 40 : 100, seed: Number(process.env["FAST_CHECK_SEED"] ?? 20), endOnFailure: true, verbose: 0 },
+        )
+        .catch(() => undefined);
+    }
+    expect(wrong.join("\n")).toBe("");
+    expect(
+      server.logged
+        .slice(loggedBefore)
+        .filter((line) => line.message === "a request failed")
+        .map((line) => line.err?.message),
+    ).toEqual([]);
+  });
+});

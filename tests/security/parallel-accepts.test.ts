@@ -1,0 +1,63 @@
+import { signIn } from "@gatehouse/testing/people.ts";
+import { type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectOk, times } from "./support/ask.ts";
+import { onPglite, onPostgresql } from "./support/postgresql.ts";
+import { quiet, rowsOf } from "./support/rows.ts";
+import { invite, makeWorld, newUser, type World } from "./support/world.ts";
+
+const accepts = 50;
+
+function suite(backend: Backend): void {
+  let server: TestServer;
+  let world: World;
+  beforeAll(async () => {
+    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend);
+    world = await makeWorld(server);
+  });
+  afterAll(() => server.close());
+
+  it(`${accepts} accepts of one invitation at once make one membership`, async () => {
+    const guest = await newUser(server, "guest");
+    const sessions = [guest.token, ...(await Promise.all(times(4).map(() => signIn(server, guest.email))))];
+    const { id, token } = await invite(server, {
+      organizationId: world.own.id,
+      token: world.own.owner.token,
+      email: guest.email,
+      roleId: world.own.roles["Member"] as string,
+    });
+    await quiet(server);
+    const before = await rowsOf(server);
+    const answers = await Promise.all(
+      times(accepts).map((index) =>
+        server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: sessions[index % sessions.length] as string, body: { token } }),
+      ),
+    );
+    const outcomes = Map.groupBy(answers, ({ status, body }) => `${status} ${body.error?.code ?? ""}`.trim());
+    expect([...outcomes.keys()].sort()).toEqual(["200", "409 tenancy.invitation_accepted"]);
+    expect(outcomes.get("200")).toHaveLength(1);
+    await quiet(server);
+    const after = await rowsOf(server);
+    const more = (table: string) => (after.get(`public.${table}`)?.length ?? 0) - (before.get(`public.${table}`)?.length ?? 0);
+    expect({ memberships: more("memberships"), assignments: more("role_assignments"), audited: more("audit_entries") }).toEqual({
+      memberships: 1,
+      assignments: 1,
+      audited: 1,
+    });
+    const events = (after.get("public.events") ?? [])
+      .filter((row) => !before.get("public.events")?.includes(row))
+      .map((row) => JSON.parse(row).type);
+    expect(events.filter((type) => type !== "access.read_model_changed.v1").sort()).toEqual([
+      "assignment.changed.v1",
+      "invitation.accepted.v1",
+      "membership.created.v1",
+    ]);
+    const { items } = await expectOk(
+      server.call(`GET /api/v1/iam/organizations/${world.own.id}/memberships`, { token: world.own.owner.token }),
+    );
+    expect(items.filter((item: AnyBody) => item.userId === guest.id)).toHaveLength(1);
+  });
+}
+
+onPostgresql("parallel accepts (23)", () => suite("postgresql"));
+onPglite("parallel accepts (23)", () => suite("pglite"));

@@ -1,0 +1,49 @@
+import { anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { hash as bcryptHash } from "@node-rs/bcrypt";
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { times } from "./support/ask.ts";
+import { address } from "./support/world.ts";
+
+// Hashes of another kind than PASSWORD_HASH take several times as long, so that even a busy machine tells them apart.
+
+let server: TestServer;
+const old: string[] = [];
+const current: string[] = [];
+beforeAll(async () => {
+  server = await startTestServer();
+  // Of another installation, or from before the setting was changed.
+  const hashed = await bcryptHash(password, 12);
+  for (const _ of times(2)) {
+    old.push((await newPerson(server, "old")).email);
+    current.push((await newPerson(server, "current")).email);
+  }
+  for (const email of old) {
+    await sql`update users set password_hash = ${hashed} where email = ${email}`.execute(server.application.platform.database.owner);
+  }
+});
+afterAll(() => server.close());
+
+const median = (values: readonly number[]): number => [...values].sort((one, other) => one - other)[values.length >> 1] as number;
+
+async function timeOfWrongPassword(email: string): Promise<number> {
+  const began = performance.now();
+  const answer = await server.call("POST /api/v1/iam/auth/login", { body: { email, password: "wrong wrong wrong" }, from: anAddress() });
+  expect(answer.status).toBe(401);
+  return performance.now() - began;
+}
+
+it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody (28)", {
+  timeout: 60_000,
+}, async () => {
+  const measured = { old: [] as number[], current: [] as number[], unknown: [] as number[] };
+  for (const _ of times(2)) await timeOfWrongPassword(address("warm"));
+  for (const round of times(8)) {
+    measured.old.push(await timeOfWrongPassword(old[round % 2] as string));
+    measured.current.push(await timeOfWrongPassword(current[round % 2] as string));
+    measured.unknown.push(await timeOfWrongPassword(address("nobody")));
+  }
+  const [one, two, three] = [median(measured.old), median(measured.current), median(measured.unknown)];
+  expect(Math.max(one, two, three) / Math.min(one, two, three)).toBeLessThan(1.5);
+});

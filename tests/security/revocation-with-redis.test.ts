@@ -1,0 +1,109 @@
+import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
+import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
+import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectOk, times } from "./support/ask.ts";
+import { onPostgresql } from "./support/postgresql.ts";
+import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
+import { join, makeWorld, newUser, type World } from "./support/world.ts";
+
+const iam = "/api/v1/iam";
+const rounds = 6;
+const action = "Organization.InviteMember";
+
+onPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away (31)", () => {
+  let processes: Processes;
+  let redis: OwnRedis;
+  let wire: Wire;
+  let world: World;
+  let subject: { readonly userId: string; readonly membershipId: string };
+  beforeAll(async () => {
+    redis = await startRedis();
+    wire = await wireTo(redis.url);
+    processes = await startProcesses(3, 2, { REDIS_URL: wire.url });
+    const server = processes.all[0] as TestServer;
+    world = await makeWorld(server);
+    const person = await newUser(server, "subject");
+    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
+    subject = { userId: person.id, membershipId: (await join(server, by, person)).id };
+    for (const each of processes.all) await expectOk(check(each));
+  }, 180_000);
+  afterAll(async () => {
+    await processes?.close();
+    await wire?.close();
+    await redis?.close();
+  }, 60_000);
+
+  const give = (server: TestServer, role: string): Promise<AnyBody> =>
+    expectOk(
+      server.call(`PUT ${iam}/organizations/${world.own.id}/memberships/${subject.membershipId}`, {
+        token: world.own.owner.token,
+        body: { roleId: world.own.roles[role] },
+      }),
+    );
+  const check = (server: TestServer): Promise<Answer<AnyBody>> =>
+    server.call(`POST ${iam}/authorization/check`, {
+      token: world.administrator.token,
+      body: { userId: subject.userId, tenantId: world.own.id, actionType: action },
+    });
+  const decided = (server: TestServer) => check(server).then(({ body }) => body.isAuthorized === true);
+
+  /** Given, seen everywhere, taken, and refused everywhere within the bound and from then on, with `fault` in between. */
+  async function expectTaken(fault: (round: number) => Promise<void>): Promise<void> {
+    for (const round of times(rounds)) {
+      const writer = processes.all[round % processes.all.length] as TestServer;
+      await give(writer, "Admin");
+      for (const server of processes.all) await expect.poll(() => decided(server), { timeout: 10_000, interval: 10 }).toBe(true);
+      await fault(round);
+      await give(writer, "Member");
+      await Promise.all(
+        processes.all.map((server, index) => refusedWithin(`process ${index}`, async () => (await decided(server)) === false)),
+      );
+      for (const server of processes.all) for (const _ of times(3)) expect(await decided(server)).toBe(false);
+    }
+  }
+
+  it("with the cache there", { timeout: 120_000 }, async () => {
+    await expectTaken(async () => {});
+    const { generation } = await mark();
+    expect(generation).toBeTruthy();
+  });
+
+  it("while it hangs, and once it answers again with what it held", { timeout: 120_000 }, async () => {
+    await expectTaken(async (round) => (round % 2 === 0 ? wire.hold() : wire.release()));
+    wire.release();
+  });
+
+  it("while it is gone, and once it is back", { timeout: 120_000 }, async () => {
+    await expectTaken((round) => (round % 2 === 0 ? wire.cut() : wire.mend()));
+  });
+
+  it("while it is flushed", { timeout: 120_000 }, async () => {
+    await expectTaken(async () => void (await redis.raw.flushall()));
+  });
+
+  it("when it was restored to an older state, with the right still in it", { timeout: 120_000 }, async () => {
+    let before: readonly (readonly [string, string | null])[] = [];
+    await expectTaken(async () => {
+      const keys = (await redis.raw.keys("iam:*")).filter((key) => !key.startsWith("iam:l"));
+      before = await Promise.all(keys.map(async (key) => [key, await redis.raw.get(key)] as const));
+    });
+    for (const [key, value] of before) await redis.raw.set(key, value as string);
+    for (const server of processes.all) for (const _ of times(3)) expect(await decided(server)).toBe(false);
+  });
+
+  it("and it comes to the database's number by itself, in one generation", { timeout: 60_000 }, async () => {
+    const number = async (): Promise<boolean> => {
+      const one = await mark();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const other = await mark();
+      return one.generation !== undefined && one.generation === other.generation;
+    };
+    await expect.poll(number, { timeout: 20_000 }).toBe(true);
+  });
+
+  async function mark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
+    const [generation, number] = ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ");
+    return { generation: generation || undefined, number: Number(number) };
+  }
+});

@@ -1,0 +1,221 @@
+import { type Person, password, signIn } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectOk, times } from "./support/ask.ts";
+import { onPostgresql } from "./support/postgresql.ts";
+import { installModel, installProbes, kinds, newProbe, type ProbeNames } from "./support/probe.ts";
+import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
+import { join, mailedToken, makeWorld, newUser, type World } from "./support/world.ts";
+
+const iam = "/api/v1/iam";
+const rounds = 5;
+
+onPostgresql("what is taken is refused on each of three processes within the bound (31)", () => {
+  let processes: Processes;
+  let world: World;
+  let names: ProbeNames;
+  beforeAll(async () => {
+    processes = await startProcesses(3);
+    world = await makeWorld(processes.all[0] as TestServer);
+    names = await installProbes(processes.all[0] as TestServer, world);
+  });
+  afterAll(() => processes?.close());
+
+  const writer = (round: number): TestServer => processes.all[round % processes.all.length] as TestServer;
+
+  interface Case {
+    /** Somebody with a right, and a request that needs it. */
+    readonly person: Person;
+    readonly use: (server: TestServer) => Promise<Answer<AnyBody>>;
+    readonly take: (server: TestServer) => Promise<Answer<AnyBody>>;
+    readonly refusal: readonly number[];
+  }
+
+  /** The right works on every process; then it is taken on one of them; from then on it is refused on all, and stays so. */
+  async function expectTaken(name: string, make: () => Promise<Case>): Promise<void> {
+    for (const round of times(rounds)) {
+      const { use, take, refusal } = await make();
+      for (const server of processes.all) {
+        // Twice, so that every memory holds it.
+        expect((await use(server)).status).toBe(200);
+        expect((await use(server)).status).toBe(200);
+      }
+      expect((await take(writer(round))).status).toBeLessThan(300);
+      // The process that took it knows at once.
+      expect(refusal, `${name}: where it was taken`).toContain((await use(writer(round))).status);
+      await Promise.all(
+        processes.all.map((server, index) =>
+          refusedWithin(`${name}, process ${index}`, async () => refusal.includes((await use(server)).status)),
+        ),
+      );
+      for (const server of processes.all) {
+        for (const _ of times(3)) expect(refusal).toContain((await use(server)).status);
+      }
+    }
+  }
+
+  const member = async (roleName: string): Promise<{ person: Person; membershipId: string }> => {
+    const { own } = world;
+    const person = await newUser(processes.all[0] as TestServer, "member");
+    const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles[roleName] as string };
+    const { id } = await join(processes.all[0] as TestServer, by, person);
+    return { person, membershipId: id };
+  };
+  const readOwn = (person: Person) => (server: TestServer) =>
+    server.call(`GET ${iam}/organizations/${world.own.id}`, { token: person.token });
+  const readMe = (token: string) => (server: TestServer) => server.call(`GET ${iam}/auth/session`, { token });
+
+  it("a role that was changed for a lower one", () =>
+    expectTaken("the admin's role", async () => {
+      const { person, membershipId } = await member("Admin");
+      const { id, owner, roles } = world.own;
+      return {
+        person,
+        use: (server) => server.call(`GET ${iam}/organizations/${id}/invitations`, { token: person.token }),
+        take: (server) =>
+          server.call(`PUT ${iam}/organizations/${id}/memberships/${membershipId}`, {
+            token: owner.token,
+            body: { roleId: roles["Member"] },
+          }),
+        refusal: [403],
+      };
+    }));
+
+  it("a permission that was taken from a role", () =>
+    expectTaken("the role's permission", async () => {
+      const server = processes.all[0] as TestServer;
+      const { id, owner } = world.own;
+      const body = { name: `Reader ${Math.random()}`, scope: "Organization", organizationId: id };
+      const role = await expectOk(server.call(`POST ${iam}/roles`, { token: owner.token, body }));
+      const permissions = ["Organization.InviteMember"];
+      await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: owner.token, body: { permissions } }));
+      const person = await newUser(server, "reader");
+      await join(server, { organizationId: id, token: owner.token, roleId: role.id }, person);
+      return {
+        person,
+        use: (at) => at.call(`GET ${iam}/organizations/${id}/invitations`, { token: person.token }),
+        take: (at) => at.call(`DELETE ${iam}/roles/${role.id}/permissions`, { token: owner.token, body: { permissions } }),
+        refusal: [403],
+      };
+    }));
+
+  it("a membership", () =>
+    expectTaken("the membership", async () => {
+      const { person, membershipId } = await member("Member");
+      const { id, owner } = world.own;
+      return {
+        person,
+        use: readOwn(person),
+        take: (server) => server.call(`DELETE ${iam}/organizations/${id}/memberships/${membershipId}`, { token: owner.token }),
+        refusal: [404],
+      };
+    }));
+
+  it("a user who was suspended", () =>
+    expectTaken("the suspended user's session", async () => {
+      const { person } = await member("Member");
+      return {
+        person,
+        use: readOwn(person),
+        take: (server) =>
+          server.call(`PATCH /api/v1/users/${person.id}`, { token: world.administrator.token, body: { status: "Suspended" } }),
+        refusal: [401],
+      };
+    }));
+
+  it("a suspended user, in what others ask about him", () =>
+    expectTaken("the decision about the suspended user", async () => {
+      const { person } = await member("Member");
+      const body = { userId: person.id, tenantId: world.own.id, actionType: "Organization.Read" };
+      return {
+        person,
+        use: async (server) => {
+          const answer = await server.call(`POST ${iam}/authorization/check`, { token: world.administrator.token, body });
+          return { ...answer, status: answer.body.isAuthorized ? 200 : 403 };
+        },
+        take: (server) =>
+          server.call(`PATCH /api/v1/users/${person.id}`, { token: world.administrator.token, body: { status: "Suspended" } }),
+        refusal: [403],
+      };
+    }));
+
+  it("an organization that was suspended", () =>
+    expectTaken("the suspended organization", async () => {
+      const { other, administrator } = world;
+      const set = (server: TestServer, status: string) =>
+        server.call(`PUT ${iam}/organizations/${other.id}`, { token: administrator.token, body: { status } });
+      await expectOk(set(writer(0), "Active"));
+      for (const server of processes.all) await server.application.platform.log.catchUp();
+      return {
+        person: other.member,
+        use: (server) => server.call(`GET ${iam}/organizations/${other.id}`, { token: other.member.token }),
+        take: (server) => set(server, "Suspended"),
+        refusal: [403],
+      };
+    }));
+
+  it("a changed password, for every session that began before", () =>
+    expectTaken("the session of the old password", async () => {
+      const { person } = await member("Member");
+      const server = processes.all[0] as TestServer;
+      await expectOk(server.call(`POST ${iam}/auth/forgot-password`, { body: { email: person.email } }));
+      const token = await mailedToken(server, person.email, "reset-password");
+      return {
+        person,
+        use: readMe(person.token),
+        take: (at) => at.call(`POST ${iam}/auth/reset-password`, { body: { token, password: `${password}, by night` } }),
+        refusal: [401],
+      };
+    }));
+
+  it("a session that was ended elsewhere, and one that signed out", () =>
+    expectTaken("the ended session", async () => {
+      const server = processes.all[0] as TestServer;
+      const { person } = await member("Member");
+      const second = await signIn(server, person.email);
+      const { session } = await expectOk(server.call(`GET ${iam}/auth/session`, { token: second }));
+      const ended = Math.random() < 0.5;
+      return {
+        person,
+        use: readMe(second),
+        take: (at) =>
+          ended
+            ? at.call(`DELETE ${iam}/auth/sessions/${session.id}`, { token: person.token })
+            : at.call(`POST ${iam}/auth/logout`, { token: second }),
+        refusal: [401],
+      };
+    }));
+
+  it("an internal role", () =>
+    expectTaken("the internal role", async () => {
+      const { administrator, administratorRoleId } = world;
+      const server = processes.all[0] as TestServer;
+      const clerk = await newUser(server, "clerk");
+      const at = `${iam}/internal/memberships/${clerk.id}`;
+      await expectOk(server.call(`PUT ${at}`, { token: administrator.token, body: { roleId: administratorRoleId } }));
+      return {
+        person: clerk,
+        use: (where) => where.call("GET /api/v1/users?limit=1", { token: clerk.token }),
+        take: (where) => where.call(`DELETE ${at}`, { token: administrator.token }),
+        refusal: [403],
+      };
+    }));
+
+  it.each(kinds)("%s, in what is decided", (kind) =>
+    expectTaken(kind, async () => {
+      const server = processes.all[0] as TestServer;
+      const { person, question, allow, deny } = await newProbe(server, world, names, kind);
+      await expectOk(allow(server));
+      for (const each of processes.all) await each.application.platform.log.catchUp();
+      return {
+        person,
+        use: async (at) => {
+          const answer = await at.call(`POST ${iam}/authorization/check`, { token: person.token, body: question });
+          return { ...answer, status: answer.body.isAuthorized ? 200 : 403 };
+        },
+        take: deny,
+        refusal: [403],
+      };
+    }).finally(() => installModel(processes.all[0] as TestServer, world, names)),
+  );
+});

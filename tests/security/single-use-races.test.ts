@@ -1,0 +1,322 @@
+import { password, unique } from "@gatehouse/testing/people.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectOk, faultOf, inLanes, times } from "./support/ask.ts";
+import { onPostgresql } from "./support/postgresql.ts";
+import { address, invite, join, mailedToken, makeWorld, newRole, newUser, openSetUp, type World } from "./support/world.ts";
+
+/** CONTRIBUTING: single-use things die once, also when this many come for them at the same moment. */
+const ways = 16;
+/** A race that is lost one time in ten is seen in this many rounds. */
+const rounds = 10;
+const iam = "/api/v1/iam";
+
+onPostgresql("single use under race", () => {
+  let server: TestServer;
+  let beside: TestServer;
+  let world: World;
+  beforeAll(async () => {
+    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, "postgresql");
+    beside = await server.beside();
+    world = await makeWorld(server);
+  });
+  afterAll(async () => {
+    await beside?.close();
+    await server?.close();
+  });
+
+  type Call = Parameters<TestServer["call"]>;
+
+  /** Sends every call at the same moment, by turns to two processes, and returns `status code` of each. */
+  async function race(calls: readonly Call[]): Promise<{ readonly told: string[]; readonly answers: readonly Answer<AnyBody>[] }> {
+    const answers = await Promise.all(calls.map(([route, options], index) => (index % 2 ? beside : server).call(route, options)));
+    const faults = answers.map(faultOf).filter((fault) => fault !== undefined);
+    expect(faults).toEqual([]);
+    return { answers, told: answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`.trim()) };
+  }
+
+  const same = (...call: Call): Call[] => times(ways).map(() => call);
+
+  /** One of them succeeded, and each other one was told one of `refusals`. */
+  function expectOne(told: readonly string[], ...refusals: string[]): void {
+    expect(
+      told.filter((one) => one.startsWith("2")),
+      told.join(", "),
+    ).toHaveLength(1);
+    for (const one of told) if (!one.startsWith("2")) expect(refusals, told.join(", ")).toContain(one);
+  }
+
+  const registration = (email: string) => ({ email, password, firstName: "A", lastName: "B", locale: "en" });
+
+  it("a link that confirms an address", async () => {
+    for (const _ of times(rounds)) {
+      const email = address("new");
+      await expectOk(server.call(`POST ${iam}/auth/register`, { body: registration(email) }));
+      const token = await mailedToken(server, email);
+      const { told } = await race(same(`POST ${iam}/auth/verify-email`, { body: { token } }));
+      expectOne(told, "400 identity.token_invalid", "400 identity.token_expired");
+    }
+  });
+
+  it("a link that resets a password: one password wins", async () => {
+    for (const _ of times(4)) {
+      const { email } = await newUser(server, "forgetful");
+      await expectOk(server.call(`POST ${iam}/auth/forgot-password`, { body: { email } }));
+      const token = await mailedToken(server, email);
+      const chosen = times(ways).map((index) => `harbour number ${index}`);
+      const { told } = await race(chosen.map((own) => [`POST ${iam}/auth/reset-password`, { body: { token, password: own } }]));
+      expectOne(told, "400 identity.token_invalid", "400 identity.token_expired");
+      const signIns = await Promise.all(chosen.map((own) => server.call(`POST ${iam}/auth/login`, { body: { email, password: own } })));
+      const winner = told.findIndex((one) => one.startsWith("2"));
+      expect(signIns.flatMap(({ status }, index) => (status === 200 ? [index] : []))).toEqual([winner]);
+    }
+  });
+
+  it("an address that many register at once", async () => {
+    for (const _ of times(4)) {
+      const email = address("wanted");
+      const { told } = await race(
+        times(ways).map((index) => [`POST ${iam}/auth/register`, { body: registration(index % 3 ? email : email.toUpperCase()) }]),
+      );
+      expect(new Set(told)).toEqual(new Set(["201"]));
+      const { owner } = server.application.platform.database;
+      const rows = await owner.selectFrom("users").select("email").where("email", "in", [email, email.toUpperCase()]).execute();
+      expect(rows).toHaveLength(1);
+    }
+  });
+
+  it("the set-up link", async () => {
+    for (const _ of times(4)) {
+      const token = await openSetUp(server);
+      const { told } = await race(
+        times(ways).map((index) => [
+          `POST ${iam}/setup`,
+          { body: { token, email: address(`admin${index}`), password, firstName: "A", lastName: "B" } },
+        ]),
+      );
+      expectOne(told, "403 tenancy.set_up_token_invalid", "409 tenancy.set_up_done");
+    }
+  });
+
+  const inviteNew = async () => {
+    const guest = await newUser(server, "guest");
+    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
+    return { guest, ...(await invite(server, { ...by, email: guest.email })) };
+  };
+
+  it("an invitation that is accepted, or revoked, or both", async () => {
+    for (const _ of times(rounds)) {
+      const { guest, id, token } = await inviteNew();
+      const accept: Call = [`POST ${iam}/invitations/${id}/accept`, { token: guest.token, body: { token } }];
+      const revoke: Call = [`DELETE ${iam}/invitations/${id}`, { token: world.own.owner.token }];
+      const { told } = await race(times(ways).map((index) => (index % 4 < 2 ? accept : revoke)));
+      expectOne(told, "409 tenancy.invitation_accepted", "409 tenancy.invitation_revoked");
+      const { items } = await expectOk(
+        server.call(`GET ${iam}/organizations/${world.own.id}/memberships?limit=200`, { token: world.own.owner.token }),
+      );
+      expect(items.some((item: AnyBody) => item.userId === guest.id)).toBe(told.includes("200"));
+    }
+  });
+
+  it("an invitation of one address", async () => {
+    for (const _ of times(rounds)) {
+      const body = { email: address("guest"), roleId: world.own.roles["Member"] };
+      const { told } = await race(same(`POST ${iam}/organizations/${world.own.id}/invitations`, { token: world.own.owner.token, body }));
+      expectOne(told, "409 tenancy.invitation_exists");
+    }
+  });
+
+  it("a removal of a member, and a session's end", async () => {
+    for (const _ of times(4)) {
+      const leaver = await newUser(server, "leaver");
+      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
+      const { id } = await join(server, by, leaver);
+      const removal = await race(same(`DELETE ${iam}/organizations/${world.own.id}/memberships/${id}`, { token: world.own.owner.token }));
+      expectOne(removal.told, "404 tenancy.membership_not_found");
+      const { items } = await expectOk(server.call(`GET ${iam}/auth/sessions`, { token: leaver.token }));
+      const ends = await race(same(`DELETE ${iam}/auth/sessions/${items[0].id}`, { token: leaver.token }));
+      expectOne(ends.told, "404 sessions.session_not_found", "401 auth.credential_invalid");
+    }
+  });
+
+  it("an Idempotency-Key: one write, and every retry gets its answer", async () => {
+    for (const _ of times(rounds)) {
+      const body = { name: `Once ${unique()}`, slug: `once-${unique()}`, country: "VN" };
+      const options = { token: world.own.owner.token, body, headers: { "idempotency-key": `key-${unique()}` } };
+      const { told, answers } = await race(same(`POST ${iam}/organizations`, options));
+      expect(new Set(told)).toEqual(new Set(["201"]));
+      expect(new Set(answers.map(({ body: one }) => one.id)).size).toBe(1);
+      expect(new Set(answers.map(({ headers }) => headers["x-gatehouse-revision"])).size).toBe(1);
+      const other = await server.call(`POST ${iam}/organizations`, { ...options, body: { ...body, country: "DE" } });
+      expect([other.status, other.body.error.code]).toEqual([409, "common.idempotency_key_reused"]);
+      // Another person's same key is another key.
+      const { status } = await server.call(`POST ${iam}/organizations`, { ...options, token: world.other.owner.token });
+      expect(status).toBe(409);
+    }
+  });
+
+  it("an Idempotency-Key of a write that fails is free again", async () => {
+    const headers = { "idempotency-key": `key-${unique()}` };
+    const body = { name: `Retry ${unique()}`, slug: `retry-${unique()}`, country: "VN" };
+    const taken = { ...body, slug: world.own.organization.body.slug };
+    const { told } = await race(same(`POST ${iam}/organizations`, { token: world.own.owner.token, body: taken, headers }));
+    expect(new Set(told)).toEqual(new Set(["409 tenancy.slug_taken"]));
+    expect((await server.call(`POST ${iam}/organizations`, { token: world.own.owner.token, body, headers })).status).toBe(201);
+  });
+
+  it("the name of an organization, its slug, a role's name and a permission's value", async () => {
+    for (const _ of times(rounds)) {
+      const [name, slug, value] = [`Unique ${unique()}`, `unique-${unique()}`, `Unique${unique()}`];
+      const { token } = world.own.owner;
+      const names = await race(
+        times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name, slug: `s-${unique()}`, country: "VN" } }]),
+      );
+      expectOne(names.told, "409 tenancy.name_taken");
+      const slugs = await race(
+        times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name: `N ${unique()}`, slug, country: "VN" } }]),
+      );
+      expectOne(slugs.told, "409 tenancy.slug_taken");
+      const roles = await race(same(`POST ${iam}/roles`, { token, body: { name, scope: "Organization", organizationId: world.own.id } }));
+      expectOne(roles.told, "409 access.role_name_taken");
+      const permissions = await race(
+        same(`POST ${iam}/permissions`, { token: world.administrator.token, body: { value, scope: "Organization" } }),
+      );
+      expectOne(permissions.told, "409 access.permission_taken");
+    }
+  });
+
+  it("many changes of one thing are all made, each on the one before", async () => {
+    const { token } = world.own.owner;
+    const { id } = await newRole(server, token, world.own.id);
+    const before = await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }));
+    const { told } = await race(
+      times(ways).map((index) => [`PUT ${iam}/roles/${id}`, { token, body: { description: `number ${index}` } }]),
+    );
+    expect(new Set(told)).toEqual(new Set(["200"]));
+    expect((await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }))).version).toBe(before.version + ways);
+    const organization = await race(
+      times(ways).map((index) => [`PUT ${iam}/organizations/${world.own.id}`, { token, body: { country: index % 2 ? "VN" : "DE" } }]),
+    );
+    expect(new Set(organization.told)).toEqual(new Set(["200"]));
+  });
+
+  it("a version in If-Match", async () => {
+    const { token } = world.own.owner;
+    for (const _ of times(rounds)) {
+      const { id, version } = await newRole(server, token, world.own.id);
+      const { told } = await race(
+        times(ways).map((index) => [
+          `PUT ${iam}/roles/${id}`,
+          { token, body: { description: `${index}` }, headers: { "if-match": `"${version}"` } },
+        ]),
+      );
+      expectOne(told, "412 common.version_conflict");
+    }
+  });
+
+  it("a role is deleted, or given and offered, never both", async () => {
+    const { own } = world;
+    const { token } = own.owner;
+    for (const round of times(rounds)) {
+      const { id } = await newRole(server, token, own.id);
+      const give: Call = [`PUT ${iam}/organizations/${own.id}/memberships/${own.membershipIds.member}`, { token, body: { roleId: id } }];
+      const remove: Call = [`DELETE ${iam}/roles/${id}`, { token }];
+      const calls = times(ways).map((index): Call => {
+        if (index % 2 === round % 2) return remove;
+        return index % 4 < 2
+          ? give
+          : [`POST ${iam}/organizations/${own.id}/invitations`, { token, body: { email: address("guest"), roleId: id } }];
+      });
+      const { told, answers } = await race(calls);
+      const deleted = told.filter((one) => one === "204").length;
+      const given = answers.filter(({ status }) => status === 200 || status === 201).length;
+      expect([deleted > 0, given > 0].filter(Boolean), told.join(", ")).toHaveLength(1);
+      expect(deleted).toBeLessThanOrEqual(1);
+      const known = ["200", "201", "204", "404 access.role_not_found", "404 tenancy.role_not_found", "409 access.role_in_use"];
+      for (const one of told) expect(known).toContain(one);
+      await expectOk(server.call(give[0], { token, body: { roleId: own.roles["Member"] } }));
+    }
+  });
+
+  const newPermission = async (parent: string | null = null): Promise<AnyBody> =>
+    expectOk(
+      server.call(`POST ${iam}/permissions`, {
+        token: world.administrator.token,
+        body: { value: `Raced${unique()}`, scope: "Organization", parent },
+      }),
+    );
+
+  it("a permission is deleted, or held by a role, or stands above another, never both", async () => {
+    const { token } = world.own.owner;
+    const admin = world.administrator.token;
+    for (const round of times(rounds)) {
+      const roles = await Promise.all(times(4).map(() => newRole(server, token, world.own.id)));
+      const { id, value } = await newPermission();
+      const calls = times(ways).map((index): Call => {
+        if (index % 2 === round % 2) return [`DELETE ${iam}/permissions/${id}`, { token: admin }];
+        if (index % 4 < 2) return [`POST ${iam}/roles/${roles[index % 4].id}/permissions`, { token, body: { permissions: [value] } }];
+        return [`POST ${iam}/permissions`, { token: admin, body: { value: `Below${unique()}`, scope: "Organization", parent: value } }];
+      });
+      const { told, answers } = await race(calls);
+      const deleted = told.includes("204");
+      const used = answers.some(({ status }) => status === 200 || status === 201);
+      expect([deleted, used].filter(Boolean), told.join(", ")).toHaveLength(1);
+      const known = ["200", "201", "204", "404 access.permission_not_found", "404 access.parent_not_found", "409 access.permission_in_use"];
+      // Who reads the definition before it is deleted and his holdings after it no longer holds it.
+      known.push("403 access.permission_not_held");
+      for (const one of told) expect(known).toContain(one);
+    }
+  });
+
+  it("moves in the permission tree never meet in a circle", async () => {
+    const token = world.administrator.token;
+    for (const _ of times(3)) {
+      const nodes = await Promise.all(times(ways).map(() => newPermission()));
+      // Each under the next: all of them together would be a circle.
+      const { told } = await race(
+        nodes.map((node, index) => [`PUT ${iam}/permissions/${node.id}`, { token, body: { parent: nodes[(index + 1) % ways].value } }]),
+      );
+      expect(
+        told.filter((one) => one === "409 access.parent_cycle"),
+        told.join(", "),
+      ).toHaveLength(1);
+      expect(told.filter((one) => one === "200")).toHaveLength(ways - 1);
+      const { owner } = server.application.platform.database;
+      const rows = await owner.selectFrom("permission_definitions").select(["id", "parent_permission_id"]).execute();
+      const parentOf = new Map(rows.map((row) => [row["id"] as string, row["parent_permission_id"] as string | null]));
+      for (const { id } of nodes) {
+        let steps = 0;
+        for (let at: string | null | undefined = id; at && steps <= ways; at = parentOf.get(at)) steps += 1;
+        expect(steps).toBeLessThanOrEqual(ways);
+      }
+    }
+  });
+
+  it("one person enters many organizations and leaves them at the same moment", async () => {
+    const person = await newUser(server, "busy");
+    const { own, other } = world;
+    await inLanes(times(rounds), 1, async () => {
+      const offers = await Promise.all(
+        [own, other].map((tenant) =>
+          invite(server, {
+            organizationId: tenant.id,
+            token: tenant.owner.token,
+            email: person.email,
+            roleId: tenant.roles["Member"] as string,
+          }),
+        ),
+      );
+      const { told, answers } = await race(
+        offers.map(({ id, token }) => [`POST ${iam}/invitations/${id}/accept`, { token: person.token, body: { token } }]),
+      );
+      expect(told).toEqual(["200", "200"]);
+      const left = await race(
+        answers.map(({ body }) => [
+          `DELETE ${iam}/organizations/${body.organizationId}/memberships/${body.id}`,
+          { token: (body.organizationId === own.id ? own : other).owner.token },
+        ]),
+      );
+      expect(left.told).toEqual(["204", "204"]);
+    });
+  });
+});

@@ -1,0 +1,37 @@
+import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { times } from "./ask.ts";
+
+/** The published bound: how long a right that was taken may still be used, in any process. */
+export const revocationBoundMs = 1_000;
+
+export interface Processes {
+  readonly all: readonly TestServer[];
+  close(): Promise<void>;
+}
+
+/**
+ * Several processes' worth of the product on one PostgreSQL database, each with memories of its own. With more than one
+ * worker the projector may be in another process than the write; the others only answer.
+ */
+export async function startProcesses(count: number, workers = 2, environment: Readonly<Record<string, string>> = {}): Promise<Processes> {
+  const first = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment }, "postgresql");
+  const others = await Promise.all(times(count - 1).map((index) => first.beside({ worker: index + 1 < workers })));
+  return {
+    all: [first, ...others],
+    async close() {
+      for (const server of others) await server.close();
+      await first.close();
+    },
+  };
+}
+
+/** Asks until `refused` is true and returns how many milliseconds that took; throws past the bound. */
+export async function refusedWithin(what: string, ask: () => Promise<boolean>): Promise<number> {
+  const began = performance.now();
+  for (;;) {
+    const refused = await ask();
+    const took = performance.now() - began;
+    if (took > revocationBoundMs) throw new Error(`${what} still worked, or was first refused, after ${Math.round(took)} ms`);
+    if (refused) return took;
+  }
+}

@@ -1,0 +1,75 @@
+import type { TestServer } from "@gatehouse/testing/server.ts";
+import { sealedByItself, tracesIn } from "@gatehouse/testing/traces.ts";
+import { type Kysely, sql } from "kysely";
+import { expect } from "vitest";
+
+/** Rows of every table, by table. */
+export type Rows = ReadonlyMap<string, readonly string[]>;
+
+/** Tables that move by themselves: how far consumers and the relay have come, the schema's own steps, the questions kept for previews. */
+const movesByItself = new Set([
+  "public.broker_consumers",
+  "public.consumers",
+  "public.relays",
+  "public.schema_steps",
+  "public.schema_steps_lock",
+  // Ids of messages between processes, of refused commands too.
+  "public.rpc_calls",
+  "public.recorded_decisions",
+  ...sealedByItself.map((table) => `public.${table}`),
+]);
+
+/** Every row of every table, and every job that is not on a schedule. */
+export async function rowsOf(server: TestServer): Promise<Rows> {
+  const db = server.application.platform.database.owner as Kysely<never>;
+  const { rows: tables } = await sql<{ name: string }>`select table_schema || '.' || table_name as name from information_schema.tables
+    where table_schema = 'public' and table_type = 'BASE TABLE' order by 1`.execute(db);
+  const parts = tables
+    .filter(({ name }) => !movesByItself.has(name))
+    .map(
+      ({ name }) =>
+        sql`select ${name}::text as name, (to_jsonb(t) - 'last_active_at')::text as row from ${sql.table(name)} t ${tracesIn(name.replace("public.", ""))}`,
+    );
+  const jobs = sql`select 'jobs' as name, j.name || ' ' || j.id as row from jobs.job j
+    where j.name not like '\\_\\_%' and j.name not in (select name from jobs.schedule)`;
+  const { rows } = await sql<{ name: string; row: string }>`${sql.join([...parts, jobs], sql` union all `)}`.execute(db);
+  const byTable = Map.groupBy(rows, ({ name }) => name);
+  return new Map([...byTable].map(([name, found]) => [name, found.map(({ row }) => row).sort()]));
+}
+
+/** Resolves when nothing that was begun is still under way: events are handled, jobs are done. */
+export async function quiet(server: TestServer): Promise<void> {
+  await server.application.settled();
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    const { rows } = await sql<{ open: string }>`select count(*)::text as open from jobs.job j
+      where j.state < 'completed' and j.name not like '\\_\\_%' and j.name not in (select name from jobs.schedule)`.execute(
+      server.application.platform.database.owner,
+    );
+    if (rows[0]?.open === "0") return;
+    if (Date.now() > deadline) throw new Error("jobs are still open");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** What is in one and not in the other, table by table. */
+export function changes(before: Rows, after: Rows): string[] {
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((table) => {
+    const was = new Set(before.get(table));
+    const is = new Set(after.get(table));
+    return [
+      ...[...is].filter((row) => !was.has(row)).map((row) => `${table} has now ${row}`),
+      ...[...was].filter((row) => !is.has(row)).map((row) => `${table} no longer has ${row}`),
+    ];
+  });
+}
+
+/** Runs `work` and proves that no row, event, audit entry, job or mail came of it. */
+export async function leavesNoTrace<T>(server: TestServer, what: string, work: () => Promise<T>): Promise<T> {
+  await quiet(server);
+  const before = await rowsOf(server);
+  const result = await work();
+  await quiet(server);
+  expect(changes(before, await rowsOf(server)), `${what} left a trace`).toEqual([]);
+  return result;
+}

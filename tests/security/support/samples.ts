@@ -1,0 +1,305 @@
+import { password, signIn, unique } from "@gatehouse/testing/people.ts";
+import type { TestServer } from "@gatehouse/testing/server.ts";
+import { expectOk, routesOf, type Sample } from "./ask.ts";
+import { address, invite, join, mailedToken, model, newGrant, newRole, newUser, openSetUp, type World } from "./world.ts";
+
+/** How a valid request of an operation is made. */
+export interface Recipe {
+  /** A valid request that has not been used. */
+  make(world: World): Promise<Sample>;
+  /** The request can be sent again with other values after it has succeeded. */
+  readonly again?: true;
+}
+
+const api = "/api/v1/iam";
+const nobody = (input: Sample["input"]): Sample => ({ input });
+const person = () => ({ email: address("new"), password, firstName: "New", lastName: "Person", locale: "en" });
+
+async function registered(server: TestServer): Promise<string> {
+  const body = person();
+  await expectOk(server.call(`POST ${api}/auth/register`, { body }));
+  return mailedToken(server, body.email);
+}
+
+async function forgotten(server: TestServer): Promise<string> {
+  const { email } = await newUser(server, "forgetful");
+  await expectOk(server.call(`POST ${api}/auth/forgot-password`, { body: { email } }));
+  return mailedToken(server, email);
+}
+
+async function newPermission({ server, administrator }: World, parent: string | null = null): Promise<{ id: string; value: string }> {
+  const value = `Sample${unique()}`;
+  return expectOk(
+    server.call(`POST ${api}/permissions`, {
+      token: administrator.token,
+      body: { value, scope: "Organization", parent, description: "sample" },
+    }),
+  );
+}
+
+const internalMember = async ({ server, administrator, internalRoleId }: World): Promise<string> => {
+  const { id } = await newUser(server, "clerk");
+  await expectOk(server.call(`PUT ${api}/internal/memberships/${id}`, { token: administrator.token, body: { roleId: internalRoleId } }));
+  return id;
+};
+
+/** An export that is written. */
+async function newExport({ server, own }: World): Promise<{ id: string }> {
+  const { token } = own.owner;
+  const { id } = await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: own.id } }));
+  const deadline = Date.now() + 15_000;
+  while (Date.now() < deadline) {
+    const { status } = await expectOk(server.call(`GET /api/v1/audit/exports/${id}`, { token }));
+    if (status === "Ready") return { id };
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("the export was not written");
+}
+
+/** As `own`'s owner. */
+const owned = (input: (world: World) => Promise<Sample["input"]> | Sample["input"], again?: true): Recipe => ({
+  make: async (world) => ({ token: world.own.owner.token, input: await input(world) }),
+  ...(again ? { again } : {}),
+});
+const internally = (input: (world: World) => Promise<Sample["input"]> | Sample["input"], again?: true): Recipe => ({
+  make: async (world) => ({ token: world.administrator.token, input: await input(world) }),
+  ...(again ? { again } : {}),
+});
+
+const customRole = async (world: World): Promise<string> => (await newRole(world.server, world.own.owner.token, world.own.id)).id;
+
+const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
+  newGrant(server, own.owner.token, own.id, { type: "user", id: own.member.id });
+
+/** A question about the member. */
+const about = (more: Readonly<Record<string, unknown>>): Recipe =>
+  owned(({ own }) => ({ userId: own.member.id, tenantId: own.id, resourceType: "school", ...more }), true);
+
+/** The same, as AuthZEN has it. */
+const authzen = (input: (world: World) => Sample["input"]): Recipe => owned(input, true);
+const memberOf = ({ id, member }: World["own"]) => ({ type: "user", id: member.id, properties: { tenantId: id } });
+const action = { name: "Organization.ReadGrants" };
+const school = { type: "school", id: "1" };
+
+/** One for each operation with a route; {@link operationsWithoutSample} tells which one is missing. */
+export const samples: Readonly<Record<string, Recipe>> = {
+  "identity.register": { make: async () => nobody(person()) },
+  "identity.verifyEmail": { make: async ({ server }) => nobody({ token: await registered(server) }) },
+  "identity.forgotPassword": { make: async () => nobody({ email: address("unknown") }), again: true },
+  "identity.resetPassword": { make: async ({ server }) => nobody({ token: await forgotten(server), password: "a louder harbour" }) },
+  "identity.resendConfirmation": { make: async () => nobody({ email: address("unknown") }), again: true },
+  "identity.resendMail": internally(async ({ server }) => ({ userId: (await newUser(server, "unread")).id }), true),
+  "identity.resendMyMail": { make: async ({ server }) => ({ token: (await newUser(server, "unread")).token, input: {} }), again: true },
+  "identity.getMe": owned(() => ({}), true),
+  "identity.updateMe": owned(() => ({ firstName: "Mai", lastName: "Lan", locale: "vi" }), true),
+  "identity.listUsers": internally(() => ({ email: address("nobody"), limit: 5 }), true),
+  "identity.getUser": internally(({ own }) => ({ userId: own.member.id }), true),
+  "identity.setUserStatus": internally(async ({ server }) => ({ userId: (await newUser(server, "noisy")).id, status: "Suspended" })),
+
+  "access.check": owned(
+    ({ own }) => ({
+      userId: own.owner.id,
+      tenantId: own.id,
+      actionType: "Organization.Read",
+      resourceType: "school",
+      resourceId: "1",
+      contextData: { channel: "web" },
+    }),
+    true,
+  ),
+  "access.checkBatch": owned(
+    ({ own }) => ({
+      checks: [{ userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read", resourceType: "school", resourceId: "1" }],
+    }),
+    true,
+  ),
+  "access.explain": about({ actionType: "Organization.ReadGrants", resourceId: "1" }),
+  "access.filter": about({ actionType: "Organization.ReadGrants", sql: { dialect: "postgresql", columns: { id: "id" } } }),
+  "access.listResources": about({ actionType: "Organization.ReadGrants", limit: 5 }),
+  "access.listActions": about({ resourceId: "1" }),
+  "access.listSubjects": owned(
+    ({ own }) => ({ tenantId: own.id, actionType: "Organization.ReadGrants", resourceType: "school", resourceId: "1", limit: 5 }),
+    true,
+  ),
+  "access.preview": owned(
+    ({ own }) => ({ tenantId: own.id, roleId: own.customRoleId, set: [{ permission: "Organization.Read", effect: "deny" }], days: 2 }),
+    true,
+  ),
+  "access.evaluate": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school })),
+  "access.evaluateMany": authzen(({ own }) => ({ subject: memberOf(own), action, evaluations: [{ resource: school }] })),
+  "access.searchSubjects": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "access.searchResources": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "access.searchActions": authzen(({ own }) => ({ subject: memberOf(own), resource: school, page: { limit: 5 } })),
+  "access.getModel": owned(() => ({}), true),
+  "access.replaceModel": internally(() => ({ model }), true),
+  "access.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
+  "access.listRoles": owned(({ own }) => ({ organizationId: own.id, scope: "Organization", limit: 5 }), true),
+  "access.getRole": owned(({ own }) => ({ roleId: own.customRoleId }), true),
+  "access.createRole": owned(({ own }) => ({
+    name: `Sample ${unique()}`,
+    description: "sample",
+    scope: "Organization",
+    organizationId: own.id,
+  })),
+  "access.updateRole": owned(
+    async (world) => ({ roleId: await customRole(world), name: `Sample ${unique()}`, description: "sample" }),
+    true,
+  ),
+  "access.deleteRole": owned(async (world) => ({ roleId: await customRole(world) })),
+  "access.addRolePermissions": owned(async (world) => ({ roleId: await customRole(world), permissions: ["Organization.Read"] }), true),
+  "access.removeRolePermissions": owned(async (world) => ({ roleId: await customRole(world), permissions: ["Organization.Read"] }), true),
+  "access.setRoleRule": owned(
+    async (world) => ({
+      roleId: await customRole(world),
+      permission: "Organization.Read",
+      effect: "allow",
+      condition: { operator: "equals", left: "$request.kind", right: "sample" },
+    }),
+    true,
+  ),
+  "access.cloneRole": owned(({ own }) => ({ roleId: own.customRoleId, name: `Sample ${unique()}`, description: "sample" })),
+  "access.listGrants": owned(({ own }) => ({ organizationId: own.id, resourceType: "school", limit: 5 }), true),
+  "access.getGrant": owned(({ own }) => ({ grantId: own.grantId }), true),
+  "access.createGrant": owned(({ own }) => ({
+    organizationId: own.id,
+    resource: { type: "school", id: unique() },
+    relation: "viewer",
+    subject: { type: "user", id: own.member.id },
+    expiresAt: "2090-01-01T00:00:00.000Z",
+  })),
+  "access.changeGrant": owned(
+    async (world) => ({ grantId: (await grantTo(world)).id, condition: null, expiresAt: "2090-01-01T00:00:00.000Z" }),
+    true,
+  ),
+  "access.revokeGrant": owned(async (world) => ({ grantId: (await grantTo(world)).id })),
+  "access.revokeGrants": owned(async (world) => ({ organizationId: world.own.id, resource: (await grantTo(world)).resource }), true),
+  "access.getMemberAttributes": owned(({ own }) => ({ organizationId: own.id, userId: own.member.id }), true),
+  "access.setMemberAttributes": owned(
+    ({ own }) => ({ organizationId: own.id, userId: own.member.id, attributes: { class_id: "10A1" } }),
+    true,
+  ),
+  "access.getOrganizationAttributes": owned(({ own }) => ({ organizationId: own.id }), true),
+  "access.setOrganizationAttributes": owned(({ own }) => ({ organizationId: own.id, attributes: { term: "spring" } }), true),
+  "entitlements.getEntitlements": owned(({ own }) => ({ organizationId: own.id }), true),
+  "entitlements.setEntitlements": internally(({ own }) => ({ organizationId: own.id, plan: "sample", entitlements: { seats: 5 } }), true),
+  "access.listPermissions": owned(() => ({ scope: "Organization", limit: 5 }), true),
+  "access.createPermission": internally(async (world) => ({
+    value: `Sample${unique()}.Read`,
+    description: "sample",
+    scope: "Organization",
+    parent: (await newPermission(world)).value,
+  })),
+  "access.updatePermission": internally(
+    async (world) => ({
+      permissionId: (await newPermission(world)).id,
+      description: "another",
+      parent: (await newPermission(world)).value,
+    }),
+    true,
+  ),
+  "access.deletePermission": internally(async (world) => ({ permissionId: (await newPermission(world)).id })),
+
+  "tenancy.createOrganization": owned(() => ({ name: `Sample ${unique()}`, slug: `sample-${unique()}`, country: "VN" })),
+  "tenancy.listOrganizations": owned(() => ({ of: "me", limit: 5 }), true),
+  "tenancy.getOrganization": owned(({ own }) => ({ organizationId: own.id }), true),
+  "tenancy.updateOrganization": owned(
+    ({ own }) => ({ organizationId: own.id, name: `Sample ${unique()}`, slug: `sample-${unique()}`, country: "DE", logoAssetId: null }),
+    true,
+  ),
+  "tenancy.listMemberships": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
+  "tenancy.changeMemberRole": owned(
+    ({ own }) => ({ organizationId: own.id, membershipId: own.membershipIds.member, roleId: own.roles["Member"] }),
+    true,
+  ),
+  "tenancy.removeMember": owned(async ({ server, own }) => {
+    const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string };
+    const joined = await join(server, by, await newUser(server, "leaver"));
+    return { organizationId: own.id, membershipId: joined.id };
+  }),
+  "tenancy.inviteMember": owned(({ own }) => ({ organizationId: own.id, email: address("guest"), roleId: own.roles["Member"] })),
+  "tenancy.listInvitations": owned(({ own }) => ({ organizationId: own.id, status: "Pending", limit: 5 }), true),
+  "tenancy.acceptInvitation": {
+    async make({ server, own }) {
+      const guest = await newUser(server, "guest");
+      const { id, token } = await invite(server, {
+        organizationId: own.id,
+        token: own.owner.token,
+        email: guest.email,
+        roleId: own.roles["Member"] as string,
+      });
+      return { token: guest.token, input: { invitationId: id, token } };
+    },
+  },
+  "tenancy.revokeInvitation": owned(async ({ server, own }) => ({
+    invitationId: (
+      await invite(server, {
+        organizationId: own.id,
+        token: own.owner.token,
+        email: address("guest"),
+        roleId: own.roles["Member"] as string,
+      })
+    ).id,
+  })),
+  "tenancy.listInternalMemberships": internally(() => ({ limit: 5 }), true),
+  "tenancy.listErasures": internally(() => ({}), true),
+  "tenancy.setInternalRoles": internally(
+    async (world) => ({ userId: (await newUser(world.server, "clerk")).id, roleId: world.internalRoleId }),
+    true,
+  ),
+  "tenancy.removeInternalMember": internally(async (world) => ({ userId: await internalMember(world) })),
+  "tenancy.setUp": { make: async ({ server }) => nobody({ token: await openSetUp(server), ...person() }) },
+
+  "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
+  "audit.exportLogs": owned(({ own }) => ({ organizationId: own.id, format: "csv", action: "Role" }), true),
+  "audit.recordEvent": owned(
+    ({ own }) => ({
+      organizationId: own.id,
+      source: "camera-counting",
+      action: "camera.viewed",
+      userId: "7",
+      entityType: "camera",
+      entityId: "12",
+      userName: "Lan",
+      details: { zone: "entrance" },
+    }),
+    true,
+  ),
+  "audit.startExport": owned(({ own }) => ({ organizationId: own.id, format: "jsonl" }), true),
+  "audit.getExport": owned(async (world) => ({ exportId: (await newExport(world)).id }), true),
+  "audit.getExportPart": owned(async (world) => ({ exportId: (await newExport(world)).id, part: "1" }), true),
+  "audit.getCheckpoint": owned(({ own }) => ({ organizationId: own.id }), true),
+  "audit.getPublicKeys": { make: async () => nobody({}), again: true },
+  "audit.erasePerson": internally(() => ({ userId: unique(), email: address("forgotten") }), true),
+
+  "sessions.logout": { make: async ({ server, own }) => ({ token: await signIn(server, own.member.email), input: {} }) },
+  "sessions.listSessions": owned(() => ({ limit: 5 }), true),
+  "sessions.endSession": {
+    async make({ server, own }) {
+      const { token } = own.owner;
+      await signIn(server, own.owner.email);
+      const { items } = await expectOk(server.call(`GET ${api}/auth/sessions`, { token }));
+      return { token, input: { sessionId: items.find((session: { current: boolean }) => !session.current).id } };
+    },
+  },
+  "sessions.endOtherSessions": { make: async ({ server }) => ({ token: (await newUser(server, "many")).token, input: {} }), again: true },
+  "sessions.endSessionsOfUser": internally(async ({ server }) => ({ userId: (await newUser(server, "many")).id }), true),
+  // Of a time from before the world: its people stay signed in.
+  "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
+  "sessions.getSession": owned(() => ({}), true),
+  "authentication.login": {
+    make: async ({ own }) => nobody({ email: own.owner.email, password, organizationId: own.id }),
+    again: true,
+  },
+};
+
+/** A new route without a sample makes every suite that is driven by the table fail, so that none is missed. */
+export const operationsWithoutSample = (server: TestServer): string[] =>
+  routesOf(server)
+    .map(({ name }) => name)
+    .filter((name) => samples[name] === undefined);
+
+export const sampleOf = (world: World, name: string): Promise<Sample> => {
+  const recipe = samples[name];
+  if (recipe === undefined) throw new Error(`${name} has no sample request: add one to tests/security/support/samples.ts`);
+  return recipe.make(world);
+};

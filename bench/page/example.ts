@@ -18,9 +18,9 @@ const expected = {
   changesADay: 50_000,
   signInsADay: 50_000,
 };
-/** S3 §27.3: a process is used to seven tenths. */
+/** A process is used to seven tenths. */
 const used = 0.7;
-/** S3 §27.3: never fewer. */
+/** Never fewer. */
 const least = { query: 5, command: 3, worker: 2 };
 /** How long the trail and the log are kept where nothing else is set. */
 const trailDays = 730;

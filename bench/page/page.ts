@@ -67,7 +67,7 @@ function page(results: Results): string {
 
 # Capacity
 
-What S3 §13, §24 and §27 plan with, against what was measured, and how to get from an expected load to machines. All figures are
+What the plan assumes, against what was measured, and how to get from an expected load to machines. All figures are
 measured by the commands beside them; none is typed by hand. How each is measured, and how fair that is, says the
 [bench's page](../../bench/README.md).
 
@@ -103,14 +103,14 @@ ${growth(results)}${results.mark("growth")} (${command("growth")}).
 
 ${redisTable(results)}
 
-It is a copy of the read model; too little of it costs misses, not answers, and no session, token or name lies there. S3 §27.1 plans 1 GB
+It is a copy of the read model; too little of it costs misses, not answers, and no session, token or name lies there. The plan has 1 GB
 at least, of it 200 MB for 10,000 sessions, which are in PostgreSQL and in the memory of the processes here.
 
 ## Memory
 
 ${memoryTable(results)}
 
-A process keeps at most 200,000 views and 200,000 sessions, the least used leave first. S3 §13 plans 512 MiB to 1 GiB for a query
+A process keeps at most 200,000 views and 200,000 sessions, the least used leave first. The plan has 512 MiB to 1 GiB for a query
 or command process and 256 to 512 MiB for a worker. Embedded and idle, the whole program takes ${figure(results.row("memory").ours)} MiB${results.mark("memory")} (${command("memory")}).
 
 ## Connections
@@ -130,13 +130,13 @@ TLS. What a set says to itself while it is idle is taken off and shown apart.
 ${wireTable(results)}
 
 Too little to be told from what is said meanwhile is 0. An event to RabbitMQ takes ${bytes(results.figure("traffic", "event.worker-broker"))}, confirmation included. At S3's own rates (§24.2: 5,000 checks, 1,000 queries, 500 sign-ins, 100 changes of
-users and 50 of organizations, 200 events a second) that is, against S3 §27.2:
+users and 50 of organizations, 200 events a second) that is, against the plan:
 
 ${networkTable(results)}
 
 ## From an expected load to machines
 
-1. **Processes.** Expected rate ÷ measured rate of one process, summed over what the role does, ÷ 0.7 (S3 §27.3 scales at seven tenths), and
+1. **Processes.** Expected rate ÷ measured rate of one process, summed over what the role does, ÷ 0.7 (the plan scales at seven tenths), and
    never fewer than S3's least. The measured rate is of about one core for what runs in Node: a process that gets half a core does half.
    Hashing passwords takes every core it gets. A gateway is not measured apart: \`check-http\` is a process that is gateway and query process in one.
 2. **Connections.** Processes × the most that each may open; more than PostgreSQL has: PgBouncer.
@@ -229,7 +229,7 @@ const growing: readonly [kind: string, what: string, plan?: number][] = [
 function growthTable(results: Results): string {
   const size = (id: string) => results.figure("sizing", id);
   return table(
-    ["Thing", "S3 §27.1 plans", "Own", "Read model", "Events", "Audit", "All", "Of plan", "Command"],
+    ["Thing", "Plan", "Own", "Read model", "Events", "Audit", "All", "Of plan", "Command"],
     growing.map(([kind, what, plan]) => [
       what,
       plan === undefined ? "" : bytes(plan),
@@ -267,7 +267,7 @@ function memoryTable(results: Results): string {
 function connectionTable(results: Results): string {
   const plans: Record<string, string> = { gateway: "", query: "20 to 50", command: "10 to 20", worker: "5 to 10" };
   return table(
-    ["One process", "S3 §27.1 plans", "Measured", "Command"],
+    ["One process", "Plan", "Measured", "Command"],
     Object.entries(plans).map(([role, plan]) => [role, plan, count(results.figure("traffic", `connections.${role}`)), command("traffic")]),
   );
 }

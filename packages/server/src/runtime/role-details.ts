@@ -4,7 +4,7 @@ import type { Component } from "./probe.ts";
 
 type Details = Component["details"];
 
-/** What the query role tells of itself (S3 §17.2), beside what decides whether its memory may be trusted. */
+/** What the query role tells of itself, beside what decides whether its memory may be trusted. */
 export async function queryDetails({ platform, reader, sessions }: Application): Promise<Details> {
   const { log, metrics } = platform;
   const { activity, readModelLookups } = metrics;

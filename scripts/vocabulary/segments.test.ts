@@ -40,7 +40,7 @@ it("finds no text in a regular expression, and no regular expression in a divisi
 });
 
 it("counts lines, and loses nothing", () => {
-  const source = '/**\n * a\n */\nconst b = `c\n${d}\ne`;\nconst f = "\\"g";\n';
+  const source = "/**\n * a\n */\nconst b = `c\n".concat(open, 'd}\ne`;\nconst f = "\\"g";\n');
   const segments = segmentsOf(source);
   expect(segments.map(({ text }) => text).join("")).toBe(source);
   expect(segments.find(({ text }) => text.includes("\\"))?.line).toBe(7);

@@ -10,6 +10,4 @@ export interface Term {
   readonly only?: "identifiers" | "prose";
 }
 
-export const terms: readonly Term[] = [
-  { refused: /\b(?:he|his|him|himself|she|her|hers|herself)\b/, instead: "they, their, them", only: "prose" },
-];
+export const terms: readonly Term[] = [{ refused: /\b(?:he|his|him|himself)\b/, instead: "they, their, them", only: "prose" }];

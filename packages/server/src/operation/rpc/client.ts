@@ -41,7 +41,7 @@ export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTra
     const reply = await counted[operation.kind](() =>
       untilServed(policy.retries, () => rpc.request(subjectOf(operation), body, { timeoutMs: policy.timeLimitMs })),
     ).catch((error: unknown) => {
-      // Whether a query was answered matters to nobody but him who asked.
+      // Only the caller is concerned whether a query was answered.
       if (operation.kind === "query" && error instanceof OutcomeUnknown) throw new Unavailable(error.dependency, error, error.ending);
       throw error;
     });

@@ -30,7 +30,7 @@ export const policies = policy({
   "postgresql.connection": {
     why: "A connection is there in milliseconds; three seconds are for a server that starts, or has many to let in.",
     timeLimitMs: 3_000,
-    retries: none("whoever asks comes back by himself"),
+    retries: none("the caller retries by itself"),
     breaker: none("an address that refuses does so at once"),
     bulkhead: poolIsBulkhead,
   },

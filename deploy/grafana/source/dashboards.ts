@@ -86,7 +86,7 @@ const query: Dashboard = {
         { title: "Parts found in", lines: { "{{found}}": rate(lookups, "found") }, unit: "ops" },
         { title: "Revocation delay, p99", lines: { p99: quantile(0.99, "gatehouse_revocation_delay_seconds") }, unit: "s" },
         { title: "Changes not in decisions yet", lines: { "{{instance}}": "gatehouse_read_model_pending_events" } },
-        { title: "Log heard", lines: { "{{instance}}": "gatehouse_log_age_seconds" }, unit: "s" },
+        { title: "Age of the log in each process", lines: { "{{instance}}": "gatehouse_log_age_seconds" }, unit: "s" },
         { title: "Sessions in memory", lines: { "{{instance}}": "gatehouse_sessions_in_memory" } },
       ],
     },

@@ -8,7 +8,7 @@ import type { Bus, Consumer } from "./bus.ts";
 const tracesMax = 20;
 
 /**
- * A bus whose consumers are measured, and work in the traces of the commands whose events they handle (S3 §16.3, event
+ * A bus whose consumers are measured, and work in the traces of the commands whose events they handle (event
  * processing). Of a batch from several commands the first's trace has what is done below; the others have its length.
  */
 export const watchedBus = (bus: Bus, watching: BusWatching): Bus => ({

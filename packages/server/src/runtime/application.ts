@@ -1,5 +1,5 @@
 import { authorizerOf, type DecisionReader, decisions } from "#modules/authorization/decisions/index.ts";
-import { type SessionMemory, sessions } from "#modules/signin/sessions/index.ts";
+import { type SessionCache, sessions } from "#modules/signin/sessions/index.ts";
 import { system } from "#operation/caller.ts";
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
@@ -89,7 +89,7 @@ export interface Application {
   readonly dispatch: Dispatch;
   /** Answers what a door has received: here what is of this process's roles, and elsewhere what is not. */
   readonly serve: Serve;
-  readonly sessions: SessionMemory;
+  readonly sessions: SessionCache;
   readonly reader: DecisionReader;
   /** Of the worker's queues, once the worker runs. */
   readonly queues: StandingQueues | undefined;
@@ -111,7 +111,7 @@ export async function assemble(configuration: Configuration, overrides: Override
   try {
     const kernel = new Kernel(known, platform);
     const reader = kernel.stateOf<DecisionReader>(decisions);
-    const memory = kernel.stateOf<SessionMemory>(sessions);
+    const memory = kernel.stateOf<SessionCache>(sessions);
     kernel.authorizeWith(authorizerOf(reader));
     const readers = logReaders(configuration.eventsUrl !== undefined);
     registerGauges(platform, readers);

@@ -16,7 +16,7 @@ import { steps } from "./schema-steps.ts";
 
 export { SessionEnded, SessionStarted } from "./events.ts";
 export type { People } from "./live-person.ts";
-export { SessionMemory } from "./session-memory.ts";
+export { SessionCache } from "./session-cache.ts";
 export { sessions };
 
 export const context: Context = {

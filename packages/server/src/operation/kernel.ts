@@ -263,7 +263,7 @@ export class Kernel {
   }
 
   async #attempt({ runnable: { operation, module }, call, scope, trail, prepared, done }: Part, contended?: string): Promise<PartAnswer> {
-    const { database, keys, clock, log, bus, rpc, metrics, tracer } = this.platform;
+    const { database, keys, clock, log, consumers, rpc, metrics, tracer } = this.platform;
     const now = new Date(clock.now());
     const key = call.idempotencyKey === undefined ? undefined : { ...claimOf(call, keys), now };
     const events: NewEvent[] = [];
@@ -286,7 +286,7 @@ export class Kernel {
     if (repeated || events.length === 0) return given;
     // This process forgets at once what the command has changed; the others hear it from the log, and are told to look.
     log.announce(events, answer.revision as string, now);
-    bus.wake();
+    consumers.wake();
     rpc.tell(appendedSubject);
     for (const event of events) metrics.eventsAppended.inc({ type: event.type });
     return { ...given, appended: true };

@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { DestinationStream, Logger } from "pino";
 import type { Broker } from "#platform/broker/broker.ts";
-import { inProcessBroker } from "#platform/broker/in-process.ts";
+import { databaseBroker } from "#platform/broker/database-broker.ts";
 import { watchedBroker } from "#platform/broker/watched.ts";
-import { inProcessBus } from "#platform/bus/in-process.ts";
-import { watchedBus } from "#platform/bus/watched.ts";
 import { inProcessCache } from "#platform/cache/in-process.ts";
 import { tracedCache } from "#platform/cache/traced.ts";
 import { type Clock, systemClock } from "#platform/clock.ts";
@@ -17,6 +15,8 @@ import { pgBossJobs, type Queue } from "#platform/jobs/pg-boss.ts";
 import { watchedJobs } from "#platform/jobs/watched.ts";
 import type { DerivedKey, KeyRing } from "#platform/keys/keys.ts";
 import { inProcessLimits } from "#platform/limits/limits.ts";
+import { Consumers } from "#platform/log/consumers/consumers.ts";
+import { instrumentedConsumer } from "#platform/log/consumers/instrumented.ts";
 import { refusalOf } from "#platform/log/database-away.ts";
 import { LogFollower } from "#platform/log/follower.ts";
 import { guardedMail } from "#platform/mail/guarded.ts";
@@ -86,14 +86,16 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
             onMeasured: skewSeconds,
             ...(overrides.machineClock === undefined ? {} : { machine: overrides.machineClock }),
           });
-    const bus = watchedBus(inProcessBus(database, logger), { metrics, tracer, logger });
-    log.onRestart(() => bus.restart());
+    const consumers = new Consumers(database, logger, {
+      instrument: (consumer) => instrumentedConsumer(consumer, { metrics, tracer, logger }),
+    });
+    log.onRestart(() => consumers.restart());
     const platform: Platform = {
       database,
       writes,
       log,
       cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
-      bus,
+      consumers,
       rpc: await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration, keys) }),
       jobs: watchedJobs(
         await pgBossJobs(opened, queues, logger, {
@@ -183,7 +185,7 @@ async function openBroker(configuration: Configuration, database: Database, logg
   // A process that only answers queries neither publishes nor receives.
   const needed = roles.has("worker") || roles.has("command");
   if (eventsUrl === undefined || !needed) {
-    return inProcessBroker(database, logger, { onRestart: (listener) => log.onRestart(listener) });
+    return databaseBroker(database, logger, { onRestart: (listener) => log.onRestart(listener) });
   }
   return openServiceOfEvents(eventsUrl, configuration, logger);
 }
@@ -234,9 +236,9 @@ interface GivenToRedis {
 }
 
 /** What hands work out closes before what the work stands on. */
-async function closeAll({ broker, bus, rpc, jobs, log, mail, cache, database, tracer }: Platform): Promise<void> {
+async function closeAll({ broker, consumers, rpc, jobs, log, mail, cache, database, tracer }: Platform): Promise<void> {
   await broker.close();
-  await bus.close();
+  await consumers.close();
   await rpc.close();
   await jobs.close();
   await log.stop();

@@ -59,7 +59,7 @@ import { listRoles } from "./queries/list-roles.ts";
 import { listSubjects } from "./queries/list-subjects.ts";
 import { preview } from "./queries/preview.ts";
 import { verifyReadModel } from "./queries/verify-read-model.ts";
-import { CopyKeeper } from "./read-model/copy-keeper.ts";
+import { sharedCopyRepair } from "./read-model/copy-keeper.ts";
 import { entryDeadLetters } from "./read-model/entry-dead-letters.ts";
 import { entriesConsumer } from "./read-model/keys.ts";
 import { projector } from "./read-model/projector.ts";
@@ -138,7 +138,7 @@ export const context: Context = {
     ),
   ],
   gauges: [administratorGauge],
-  keepers: (platform) => [new CopyKeeper(platform)],
+  background: (platform) => [sharedCopyRepair(platform)],
   atStart: [syncSystemDefinitions],
   queues: [repairJob, forgetOldDecisionsJob, removeExpiredGrantsJob],
   jobs: (_platform, dispatch) => [repairWork(dispatch), forgetOldDecisionsWork(dispatch), removeExpiredGrantsWork(dispatch)],

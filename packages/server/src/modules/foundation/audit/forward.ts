@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
-import type { DeadLetters } from "#platform/broker/broker.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures } from "#platform/database/isolated.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords } from "#platform/dead-letters.ts";
 import type { NewEvent } from "#platform/log/event.ts";
 import { append } from "#platform/log/log.ts";

@@ -1,4 +1,4 @@
-import type { Background } from "#platform/background.ts";
+import type { BackgroundTask } from "#platform/background.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures, mayBeTheRecords } from "#platform/database/isolated.ts";
 import type { Position } from "#platform/log/event.ts";
@@ -27,8 +27,8 @@ const failuresBeforeIsolation = 3;
  * several workers one seals, and a crash in the middle leaves nothing. An entry that cannot be sealed becomes a dead
  * letter with a stand-in in its chain, and the next goes on (decision 0029).
  */
-export function sealer(platform: Platform, signers: Signers): Background {
-  const { database, bus, clock, metrics, settings } = platform;
+export function sealer(platform: Platform, signers: Signers): BackgroundTask {
+  const { database, consumers, clock, metrics, settings } = platform;
   let failures = 0;
   const step = async (): Promise<Step> => {
     const isolate = failures >= failuresBeforeIsolation;
@@ -57,7 +57,7 @@ export function sealer(platform: Platform, signers: Signers): Background {
         // An application names its actions as it likes; a label must have few values.
         metrics.auditRecords.inc({ category, severity, result, action: source === ownSource ? action : "Application" }, stands_for);
       }
-      if (forwarded > 0) bus.wake();
+      if (forwarded > 0) consumers.wake();
       return sealed.length >= batchMax;
     },
     mark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),

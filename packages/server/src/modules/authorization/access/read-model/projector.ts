@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { appendedSubject } from "#operation/rpc/subjects.ts";
-import type { Consumer } from "#platform/bus/bus.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
+import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { append } from "#platform/log/log.ts";
 import type { Platform } from "#platform/platform.ts";

@@ -16,7 +16,7 @@ it("keeps the refusals of a batch in which one cannot be stored", async () => {
     for (const traceId of traceIds) {
       // PostgreSQL's text holds no NUL.
       const userAgent = traceId === "stored nowhere" ? "curl\u0000" : "curl";
-      kernel.noteStranger(operation, { ...backgroundOrigin(), traceId, userAgent }, performance.now());
+      kernel.auditUnauthenticated(operation, { ...backgroundOrigin(), traceId, userAgent }, performance.now());
     }
     await kernel.notes.flush();
     const { rows } = await platform.database.read(everyTenant, (db) =>
@@ -85,7 +85,7 @@ describe("refusals of many", () => {
       const { kernel } = server.application;
       const operation = kernel.catalogue.byName.get("identity.getMe") as Operation;
       const origin = { ...backgroundOrigin(), ip: "198.51.100.8", userAgent: "flood" };
-      for (let call = 0; call < 257; call += 1) kernel.noteStranger(operation, origin, performance.now());
+      for (let call = 0; call < 257; call += 1) kernel.auditUnauthenticated(operation, origin, performance.now());
       await kernel.notes.settle();
       const { rows } = await sql<{ entries: number; sum: number }>`select count(*)::int as entries, sum(stands_for)::int as sum
         from audit_entries where user_agent = 'flood'`.execute(server.application.platform.database.owner);

@@ -14,7 +14,7 @@ import { defineError } from "./errors.ts";
 import { defineEvent, madeOf } from "./event.ts";
 import { eventSchemas } from "./events-schema.ts";
 import { httpDoor } from "./http/door.ts";
-import { Kernel } from "./kernel.ts";
+import { Kernel } from "./kernel/kernel.ts";
 import { type Context, module } from "./module.ts";
 import { openapi } from "./openapi.ts";
 import type { Operation } from "./operation.ts";

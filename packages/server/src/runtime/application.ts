@@ -4,7 +4,7 @@ import { system } from "#operation/caller.ts";
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { forgetOldKeys } from "#operation/idempotency.ts";
-import { Kernel } from "#operation/kernel.ts";
+import { Kernel } from "#operation/kernel/kernel.ts";
 import { after } from "#operation/maybe-promise.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
@@ -120,7 +120,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     await platform.log.start();
     await reader.start();
     memory.start((db) => {
-      const { identity, tenancy } = kernel.faces(sessions, { db, now: new Date(platform.clock.now()) }) as Record<string, object>;
+      const { identity, tenancy } = kernel.apisFor(sessions, { db, now: new Date(platform.clock.now()) }) as Record<string, object>;
       return { ...identity, ...tenancy } as never;
     });
     if (configuration.natsUrl !== undefined)
@@ -138,7 +138,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     const here = servedHere(
       kernel.dispatch,
       (token) => after(memory.find(token), (session) => session?.caller ?? null),
-      ({ operation, origin }, began) => kernel.noteStranger(operation, origin, began),
+      ({ operation, origin }, began) => kernel.auditUnauthenticated(operation, origin, began),
     );
     let relay: Relay | undefined;
     let standing: StandingQueues | undefined;
@@ -180,7 +180,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await clockGuard.start();
         const consuming: Consumer[] = [];
         for (const { module, consumers } of contexts) {
-          const faces = (tx: WriteHandle) => kernel.faces(module, { db: tx as never, now: new Date(platform.clock.now()) });
+          const faces = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, faces) ?? []) {
             consuming.push(consumer);
             subscriptions.push(await platform.consumers.consume(consumer));

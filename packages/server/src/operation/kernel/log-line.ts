@@ -1,5 +1,5 @@
-import type { AuditNote } from "./audit.ts";
-import type { Call } from "./dispatch.ts";
+import type { AuditNote } from "../audit.ts";
+import type { Call } from "../dispatch.ts";
 import {
   CredentialInvalid,
   CredentialRequired,
@@ -7,15 +7,15 @@ import {
   PermissionDenied,
   TooManyRequests,
   ValidationFailed,
-} from "./errors.ts";
-import type { Operation } from "./operation.ts";
+} from "../errors.ts";
+import type { Operation } from "../operation.ts";
 
 /** A call that has ended, as the log describes it. */
 export interface EndedCall {
   readonly call: Call;
   /** An error's code, "fault", or "ok". */
   readonly outcome: string;
-  readonly trail: {
+  readonly progress: {
     readonly note: AuditNote;
     /** The tenant that the call acted in: null for the internal scope, undefined where it was not found out or there is none. */
     readonly tenant: string | null | undefined;
@@ -41,12 +41,12 @@ const controls: ReadonlySet<string> = new Set(
 /** Who called what, on which resource of which tenant, from where, and how it ended. */
 export function logFields(
   operation: Operation,
-  { call, outcome, trail, output }: EndedCall,
+  { call, outcome, progress, output }: EndedCall,
   milliseconds: number,
 ): Record<string, unknown> {
   const { caller, origin } = call;
   const user = caller.kind === "user" ? { userId: caller.userId, sessionId: caller.sessionId, organizationId: caller.organizationId } : {};
-  const resource = { ...idsIn(operation, call.input), ...entityOf(trail.note) };
+  const resource = { ...idsIn(operation, call.input), ...entityOf(progress.note) };
   return {
     module: operation.kind,
     traceId: origin.traceId,
@@ -55,7 +55,7 @@ export function logFields(
     durationMs: Math.round(milliseconds * 10) / 10,
     caller: caller.kind,
     ...user,
-    ...(trail.tenant === undefined ? {} : { tenantId: trail.tenant }),
+    ...(progress.tenant === undefined ? {} : { tenantId: progress.tenant }),
     ...(Object.keys(resource).length === 0 ? {} : { resource }),
     ...(output === undefined || operation.decision === undefined ? {} : { decision: operation.decision(output as never) }),
     ipAddress: origin.ip,

@@ -1,0 +1,130 @@
+import { everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
+import type { NewEvent } from "#platform/log/event.ts";
+import type { Platform } from "#platform/platform.ts";
+import type { AuditNote } from "../audit.ts";
+import type { Authorizer } from "../authorization.ts";
+import type { Caller, UserCaller } from "../caller.ts";
+import type { Catalogue } from "../catalogue.ts";
+import type { Call } from "../dispatch.ts";
+import { CredentialRequired, type ErrorDefinition, type ErrorDetail, OperationError, VersionConflict } from "../errors.ts";
+import type { EventDefinition } from "../event.ts";
+import { after, type MaybePromise } from "../maybe-promise.ts";
+import type { AnyModule, Emit, Enqueue } from "../module.ts";
+import { pageRequest } from "../paging.ts";
+import type { ModuleInstances } from "./module-instances.ts";
+import { newEvents } from "./new-events.ts";
+import { addNote, type CallProgress, type Runnable } from "./runnable.ts";
+
+/** What contexts are made from, the same for every call of a process. */
+export interface KernelParts {
+  readonly platform: Platform;
+  readonly catalogue: Catalogue;
+  readonly modules: ModuleInstances;
+  readonly authorizer: Authorizer;
+}
+
+type PageInput = { readonly limit?: number; readonly cursor?: string };
+
+/** The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of queries from memory. */
+export type PrepareContext = ReturnType<typeof prepareContext>;
+
+export function prepareContext(parts: KernelParts, module: AnyModule, call: Call, progress: CallProgress) {
+  const { platform, modules } = parts;
+  const { caller, origin } = call;
+  const now = new Date(platform.clock.now());
+  return {
+    ...sharedContext(parts, module, call, now),
+    get user(): UserCaller {
+      return userOf(caller);
+    },
+    audit: (note: AuditNote): void => addNote(progress, note),
+    reading: <T>(work: (store: unknown, uses: unknown) => Promise<T>): Promise<T> =>
+      platform.database.read(everyTenant, (db) => work(module.declaration.store.reads(db), modules.apisFor(module, { db, now }))),
+    holds(organizationId: string | null, value: string): MaybePromise<boolean> {
+      if (caller.kind === "operator" || caller.kind === "system") return true;
+      // A session of one organization never acts in another.
+      if (caller.kind === "anonymous" || (caller.organizationId !== null && caller.organizationId !== organizationId)) return false;
+      const request = { origin, now: platform.clock.now() };
+      return after(parts.authorizer.holds(caller, organizationId, value, request), (answer) => answer === true);
+    },
+    async notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]> {
+      if (caller.kind === "operator" || caller.kind === "system" || values.length === 0) return [];
+      if (caller.kind === "anonymous") return values;
+      return parts.authorizer.notHeld(caller.userId, organizationId, values);
+    },
+  };
+}
+
+/** The context of a query's `run`, over the rows that `db` lets it see. A cursor of `list` is valid for that list alone. */
+export function queryContext(parts: KernelParts, module: AnyModule, call: Call, db: ReadHandle, list: string) {
+  const { platform, modules } = parts;
+  const now = new Date(platform.clock.now());
+  return {
+    ...sharedContext(parts, module, call, now),
+    get user(): UserCaller {
+      return userOf(call.caller);
+    },
+    store: module.declaration.store.reads(db) as unknown,
+    uses: modules.apisFor(module, { db, now }),
+    page: (input: PageInput) => pageRequest(platform.keys, list, input),
+  };
+}
+
+/** What one run of a command has left to do after it: its events to append, and whether more of the work follows. */
+export interface CommandEffects {
+  readonly events: NewEvent[];
+  hasMore: boolean;
+}
+
+/** The context of a command's `run`, in its transaction `tx`. */
+export function commandContext(
+  parts: KernelParts,
+  { module, operation }: Runnable,
+  call: Call,
+  { tx, now, effects, progress }: { tx: WriteHandle; now: Date; effects: CommandEffects; progress: CallProgress },
+) {
+  const { platform, modules, catalogue } = parts;
+  const { store } = module.declaration;
+  const db = tx as unknown as ReadHandle;
+  const emit: Emit = (event, data) =>
+    void effects.events.push(...newEvents(event as unknown as EventDefinition, data as Record<string, unknown>, catalogue));
+  const enqueue: Enqueue = (job, payload) => platform.jobs.enqueue(tx, job, payload);
+  return {
+    ...sharedContext(parts, module, call, now),
+    get user(): UserCaller {
+      return userOf(call.caller);
+    },
+    store: { ...store.reads(db), ...store.writes(tx) } as unknown,
+    uses: modules.apisFor(module, { db, now, write: { tx, emit, enqueue } }),
+    emit,
+    enqueue,
+    audit: (note: AuditNote): void => addNote(progress, note),
+    more(): void {
+      if (operation.inParts === undefined) throw new Error(`${operation.name} is not declared to work in parts`);
+      effects.hasMore = true;
+    },
+    expectVersion(current: number): void {
+      if (call.ifMatch === undefined || call.ifMatch.includes(current)) return;
+      throw new OperationError(VersionConflict, [{ field: "If-Match", rule: "version", current: `"${current}"` }]);
+    },
+  };
+}
+
+/** `now` is one moment for the whole run. `user` is a getter of each context: only who asks for it needs a signed-in caller. */
+const sharedContext = ({ platform, modules }: KernelParts, module: AnyModule, { caller, origin }: Call, now: Date) => ({
+  caller,
+  origin,
+  now,
+  platform,
+  state: modules.stateOf<unknown>(module),
+  fail: refuse,
+});
+
+function userOf(caller: Caller): UserCaller {
+  if (caller.kind !== "user") throw new OperationError(CredentialRequired);
+  return caller;
+}
+
+function refuse(error: ErrorDefinition, ...details: ErrorDetail[]): never {
+  throw new OperationError(error, details);
+}

@@ -1,0 +1,219 @@
+import { everyTenant, internalScope, type Scope, tenantScope, userScope } from "#platform/database/database.ts";
+import { type ReplicaReads, replicaReads } from "#platform/database/replica-reads.ts";
+import { takeByAddress } from "#platform/limits/by-address.ts";
+import type { Platform } from "#platform/platform.ts";
+import { bulkheadOf, type Places } from "#platform/resilience/bulkhead.ts";
+import { administrationAtOnce, type BulkheadName, bulkheads, signInsAtOnce } from "#platform/resilience/policies.ts";
+import type { AuditNotes } from "../audit-notes.ts";
+import { type Authorizer, authorize } from "../authorization.ts";
+import type { Caller, Origin } from "../caller.ts";
+import { canonicalInput } from "../canonical.ts";
+import type { Catalogue } from "../catalogue.ts";
+import type { Answer, Call, Dispatch } from "../dispatch.ts";
+import { CredentialRequired, OperationError, TooManyRequests } from "../errors.ts";
+import { after, type MaybePromise } from "../maybe-promise.ts";
+import type { AnyModule } from "../module.ts";
+import type { Operation } from "../operation.ts";
+import { tracedDispatch } from "../traced.ts";
+import { inputCheck } from "../validate.ts";
+import { familyOf } from "../versions.ts";
+import { CallLog } from "./call-log.ts";
+import { CommandTransactions } from "./command-transaction.ts";
+import { type KernelParts, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
+import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
+import type { CallProgress, Runnable } from "./runnable.ts";
+
+/**
+ * Runs operations: validates, authorizes, limits, opens the transaction, and records how the call ended. The in-process end of the
+ * dispatch port.
+ */
+export class Kernel {
+  readonly catalogue: Catalogue;
+  readonly platform: Platform;
+  readonly dispatch: Dispatch;
+  readonly #runnable: ReadonlyMap<string, Runnable>;
+  readonly #modules: ModuleInstances;
+  readonly #parts: KernelParts;
+  readonly #calls: CallLog;
+  readonly #commands: CommandTransactions;
+  readonly #readQuery: ReplicaReads;
+  #authorizer: Authorizer = { holds: () => "unavailable", notHeld: async (_userId, _organizationId, permissions) => permissions };
+
+  constructor(catalogue: Catalogue, platform: Platform) {
+    this.catalogue = catalogue;
+    this.platform = platform;
+    this.#modules = new ModuleInstances(
+      catalogue.contexts.map(({ module }) => module),
+      platform,
+    );
+    const authorizer = () => this.#authorizer;
+    this.#parts = {
+      platform,
+      catalogue,
+      modules: this.#modules,
+      get authorizer() {
+        return authorizer();
+      },
+    };
+    this.#calls = new CallLog(platform);
+    this.#commands = new CommandTransactions(this.#parts, this.#calls);
+    this.#readQuery = replicaReads({ ...platform, need: () => platform.log.replicaNeed });
+    this.#runnable = runnables(catalogue, platform);
+    this.dispatch = tracedDispatch((call) => this.#dispatch(call), catalogue.byName, platform.tracer);
+  }
+
+  /** Given once at start, by the runtime: the module that decides who holds what. */
+  authorizeWith(authorizer: Authorizer): void {
+    this.#authorizer = authorizer;
+  }
+
+  get authorizer(): Authorizer {
+    return this.#authorizer;
+  }
+
+  get notes(): AuditNotes {
+    return this.#calls.notes;
+  }
+
+  stateOf<State>(module: { readonly name: string }): State {
+    return this.#modules.stateOf(module);
+  }
+
+  /** The APIs of the modules that `module` uses, bound to a transaction. */
+  apisFor(module: AnyModule, bound: BoundTransaction): Record<string, unknown> {
+    return this.#modules.apisFor(module, bound);
+  }
+
+  /** Audits and counts a call whose credential is unknown, expired or revoked. `began` is of `performance.now()`. */
+  auditUnauthenticated(operation: Operation, origin: Origin, began: number): void {
+    this.#calls.unauthenticated(this.#runnable.get(operation.name) as Runnable, origin, began);
+  }
+
+  #dispatch(call: Call): MaybePromise<Answer> {
+    const runnable = this.#runnable.get(call.operation);
+    if (!runnable) throw new Error(`no operation is named ${call.operation}`);
+    const began = performance.now();
+    const progress: CallProgress = { note: {}, tenant: undefined, stage: "before" };
+    const failed = (error: unknown): never => {
+      this.#calls.failed(runnable, call, progress, error, began);
+      throw error;
+    };
+    const succeeded = (answer: Answer): Answer => {
+      this.#calls.succeeded(runnable, call, progress, answer.output, began);
+      return answer;
+    };
+    let answer: MaybePromise<Answer>;
+    try {
+      answer = this.#run(runnable, call, progress);
+    } catch (error) {
+      return failed(error);
+    }
+    return answer instanceof Promise ? answer.then(succeeded, failed) : succeeded(answer);
+  }
+
+  #run(runnable: Runnable, received: Call, progress: CallProgress): MaybePromise<Answer> {
+    const { operation } = runnable;
+    // Rejects anonymous callers before validating the input.
+    if (received.caller.kind === "anonymous" && operation.allow.kind !== "anyone") throw new OperationError(CredentialRequired);
+    runnable.check(received.input);
+    const input = runnable.canonical(received.input);
+    const call = input === received.input ? received : { ...received, input };
+    const context = prepareContext(this.#parts, runnable.module, call, progress);
+    return after(operation.tenantOf(context as never, call.input as never), (tenant) => {
+      const request = { origin: call.origin, now: this.platform.clock.now() };
+      const asked = { caller: call.caller, tenant, input: call.input, absent: operation.absent, request };
+      progress.tenant = tenant;
+      progress.stage = "authorizing";
+      const ownerOf = () => operation.ownerOf?.(context as never, call.input as never);
+      return after(authorize(operation.allow, { ...asked, ownerOf }, this.#authorizer), () => {
+        progress.stage = "authorized";
+        return after(this.#limit(operation, call), () =>
+          this.#withinBulkhead(runnable, call, () => this.#perform(runnable, call, progress, context)),
+        );
+      });
+    });
+  }
+
+  #limit({ name, limit }: Operation, { caller, origin }: Call): MaybePromise<void> {
+    if (limit === undefined || isOurs(caller) || this.platform.settings.signInLimit === "off") return;
+    return takeByAddress(this.platform.limits, familyOf(name), origin.ip, limit).then((wait) => {
+      if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
+    });
+  }
+
+  /** Rate limits are applied before: a caller over its limit takes no permit from others. */
+  #withinBulkhead({ bulkhead }: Runnable, { caller }: Call, work: () => MaybePromise<Answer>): MaybePromise<Answer> {
+    if (bulkhead === undefined || isOurs(caller)) return work();
+    return bulkhead(async () => work());
+  }
+
+  #perform(runnable: Runnable, call: Call, progress: CallProgress, context: PrepareContext): MaybePromise<Answer> {
+    const { operation } = runnable;
+    if (operation.fromMemory) {
+      return after(operation.run(context as never, call.input as never, undefined as never), (output) => ({ output }));
+    }
+    const scope = scopeOf(operation, progress.tenant, call.caller);
+    if (operation.kind === "query") return this.#query(runnable, call, scope);
+    return this.#command({ runnable, call, scope, progress }, context);
+  }
+
+  async #query({ operation, module }: Runnable, call: Call, scope: Scope): Promise<Answer> {
+    // A cursor of a list is for the caller that it was given to, also where the list covers every tenant.
+    const list = `${operation.name} ${scope.tenant} ${call.caller.kind === "user" ? call.caller.userId : ""}`;
+    const output = await this.#readQuery(scope, async (db) =>
+      operation.run(queryContext(this.#parts, module, call, db, list) as never, call.input as never, undefined as never),
+    );
+    return { output };
+  }
+
+  async #command(
+    command: { readonly runnable: Runnable; readonly call: Call; readonly scope: Scope; readonly progress: CallProgress },
+    context: PrepareContext,
+  ): Promise<Answer> {
+    const prepared = await command.runnable.operation.prepare?.(context as never, command.call.input as never);
+    return this.#commands.run({ ...command, prepared });
+  }
+}
+
+function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string, Runnable> {
+  const permits: Readonly<Record<BulkheadName, Places>> = {
+    administration: bulkheadOf("administration", bulkheads.administration, administrationAtOnce(connectionsOf(platform)), platform.metrics),
+    "sign-in": bulkheadOf("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
+  };
+  const found = new Map<string, Runnable>();
+  for (const { module, operations } of catalogue.contexts) {
+    for (const operation of operations) {
+      found.set(operation.name, {
+        operation,
+        module,
+        bulkhead: operation.fromMemory ? undefined : permits[operation.hashes ? "sign-in" : "administration"],
+        measuredAs: `${operation.kind} ${operation.name}`,
+        check: inputCheck(operation.input),
+        canonical: canonicalInput(operation.input),
+      });
+      if (operation.deprecated !== undefined) countFromZero(operation, platform);
+    }
+  }
+  return found;
+}
+
+/** The command line and background work: neither limited nor held up by bulkheads. */
+const isOurs = ({ kind }: Caller): boolean => kind === "system" || kind === "operator";
+
+/** Of the pool that commands use; an embedded database has one connection, and a queue of its own before that. */
+const connectionsOf = ({ database }: Platform): number => database.connections().find(({ pool }) => pool === "write")?.max ?? 1;
+
+function scopeOf(operation: Operation, tenant: string | null | undefined, caller: Caller): Scope {
+  if (operation.everyTenant) return everyTenant;
+  const user = caller.kind === "user" ? caller.userId : undefined;
+  if (typeof tenant === "string") return tenantScope(tenant, user);
+  if (tenant === null) return internalScope;
+  return user === undefined ? { tenant: "none" } : userScope(user);
+}
+
+/** A series that begins with its first call shows no increase: without a 0 nobody can tell that nobody calls. */
+function countFromZero({ name }: Operation, { metrics }: Platform): void {
+  for (const caller of ["anonymous", "user", "operator", "system"] as const) {
+    metrics.deprecatedCalls.inc({ operation: name, caller }, 0);
+  }
+}

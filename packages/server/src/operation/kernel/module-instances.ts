@@ -1,0 +1,39 @@
+import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import type { Platform } from "#platform/platform.ts";
+import type { AnyModule, Emit, Enqueue } from "../module.ts";
+
+/** A transaction, and what a module API bound to it may do. Without `write` only the reading half is given. */
+export interface BoundTransaction {
+  readonly db: ReadHandle;
+  readonly now: Date;
+  readonly write?: { readonly tx: WriteHandle; readonly emit: Emit; readonly enqueue: Enqueue };
+}
+
+/** The modules as one process runs them: the state of each, and their APIs bound to a transaction. */
+export class ModuleInstances {
+  readonly #states = new Map<string, unknown>();
+
+  constructor(modules: readonly AnyModule[], platform: Platform) {
+    for (const { name, declaration } of modules) this.#states.set(name, declaration.state?.(platform));
+  }
+
+  stateOf<State>(module: { readonly name: string }): State {
+    return this.#states.get(module.name) as State;
+  }
+
+  /** The APIs of the modules that `module` uses, by the name that it gives them. */
+  apisFor(module: AnyModule, bound: BoundTransaction): Record<string, unknown> {
+    const uses = (module.declaration.uses ?? {}) as Record<string, AnyModule>;
+    return Object.fromEntries(Object.entries(uses).map(([name, used]) => [name, this.#apiOf(used, bound)]));
+  }
+
+  #apiOf(module: AnyModule, bound: BoundTransaction): Record<string, unknown> {
+    const { declaration } = module;
+    const shared = { state: this.stateOf(module), uses: this.apisFor(module, bound), now: bound.now };
+    const reads = declaration.reads?.({ ...shared, store: declaration.store.reads(bound.db) }) ?? {};
+    if (bound.write === undefined) return reads;
+    const { tx, emit, enqueue } = bound.write;
+    const store = { ...declaration.store.reads(bound.db), ...declaration.store.writes(tx) };
+    return { ...reads, ...declaration.writes?.({ ...shared, store, emit, enqueue }) };
+  }
+}

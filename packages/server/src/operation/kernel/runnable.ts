@@ -1,0 +1,29 @@
+import type { Places } from "#platform/resilience/bulkhead.ts";
+import type { AuditNote } from "../audit.ts";
+import type { AnyModule } from "../module.ts";
+import type { Operation } from "../operation.ts";
+import type { InputCheck } from "../validate.ts";
+
+/** An operation with what the kernel has prepared for its calls. */
+export interface Runnable {
+  readonly operation: Operation;
+  readonly module: AnyModule;
+  /** Undefined for a query that answers from memory. */
+  readonly bulkhead: Places | undefined;
+  /** The label of its metric, built once instead of at each call. */
+  readonly measuredAs: string;
+  readonly check: InputCheck;
+  readonly canonical: (input: Record<string, unknown>) => Record<string, unknown>;
+}
+
+/** How far a call has come, and what the audit log and the log line say of it. */
+export interface CallProgress {
+  note: AuditNote;
+  /** The tenant that the call acts in: null for the internal scope, undefined where it was not resolved or there is none. */
+  tenant: string | null | undefined;
+  stage: "before" | "authorizing" | "authorized";
+}
+
+export const addNote = (progress: CallProgress, note: AuditNote): void => {
+  progress.note = { ...progress.note, ...note };
+};

@@ -9,6 +9,7 @@ import type { KeyRing } from "./keys/keys.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Consumers } from "./log/consumers/consumers.ts";
 import type { LogFollower } from "./log/follower.ts";
+import type { Publisher } from "./log/publish.ts";
 import type { Mail } from "./mail/mail.ts";
 import type { Resilience } from "./resilience/resilience.ts";
 import type { Rpc } from "./rpc/rpc.ts";
@@ -23,6 +24,7 @@ export interface Platform {
   readonly log: LogFollower;
   readonly cache: Cache;
   readonly consumers: Consumers;
+  readonly publisher: Publisher;
   readonly broker: Broker;
   readonly rpc: Rpc;
   readonly jobs: Jobs;

@@ -5,10 +5,10 @@ import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { forgetOldKeys } from "#operation/idempotency.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
+import { formerVersionsOf } from "#operation/kernel/new-events.ts";
 import { after } from "#operation/maybe-promise.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
-import { appendedSubject } from "#operation/rpc/subjects.ts";
 import { pruneCalls } from "#operation/rpc/taken-calls.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { type Serve, servedHere } from "#operation/serve.ts";
@@ -21,6 +21,7 @@ import type { WriteHandle } from "#platform/database/database.ts";
 import { pruneAll } from "#platform/database/prune.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
 import type { Consumer, Subscription } from "#platform/log/consumers/consumer.ts";
+import { appendedSubject } from "#platform/log/publish.ts";
 import { type LogReader, mayRemoveOldEvents, removeOldEvents } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import { reportStopped } from "#platform/retention/ceiling.ts";
@@ -105,7 +106,7 @@ export interface Application {
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
   const known = catalogue(contexts);
-  const ports = await openPorts(configuration, queues, overrides);
+  const ports = await openPorts(configuration, { queues, formerVersions: formerVersionsOf(known) }, overrides);
   const { platform } = ports;
   const { settings } = configuration;
   try {

@@ -19,6 +19,7 @@ import { Consumers } from "#platform/log/consumers/consumers.ts";
 import { instrumentedConsumer } from "#platform/log/consumers/instrumented.ts";
 import { refusalOf } from "#platform/log/database-away.ts";
 import { LogFollower } from "#platform/log/follower.ts";
+import { type FormerVersions, Publisher } from "#platform/log/publish.ts";
 import { guardedMail } from "#platform/mail/guarded.ts";
 import { type DevelopmentInbox, developmentInbox } from "#platform/mail/inbox.ts";
 import { smtpMail } from "#platform/mail/smtp.ts";
@@ -59,11 +60,21 @@ export interface Ports {
   close(): Promise<void>;
 }
 
+/** What the ports need to know of the modules. */
+export interface Declared {
+  readonly queues: readonly Queue[];
+  readonly formerVersions: FormerVersions;
+}
+
 /** PostgreSQL may come back. */
 const never: Promise<void> = new Promise(() => {});
 
 /** Opens each port with the adapter that the configuration asks for. The database is migrated when this returns. */
-export async function openPorts(configuration: Configuration, queues: readonly Queue[], overrides: Overrides = {}): Promise<Ports> {
+export async function openPorts(
+  configuration: Configuration,
+  { queues, formerVersions }: Declared,
+  overrides: Overrides = {},
+): Promise<Ports> {
   const { settings } = configuration;
   const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
   const opened = await openStorage(configuration, { logger, image: overrides.image });
@@ -90,13 +101,15 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
       instrument: (consumer) => instrumentedConsumer(consumer, { metrics, tracer, logger }),
     });
     log.onRestart(() => consumers.restart());
+    const rpc = await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration, keys) });
     const platform: Platform = {
       database,
       writes,
       log,
       cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
       consumers,
-      rpc: await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration, keys) }),
+      publisher: new Publisher({ log, consumers, rpc, metrics, formerVersions }),
+      rpc,
       jobs: watchedJobs(
         await pgBossJobs(opened, queues, logger, {
           url: configuration.databaseUrl,

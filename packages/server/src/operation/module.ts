@@ -1,11 +1,11 @@
-import type { Background } from "#platform/background.ts";
+import type { BackgroundTask } from "#platform/background.ts";
 import type { Backlog } from "#platform/backlog.ts";
 import type { BrokerConsumer } from "#platform/broker/broker.ts";
-import type { Consumer } from "#platform/bus/bus.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import type { SchemaStep } from "#platform/database/migrations.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { SealedPlace } from "#platform/keys/sealed-place.ts";
+import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import type { LogReader } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { AuditNote } from "./audit.ts";
@@ -242,12 +242,6 @@ export interface TableGauge {
   read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
 }
 
-/** Looks after something for as long as the worker runs. */
-export interface Keeper {
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
 /** What a module's index.ts hands to the runtime. */
 export interface Context {
   readonly module: AnyModule;
@@ -263,7 +257,7 @@ export interface Context {
   /** What it takes from programs outside, by way of the broker. */
   readonly brokerConsumers?: (platform: Platform, dispatch: Dispatch) => readonly BrokerConsumer[];
   /** What the worker does continuously. */
-  readonly background?: (platform: Platform) => readonly Background[];
+  readonly background?: (platform: Platform) => readonly BackgroundTask[];
   /** What waits for its continuous work, so that a probe and an alert tell when that stands still. */
   readonly backlogs?: readonly Backlog[];
   /** Figures that are counted in the tables when somebody asks for the metrics. */
@@ -274,8 +268,6 @@ export interface Context {
   readonly sealed?: readonly SealedPlace[];
   /** Commands without input that are called each time the product starts. */
   readonly atStart?: readonly Operation[];
-  /** What runs in the worker by itself, beside consumers and jobs. */
-  readonly keepers?: (platform: Platform) => readonly Keeper[];
   /** The queues of its jobs: made in every process, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];

@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
+import { Publisher } from "#platform/log/publish.ts";
 import { noProxies } from "#platform/network/trusted-proxies.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
@@ -15,6 +16,7 @@ import { defineEvent, madeOf } from "./event.ts";
 import { eventSchemas } from "./events-schema.ts";
 import { httpDoor } from "./http/door.ts";
 import { Kernel } from "./kernel/kernel.ts";
+import { formerVersionsOf } from "./kernel/new-events.ts";
 import { type Context, module } from "./module.ts";
 import { openapi } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
@@ -141,7 +143,9 @@ describe("an operation that goes, and the one that replaces it", () => {
   beforeAll(async () => {
     server = await startTestServer();
     person = await newPerson(server);
-    const { platform, sessions } = server.application;
+    const { sessions } = server.application;
+    const publisher = new Publisher({ ...server.application.platform, formerVersions: formerVersionsOf(known) });
+    const platform = { ...server.application.platform, publisher };
     kernel = new Kernel(known, platform);
     const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
     door = httpDoor({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });

@@ -5,22 +5,23 @@ import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { forgetOldKeys } from "#operation/idempotency.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
+import { formerVersionsOf } from "#operation/kernel/new-events.ts";
 import { after } from "#operation/maybe-promise.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
-import { appendedSubject } from "#operation/rpc/subjects.ts";
 import { pruneCalls } from "#operation/rpc/taken-calls.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { type Serve, servedHere } from "#operation/serve.ts";
 import { atMostEvery } from "#platform/at-most-every.ts";
-import { type RunningBackground, runBackground } from "#platform/background.ts";
-import { pruneMessages } from "#platform/broker/in-process-store.ts";
+import { type RunningTask, runBackgroundTask } from "#platform/background.ts";
+import { pruneMessages } from "#platform/broker/database-broker-store.ts";
 import { pruneInbox } from "#platform/broker/inbox.ts";
 import { Relay } from "#platform/broker/relay.ts";
-import type { Consumer, Subscription } from "#platform/bus/bus.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import { pruneAll } from "#platform/database/prune.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
+import type { Consumer, Subscription } from "#platform/log/consumers/consumer.ts";
+import { appendedSubject } from "#platform/log/publish.ts";
 import { type LogReader, mayRemoveOldEvents, removeOldEvents } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import { reportStopped } from "#platform/retention/ceiling.ts";
@@ -48,9 +49,9 @@ const forgetOldKeysWork = ({ clock, database }: Platform): Job<object> => ({
 /** Told of commits, a process looks at the log at once, but not more often than this under load: each look is a statement. */
 const lookPauseMs = 5;
 
-function look({ log, bus }: Platform): void {
+function look({ log, consumers }: Platform): void {
   void log.catchUp();
-  bus.wake();
+  consumers.wake();
 }
 /** What no broker hands over again, and messages of the embedded broker that nobody fetched in time. */
 const forgetOldMessagesWork = ({ clock, database }: Platform): Job<object> => ({
@@ -105,7 +106,7 @@ export interface Application {
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
   const known = catalogue(contexts);
-  const ports = await openPorts(configuration, queues, overrides);
+  const ports = await openPorts(configuration, { queues, formerVersions: formerVersionsOf(known) }, overrides);
   const { platform } = ports;
   const { settings } = configuration;
   try {
@@ -140,10 +141,9 @@ export async function assemble(configuration: Configuration, overrides: Override
       (token) => after(memory.find(token), (session) => session?.caller ?? null),
       ({ operation, origin }, began) => kernel.auditUnauthenticated(operation, origin, began),
     );
-    const keepers = contexts.flatMap((context) => context.keepers?.(platform) ?? []);
     let relay: Relay | undefined;
     let standing: StandingQueues | undefined;
-    const background: RunningBackground[] = [];
+    const background: RunningTask[] = [];
     const clockGuard = new ClockGuard(platform);
     return {
       catalogue: known,
@@ -184,19 +184,18 @@ export async function assemble(configuration: Configuration, overrides: Override
           const faces = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, faces) ?? []) {
             consuming.push(consumer);
-            subscriptions.push(await platform.bus.consume(consumer));
+            subscriptions.push(await platform.consumers.consume(consumer));
           }
         }
         registerConsumerGauges(platform, consuming, reader);
         const backlogs = contexts.flatMap((context) => context.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);
-        for (const work of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
-          background.push(runBackground(work, platform.logger));
+        for (const task of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
+          background.push(runBackgroundTask(task, platform.logger));
         }
         for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
         await platform.jobs.work(forgetOldKeysWork(platform));
-        for (const keeper of keepers) await keeper.start();
         await platform.jobs.work(forgetOldMessagesWork(platform));
         await platform.jobs.work(removeOldEventsWork(platform, readers));
         const receiving = contexts.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
@@ -209,16 +208,15 @@ export async function assemble(configuration: Configuration, overrides: Override
       async settled() {
         for (const subscription of subscriptions) await subscription.idle();
         await kernel.notes.flush();
-        for (const work of background) await work.idle();
+        for (const task of background) await task.idle();
         await platform.log.catchUp();
       },
       async stop() {
         await Promise.all(answering.map((serving) => serving.drain()));
         await clockGuard.stop();
-        for (const keeper of keepers) await keeper.stop();
         await relay?.close();
         await kernel.notes.settle();
-        for (const work of background) await work.close();
+        for (const task of background) await task.close();
         await memory.stop();
         await reader.stop();
         await ports.close();

@@ -12,7 +12,7 @@ import { after, type MaybePromise } from "../maybe-promise.ts";
 import type { AnyModule, Emit, Enqueue } from "../module.ts";
 import { pageRequest } from "../paging.ts";
 import type { ModuleInstances } from "./module-instances.ts";
-import { newEvents } from "./new-events.ts";
+import { newEvent } from "./new-events.ts";
 import { addNote, type CallProgress, type Runnable } from "./runnable.ts";
 
 /** What contexts are made from, the same for every call of a process. */
@@ -83,11 +83,11 @@ export function commandContext(
   call: Call,
   { tx, now, effects, progress }: { tx: WriteHandle; now: Date; effects: CommandEffects; progress: CallProgress },
 ) {
-  const { platform, modules, catalogue } = parts;
+  const { platform, modules } = parts;
   const { store } = module.declaration;
   const db = tx as unknown as ReadHandle;
   const emit: Emit = (event, data) =>
-    void effects.events.push(...newEvents(event as unknown as EventDefinition, data as Record<string, unknown>, catalogue));
+    void effects.events.push(newEvent(event as unknown as EventDefinition, data as Record<string, unknown>));
   const enqueue: Enqueue = (job, payload) => platform.jobs.enqueue(tx, job, payload);
   return {
     ...sharedContext(parts, module, call, now),

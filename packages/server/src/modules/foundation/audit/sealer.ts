@@ -1,7 +1,9 @@
-import type { Background } from "#platform/background.ts";
+import type { BackgroundTask } from "#platform/background.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures, mayBeTheRecords } from "#platform/database/isolated.ts";
 import type { Position } from "#platform/log/event.ts";
+import { revisionOf } from "#platform/log/log.ts";
+import type { Committed } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
 import { deadLetterEntries, redrivenEntries, resolveEntries } from "./dead-entries.ts";
 import { ownSource } from "./described.ts";
@@ -27,17 +29,20 @@ const failuresBeforeIsolation = 3;
  * several workers one seals, and a crash in the middle leaves nothing. An entry that cannot be sealed becomes a dead
  * letter with a stand-in in its chain, and the next goes on (decision 0029).
  */
-export function sealer(platform: Platform, signers: Signers): Background {
-  const { database, bus, clock, metrics, settings } = platform;
+export function sealer(platform: Platform, signers: Signers): BackgroundTask {
+  const { database, publisher, clock, metrics, settings } = platform;
   let failures = 0;
   const step = async (): Promise<Step> => {
     const isolate = failures >= failuresBeforeIsolation;
     return database.transact(everyTenant, async (tx) => {
       const progress = await sealing(tx).lockProgress();
-      if (progress === undefined) return { sealed: [], forwarded: 0 };
+      if (progress === undefined) return { sealed: [] };
       const now = new Date(clock.now());
       const sealed = await sealNext(tx, platform, signers, { progress, isolate, now });
-      return { sealed, forwarded: settings.auditForward === "on" ? await forward(tx, sealed, now) : 0 };
+      if (settings.auditForward !== "on") return { sealed };
+      const events = await forward(tx, publisher, sealed, now);
+      if (events.length === 0) return { sealed };
+      return { sealed, forwarded: { events, revision: await revisionOf(tx), occurredAt: now } };
     });
   };
   return {
@@ -57,7 +62,7 @@ export function sealer(platform: Platform, signers: Signers): Background {
         // An application names its actions as it likes; a label must have few values.
         metrics.auditRecords.inc({ category, severity, result, action: source === ownSource ? action : "Application" }, stands_for);
       }
-      if (forwarded > 0) bus.wake();
+      if (forwarded !== undefined) publisher.committed(forwarded);
       return sealed.length >= batchMax;
     },
     mark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),
@@ -67,8 +72,8 @@ export function sealer(platform: Platform, signers: Signers): Background {
 
 interface Step {
   readonly sealed: readonly RecordRow[];
-  /** How many records were handed on as events. */
-  readonly forwarded: number;
+  /** The records that were forwarded as events. */
+  readonly forwarded?: Committed;
 }
 
 interface Sealing {

@@ -2,8 +2,9 @@ import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../database/database.ts";
 import { insertMany } from "../database/many-rows.ts";
 import { deleteSome } from "../database/prune.ts";
+import type { DeadLetter, DeadLetters } from "../dead-letters.ts";
 import { beginning, type Position } from "../log/event.ts";
-import type { BrokerConsumerName, BrokerMessage, DeadLetter, DeadLetters } from "./broker.ts";
+import type { BrokerConsumerName, BrokerMessage } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
 
 export interface StoredMessage {
@@ -66,7 +67,7 @@ export async function redriven(
   return rows;
 }
 
-export async function forgetDeadLetter(tx: WriteHandle, consumer: string, id: string, again: boolean): Promise<boolean> {
+export async function deleteDeadLetter(tx: WriteHandle, consumer: string, id: string, again: boolean): Promise<boolean> {
   const { numAffectedRows } = await sql`
     delete from broker_dead_letters where consumer = ${consumer} and id = ${id} and again = ${again}`.execute(tx);
   return numAffectedRows === 1n;
@@ -119,6 +120,6 @@ export function tableDeadLetters(consumer: string, { read, write }: Transactions
       }),
     redrive: async (id) => (await markAgain(sql`id = ${id}`)) === 1,
     redriveAll: () => markAgain(sql`true`),
-    drop: (id) => write((tx) => forgetDeadLetter(tx, consumer, id, false)),
+    drop: (id) => write((tx) => deleteDeadLetter(tx, consumer, id, false)),
   };
 }

@@ -1,28 +1,10 @@
 import { sql } from "kysely";
-import type { DeadLetters } from "../broker/broker.ts";
-import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
-import type { SchemaStep } from "../database/migrations.ts";
-import type { LoggedEvent } from "../log/event.ts";
-import { readEvent } from "../log/log.ts";
+import { type Database, everyTenant, type WriteHandle } from "../../database/database.ts";
+import type { DeadLetters } from "../../dead-letters.ts";
+import type { LoggedEvent } from "../event.ts";
+import { readEvent } from "../log.ts";
 
-export const busDeadLetterSteps: readonly SchemaStep[] = [
-  {
-    name: "0068_bus_redrive",
-    why: "marks a dead letter that its consumer is to handle again",
-    async up(db) {
-      await sql`alter table dead_letters add column again boolean not null default false`.execute(db);
-    },
-  },
-  {
-    name: "0089_bus_dead_letters_by_event",
-    why: "an event that is removed from the log is looked for among the dead letters",
-    async up(db) {
-      await sql`create index dead_letters_by_event on dead_letters (event_id)`.execute(db);
-    },
-  },
-];
-
-/** Ids come from an operator. What is no UUID is the id of no event; cast by PostgreSQL it would be an error. */
+/** Operators type ids. Text that is no UUID names no event, and PostgreSQL would reject the cast. */
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 interface Row {
@@ -34,8 +16,8 @@ interface Row {
   readonly failed_at: Date;
 }
 
-/** What a consumer of the log could not handle. Pages go by the events' ids, which grow with time. */
-export function busDeadLetters(database: Database, consumer: string, wake: () => void): DeadLetters {
+/** The dead letters of a consumer of the log. Pages follow the events' ids, which grow with time. */
+export function eventDeadLetters(database: Database, consumer: string, wake: () => void): DeadLetters {
   const mark = async (which: ReturnType<typeof sql>): Promise<number> => {
     const { numAffectedRows } = await database.transact(everyTenant, (tx) =>
       sql`update dead_letters set again = true where consumer = ${consumer} and not again and ${which}`.execute(tx),
@@ -82,7 +64,7 @@ export function busDeadLetters(database: Database, consumer: string, wake: () =>
   };
 }
 
-/** The next dead letter that is to be handled again, taken from the table in the transaction of its handling. */
+/** Takes the next redriven dead letter from the table, in the transaction of its handling. */
 export async function takeRedriven(tx: WriteHandle, consumer: string): Promise<LoggedEvent | undefined> {
   const { rows } = await sql<{ event_id: string }>`
     delete from dead_letters where consumer = ${consumer} and event_id = (
@@ -90,8 +72,8 @@ export async function takeRedriven(tx: WriteHandle, consumer: string): Promise<L
   return rows[0] && readEvent(tx, rows[0].event_id);
 }
 
-/** It has failed anew and waits for a person again. */
-export async function failedAnew(tx: WriteHandle, consumer: string, failure: string): Promise<void> {
+/** Keeps the next redriven dead letter, which has failed again, for an operator. */
+export async function failRedriven(tx: WriteHandle, consumer: string, failure: string): Promise<void> {
   await sql`update dead_letters set again = false, failure = ${failure}, failed_at = now(), attempts = attempts + 1
     where consumer = ${consumer} and event_id = (
       select event_id from dead_letters where consumer = ${consumer} and again order by event_id limit 1)`.execute(tx);

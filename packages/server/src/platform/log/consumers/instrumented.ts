@@ -1,28 +1,17 @@
 import type { Logger } from "pino";
-import type { Watching } from "../database/watched.ts";
-import type { LoggedEvent } from "../log/event.ts";
-import { extract } from "../telemetry/tracing.ts";
-import type { Bus, Consumer } from "./bus.ts";
+import type { Watching } from "../../database/watched.ts";
+import { extract } from "../../telemetry/tracing.ts";
+import type { LoggedEvent } from "../event.ts";
+import type { Consumer } from "./consumer.ts";
 
-/** Traces that a batch is for, of which more would only make it slow. */
+/** Traces that a batch is linked to; more would only make it slow. */
 const tracesMax = 20;
 
 /**
- * A bus whose consumers are measured, and work in the traces of the commands whose events they handle (event
- * processing). Of a batch from several commands the first's trace has what is done below; the others have its length.
+ * A consumer that is measured, and works in the traces of the commands whose events it handles. Of a batch from several
+ * commands the first command's trace has what is done below; the others have its length.
  */
-export const watchedBus = (bus: Bus, watching: BusWatching): Bus => ({
-  consume: (consumer) => bus.consume(watched(consumer, watching)),
-  wake: () => bus.wake(),
-  restart: () => bus.restart(),
-  deadLetters: (consumer) => bus.deadLetters(consumer),
-  ping: () => bus.ping(),
-  close: () => bus.close(),
-});
-
-type BusWatching = Watching & { readonly logger: Logger };
-
-function watched(consumer: Consumer, { metrics, tracer, logger }: BusWatching): Consumer {
+export function instrumentedConsumer(consumer: Consumer, { metrics, tracer, logger }: Watching & { readonly logger: Logger }): Consumer {
   const { name } = consumer;
   for (const outcome of ["ok", "failed"]) metrics.consumerSeconds.begin(name, outcome);
   metrics.eventsHandled.inc({ consumer: name }, 0);
@@ -35,10 +24,10 @@ function watched(consumer: Consumer, { metrics, tracer, logger }: BusWatching): 
       return Math.round(milliseconds * 10) / 10;
     };
     const [parent = null, ...also] = tracesOf(events);
-    // Who failed and why is told where it is decided whether it is tried again.
+    // Failures are logged where their retries are decided.
     const handled = async () => {
       await work();
-      if (logger.isLevelEnabled("debug")) logger.debug(told(name, events, ended("ok")), `${name}: ok`);
+      if (logger.isLevelEnabled("debug")) logger.debug(logFieldsOf(name, events, ended("ok")), `${name}: ok`);
       else ended("ok");
     };
     const attributes = {
@@ -68,8 +57,8 @@ function watched(consumer: Consumer, { metrics, tracer, logger }: BusWatching): 
   };
 }
 
-/** Of a batch for several commands, whose traces are one line's. The first stands where a line's trace does. */
-function told(consumer: string, events: readonly LoggedEvent[], durationMs: number): object {
+/** A batch for several commands has several traces; the first takes the place of the line's own. */
+function logFieldsOf(consumer: string, events: readonly LoggedEvent[], durationMs: number): object {
   const traces = tracesOf(events).flatMap((parent) => extract(parent)?.traceId ?? []);
   const [traceId, ...alsoTraces] = traces;
   return {

@@ -1,102 +1,45 @@
-import {
-  describeOnPostgresql,
-  type Fresh,
-  freshPglite,
-  freshPostgresql,
-  holdTransaction,
-  spendTransactions,
-} from "@gatehouse/testing/databases.ts";
+import { describeOnPostgresql, holdTransaction, spendTransactions } from "@gatehouse/testing/databases.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { wireTo } from "@gatehouse/testing/proxy.ts";
 import { silent } from "@gatehouse/testing/silent.ts";
 import { sql } from "kysely";
-import { afterAll, describe, expect, it } from "vitest";
-import { everyTenant } from "../database/database.ts";
-import { openPostgresql } from "../database/postgresql.ts";
-import { appendIn, appendTo, idsOf } from "../log/conformance/events.ts";
-import type { Bus } from "./bus.ts";
-import { type BusUnderTest, busConformance, busContractSteps, busFixture } from "./conformance/bus-conformance.ts";
-import { inProcessBus } from "./in-process.ts";
-
-/** Pauses shorter than the product's, so that what takes six tries takes no time. */
-const impatient = { firstPauseMs: 4 };
-
-/** One for the whole file: it takes seconds to make. */
-let embedded: Promise<Fresh> | undefined;
-afterAll(async () => (await embedded)?.close());
-
-const onPglite = async (): Promise<BusUnderTest> => {
-  embedded ??= freshPglite(busContractSteps);
-  const { database } = await embedded;
-  return { database, start: () => inProcessBus(database, silent, impatient), close: async () => {} };
-};
-
-const onPostgresql = async (login: "superuser" | "plain" = "superuser"): Promise<BusUnderTest> => {
-  const fresh = await freshPostgresql(busContractSteps, login);
-  // A handle of its own for each process: their connections are different ones.
-  return {
-    database: fresh.database,
-    start: () => inProcessBus(fresh.another(3), silent, impatient),
-    close: () => fresh.close(),
-    url: fresh.url as string,
-  };
-};
-
-busConformance("in process, on PGlite", onPglite);
-
-describe("the bus in process", () => {
-  const on = busFixture(onPglite);
-
-  it("is closed at once while it waits to try again", async () => {
-    await on.append(on.event());
-    const failed = Promise.withResolvers<void>();
-    const bus = inProcessBus(on.database, silent, { firstPauseMs: 60_000 });
-    await bus.consume({
-      ...on.consumer(),
-      handle: async () => {
-        failed.resolve();
-        throw new Error("not now");
-      },
-    });
-    await failed.promise;
-    await bus.close();
-    expect(await on.effects()).toEqual([]);
-  });
-});
+import { describe, expect, it } from "vitest";
+import { everyTenant } from "../../database/database.ts";
+import { openPostgresql } from "../../database/postgresql.ts";
+import { consumersFixture, onPostgresql, shortRetry } from "../conformance/consumers-fixture.ts";
+import { appendIn, appendTo, idsOf } from "../conformance/events.ts";
+import { Consumers } from "./consumers.ts";
 
 // Locks between processes, open transactions and a network that fails: not to be had on one embedded connection.
-describeOnPostgresql("on a server", () => {
-  busConformance("in process, on PostgreSQL", onPostgresql);
-  busConformance("in process, on PostgreSQL with a plain login that owns the database", () => onPostgresql("plain"));
-
+describeOnPostgresql("consumers of the log", () => {
   describe("with transactions that stay open", () => {
-    const on = busFixture(onPostgresql);
+    const on = consumersFixture(onPostgresql);
 
     it("lets an eager consumer see an event while another transaction is open, an ordered one only after", async () => {
-      const bus = on.start();
+      const consumers = on.start();
       const eager = on.consumer({ name: on.name("eager"), eager: true });
       const ordered = on.consumer({ name: on.name("ordered") });
-      await bus.consume(eager);
-      await bus.consume(ordered);
+      await consumers.consume(eager);
+      await consumers.consume(ordered);
       const slow = await holdTransaction(on.database);
       const early = on.event({ subject: "thing/slow" });
       await slow.run((tx) => appendIn(tx, early));
       const quick = on.event({ subject: "thing/quick" });
       await on.append(quick);
-      bus.wake();
+      consumers.wake();
       await eventually(() => idsOf(eager.handled)).toEqual([quick.id]);
       expect(ordered.handled).toEqual([]);
 
       await slow.commit();
-      bus.wake();
+      consumers.wake();
       await eventually(() => idsOf(ordered.handled)).toEqual([early.id, quick.id]);
       await eventually(() => idsOf(eager.handled)).toEqual([quick.id, early.id]);
     });
 
     it("is not idle for an ordered consumer while an older transaction holds back what is committed", async () => {
-      const bus = on.start();
+      const consumers = on.start();
       const consumer = on.consumer();
-      const subscription = await bus.consume(consumer);
+      const subscription = await consumers.consume(consumer);
       const slow = await holdTransaction(on.database);
       await slow.run((tx) => appendIn(tx, on.event({ type: on.type("other") })));
       const quick = on.event();
@@ -105,9 +48,9 @@ describeOnPostgresql("on a server", () => {
       const waiting = subscription.idle().then(() => {
         idle = true;
       });
-      // An eager consumer is through with its own share meanwhile, which shows that the bus has looked.
+      // An eager consumer is through with its own share meanwhile, which shows that the consumers has looked.
       const eager = on.consumer({ name: on.name("eager"), eager: true });
-      await (await bus.consume(eager)).idle();
+      await (await consumers.consume(eager)).idle();
       expect(idsOf(eager.handled)).toEqual([quick.id]);
       expect(idle).toBe(false);
       await slow.commit();
@@ -116,9 +59,9 @@ describeOnPostgresql("on a server", () => {
     });
 
     it("loses and doubles nothing for an eager consumer while transactions of all lengths overlap", async () => {
-      const bus = on.start();
+      const consumers = on.start();
       const consumer = on.consumer({ eager: true });
-      const subscription = await bus.consume(consumer);
+      const subscription = await consumers.consume(consumer);
       const expected: string[] = [];
       const open: Awaited<ReturnType<typeof holdTransaction>>[] = [];
       for (let round = 0; round < 24; round += 1) {
@@ -128,7 +71,7 @@ describeOnPostgresql("on a server", () => {
         await held.run((tx) => appendIn(tx, event));
         open.push(held);
         if (open.length > 2) await open.splice(round % 2, 1)[0]?.commit();
-        bus.wake();
+        consumers.wake();
       }
       for (const held of open) await held.commit();
       await subscription.idle();
@@ -136,7 +79,7 @@ describeOnPostgresql("on a server", () => {
       expect((await on.effects()).toSorted()).toEqual(expected.toSorted());
     });
 
-    it("is idle only once the process that holds the consumer's place has finished", async () => {
+    it("is idle only once the process that holds the consumer's position has finished", async () => {
       const [entered, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const event = on.event();
       await on.append(event);
@@ -191,14 +134,14 @@ describeOnPostgresql("on a server", () => {
 
     it("takes turns among several processes under load: every event once, each subject in order", async () => {
       const processes = [on.start(), on.start(), on.start()];
-      const consumers = processes.map(() => on.consumer({ batch: 4 }));
-      const subscriptions = await Promise.all(processes.map((bus, index) => bus.consume(consumers[index] as (typeof consumers)[0])));
+      const each = processes.map(() => on.consumer({ batch: 4 }));
+      const subscriptions = await Promise.all(processes.map((consumers, index) => consumers.consume(each[index] as (typeof each)[0])));
       const subjects = ["thing/0", "thing/1", "thing/2", "thing/3"];
       await Promise.all(
         subjects.map(async (subject) => {
           for (let index = 0; index < 25; index += 1) {
             await on.append(on.event({ subject, data: { index } }));
-            for (const bus of processes) bus.wake();
+            for (const consumers of processes) consumers.wake();
           }
         }),
       );
@@ -220,22 +163,22 @@ describeOnPostgresql("on a server", () => {
   });
 
   describe("with a long log", () => {
-    const on = busFixture(onPostgresql);
+    const on = consumersFixture(onPostgresql);
 
     it("moves a consumer up past what is not for it, and brings it what comes afterwards", async () => {
-      const bus = on.start();
+      const consumers = on.start();
       const [ordered, eager] = [on.consumer({ name: on.name("ordered") }), on.consumer({ name: on.name("eager"), eager: true })];
       // Transactions make the distance, not events: each of these is one.
       await spendTransactions(on.url, 1_500);
-      const subscriptions = [await bus.consume(ordered), await bus.consume(eager)];
-      const places = async () =>
+      const subscriptions = [await consumers.consume(ordered), await consumers.consume(eager)];
+      const distances = async () =>
         (
           await sql<{
             behind: string;
           }>`select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - transaction::text::bigint)::text as behind
             from consumers where name in (${ordered.name}, ${eager.name})`.execute(on.database.owner)
         ).rows.map((row) => Number(row.behind));
-      await eventually(async () => Math.max(...(await places()))).toBeLessThanOrEqual(1_000);
+      await eventually(async () => Math.max(...(await distances()))).toBeLessThanOrEqual(1_000);
       const event = on.event();
       await on.append(event);
       for (const subscription of subscriptions) await subscription.idle();
@@ -244,9 +187,9 @@ describeOnPostgresql("on a server", () => {
     });
 
     it("moves a consumer up that has not moved for long, past what is not for it, and brings it what comes afterwards, once", async () => {
-      const bus = on.start();
+      const consumers = on.start();
       const [ordered, eager] = [on.consumer({ name: on.name("ordered") }), on.consumer({ name: on.name("eager"), eager: true })];
-      const subscriptions = [await bus.consume(ordered), await bus.consume(eager)];
+      const subscriptions = [await consumers.consume(ordered), await consumers.consume(eager)];
       const first = on.event();
       await on.append(first);
       for (const subscription of subscriptions) await subscription.idle();
@@ -288,26 +231,26 @@ describeOnPostgresql("on a server", () => {
   });
 
   describe("when the database goes away", () => {
-    const on = busFixture(onPostgresql);
+    const on = consumersFixture(onPostgresql);
 
-    it("loses nothing, puts nothing aside and goes on by itself", async () => {
+    it("loses nothing, dead-letters nothing and goes on by itself", async () => {
       const wire = await wireTo(on.url);
       const database = openPostgresql({ url: wire.url, poolSize: 2 });
-      const bus: Bus = inProcessBus(database, silent, impatient);
+      const consumers: Consumers = new Consumers(database, silent, { retry: shortRetry });
       try {
         const events = [on.event(), on.event(), on.event()];
         const consumer = on.consumer();
         await on.append(events[0] as (typeof events)[0]);
-        const subscription = await bus.consume(consumer);
+        const subscription = await consumers.consume(consumer);
         await subscription.idle();
         await wire.cut();
         await appendTo(on.database, events.slice(1));
-        bus.wake();
-        await expect(bus.ping()).rejects.toThrow("database is unavailable");
-        // Longer than a poisoned event would be tried.
+        consumers.wake();
+        await expect(consumers.ping()).rejects.toThrow("database is unavailable");
+        // Longer than a failing event would be tried.
         let refused = 0;
         await eventually(async () => {
-          await bus.ping().catch(() => {
+          await consumers.ping().catch(() => {
             refused += 1;
           });
           return refused;
@@ -317,7 +260,7 @@ describeOnPostgresql("on a server", () => {
         expect(await on.deadLetters()).toEqual([]);
         expect(await on.effects()).toEqual(idsOf(events));
       } finally {
-        await bus.close();
+        await consumers.close();
         await database.close();
         await wire.close();
       }

@@ -191,7 +191,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         const backlogs = contexts.flatMap((context) => context.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);
-        for (const work of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
+        for (const work of contexts.flatMap((context) => context.background?.(platform, kernel.catalogue.byName) ?? [])) {
           background.push(runBackground(work, platform.logger));
         }
         for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
@@ -208,7 +208,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       },
       async settled() {
         for (const subscription of subscriptions) await subscription.idle();
-        await kernel.notes.flush();
+        await kernel.auditBuffer.flush();
         for (const work of background) await work.idle();
         await platform.log.catchUp();
       },
@@ -217,7 +217,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await clockGuard.stop();
         for (const keeper of keepers) await keeper.stop();
         await relay?.close();
-        await kernel.notes.settle();
+        await kernel.auditBuffer.settle();
         for (const work of background) await work.close();
         await memory.stop();
         await reader.stop();

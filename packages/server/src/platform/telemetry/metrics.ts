@@ -250,8 +250,8 @@ export function createMetrics() {
       labelNames: ["category", "severity", "result", "action"] as const,
       registers,
     }),
-    auditNotesLost: new Counter({
-      name: "gatehouse_audit_notes_lost_total",
+    auditEntriesLost: new Counter({
+      name: "gatehouse_audit_entries_lost_total",
       help: "Refusals and reads that were not kept in the trail: a flood, or the database was away",
       labelNames: ["why"] as const,
       registers,

@@ -6,8 +6,8 @@ import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords }
 import type { NewEvent } from "#platform/log/event.ts";
 import { append } from "#platform/log/log.ts";
 import type { Platform } from "#platform/platform.ts";
-import { ownSource } from "./described.ts";
 import { AuditLogRequested } from "./events.ts";
+import { ownSource } from "./normalize-entry.ts";
 import type { RecordRow } from "./record.ts";
 import { auditStore } from "./store.ts";
 
@@ -26,7 +26,8 @@ export const forwarded = (row: RecordRow): NewEvent => ({
   data: {
     recordId: row.id,
     timestamp: row.occurred_at.toISOString(),
-    initiator: row.actor_kind === "user" ? { type: "User", id: row.actor_id ?? "unknown" } : { type: "System", id: row.actor_kind },
+    initiator:
+      row.actor_kind === "user" ? { type: "User", id: row.actor_id ?? "unknown" } : { type: "System", id: row.actor_id ?? row.actor_kind },
     boundedContext: row.source === ownSource ? "IAM" : row.source,
     actionType: row.action,
     category: row.category,
@@ -37,6 +38,8 @@ export const forwarded = (row: RecordRow): NewEvent => ({
     contextData: {
       ...(JSON.parse(row.details) as object),
       sessionId: row.session_id,
+      ...(row.principal_kind === null ? {} : { principal: { kind: row.principal_kind, id: row.principal_id } }),
+      ...(row.credential_kind === null ? {} : { credential: { kind: row.credential_kind, id: row.credential_id } }),
       traceId: row.trace_id,
       requestId: row.request_id,
       number: row.number,

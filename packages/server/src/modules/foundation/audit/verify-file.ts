@@ -3,7 +3,7 @@ import { Value } from "typebox/value";
 import { Type } from "#operation/schema.ts";
 import { AuditLog, type Checkpoint } from "./model.ts";
 import { beginningOf, hashOfRecord } from "./record.ts";
-import { recordOf } from "./represent.ts";
+import { type ExportedLog, recordOf } from "./represent.ts";
 import { isSigned } from "./signing.ts";
 
 /** A public key that is trusted, as `/.well-known/audit-keys.json` has it. */
@@ -41,7 +41,11 @@ interface Stretch {
   signed: ChainInFile["signed"];
 }
 
-const Line = Type.Omit(AuditLog, ["personal", "erased"]);
+const Line = Type.Object({
+  ...Type.Omit(AuditLog, ["personal", "erased"]).properties,
+  principal: Type.Optional(AuditLog.properties.principal),
+  credential: Type.Optional(AuditLog.properties.credential),
+});
 
 /**
  * Verifies the lines of an export (JSON Lines) without the server that it came from: that each record is what its hash was made of, that
@@ -92,7 +96,7 @@ export async function verifyFile(
 
 const placeOf = (organizationId: string | null, number: number): string => `${organizationId ?? "internal"} ${number}`;
 
-function parsed(line: string): Omit<AuditLog, "personal" | "erased"> | undefined {
+function parsed(line: string): ExportedLog | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (!Value.Check(Line, value)) return undefined;

@@ -1,6 +1,6 @@
 import { type Keys, MasterKeyAbsent } from "#platform/keys/keys.ts";
 import { keysOf } from "./person-keys.ts";
-import { personalPurpose } from "./personal-sealer.ts";
+import { personalPurpose } from "./personal-encryption.ts";
 import { hashOfPart } from "./record.ts";
 import type { PersonalRow, StoredRecord } from "./store.ts";
 import { type Finding, finding, keyAbsent } from "./verify-records.ts";

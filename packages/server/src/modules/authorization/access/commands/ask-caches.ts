@@ -8,6 +8,7 @@ import { access } from "../module.ts";
 export const askCaches = access.command("askCaches", {
   summary: "Ask every process to compare its caches with the access read model.",
   allow: operatorOnly(),
+  audit: { action: "ReadModel.CachesAsked", category: "System", severity: "Info" },
   everyTenant: "the caches serve every tenant",
   input: Type.Object({}),
   output: Type.Object({ checkId: Uuid }),

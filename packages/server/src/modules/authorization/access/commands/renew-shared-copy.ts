@@ -7,6 +7,7 @@ import { renew } from "../read-model/shared-copy.ts";
 export const renewSharedCopy = access.command("renewSharedCopy", {
   summary: "Begin the shared copy of the access read model anew.",
   allow: operatorOnly(),
+  audit: { action: "ReadModel.SharedCopyRenewed", category: "System", severity: "Info" },
   everyTenant: "the read model serves every tenant",
   input: Type.Object({}),
   output: Nothing,

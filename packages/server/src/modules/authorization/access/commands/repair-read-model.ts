@@ -14,6 +14,7 @@ import { userFactsOf } from "../read-model/user-facts.ts";
 export const repairReadModel = access.command("repairReadModel", {
   summary: "Put missing parts of the access read model back.",
   allow: operatorOnly(),
+  audit: { action: "ReadModel.Repaired", category: "System", severity: "Info" },
   everyTenant: "the read model serves every tenant",
   input: Type.Object({ keys: PartKeys }),
   output: Nothing,

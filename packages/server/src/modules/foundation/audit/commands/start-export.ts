@@ -15,6 +15,7 @@ export const startExport = audit.command("startExport", {
   http: "POST /api/v1/audit/exports",
   summary: "Start an export of audit logs.",
   allow: readers("Organization.ExportAuditLog", "AuditLog.Export"),
+  audit: { action: "AuditLog.ExportStarted", category: "DataAccess", severity: "Info", entity: "AuditExport" },
   absent: LogNotFound,
   status: 202,
   everyTenant: "an internal auditor exports every chain; an organization's own is counted by its id",

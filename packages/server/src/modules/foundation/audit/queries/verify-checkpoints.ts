@@ -5,21 +5,21 @@ import { audit } from "../module.ts";
 import { type Said, signedBy, verifySaid } from "../signatures.ts";
 import { Finding, finding } from "../verify-records.ts";
 
-/** What a request of the command line to a running server carries with ease; who has more asks again. */
-export const keptMax = 200;
+/** Checkpoints in one call of the command line to a running server; more take further calls. */
+export const checkpointsMax = 200;
 
-/** Holds a chain against signed statements that were taken elsewhere: they must say the same, however good its own head is. */
-export const verifyKept = audit.query("verifyKept", {
-  summary: "Hold an audit chain against checkpoints that were kept elsewhere.",
+/** Compares a chain with signed checkpoints that are stored elsewhere: they must agree, however valid the chain's own head is. */
+export const verifyCheckpoints = audit.query("verifyCheckpoints", {
+  summary: "Compare an audit chain with checkpoints that are stored elsewhere.",
   allow: operatorOnly(),
   everyTenant: "the operator verifies every chain",
-  input: Type.Object({ organizationId: nullable(Uuid), kept: Type.Array(Checkpoint, { maxItems: keptMax }) }),
+  input: Type.Object({ organizationId: nullable(Uuid), checkpoints: Type.Array(Checkpoint, { maxItems: checkpointsMax }) }),
   output: Type.Object({ findings: Type.Array(Finding) }),
-  async run({ store }, { organizationId, kept }) {
-    // In this order: what retention removes in between is then below the beginning, and no fault.
+  async run({ store }, { organizationId, checkpoints }) {
+    // In this order: what retention removes in between is then below the beginning, and no finding.
     const found = await store.hashesAt(
       organizationId,
-      kept.map(({ number }) => number),
+      checkpoints.map(({ number }) => number),
     );
     const truncation = await store.truncation(organizationId);
     const head = await store.chain(organizationId);
@@ -27,7 +27,7 @@ export const verifyKept = audit.query("verifyKept", {
     const isSigned = signedBy(await store.signingKeys());
     const hashes = truncation ? new Map([...found, [truncation.number, truncation.hash]]) : found;
     const known = { hashes, begins: truncation?.number ?? 0, end: head.number };
-    return { findings: kept.flatMap((one) => verifySaid(saidOf(one), known, isSigned)) };
+    return { findings: checkpoints.flatMap((one) => verifySaid(saidOf(one), known, isSigned)) };
   },
 });
 

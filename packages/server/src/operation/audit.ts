@@ -11,7 +11,7 @@ import type { Operation } from "./operation.ts";
 
 /** What a use case adds to the audit record of its call, beside what the kernel sees (decision 0025). */
 export interface AuditDetails {
-  /** The entry's id, where the caller is told it. */
+  /** The entry's id, where the answer has it. */
   readonly id?: string;
   /** What was acted on, where neither the route nor the output's `id` says it. */
   readonly entity?: { readonly type: string; readonly id: string };

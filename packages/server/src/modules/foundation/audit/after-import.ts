@@ -2,14 +2,14 @@ import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import type { Keys } from "#platform/keys/keys.ts";
 import { chainStore } from "./chain-store.ts";
 import { recordOnStorage } from "./on-storage.ts";
-import { isTotalRight } from "./signatures.ts";
+import { isTotalValid } from "./signatures.ts";
 import { Signers } from "./signers.ts";
 import { auditStore } from "./store.ts";
 
 /** Whether the number of chains and records is the one that was signed. */
 export async function isAuditLogSigned(db: ReadHandle): Promise<boolean> {
   const store = auditStore.reads(db);
-  return isTotalRight(await store.total(), await store.signingKeys());
+  return isTotalValid(await store.total(), await store.signingKeys());
 }
 
 /**

@@ -99,7 +99,7 @@ export const chainStore = (tx: WriteHandle) => ({
       order by audit_entries.transaction, audit_entries.sequence limit ${limit}`.execute(tx);
     return rows;
   },
-  /** Of people who were erased: when last. */
+  /** When people were erased last; those who never were are not in it. */
   async erasedAt(people: readonly string[]): Promise<ReadonlyMap<string, Date>> {
     const { rows } = await sql<{ person: string; at: Date }>`
       select person, max(erased_at) as at from audit_person_keys

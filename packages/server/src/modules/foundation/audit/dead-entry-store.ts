@@ -63,7 +63,8 @@ export async function unresolvedEntries(
       select *, case when entity_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then entity_id::uuid end as entry
       from audit_records where action = ${deadEntryAction} and source = 'gatehouse')
     select r.organization_id, r.number::text, r.entity_id as entry_id,
-      coalesce(r.details::jsonb->>'entryHash' in (${entryHash}, ${formerEntryHash}) and d.id is not null, false) as is_kept
+      coalesce((r.details::jsonb->>'entryHash' = ${entryHash} or r.details::jsonb->>'entryHash' = ${formerEntryHash})
+        and d.id is not null, false) as is_kept
     from stand_ins r
     left join audit_entries e on e.id = r.entry
     left join record_dead_letters d on d.consumer = ${entryConsumer} and d.id = r.entity_id

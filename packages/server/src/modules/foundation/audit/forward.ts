@@ -15,8 +15,8 @@ import { auditStore } from "./store.ts";
 export const forwardConsumer = "audit.forward-records";
 
 /**
- * A record as the event that an audit log management takes (S3 §26.3). Names, addresses and whatever else is a person's stay here:
- * an event that was handed on cannot be forgotten.
+ * A record as the event that an audit log management takes. Names, addresses and other personal data are left out: an event that was
+ * forwarded cannot be erased.
  */
 export const forwarded = (row: RecordRow): NewEvent => ({
   id: uuid(),
@@ -52,13 +52,13 @@ export const forwarded = (row: RecordRow): NewEvent => ({
 });
 
 /**
- * Appends the events of records, and of those that an operator redrives, in the sealer's transaction. One that cannot
- * be appended is a dead letter; sealing does not depend on it. Returns how many were appended.
+ * Appends the events of records, and of those that an operator redrives, in the chain appender's transaction. An event that cannot be
+ * appended is a dead letter, and its record stays in the chain. Returns how many were appended.
  */
-export async function forward(tx: WriteHandle, sealed: readonly RecordRow[], now: Date): Promise<number> {
+export async function forward(tx: WriteHandle, records: readonly RecordRow[], now: Date): Promise<number> {
   const ids = await redrivenRecords(tx, forwardConsumer, redrivenMax);
   const again = await auditStore.reads(tx as never).recordsById(ids);
-  const { done, failed } = await isolateFailures(tx, [...sealed, ...again], async (some) => {
+  const { done, failed } = await isolateFailures(tx, [...records, ...again], async (some) => {
     await append(tx, some.map(forwarded), { occurredAt: now, traceparent: null });
     return some;
   });
@@ -68,8 +68,8 @@ export async function forward(tx: WriteHandle, sealed: readonly RecordRow[], now
   return done.length;
 }
 
-/** A batch's worth beside what was sealed. */
+/** A batch's worth beside the new records. */
 const redrivenMax = 200;
 
-/** Records that could not be forwarded. The sealer forwards a redriven one at its next look. */
+/** Records that could not be forwarded. The next step of the chain appender forwards a redriven one. */
 export const unforwarded = ({ database }: Platform): DeadLetters => recordDeadLetters(database, forwardConsumer);

@@ -34,7 +34,7 @@ export const AuditLog = Type.Object({
   entity: nullable(Type.Object({ type: nullable(Type.String()), id: nullable(Type.String()) })),
   traceId: Type.String(),
   requestId: nullable(Type.String()),
-  /** More than one in a flood of the same: the others were counted, not kept. */
+  /** More than one in a flood of the same calls: the others were counted and not stored. */
   standsFor: Type.Integer(),
   details: Type.Record(Type.String(), Type.Unknown()),
   /** Where it came from and what was said of people, by whose key it opens; a part whose person was erased is left out. */

@@ -35,7 +35,7 @@ export interface RecordRow {
   readonly trace_id: string;
   readonly request_id: string | null;
   readonly stands_for: number;
-  /** JSON, kept as text: the hash is over these very bytes. */
+  /** JSON, stored as text: the hash is over these bytes. */
   readonly details: string;
   /** {@link hashOfPart} of each part of its personal data, as it is stored: encrypted. */
   readonly personal_hashes: readonly string[];
@@ -43,7 +43,7 @@ export interface RecordRow {
 
 const sha256 = (text: string): string => hash("sha256", text, "hex");
 
-/** What the first record of a chain stands on: the chain's name, so that no chain can be passed off as another. */
+/** The previous hash of a chain's first record: of the chain's name, so that no chain can be passed off as another. */
 export const beginningOf = (organizationId: string | null): string =>
   sha256(JSON.stringify(["gatehouse.audit.chain.v1", organizationId ?? "internal"]));
 

@@ -108,7 +108,7 @@ export const recordOf = (log: ExportedLog): RecordRow => ({
   personal_hashes: log.personalHashes,
 });
 
-/** A signed head as what is kept of it elsewhere. */
+/** A signed head as a checkpoint that is stored elsewhere. */
 export const toCheckpoint = (row: ChainRow, keys: readonly SigningKeyRow[]): Checkpoint => ({
   organizationId: row.organization_id,
   kind: "head",

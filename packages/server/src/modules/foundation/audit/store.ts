@@ -342,7 +342,7 @@ function writes(tx: WriteHandle) {
   };
 }
 
-/** The newest of a chain's records that are older than they are kept, and how many go with it. */
+/** The newest of a chain's records past the retention, and how many are removed with it. */
 interface OldRecords extends Pick<RecordRow, "organization_id" | "number" | "hash"> {
   readonly count: number;
 }

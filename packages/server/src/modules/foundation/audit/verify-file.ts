@@ -18,7 +18,7 @@ export interface ChainInFile {
   readonly records: number;
   readonly first: number;
   readonly last: number;
-  /** Numbers between the first and the last that the file does not have: a search leaves them out, and so does who hides something. */
+  /** Numbers between the first and the last that the file does not have: left out by a search, or to hide something. */
   readonly absent: number;
   /** The records of the last stretch without a gap that a signed statement stands for. */
   readonly signed: { readonly from: number; readonly through: number; readonly at: string; readonly keyId: string } | undefined;
@@ -49,8 +49,8 @@ const Line = Type.Object({
 
 /**
  * Verifies the lines of an export (JSON Lines) without the server that it came from: that each record is what its hash was made of, that
- * each stands on the one before, and that they are those of which signed statements tell. Personal data is not covered: a record's
- * hash is over what lies sealed at the server. Memory does not grow with the file.
+ * each has the hash of the one before, and that they agree with the signed statements. Personal data is not covered: a record's hash is
+ * over the ciphertext at the server. Memory does not grow with the file.
  */
 export async function verifyFile(
   lines: AsyncIterable<string>,
@@ -83,7 +83,7 @@ export async function verifyFile(
     }
     chains.set(organizationId, next);
   }
-  const told = [...chains].map(([organizationId, { records, first, last, absent, signed }]) => ({
+  const verified = [...chains].map(([organizationId, { records, first, last, absent, signed }]) => ({
     organizationId,
     records,
     first,
@@ -91,7 +91,7 @@ export async function verifyFile(
     absent,
     signed,
   }));
-  return { chains: told, wrong };
+  return { chains: verified, wrong };
 }
 
 const placeOf = (organizationId: string | null, number: number): string => `${organizationId ?? "internal"} ${number}`;

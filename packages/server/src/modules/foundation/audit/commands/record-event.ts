@@ -3,10 +3,10 @@ import { scoped } from "#operation/authorization.ts";
 import { invalid } from "#operation/errors.ts";
 import { nullable, personalMark, Timestamp, Type, Uuid } from "#operation/schema.ts";
 import { nameKey } from "#platform/names/name-key.ts";
+import { tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { Category, Label, Result, Severity } from "../model.ts";
 import { audit } from "../module.ts";
-import { tenantOfLog } from "../who-reads.ts";
 
 /** What one event may say: a record is read in lists. */
 const detailsLengthMax = 16_000;

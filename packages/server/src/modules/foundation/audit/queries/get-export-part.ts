@@ -1,10 +1,10 @@
 import { Type, Uuid } from "#operation/schema.ts";
+import { readers } from "../chain-access.ts";
 import { ExportNotFound, ExportNotReady } from "../errors.ts";
 import { partPurpose, tenantOfExport } from "../export-tenant.ts";
 import { mediaTypes } from "../file.ts";
 import { Document } from "../model.ts";
 import { audit } from "../module.ts";
-import { readers } from "../who-reads.ts";
 
 /** One part of an export, from 1 on. Parts can be fetched while the next ones are written. */
 export const getExportPart = audit.query("getExportPart", {

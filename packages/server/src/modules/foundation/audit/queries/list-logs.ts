@@ -1,10 +1,10 @@
 import { invalid } from "#operation/errors.ts";
 import { nullable, Paging, Type } from "#operation/schema.ts";
+import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { AuditLog, SearchFields } from "../model.ts";
 import { audit } from "../module.ts";
 import { represent } from "../represent.ts";
-import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
 
 /** The audit log, newest first: an organization's own, or for an internal auditor every one. */
 export const listLogs = audit.query("listLogs", {

@@ -2,7 +2,7 @@ import { operatorOnly } from "#operation/authorization.ts";
 import { nullable, Type, Uuid } from "#operation/schema.ts";
 import { Checkpoint } from "../model.ts";
 import { audit } from "../module.ts";
-import { type Said, signedBy, verifySaid } from "../signatures.ts";
+import { type NamedStatement, signedBy, verifyStatement } from "../signatures.ts";
 import { Finding, finding } from "../verify-records.ts";
 
 /** Checkpoints in one call of the command line to a running server; more take further calls. */
@@ -27,13 +27,13 @@ export const verifyCheckpoints = audit.query("verifyCheckpoints", {
     const isSigned = signedBy(await store.signingKeys());
     const hashes = truncation ? new Map([...found, [truncation.number, truncation.hash]]) : found;
     const known = { hashes, begins: truncation?.number ?? 0, end: head.number };
-    return { findings: checkpoints.flatMap((one) => verifySaid(saidOf(one), known, isSigned)) };
+    return { findings: checkpoints.flatMap((one) => verifyStatement(statementOf(one), known, isSigned)) };
   },
 });
 
-const saidOf = ({ keyId, signature, signedAt, organizationId, number, hash, kind, publicKey }: Checkpoint): Said => ({
+const statementOf = ({ keyId, signature, signedAt, organizationId, number, hash, kind, publicKey }: Checkpoint): NamedStatement => ({
   row: { organization_id: organizationId, number, hash, key_id: keyId, signature, signed_at: new Date(signedAt) },
   kind,
-  name: "a checkpoint that was kept elsewhere",
+  name: "a checkpoint that was stored elsewhere",
   publicKey,
 });

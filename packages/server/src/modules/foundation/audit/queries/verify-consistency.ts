@@ -4,7 +4,7 @@ import { type Keys, MasterKeyAbsent } from "#platform/keys/keys.ts";
 import { erasePerson } from "../commands/erase-person.ts";
 import { AuditLogRequested } from "../events.ts";
 import { audit } from "../module.ts";
-import { isTotalRight } from "../signatures.ts";
+import { isTotalValid } from "../signatures.ts";
 import { Signer, type SigningKeyRow } from "../signing.ts";
 import { type Finding, Finding as FindingSchema, finding, keyAbsent } from "../verify-records.ts";
 
@@ -34,7 +34,7 @@ export const verifyConsistency = audit.query("verifyConsistency", {
     const total = await store.total();
     const sum = await store.sumOfChains();
     const later = await store.total();
-    if (!isTotalRight(total, signingKeys)) findings.push(wrong("the signature of the number of chains and records is not right"));
+    if (!isTotalValid(total, signingKeys)) findings.push(wrong("the signature of the number of chains and records is not right"));
     const isShort = total !== undefined && (sum.chains < total.chains || sum.records < total.records);
     const isLong = later !== undefined && (sum.chains > later.chains || sum.records > later.records);
     if (total !== undefined && (isShort || isLong)) {
@@ -44,7 +44,7 @@ export const verifyConsistency = audit.query("verifyConsistency", {
     for (const id of await store.headless()) {
       findings.push(finding("missing_at_the_end", 0, `the head of the chain of ${id ?? "the internal scope"} is missing`));
     }
-    // A day less than is kept: what retention is about to remove must not look as if somebody had.
+    // A day less than the retention: records that it is about to remove must not look deleted.
     const since = new Date(settings.auditDays === 0 ? 0 : now.getTime() - (settings.auditDays - 1) * dayMs);
     for (const { transaction, organization_id } of await store.unrecorded(withoutEntry, since, findingsMax)) {
       const text = `the command of transaction ${transaction}, of ${organization_id ?? "the internal scope"}, is in the log of events, and in no chain`;
@@ -65,8 +65,8 @@ export const verifyConsistency = audit.query("verifyConsistency", {
 const wrong = (text: string): Finding => finding("wrong_signature", 0, text);
 
 /**
- * Whether the private half was sealed here and the public half is its own. Opened anew: a key that is remembered may have been changed
- * since. Where its master key is not here nothing can be told of it.
+ * Verifies that the private key was encrypted here, and that the public key belongs to it. Decrypts it again: the stored key may have changed
+ * since it was cached. Without its master key nothing can be verified.
  */
 function faultOfKey(key: SigningKeyRow, keys: Keys): Finding | undefined {
   const replaced = wrong(`the signing key ${key.id} was not made here, or was replaced`);

@@ -8,7 +8,8 @@ import type { SealedPlace } from "#platform/keys/sealed-place.ts";
 import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import type { LogReader } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { AuditNote } from "./audit.ts";
+import type { AuditDetails } from "./audit.ts";
+import type { AuditDeclaration, QueryAuditDeclaration } from "./audit-declaration.ts";
 import type { Caller, Origin, UserCaller } from "./caller.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { ErrorDefinition, ErrorDetail } from "./errors.ts";
@@ -71,8 +72,8 @@ export interface PageRequest {
   ): { readonly rows: readonly Row[]; readonly nextCursor: string | null };
 }
 
-/** Adds to what the trail will say of this call; a later word replaces an earlier one. */
-export type Audit = (note: AuditNote) => void;
+/** Adds details to the audit record of this call. A field that is given again replaces the earlier value. */
+export type Audit = (details: AuditDetails) => void;
 
 /** For queries from memory, `prepare` and `tenant`: reads are asked for one by one, over every tenant's rows. */
 export interface ReadingContext<Reads, State, ReadFaces, Errors extends readonly ErrorDefinition[]> extends Shared<State> {
@@ -154,8 +155,9 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   /** A use case that changes state: one transaction, its events in the outbox (ARCHITECTURE, idea 2). */
   command<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = [], Prepared = undefined>(
     name: string,
-    declaration: Declaration<Input, Output, Errors, Reading<Reads, State, Uses, Errors>> &
-      RunnableCommand<
+    declaration: Declaration<Input, Output, Errors, Reading<Reads, State, Uses, Errors>> & {
+      readonly audit: AuditDeclaration;
+    } & RunnableCommand<
         CommandContext<Reads, Writes, State, FacesOf<Uses>, Errors>,
         Reading<Reads, State, Uses, Errors>,
         Input,
@@ -170,6 +172,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   query<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Reading<Reads, State, Uses, Errors>> &
+      AuditedQuery &
       RunnableQuery<QueryContext<Reads, State, ReadFacesOf<Uses>, Errors>, Input, Output>,
   ): Operation {
     return this.#operation("query", name, declaration as never);
@@ -179,6 +182,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   memoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Reading<Reads, State, Uses, Errors>> &
+      AuditedQuery &
       RunnableQuery<Reading<Reads, State, Uses, Errors>, Input, Output>,
   ): Operation {
     return this.#operation("query", name, declaration as never, true);
@@ -224,7 +228,13 @@ type Declaration<Input extends TObject, Output extends TSchema, Errors extends r
   ownerOf?(context: Context, input: Static<Input>): Promise<string | undefined>;
 };
 
+/** Of a query whose answer is sensitive: each call is recorded in the audit log. */
+interface AuditedQuery {
+  readonly audit?: QueryAuditDeclaration;
+}
+
 interface Declared extends OperationDeclaration<TObject, TSchema> {
+  readonly audit?: AuditDeclaration;
   readonly releasedAs?: string;
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
@@ -256,8 +266,8 @@ export interface Context {
   readonly consumers?: (platform: Platform, faces: (tx: WriteHandle) => any) => readonly Consumer[];
   /** What it takes from programs outside, by way of the broker. */
   readonly brokerConsumers?: (platform: Platform, dispatch: Dispatch) => readonly BrokerConsumer[];
-  /** What the worker does continuously. */
-  readonly background?: (platform: Platform) => readonly BackgroundTask[];
+  /** What the worker does continuously. `operations` are those of every module, by name. */
+  readonly background?: (platform: Platform, operations: ReadonlyMap<string, Operation>) => readonly BackgroundTask[];
   /** What waits for its continuous work, so that a probe and an alert tell when that stands still. */
   readonly backlogs?: readonly Backlog[];
   /** Figures that are counted in the tables when somebody asks for the metrics. */

@@ -1,4 +1,5 @@
 import type { Limit } from "#platform/limits/limits.ts";
+import type { AuditDeclaration } from "./audit-declaration.ts";
 import type { Rule } from "./authorization.ts";
 import type { Deprecation } from "./deprecation.ts";
 import type { ErrorDefinition } from "./errors.ts";
@@ -31,8 +32,6 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   readonly versioned?: boolean;
   /** Why the operation must see rows of every tenant. Without it, it sees its tenant's and the caller's own. */
   readonly everyTenant?: string;
-  /** Why reading this is itself an entry in the trail (S3 §18.3: access to sensitive data); of a query. */
-  readonly noted?: string;
   /** The answer is `{ mediaType, fileName, text }` and sent as that document instead of JSON; of a query. */
   readonly document?: true;
   /** The answer carries a session token that a browser keeps as a cookie, or ends the cookie's session. */
@@ -76,6 +75,8 @@ export interface Operation extends OperationDeclaration<TObject, TSchema> {
   readonly kind: "command" | "query";
   readonly module: string;
   readonly errors: readonly ErrorDefinition[];
+  /** Of every command, and of a query whose reading is audited: `reading` says why. */
+  readonly audit?: AuditDeclaration & { readonly reading?: string };
   /** The tenant that a call acts in: an id, null for the internal scope, undefined where there is none. */
   readonly tenantOf: (context: never, input: never) => MaybePromise<string | null | undefined>;
   /** A query that answers from memory: the kernel opens no transaction for it. */

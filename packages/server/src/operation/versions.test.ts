@@ -76,6 +76,7 @@ const BookLent = defineEvent({
 const lend = {
   summary: "Lend a book.",
   allow: anyone("it is a test"),
+  audit: { action: "Book.Lent", category: "Business", severity: "Info" },
   limit: { per: "address", points: 4, seconds: 600 },
   input: Type.Object({ bookId: Uuid }),
   output: Nothing,
@@ -102,6 +103,7 @@ const lendAsBefore = library.command("lendAsBefore", {
   http: "POST /api/v1/lend-as-before",
   summary: "Emits what is made of another event.",
   allow: anyone("it is a test"),
+  audit: { action: "Book.Lent", category: "Business", severity: "Info" },
   input: Type.Object({ bookId: Uuid }),
   output: Nothing,
   async run({ emit }, input) {
@@ -157,7 +159,7 @@ describe("an operation that goes, and the one that replaces it", () => {
   });
   afterAll(async () => {
     await door.close();
-    await kernel.notes.flush();
+    await kernel.auditBuffer.flush();
     await server.close();
   });
 

@@ -191,7 +191,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         const backlogs = contexts.flatMap((context) => context.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);
-        for (const task of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
+        for (const task of contexts.flatMap((context) => context.background?.(platform, kernel.catalogue.byName) ?? [])) {
           background.push(runBackgroundTask(task, platform.logger));
         }
         for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
@@ -207,7 +207,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       },
       async settled() {
         for (const subscription of subscriptions) await subscription.idle();
-        await kernel.notes.flush();
+        await kernel.auditBuffer.flush();
         for (const task of background) await task.idle();
         await platform.log.catchUp();
       },
@@ -215,7 +215,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await Promise.all(answering.map((serving) => serving.drain()));
         await clockGuard.stop();
         await relay?.close();
-        await kernel.notes.settle();
+        await kernel.auditBuffer.settle();
         for (const task of background) await task.close();
         await memory.stop();
         await reader.stop();

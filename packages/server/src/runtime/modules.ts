@@ -9,7 +9,7 @@ import { context as entitlements } from "#modules/organization/entitlements/inde
 import { context as tenancy } from "#modules/organization/tenancy/index.ts";
 import { context as authentication } from "#modules/signin/authentication/index.ts";
 import { context as sessions } from "#modules/signin/sessions/index.ts";
-import { auditSteps } from "#operation/audit.ts";
+import { auditSteps } from "#operation/audit-steps.ts";
 import { idempotencySealed, idempotencySteps } from "#operation/idempotency.ts";
 import type { Context } from "#operation/module.ts";
 import { rpcSteps } from "#operation/rpc/taken-calls.ts";

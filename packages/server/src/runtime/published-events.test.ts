@@ -3,8 +3,8 @@ import { openTestServer, startTestServer, type TestServer } from "@gatehouse/tes
 import { sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import { afterEach, describe, expect, it } from "vitest";
+import { chainAppender } from "#modules/foundation/audit/chain-appender.ts";
 import { AuditLogRequested } from "#modules/foundation/audit/events.ts";
-import { sealer } from "#modules/foundation/audit/sealer.ts";
 import { Signers } from "#modules/foundation/audit/signers.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import type { NewEvent } from "#platform/log/event.ts";
@@ -26,7 +26,7 @@ describe("events that no command emits", () => {
     for (const server of servers.splice(0)) await server.close();
   });
 
-  it("are counted as those of commands are: the projector's and the sealer's", async () => {
+  it("are counted as those of commands are: the projector's and the chain appender's", async () => {
     const server = await startTestServer({ GATEHOUSE_AUDIT_FORWARD: "on" });
     servers.push(server);
     await newPerson(server);
@@ -60,7 +60,7 @@ describe("events that no command emits", () => {
       sql`insert into audit_entries (id, operation, caller_kind, input, trace_id, occurred_at)
         values (${uuid()}, 'test.entry', 'system', '{}', 'trace', now())`.execute(tx),
     );
-    await sealer({ ...platform, publisher }, new Signers(platform.keys)).step();
+    await chainAppender({ ...platform, publisher }, new Signers(platform.keys), server.application.kernel.catalogue.byName).step();
     const forwarded = (await typesInLog(server)).filter((type) => type.startsWith("audit-log.requested"));
     expect(forwarded.length).toBeGreaterThanOrEqual(2);
     expect(forwarded.filter((type) => type === "audit-log.requested.v0")).toHaveLength(forwarded.length / 2);

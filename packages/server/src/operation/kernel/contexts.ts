@@ -1,7 +1,7 @@
 import { everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
 import type { NewEvent } from "#platform/log/event.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { AuditNote } from "../audit.ts";
+import type { AuditDetails } from "../audit.ts";
 import type { Authorizer } from "../authorization.ts";
 import type { Caller, UserCaller } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
@@ -13,7 +13,7 @@ import type { AnyModule, Emit, Enqueue } from "../module.ts";
 import { pageRequest } from "../paging.ts";
 import type { ModuleInstances } from "./module-instances.ts";
 import { newEvent } from "./new-events.ts";
-import { addNote, type CallProgress, type Runnable } from "./runnable.ts";
+import { addAuditDetails, type CallProgress, type Runnable } from "./runnable.ts";
 
 /** What contexts are made from, the same for every call of a process. */
 export interface KernelParts {
@@ -37,7 +37,7 @@ export function prepareContext(parts: KernelParts, module: AnyModule, call: Call
     get user(): UserCaller {
       return userOf(caller);
     },
-    audit: (note: AuditNote): void => addNote(progress, note),
+    audit: (details: AuditDetails): void => addAuditDetails(progress, details),
     reading: <T>(work: (store: unknown, uses: unknown) => Promise<T>): Promise<T> =>
       platform.database.read(everyTenant, (db) => work(module.declaration.store.reads(db), modules.apisFor(module, { db, now }))),
     holds(organizationId: string | null, value: string): MaybePromise<boolean> {
@@ -98,7 +98,7 @@ export function commandContext(
     uses: modules.apisFor(module, { db, now, write: { tx, emit, enqueue } }),
     emit,
     enqueue,
-    audit: (note: AuditNote): void => addNote(progress, note),
+    audit: (details: AuditDetails): void => addAuditDetails(progress, details),
     more(): void {
       if (operation.inParts === undefined) throw new Error(`${operation.name} is not declared to work in parts`);
       effects.hasMore = true;

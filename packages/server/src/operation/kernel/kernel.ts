@@ -4,7 +4,7 @@ import { takeByAddress } from "#platform/limits/by-address.ts";
 import type { Platform } from "#platform/platform.ts";
 import { bulkheadOf, type Places } from "#platform/resilience/bulkhead.ts";
 import { administrationAtOnce, type BulkheadName, bulkheads, signInsAtOnce } from "#platform/resilience/policies.ts";
-import type { AuditNotes } from "../audit-notes.ts";
+import type { AuditBuffer } from "../audit-buffer.ts";
 import { type Authorizer, authorize } from "../authorization.ts";
 import type { Caller, Origin } from "../caller.ts";
 import { canonicalInput } from "../canonical.ts";
@@ -71,8 +71,8 @@ export class Kernel {
     return this.#authorizer;
   }
 
-  get notes(): AuditNotes {
-    return this.#calls.notes;
+  get auditBuffer(): AuditBuffer {
+    return this.#calls.auditBuffer;
   }
 
   stateOf<State>(module: { readonly name: string }): State {
@@ -93,7 +93,7 @@ export class Kernel {
     const runnable = this.#runnable.get(call.operation);
     if (!runnable) throw new Error(`no operation is named ${call.operation}`);
     const began = performance.now();
-    const progress: CallProgress = { note: {}, tenant: undefined, stage: "before" };
+    const progress: CallProgress = { details: {}, tenant: undefined, stage: "before" };
     const failed = (error: unknown): never => {
       this.#calls.failed(runnable, call, progress, error, began);
       throw error;

@@ -1,4 +1,4 @@
-import type { AuditNote } from "../audit.ts";
+import type { AuditDetails } from "../audit.ts";
 import type { Call } from "../dispatch.ts";
 import {
   CredentialInvalid,
@@ -16,7 +16,7 @@ export interface EndedCall {
   /** An error's code, "fault", or "ok". */
   readonly outcome: string;
   readonly progress: {
-    readonly note: AuditNote;
+    readonly details: AuditDetails;
     /** The tenant that the call acted in: null for the internal scope, undefined where it was not found out or there is none. */
     readonly tenant: string | null | undefined;
   };
@@ -46,7 +46,7 @@ export function logFields(
 ): Record<string, unknown> {
   const { caller, origin } = call;
   const user = caller.kind === "user" ? { userId: caller.userId, sessionId: caller.sessionId, organizationId: caller.organizationId } : {};
-  const resource = { ...idsIn(operation, call.input), ...entityOf(progress.note) };
+  const resource = { ...idsIn(operation, call.input), ...entityOf(progress.details) };
   return {
     module: operation.kind,
     traceId: origin.traceId,
@@ -77,5 +77,5 @@ function idsIn({ input: { properties } }: Operation, input: object): Record<stri
   );
 }
 
-const entityOf = ({ entity }: AuditNote): Record<string, string> =>
+const entityOf = ({ entity }: AuditDetails): Record<string, string> =>
   entity === undefined ? {} : { [`${entity.type.charAt(0).toLowerCase()}${entity.type.slice(1)}Id`]: entity.id };

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Checkpoint, type Finding, keptMax } from "#modules/foundation/audit/index.ts";
+import { type Checkpoint, checkpointsMax, type Finding } from "#modules/foundation/audit/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { headsOf, linesOf, nameOf } from "./audit-checkpoint.ts";
 import { verifyExport } from "./audit-verify-file.ts";
@@ -8,7 +8,7 @@ import { type Command, UsageError } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";
 
 /** Progress is told for chains that take a while. */
-const tellEvery = 10_000;
+const progressEvery = 10_000;
 
 const options = {
   organization: { type: "string" },
@@ -39,7 +39,7 @@ export const auditVerifyCommand: Command = {
         ? await callOperations(readConfiguration(process.env), (call) => verify(call, organization, kept))
         : await verifyExport({ file, keys, complete: complete === true }, kept);
     if (faults > 0) process.exitCode = 1;
-    const whole = file === undefined ? "The audit trail is whole.\n" : "Nothing is wrong with what is in this file.\n";
+    const whole = file === undefined ? "The audit log is intact.\n" : "Nothing is wrong with what is in this file.\n";
     process.stdout.write(faults === 0 ? whole : `${faults} ${faults === 1 ? "thing is" : "things are"} wrong.\n`);
   },
 };
@@ -58,7 +58,7 @@ async function verify(call: CallOperation, only: string | undefined, kept: reado
     faults += findings.length;
     for (const { kind, text } of findings) process.stdout.write(`WRONG ${name}: ${text} (${kind})\n`);
   };
-  if (only === undefined) tell("the trail", ((await call("audit.verifyWhole", {})) as { findings: Finding[] }).findings);
+  if (only === undefined) tell("the audit log", ((await call("audit.verifyConsistency", {})) as { findings: Finding[] }).findings);
   const chains = new Set<string>();
   for await (const { organizationId } of headsOf(call)) {
     const name = nameOf(organizationId);
@@ -68,23 +68,23 @@ async function verify(call: CallOperation, only: string | undefined, kept: reado
   }
   for (const [organizationId, ofChain] of Map.groupBy(kept, (one) => one.organizationId)) {
     const name = nameOf(organizationId);
-    if (only === undefined || only === name) await verifyKept(call, organizationId, ofChain, (findings) => tell(name, findings));
+    if (only === undefined || only === name) await verifyCheckpoints(call, organizationId, ofChain, (findings) => tell(name, findings));
   }
   if (only !== undefined && chains.size === 0) throw new UsageError(`There is no chain of ${only}.`);
   return faults;
 }
 
 /** Part by part; of a chain that is not here once is enough. */
-async function verifyKept(
+async function verifyCheckpoints(
   call: CallOperation,
   organizationId: string | null,
   ofChain: readonly Checkpoint[],
   tell: (findings: readonly Finding[]) => void,
 ): Promise<void> {
   const told = new Set<string>();
-  for (let from = 0; from < ofChain.length; from += keptMax) {
-    const kept = ofChain.slice(from, from + keptMax);
-    const { findings } = (await call("audit.verifyKept", { organizationId, kept })) as { findings: Finding[] };
+  for (let from = 0; from < ofChain.length; from += checkpointsMax) {
+    const checkpoints = ofChain.slice(from, from + checkpointsMax);
+    const { findings } = (await call("audit.verifyCheckpoints", { organizationId, checkpoints })) as { findings: Finding[] };
     tell(findings.filter(({ text }) => !told.has(text) && told.add(text)));
   }
 }
@@ -110,7 +110,7 @@ async function verifyChain(
     tell(page.findings);
     const before = checked;
     checked += page.checked;
-    if (Math.floor(checked / tellEvery) > Math.floor(before / tellEvery)) {
+    if (Math.floor(checked / progressEvery) > Math.floor(before / progressEvery)) {
       process.stderr.write(`${name}: ${checked} of ${page.length} records\n`);
     }
     if (page.next === null) {

@@ -26,6 +26,7 @@ export const createGrant = access.command("createGrant", {
   http: "POST /api/v1/iam/grants",
   summary: "Grant a subject a relation to a resource.",
   allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  audit: { action: "Grant.Created", category: "Security", severity: "Warning", entity: "Grant" },
   absent: RoleNotFound,
   status: 201,
   versioned: true,

@@ -17,6 +17,7 @@ export const createRole = access.command("createRole", {
   http: "POST /api/v1/iam/roles",
   summary: "Create a role.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Created", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   status: 201,
   versioned: true,

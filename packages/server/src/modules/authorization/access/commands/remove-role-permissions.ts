@@ -16,6 +16,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
   http: "DELETE /api/v1/iam/roles/:roleId/permissions",
   summary: "Remove permissions from a role.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Permission.Removed", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),

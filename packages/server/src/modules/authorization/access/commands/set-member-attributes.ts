@@ -17,6 +17,7 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   http: "PUT /api/v1/iam/organizations/:organizationId/members/:userId/attributes",
   summary: "Replace a member's attributes.",
   allow: permission("Organization.ManageAttributes"),
+  audit: { action: "Member.AttributesSet", category: "Security", severity: "Warning", entity: "User" },
   absent: MemberNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),

@@ -14,6 +14,7 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
   http: "PUT /api/v1/iam/organizations/:organizationId/attributes",
   summary: "Replace the organization's attributes.",
   allow: permission("Organization.ManageAttributes"),
+  audit: { action: "Organization.AttributesSet", category: "Security", severity: "Warning", entity: "Organization" },
   absent: MemberNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, attributes: AttributeValues }),

@@ -18,6 +18,7 @@ export const setRoleRule = access.command("setRoleRule", {
   http: "PUT /api/v1/iam/roles/:roleId/permissions/:permission",
   summary: "Set how a role gives or takes a permission.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Permission.Set", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   versioned: true,
   input: Type.Object({

@@ -11,6 +11,7 @@ export const resendMyMail = identity.command("resendMyMail", {
   http: "POST /api/v1/iam/users/me/resend-mail",
   summary: "Mail the own address again, to see whether mails arrive.",
   allow: signedIn(),
+  audit: { action: "User.MailResent", category: "Business", severity: "Info", entity: "User" },
   input: Type.Object({}),
   output: Nothing,
   status: 202,

@@ -13,6 +13,7 @@ export const updateMe = identity.command("updateMe", {
   http: "PUT /api/v1/iam/users/me",
   summary: "Update the own profile.",
   allow: signedIn(),
+  audit: { action: "User.ProfileUpdated", category: "Business", severity: "Info", entity: "User" },
   versioned: true,
   input: Type.Object(
     { firstName: Type.Optional(PersonName), lastName: Type.Optional(PersonName), locale: Type.Optional(Locale) },

@@ -11,6 +11,7 @@ export const setEntitlements = entitlements.command("setEntitlements", {
   http: "PUT /api/v1/iam/organizations/:organizationId/entitlements",
   summary: "Set what an organization's plan includes.",
   allow: internal("Tenant.SetEntitlements"),
+  audit: { action: "Organization.EntitlementsSet", category: "Business", severity: "Info", entity: "Organization" },
   versioned: true,
   input: Type.Object({
     organizationId: Uuid,

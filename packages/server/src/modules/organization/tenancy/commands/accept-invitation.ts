@@ -37,6 +37,7 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
   http: "POST /api/v1/iam/invitations/:invitationId/accept",
   summary: "Accept an invitation; the caller becomes a member.",
   allow: signedIn(),
+  audit: { action: "Invitation.Accepted", category: "Security", severity: "Info", entity: "Invitation" },
   everyTenant: "who is invited is no member of the organization yet",
   versioned: true,
   input: Type.Object({ invitationId: Uuid, token: Token }),

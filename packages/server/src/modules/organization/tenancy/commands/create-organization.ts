@@ -19,6 +19,7 @@ export const createOrganization = tenancy.command("createOrganization", {
   http: "POST /api/v1/iam/organizations",
   summary: "Create an organization; the caller becomes its owner.",
   allow: signedIn(),
+  audit: { action: "Organization.Created", category: "Business", severity: "Info", entity: "Organization" },
   everyTenant: "the organization does not exist yet",
   status: 201,
   versioned: true,

@@ -23,6 +23,7 @@ export const inviteMember = tenancy.command("inviteMember", {
   http: "POST /api/v1/iam/organizations/:organizationId/invitations",
   summary: "Invite someone to join an organization.",
   allow: permission("Organization.InviteMember"),
+  audit: { action: "Member.Invited", category: "Security", severity: "Info", entity: "Invitation" },
   absent: OrganizationNotFound,
   status: 201,
   input: Type.Object({ organizationId: Uuid, email: Email, ...RoleChoice }),

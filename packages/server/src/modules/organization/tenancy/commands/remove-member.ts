@@ -11,6 +11,7 @@ export const removeMember = tenancy.command("removeMember", {
   http: "DELETE /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Remove a member from an organization, or leave it.",
   allow: either(permission("Organization.RemoveMember"), own("membership")),
+  audit: { action: "Member.Removed", category: "Security", severity: "Warning", entity: "Membership" },
   absent: OrganizationNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),

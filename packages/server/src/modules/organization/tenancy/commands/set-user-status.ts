@@ -16,6 +16,7 @@ export const setUserStatus = tenancy.command("setUserStatus", {
   http: "PATCH /api/v1/users/:userId",
   summary: "Suspend a user, or make them active again.",
   allow: internal("User.SetStatus"),
+  audit: { action: "User.StatusChanged", category: "Security", severity: "Warning", entity: "User" },
   versioned: true,
   input: Type.Object({ userId: Uuid, status: oneOf("Active", "Suspended") }),
   output: User,

@@ -24,6 +24,7 @@ export const login = authentication.command("login", {
   http: "POST /api/v1/iam/auth/login",
   summary: "Sign in with e-mail address and password.",
   allow: anyone("the password is the credential"),
+  audit: { action: "User.Login", category: "Security", severity: "Info", entity: "User", identifiesCaller: true },
   hashes: true,
   limit: { per: "address", points: 300, seconds: 300 },
   cookie: "begins",

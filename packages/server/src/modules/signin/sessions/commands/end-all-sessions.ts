@@ -9,6 +9,7 @@ export const endAllSessions = sessions.command("endAllSessions", {
   http: "POST /api/v1/sessions/end",
   summary: "End the sessions of all users that began before a time, but the current one.",
   allow: internal("User.SetStatus"),
+  audit: { action: "Session.EndedForAll", category: "Security", severity: "Critical" },
   everyTenant: "it is about the sessions of everybody",
   inParts: "there may be a million sessions",
   input: Type.Object({ startedBefore: Timestamp }),

@@ -11,6 +11,7 @@ export const endOtherSessions = sessions.command("endOtherSessions", {
   http: "DELETE /api/v1/iam/auth/sessions",
   summary: "End all own sessions but the current one; needs a recent sign-in.",
   allow: signedIn(),
+  audit: { action: "Session.OthersEnded", category: "Security", severity: "Info", entity: "User" },
   inParts: "a user may have thousands of sessions",
   input: Type.Object({}),
   output: Type.Object({ ended: Type.Integer() }),

@@ -10,6 +10,7 @@ export const endSession = sessions.command("endSession", {
   http: "DELETE /api/v1/iam/auth/sessions/:sessionId",
   summary: "End one of the own sessions.",
   allow: signedIn(),
+  audit: { action: "Session.Ended", category: "Security", severity: "Info", entity: "Session" },
   absent: SessionNotFound,
   input: Type.Object({ sessionId: Uuid }),
   output: Nothing,

@@ -8,6 +8,7 @@ export const logout = sessions.command("logout", {
   http: "POST /api/v1/iam/auth/logout",
   summary: "Sign out: end the current session.",
   allow: signedIn(),
+  audit: { action: "User.Logout", category: "Security", severity: "Info", entity: "Session" },
   cookie: "ends",
   input: Type.Object({}),
   output: Nothing,

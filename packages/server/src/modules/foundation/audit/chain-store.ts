@@ -5,12 +5,21 @@ import type { Position } from "#platform/log/event.ts";
 import type { RecordRow } from "./record.ts";
 import type { ChainRow } from "./store.ts";
 
-/** An entry of the intake, as the kernel wrote it. */
+/** A row of `audit_entries`. An older release writes no action and no identity but `caller_kind`, `user_id` and `session_id`. */
 export interface EntryRow {
   readonly transaction: string;
   readonly sequence: string;
   readonly id: string;
   readonly operation: string;
+  readonly action: string | null;
+  readonly category: string | null;
+  readonly severity: string | null;
+  readonly principal_kind: string | null;
+  readonly principal_id: string | null;
+  readonly credential_kind: string | null;
+  readonly credential_id: string | null;
+  readonly actor_kind: string | null;
+  readonly actor_id: string | null;
   readonly caller_kind: string;
   readonly user_id: string | null;
   readonly session_id: string | null;
@@ -37,9 +46,9 @@ export interface Progress extends Position {
   readonly records: number;
 }
 
-export const entryColumns = sql.raw(`transaction::text, sequence::text, id, operation, caller_kind, user_id, session_id, organization_id,
-  input, personal, before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason,
-  stands_for`);
+export const entryColumns = sql.raw(`transaction::text, sequence::text, id, operation, action, category, severity, caller_kind, user_id,
+  session_id, principal_kind, principal_id, credential_kind, credential_id, actor_kind, actor_id, organization_id, input,
+  personal, before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id, occurred_at, result, reason, stands_for`);
 const recordColumns = {
   organization_id: "uuid",
   number: "bigint",
@@ -59,6 +68,10 @@ const recordColumns = {
   actor_kind: "text",
   actor_id: "text",
   session_id: "uuid",
+  principal_kind: "text",
+  principal_id: "text",
+  credential_kind: "text",
+  credential_id: "text",
   entity_type: "text",
   entity_id: "text",
   trace_id: "text",
@@ -68,16 +81,16 @@ const recordColumns = {
   personal_hashes: "text[]",
 } as const;
 
-/** The sealer's SQL: what no operation may do. */
-export const sealing = (tx: WriteHandle) => ({
-  /** How far the entries are sealed, held until the transaction ends; undefined while another process seals. */
+/** SQL of the chain appender: what no operation may do. */
+export const chainStore = (tx: WriteHandle) => ({
+  /** Locks the position of the last appended entry until the transaction ends; undefined while another process appends. */
   async lockProgress(): Promise<Progress | undefined> {
     const { rows } = await sql<Progress>`
       select transaction::text, sequence::text, chains::text, records::text from audit_progress for update skip locked`.execute(tx);
     const row = rows[0];
     return row && { ...row, chains: Number(row.chains), records: Number(row.records) };
   },
-  /** The next entries whose transactions have all ended, in the order in which those are numbered (ARCHITECTURE, idea 8). */
+  /** The next entries whose transactions have all ended, in the order in which those are numbered. */
   async settledEntries(after: Position, limit: number): Promise<readonly EntryRow[]> {
     const { rows } = await sql<EntryRow>`
       select ${entryColumns} from audit_entries
@@ -86,7 +99,7 @@ export const sealing = (tx: WriteHandle) => ({
       order by audit_entries.transaction, audit_entries.sequence limit ${limit}`.execute(tx);
     return rows;
   },
-  /** Of people who were erased: when last. */
+  /** When people were erased last; those who never were are not in it. */
   async erasedAt(people: readonly string[]): Promise<ReadonlyMap<string, Date>> {
     const { rows } = await sql<{ person: string; at: Date }>`
       select person, max(erased_at) as at from audit_person_keys
@@ -116,13 +129,13 @@ export const sealing = (tx: WriteHandle) => ({
     } as const;
     await insertMany(tx, "audit_personal", columns, rows);
   },
-  /** The row that stands for a person who was erased: what its throwaway key has sealed nobody opens. */
+  /** The key row of a person who was erased: nobody can decrypt what its discarded key encrypted. */
   async erasedKeyId(person: string): Promise<string> {
     const { rows } = await sql<{ id: string }>`
       select id from audit_person_keys where person = ${person} and erased_at is not null order by erased_at desc limit 1`.execute(tx);
     return (rows[0] as { id: string }).id;
   },
-  /** Entries that are records already; the trigger lets no other go. */
+  /** Removes entries that are records already; a trigger refuses any other. */
   async removeEntries(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await sql`delete from audit_entries where id = any(${ids}::uuid[])`.execute(tx);
@@ -147,8 +160,8 @@ export async function newestEntry(db: ReadHandle): Promise<Position> {
   return rows[0] ?? { transaction: "0", sequence: "0" };
 }
 
-export async function isSealed(db: ReadHandle, { transaction, sequence }: Position): Promise<boolean> {
-  const { rows } = await sql<{ sealed: boolean }>`
-    select (transaction, sequence) >= (${transaction}::xid8, ${sequence}::bigint) as sealed from audit_progress`.execute(db as never);
-  return rows[0]?.sealed === true;
+export async function isAppended(db: ReadHandle, { transaction, sequence }: Position): Promise<boolean> {
+  const { rows } = await sql<{ appended: boolean }>`
+    select (transaction, sequence) >= (${transaction}::xid8, ${sequence}::bigint) as appended from audit_progress`.execute(db as never);
+  return rows[0]?.appended === true;
 }

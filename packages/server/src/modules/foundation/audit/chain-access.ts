@@ -1,13 +1,13 @@
 import { either, internal, permission, type Rule } from "#operation/authorization.ts";
 import type { Caller } from "#operation/caller.ts";
 
-/** The chain that a call is about: the one it names, else the session's organization; null for the internal scope and all. */
+/** The organization whose chain a call reads: the one it names, else the session's; null for the internal scope and for all chains. */
 export const tenantOfLog = ({ caller }: { readonly caller: Caller }, { organizationId }: { readonly organizationId?: string | null }) =>
   organizationId ?? (caller.kind === "user" ? caller.organizationId : null);
 
-/** In the organization, or as an auditor of the installation, who sees every chain. */
+/** A permission in the organization, or one in the internal scope for every chain. */
 export const readers = (inOrganization: string, ofAll: string): Rule => either(permission(inOrganization), internal(ofAll));
 
-/** What is searched in: an organization's chain, or every chain for who names none and has no organization. */
+/** The organization that a search is narrowed to; undefined is every chain, for a caller who names none and has none. */
 export const chainsOf = (context: { readonly caller: Caller }, input: { readonly organizationId?: string }): string | undefined =>
   tenantOfLog(context, input) ?? undefined;

@@ -1,26 +1,24 @@
 import { readTimestamp } from "#platform/timestamp.ts";
-import { actionOf, type Severity, severityOf } from "./actions.ts";
+import type { CompleteEntry } from "./complete-entry.ts";
 import { addressPerson, nobody, type Person, userPerson } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";
-import type { EntryRow } from "./sealing-store.ts";
 
-/** What a record says of itself, before it has its place in a chain. */
-export type Described = Omit<RecordRow, "number" | "previous_hash" | "hash" | "recorded_at" | "personal_hashes"> & {
-  /** Personal data by whose it is. */
+/** An entry in the form of a record, before it has its place in a chain. */
+export type NormalizedEntry = Omit<RecordRow, "number" | "previous_hash" | "hash" | "recorded_at" | "personal_hashes"> & {
+  /** Personal data by the person whom it belongs to. */
   readonly personal: ReadonlyMap<Person, Record<string, unknown>>;
 };
 
-/** What Gatehouse's own records come from; an application that records events has another name. */
+/** The source of Gatehouse's own records; an application that records events has another name. */
 export const ownSource = "gatehouse";
 
 /** The operation by which applications record events of their own: its entry is the event. */
 export const recordEventName = "audit.recordEvent";
 
-/** Makes an entry what the trail says of it. */
-export const describe = (entry: EntryRow, pepper: string): Described =>
+export const normalizeEntry = (entry: CompleteEntry, pepper: string): NormalizedEntry =>
   entry.operation === recordEventName && entry.result === "success" ? ofApplication(entry) : ofGatehouse(entry, pepper);
 
-const shared = (entry: EntryRow) => ({
+const shared = (entry: CompleteEntry) => ({
   organization_id: entry.organization_id,
   id: entry.id,
   transaction: entry.transaction,
@@ -28,39 +26,49 @@ const shared = (entry: EntryRow) => ({
   result: entry.result,
   reason: entry.reason,
   session_id: entry.session_id,
+  principal_kind: entry.principal_kind,
+  principal_id: entry.principal_id,
+  credential_kind: entry.credential_kind,
+  credential_id: entry.credential_id,
   trace_id: entry.trace_id,
   request_id: entry.request_id,
   stands_for: entry.stands_for,
 });
 
-function ofGatehouse(entry: EntryRow, pepper: string): Described {
-  const { action, category, severity, entity, byHimself } = actionOf(entry.operation, entry.result);
-  const himself = byHimself && entry.caller_kind === "anonymous" && entry.result === "success" ? entry.entity_id : null;
+function ofGatehouse(entry: CompleteEntry, pepper: string): NormalizedEntry {
   const { input, before, after } = entry;
-  const entityType = entry.entity_type ?? (entry.entity_id === null ? null : (entity ?? null));
   return {
     ...shared(entry),
     occurred_at: entry.occurred_at,
     source: ownSource,
-    action,
-    category,
-    severity: severityOf(severity, entry.result),
-    actor_kind: himself === null ? entry.caller_kind : "user",
-    actor_id: himself ?? entry.user_id,
-    entity_type: entityType,
+    action: entry.action,
+    category: entry.category,
+    severity: entry.severity,
+    ...actorOf(entry),
+    entity_type: entry.entity_type,
     entity_id: entry.entity_id,
     details: JSON.stringify({ input, ...(before === null ? {} : { before }), ...(after === null ? {} : { after }) }),
-    personal: personalOf(entry, entityType, pepper),
+    personal: personalOf(entry, pepper),
   };
 }
 
-/** What came with the input is the user's that is acted on, else whose address stands in it; where it came from, the caller's. */
-function personalOf(entry: EntryRow, entityType: string | null, pepper: string): Described["personal"] {
+/** Who acted: a delegate, else the principal itself. */
+export const actorOf = ({
+  actor_kind,
+  actor_id,
+  principal_kind,
+  principal_id,
+}: Pick<CompleteEntry, "actor_kind" | "actor_id" | "principal_kind" | "principal_id">) =>
+  actor_kind === null ? { actor_kind: principal_kind, actor_id: principal_id } : { actor_kind, actor_id };
+
+/** The input's data belong to the user that is acted on, else to the address in it; address and user agent belong to who acted. */
+function personalOf(entry: CompleteEntry, pepper: string): NormalizedEntry["personal"] {
   const given = entry.personal?.input ?? {};
   const address = Object.entries(given).find(([at, value]) => /(^|\.)email$/.test(at) && typeof value === "string")?.[1];
-  const named = entityType === "User" && entry.entity_id !== null ? userPerson(entry.entity_id) : undefined;
+  const named = entry.entity_type === "User" && entry.entity_id !== null ? userPerson(entry.entity_id) : undefined;
   const addressed = address === undefined ? undefined : addressPerson(address as string, pepper);
-  const caller = entry.user_id === null ? (named ?? addressed ?? nobody) : userPerson(entry.user_id);
+  const { actor_kind, actor_id } = actorOf(entry);
+  const caller = actor_kind === "user" && actor_id !== null ? userPerson(actor_id) : (named ?? addressed ?? nobody);
   const parts = new Map<Person, Record<string, unknown>>();
   const add = (person: Person, fields: Record<string, unknown>): void => {
     const known = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
@@ -75,7 +83,7 @@ interface ApplicationEvent {
   readonly source: string;
   readonly action: string;
   readonly category?: string;
-  readonly severity?: Severity;
+  readonly severity?: string;
   readonly result?: string;
   readonly failureReason?: string;
   readonly userId?: string;
@@ -86,15 +94,17 @@ interface ApplicationEvent {
   readonly details?: unknown;
 }
 
-/** An entry of an older release may have a time that cannot be held; it is sealed with its own, and the details keep the text. */
-function timeOf({ timestamp }: ApplicationEvent, entry: EntryRow): Date {
+/** An entry of an older release may have a time that cannot be stored: its record has the entry's own, and the details keep the text. */
+function timeOf({ timestamp }: ApplicationEvent, entry: CompleteEntry): Date {
   const read = timestamp === undefined ? undefined : readTimestamp(timestamp);
   return read === undefined ? entry.occurred_at : new Date(read);
 }
 
-function ofApplication(entry: EntryRow): Described {
+function ofApplication(entry: CompleteEntry): NormalizedEntry {
   const event = entry.input as unknown as ApplicationEvent;
-  const person = event.userId === undefined ? (entry.user_id === null ? nobody : userPerson(entry.user_id)) : userPerson(event.userId);
+  const recorder = entry.principal_kind === "user" ? entry.principal_id : null;
+  const personId = event.userId ?? recorder;
+  const person = personId === null ? nobody : userPerson(personId);
   return {
     ...shared(entry),
     occurred_at: timeOf(event, entry),
@@ -109,7 +119,7 @@ function ofApplication(entry: EntryRow): Described {
     entity_type: event.entityType ?? null,
     entity_id: event.entityId ?? null,
     details: JSON.stringify({
-      recordedBy: entry.user_id,
+      recordedBy: entry.principal_id,
       ...(event.sessionId === undefined ? {} : { sessionId: event.sessionId }),
       ...(event.timestamp === undefined || readTimestamp(event.timestamp) !== undefined ? {} : { timestamp: event.timestamp }),
       ...(event.details === undefined ? {} : { details: event.details }),

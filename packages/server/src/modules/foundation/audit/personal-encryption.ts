@@ -1,23 +1,23 @@
 import type { Keys } from "#platform/keys/keys.ts";
-import type { Described } from "./described.ts";
+import type { chainStore } from "./chain-store.ts";
+import type { NormalizedEntry } from "./normalize-entry.ts";
 import { keysOf, newPersonKey, openSecret, type Person, type PersonKeyRow, pepperPerson, throwawayKeys } from "./person-keys.ts";
 import { hashOfPart } from "./record.ts";
-import type { sealing } from "./sealing-store.ts";
 import type { AuditReads, AuditWrites } from "./store.ts";
 
-type Store = Pick<AuditReads, "personKeys"> & Pick<AuditWrites, "insertPersonKeys"> & ReturnType<typeof sealing>;
-type PersonalPart = Parameters<ReturnType<typeof sealing>["insertPersonal"]>[0][number];
+type Store = Pick<AuditReads, "personKeys"> & Pick<AuditWrites, "insertPersonKeys"> & ReturnType<typeof chainStore>;
+type PersonalPart = Parameters<ReturnType<typeof chainStore>["insertPersonal"]>[0][number];
 
-/** What the sealed data of a record is bound to. */
+/** What the ciphertext of a record's personal data is bound to. */
 export const personalPurpose = (recordId: string): string => `audit record ${recordId}`;
 
-/** Seals the personal data of a batch, each part under the key of its person. */
-export class PersonalSealer {
+/** Encrypts the personal data of a batch, each part under the key of its person. */
+export class PersonalEncrypter {
   readonly pepper: string;
   readonly rows: PersonalPart[] = [];
-  /** Entries of before their person was erased. */
-  readonly forgotten: string[] = [];
-  /** Keys that did not open. */
+  /** Entries from before their person was erased. */
+  readonly erased: string[] = [];
+  /** Keys that could not be decrypted. */
   readonly damaged: { readonly keyId: string; readonly error: unknown }[] = [];
   readonly #store: Store;
   readonly #keys: Keys;
@@ -32,12 +32,12 @@ export class PersonalSealer {
     this.pepper = pepper;
   }
 
-  static async open(store: Store, keys: Keys, now: Date): Promise<PersonalSealer> {
+  static async open(store: Store, keys: Keys, now: Date): Promise<PersonalEncrypter> {
     const [row] = await living(store, [pepperPerson], keys, now);
-    return new PersonalSealer(store, keys, now, openSecret(row as PersonKeyRow, keys));
+    return new PersonalEncrypter(store, keys, now, openSecret(row as PersonKeyRow, keys));
   }
 
-  /** Makes ready the keys of everybody whom the batch is about. */
+  /** Loads the keys of all people in the batch. */
   async prepare(people: readonly Person[]): Promise<void> {
     const all = [...new Set(people)].sort();
     this.#erasedAt = await this.#store.erasedAt(all);
@@ -47,8 +47,8 @@ export class PersonalSealer {
   }
 
   /**
-   * A key that does not open was changed by somebody. It must not stop the trail of everybody: what happened is sealed as ever, and
-   * what is this person's opens to nobody, which the verifier tells of each record.
+   * A key that cannot be decrypted was changed. It must not stop the audit log: the record is appended as usual, and this person's data
+   * in it cannot be decrypted, which the verifier reports for each record.
    */
   #openedOrLost(row: PersonKeyRow): Keys {
     try {
@@ -60,15 +60,15 @@ export class PersonalSealer {
   }
 
   /** The parts of a record's personal data, and the hashes that the record holds of them. */
-  async seal(
-    { id, organization_id, personal }: Described,
+  async encrypt(
+    { id, organization_id, personal }: NormalizedEntry,
     number: number,
     occurredAt: Date,
   ): Promise<{ readonly parts: readonly PersonalPart[]; readonly hashes: readonly string[] }> {
     const parts: PersonalPart[] = [];
     for (const [person, fields] of personal) {
       const key = await this.#keyFor(person, occurredAt);
-      if (key.isForgotten) this.forgotten.push(id);
+      if (key.isErased) this.erased.push(id);
       const sealed = key.keys.seal(JSON.stringify(fields), personalPurpose(id));
       parts.push({ record_id: id, part: parts.length, organization_id, number, key_id: key.id, sealed });
     }
@@ -79,16 +79,16 @@ export class PersonalSealer {
     this.rows.push(...parts);
   }
 
-  /** What happened before its person was erased is forgotten as well, though it was not sealed yet. */
-  async #keyFor(person: Person, occurredAt: Date): Promise<{ readonly id: string; readonly keys: Keys; readonly isForgotten?: true }> {
+  /** Data from before its person was erased is erased as well, though it was not in a chain yet. */
+  async #keyFor(person: Person, occurredAt: Date): Promise<{ readonly id: string; readonly keys: Keys; readonly isErased?: true }> {
     const erasedAt = this.#erasedAt.get(person);
     if (erasedAt !== undefined && erasedAt >= occurredAt)
-      return { id: await this.#store.erasedKeyId(person), keys: throwawayKeys(), isForgotten: true };
+      return { id: await this.#store.erasedKeyId(person), keys: throwawayKeys(), isErased: true };
     return this.#living.get(person) as { readonly id: string; readonly keys: Keys };
   }
 }
 
-/** The live keys of people; who has none gets one. */
+/** The live keys of people. Makes the keys that are missing. */
 async function living(store: Store, people: readonly Person[], keys: Keys, now: Date): Promise<readonly PersonKeyRow[]> {
   if (people.length === 0) return [];
   const found = await store.personKeys(people);

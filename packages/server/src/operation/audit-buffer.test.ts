@@ -18,14 +18,14 @@ it("keeps the refusals of a batch in which one cannot be stored", async () => {
       const userAgent = traceId === "stored nowhere" ? "curl\u0000" : "curl";
       kernel.auditUnauthenticated(operation, { ...backgroundOrigin(), traceId, userAgent }, performance.now());
     }
-    await kernel.notes.flush();
+    await kernel.auditBuffer.flush();
     const { rows } = await platform.database.read(everyTenant, (db) =>
       sql<{ id: string }>`select trace_id as id from audit_entries where trace_id = any(${traceIds}::text[]) order by sequence`.execute(
         db as never,
       ),
     );
     expect(rows.map(({ id }) => id)).toEqual(["before", "after"]);
-    expect(await platform.metrics.registry.getSingleMetricAsString("gatehouse_audit_notes_lost_total")).toContain('{why="storage"} 1');
+    expect(await platform.metrics.registry.getSingleMetricAsString("gatehouse_audit_entries_lost_total")).toContain('{why="storage"} 1');
   } finally {
     await server.close();
   }
@@ -49,7 +49,7 @@ describe("refusals of many", () => {
       const origin = { ...backgroundOrigin(), ip: "198.51.100.7", userAgent: null };
       for (let attempt = 0; attempt < 3; attempt += 1) {
         for (const id of accounts) {
-          kernel.notes.add(
+          kernel.auditBuffer.add(
             {
               operation,
               caller: anonymous,
@@ -57,7 +57,7 @@ describe("refusals of many", () => {
               organizationId: null,
               input: { email: `${id}@example.com`, password: "not to be kept" },
               now: new Date(clock.now()),
-              note: { entity: { type: "User", id } },
+              details: { entity: { type: "User", id } },
             },
             { result: "refused", reason: "auth.invalid_credentials" },
           );
@@ -66,7 +66,7 @@ describe("refusals of many", () => {
       const told = async () => [...(await entries(server, sql`operation = 'authentication.login' and result = 'refused'`)).keys()].length;
       await expect.poll(told, { timeout: 15_000 }).toBe(accounts.length);
       // Each attempt is counted once, by the end of the process at the latest.
-      await kernel.notes.settle();
+      await kernel.auditBuffer.settle();
       const sums = await entries(server, sql`operation = 'authentication.login' and result = 'refused'`);
       expect([...sums.keys()].sort()).toEqual(accounts.toSorted());
       expect([...sums.values()].every((sum) => sum === 3)).toBe(true);
@@ -86,7 +86,7 @@ describe("refusals of many", () => {
       const operation = kernel.catalogue.byName.get("identity.getMe") as Operation;
       const origin = { ...backgroundOrigin(), ip: "198.51.100.8", userAgent: "flood" };
       for (let call = 0; call < 257; call += 1) kernel.auditUnauthenticated(operation, origin, performance.now());
-      await kernel.notes.settle();
+      await kernel.auditBuffer.settle();
       const { rows } = await sql<{ entries: number; sum: number }>`select count(*)::int as entries, sum(stands_for)::int as sum
         from audit_entries where user_agent = 'flood'`.execute(server.application.platform.database.owner);
       expect(rows).toEqual([{ entries: 13, sum: 257 }]);

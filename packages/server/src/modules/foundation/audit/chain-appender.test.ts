@@ -5,11 +5,11 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
 import { onPostgresql } from "../../../../../../tests/security/support/postgresql.ts";
-import { sealer } from "./sealer.ts";
+import { chainAppender } from "./chain-appender.ts";
 import { Signers } from "./signers.ts";
 
-// Transactions that end in another order than they began, and sealers beside each other, need several connections.
-onPostgresql("sealing into a chain", () => {
+// Transactions that end in another order than they began, and several appenders at once, need several connections.
+onPostgresql("appending to a chain", () => {
   const servers: TestServer[] = [];
   let server: TestServer;
   beforeAll(async () => {
@@ -39,8 +39,9 @@ onPostgresql("sealing into a chain", () => {
     const second = await holdTransaction(database);
     await second.run((tx) => insert("second").execute(tx));
     await second.commit();
-    // A look of a sealer of our own, after both began and one ended.
-    await sealer(server.application.platform, new Signers(server.application.platform.keys)).step();
+    // A step of an appender of our own, after both began and one ended.
+    const { kernel, platform } = server.application;
+    await chainAppender(platform, new Signers(platform.keys), kernel.catalogue.byName).step();
     expect(await chain()).toEqual([]);
     await first.commit();
     await eventually(async () => (await chain()).map(({ name }) => name)).toEqual(["first", "second"]);
@@ -77,7 +78,7 @@ onPostgresql("sealing into a chain", () => {
     const { database } = server.application.platform;
     const before = (await chain()).length;
     const held = await holdTransaction(database);
-    // As a sealer that has its lock and has begun to write, and then is no more.
+    // Like an appender that has its lock and has begun to write, and then is killed.
     const pid = await held.run(async (tx) => {
       await sql`select 1 from audit_progress for update`.execute(tx);
       await sql`update audit_progress set records = records + 1000`.execute(tx);
@@ -89,6 +90,6 @@ onPostgresql("sealing into a chain", () => {
     await held.commit().catch(() => {});
     await eventually(async () => (await chain()).length).toBe(before + 1);
     expect((await asOperator(server, "audit.verifyChain", { organizationId })).findings).toEqual([]);
-    expect((await asOperator(server, "audit.verifyWhole", {})).findings).toEqual([]);
+    expect((await asOperator(server, "audit.verifyConsistency", {})).findings).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { isUnavailable } from "#platform/database/faults.ts";
 import { clientNetwork } from "#platform/network/address.ts";
 import type { Platform } from "#platform/platform.ts";
 import { type AuditEnding, type AuditedCall, type NotedRow, notedRow, recordNotes } from "./audit.ts";
+import { isIdentified, principalKey } from "./principal.ts";
 
 /** Long enough for a batch, short enough that a crash loses little. */
 const flushMs = 200;
@@ -37,8 +38,8 @@ interface Kind {
 }
 
 /** Callers without a credential are told apart by their network, as limits tell them. */
-const whoCalls = (caller: AuditedCall["caller"], { ip }: AuditedCall["origin"]): string =>
-  caller.kind === "user" ? caller.userId : `${caller.kind} ${ip && clientNetwork(ip)}`;
+const whoCalls = (principal: AuditedCall["principal"], { ip }: AuditedCall["origin"]): string =>
+  isIdentified(principal) ? principalKey(principal) : `${principal.kind} ${ip && clientNetwork(ip)}`;
 
 /**
  * Notes calls that changed nothing (refusals, sign-ins that failed, reads of sensitive data), in batches after the answer.
@@ -109,8 +110,8 @@ export class AuditNotes {
     this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
   }
 
-  #kindOf({ operation, caller, origin, note }: AuditedCall, { reason }: Omit<AuditEnding, "standsFor">): Kind {
-    const who = whoCalls(caller, origin);
+  #kindOf({ operation, principal, origin, note }: AuditedCall, { reason }: Omit<AuditEnding, "standsFor">): Kind {
+    const who = whoCalls(principal, origin);
     // The account that a use case has found; what stands in the request is the caller's choice, and makes no kind.
     const key = `${operation.name} ${reason} ${who} ${note.entity?.id ?? ""}`;
     const known = this.#kinds.get(key);
@@ -150,8 +151,8 @@ export class AuditNotes {
   }
 
   /** How many reads of its kind the entry stands for; 0 where it is not kept. */
-  #sampledRead({ operation, caller, origin, input }: AuditedCall): number {
-    const who = whoCalls(caller, origin);
+  #sampledRead({ operation, principal, origin, input }: AuditedCall): number {
+    const who = whoCalls(principal, origin);
     // Whoever reads another person's data, or the next part of a file, has read something else.
     const kind = `${operation.name} ${hash("sha256", JSON.stringify(input), "base64url")} ${who}`;
     const seen = this.#reads.get(kind) ?? { count: 0 };

@@ -5,8 +5,9 @@ import { insertMany } from "#platform/database/many-rows.ts";
 import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 import type { Revision } from "#platform/log/event.ts";
 import { splitInput, withoutSecretsDeep } from "./audit-input.ts";
-import type { Caller, Origin } from "./caller.ts";
 import type { Operation } from "./operation.ts";
+import type { Origin } from "./origin.ts";
+import type { Principal } from "./principal.ts";
 
 export const auditSteps: readonly SchemaStep[] = [
   {
@@ -77,7 +78,7 @@ export interface AuditNote {
 
 export interface AuditedCall {
   readonly operation: Operation;
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly origin: Origin;
   readonly organizationId: string | null;
   readonly input: Record<string, unknown>;
@@ -157,15 +158,15 @@ export const notedRow = (call: AuditedCall, ending: AuditEnding): NotedRow => ({
   with_change: false,
 });
 
-function rowOf({ operation, caller, origin, organizationId, input, now, note, output }: AuditedCall) {
-  const user = caller.kind === "user" ? caller : undefined;
+function rowOf({ operation, principal, origin, organizationId, input, now, note, output }: AuditedCall) {
+  const user = principal.kind === "user" ? principal : undefined;
   const split = splitInput(operation.input, input);
   return {
     id: note.id ?? uuid(),
     operation: operation.name,
-    caller_kind: caller.kind,
-    user_id: user?.userId ?? null,
-    session_id: user?.sessionId ?? null,
+    caller_kind: principal.kind,
+    user_id: user?.id ?? null,
+    session_id: user?.credential.kind === "session" ? user.credential.id : null,
     organization_id: note.organizationId === undefined ? organizationId : note.organizationId,
     input: JSON.stringify(split.input),
     personal: personalOf(split.personal, note.personalBefore),

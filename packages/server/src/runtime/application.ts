@@ -1,11 +1,11 @@
 import { type AccessReader, access, authorizerOf } from "#modules/authorization/access/index.ts";
-import { type SessionMemory, sessions } from "#modules/signin/sessions/index.ts";
-import { system } from "#operation/caller.ts";
+import { type Authenticate, authenticateWith } from "#operation/authenticators.ts";
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { forgetOldKeys } from "#operation/idempotency.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
-import { after } from "#operation/maybe-promise.ts";
+import type { AnyModule, ModuleProcess } from "#operation/module.ts";
+import { system } from "#operation/principal.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
 import { appendedSubject } from "#operation/rpc/subjects.ts";
@@ -89,7 +89,8 @@ export interface Application {
   readonly dispatch: Dispatch;
   /** Answers what a door has received: here what is of this process's roles, and elsewhere what is not. */
   readonly serve: Serve;
-  readonly sessions: SessionMemory;
+  /** Who a token belongs to, by the authenticators of the modules. */
+  readonly authenticate: Authenticate;
   readonly reader: AccessReader;
   /** Of the worker's queues, once the worker runs. */
   readonly queues: StandingQueues | undefined;
@@ -104,14 +105,14 @@ export interface Application {
 
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
-  const known = catalogue(contexts);
+  const modules = [...contexts, ...(overrides.modules ?? [])];
+  const known = catalogue(modules);
   const ports = await openPorts(configuration, queues, overrides);
   const { platform } = ports;
   const { settings } = configuration;
   try {
     const kernel = new Kernel(known, platform);
     const reader = kernel.stateOf<AccessReader>(access);
-    const memory = kernel.stateOf<SessionMemory>(sessions);
     kernel.authorizeWith(authorizerOf(reader));
     const readers = logReaders(configuration.eventsUrl !== undefined);
     registerGauges(platform, readers);
@@ -119,10 +120,14 @@ export async function assemble(configuration: Configuration, overrides: Override
     countFromZero(platform, known);
     await platform.log.start();
     await reader.start();
-    memory.start((db) => {
-      const { identity, tenancy } = kernel.apisFor(sessions, { db, now: new Date(platform.clock.now()) }) as Record<string, object>;
-      return { ...identity, ...tenancy } as never;
+    const processOf = (module: AnyModule): ModuleProcess => ({
+      platform,
+      state: kernel.stateOf(module),
+      uses: (db) => kernel.apisFor(module, { db, now: new Date(platform.clock.now()) }),
     });
+    const authenticators = modules.flatMap(({ module, authenticators }) => authenticators?.(processOf(module)) ?? []);
+    for (const authenticator of authenticators) authenticator.start?.();
+    const authenticate = authenticateWith(authenticators);
     if (configuration.natsUrl !== undefined)
       await platform.rpc.listen(
         appendedSubject,
@@ -130,17 +135,15 @@ export async function assemble(configuration: Configuration, overrides: Override
       );
     // What runs at each start writes; a process that only answers queries leaves it to the others.
     const writes = configuration.roles.has("command") || configuration.roles.has("worker");
-    for (const { name } of writes ? contexts.flatMap((context) => context.atStart ?? []) : []) {
-      await kernel.dispatch({ operation: name, input: {}, caller: system, origin: backgroundOrigin() });
+    for (const { name } of writes ? modules.flatMap((context) => context.atStart ?? []) : []) {
+      await kernel.dispatch({ operation: name, input: {}, principal: system, origin: backgroundOrigin() });
     }
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
-    const here = servedHere(
-      kernel.dispatch,
-      (token) => after(memory.find(token), (session) => session?.caller ?? null),
-      ({ operation, origin }, began) => kernel.auditUnauthenticated(operation, origin, began),
+    const here = servedHere(kernel.dispatch, authenticate, ({ operation, origin }, began) =>
+      kernel.auditUnauthenticated(operation, origin, began),
     );
-    const keepers = contexts.flatMap((context) => context.keepers?.(platform) ?? []);
+    const keepers = modules.flatMap((context) => context.keepers?.(platform) ?? []);
     let relay: Relay | undefined;
     let standing: StandingQueues | undefined;
     const background: RunningBackground[] = [];
@@ -153,7 +156,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       lost: ports.lost,
       dispatch: kernel.dispatch,
       serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, servedElsewhere(platform.rpc, known, platform)) : here,
-      sessions: memory,
+      authenticate,
       reader,
       get queues() {
         return standing;
@@ -180,7 +183,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       async startWorker() {
         await clockGuard.start();
         const consuming: Consumer[] = [];
-        for (const { module, consumers } of contexts) {
+        for (const { module, consumers } of modules) {
           const faces = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, faces) ?? []) {
             consuming.push(consumer);
@@ -188,18 +191,18 @@ export async function assemble(configuration: Configuration, overrides: Override
           }
         }
         registerConsumerGauges(platform, consuming, reader);
-        const backlogs = contexts.flatMap((context) => context.backlogs ?? []);
+        const backlogs = modules.flatMap((context) => context.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);
-        for (const work of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
+        for (const work of modules.flatMap((context) => context.background?.(platform) ?? [])) {
           background.push(runBackground(work, platform.logger));
         }
-        for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
+        for (const job of modules.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
         await platform.jobs.work(forgetOldKeysWork(platform));
         for (const keeper of keepers) await keeper.start();
         await platform.jobs.work(forgetOldMessagesWork(platform));
         await platform.jobs.work(removeOldEventsWork(platform, readers));
-        const receiving = contexts.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
+        const receiving = modules.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
         registerBrokerGauges(
           platform,
           receiving.map((consumer) => ({ consumer, subscription: platform.broker.consume(consumer) })),
@@ -219,7 +222,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await relay?.close();
         await kernel.notes.settle();
         for (const work of background) await work.close();
-        await memory.stop();
+        for (const authenticator of authenticators) await authenticator.stop?.();
         await reader.stop();
         await ports.close();
       },

@@ -8,8 +8,8 @@ import {
   UserStatusChanged,
 } from "#modules/foundation/identity/index.ts";
 import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
-import type { UserCaller } from "#operation/caller.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
+import type { UserPrincipal } from "#operation/principal.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import type { Endings } from "#platform/log/follower.ts";
@@ -23,7 +23,7 @@ import { sessionStore } from "./store.ts";
 
 /** A live session in memory, with the person whose it is. */
 export interface LiveSession {
-  readonly caller: UserCaller;
+  readonly principal: UserPrincipal;
   readonly id: string;
   /** As the API shows it. */
   readonly shown: { readonly id: string; readonly organizationId: string | null; readonly createdAt: string; readonly expiresAt: string };
@@ -67,7 +67,7 @@ export class SessionMemory {
   });
   readonly #byUser = new Map<string, Set<string>>();
   readonly #used = new Map<string, LiveSession>();
-  readonly #byCaller = new WeakMap<UserCaller, LiveSession>();
+  readonly #byPrincipal = new WeakMap<UserPrincipal, LiveSession>();
   #people: ((db: ReadHandle) => People) | undefined;
   /** For each read that is under way, whose sessions were changed since it began: it must not be kept after that. */
   readonly #reads = new Set<Set<string>>();
@@ -96,9 +96,9 @@ export class SessionMemory {
     return this.#live.size;
   }
 
-  /** The live session that a caller was recognized by. */
-  ofCaller(caller: UserCaller): LiveSession | undefined {
-    return this.#byCaller.get(caller);
+  /** The live session that authenticated the principal. */
+  ofPrincipal(principal: UserPrincipal): LiveSession | undefined {
+    return this.#byPrincipal.get(principal);
   }
 
   /** The session of a token; null when there is none, or it is over. Throws Unavailable when that cannot be known. */
@@ -163,7 +163,7 @@ export class SessionMemory {
       this.#live.delete(tokenHash);
       if (session === null || this.#isOver(session)) return null;
       // What was read may be from before the change.
-      if (changedMeanwhile.has(session.caller.userId) || changedMeanwhile.has(everyone)) continue;
+      if (changedMeanwhile.has(session.principal.id) || changedMeanwhile.has(everyone)) continue;
       this.#link(session, tokenHash);
       return this.#use(session);
     }
@@ -181,13 +181,11 @@ export class SessionMemory {
       if (user === undefined) return null;
       const lastActiveAt = row.last_active_at.getTime();
       return {
-        caller: {
+        principal: {
           kind: "user",
-          userId: row.user_id,
-          sessionId: row.id,
+          id: row.user_id,
           organizationId: row.organization_id,
-          authenticatedAt: row.created_at.getTime(),
-          methods: passwordOnly,
+          credential: { kind: "session", id: row.id, authenticatedAt: row.created_at.getTime(), methods: passwordOnly },
         },
         id: row.id,
         shown: {
@@ -216,15 +214,15 @@ export class SessionMemory {
 
   #link(session: LiveSession, tokenHash: string): void {
     this.#live.set(tokenHash, session);
-    this.#byCaller.set(session.caller, session);
-    const own = this.#byUser.get(session.caller.userId);
+    this.#byPrincipal.set(session.principal, session);
+    const own = this.#byUser.get(session.principal.id);
     if (own) own.add(tokenHash);
-    else this.#byUser.set(session.caller.userId, new Set([tokenHash]));
+    else this.#byUser.set(session.principal.id, new Set([tokenHash]));
   }
 
   #unlink(session: LiveSession, tokenHash: string): void {
-    const own = this.#byUser.get(session.caller.userId);
+    const own = this.#byUser.get(session.principal.id);
     own?.delete(tokenHash);
-    if (own?.size === 0) this.#byUser.delete(session.caller.userId);
+    if (own?.size === 0) this.#byUser.delete(session.principal.id);
   }
 }

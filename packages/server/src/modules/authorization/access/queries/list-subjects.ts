@@ -1,5 +1,6 @@
 import { decide } from "@gatehouse/policy";
 import { TooManyRequests } from "#operation/errors.ts";
+import { principalKey } from "#operation/principal.ts";
 import { nullable, Page, Paging, pageDefault, Type, Uuid } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { aboutTenant, pose, queryContext, tenantOfQuestion } from "../asking.ts";
@@ -37,9 +38,9 @@ export const listSubjects = access.memoryQuery("listSubjects", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, caller, reading }, request) {
+  async run({ state, platform, principal, reading }, request) {
     const { actionType, tenantId = null, direct = false, limit = pageDefault, cursor } = request;
-    const asking = queryContext({ state, caller, platform });
+    const asking = queryContext({ state, principal, platform });
     const decideOn = async (userId: string): Promise<DecidedItems> =>
       (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
         inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, occasion), isOfUser)),
@@ -53,7 +54,7 @@ export const listSubjects = access.memoryQuery("listSubjects", {
       ...(direct ? ["direct"] : []),
     ]);
     const { items, nextCursor, end } = await scanPage(
-      { keys: platform.keys, list: `access.listSubjects ${about}`, limit, cursor },
+      { keys: platform.keys, list: `access.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
       (after, size) => reading((store) => store.memberIds(tenantId, after, size)),
       async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
       asking.budget,

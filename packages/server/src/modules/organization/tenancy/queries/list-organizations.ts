@@ -16,7 +16,7 @@ export const listOrganizations = tenancy.query("listOrganizations", {
     const request = page(input);
     const place = { after: request.after?.[0], limit: request.fetch };
     const found =
-      input.of === "all" ? await store.organizationPage(place) : await store.organizationsOf(user.userId, user.organizationId, place);
+      input.of === "all" ? await store.organizationPage(place) : await store.organizationsOf(user.id, user.organizationId, place);
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     return { items: rows.map(toOrganization), nextCursor };
   },

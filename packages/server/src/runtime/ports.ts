@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { DestinationStream, Logger } from "pino";
+import type { Context } from "#operation/module.ts";
 import type { Broker } from "#platform/broker/broker.ts";
 import { databaseBroker } from "#platform/broker/database-broker.ts";
 import { watchedBroker } from "#platform/broker/watched.ts";
@@ -50,6 +51,8 @@ export interface Overrides {
   readonly machineClock?: () => number;
   /** A migrated PGlite to begin from. */
   readonly image?: Blob;
+  /** Modules above those of the product. */
+  readonly modules?: readonly Context[];
 }
 
 export interface Ports {

@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import { Gauge, type Registry } from "prom-client";
+import { type SessionCache, sessions } from "#modules/signin/sessions/index.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";
 import type { Application } from "./application.ts";
 import type { Readiness } from "./health.ts";
@@ -61,7 +62,7 @@ function memoryLimitBytes(): number {
 }
 
 /** Registers what a process with the database tells besides. */
-export function registerHouseGauges({ platform, reader, sessions }: Pick<Application, "platform" | "reader" | "sessions">): void {
+export function registerHouseGauges({ kernel, platform, reader }: Pick<Application, "kernel" | "platform" | "reader">): void {
   const { registry } = platform.metrics;
   if (registry.getSingleMetric("gatehouse_database_connections") !== undefined) return;
   collected(
@@ -83,7 +84,7 @@ export function registerHouseGauges({ platform, reader, sessions }: Pick<Applica
     async (set) => set({}, reader.behind),
   );
   collected(registry, "gatehouse_sessions_in_memory", "Sessions that this process answers from memory", [], async (set) =>
-    set({}, sessions.size),
+    set({}, kernel.stateOf<SessionCache>(sessions).size),
   );
 }
 

@@ -1,5 +1,5 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 
@@ -17,7 +17,7 @@ export const repairWork = (dispatch: Dispatch): Job<Repair> => ({
     await dispatch({
       operation: "decisions.repairProjection",
       input: { keys },
-      caller: system,
+      principal: system,
       origin: backgroundOrigin(),
     });
   },

@@ -7,8 +7,8 @@ import {
   UserStatusChanged,
 } from "#modules/foundation/identity/index.ts";
 import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
-import type { UserCaller } from "#operation/caller.ts";
 import { after, type MaybePromise } from "#operation/maybe-promise.ts";
+import type { UserPrincipal } from "#operation/principal.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import { byField, type Invalidation, LeasedCache } from "#platform/log/leased-cache.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -21,7 +21,7 @@ import { sessionStore } from "./store.ts";
 
 /** A live session in this process, with the person whose it is. */
 export interface LiveSession extends UsedSession {
-  readonly caller: UserCaller;
+  readonly principal: UserPrincipal;
   /** As the API shows it. */
   readonly shown: { readonly id: string; readonly organizationId: string | null; readonly createdAt: string; readonly expiresAt: string };
   readonly user: User;
@@ -42,7 +42,7 @@ export class SessionCache {
   readonly #platform: Platform;
   readonly #sessions: LeasedCache<string, LiveSession>;
   readonly #lastUse: LastUse;
-  readonly #byCaller = new WeakMap<UserCaller, LiveSession>();
+  readonly #byPrincipal = new WeakMap<UserPrincipal, LiveSession>();
   #people: ((db: ReadHandle) => People) | undefined;
 
   constructor(platform: Platform) {
@@ -53,7 +53,7 @@ export class SessionCache {
       entriesMax: sessionsMax,
       load: (tokenHash) => this.#readLive(tokenHash),
       isUsable: (session) => !this.#isOver(session),
-      tagsOf: ({ id, caller }) => [id, caller.userId],
+      tagsOf: ({ id, principal }) => [id, principal.id],
       revokedBy: {
         [SessionEnded.type]: ofSession,
         [PasswordChanged.type]: ofUser,
@@ -80,9 +80,9 @@ export class SessionCache {
     return this.#sessions.size;
   }
 
-  /** The live session that a caller was recognized by. */
-  ofCaller(caller: UserCaller): LiveSession | undefined {
-    return this.#byCaller.get(caller);
+  /** The live session that authenticated the principal. */
+  ofPrincipal(principal: UserPrincipal): LiveSession | undefined {
+    return this.#byPrincipal.get(principal);
   }
 
   /** The session of a token; null when there is none, or it is over. Throws Unavailable when that cannot be known. */
@@ -108,7 +108,7 @@ export class SessionCache {
   async #readLive(tokenHash: string): Promise<LiveSession | null> {
     const session = await this.#readSession(tokenHash);
     if (session === null || this.#isOver(session)) return null;
-    this.#byCaller.set(session.caller, session);
+    this.#byPrincipal.set(session.principal, session);
     return session;
   }
 
@@ -120,13 +120,11 @@ export class SessionCache {
       if (user === undefined) return null;
       const lastActiveAt = row.last_active_at.getTime();
       return {
-        caller: {
+        principal: {
           kind: "user",
-          userId: row.user_id,
-          sessionId: row.id,
+          id: row.user_id,
           organizationId: row.organization_id,
-          authenticatedAt: row.created_at.getTime(),
-          methods: passwordOnly,
+          credential: { kind: "session", id: row.id, authenticatedAt: row.created_at.getTime(), methods: passwordOnly },
         },
         id: row.id,
         shown: {

@@ -58,9 +58,9 @@ export const filter = decisions.memoryQuery("filter", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, caller, fail }, request) {
+  async run({ state, platform, principal, fail }, request) {
     const { actionType, resourceType: type } = request;
-    const asking = queryContext({ state, caller, platform });
+    const asking = queryContext({ state, principal, platform });
     const found = await pose(asking, { ...request, resourceType: null }, async ({ view, occasion }) => {
       const certain = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));
       if (typeof certain === "symbol") return certain;

@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import type { Broker } from "./broker/broker.ts";
 import type { Bus } from "./bus/bus.ts";
-import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Database } from "./database/database.ts";
 import type { Writes } from "./database/observed-writes.ts";
@@ -13,6 +12,7 @@ import type { Mail } from "./mail/mail.ts";
 import type { Resilience } from "./resilience/resilience.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 import type { Settings } from "./settings.ts";
+import type { SnapshotCache } from "./snapshot-cache/snapshot-cache.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 import type { Tracer } from "./telemetry/tracing.ts";
 
@@ -21,7 +21,7 @@ export interface Platform {
   readonly database: Database;
   readonly writes: Writes;
   readonly log: LogFollower;
-  readonly cache: Cache;
+  readonly snapshotCache: SnapshotCache;
   readonly bus: Bus;
   readonly broker: Broker;
   readonly rpc: Rpc;

@@ -5,8 +5,6 @@ import { inProcessBroker } from "#platform/broker/in-process.ts";
 import { watchedBroker } from "#platform/broker/watched.ts";
 import { inProcessBus } from "#platform/bus/in-process.ts";
 import { watchedBus } from "#platform/bus/watched.ts";
-import { inProcessCache } from "#platform/cache/in-process.ts";
-import { tracedCache } from "#platform/cache/traced.ts";
 import { type Clock, systemClock } from "#platform/clock.ts";
 import type { Database } from "#platform/database/database.ts";
 import { DatabaseClock } from "#platform/database/database-clock.ts";
@@ -27,6 +25,8 @@ import type { RedisAddress } from "#platform/redis/address.ts";
 import { createResilience, type Resilience } from "#platform/resilience/resilience.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
+import { inProcessSnapshotCache } from "#platform/snapshot-cache/in-process.ts";
+import { tracedSnapshotCache } from "#platform/snapshot-cache/traced.ts";
 import { createLogger } from "#platform/telemetry/logger.ts";
 import { createMetrics, type Metrics } from "#platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "#platform/telemetry/tracing.ts";
@@ -92,7 +92,7 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
       database,
       writes,
       log,
-      cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
+      snapshotCache: tracedSnapshotCache(redis?.snapshotCache ?? inProcessSnapshotCache(), tracer),
       bus,
       rpc: await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration, keys) }),
       jobs: watchedJobs(
@@ -207,9 +207,9 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const { resilience, logger, keys } = given;
   const trust = { authenticator: redisAuthenticator(keys), distrusted: distrustOn("redis", given) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
-  const [{ connectRedis }, { redisCache }, { redisLimits }, { redisWitness }] = await Promise.all([
+  const [{ connectRedis }, { redisSnapshotCache }, { redisLimits }, { redisWitness }] = await Promise.all([
     import("#platform/redis/client.ts"),
-    import("#platform/cache/redis.ts"),
+    import("#platform/snapshot-cache/redis.ts"),
     import("#platform/limits/redis.ts"),
     import("#platform/log/redis-witness.ts"),
   ]);
@@ -220,7 +220,7 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
     ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
     : undefined;
   return {
-    cache: redisCache(connection, resilience, trust),
+    snapshotCache: redisSnapshotCache(connection, resilience, trust),
     limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }),
     away,
   };
@@ -234,14 +234,14 @@ interface GivenToRedis {
 }
 
 /** What hands work out closes before what the work stands on. */
-async function closeAll({ broker, bus, rpc, jobs, log, mail, cache, database, tracer }: Platform): Promise<void> {
+async function closeAll({ broker, bus, rpc, jobs, log, mail, snapshotCache, database, tracer }: Platform): Promise<void> {
   await broker.close();
   await bus.close();
   await rpc.close();
   await jobs.close();
   await log.stop();
   await mail.close();
-  await cache.close();
+  await snapshotCache.close();
   await database.close();
   await tracer.close();
 }

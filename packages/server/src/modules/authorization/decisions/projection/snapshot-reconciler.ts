@@ -1,5 +1,5 @@
-import { type Mark, sameMark } from "#platform/cache/cache.ts";
 import type { Platform } from "#platform/platform.ts";
+import { sameWatermark, type Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { beginAt, lastNumber, unlessAway } from "./snapshot.ts";
 
 /** Often enough that a copy which was lost helps again soon; readers do not believe it meanwhile. */
@@ -12,8 +12,8 @@ const lookEveryMs = 2_000;
 export class SnapshotReconciler {
   readonly #platform: Platform;
   #timer: NodeJS.Timeout | undefined;
-  /** A mark that was behind at the last look; where it still is at the next one, it has missed a write for good. */
-  #behind: Mark | undefined;
+  /** A watermark that was behind at the last look; where it still is at the next one, it has missed a write for good. */
+  #behind: Watermark | undefined;
   #looking: Promise<void> = Promise.resolve();
 
   constructor(platform: Platform) {
@@ -33,17 +33,17 @@ export class SnapshotReconciler {
     await this.#looking;
   }
 
-  /** Compares the copy's mark with the database's number; a copy that is ahead, or behind for good, begins anew. Never rejects. */
+  /** Compares the copy's watermark with the database's number; a copy that is ahead, or behind for good, begins anew. Never rejects. */
   look(): Promise<void> {
-    const { cache, database } = this.#platform;
+    const { snapshotCache: cache, database } = this.#platform;
     return unlessAway(this.#platform, async () => {
-      // First the mark: a write is committed before it is published, so an honest copy is not ahead of a number that is read later.
-      const { mark } = await cache.read([]);
+      // First the watermark: a write is committed before it is published, so an honest copy is not ahead of a number that is read later.
+      const { watermark } = await cache.read([]);
       const number = await lastNumber(database);
-      const wasBehind = this.#behind !== undefined && sameMark(this.#behind, mark);
-      this.#behind = mark !== null && mark.number < number ? mark : undefined;
-      const lost = mark === null || mark.number > number || (this.#behind !== undefined && wasBehind);
-      if (lost) await beginAt(this.#platform, number, mark);
+      const wasBehind = this.#behind !== undefined && sameWatermark(this.#behind, watermark);
+      this.#behind = watermark !== null && watermark.number < number ? watermark : undefined;
+      const lost = watermark === null || watermark.number > number || (this.#behind !== undefined && wasBehind);
+      if (lost) await beginAt(this.#platform, number, watermark);
     });
   }
 }

@@ -13,6 +13,6 @@ export const verifyProjection = decisions.query("verifyProjection", {
     differences: Type.Array(Type.Object({ key: Type.String(), where: Type.String(), how: Type.String() })),
   }),
   async run({ store, uses, platform }, { keys }) {
-    return { differences: [...(await store.verifyEntries(platform.cache, keys, uses.access.computeEntries))] };
+    return { differences: [...(await store.verifyEntries(platform.snapshotCache, keys, uses.access.computeEntries))] };
   },
 });

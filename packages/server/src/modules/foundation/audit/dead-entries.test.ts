@@ -38,7 +38,7 @@ const record = async ({ id, owner: by }: OrganizationOf, entityId: string, more:
 };
 const logs = async ({ id, owner: by }: OrganizationOf): Promise<AnyBody[]> =>
   (await server.call(`GET /api/v1/audit/logs?organizationId=${id}&limit=200`, { token: by.token })).body.items;
-const sealedIds = async (of: OrganizationOf) => (await logs(of)).map(({ id }) => id);
+const recordIds = async (of: OrganizationOf) => (await logs(of)).map(({ id }) => id);
 const letters = async (): Promise<AnyBody[]> => (await asOperator(server, "operations.listDeadLetters", { consumer: entryConsumer })).items;
 const whole = async (): Promise<string[]> => {
   await server.application.settled();
@@ -56,13 +56,13 @@ async function deadEntry(entityId: string, more: object = {}): Promise<string> {
   return id;
 }
 
-describe("an audit entry that cannot be sealed", () => {
-  it("holds up no other, has a stand-in in its chain, and is sealed when an operator redrives it", { timeout: 60_000 }, async () => {
+describe("an audit entry that cannot be appended", () => {
+  it("holds up no other, has a stand-in in its chain, and is appended when an operator redrives it", { timeout: 60_000 }, async () => {
     const bad = await deadEntry("bad");
     const [after, elsewhere] = [await record(organization, "after"), await record(other, "elsewhere")];
-    await eventually(() => sealedIds(organization)).toContain(after);
-    await eventually(() => sealedIds(other)).toContain(elsewhere);
-    expect(await sealedIds(organization)).not.toContain(bad);
+    await eventually(() => recordIds(organization)).toContain(after);
+    await eventually(() => recordIds(other)).toContain(elsewhere);
+    expect(await recordIds(organization)).not.toContain(bad);
     expect(await standIns(bad)).toMatchObject([
       {
         severity: "Critical",
@@ -82,7 +82,7 @@ describe("an audit entry that cannot be sealed", () => {
 
     await mendSealing();
     expect(await asOperator(server, "operations.redriveDeadLetters", { consumer: entryConsumer })).toEqual({ redriven: 1 });
-    await eventually(() => sealedIds(organization)).toContain(bad);
+    await eventually(() => recordIds(organization)).toContain(bad);
     expect((await logs(organization)).find(({ id }) => id === bad)).toMatchObject({
       entity: { type: "Thing", id: "bad" },
       result: "success",
@@ -104,7 +104,7 @@ describe("an audit entry that cannot be sealed", () => {
     expect(await whole()).toEqual([]);
   });
 
-  it("outlives the other entries that are sealed, and goes when its person is erased", { timeout: 60_000 }, async () => {
+  it("outlives the other entries that are appended, and goes when its person is erased", { timeout: 60_000 }, async () => {
     const userId = "person-17";
     const bad = await deadEntry("bad person", { userId, userName: "Ada Example" });
     const kept = async () => (await sql<{ id: string }>`select id from audit_entries where id = ${bad}`.execute(owner())).rows.length;
@@ -121,7 +121,7 @@ describe("an audit entry that cannot be sealed", () => {
   });
 });
 
-describe("a sealed record that cannot be forwarded", () => {
+describe("a record that cannot be forwarded", () => {
   const breakForwarding = async (): Promise<void> => {
     await sql`create function refuse_event() returns trigger language plpgsql as $$ begin raise exception 'this event cannot be written'; end $$`.execute(
       owner(),
@@ -134,10 +134,10 @@ describe("a sealed record that cannot be forwarded", () => {
   const forwarded = async (id: string) =>
     (await sql`select from events where type = 'audit-log.requested.v1' and data->>'recordId' = ${id}`.execute(owner())).rows.length;
 
-  it("is sealed, and a dead letter that a redrive forwards", { timeout: 60_000 }, async () => {
+  it("is in its chain, and a dead letter that a redrive forwards", { timeout: 60_000 }, async () => {
     await breakForwarding();
     const [stays, goes] = [await record(organization, "stays"), await record(organization, "goes")];
-    await eventually(() => sealedIds(organization)).toEqual(expect.arrayContaining([stays, goes]));
+    await eventually(() => recordIds(organization)).toEqual(expect.arrayContaining([stays, goes]));
     expect(await forwarded(goes)).toBe(1);
     expect(await forwarded(stays)).toBe(0);
     expect((await asOperator(server, "operations.listDeadLetters", { consumer: forwardConsumer })).items).toMatchObject([
@@ -154,7 +154,7 @@ describe("a sealed record that cannot be forwarded", () => {
 describe("a record whose details were changed to no JSON", () => {
   it("is listed and exported with what is left of it, and told by the verifier", async () => {
     const id = await record(other, "spoiled");
-    await eventually(() => sealedIds(other)).toContain(id);
+    await eventually(() => recordIds(other)).toContain(id);
     await sql`alter table audit_records disable trigger added_to_only`.execute(owner());
     await sql`update audit_records set details = '{no json' where id = ${id}`.execute(owner());
     await sql`alter table audit_records enable trigger added_to_only`.execute(owner());

@@ -21,14 +21,14 @@ afterAll(() => server.close());
 const owner = () => server.application.platform.database.owner;
 
 /** The database refuses to store the record of an event about the entity `bad`. */
-const breakSealing = async (): Promise<void> => {
+const refuseRecords = async (): Promise<void> => {
   await sql`create function refuse_record() returns trigger language plpgsql as $$ begin
     raise exception 'this record cannot be written'; end $$`.execute(owner());
   await sql`create trigger refuse_record before insert on audit_records for each row
     when (new.entity_id like 'bad%') execute function refuse_record()`.execute(owner());
 };
-const mendSealing = () => sql`drop function if exists refuse_record() cascade`.execute(owner());
-afterEach(mendSealing);
+const acceptRecords = () => sql`drop function if exists refuse_record() cascade`.execute(owner());
+afterEach(acceptRecords);
 
 const record = async ({ id, owner: by }: OrganizationOf, entityId: string, more: object = {}): Promise<string> => {
   const body = { organizationId: id, source: "tests", action: "thing.seen", entityType: "Thing", entityId, ...more };
@@ -50,7 +50,7 @@ const standIns = async (entryId: string) =>
 
 /** An entry that was dead-lettered. */
 async function deadEntry(entityId: string, more: object = {}): Promise<string> {
-  await breakSealing();
+  await refuseRecords();
   const id = await record(organization, entityId, more);
   await eventually(async () => (await letters()).map((letter) => letter.id)).toContain(id);
   return id;
@@ -80,7 +80,7 @@ describe("an audit entry that cannot be appended", () => {
     await eventually(async () => (await letters()).map(({ attempts }) => attempts)).toEqual([2]);
     expect(await standIns(bad)).toHaveLength(1);
 
-    await mendSealing();
+    await acceptRecords();
     expect(await asOperator(server, "operations.redriveDeadLetters", { consumer: entryConsumer })).toEqual({ redriven: 1 });
     await eventually(() => recordIds(organization)).toContain(bad);
     expect((await logs(organization)).find(({ id }) => id === bad)).toMatchObject({
@@ -99,16 +99,47 @@ describe("an audit entry that cannot be appended", () => {
     expect(await whole()).toEqual(["changed"]);
     await sql`update audit_entries set input = input || '{"action":"thing.seen"}' where id = ${bad}`.execute(owner());
     expect(await whole()).toEqual(["dead_lettered"]);
+    await sql`update audit_entries set principal_id = 'another' where id = ${bad}`.execute(owner());
+    expect(await whole()).toEqual(["changed"]);
+    await sql`update audit_entries set principal_id = ${organization.owner.id} where id = ${bad}`.execute(owner());
+    expect(await whole()).toEqual(["dead_lettered"]);
     await sql`alter table audit_entries enable trigger added_to_only`.execute(owner());
     await asOperator(server, "operations.dropDeadLetter", { consumer: entryConsumer, id: bad });
     expect(await whole()).toEqual([]);
+  });
+
+  it("is as it was where an older release has hashed it, without what that release does not know", { timeout: 60_000 }, async () => {
+    const bad = await deadEntry("bad of before");
+    const { rows } = await sql<{ hash: string }>`select encode(sha256(convert_to(jsonb_build_array(id, operation, caller_kind, user_id,
+      session_id, organization_id, input, personal, before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id,
+      extract(epoch from occurred_at), result, reason, stands_for)::text, 'UTF8')), 'hex') as hash from audit_entries where id = ${bad}`.execute(
+      owner(),
+    );
+    const standInHas = (hash: string | undefined) =>
+      owner()
+        .transaction()
+        .execute(async (tx) => {
+          await sql`set local session_replication_role = replica`.execute(tx);
+          await sql`update audit_records set details = ${JSON.stringify({ entryHash: hash })}
+            where action = ${deadEntryAction} and entity_id = ${bad}`.execute(tx);
+        });
+    const [standIn] = await standIns(bad);
+    expect(standIn?.details.entryHash).not.toBe(rows[0]?.hash);
+    await standInHas(rows[0]?.hash);
+    expect(await whole()).toEqual(["dead_lettered"]);
+    await standInHas("0".repeat(64));
+    expect(await whole()).toEqual(["changed"]);
+    await standInHas(standIn?.details.entryHash);
+    await asOperator(server, "operations.dropDeadLetter", { consumer: entryConsumer, id: bad });
+    expect(await whole()).toEqual([]);
+    expect(await chainFindings()).toEqual([]);
   });
 
   it("outlives the other entries that are appended, and goes when its person is erased", { timeout: 60_000 }, async () => {
     const userId = "person-17";
     const bad = await deadEntry("bad person", { userId, userName: "Ada Example" });
     const kept = async () => (await sql<{ id: string }>`select id from audit_entries where id = ${bad}`.execute(owner())).rows.length;
-    // Sealed entries go after a day.
+    // Entries that are in their chains are removed after a day.
     server.clock.advance(2 * 86_400);
     await asOperator(server, "audit.removeOld", {});
     server.clock.advance(-2 * 86_400);

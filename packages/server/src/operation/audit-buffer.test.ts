@@ -3,8 +3,8 @@ import { type RawBuilder, sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import { describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
-import { anonymous } from "./caller.ts";
 import type { Operation } from "./operation.ts";
+import { anonymous } from "./principal.ts";
 import { backgroundOrigin } from "./scheduled.ts";
 
 it("keeps the refusals of a batch in which one cannot be stored", async () => {
@@ -52,7 +52,7 @@ describe("refusals of many", () => {
           kernel.auditBuffer.add(
             {
               operation,
-              caller: anonymous,
+              principal: anonymous,
               origin,
               organizationId: null,
               input: { email: `${id}@example.com`, password: "not to be kept" },

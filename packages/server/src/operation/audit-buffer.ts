@@ -5,6 +5,7 @@ import { isUnavailable } from "#platform/database/faults.ts";
 import { clientNetwork } from "#platform/network/address.ts";
 import type { Platform } from "#platform/platform.ts";
 import { type AuditEntryRow, type AuditedCall, type AuditOutcome, entryRow, insertAuditEntries } from "./audit.ts";
+import { isIdentified, principalKey } from "./principal.ts";
 
 /** Long enough for a batch, short enough that a crash loses little. */
 const flushMs = 200;
@@ -39,8 +40,8 @@ interface Kind {
 type Ending = Omit<AuditOutcome, "standsFor">;
 
 /** Callers without a credential are told apart by their network, as limits tell them. */
-const callerKey = ({ caller, origin }: AuditedCall): string =>
-  caller.kind === "user" ? caller.userId : `${caller.kind} ${origin.ip && clientNetwork(origin.ip)}`;
+const callerKey = ({ principal, origin }: AuditedCall): string =>
+  isIdentified(principal) ? principalKey(principal) : `${principal.kind} ${origin.ip && clientNetwork(origin.ip)}`;
 
 /**
  * Writes entries of calls that changed nothing (refusals, failed sign-ins, audited reads) in batches after the answer. No call waits

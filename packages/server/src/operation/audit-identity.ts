@@ -1,4 +1,4 @@
-import type { Caller } from "./caller.ts";
+import { isIdentified, type Principal } from "./principal.ts";
 
 /** Who called, as a row of `audit_entries` has it. */
 export interface IdentityColumns {
@@ -18,21 +18,22 @@ export interface IdentityColumns {
 }
 
 /**
- * The identity of a caller. `provenUserId` is the user that an anonymous caller has proved to be in the call itself, as by a sign-in:
+ * The identity of a principal. `provenUserId` is the user that an anonymous caller has proved to be in the call itself, as by a sign-in:
  * the credential of the next call, not of this one, is the session that it began.
  */
-export function identityColumns(caller: Caller, provenUserId: string | null = null): IdentityColumns {
-  const user = caller.kind === "user" ? caller : undefined;
-  const isProven = caller.kind === "anonymous" && provenUserId !== null;
+export function identityColumns(principal: Principal, provenUserId: string | null = null): IdentityColumns {
+  const identified = isIdentified(principal) ? principal : undefined;
+  const user = identified?.kind === "user" ? identified : undefined;
+  const isProven = principal.kind === "anonymous" && provenUserId !== null;
   return {
-    caller_kind: caller.kind,
-    user_id: user?.userId ?? null,
-    session_id: user?.sessionId ?? null,
-    principal_kind: isProven ? "user" : caller.kind,
-    principal_id: user?.userId ?? (isProven ? provenUserId : null),
-    credential_kind: user === undefined ? null : "session",
-    credential_id: user?.sessionId ?? null,
-    actor_kind: null,
-    actor_id: null,
+    caller_kind: principal.kind,
+    user_id: user?.id ?? null,
+    session_id: user?.credential.kind === "session" ? user.credential.id : null,
+    principal_kind: isProven ? "user" : principal.kind,
+    principal_id: identified?.id ?? (isProven ? provenUserId : null),
+    credential_kind: identified?.credential.kind ?? null,
+    credential_id: identified?.credential.id ?? null,
+    actor_kind: identified?.actor?.kind ?? null,
+    actor_id: identified?.actor?.id ?? null,
   };
 }

@@ -6,8 +6,9 @@ import type { Revision } from "#platform/log/event.ts";
 import { type AuditResult, attributesOf, auditDeclarationOf } from "./audit-declaration.ts";
 import { identityColumns } from "./audit-identity.ts";
 import { splitInput, withoutSecretsDeep } from "./audit-input.ts";
-import type { Caller, Origin } from "./caller.ts";
 import type { Operation } from "./operation.ts";
+import type { Origin } from "./origin.ts";
+import type { Principal } from "./principal.ts";
 
 /** What a use case adds to the audit record of its call, beside what the kernel sees (decision 0025). */
 export interface AuditDetails {
@@ -26,7 +27,7 @@ export interface AuditDetails {
 
 export interface AuditedCall {
   readonly operation: Operation;
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly origin: Origin;
   readonly organizationId: string | null;
   readonly input: Record<string, unknown>;
@@ -103,7 +104,7 @@ const insertEntries = (tx: WriteHandle, rows: readonly AuditEntryRow[]) =>
 export type AuditEntryRow = ReturnType<typeof rowOf>;
 
 function rowOf(call: AuditedCall, { result, reason, standsFor }: AuditOutcome, withChange: boolean) {
-  const { operation, caller, origin, organizationId, input, now, details, output } = call;
+  const { operation, principal, origin, organizationId, input, now, details, output } = call;
   const declaration = auditDeclarationOf(operation.name, operation.audit, result);
   const { action, category, severity, entityType } = attributesOf(declaration, result);
   const entityId = details.entity?.id ?? actedOn(operation, input, output);
@@ -115,7 +116,7 @@ function rowOf(call: AuditedCall, { result, reason, standsFor }: AuditOutcome, w
     action,
     category: category as string,
     severity: severity as string,
-    ...identityColumns(caller, provenUserId),
+    ...identityColumns(principal, provenUserId),
     organization_id: details.organizationId === undefined ? organizationId : details.organizationId,
     input: JSON.stringify(split.input),
     personal: personalOf(split.personal, details.personalBefore),

@@ -1,4 +1,4 @@
-/** Says of an operation, or of an event, that it goes (S3 §21.1, §21.2). Everything that callers are told comes from this. */
+/** Says of an operation, or of an event, that it goes. Everything that callers are told comes from this. */
 export interface Deprecation {
   /** The day from which on nothing new should be built on it: `2026-12-01`, from midnight UTC. */
   readonly since: string;
@@ -11,7 +11,7 @@ export interface Deprecation {
 }
 
 /**
- * How long what is deprecated and what replaces it stand side by side. S3 §21.1 asks for the previous major version and for notice
+ * How long what is deprecated and what replaces it stand side by side. The policy is the previous major version and notice
  * before it goes, and names no time: half a year holds two quarterly releases of a client (decision 0026).
  */
 export const overlapDays = 180;

@@ -1,21 +1,23 @@
-import type { Background } from "#platform/background.ts";
+import type { BackgroundTask } from "#platform/background.ts";
 import type { Backlog } from "#platform/backlog.ts";
 import type { BrokerConsumer } from "#platform/broker/broker.ts";
-import type { Consumer } from "#platform/bus/bus.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import type { SchemaStep } from "#platform/database/migrations.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { SealedPlace } from "#platform/keys/sealed-place.ts";
+import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import type { LogReader } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { AuditDetails } from "./audit.ts";
 import type { AuditDeclaration, QueryAuditDeclaration } from "./audit-declaration.ts";
-import type { Caller, Origin, UserCaller } from "./caller.ts";
+import type { Authenticator } from "./authenticators.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { ErrorDefinition, ErrorDetail } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery } from "./operation.ts";
+import type { Origin } from "./origin.ts";
+import type { IdentifiedPrincipal, Principal, UserPrincipal } from "./principal.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 import { closed } from "./schema.ts";
 
@@ -43,9 +45,11 @@ export type Enqueue = <Payload extends object>(job: JobName<Payload>, payload: P
 export type Fail<Errors extends readonly ErrorDefinition[]> = (error: Errors[number], ...details: ErrorDetail[]) => never;
 
 interface Shared<State> {
-  readonly caller: Caller;
-  /** The signed-in user; refuses the call where nobody is signed in. */
-  readonly user: UserCaller;
+  readonly principal: Principal;
+  /** The signed-in user. Refuses an anonymous caller (401), and a service (403). */
+  readonly user: UserPrincipal;
+  /** The user or service that calls. Refuses an anonymous caller (401). */
+  readonly identified: IdentifiedPrincipal;
   readonly origin: Origin;
   readonly now: Date;
   readonly state: State;
@@ -83,8 +87,8 @@ export interface ReadingContext<Reads, State, ReadFaces, Errors extends readonly
   /** Whether the caller may use a permission in the organization (null: the internal scope), as the kernel's own check decides. */
   holds(organizationId: string | null, value: string): MaybePromise<boolean>;
   /**
-   * Those of `values` that the caller does not hold in the organization (null: the internal scope), for delegation checks: a right that
-   * depends on a condition counts as not held, and what a session must be like is not looked at.
+   * Those of `values` that the principal does not hold in the organization (null: the internal scope) within the scopes of its
+   * credential, for delegation checks. A right that depends on a condition counts as not held; session requirements are not applied.
    */
   notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
 }
@@ -252,10 +256,14 @@ export interface TableGauge {
   read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
 }
 
-/** Looks after something for as long as the worker runs. */
-export interface Keeper {
-  start(): Promise<void>;
-  stop(): Promise<void>;
+/** What a module's parts that live as long as the process are made from. */
+export interface ModuleProcess {
+  readonly platform: Platform;
+  // biome-ignore lint/suspicious/noExplicitAny: the type of its state is known to the module, which makes it
+  readonly state: any;
+  /** Binds the reading APIs of the modules that this one uses to a transaction. */
+  // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
+  readonly uses: (db: ReadHandle) => any;
 }
 
 /** What a module's index.ts hands to the runtime. */
@@ -273,7 +281,7 @@ export interface Context {
   /** What it takes from programs outside, by way of the broker. */
   readonly brokerConsumers?: (platform: Platform, dispatch: Dispatch) => readonly BrokerConsumer[];
   /** What the worker does continuously. `operations` are those of every module, by name. */
-  readonly background?: (platform: Platform, operations: ReadonlyMap<string, Operation>) => readonly Background[];
+  readonly background?: (platform: Platform, operations: ReadonlyMap<string, Operation>) => readonly BackgroundTask[];
   /** What waits for its continuous work, so that a probe and an alert tell when that stands still. */
   readonly backlogs?: readonly Backlog[];
   /** Figures that are counted in the tables when somebody asks for the metrics. */
@@ -284,8 +292,8 @@ export interface Context {
   readonly sealed?: readonly SealedPlace[];
   /** Commands without input that are called each time the product starts. */
   readonly atStart?: readonly Operation[];
-  /** What runs in the worker by itself, beside consumers and jobs. */
-  readonly keepers?: (platform: Platform) => readonly Keeper[];
+  /** Which credentials it issues, and how a call that carries one is authenticated. */
+  readonly authenticators?: (process: ModuleProcess) => readonly Authenticator[];
   /** The queues of its jobs: made in every process, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];

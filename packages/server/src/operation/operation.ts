@@ -6,9 +6,9 @@ import type { ErrorDefinition } from "./errors.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 
-/** A limit on calls, counted per address that they come from. */
+/** A limit on calls. What has no principal or credential is counted by the address that it comes from. */
 export interface RateLimit extends Limit {
-  readonly per: "address";
+  readonly per: "address" | "principal" | "credential";
 }
 
 /** What every operation declares (ARCHITECTURE, idea 1). */

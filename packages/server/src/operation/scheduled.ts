@@ -1,6 +1,7 @@
 import type { Job } from "#platform/jobs/jobs.ts";
-import { type Origin, system } from "./caller.ts";
 import type { Dispatch } from "./dispatch.ts";
+import type { Origin } from "./origin.ts";
+import { system } from "./principal.ts";
 
 /** Where background work comes from: nowhere on the network, in a trace of its own unless it continues one. */
 export function backgroundOrigin(continued?: { readonly requestId: string; readonly traceId: string }): Origin {
@@ -19,7 +20,7 @@ export const scheduled = (dispatch: Dispatch, work: ScheduledWork): Job<object> 
   name: work.name,
   schedule: work.schedule,
   async handle() {
-    await dispatch({ operation: work.operation, input: {}, caller: system, origin: backgroundOrigin() });
+    await dispatch({ operation: work.operation, input: {}, principal: system, origin: backgroundOrigin() });
   },
 });
 
@@ -29,7 +30,7 @@ export const untilNoneIsLeft = (dispatch: Dispatch, work: ScheduledWork): Job<ob
   schedule: work.schedule,
   async handle() {
     for (let more = true; more; ) {
-      const call = { operation: work.operation, input: {}, caller: system, origin: backgroundOrigin() };
+      const call = { operation: work.operation, input: {}, principal: system, origin: backgroundOrigin() };
       ({ more } = (await dispatch(call)).output as { more: boolean });
     }
   },

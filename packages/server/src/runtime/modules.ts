@@ -1,4 +1,6 @@
 import { context as access } from "#modules/authorization/access/index.ts";
+import { context as authzen } from "#modules/authorization/authzen/index.ts";
+import { context as decisions } from "#modules/authorization/decisions/index.ts";
 import { context as audit } from "#modules/foundation/audit/index.ts";
 import { context as identity } from "#modules/foundation/identity/index.ts";
 import { context as notifications } from "#modules/foundation/notifications/index.ts";
@@ -13,12 +15,13 @@ import type { Context } from "#operation/module.ts";
 import { rpcSteps } from "#operation/rpc/taken-calls.ts";
 import { relayOfLog } from "#platform/broker/relay.ts";
 import { brokerSteps } from "#platform/broker/schema-steps.ts";
-import { busSteps, consumersOfLog } from "#platform/bus/in-process.ts";
 import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "#platform/database/migrations.ts";
 import { deadLetterSteps } from "#platform/dead-letters.ts";
 import type { Queue } from "#platform/jobs/pg-boss.ts";
 import { keySteps } from "#platform/keys/schema-steps.ts";
 import type { SealedPlace } from "#platform/keys/sealed-place.ts";
+import { consumersOfLog } from "#platform/log/consumers/consumer-position.ts";
+import { consumerSteps } from "#platform/log/consumers/schema-steps.ts";
 import { logSteps } from "#platform/log/log.ts";
 import type { LogReader } from "#platform/log/retention.ts";
 import { inboxSteps } from "#platform/mail/inbox.ts";
@@ -30,6 +33,8 @@ export const contexts: readonly Context[] = [
   identity,
   audit,
   access,
+  decisions,
+  authzen,
   tenancy,
   entitlements,
   sessions,
@@ -48,7 +53,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   applicationRole,
   ...tenantPolicySteps,
   ...logSteps,
-  ...busSteps,
+  ...consumerSteps,
   ...brokerSteps,
   ...deadLetterSteps,
   ...inboxSteps,

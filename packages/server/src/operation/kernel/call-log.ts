@@ -2,10 +2,11 @@ import type { Platform } from "#platform/platform.ts";
 import type { AuditedCall } from "../audit.ts";
 import { AuditBuffer } from "../audit-buffer.ts";
 import type { AuditResult } from "../audit-declaration.ts";
-import { anonymous, type Origin } from "../caller.ts";
 import type { Call } from "../dispatch.ts";
 import { CredentialInvalid, CredentialRequired, OperationError } from "../errors.ts";
 import type { Operation } from "../operation.ts";
+import type { Origin } from "../origin.ts";
+import { anonymous } from "../principal.ts";
 import { type EndedCall, logFields, logLevelOf } from "./log-line.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
@@ -36,20 +37,20 @@ export class CallLog {
    * organization; its input was not validated, and is left out. `began` is of `performance.now()`.
    */
   unauthenticated(runnable: Runnable, origin: Origin, began: number): void {
-    const call = { operation: runnable.operation.name, input: {}, caller: anonymous, origin };
+    const call = { operation: runnable.operation.name, input: {}, principal: anonymous, origin };
     const progress: CallProgress = { details: {}, tenant: null, stage: "before" };
     this.auditBuffer.add(this.audited(runnable.operation, call, progress), { result: "refused", reason: CredentialInvalid.code });
     this.#observe(runnable, { call, outcome: CredentialInvalid.code, progress }, began);
   }
 
-  audited(operation: Operation, { caller, origin, input }: Call, { details, tenant }: CallProgress): AuditedCall {
+  audited(operation: Operation, { principal, origin, input }: Call, { details, tenant }: CallProgress): AuditedCall {
     const now = new Date(this.#platform.clock.now());
-    return { operation, caller, origin, input, now, details, organizationId: tenant ?? null };
+    return { operation, principal, origin, input, now, details, organizationId: tenant ?? null };
   }
 
   /** Audits what was denied, or failed because of a rule; not an invalid request, nor one for a thing that does not exist. */
   #auditRefusal(operation: Operation, call: Call, progress: CallProgress, { definition: { code, status } }: OperationError): void {
-    if (call.caller.kind === "system") return;
+    if (call.principal.kind === "system") return;
     const result = resultOf(status, progress.stage);
     if (result === undefined || code === CredentialRequired.code) return;
     // A query that a rule has failed has disclosed nothing.
@@ -66,7 +67,7 @@ export class CallLog {
     const milliseconds = performance.now() - began;
     metrics.operationSeconds.observe(measuredAs, outcome, milliseconds / 1_000);
     metrics.activity[operation.kind].note(outcome === "fault", milliseconds);
-    if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, caller: call.caller.kind });
+    if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, principal: call.principal.kind });
     const level = logLevelOf(operation, call, outcome);
     if (logger.isLevelEnabled(level)) logger[level](logFields(operation, ended, milliseconds), `${operation.name}: ${outcome}`);
   }

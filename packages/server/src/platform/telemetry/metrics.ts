@@ -54,8 +54,8 @@ export function createMetrics() {
     ),
     deprecatedCalls: new Counter({
       name: "gatehouse_deprecated_calls_total",
-      help: "Calls of deprecated operations, by operation and kind of caller; 0 where nobody calls (S3 §21.1)",
-      labelNames: ["operation", "caller"] as const,
+      help: "Calls of deprecated operations, by operation and kind of principal; 0 where nobody calls (S3 §21.1)",
+      labelNames: ["operation", "principal"] as const,
       registers,
     }),
     httpInFlight: new Gauge({

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { operator } from "#operation/caller.ts";
 import { type ErrorDetail, OperationError } from "#operation/errors.ts";
+import { operator } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { pendingSteps } from "#platform/database/migrations.ts";
 import { StartRefused } from "#platform/start-refused.ts";
@@ -65,7 +65,8 @@ async function reach<T>(configuration: Configuration, work: (call: CallOperation
   const application = await assemble(quiet);
   try {
     return await work(
-      async (operation, input) => (await application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() })).output,
+      async (operation, input) =>
+        (await application.dispatch({ operation, input, principal: operator, origin: backgroundOrigin() })).output,
     );
   } finally {
     await application.stop();

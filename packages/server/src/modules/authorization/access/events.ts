@@ -131,7 +131,7 @@ export const RolesAssigned = defineEvent({
     userId: Uuid,
     organizationId: nullable(Uuid),
     roleIds: Type.Array(Uuid),
-    /** Of these, which he did not have before, and which he had and has no more. */
+    /** Of these, that they did not have before, and that they had and have no more. */
     addedRoleIds: Type.Array(Uuid),
     removedRoleIds: Type.Array(Uuid),
   }),
@@ -143,28 +143,6 @@ export const TenantStatusChanged = defineEvent({
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid, status: Type.String() }),
-});
-
-export const ReadModelChanged = defineEvent({
-  type: "access.read_model_changed.v1",
-  internal: true,
-  says: "The read model of decisions now contains what these events changed.",
-  subject: ["read-model", "changeId"],
-  data: Type.Object({
-    changeId: Uuid,
-    handled: Type.Array(Uuid),
-    keys: Type.Array(Type.String()),
-    /** Counts the writes of the read model; absent in events of older releases. */
-    number: Type.Optional(Type.Integer()),
-  }),
-});
-
-export const CachesAsked = defineEvent({
-  type: "access.caches_asked.v1",
-  internal: true,
-  says: "An operator asks every process to compare its caches with the access read model.",
-  subject: ["cache-check", "checkId"],
-  data: Type.Object({ checkId: Uuid }),
 });
 
 export const events = [
@@ -185,6 +163,4 @@ export const events = [
   ModelReplaced,
   RolesAssigned,
   TenantStatusChanged,
-  ReadModelChanged,
-  CachesAsked,
 ];

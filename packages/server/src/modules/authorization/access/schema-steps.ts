@@ -16,7 +16,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0021_access_permission_definitions",
-    why: "the permission tree (S3 §6.1); it is the product's vocabulary and belongs to no tenant",
+    why: "the permission tree; it is the product's vocabulary and belongs to no tenant",
     async up(db) {
       await sql`create table permission_definitions (
         id uuid primary key,
@@ -35,7 +35,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0022_access_roles",
-    why: "roles, what they were given and who holds them where (S3 §6.1); a row without organization is of the internal scope",
+    why: "roles, what they were given and who holds them where; a row without organization is of the internal scope",
     async up(db) {
       await sql`create table roles (
         id uuid primary key,
@@ -93,7 +93,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0024_access_role_rules",
-    why: "a role gives a permission under a condition, or takes it away (S4 §2, §8.4)",
+    why: "a role gives a permission under a condition, or takes it away",
     async up(db) {
       await sql`alter table role_permissions
         add column effect varchar(10) not null default 'allow' check (effect in ('allow', 'deny')),
@@ -114,7 +114,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0026_access_attributes",
-    why: "what an organization notes about itself and its members, for conditions: $tenant and $user (S4 §2)",
+    why: "what an organization notes about itself and its members, for conditions: $tenant and $user",
     async up(db) {
       await sql`create table access_attributes (
         organization_id uuid not null references organizations (id) on delete cascade,
@@ -159,86 +159,9 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0028_access_entitlements",
-    why: "what the organization's plan includes, beside its status, for decisions (S3 §26.1)",
+    why: "what the organization's plan includes, beside its status, for decisions",
     async up(db) {
       await sql`alter table access_tenants add column entitlements jsonb`.execute(db);
-    },
-  },
-  {
-    name: "0029_access_recorded_decisions",
-    why: "questions that were decided, so that a change of policy can be tried on them before it is made",
-    async up(db) {
-      await sql`create table recorded_decisions (
-        organization_id uuid references organizations (id) on delete cascade,
-        day date not null,
-        question_hash bytea not null,
-        user_id uuid not null,
-        question jsonb not null,
-        allowed boolean not null,
-        times bigint not null,
-        last_at timestamptz not null,
-        unique nulls not distinct (organization_id, day, question_hash)
-      )`.execute(db);
-      await sql`create index idx_recorded_decisions_day on recorded_decisions (day)`.execute(db);
-      await tenantTable(db, "recorded_decisions", { tenant: "organization_id" });
-    },
-  },
-  {
-    name: "0060_access_read_model_marks",
-    why: "the number of the read model's last write, so that a shared copy that misses one is known (decision 0022)",
-    async up(db) {
-      await sql`create table access_read_model_marks (
-        only_one boolean primary key default true check (only_one),
-        number bigint not null
-      )`.execute(db);
-      await sql`insert into access_read_model_marks (number) values (0)`.execute(db);
-      await sharedTable(db, "access_read_model_marks");
-    },
-  },
-  {
-    name: "0120_access_rules_as_given",
-    why: "the projection keeps what a role was given, and no longer what follows from it in the tree (decision 0031)",
-    async up(db) {
-      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint, value = jsonb_build_object(
-          'id', r.id, 'name', r.name, 'scope', r.scope, 'organizationId', r.organization_id, 'isSystem', r.is_system_role,
-          'given', coalesce(rules.given, '[]'::jsonb), 'effective', e.value -> 'effective')
-        from roles r left join lateral (
-          select jsonb_agg(case when p.effect = 'allow' and p.condition is null then to_jsonb(d.value)
-            else jsonb_build_object('permission', d.value, 'effect', p.effect, 'condition', p.condition) end order by d.value) as given
-          from role_permissions p join permission_definitions d on d.id = p.permission_definition_id where p.role_id = r.id) rules on true
-        where e.key = 'iam:role:id:' || r.id and jsonb_typeof(e.value) = 'object'`.execute(db);
-      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint,
-          value = jsonb_set(e.value, '{permissions}', coalesce((
-            select jsonb_agg(jsonb_build_object('value', d.value, 'parent', above.value, 'scope', d.scope) order by d.value)
-            from permission_definitions d left join permission_definitions above on above.id = d.parent_permission_id), '[]'::jsonb))
-        where e.key = 'iam:policy' and jsonb_typeof(e.value) = 'object'`.execute(db);
-      // The lists of the release before, which go one by one: those that are still there are found without reading all entries.
-      await sql`create index idx_access_read_model_older_lists on access_read_model (key)
-        where key like '%:effective_permissions' and value <> 'null'::jsonb`.execute(db);
-    },
-  },
-  {
-    name: "0160_access_read_model_lineage",
-    why: "the lineage of the database that the read model's numbers are of, so that a snapshot in Redis of another one is known",
-    async up(db) {
-      await sql`alter table access_read_model_marks add column lineage text`.execute(db);
-    },
-  },
-  {
-    name: "0161_access_cache_reports",
-    why: "what each process finds when an operator asks it to compare its caches with the read model",
-    async up(db) {
-      await sql`create table access_cache_reports (
-        check_id uuid not null,
-        host text not null,
-        pid integer not null,
-        entries integer not null,
-        differing integer not null,
-        keys jsonb not null,
-        reported_at timestamptz not null,
-        primary key (check_id, host, pid)
-      )`.execute(db);
-      await sharedTable(db, "access_cache_reports");
     },
   },
   {

@@ -1,10 +1,10 @@
 import { relationEffects } from "@gatehouse/policy";
-import type { Caller } from "#operation/caller.ts";
 import type { ErrorDetail } from "#operation/errors.ts";
+import { isUser, type Principal } from "#operation/principal.ts";
+import type { Delegating } from "./delegating.ts";
 import { HoldersAbove } from "./errors.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
 import type { RoleRule } from "./model.ts";
-import type { AccessReader } from "./read-model/reader.ts";
 import type { RoleRow } from "./store.ts";
 
 type GivenReads = Parameters<typeof permissionsGivenBy>[0];
@@ -23,14 +23,14 @@ const detailsMax = 20;
 export async function rightsOfHolders(
   store: HolderReads,
   { id, organization_id }: Pick<RoleRow, "id" | "organization_id">,
-  caller: Caller,
+  principal: Principal,
 ): Promise<readonly string[]> {
-  const except = caller.kind === "user" ? caller.userId : null;
+  const except = principal.kind === "user" ? principal.id : null;
   return permissionsGivenBy(store, organization_id, await store.rolesOfHolders(id, organization_id, except));
 }
 
 interface Preparing {
-  readonly caller: Caller;
+  readonly principal: Principal;
   reading<T>(work: (store: HolderReads) => Promise<T>): Promise<T>;
   notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
   fail(error: typeof HoldersAbove, ...details: ErrorDetail[]): never;
@@ -41,10 +41,10 @@ interface Preparing {
  * above. Returns the rights that were looked at, for {@link stillCovered}.
  */
 export async function mayTakeFromHolders(
-  { caller, reading, notHeld, fail }: Preparing,
+  { principal, reading, notHeld, fail }: Preparing,
   role: Pick<RoleRow, "id" | "organization_id">,
 ): Promise<readonly string[]> {
-  const rights = await reading((store) => rightsOfHolders(store, role, caller));
+  const rights = await reading((store) => rightsOfHolders(store, role, principal));
   await mustHold({ notHeld, fail }, role.organization_id, rights, "roleId");
   return rights;
 }
@@ -71,17 +71,18 @@ interface Taking {
  * the owner can always revoke such a grant, because grants do not decide about the product's own operations.
  */
 export async function mayTakeByGrant(
-  context: Preparing & { readonly state: AccessReader },
+  context: Delegating<HolderReads> & Preparing,
   organizationId: string | null,
   { type, relation, subject }: Taking,
 ): Promise<void> {
-  const { takes } = relationEffects(await context.state.policy(), type, relation);
+  const policy = await context.reading((store) => context.state.compile(store));
+  const { takes } = relationEffects(policy, type, relation);
   if (takes.length === 0) return;
-  const { caller } = context;
-  if (caller.kind === "user" && subject.type === "user" && subject.id === caller.userId) return;
+  const { principal } = context;
+  if (subject.type === "user" && isUser(principal, subject.id)) return;
   const rights = await context.reading(async (store) => {
     if (subject.type === "role" && isUuid(subject.id))
-      return rightsOfHolders(store, { id: subject.id, organization_id: organizationId }, caller);
+      return rightsOfHolders(store, { id: subject.id, organization_id: organizationId }, principal);
     if (subject.type !== "user" || !isUuid(subject.id)) return takes;
     return permissionsGivenBy(store, organizationId, (await store.assignments([subject.id], organizationId)).get(subject.id) ?? []);
   });
@@ -95,8 +96,8 @@ const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a
  * `userId` null every holder of a role that takes something away under a condition on the organization's attributes.
  */
 export async function mayTakeByAttributes(context: Preparing, organizationId: string, userId: string | null): Promise<void> {
-  const { caller } = context;
-  if (caller.kind === "user" && caller.userId === userId) return;
+  const { principal } = context;
+  if (isUser(principal, userId ?? undefined)) return;
   const placeholder = userId === null ? "$tenant." : "$user.";
   const rights = await context.reading(async (store) => {
     const held =
@@ -105,7 +106,7 @@ export async function mayTakeByAttributes(context: Preparing, organizationId: st
     const denying = [...rules].filter(([, list]) => list.some((rule) => rule.effect === "deny" && reads(rule.condition, placeholder)));
     if (denying.length === 0) return [];
     if (userId !== null) return permissionsGivenBy(store, organizationId, held ?? []);
-    const all = denying.map(([id]) => rightsOfHolders(store, { id, organization_id: organizationId }, caller));
+    const all = denying.map(([id]) => rightsOfHolders(store, { id, organization_id: organizationId }, principal));
     return [...new Set((await Promise.all(all)).flat())];
   });
   await mustHold(context, organizationId, rights, "attributes");
@@ -118,9 +119,9 @@ const reads = (condition: unknown, placeholder: string): boolean => JSON.stringi
 export async function stillCovered(
   store: HolderReads,
   role: Pick<RoleRow, "id" | "organization_id">,
-  caller: Caller,
+  principal: Principal,
   rights: readonly string[],
 ): Promise<boolean> {
   const known = new Set(rights);
-  return (await rightsOfHolders(store, role, caller)).every((value) => known.has(value));
+  return (await rightsOfHolders(store, role, principal)).every((value) => known.has(value));
 }

@@ -1,7 +1,9 @@
-import type { Background } from "#platform/background.ts";
+import type { BackgroundTask } from "#platform/background.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures, mayBeTheRecords } from "#platform/database/isolated.ts";
 import type { Position } from "#platform/log/event.ts";
+import { revisionOf } from "#platform/log/log.ts";
+import type { Committed } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
 import { AppendBatch } from "./append-batch.ts";
 import { chainStore, type EntryRow, isAppended, newestEntry, type Progress } from "./chain-store.ts";
@@ -28,17 +30,20 @@ const failuresBeforeIsolation = 3;
  * appends, and a crash in the middle leaves nothing. An entry that cannot be appended becomes a dead letter with a stand-in in its chain,
  * and the next goes on (decision 0029). `operations` describe entries that an older release wrote.
  */
-export function chainAppender(platform: Platform, signers: Signers, operations: Operations): Background {
-  const { database, bus, clock, metrics, settings } = platform;
+export function chainAppender(platform: Platform, signers: Signers, operations: Operations): BackgroundTask {
+  const { database, publisher, clock, metrics, settings } = platform;
   let failures = 0;
   const step = async (): Promise<Step> => {
     const isolate = failures >= failuresBeforeIsolation;
     return database.transact(everyTenant, async (tx) => {
       const progress = await chainStore(tx).lockProgress();
-      if (progress === undefined) return { appended: [], forwarded: 0 };
+      if (progress === undefined) return { appended: [] };
       const now = new Date(clock.now());
       const appended = await appendNext(tx, platform, { signers, operations, progress, isolate, now });
-      return { appended, forwarded: settings.auditForward === "on" ? await forward(tx, appended, now) : 0 };
+      if (settings.auditForward !== "on") return { appended };
+      const events = await forward(tx, publisher, appended, now);
+      if (events.length === 0) return { appended };
+      return { appended, forwarded: { events, revision: await revisionOf(tx), occurredAt: now } };
     });
   };
   return {
@@ -58,7 +63,7 @@ export function chainAppender(platform: Platform, signers: Signers, operations: 
         // An application names its actions as it likes; a label must have few values.
         metrics.auditRecords.inc({ category, severity, result, action: source === ownSource ? action : "Application" }, stands_for);
       }
-      if (forwarded > 0) bus.wake();
+      if (forwarded !== undefined) publisher.committed(forwarded);
       return appended.length >= batchMax;
     },
     mark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),
@@ -68,8 +73,8 @@ export function chainAppender(platform: Platform, signers: Signers, operations: 
 
 interface Step {
   readonly appended: readonly RecordRow[];
-  /** How many records were forwarded as events. */
-  readonly forwarded: number;
+  /** The records that were forwarded as events. */
+  readonly forwarded?: Committed;
 }
 
 interface Appending {

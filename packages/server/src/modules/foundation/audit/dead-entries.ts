@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { v7 as uuid } from "uuid";
-import type { DeadLetters } from "#platform/broker/broker.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import type { FailedItem } from "#platform/database/isolated.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords } from "#platform/dead-letters.ts";
 import type { Platform } from "#platform/platform.ts";
 import { type EntryRow, entryColumns } from "./chain-store.ts";

@@ -1,10 +1,10 @@
 import { v7 as uuid } from "uuid";
-import type { DeadLetters } from "#platform/broker/broker.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures } from "#platform/database/isolated.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords } from "#platform/dead-letters.ts";
 import type { NewEvent } from "#platform/log/event.ts";
-import { append } from "#platform/log/log.ts";
+import type { Publisher } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
 import { AuditLogRequested } from "./events.ts";
 import { ownSource } from "./normalize-entry.ts";
@@ -53,19 +53,23 @@ export const forwarded = (row: RecordRow): NewEvent => ({
 
 /**
  * Appends the events of records, and of those that an operator redrives, in the chain appender's transaction. An event that cannot be
- * appended is a dead letter, and its record stays in the chain. Returns how many were appended.
+ * appended is a dead letter, and its record stays in the chain. Returns the appended events.
  */
-export async function forward(tx: WriteHandle, records: readonly RecordRow[], now: Date): Promise<number> {
+export async function forward(
+  tx: WriteHandle,
+  publisher: Publisher,
+  records: readonly RecordRow[],
+  now: Date,
+): Promise<readonly NewEvent[]> {
   const ids = await redrivenRecords(tx, forwardConsumer, redrivenMax);
   const again = await auditStore.reads(tx as never).recordsById(ids);
-  const { done, failed } = await isolateFailures(tx, [...records, ...again], async (some) => {
-    await append(tx, some.map(forwarded), { occurredAt: now, traceparent: null });
-    return some;
-  });
+  const { done, failed } = await isolateFailures(tx, [...records, ...again], (some) =>
+    publisher.append(tx, some.map(forwarded), { occurredAt: now, traceparent: null }),
+  );
   await resolveRecords(tx, forwardConsumer, ids);
   const letters = failed.map(({ item: { id, action, details }, error }) => ({ id, topic: action, body: details, error }));
   await deadLetterRecords(tx, forwardConsumer, letters);
-  return done.length;
+  return done;
 }
 
 /** A batch's worth beside the new records. */

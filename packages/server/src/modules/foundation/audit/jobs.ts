@@ -1,5 +1,5 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 
@@ -15,7 +15,7 @@ export const signCheckpointsWork = (dispatch: Dispatch): Job<object> => ({
   schedule: "7 * * * *",
   async handle() {
     for (let batch = 0, more = true; more && batch < checkpointBatchesMax; batch += 1) {
-      const call = { operation: "audit.signCheckpoints", input: {}, caller: system, origin: backgroundOrigin() };
+      const call = { operation: "audit.signCheckpoints", input: {}, principal: system, origin: backgroundOrigin() };
       ({ more } = (await dispatch(call)).output as { more: boolean });
     }
   },

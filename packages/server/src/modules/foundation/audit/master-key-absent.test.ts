@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { newOrganization } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { operator } from "#operation/caller.ts";
+import { operator } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { aesKeys } from "#platform/keys/aes.ts";
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const findingsOf = async (operation: string, input: object) => {
-  const { output } = await server.application.dispatch({ operation, input: { ...input }, caller: operator, origin: backgroundOrigin() });
+  const { output } = await server.application.dispatch({ operation, input: { ...input }, principal: operator, origin: backgroundOrigin() });
   return (output as { findings: { kind: string; text: string }[] }).findings;
 };
 

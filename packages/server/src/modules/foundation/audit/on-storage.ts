@@ -2,7 +2,7 @@ import { v7 as uuid } from "uuid";
 import { insertAuditEntries } from "#operation/audit.ts";
 import { type AuditDeclaration, attributesOf } from "#operation/audit-declaration.ts";
 import { identityColumns } from "#operation/audit-identity.ts";
-import { operator } from "#operation/caller.ts";
+import { operator } from "#operation/principal.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 
 export type StorageAction = "installation.import" | "installation.rebase" | "keys.rotate";

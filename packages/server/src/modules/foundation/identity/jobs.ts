@@ -1,5 +1,5 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 
@@ -18,7 +18,7 @@ export const startConfirmationWork = (dispatch: Dispatch): Job<AddressedMail> =>
     await dispatch({
       operation: "identity.startConfirmation",
       input: { email },
-      caller: system,
+      principal: system,
       origin: backgroundOrigin({ requestId, traceId }),
     });
   },
@@ -33,7 +33,7 @@ export const startPasswordResetWork = (dispatch: Dispatch): Job<AddressedMail> =
     await dispatch({
       operation: "identity.startPasswordReset",
       input: { email },
-      caller: system,
+      principal: system,
       origin: backgroundOrigin({ requestId, traceId }),
     });
   },

@@ -1,5 +1,5 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { Futile, type Job, type JobName } from "#platform/jobs/jobs.ts";
 import { AddressRefused } from "#platform/mail/mail.ts";
@@ -32,7 +32,7 @@ export const sendMail = ({ keys, mail, settings }: Platform, dispatch: Dispatch)
     await mail.send({ to, template, locale, ...rendered }).catch(async (error: unknown) => {
       if (!(error instanceof AddressRefused)) throw error;
       if (onUndeliverable !== undefined && error.isUndeliverable) {
-        await dispatch({ operation: onUndeliverable, input: { email: to }, caller: system, origin: backgroundOrigin() });
+        await dispatch({ operation: onUndeliverable, input: { email: to }, principal: system, origin: backgroundOrigin() });
       }
       throw new Futile(error.message, error);
     });

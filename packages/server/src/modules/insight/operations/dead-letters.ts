@@ -1,9 +1,10 @@
-import { entriesConsumer, entryDeadLetters } from "#modules/authorization/access/index.ts";
+import { entriesConsumer, entryDeadLetters } from "#modules/authorization/decisions/index.ts";
 import { deadEntries, entryConsumer, forwardConsumer, unforwarded } from "#modules/foundation/audit/index.ts";
 import { billingConsumer } from "#modules/organization/entitlements/index.ts";
 import type { ErrorDetail } from "#operation/errors.ts";
-import type { BrokerConsumerName, DeadLetters } from "#platform/broker/broker.ts";
+import type { BrokerConsumerName } from "#platform/broker/broker.ts";
 import { rejectedEvents, relayConsumer } from "#platform/broker/rejected-events.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import type { Platform } from "#platform/platform.ts";
 import { ConsumerNotFound } from "./errors.ts";
 import { type DeliveryReads, jobsPrefix } from "./store.ts";
@@ -36,7 +37,7 @@ export async function deadLettersOf({ platform, reading, fail }: Asking, consume
   const queue = consumer.startsWith(jobsPrefix) ? consumer.slice(jobsPrefix.length) : undefined;
   if (queue !== undefined && platform.jobs.queues.includes(queue)) return platform.jobs.deadLetters(queue);
   const consumers = await reading((store) => store.consumers());
-  if (consumers.some(({ name }) => name === consumer)) return platform.bus.deadLetters(consumer);
+  if (consumers.some(({ name }) => name === consumer)) return platform.consumers.deadLetters(consumer);
   const names = [...brokerConsumers.map(({ name }) => name), ...Object.keys(recordQueues), ...consumers.map(({ name }) => name)];
   const queues = platform.jobs.queues.map((name) => `${jobsPrefix}${name}`);
   return fail(ConsumerNotFound, { field: "consumer", message: `one of ${[...names, ...queues].join(", ")}` });

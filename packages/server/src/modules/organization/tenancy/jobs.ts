@@ -1,5 +1,5 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { horizonPasses } from "#operation/reach.ts";
 import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
@@ -33,7 +33,7 @@ const settledWithinMs = 10_000;
  */
 export const eraseOrganizationsWork = ({ logger, log }: Platform, dispatch: Dispatch): Job<object> => {
   const call = (operation: string, input: Record<string, unknown>) =>
-    dispatch({ operation, input, caller: system, origin: backgroundOrigin() });
+    dispatch({ operation, input, principal: system, origin: backgroundOrigin() });
 
   const erase = async ({ organizationId }: Erasure): Promise<void> => {
     for (let more = true; more; ) {

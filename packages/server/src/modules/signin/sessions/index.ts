@@ -1,4 +1,5 @@
 import type { Context } from "#operation/module.ts";
+import { sessionAuthenticator } from "./authenticator.ts";
 import { endAllSessions } from "./commands/end-all-sessions.ts";
 import { endOtherSessions } from "./commands/end-other-sessions.ts";
 import { endSession } from "./commands/end-session.ts";
@@ -16,7 +17,7 @@ import { steps } from "./schema-steps.ts";
 
 export { SessionEnded, SessionStarted } from "./events.ts";
 export type { People } from "./live-person.ts";
-export { SessionMemory } from "./session-memory.ts";
+export { SessionCache } from "./session-cache.ts";
 export { sessions };
 
 export const context: Context = {
@@ -24,6 +25,7 @@ export const context: Context = {
   operations: [logout, listSessions, endSession, endOtherSessions, endSessionsOfUser, endAllSessions, getSession, removeOverSessions],
   events,
   steps,
+  authenticators: (process) => [sessionAuthenticator(process)],
   consumers: (_platform, faces) => [endSessionsOfChangedUsers(faces)],
   gauges: [sessionGauge],
   queues: [removeOverSessionsJob],

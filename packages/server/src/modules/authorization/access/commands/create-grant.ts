@@ -41,7 +41,7 @@ export const createGrant = access.command("createGrant", {
   output: Grant,
   errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, HoldersAbove, RoleNotFound, QuotaExceeded],
   async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
-    const policy = await context.state.policy();
+    const policy = await context.reading((store) => context.state.compile(store));
     try {
       checkRelationship(policy, { resource, relation, subject: subjectOf(subject), condition } as Relationship);
     } catch (error) {
@@ -51,7 +51,7 @@ export const createGrant = access.command("createGrant", {
     await mayTakeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
   },
   async run(
-    { store, emit, fail, audit, now, caller, platform },
+    { store, emit, fail, audit, now, principal, platform },
     { organizationId = null, resource, relation, subject, condition, expiresAt },
   ) {
     const { type, id, relation: ofSubject } = subjectOf(subject);
@@ -78,7 +78,7 @@ export const createGrant = access.command("createGrant", {
       subject_relation: ofSubject ?? "",
       condition: condition ?? null,
       expires_at: expires,
-      granted_by: caller.kind === "user" ? caller.userId : null,
+      granted_by: principal.kind === "user" ? principal.id : null,
       granted_at: now,
     };
     // What has expired is as if it were not there.

@@ -38,7 +38,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
     return rules.some(({ effect }) => effect === "allow") ? await mayTakeFromHolders(context, role) : undefined;
   },
-  async run({ store, emit, fail, audit, expectVersion, now, caller }, { roleId, permissions }, looked) {
+  async run({ store, emit, fail, audit, expectVersion, now, principal }, { roleId, permissions }, looked) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
@@ -46,7 +46,8 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     const found = await store.permissionsByValue(permissions);
     const unknown = permissions.filter((value) => !found.some((definition) => definition.value === value));
     if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map((value) => ({ field: "permissions", permission: value })));
-    if (looked !== undefined && !(await stillCovered(store, row, caller, looked))) fail(HoldersAbove, { field: "roleId", rule: "changed" });
+    if (looked !== undefined && !(await stillCovered(store, row, principal, looked)))
+      fail(HoldersAbove, { field: "roleId", rule: "changed" });
     await store.removeRolePermissions(
       row.id,
       found.map(({ id }) => id),

@@ -1,5 +1,6 @@
 import { permission } from "#operation/authorization.ts";
 import { QuotaExceeded } from "#operation/errors.ts";
+import { isIdentified } from "#operation/principal.ts";
 import { mustFit } from "#operation/quota.ts";
 import { Type, Uuid } from "#operation/schema.ts";
 import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
@@ -24,8 +25,8 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   output: AttributesOfSubject,
   errors: [MemberNotFound, NotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId, userId }) {
-    const { caller } = context;
-    if (caller.kind === "user" && caller.userId === userId) await mustNotRise(context, "$user.", userId, organizationId);
+    const { principal } = context;
+    if (isIdentified(principal) && principal.id === userId) await mustNotRise(context, "$user.", userId, organizationId);
     await mayTakeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now, platform }, { organizationId, userId, attributes }) {

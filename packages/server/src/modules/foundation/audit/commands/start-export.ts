@@ -24,7 +24,7 @@ export const startExport = audit.command("startExport", {
   errors: [TooManyExports],
   tenant: tenantOfLog,
   async run(context, { format = "jsonl", ...given }) {
-    const { store, caller, enqueue, fail, now } = context;
+    const { store, principal, enqueue, fail, now } = context;
     const organizationId = chainsOf(context, given);
     if ((await store.recordsInExports(organizationId ?? null)) >= recordsStoredMax)
       fail(TooManyExports, { rule: "records", max: recordsStoredMax });
@@ -34,7 +34,7 @@ export const startExport = audit.command("startExport", {
       id: uuid(),
       organization_id: organizationId ?? null,
       every_tenant: organizationId === undefined,
-      requested_by: caller.kind === "user" ? caller.userId : null,
+      requested_by: principal.kind === "user" ? principal.id : null,
       format,
       search: given as Record<string, string>,
       last_position: last,

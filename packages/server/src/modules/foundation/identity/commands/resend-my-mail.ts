@@ -17,13 +17,13 @@ export const resendMyMail = identity.command("resendMyMail", {
   status: 202,
   errors: [UserNotFound],
   async prepare({ reading, platform, user, fail, audit }) {
-    const { email } = (await reading((store) => store.byId(user.userId))) ?? fail(UserNotFound);
-    audit({ entity: { type: "User", id: user.userId } });
+    const { email } = (await reading((store) => store.byId(user.id))) ?? fail(UserNotFound);
+    audit({ entity: { type: "User", id: user.id } });
     const wait = await takeMail(platform, "address-check", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
   },
   async run(context) {
-    await sendAgain(context, (await context.store.lockById(context.user.userId)) ?? context.fail(UserNotFound));
+    await sendAgain(context, (await context.store.lockById(context.user.id)) ?? context.fail(UserNotFound));
     return null;
   },
 });

@@ -1,5 +1,5 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -32,6 +32,6 @@ export const askLater = (platform: Platform, dispatch: Dispatch): Job<AskLater> 
       plan: planId,
       entitlements,
     };
-    await dispatch({ operation: "entitlements.followBilling", input, caller: system, origin: backgroundOrigin() });
+    await dispatch({ operation: "entitlements.followBilling", input, principal: system, origin: backgroundOrigin() });
   },
 });

@@ -1,6 +1,6 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { OperationError } from "#operation/errors.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { type BrokerConsumer, Poison, type Received } from "#platform/broker/broker.ts";
 import { tenantScope } from "#platform/database/database.ts";
@@ -17,7 +17,7 @@ import { billingConsumer } from "./name.ts";
 const final: readonly string[] = [EventFromTheFuture.code, DeletionNotConfirmed.code];
 
 /**
- * Follows what billing says (S3 §26.1): each message is one command, with its inbox row in the command's transaction. Where billing's
+ * Follows what billing says: each message is one command, with its inbox row in the command's transaction. Where billing's
  * API is to be asked and is away, what the message says is done, and a job asks for the rest: a message that waited would in time hold up
  * all others. A deletion is confirmed by billing's API, and done later by a job.
  */
@@ -30,7 +30,7 @@ export const followBilling = (platform: Platform, dispatch: Dispatch): BrokerCon
     const message = { messageId: `${event.source} ${event.id}`, occurredAt };
     const { operation, input } = wish.erase ? await deletion(wish, platform) : await following(wish, platform);
     try {
-      await dispatch({ operation, input: { ...input, ...message }, caller: system, origin: backgroundOrigin() });
+      await dispatch({ operation, input: { ...input, ...message }, principal: system, origin: backgroundOrigin() });
     } catch (error) {
       if (error instanceof OperationError && final.includes(error.definition.code)) throw new Poison(error.message, error);
       throw error;

@@ -1,5 +1,5 @@
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -36,7 +36,7 @@ export async function deleteConfirmed(platform: Platform, dispatch: Dispatch): P
   if (billing === undefined) return;
   const logger = platform.logger.child({ module: "billing" });
   const call = async (operation: string, input: Record<string, unknown>) =>
-    (await dispatch({ operation, input, caller: system, origin: backgroundOrigin() })).output;
+    (await dispatch({ operation, input, principal: system, origin: backgroundOrigin() })).output;
 
   const due = (await call("entitlements.listDueDeletions", { limit: page, erasedWithinHours: windowHours })) as Due;
   const allowed = Math.max(alwaysAllowed, Math.floor(((due.present + due.erased) * billing.deletionPercentMax) / 100));

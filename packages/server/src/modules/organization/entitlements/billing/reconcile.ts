@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -41,7 +41,7 @@ export async function reconcile(platform: Platform, dispatch: Dispatch): Promise
   const { metrics, logger } = platform;
   const askedAt = new Date(platform.clock.now()).toISOString();
   const call = async (operation: string, input: Record<string, unknown>) =>
-    (await dispatch({ operation, input, caller: system, origin: backgroundOrigin() })).output;
+    (await dispatch({ operation, input, principal: system, origin: backgroundOrigin() })).output;
 
   const differences: Difference[] = [];
   let compared = 0;

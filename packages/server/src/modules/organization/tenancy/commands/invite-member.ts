@@ -4,6 +4,7 @@ import { recordUndeliverableOperation } from "#modules/foundation/identity/index
 import { takeInvitations, takeMail } from "#modules/foundation/notifications/index.ts";
 import { permission } from "#operation/authorization.ts";
 import { OperationError, QuotaExceeded, TooManyRequests } from "#operation/errors.ts";
+import { isIdentified, principalKey } from "#operation/principal.ts";
 import { mustFit } from "#operation/quota.ts";
 import { Email, Type, Uuid } from "#operation/schema.ts";
 import { violatedUnique } from "#platform/database/faults.ts";
@@ -32,21 +33,21 @@ export const inviteMember = tenancy.command("inviteMember", {
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     await mayHandOut(context, input.organizationId, wanted);
-    const { caller, platform } = context;
-    if (caller.kind === "user") {
-      const wait = await takeInvitations(platform, { userId: caller.userId, organizationId: input.organizationId });
+    const { principal, platform } = context;
+    if (isIdentified(principal)) {
+      const wait = await takeInvitations(platform, { principal: principalKey(principal), organizationId: input.organizationId });
       if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     }
     return wanted;
   },
-  async run({ store, uses, caller, emit, fail, now, platform }, { organizationId, email }, wanted) {
+  async run({ store, uses, principal, emit, fail, now, platform }, { organizationId, email }, wanted) {
     await rolesInScope(uses.access, organizationId, wanted, fail);
     const organization = (await store.organizationById(organizationId)) as OrganizationRow;
     const invitee = await uses.identity.userByEmail(email);
     if (invitee && (await store.membershipOf(invitee.id, organizationId))) fail(AlreadyMember, { field: "email", rule: "member" });
     await store.expireInvitations(organizationId, email, now);
     mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, platform.settings.quotas.invitations);
-    const inviter = caller.kind === "user" ? await uses.identity.userById(caller.userId) : undefined;
+    const inviter = principal.kind === "user" ? await uses.identity.userById(principal.id) : undefined;
     const token = newSecret();
     const row = await store
       .insertInvitation(

@@ -1,5 +1,6 @@
 import { NotHeld } from "#modules/authorization/access/index.ts";
 import { either, own, permission } from "#operation/authorization.ts";
+import { isUser } from "#operation/principal.ts";
 import { Nothing, Type, Uuid } from "#operation/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
 import { MemberRemoved } from "../events.ts";
@@ -20,10 +21,10 @@ export const removeMember = tenancy.command("removeMember", {
   errors: [MembershipNotFound, LastOwner, NotHeld],
   ownerOf: ({ reading }, { organizationId, membershipId }) => reading((store) => store.userOfMembership(organizationId, membershipId)),
   async prepare(context, { organizationId, membershipId }) {
-    const { caller } = context;
+    const { principal } = context;
     const userId = await context.reading((store) => store.userOfMembership(organizationId, membershipId));
     // Whoever leaves gives up what they hold, also what they could give to nobody.
-    if (caller.kind === "user" && caller.userId === userId) return;
+    if (isUser(principal, userId)) return;
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
     await mayHandOut(context, organizationId, current);
   },

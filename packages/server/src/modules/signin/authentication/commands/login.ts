@@ -88,7 +88,7 @@ export const login = authentication.command("login", {
       : undefined;
     return { facts: account, address, rehashed };
   },
-  async run({ store, uses, caller, origin, platform, now, fail, audit }, input, { facts, address, rehashed }) {
+  async run({ store, uses, principal, origin, platform, now, fail, audit }, input, { facts, address, rehashed }) {
     const { userId } = facts;
     // Between the look at the password and here, the password may have been changed or the user suspended.
     const current = await uses.identity.signInFacts(input.email);
@@ -102,7 +102,8 @@ export const login = authentication.command("login", {
     const organizationId = input.organizationId ?? null;
     audit({ after: { methods: ["pwd"] } });
     // Whoever signs in again, as themselves or as another, has done with the session that the request came with (ASVS 7.2.4).
-    if (caller.kind === "user") await uses.sessions.end(caller.userId, caller.sessionId);
+    if (principal.kind === "user" && principal.credential.kind === "session")
+      await uses.sessions.end(principal.id, principal.credential.id);
     const { token, expiresAt } = await uses.sessions.begin({
       userId,
       organizationId,

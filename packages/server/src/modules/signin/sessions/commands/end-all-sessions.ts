@@ -14,8 +14,8 @@ export const endAllSessions = sessions.command("endAllSessions", {
   inParts: "there may be a million sessions",
   input: Type.Object({ startedBefore: Timestamp }),
   output: Type.Object({ ended: Type.Integer() }),
-  async run({ store, caller, emit, audit, more }, { startedBefore }, _prepared, done) {
-    const except = caller.kind === "user" ? { except: caller.sessionId } : {};
+  async run({ store, principal, emit, audit, more }, { startedBefore }, _prepared, done) {
+    const except = principal.kind === "user" && principal.credential.kind === "session" ? { except: principal.credential.id } : {};
     const rows = await store.endSome({ ...except, until: new Date(startedBefore) });
     for (const row of rows) emit(SessionEnded, ended(row, "ended_by_administrator"));
     const count = (done?.ended ?? 0) + rows.length;

@@ -1,5 +1,6 @@
 import { signedIn } from "#operation/authorization.ts";
 import { Type } from "#operation/schema.ts";
+import { currentSession } from "../current-session.ts";
 import { AuthenticationTooOld } from "../errors.ts";
 import { ended, SessionEnded } from "../events.ts";
 import { isFresh } from "../fresh.ts";
@@ -18,10 +19,10 @@ export const endOtherSessions = sessions.command("endOtherSessions", {
   errors: [AuthenticationTooOld],
   async run({ store, user, emit, fail, audit, more, now }, _input, _prepared, done) {
     if (done === undefined && !isFresh(user, now)) fail(AuthenticationTooOld);
-    const rows = await store.endSome({ userId: user.userId, except: user.sessionId, until: now });
+    const rows = await store.endSome({ userId: user.id, except: currentSession(user), until: now });
     for (const row of rows) emit(SessionEnded, ended(row, "ended_by_user"));
     const count = (done?.ended ?? 0) + rows.length;
-    audit({ entity: { type: "User", id: user.userId }, after: { ended: count } });
+    audit({ entity: { type: "User", id: user.id }, after: { ended: count } });
     if (rows.length === endedAtOnce) more();
     return { ended: count };
   },

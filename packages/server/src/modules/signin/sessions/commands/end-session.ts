@@ -16,8 +16,8 @@ export const endSession = sessions.command("endSession", {
   output: Nothing,
   errors: [SessionNotFound, AuthenticationTooOld],
   async run({ store, user, emit, fail, audit, now }, { sessionId }) {
-    if (sessionId.toLowerCase() !== user.sessionId && !isFresh(user, now)) fail(AuthenticationTooOld);
-    const row = (await store.end(user.userId, sessionId)) ?? fail(SessionNotFound);
+    if (sessionId.toLowerCase() !== user.credential.id && !isFresh(user, now)) fail(AuthenticationTooOld);
+    const row = (await store.end(user.id, sessionId)) ?? fail(SessionNotFound);
     audit({ organizationId: row.organization_id, before: { userId: row.user_id }, after: null });
     emit(SessionEnded, ended(row, "ended_by_user"));
     return null;

@@ -1,0 +1,31 @@
+import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { identified } from "#operation/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import { after } from "#operation/maybe-promise.ts";
+import { refuseUnstorable } from "#operation/storable.ts";
+import { Decision, decideOn, posed } from "./decision.ts";
+import { Evaluation } from "./entities.ts";
+import { authzen } from "./module.ts";
+
+/** AuthZEN 1.0, Access Evaluation (6). What nobody has defined is denied, not refused. */
+export const evaluate = authzen.memoryQuery("evaluate", {
+  releasedAs: "access.evaluate",
+  http: "POST /access/v1/evaluation",
+  summary: "AuthZEN: decide whether a subject may perform an action on a resource.",
+  allow: identified({ appliesScopes: true }),
+  input: Evaluation,
+  output: Decision,
+  errors: [PermissionDenied, TooManyRequests],
+  tenant: () => undefined,
+  decision: ({ decision }) => ({ allowed: decision }),
+  run({ state, platform, principal, holds, fail }, evaluation) {
+    refuseUnstorable(evaluation);
+    const shared = queryContext({ state, principal, platform });
+    const question = posed(evaluation, principal);
+    if ("decision" in question) return question.decision;
+    const { userId, tenantId } = question.check;
+    return after(mayAsk({ principal, holds }, userId, tenantId), (may) =>
+      may ? decideOn({ ...shared, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
+    );
+  },
+});

@@ -1,0 +1,78 @@
+import { type Decision, PolicyError } from "@gatehouse/policy";
+import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/index.ts";
+import type { Authorizer, Refusal, RequestFacts } from "#operation/authorization.ts";
+import { after, type MaybePromise } from "#operation/maybe-promise.ts";
+import type { IdentifiedPrincipal } from "#operation/principal.ts";
+import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
+import type { RequestContext } from "./projection/held-view.ts";
+import type { DecisionReader } from "./projection/reader.ts";
+
+/** The projection as the kernel asks it: the same decisions that the check answers. */
+export const authorizerOf = (reader: DecisionReader): Authorizer => ({
+  holds(principal, organizationId, permission, request) {
+    const decided = decideFrom(reader, principal, organizationId, permission, request);
+    if (permission !== manageModel) return decided;
+    return after(decided, (answer) => (answer === true ? true : despiteLockout(reader, principal, organizationId, answer)));
+  },
+  notHeld: (principal, organizationId, permissions) => reader.notHeld(principal.id, organizationId, permissions, scopesOf(principal)),
+});
+
+function decideFrom(
+  reader: DecisionReader,
+  principal: IdentifiedPrincipal,
+  organizationId: string | null,
+  permission: string,
+  request: RequestFacts,
+): MaybePromise<true | Refusal> {
+  try {
+    const decided = reader.decide(principal.id, organizationId, permission, contextOf(principal, request));
+    return decided instanceof Promise ? decided.then(outcome, undecided) : outcome(decided);
+  } catch (error) {
+    return undecided(error);
+  }
+}
+
+/** A model that was stored before such requirements were refused is replaced by whoever holds the permission by a role. */
+async function despiteLockout(
+  reader: DecisionReader,
+  principal: IdentifiedPrincipal,
+  organizationId: string | null,
+  refusal: Refusal,
+): Promise<true | Refusal> {
+  const requirement = (await reader.policy()).action(manageModel)?.requirement;
+  if (requirement === undefined || canBeMetBySigningIn(requirement)) return refusal;
+  return (await reader.notHeld(principal.id, organizationId, [manageModel], scopesOf(principal))).length === 0 ? true : refusal;
+}
+
+/**
+ * `$session` and `$request` for an operation of the product: the credential of the call, and the address and user agent as the HTTP
+ * server sees them. What a proxy does not hand on is missing, and a condition that needs it does not hold.
+ */
+const contextOf = (principal: IdentifiedPrincipal, { origin, now }: RequestFacts): RequestContext => ({
+  session: sessionFactsOf(principal),
+  scopes: scopesOf(principal),
+  request: { ip: origin.ip ?? undefined, userAgent: origin.userAgent ?? undefined },
+  now,
+});
+
+/** What cannot be decided from the session and the request is not held: an operation has no other input for conditions. */
+function undecided(error: unknown): Refusal {
+  if (error instanceof PolicyError) return "missing_permission";
+  throw error;
+}
+
+function outcome(decision: Decision): true | Refusal {
+  if (decision.allowed) return true;
+  switch (decision.reason) {
+    case "not_a_member":
+    case "organization_suspended":
+    case "session_strength":
+      return decision.reason;
+    case "key_scope":
+      return "credential_scope";
+    case "permission_data_unavailable":
+      return "unavailable";
+    default:
+      return "missing_permission";
+  }
+}

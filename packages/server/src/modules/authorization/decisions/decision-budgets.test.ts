@@ -1,0 +1,86 @@
+import { expectWritten } from "@gatehouse/testing/answers.ts";
+import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, unique } from "@gatehouse/testing/people.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Principal } from "#operation/principal.ts";
+import { DecisionBudgets, requestSteps } from "./decision-budgets.ts";
+
+const iam = "/api/v1/iam";
+const principal = (id: string, kind: "user" | "service" = "user"): Principal => ({
+  kind,
+  id,
+  organizationId: null,
+  credential: { kind: "session", id, authenticatedAt: 0, methods: ["pwd"] },
+});
+const perSecond = 100_000;
+const budgets = () => new DecisionBudgets({ decisionStepsPerSecond: perSecond });
+
+describe("the share of a principal", () => {
+  it("is what is saved of ten seconds, and then what a second brings", () => {
+    const all = budgets();
+    all.of(principal("a")).spend(perSecond * 9);
+    all.of(principal("a")).spend(perSecond * 5);
+    expect(() => all.of(principal("a"))).toThrow(expect.objectContaining({ definition: expect.objectContaining({ status: 429 }) }));
+    expect(() => all.of(principal("b"))).not.toThrow();
+    // A service with the same id is another principal.
+    expect(() => all.of(principal("a", "service"))).not.toThrow();
+  });
+
+  it("bounds one request too, whatever is saved, and is not for the operator", () => {
+    expect(() =>
+      budgets()
+        .of(principal("a"))
+        .spend(requestSteps + 1),
+    ).toThrow("evaluation_limit");
+    const all = budgets();
+    for (let n = 0; n < 5; n += 1) all.of({ kind: "operator" } as Principal).spend(requestSteps);
+  });
+});
+
+describe("a principal over its share", () => {
+  let server: TestServer;
+  let organization: OrganizationOf;
+  beforeAll(async () => {
+    server = await startTestServer({ GATEHOUSE_DECISION_STEPS: String(perSecond) });
+    organization = await newOrganization(server);
+  });
+  afterAll(() => server.close());
+
+  it("gets 429 with Retry-After, and others do not", async () => {
+    const administrator = await newAdministrator(server);
+    const action = `Lists${unique()}`;
+    expectWritten(
+      await server.call(`POST ${iam}/permissions`, { token: administrator.token, body: { value: action, scope: "Organization" } }),
+      201,
+    );
+    const { token } = organization.owner;
+    const role = await server.call(`POST ${iam}/roles`, {
+      token,
+      body: { name: action, scope: "Organization", organizationId: organization.id },
+    });
+    const condition = { operator: "contains_all", left: "$request.a", right: "$request.b" };
+    expectWritten(await server.call(`PUT ${iam}/roles/${role.body.id}/permissions/${action}`, { token, body: { condition } }), 200);
+    const members = [await newPerson(server, "much"), await newPerson(server, "little")] as const;
+    for (const member of members) await joinAs(server, organization, member, role.body.id);
+    const ask = ({ id, token }: (typeof members)[number], count: number): Promise<Answer<AnyBody>> =>
+      server.call("POST /access/v1/evaluations", {
+        token,
+        body: {
+          subject: { type: "user", id, properties: { tenantId: organization.id } },
+          action: { name: action },
+          resource: { type: "any", id: "1" },
+          context: { a: Array(9_000).fill(1), b: Array(9_000).fill(1) },
+          evaluations: Array.from({ length: count }, () => ({})),
+        },
+      });
+    const [much, little] = members;
+    const first = await ask(much, 1_000);
+    expect(first.status).toBe(200);
+    expect(first.body.evaluations[0]).toEqual({ decision: true });
+    expect(first.body.evaluations.at(-1).context.reason_code).toBe("evaluation_limit");
+    const second = await ask(much, 1);
+    expect(second.status).toBe(429);
+    expect(Number(second.headers["retry-after"])).toBeGreaterThan(30);
+    expect((await ask(little, 1)).body.evaluations).toEqual([{ decision: true }]);
+  });
+});

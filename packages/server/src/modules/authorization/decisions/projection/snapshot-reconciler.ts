@@ -1,0 +1,38 @@
+import type { BackgroundTask } from "#platform/background.ts";
+import { type Mark, sameMark } from "#platform/cache/cache.ts";
+import type { Platform } from "#platform/platform.ts";
+import { beginAt, lastNumber, unlessAway } from "./snapshot.ts";
+
+/** Often enough that a lost snapshot helps again soon; readers do not use it meanwhile. */
+const lookEveryMs = 2_000;
+
+/**
+ * Repairs the Redis snapshot where it is lost, ahead of the database's number, or behind it for good. The next write would repair it too;
+ * this does so where nothing is written for a long time (decision 0022).
+ */
+export function snapshotReconciler(platform: Platform): BackgroundTask {
+  const { cache, database } = platform;
+  /** A mark that was behind at the last look; where it still is at the next one, it has missed a write for good. */
+  let behind: Mark | undefined;
+  const look = (): Promise<void> =>
+    unlessAway(platform, async () => {
+      // First the mark: a write is committed before it is published, so an honest snapshot is not ahead of a number that is read later.
+      const { mark } = await cache.read([]);
+      const number = await lastNumber(database);
+      const wasBehind = behind !== undefined && sameMark(behind, mark);
+      behind = mark !== null && mark.number < number ? mark : undefined;
+      const lost = mark === null || mark.number > number || (behind !== undefined && wasBehind);
+      if (lost) await beginAt(platform, number, mark);
+    });
+  return {
+    name: "decisions.reconcile-snapshot",
+    everyMs: lookEveryMs,
+    async step() {
+      await look();
+      return false;
+    },
+    // One look repairs what there is to repair.
+    mark: async () => "",
+    isPast: async () => true,
+  };
+}

@@ -1,0 +1,49 @@
+import type { Change } from "@gatehouse/policy";
+
+/** Who may make a change: the holders of a permission, or somebody by their part in it. */
+export interface WhoMay {
+  readonly scope: "Organization" | "Internal" | null;
+  readonly permission: string | null;
+  /** Where no permission says it. */
+  readonly who: "the user" | "the owner of the credential" | null;
+}
+
+const holders = (inTenant: string, internal: string, tenantId: string | null): WhoMay =>
+  tenantId === null ? { scope: "Internal", permission: internal, who: null } : { scope: "Organization", permission: inTenant, who: null };
+const operators = (permission: string): WhoMay => ({ scope: "Internal", permission, who: null });
+const somebody = (who: NonNullable<WhoMay["who"]>): WhoMay => ({ scope: null, permission: null, who });
+
+/** Who may make a change that an explanation proposes. A non-member gets a role by an invitation. */
+export function whoMay(change: Change, tenantId: string | null, isMember: boolean): WhoMay {
+  switch (change.kind) {
+    case "give_role":
+      return holders(isMember ? "Organization.ChangeMemberRole" : "Organization.InviteMember", "InternalMember.Manage", tenantId);
+    case "take_role":
+      return holders("Organization.ChangeMemberRole", "InternalMember.Manage", tenantId);
+    case "add_permission":
+      return holders("Organization.ManageRoles", "InternalRole.Manage", tenantId);
+    case "add_relationship":
+    case "remove_relationship":
+      return holders("Organization.ManageGrants", "InternalRole.Manage", tenantId);
+    case "activate_user":
+      return operators("User.SetStatus");
+    case "activate_tenant":
+      return operators("Tenant.SetStatus");
+    case "entitlement":
+      return operators("Tenant.SetEntitlements");
+    case "widen_scopes":
+      return somebody("the owner of the credential");
+    case "stronger_session":
+      return somebody("the user");
+    case "meet_condition":
+      return readsNoted(change.condition)
+        ? holders("Organization.ManageAttributes", "InternalRole.Manage", tenantId)
+        : somebody("the user");
+  }
+}
+
+/** Whether the condition depends on what the organization notes; else it is the request that would have to be another. */
+function readsNoted(trace: Extract<Change, { kind: "meet_condition" }>["condition"]): boolean {
+  const names = Object.keys(trace.values ?? {});
+  return names.some((name) => name.startsWith("$user.") || name.startsWith("$tenant.")) || (trace.parts ?? []).some(readsNoted);
+}

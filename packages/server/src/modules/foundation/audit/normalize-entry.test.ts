@@ -1,13 +1,15 @@
 import { expect, it } from "vitest";
 import { attributesOf } from "#operation/audit-declaration.ts";
 import { identityColumns } from "#operation/audit-identity.ts";
-import { anonymous, operator } from "#operation/caller.ts";
+import { anonymous, operator, type Principal } from "#operation/principal.ts";
 import type { CompleteEntry } from "./complete-entry.ts";
 import { normalizeEntry, recordEventName } from "./normalize-entry.ts";
 import { userPerson } from "./person-keys.ts";
 
 const pepper = Buffer.alloc(32, 7).toString("base64url");
-const [service, administrator, session] = ["service 1", "0198c0de-0000-7000-8000-000000000002", "0198c0de-0000-7000-8000-000000000003"];
+const service = "service 1";
+const administrator = "0198c0de-0000-7000-8000-000000000002";
+const session = "0198c0de-0000-7000-8000-000000000003";
 const entry: CompleteEntry = {
   transaction: "1",
   sequence: "1",
@@ -33,15 +35,13 @@ const entry: CompleteEntry = {
   reason: null,
   stands_for: 1,
 };
-const delegated = {
-  ...entry,
-  principal_kind: "service",
-  principal_id: service,
-  credential_kind: "apiKey",
-  credential_id: "key 1",
-  actor_kind: "user",
-  actor_id: administrator,
+const principal: Principal = {
+  kind: "service",
+  id: service,
+  organizationId: null,
+  credential: { kind: "apiKey", id: "key 1", authenticatedAt: 0, methods: [] },
 };
+const delegated = { ...entry, ...identityColumns({ ...principal, actor: { kind: "user", id: administrator } }) };
 
 it("a delegated call has the actor beside the principal and its credential; the address belongs to who acted", () => {
   const record = normalizeEntry(delegated, pepper);
@@ -57,7 +57,7 @@ it("a delegated call has the actor beside the principal and its credential; the 
 });
 
 it("a call that nobody delegated has the principal as its actor", () => {
-  expect(normalizeEntry({ ...delegated, actor_kind: null, actor_id: null }, pepper)).toMatchObject({
+  expect(normalizeEntry({ ...entry, ...identityColumns(principal) }, pepper)).toMatchObject({
     actor_kind: "service",
     actor_id: service,
     principal_kind: "service",
@@ -81,14 +81,12 @@ it("an anonymous caller who has proved in the call to be a user is that user, wi
     credential_kind: null,
     credential_id: null,
   });
-  const user = {
+  const user: Principal = {
     kind: "user",
-    userId: "another",
-    sessionId: session as string,
+    id: "another",
     organizationId: null,
-    authenticatedAt: 0,
-    methods: [],
-  } as const;
+    credential: { kind: "session", id: session, authenticatedAt: 0, methods: [] },
+  };
   expect(identityColumns(user, administrator)).toMatchObject({
     principal_id: "another",
     credential_kind: "session",

@@ -126,7 +126,7 @@ describe("how much is sealed (40)", () => {
 
   it("cannot be said to be nothing", async () => {
     const told = await toldAfter(sql`update audit_progress set key_id = null, signature = null, chains = 0, records = 0`);
-    expect(told).toContainEqual(expect.stringMatching(/^other_history: 0 chains with 0 records were sealed/));
+    expect(told).toContainEqual(expect.stringMatching(/^other_history: 0 chains with 0 records were appended/));
     expect(told).toContainEqual("wrong_signature: the signature of the number of chains and records is not right");
   });
 

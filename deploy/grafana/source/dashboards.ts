@@ -197,7 +197,7 @@ const background: Dashboard = {
           unit: "ops",
         },
         { title: "Differences found", lines: { differences: "sum(increase(gatehouse_billing_differences_total[1h]))" } },
-        { title: "Audit sealed up to", lines: { lag: "max(gatehouse_audit_lag_seconds)" }, unit: "s" },
+        { title: "Audit entries waiting for their chain", lines: { age: "max(gatehouse_audit_lag_seconds)" }, unit: "s" },
       ],
     },
   ],

@@ -7,7 +7,7 @@ export const auditEraseCommand: Command = {
   words: ["audit", "erase"],
   usage: "gatehouse audit erase [--user <id>] [--email a@example.com]",
   does:
-    "Destroy the key of a person's data in the audit trail: nobody reads it any more, and the chains verify as before.\n" +
+    "Destroy the key of a person's data in the audit log: it cannot be decrypted any more, and the chains verify as before.\n" +
     "Cannot be undone, but by a backup that still has the key.",
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { user: { type: "string" }, email: { type: "string" } } });
@@ -15,6 +15,6 @@ export const auditEraseCommand: Command = {
     if (userId === undefined && email === undefined) throw new UsageError("--user or --email is needed.");
     const input = { ...(userId === undefined ? {} : { userId }), ...(email === undefined ? {} : { email }) };
     const { erased } = (await callOperation(readConfiguration(process.env), "audit.erasePerson", input)) as { erased: boolean };
-    process.stdout.write(erased ? "Erased.\n" : "The trail held nothing of this person.\n");
+    process.stdout.write(erased ? "Erased.\n" : "The audit log had nothing of this person.\n");
   },
 };

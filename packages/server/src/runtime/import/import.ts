@@ -54,7 +54,7 @@ export async function importInstallation(
   try {
     return await inSnapshot(source.database, async (from) => {
       const sealedValues = await refuseForeignKey(from, source.masterKey, target.keys);
-      await refuseForgedTrail(from);
+      await refuseForgedAuditLog(from);
       return target.database.owner.transaction().execute(async (tx) => {
         await sameTextForms.execute(tx);
         await sql`lock table ${sql.join(tables.map(({ name }) => sql.table(name)))} in exclusive mode`.execute(tx);
@@ -105,12 +105,10 @@ async function refuseOtherSchema(source: Kysely<AnyTables>, target: Kysely<AnyTa
   if (further.length > 0) throw new ImportRefused(`The source's schema is newer (${further.join(", ")}). Import with its release.`);
 }
 
-/** How far the trail is sealed is signed anew for the target, which must make no wrong signature a right one. */
-async function refuseForgedTrail(from: Kysely<AnyTables>): Promise<void> {
+/** The target signs the number of records again, which must not make a wrong signature a valid one. */
+async function refuseForgedAuditLog(from: Kysely<AnyTables>): Promise<void> {
   if (await isAuditLogSigned(from as never)) return;
-  throw new ImportRefused(
-    "The audit trail's number of records is not as it was signed. `gatehouse audit verify` on the source tells more.",
-  );
+  throw new ImportRefused("The audit log's number of records is not as it was signed. `gatehouse audit verify` on the source tells more.");
 }
 
 async function refuseUnlessEmpty(tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<void> {

@@ -37,7 +37,7 @@ afterAll(() => server.close());
 const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const logs = (search: Readonly<Record<string, string>> = {}, token = organization.owner.token) =>
   server.call(`GET /api/v1/audit/logs?${new URLSearchParams(search)}`, { token });
-/** What the trail of the organization says, newest first, once it is sealed. */
+/** The records of the organization, newest first, once all entries are appended. */
 async function recorded(search: Readonly<Record<string, string>> = {}, token?: string): Promise<AnyBody[]> {
   await server.application.settled();
   const own = token === undefined ? { organizationId: organization.id } : {};
@@ -257,7 +257,7 @@ describe("GET /api/v1/audit/logs", () => {
     expect(await recorded({ to: all.at(-1).occurredAt })).toEqual([]);
   });
 
-  it("goes page by page, newest first, and is itself in the trail", async () => {
+  it("goes page by page, newest first, and is itself in the audit log", async () => {
     const first = await logs({ organizationId: organization.id, limit: "2" });
     const next = await logs({ organizationId: organization.id, limit: "2", cursor: first.body.nextCursor });
     const numbers = [...first.body.items, ...next.body.items].map(({ number }: AnyBody) => number);
@@ -393,7 +393,7 @@ describe("exports", () => {
     expectError(await server.call(`GET /api/v1/audit/exports/${unknownId}`, { token: stranger.token }), 404, "audit.export_not_found");
   });
 
-  it("lie sealed in the database", async () => {
+  it("are encrypted in the database", async () => {
     const { rows } = await sql<{ sealed: string }>`select sealed from audit_export_parts`.execute(
       server.application.platform.database.owner,
     );
@@ -420,7 +420,7 @@ describe("exports", () => {
 });
 
 describe("an erased person", () => {
-  it("is read nowhere in the trail, not even in what was not sealed yet, and every chain still verifies", async () => {
+  it("cannot be read anywhere in the audit log, not even in entries that were not appended yet, and every chain still verifies", async () => {
     const person = await newPerson(server, "forgetme");
     const roles = await rolesOf(server, organization);
     await joinAs(server, organization, person, roles["Member"] as string);
@@ -446,9 +446,9 @@ describe("an erased person", () => {
   });
 });
 
-describe("a person who is erased while something about him is not sealed", () => {
+describe("a person who is erased while an entry about them is not appended", () => {
   it("is in no entry afterwards: not of before, and not of the erasure itself", async () => {
-    const person = await newPerson(server, "unsealed");
+    const person = await newPerson(server, "pending");
     const erased = await server.call("POST /api/v1/audit/persons/erase", {
       token: administrator.token,
       body: { userId: person.id, email: person.email },
@@ -542,7 +542,7 @@ describe("the log's retention", () => {
         await sql`insert into audit_entries (id, operation, caller_kind, input, trace_id, occurred_at)
           values (${randomUUID()}, 'identity.register', 'anonymous', '{}', '', now())`.execute(tx);
         const { rows } = await sql<{ transaction: string }>`select pg_current_xact_id()::text as transaction`.execute(tx);
-        expect(await appenderOfLog.places(tx as never)).toEqual([{ name: "audit.sealer", ...rows[0], sequence: "0" }]);
+        expect(await appenderOfLog.places(tx as never)).toEqual([{ name: "audit.chain-appender", ...rows[0], sequence: "0" }]);
         throw undone;
       }),
     ).rejects.toBe(undone);

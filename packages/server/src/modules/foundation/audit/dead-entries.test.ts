@@ -21,14 +21,14 @@ afterAll(() => server.close());
 const owner = () => server.application.platform.database.owner;
 
 /** The database refuses to store the record of an event about the entity `bad`. */
-const breakSealing = async (): Promise<void> => {
+const refuseRecords = async (): Promise<void> => {
   await sql`create function refuse_record() returns trigger language plpgsql as $$ begin
     raise exception 'this record cannot be written'; end $$`.execute(owner());
   await sql`create trigger refuse_record before insert on audit_records for each row
     when (new.entity_id like 'bad%') execute function refuse_record()`.execute(owner());
 };
-const mendSealing = () => sql`drop function if exists refuse_record() cascade`.execute(owner());
-afterEach(mendSealing);
+const acceptRecords = () => sql`drop function if exists refuse_record() cascade`.execute(owner());
+afterEach(acceptRecords);
 
 const record = async ({ id, owner: by }: OrganizationOf, entityId: string, more: object = {}): Promise<string> => {
   const body = { organizationId: id, source: "tests", action: "thing.seen", entityType: "Thing", entityId, ...more };
@@ -38,7 +38,7 @@ const record = async ({ id, owner: by }: OrganizationOf, entityId: string, more:
 };
 const logs = async ({ id, owner: by }: OrganizationOf): Promise<AnyBody[]> =>
   (await server.call(`GET /api/v1/audit/logs?organizationId=${id}&limit=200`, { token: by.token })).body.items;
-const sealedIds = async (of: OrganizationOf) => (await logs(of)).map(({ id }) => id);
+const recordIds = async (of: OrganizationOf) => (await logs(of)).map(({ id }) => id);
 const letters = async (): Promise<AnyBody[]> => (await asOperator(server, "operations.listDeadLetters", { consumer: entryConsumer })).items;
 const whole = async (): Promise<string[]> => {
   await server.application.settled();
@@ -50,19 +50,19 @@ const standIns = async (entryId: string) =>
 
 /** An entry that was dead-lettered. */
 async function deadEntry(entityId: string, more: object = {}): Promise<string> {
-  await breakSealing();
+  await refuseRecords();
   const id = await record(organization, entityId, more);
   await eventually(async () => (await letters()).map((letter) => letter.id)).toContain(id);
   return id;
 }
 
-describe("an audit entry that cannot be sealed", () => {
-  it("holds up no other, has a stand-in in its chain, and is sealed when an operator redrives it", { timeout: 60_000 }, async () => {
+describe("an audit entry that cannot be appended", () => {
+  it("holds up no other, has a stand-in in its chain, and is appended when an operator redrives it", { timeout: 60_000 }, async () => {
     const bad = await deadEntry("bad");
     const [after, elsewhere] = [await record(organization, "after"), await record(other, "elsewhere")];
-    await eventually(() => sealedIds(organization)).toContain(after);
-    await eventually(() => sealedIds(other)).toContain(elsewhere);
-    expect(await sealedIds(organization)).not.toContain(bad);
+    await eventually(() => recordIds(organization)).toContain(after);
+    await eventually(() => recordIds(other)).toContain(elsewhere);
+    expect(await recordIds(organization)).not.toContain(bad);
     expect(await standIns(bad)).toMatchObject([
       {
         severity: "Critical",
@@ -80,9 +80,9 @@ describe("an audit entry that cannot be sealed", () => {
     await eventually(async () => (await letters()).map(({ attempts }) => attempts)).toEqual([2]);
     expect(await standIns(bad)).toHaveLength(1);
 
-    await mendSealing();
+    await acceptRecords();
     expect(await asOperator(server, "operations.redriveDeadLetters", { consumer: entryConsumer })).toEqual({ redriven: 1 });
-    await eventually(() => sealedIds(organization)).toContain(bad);
+    await eventually(() => recordIds(organization)).toContain(bad);
     expect((await logs(organization)).find(({ id }) => id === bad)).toMatchObject({
       entity: { type: "Thing", id: "bad" },
       result: "success",
@@ -99,16 +99,47 @@ describe("an audit entry that cannot be sealed", () => {
     expect(await whole()).toEqual(["changed"]);
     await sql`update audit_entries set input = input || '{"action":"thing.seen"}' where id = ${bad}`.execute(owner());
     expect(await whole()).toEqual(["dead_lettered"]);
+    await sql`update audit_entries set principal_id = 'another' where id = ${bad}`.execute(owner());
+    expect(await whole()).toEqual(["changed"]);
+    await sql`update audit_entries set principal_id = ${organization.owner.id} where id = ${bad}`.execute(owner());
+    expect(await whole()).toEqual(["dead_lettered"]);
     await sql`alter table audit_entries enable trigger added_to_only`.execute(owner());
     await asOperator(server, "operations.dropDeadLetter", { consumer: entryConsumer, id: bad });
     expect(await whole()).toEqual([]);
   });
 
-  it("outlives the other entries that are sealed, and goes when its person is erased", { timeout: 60_000 }, async () => {
+  it("is as it was where an older release has hashed it, without what that release does not know", { timeout: 60_000 }, async () => {
+    const bad = await deadEntry("bad of before");
+    const { rows } = await sql<{ hash: string }>`select encode(sha256(convert_to(jsonb_build_array(id, operation, caller_kind, user_id,
+      session_id, organization_id, input, personal, before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id,
+      extract(epoch from occurred_at), result, reason, stands_for)::text, 'UTF8')), 'hex') as hash from audit_entries where id = ${bad}`.execute(
+      owner(),
+    );
+    const standInHas = (hash: string | undefined) =>
+      owner()
+        .transaction()
+        .execute(async (tx) => {
+          await sql`set local session_replication_role = replica`.execute(tx);
+          await sql`update audit_records set details = ${JSON.stringify({ entryHash: hash })}
+            where action = ${deadEntryAction} and entity_id = ${bad}`.execute(tx);
+        });
+    const [standIn] = await standIns(bad);
+    expect(standIn?.details.entryHash).not.toBe(rows[0]?.hash);
+    await standInHas(rows[0]?.hash);
+    expect(await whole()).toEqual(["dead_lettered"]);
+    await standInHas("0".repeat(64));
+    expect(await whole()).toEqual(["changed"]);
+    await standInHas(standIn?.details.entryHash);
+    await asOperator(server, "operations.dropDeadLetter", { consumer: entryConsumer, id: bad });
+    expect(await whole()).toEqual([]);
+    expect(await chainFindings()).toEqual([]);
+  });
+
+  it("outlives the other entries that are appended, and goes when its person is erased", { timeout: 60_000 }, async () => {
     const userId = "person-17";
     const bad = await deadEntry("bad person", { userId, userName: "Ada Example" });
     const kept = async () => (await sql<{ id: string }>`select id from audit_entries where id = ${bad}`.execute(owner())).rows.length;
-    // Sealed entries go after a day.
+    // Entries that are in their chains are removed after a day.
     server.clock.advance(2 * 86_400);
     await asOperator(server, "audit.removeOld", {});
     server.clock.advance(-2 * 86_400);
@@ -121,7 +152,7 @@ describe("an audit entry that cannot be sealed", () => {
   });
 });
 
-describe("a sealed record that cannot be forwarded", () => {
+describe("a record that cannot be forwarded", () => {
   const breakForwarding = async (): Promise<void> => {
     await sql`create function refuse_event() returns trigger language plpgsql as $$ begin raise exception 'this event cannot be written'; end $$`.execute(
       owner(),
@@ -134,10 +165,10 @@ describe("a sealed record that cannot be forwarded", () => {
   const forwarded = async (id: string) =>
     (await sql`select from events where type = 'audit-log.requested.v1' and data->>'recordId' = ${id}`.execute(owner())).rows.length;
 
-  it("is sealed, and a dead letter that a redrive forwards", { timeout: 60_000 }, async () => {
+  it("is in its chain, and a dead letter that a redrive forwards", { timeout: 60_000 }, async () => {
     await breakForwarding();
     const [stays, goes] = [await record(organization, "stays"), await record(organization, "goes")];
-    await eventually(() => sealedIds(organization)).toEqual(expect.arrayContaining([stays, goes]));
+    await eventually(() => recordIds(organization)).toEqual(expect.arrayContaining([stays, goes]));
     expect(await forwarded(goes)).toBe(1);
     expect(await forwarded(stays)).toBe(0);
     expect((await asOperator(server, "operations.listDeadLetters", { consumer: forwardConsumer })).items).toMatchObject([
@@ -154,7 +185,7 @@ describe("a sealed record that cannot be forwarded", () => {
 describe("a record whose details were changed to no JSON", () => {
   it("is listed and exported with what is left of it, and told by the verifier", async () => {
     const id = await record(other, "spoiled");
-    await eventually(() => sealedIds(other)).toContain(id);
+    await eventually(() => recordIds(other)).toContain(id);
     await sql`alter table audit_records disable trigger added_to_only`.execute(owner());
     await sql`update audit_records set details = '{no json' where id = ${id}`.execute(owner());
     await sql`alter table audit_records enable trigger added_to_only`.execute(owner());

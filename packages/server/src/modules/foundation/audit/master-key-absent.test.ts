@@ -17,7 +17,7 @@ const findingsOf = async (operation: string, input: object) => {
   return (output as { findings: { kind: string; text: string }[] }).findings;
 };
 
-it("a trail that is verified with another master key is told to be so, and not to have been changed", async () => {
+it("an audit log that is verified with another master key is reported as such, and not as changed", async () => {
   const { id: organizationId } = await newOrganization(server);
   await server.application.settled();
   expect(await findingsOf("audit.verifyConsistency", {})).toEqual([]);

@@ -158,7 +158,7 @@ describe("the scopes of a credential", () => {
     const give = (token: string, permission: string) =>
       scene.send(`POST roles/${roleId}/permissions`, token, { permissions: [permission] });
     const token = limited("Organization.ManageRoles", "Ward.Read");
-    expectError(await give(token, "Ward.Close"), 403, "access.not_held");
+    expectError(await give(token, "Ward.Close"), 403, "access.permission_not_held");
     expectWritten(await give(token, "Ward.Read"), 200);
     expectWritten(await give(userToken(nurse), "Ward.Close"), 200);
   });

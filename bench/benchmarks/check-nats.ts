@@ -116,6 +116,7 @@ async function makeInstallation(bench: Bench): Promise<Installation> {
     GATEHOUSE_ADMIN_EMAIL: admin.email,
     GATEHOUSE_ADMIN_PASSWORD: admin.password,
     GATEHOUSE_SIGN_IN_LIMIT: "off",
+    GATEHOUSE_DECISION_STEPS: "1000000000",
     GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
     NATS_PREFIX: prefix,
     // The load speaks NATS itself.

@@ -57,6 +57,7 @@ const application = await assemble(
     GATEHOUSE_DATA_DIR: dataFolder,
     GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
     GATEHOUSE_SIGN_IN_LIMIT: "off",
+    GATEHOUSE_DECISION_STEPS: "1000000000",
     GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
   }),
   { logger: pino({ level: "error", messageKey: "message" }, process.stderr) },

@@ -17,6 +17,7 @@ export async function freshInstallation(scope: AsyncDisposableStack, admin: Acco
     GATEHOUSE_ADMIN_EMAIL: admin.email,
     GATEHOUSE_ADMIN_PASSWORD: admin.password,
     GATEHOUSE_SIGN_IN_LIMIT: "off",
+    GATEHOUSE_DECISION_STEPS: "1000000000",
     GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
   };
 }

@@ -25,7 +25,7 @@ onPostgresql("with 20,000 roles and 5,000 permissions (PostgreSQL only: the plan
   let server: TestServer;
   let world: World;
   beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" });
     world = await makeWorld(server);
     await populate(server.configuration.databaseUrl as string, size);
     expect(await rebuildProjection(server)).toBeGreaterThan(size.roles * 3);

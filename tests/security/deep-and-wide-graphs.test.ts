@@ -13,7 +13,7 @@ const fanOut = 100_000;
 let server: TestServer;
 let world: World;
 beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" });
   world = await makeWorld(server);
   const group = { subjects: ["user", "Group#member"] };
   const resourceTypes = {

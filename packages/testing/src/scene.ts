@@ -27,7 +27,7 @@ export class Scene {
   }
 
   static async open(environment: Readonly<Record<string, string>> = {}): Promise<Scene> {
-    return Scene.on(await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment }));
+    return Scene.on(await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000", ...environment }));
   }
 
   /** The same on a server that runs already, whose limits on calls are off. */

@@ -89,7 +89,7 @@ export class HttpWorld {
   }
 
   static async open(file: CorpusFile): Promise<HttpWorld> {
-    const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+    const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" });
     try {
       const world = new HttpWorld(file, server);
       await world.#build();

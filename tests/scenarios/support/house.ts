@@ -52,6 +52,7 @@ export async function openHouse({ each = 2, environment: more = {} }: HouseOptio
     GATEHOUSE_ADMIN_PASSWORD: administrator.password,
     // The observers sign in more often from one address than people do.
     GATEHOUSE_SIGN_IN_LIMIT: "off",
+    GATEHOUSE_DECISION_STEPS: "1000000000",
     GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
     // Small pools: connections that a database has lost are then soon met.
     DATABASE_POOL: "6",

@@ -39,7 +39,7 @@ interface ScopesOfRule {
 export const identified = ({ appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "identified", appliesScopes });
 /** Whoever holds `value` in the organization that the operation acts on. */
 export const permission = (value: string): Rule => ({ kind: "permission", permission: value, scope: "tenant" });
-/** Whoever holds `value` in the internal scope, with a session of that scope. */
+/** Whoever holds `value` in the internal scope, with a credential of that scope. */
 export const internal = (value: string): Rule => ({ kind: "permission", permission: value, scope: "internal" });
 /** One permission where the call acts in an organization, another where it acts in the internal scope. */
 export const scoped = (needed: { readonly tenant: string; readonly internal: string }): Rule => ({ kind: "scoped", ...needed });
@@ -47,7 +47,7 @@ export const scoped = (needed: { readonly tenant: string; readonly internal: str
 export const subject = (field: string, { appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "subject", field, appliesScopes });
 /** The user whom the thing that the call names belongs to, as the operation's `ownerOf` tells; not with a credential that has scopes. */
 export const own = (thing: string): Rule => ({ kind: "own", thing });
-/** Whoever has the machine: the command line. */
+/** The operator: the command line on the machine itself. */
 export const operatorOnly = (): Rule => ({ kind: "operator" });
 /** One rule where the input's `field` has a value that is listed, another for all else. */
 export const byInput = (field: string, cases: Readonly<Record<string, Rule>>, otherwise: Rule): Rule => ({

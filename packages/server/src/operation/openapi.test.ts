@@ -389,13 +389,18 @@ describe("an operation in the OpenAPI document", () => {
       {
         ...invalid,
         "401": refusals,
+        "403": ["auth.permission_denied"],
         "404": ["library.book_not_found"],
         "500": ["common.internal"],
         "503": ["common.revision_not_reached", "common.unavailable"],
       },
     ],
     ["get", "/v1/books", { ...invalid, "401": refusals, "403": ["auth.permission_denied"], ...always }],
-    ["post", "/v1/books/search", { ...invalid, "401": refusals, "403": ["auth.cross_site_request"], ...written, ...always }],
+    [
+      "post",
+      "/v1/books/search",
+      { ...invalid, "401": refusals, "403": ["auth.cross_site_request", "auth.permission_denied"], ...written, ...always },
+    ],
     [
       "post",
       "/v1/enter",

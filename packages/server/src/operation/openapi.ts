@@ -270,7 +270,8 @@ function errorsOf(operation: Operation, method: string): readonly ErrorDefinitio
     [CredentialRequired, allow.kind !== "anyone"],
     // A credential that is not one is refused also where none is needed.
     [CredentialInvalid, true],
-    [PermissionDenied, asksPermission || kinds.has("subject")],
+    // Also where any user may call it: a service and a credential with scopes may not.
+    [PermissionDenied, asksPermission || refusing.some((kind) => kinds.has(kind))],
     [OrganizationInactive, permissionsIn(allow).some(({ scope }) => scope === "tenant")],
     [CrossSiteRequest, writes],
     [RouteNotFound, kinds.has("operator")],
@@ -288,6 +289,9 @@ function errorsOf(operation: Operation, method: string): readonly ErrorDefinitio
   for (const [error, applies] of possible) if (error && applies) byCodes.set(error.code, error);
   return [...byCodes.values()];
 }
+
+/** Rules without a permission that refuse some identified principals. */
+const refusing: readonly Rule["kind"][] = ["signedIn", "identified", "subject", "own"];
 
 function kindsOf(rule: Rule): ReadonlySet<Rule["kind"]> {
   const inner = rule.kind === "either" ? rule.rules : rule.kind === "byInput" ? [...Object.values(rule.cases), rule.otherwise] : [];

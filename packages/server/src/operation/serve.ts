@@ -6,7 +6,7 @@ import type { Operation } from "./operation.ts";
 import type { Origin } from "./origin.ts";
 import { anonymous, type Principal } from "./principal.ts";
 
-/** A credential as it came with a request; a header is meant by whoever sends it, a cookie is sent by the browser. */
+/** A credential as it came with a request. A client sets a header on purpose; a browser sends a cookie by itself. */
 export interface SentCredential {
   readonly token: string;
   readonly from: "header" | "cookie";
@@ -21,10 +21,13 @@ export interface ReceivedCall {
   call(principal: Principal): Call;
 }
 
-/** What a door hands requests to: the process itself, or one behind NATS. Refusals are thrown or rejected. */
+/** Answers the requests of a transport: in this process, or in one behind NATS. Refusals are thrown or rejected. */
 export type Serve = (received: ReceivedCall) => MaybePromise<Answer>;
 
-/** Serves with this process's own operations. `refused` hears of calls with a credential that nobody has, and when they began. */
+/**
+ * Serves with this process's own operations. Calls `refused` for a credential that is unknown, expired or revoked; `began` is of
+ * `performance.now()`.
+ */
 export function servedHere(
   dispatch: Dispatch,
   authenticate: Authenticate,

@@ -32,7 +32,7 @@ export interface Settings {
   readonly sessionsPerUser: number;
   /** Invitations that one account may send in an hour, in all organizations; an organization four times as many in a day. */
   readonly invitationsPerHour: number;
-  /** `off` on loopback only, for measuring. */
+  /** `off` on loopback only, for measuring: no limit by address, on attempts to sign in, and on mails. */
   readonly signInLimit: "on" | "off";
 }
 

@@ -73,7 +73,7 @@ export function readCall(body: Uint8Array): WireCall {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Writes a call that a door has received. The person is left out: whoever answers finds out for itself. */
+/** Writes a call that a transport received. The principal is left out: the process that answers authenticates the credential. */
 export function writeCall(
   call: Call,
   sent: SentCredential | undefined,

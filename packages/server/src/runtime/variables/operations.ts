@@ -31,7 +31,8 @@ export const operationVariables: readonly Variable[] = [
   {
     name: "GATEHOUSE_SIGN_IN_LIMIT",
     fallback: "on",
-    meaning: "off lifts the limits on calls, for measuring on loopback",
+    meaning:
+      "off lifts limits that are counted by address, on attempts to sign in and on mails, for measuring on loopback; limits of a principal or a credential stay",
     ...oneOf("on", "off"),
   },
   {

@@ -147,7 +147,7 @@ export const answerOf = (reader: DecisionReader, decision: Decision, request: Ch
   reason: sentenceOf(decision, request.actionType),
   reasonCode: decision.reason,
   missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
-  // What the plan includes is the organization's own matter, and a stranger is told nothing of it.
+  // What the plan includes is disclosed to members only.
   applicableEntitlements:
     decision.reason === "not_a_member" ? {} : reader.entitlementsFor(request.userId, request.tenantId ?? null, request.actionType),
   decisionId: crypto.randomUUID(),

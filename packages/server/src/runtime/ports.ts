@@ -63,6 +63,7 @@ export interface Ports {
 /** What the ports need to know of the modules. */
 export interface Declared {
   readonly queues: readonly Queue[];
+  readonly retiredQueues: readonly string[];
   readonly formerVersions: FormerVersions;
 }
 
@@ -72,7 +73,7 @@ const never: Promise<void> = new Promise(() => {});
 /** Opens each port with the adapter that the configuration asks for. The database is migrated when this returns. */
 export async function openPorts(
   configuration: Configuration,
-  { queues, formerVersions }: Declared,
+  { queues, retiredQueues, formerVersions }: Declared,
   overrides: Overrides = {},
 ): Promise<Ports> {
   const { settings } = configuration;
@@ -115,6 +116,7 @@ export async function openPorts(
           url: configuration.databaseUrl,
           directUrl: configuration.databaseDirectUrl,
           schema: configuration.databaseSchema,
+          retired: retiredQueues,
           works: configuration.roles.has("worker"),
         }),
         { metrics, tracer, logger },
@@ -222,17 +224,17 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const { resilience, logger, keys } = given;
   const trust = { authenticator: redisAuthenticator(keys), distrusted: distrustOn("redis", given) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
-  const [{ connectRedis }, { redisCache }, { redisLimits }, { redisWitness }] = await Promise.all([
+  const [{ connectRedis }, { redisCache }, { redisLimits }, { redisPeerDetector }] = await Promise.all([
     import("#platform/redis/client.ts"),
     import("#platform/cache/redis.ts"),
     import("#platform/limits/redis.ts"),
-    import("#platform/log/redis-witness.ts"),
+    import("#platform/log/redis-peer-detector.ts"),
   ]);
   const connection = await connectRedis(address, logger);
   // Embedded storage is in this process: it is not away while that runs.
   const mayBeAway = databaseUrl !== undefined && seconds > 0;
   const away = mayBeAway
-    ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
+    ? { peers: redisPeerDetector(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
     : undefined;
   return {
     cache: redisCache(connection, resilience, trust),

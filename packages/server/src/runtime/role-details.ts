@@ -18,7 +18,7 @@ export async function queryDetails({ platform, reader, sessions }: Application):
     cacheHitRate: all === 0 ? "none looked up" : percent(of("memory", "cache") / all),
     ...last("lastSuccessfulQuery", activity.query),
     ...indicators(activity.query),
-    logAgeMs: Math.round(log.ageMs),
+    logAgeMs: Math.round(log.replicationLagMs),
     eventsNotInReadModel: reader.behind,
     sessionsInMemory: sessions.size,
   };

@@ -183,7 +183,7 @@ export class KafkaConsumer {
       returned: 0,
       done: nothing,
       release: nothing,
-      putAside: async (letter: Parameters<typeof deadLetterRecord>[1]) => {
+      deadLetter: async (letter: Parameters<typeof deadLetterRecord>[1]) => {
         await this.#parts.topics.ensure([deadTopicOf(consumer.name)], [{ name: "cleanup.policy", value: "compact" }]);
         await produce([deadLetterRecord(consumer.name, letter)]);
       },

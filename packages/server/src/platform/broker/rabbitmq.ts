@@ -226,7 +226,7 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, { retry, co
         returned: Number(message.headers?.["x-delivery-count"] ?? 0),
         done: settle(ConsumerStatus.ACK),
         release: settle(ConsumerStatus.REQUEUE),
-        putAside: async (letter: DeadLetter) => {
+        deadLetter: async (letter: DeadLetter) => {
           await within(confirmMs, "RabbitMQ confirmed too late", sendDeadLetter(connection, name, letter));
           outcome = ConsumerStatus.ACK;
         },

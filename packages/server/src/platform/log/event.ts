@@ -39,8 +39,8 @@ export interface LoggedEvent extends NewEvent {
   readonly traceparent: string | null;
 }
 
-/** An event as processes tell it to each other beside the database: with no more of its data than memories need to forget by. */
-export interface ToldEvent extends NewEvent {
+/** A revoking event as processes send it to each other beside the database: with no more data than caches need to invalidate by. */
+export interface InvalidationMessage extends NewEvent {
   readonly transaction: string;
   /** ISO 8601. */
   readonly occurredAt: string;

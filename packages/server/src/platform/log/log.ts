@@ -70,11 +70,11 @@ export const logSteps: readonly SchemaStep[] = [
  * already ended. The log orders by transaction id, so appending now would put effect before cause: the caller
  * begins the command anew, with a new transaction id.
  */
-export class OvertakenError extends Error {
+export class WriteConflictError extends Error {
   readonly subject: string;
   constructor(subject: string) {
     super(`a later transaction has already written about ${subject}`);
-    this.name = "OvertakenError";
+    this.name = "WriteConflictError";
     this.subject = subject;
   }
 }
@@ -83,11 +83,11 @@ export class OvertakenError extends Error {
  * Waits until no other transaction that was overtaken on the subject is under way, and keeps those that come later waiting. To be called
  * first in a transaction: whoever waits here holds nothing, not even a transaction id, so the one that he gets is newer than theirs.
  */
-export async function takeTurn(tx: WriteHandle, subject: string): Promise<void> {
+export async function lockSubject(tx: WriteHandle, subject: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`turn ${subject}`}, 0))`.execute(tx);
 }
 
-/** Appends events, any number of them, to the log inside the caller's transaction. Throws {@link OvertakenError}; nothing is kept then. */
+/** Appends events, any number of them, to the log inside the caller's transaction. Throws {@link WriteConflictError}; nothing is kept then. */
 export async function append(
   tx: WriteHandle,
   events: readonly NewEvent[],
@@ -96,7 +96,7 @@ export async function append(
   if (events.length === 0) return;
   const subjects = [...new Set(events.map((event) => event.subject))];
   const { rows } = await sql<{ subject: string | null }>`select overtaken(${subjects}::text[]) as subject`.execute(tx);
-  if (rows[0]?.subject) throw new OvertakenError(rows[0].subject);
+  if (rows[0]?.subject) throw new WriteConflictError(rows[0].subject);
   await insertMany(
     tx,
     "events",

@@ -105,7 +105,7 @@ export async function beginReading(tx: WriteHandle): Promise<number> {
 }
 
 /** How long ago the oldest event happened that each reader has not passed, in seconds; 0 where it has passed all. */
-export async function unpassedSeconds(
+export async function readerLagSeconds(
   db: ReadHandle,
   readers: readonly LogReader[],
 ): Promise<readonly { readonly reader: string; readonly seconds: number }[]> {

@@ -12,7 +12,7 @@ import type { UserCaller } from "#operation/caller.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
-import type { Endings } from "#platform/log/follower.ts";
+import type { RevokingEvents } from "#platform/log/follower.ts";
 import type { Platform } from "#platform/platform.ts";
 import { hashSecret } from "#platform/secrets.ts";
 import { Unavailable } from "#platform/unavailable.ts";
@@ -40,7 +40,7 @@ const recordEveryMs = 60_000;
 const flushEveryMs = 5_000;
 
 /** By these a session may be over. */
-const endings: Endings = {
+const endings: RevokingEvents = {
   [SessionEnded.type]: ["userId", "sessionId"],
   [PasswordChanged.type]: ["userId"],
   [UserStatusChanged.type]: ["userId"],
@@ -155,7 +155,7 @@ export class SessionMemory {
 
   async #read(tokenHash: string): Promise<LiveSession | null> {
     const { log } = this.#platform;
-    if (!(await log.heard())) throw new Unavailable("event log", undefined);
+    if (!(await log.observed())) throw new Unavailable("event log", undefined);
     for (;;) {
       const changedMeanwhile = new Set<string>();
       this.#reads.add(changedMeanwhile);
@@ -170,7 +170,7 @@ export class SessionMemory {
   }
 
   #load(tokenHash: string): Promise<LiveSession | null> {
-    return this.#platform.log.whileHeard(() => this.#readSession(tokenHash));
+    return this.#platform.log.whileObserved(() => this.#readSession(tokenHash));
   }
 
   #readSession(tokenHash: string): Promise<LiveSession | null> {

@@ -6,7 +6,7 @@ const readInMs = 1_000;
  * Tells how long what is read now may have been waiting. A process that stood still (stopped, starved, on a machine that was
  * paused) finds in its sockets what was sent meanwhile, and whoever sent it may have given it up long ago.
  */
-export class Standstill {
+export class EventLoopStall {
   readonly #beatMs: number;
   readonly #timer: NodeJS.Timeout;
   #beatAt = performance.now();

@@ -94,7 +94,7 @@ async function oldestSeconds(db: ReadHandle): Promise<number> {
   return oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt.getTime()) / 1_000);
 }
 
-/** Registers the gauges of the modules, the log, the bus and the jobs; each asks the database when metrics are collected. */
+/** Registers the gauges of the modules, the log, its consumers and the jobs; each asks the database when metrics are collected. */
 export function registerGauges(platform: Platform, readers: readonly LogReader[]): void {
   const ofLog = logGauges(platform.settings.eventDays, readers);
   const declared = [

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { DestinationStream, Logger } from "pino";
 import type { Broker } from "#platform/broker/broker.ts";
 import { databaseBroker } from "#platform/broker/database-broker.ts";
-import { watchedBroker } from "#platform/broker/watched.ts";
+import { instrumentedBroker } from "#platform/broker/instrumented.ts";
 import { inProcessCache } from "#platform/cache/in-process.ts";
 import { tracedCache } from "#platform/cache/traced.ts";
 import { type Clock, systemClock } from "#platform/clock.ts";
@@ -11,8 +11,8 @@ import { DatabaseClock } from "#platform/database/database-clock.ts";
 import { observeWrites } from "#platform/database/observed-writes.ts";
 import type { EmbeddedDatabase } from "#platform/database/pglite.ts";
 import { watchedDatabase } from "#platform/database/watched.ts";
+import { instrumentedJobs } from "#platform/jobs/instrumented.ts";
 import { pgBossJobs, type Queue } from "#platform/jobs/pg-boss.ts";
-import { watchedJobs } from "#platform/jobs/watched.ts";
 import type { DerivedKey, KeyRing } from "#platform/keys/keys.ts";
 import { inProcessLimits } from "#platform/limits/limits.ts";
 import { Consumers } from "#platform/log/consumers/consumers.ts";
@@ -111,7 +111,7 @@ export async function openPorts(
       consumers,
       publisher: new Publisher({ log, consumers, rpc, metrics, formerVersions }),
       rpc,
-      jobs: watchedJobs(
+      jobs: instrumentedJobs(
         await pgBossJobs(opened, queues, logger, {
           url: configuration.databaseUrl,
           directUrl: configuration.databaseDirectUrl,
@@ -121,7 +121,7 @@ export async function openPorts(
         }),
         { metrics, tracer, logger },
       ),
-      broker: watchedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
+      broker: instrumentedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
       mail: inbox ?? guardedMail(smtpMail(configuration.smtpUrl as string, configuration.mailFrom), resilience),
       keys,
       limits: redis?.limits ?? inProcessLimits(),

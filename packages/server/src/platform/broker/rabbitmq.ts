@@ -27,7 +27,7 @@ const heartbeatSeconds = 10;
 const reconnectMs = { retryLow: reconnect.firstPauseMs, retryHigh: reconnect.longestPauseMs } as const;
 
 /**
- * RabbitMQ: a durable topic exchange for each name, the event's topic as routing key (S3 §26.1), a quorum queue for each
+ * RabbitMQ: a durable topic exchange for each name, the event's topic as routing key, a quorum queue for each
  * consumer with one active consumer, so that the order of a subject holds, and `<queue>.dead` beside it.
  */
 export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOptions = {}): Broker {

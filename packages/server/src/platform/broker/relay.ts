@@ -13,7 +13,7 @@ import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
 import { Lease } from "./lease.ts";
 import { RejectedEvents } from "./rejected-events.ts";
 
-/** S3 §7, §26: the exchange of what happens here. */
+/** The exchange of the product's own events. */
 export const ownExchange = "iam.events";
 /** The row of `relays` that says how far it is. */
 export const relayName = "events";

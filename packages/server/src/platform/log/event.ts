@@ -50,7 +50,7 @@ export interface InvalidationMessage extends NewEvent {
 export interface Tail {
   readonly horizon: string;
   readonly events: readonly LoggedEvent[];
-  /** False where events may be missing among these, because their time was over (retention.ts). */
+  /** False where events may be missing among these, because they were past their retention time (retention.ts). */
   readonly isWhole: boolean;
   /** Where the next look goes on. */
   readonly cursor: TailCursor;

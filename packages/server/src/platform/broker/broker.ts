@@ -9,7 +9,7 @@ export interface Broker {
   readonly kind: "in-process" | "rabbitmq" | "kafka" | "jetstream";
   /**
    * Resolves when the broker has confirmed that all of them are kept. Rejects with `Unavailable` otherwise: then some may
-   * have arrived, and whoever publishes them again is understood by their ids.
+   * have arrived, and receivers recognize them by their ids when they are published again.
    */
   publish(messages: readonly BrokerMessage[]): Promise<void>;
   /** Begins to hand messages over. Does not wait for a broker that is away; {@link BrokerSubscription.ready} does. */

@@ -123,7 +123,7 @@ class Asking {
 
 /**
  * Publishes on one channel, so that messages arrive in the order in which they were sent. After a failure the channel is
- * given up with all that was sent on it: whoever sends again begins with the first that was not confirmed.
+ * closed with all that was sent on it: the sender continues with the first message that was not confirmed.
  */
 class Publishing {
   readonly #connection: Connection;

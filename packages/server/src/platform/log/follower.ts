@@ -150,7 +150,7 @@ export class LogFollower {
     return this.#observedWithin(observedWithinMs);
   }
 
-  /** Like {@link catchUp}, for whoever has until `deadline` (performance.now) only: a database that hangs answers nobody. */
+  /** Like {@link catchUp}, but waits no longer than `deadline` (performance.now): a database that hangs answers no one. */
   catchUpUntil(deadline: number): Promise<void> {
     return this.#lookWithin(deadline - performance.now());
   }

@@ -10,7 +10,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { authenticator } from "../../packages/server/src/platform/keys/authenticator.ts";
 import { redisLimits } from "../../packages/server/src/platform/limits/redis.ts";
-import { redisWitness } from "../../packages/server/src/platform/log/redis-witness.ts";
+import { redisPeerDetector } from "../../packages/server/src/platform/log/redis-peer-detector.ts";
 import { connectRedis } from "../../packages/server/src/platform/redis/client.ts";
 import { createResilience } from "../../packages/server/src/platform/resilience/resilience.ts";
 import { ownMessages, transportKey } from "../../packages/server/src/platform/rpc/conformance/own-messages.ts";
@@ -155,9 +155,9 @@ describe.skipIf(!has("redis-server"))("Redis as it is started (skipped without r
       await limits.take("name", "key", { points: 1, seconds: 60 }),
       await limits.peek("name", "key", { points: 1, seconds: 60 }),
     ]).toEqual([0, expect.any(Number)]);
-    const witness = redisWitness(connection, resilience, 60, trust);
-    await witness.tell([]);
-    expect(await witness.ask(1_000)).toEqual({ heard: true, events: [] });
+    const detector = redisPeerDetector(connection, resilience, 60, trust);
+    await detector.report([]);
+    expect(await detector.query(1_000)).toEqual({ observed: true, events: [] });
     await cache.close();
   });
 });

@@ -131,5 +131,5 @@ export async function releaseKey(tx: WriteHandle, { caller, operation, key }: Cl
 }
 
 /** Forgets at most `limit` answers that no retry asks for any more, and says how many. */
-export const forgetOldKeys = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
+export const pruneKeys = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
   deleteSome(tx, "idempotency_keys", sql`created_at < ${new Date(now.getTime() - keptSeconds * 1_000)}`, limit);

@@ -2,7 +2,7 @@ import { authorizerOf, type DecisionReader, decisions } from "#modules/authoriza
 import { type Authenticate, authenticateWith } from "#operation/authenticators.ts";
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
-import { forgetOldKeys } from "#operation/idempotency.ts";
+import { pruneKeys } from "#operation/idempotency.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
 import { formerVersionsOf } from "#operation/kernel/new-events.ts";
 import type { AnyModule, ModuleProcess } from "#operation/module.ts";
@@ -32,17 +32,17 @@ import type { Configuration } from "./configuration.ts";
 import { registerConsumerGauges } from "./consumer-gauges.ts";
 import { countFromZero } from "./first-counts.ts";
 import { registerGauges } from "./gauges.ts";
-import { contexts, forgetOldKeysQueue, forgetOldMessagesQueue, logReaders, queues, removeOldEventsQueue } from "./modules.ts";
+import { contexts, logReaders, pruneKeysQueue, pruneMessagesQueue, queues, removeOldEventsQueue, retiredQueues } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
 import { asksOthers, type Role } from "./roles.ts";
 import { registerStandingGauge, StandingQueues } from "./standing-queues.ts";
 
-const forgetOldKeysWork = ({ clock, database }: Platform): Job<object> => ({
-  name: forgetOldKeysQueue,
+const pruneKeysWork = ({ clock, database }: Platform): Job<object> => ({
+  name: pruneKeysQueue,
   schedule: "41 * * * *",
   async handle() {
     const now = new Date(clock.now());
-    await pruneAll(database, (tx, limit) => forgetOldKeys(tx, now, limit));
+    await pruneAll(database, (tx, limit) => pruneKeys(tx, now, limit));
   },
 });
 
@@ -54,8 +54,8 @@ function look({ log, consumers }: Platform): void {
   consumers.wake();
 }
 /** What no broker hands over again, and messages of the embedded broker that nobody fetched in time. */
-const forgetOldMessagesWork = ({ clock, database }: Platform): Job<object> => ({
-  name: forgetOldMessagesQueue,
+const pruneMessagesWork = ({ clock, database }: Platform): Job<object> => ({
+  name: pruneMessagesQueue,
   schedule: "23 * * * *",
   async handle() {
     const now = new Date(clock.now());
@@ -108,7 +108,7 @@ export interface Application {
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
   const modules = [...contexts, ...(overrides.modules ?? [])];
   const known = catalogue(modules);
-  const ports = await openPorts(configuration, { queues, formerVersions: formerVersionsOf(known) }, overrides);
+  const ports = await openPorts(configuration, { queues, retiredQueues, formerVersions: formerVersionsOf(known) }, overrides);
   const { platform } = ports;
   const { settings } = configuration;
   try {
@@ -198,8 +198,8 @@ export async function assemble(configuration: Configuration, overrides: Override
           background.push(runBackgroundTask(task, platform.logger));
         }
         for (const job of modules.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
-        await platform.jobs.work(forgetOldKeysWork(platform));
-        await platform.jobs.work(forgetOldMessagesWork(platform));
+        await platform.jobs.work(pruneKeysWork(platform));
+        await platform.jobs.work(pruneMessagesWork(platform));
         await platform.jobs.work(removeOldEventsWork(platform, readers));
         const receiving = modules.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
         registerBrokerGauges(

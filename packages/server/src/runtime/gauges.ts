@@ -4,7 +4,7 @@ import { recordQueueNames } from "#modules/insight/operations/index.ts";
 import type { TableGauge } from "#operation/module.ts";
 import { type RelayStatus, relayStatus } from "#platform/broker/relay.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
-import { type LogReader, logState, unpassedSeconds } from "#platform/log/retention.ts";
+import { type LogReader, logState, readerLagSeconds } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import { archiveGauges } from "./archive-gauges.ts";
 import { inTime } from "./in-time.ts";
@@ -15,7 +15,7 @@ const countedForMs = 60_000;
 
 const deadLetters: TableGauge = {
   name: "gatehouse_dead_letters",
-  help: "Events and records that a consumer could not handle and put aside (failed events count)",
+  help: "Events and records that a consumer could not handle and that are dead letters (failed events count)",
   label: "consumer",
   async read(db) {
     const { rows } = await sql<{ consumer: string; count: string }>`
@@ -26,7 +26,7 @@ const deadLetters: TableGauge = {
   },
 };
 
-/** pg-boss' table; a job that is put aside after its last try stays in it as failed. */
+/** pg-boss' table; a job stays in it as failed after its last attempt. */
 const jobsIn = (name: string, help: string, state: string): TableGauge => ({
   name,
   help,
@@ -71,15 +71,15 @@ const logGauges = (keptDays: number, readers: readonly LogReader[]): readonly Ta
     read: async (db) => [{ value: await oldestSeconds(db) }],
   },
   {
-    name: "gatehouse_log_overdue_seconds",
-    help: "How long the oldest event in the log is there beyond its time, because a reader has not passed it or put it aside; 0 where none is",
+    name: "gatehouse_log_retention_overdue_seconds",
+    help: "How long the oldest event is kept past its retention time, because a reader has not passed it or it is a dead letter; 0 where none is",
     read: async (db) => [{ value: keptDays === 0 ? 0 : Math.max(0, (await oldestSeconds(db)) - keptDays * daySeconds) }],
   },
   {
-    name: "gatehouse_log_unpassed_seconds",
-    help: "Age of the oldest event that a reader of the log has not passed, and that therefore stays; 0 where there is none",
+    name: "gatehouse_log_reader_lag_seconds",
+    help: "Age of the oldest event that a reader of the log has not passed, and that the log therefore keeps; 0 where there is none",
     label: "reader",
-    read: async (db) => (await unpassedSeconds(db, readers)).map(({ reader, seconds }) => ({ label: reader, value: seconds })),
+    read: async (db) => (await readerLagSeconds(db, readers)).map(({ reader, seconds }) => ({ label: reader, value: seconds })),
   },
 ];
 
@@ -90,7 +90,7 @@ async function oldestSeconds(db: ReadHandle): Promise<number> {
   return oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt.getTime()) / 1_000);
 }
 
-/** Registers the gauges of the modules, the log, the bus and the jobs; each asks the database when metrics are collected. */
+/** Registers the gauges of the modules, the log, its consumers and the jobs; each asks the database when metrics are collected. */
 export function registerGauges(platform: Platform, readers: readonly LogReader[]): void {
   const ofLog = logGauges(platform.settings.eventDays, readers);
   const declared = [

@@ -67,9 +67,9 @@ export function registerHealth(app: FastifyInstance, application: Application, {
   app.get("/health/startup", async (_request, reply) => send(reply, await ready()));
   if (roles.has("query")) {
     app.get("/health/query", async (_request, reply) => {
-      const [asked, heard] = await Promise.all([ask(), platform.log.heard()]);
+      const [asked, observed] = await Promise.all([ask(), platform.log.observed()]);
       const { postgresql, redis } = asked;
-      const module = component(heard, await queryDetails(application));
+      const module = component(observed, await queryDetails(application));
       return send(reply, answer({ postgresql, ...replicaOf(asked), redis, ...clockOf(platform), module }, dispensableTo("query")));
     });
   }
@@ -111,8 +111,8 @@ export const stageOf = (lifecycle: Lifecycle): Component => component(lifecycle.
 /** Of a process that answers: it finds out who calls from a memory that follows the log, and waits for that as long as a call does. */
 async function moduleThatHears({ platform }: Application, lifecycle: Lifecycle): Promise<Component> {
   const { status, details } = stageOf(lifecycle);
-  const heard = await platform.log.heard();
-  return component(status === "UP" && heard, { ...details, logAgeMs: Math.round(platform.log.ageMs) });
+  const observed = await platform.log.observed();
+  return component(status === "UP" && observed, { ...details, logAgeMs: Math.round(platform.log.replicationLagMs) });
 }
 
 /**

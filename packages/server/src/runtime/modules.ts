@@ -69,10 +69,10 @@ export const schemaSteps: readonly SchemaStep[] = [
 export const withheldRights: Readonly<Record<string, string>> = Object.assign({}, ...contexts.map(({ withheld }) => withheld ?? {}));
 
 /** The kernel's own housekeeping: answers to Idempotency-Keys that nobody retries any more. */
-export const forgetOldKeysQueue = "operation.forget-old-keys";
+export const pruneKeysQueue = "operation.prune-keys";
 
 /** Messages that no broker hands over again. */
-export const forgetOldMessagesQueue = "broker.forget-old-messages";
+export const pruneMessagesQueue = "broker.prune-messages";
 
 /** Events whose time in the log is over. */
 export const removeOldEventsQueue = "log.remove-old-events";
@@ -84,11 +84,14 @@ export const logReaders = (relayExpected: boolean): readonly LogReader[] => [
   ...contexts.flatMap((context) => context.logReaders ?? []),
 ];
 
+/** Queues that earlier releases had under other names. */
+export const retiredQueues: readonly string[] = ["operation.forget-old-keys", "broker.forget-old-messages"];
+
 /** Every queue of the product. */
 export const queues: readonly Queue[] = [
   removeOldEventsQueue,
-  forgetOldKeysQueue,
-  forgetOldMessagesQueue,
+  pruneKeysQueue,
+  pruneMessagesQueue,
   ...contexts.flatMap((context) => context.queues ?? []),
 ];
 export const queueNames: readonly string[] = queues.map((queue) => (typeof queue === "string" ? queue : queue.name));

@@ -3,15 +3,15 @@ import type { DestinationStream, Logger } from "pino";
 import type { Context } from "#operation/module.ts";
 import type { Broker } from "#platform/broker/broker.ts";
 import { databaseBroker } from "#platform/broker/database-broker.ts";
-import { watchedBroker } from "#platform/broker/watched.ts";
+import { instrumentedBroker } from "#platform/broker/instrumented.ts";
 import { type Clock, systemClock } from "#platform/clock.ts";
 import type { Database } from "#platform/database/database.ts";
 import { DatabaseClock } from "#platform/database/database-clock.ts";
 import { observeWrites } from "#platform/database/observed-writes.ts";
 import type { EmbeddedDatabase } from "#platform/database/pglite.ts";
 import { watchedDatabase } from "#platform/database/watched.ts";
+import { instrumentedJobs } from "#platform/jobs/instrumented.ts";
 import { pgBossJobs, type Queue } from "#platform/jobs/pg-boss.ts";
-import { watchedJobs } from "#platform/jobs/watched.ts";
 import type { DerivedKey, KeyRing } from "#platform/keys/keys.ts";
 import { inProcessLimits } from "#platform/limits/limits.ts";
 import { Consumers } from "#platform/log/consumers/consumers.ts";
@@ -66,6 +66,7 @@ export interface Ports {
 /** What the ports need to know of the modules. */
 export interface Declared {
   readonly queues: readonly Queue[];
+  readonly retiredQueues: readonly string[];
   readonly formerVersions: FormerVersions;
 }
 
@@ -75,7 +76,7 @@ const never: Promise<void> = new Promise(() => {});
 /** Opens each port with the adapter that the configuration asks for. The database is migrated when this returns. */
 export async function openPorts(
   configuration: Configuration,
-  { queues, formerVersions }: Declared,
+  { queues, retiredQueues, formerVersions }: Declared,
   overrides: Overrides = {},
 ): Promise<Ports> {
   const { settings } = configuration;
@@ -113,16 +114,17 @@ export async function openPorts(
       consumers,
       publisher: new Publisher({ log, consumers, rpc, metrics, formerVersions }),
       rpc,
-      jobs: watchedJobs(
+      jobs: instrumentedJobs(
         await pgBossJobs(opened, queues, logger, {
           url: configuration.databaseUrl,
           directUrl: configuration.databaseDirectUrl,
           schema: configuration.databaseSchema,
+          retired: retiredQueues,
           works: configuration.roles.has("worker"),
         }),
         { metrics, tracer, logger },
       ),
-      broker: watchedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
+      broker: instrumentedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
       mail: inbox ?? guardedMail(smtpMail(configuration.smtpUrl as string, configuration.mailFrom), resilience),
       keys,
       limits: redis?.limits ?? inProcessLimits(),
@@ -225,17 +227,17 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const { resilience, logger, keys } = given;
   const trust = { authenticator: redisAuthenticator(keys), distrusted: distrustOn("redis", given) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
-  const [{ connectRedis }, { redisSnapshotCache }, { redisLimits }, { redisWitness }] = await Promise.all([
+  const [{ connectRedis }, { redisSnapshotCache }, { redisLimits }, { redisPeerDetector }] = await Promise.all([
     import("#platform/redis/client.ts"),
     import("#platform/snapshot-cache/redis.ts"),
     import("#platform/limits/redis.ts"),
-    import("#platform/log/redis-witness.ts"),
+    import("#platform/log/redis-peer-detector.ts"),
   ]);
   const connection = await connectRedis(address, logger);
   // Embedded storage is in this process: it is not away while that runs.
   const mayBeAway = databaseUrl !== undefined && seconds > 0;
   const away = mayBeAway
-    ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
+    ? { peers: redisPeerDetector(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
     : undefined;
   return {
     snapshotCache: redisSnapshotCache(connection, resilience, trust),

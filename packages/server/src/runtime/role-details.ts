@@ -19,7 +19,7 @@ export async function queryDetails({ kernel, platform, reader }: Application): P
     cacheHitRate: all === 0 ? "none looked up" : percent(of("memory", "cache") / all),
     ...last("lastSuccessfulQuery", activity.query),
     ...indicators(activity.query),
-    logAgeMs: Math.round(log.ageMs),
+    logAgeMs: Math.round(log.replicationLagMs),
     eventsNotInReadModel: reader.behind,
     sessionsInMemory: kernel.stateOf<SessionCache>(sessions).size,
   };

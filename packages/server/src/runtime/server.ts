@@ -131,7 +131,7 @@ function registerMetrics(app: FastifyInstance, house: House, guard?: onRequestAs
   app.get("/metrics", guard === undefined ? {} : { onRequest: guard }, async (_request, reply) => {
     if ("kernel" in house) {
       const { log } = house.platform;
-      metrics.logAgeSeconds.set(log.ageMs / 1_000);
+      metrics.logAgeSeconds.set(log.replicationLagMs / 1_000);
       metrics.leaseAgeSeconds.set(log.leaseAgeMs / 1_000);
       metrics.withoutDatabase.set(log.withoutDatabase ? 1 : 0);
     }

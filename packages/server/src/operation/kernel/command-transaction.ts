@@ -2,7 +2,7 @@ import type { Scope } from "#platform/database/database.ts";
 import { isTransient, Unavailable } from "#platform/database/faults.ts";
 import { widen } from "#platform/database/scoped.ts";
 import type { NewEvent } from "#platform/log/event.ts";
-import { OvertakenError, takeTurn } from "#platform/log/log.ts";
+import { lockSubject, WriteConflictError } from "#platform/log/log.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { recordAudit } from "../audit.ts";
 import type { Answer, Call } from "../dispatch.ts";
@@ -60,7 +60,7 @@ export class CommandTransactions {
       try {
         return await this.#attempt(part, contended);
       } catch (error) {
-        if (error instanceof OvertakenError) contended = error.subject;
+        if (error instanceof WriteConflictError) contended = error.subject;
         else if (!isTransient(error)) throw error;
         // Nothing was kept and a retry may well succeed: unavailable, not an internal error.
         if (attempt > retriesMax) throw new Unavailable("a turn at what others are changing", error);
@@ -84,7 +84,7 @@ export class CommandTransactions {
       effects.events.length = 0;
       appended = [];
       effects.hasMore = false;
-      if (contended !== undefined) await takeTurn(tx, contended);
+      if (contended !== undefined) await lockSubject(tx, contended);
       const context = commandContext(this.#parts, runnable, call, { tx, now, effects, progress }) as never;
       const stillValid = (output: unknown) => operation.stillValid?.(context, output as never) ?? true;
       const first = key && (await claimKey(tx, key, keys, stillValid));

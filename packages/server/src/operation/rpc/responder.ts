@@ -1,8 +1,8 @@
 import type { Database } from "#platform/database/database.ts";
+import { EventLoopStall } from "#platform/event-loop-stall.ts";
 import type { LogFollower } from "#platform/log/follower.ts";
 import { parseAddress } from "#platform/network/address.ts";
 import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "#platform/rpc/rpc.ts";
-import { Standstill } from "#platform/standstill.ts";
 import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call } from "../dispatch.ts";
@@ -11,9 +11,9 @@ import { OperationError, RouteNotFound, ServiceCallRefused } from "../errors.ts"
 import type { Operation } from "../operation.ts";
 import type { Origin } from "../origin.ts";
 import type { Principal } from "../principal.ts";
-import { hearWhatIsCommitted } from "../reach.ts";
 import { type Serializer, serializerOf } from "../serializer.ts";
 import type { Serve } from "../serve.ts";
+import { catchUp } from "../wait-for-revision.ts";
 import { subjectOf, subjectsOf } from "./subjects.ts";
 import { takeCall } from "./taken-calls.ts";
 import { headersOf, noticeHeaders, readCall, type WireCall, writeError } from "./wire.ts";
@@ -53,14 +53,14 @@ export async function respond(kind: Operation["kind"], options: ResponderOptions
         { operation, serialize: serializerOf(operation), notice: noticeHeaders(operation, options.catalogue.byName) },
       ]),
   );
-  const standstill = new Standstill();
+  const stall = new EventLoopStall();
   const serving = await options.rpc.serve(subjectsOf(kind), kind, (request) =>
-    answerTo(bySubject.get(request.subject), { request, arrivedAt: standstill.arrivedAt }, options),
+    answerTo(bySubject.get(request.subject), { request, arrivedAt: stall.arrivedAt }, options),
   );
   return {
     async drain() {
       await serving.drain();
-      standstill.close();
+      stall.close();
     },
   };
 }
@@ -132,7 +132,7 @@ function run(
     if (log.hasSeen(seen)) log.include(seen);
     return perform();
   };
-  return log.hasSeen(seen) ? performAfter() : hearWhatIsCommitted(log).then(performAfter);
+  return log.hasSeen(seen) ? performAfter() : catchUp(log).then(performAfter);
 }
 
 const callOf = (operation: Operation, sent: WireCall, principal: Principal, origin: Origin): Call => ({

@@ -9,7 +9,7 @@ export interface Broker {
   readonly kind: "in-process" | "rabbitmq" | "kafka" | "jetstream";
   /**
    * Resolves when the broker has confirmed that all of them are kept. Rejects with `Unavailable` otherwise: then some may
-   * have arrived, and whoever publishes them again is understood by their ids.
+   * have arrived, and receivers recognize them by their ids when they are published again.
    */
   publish(messages: readonly BrokerMessage[]): Promise<void>;
   /** Begins to hand messages over. Does not wait for a broker that is away; {@link BrokerSubscription.ready} does. */
@@ -54,9 +54,9 @@ export interface BrokerConsumer extends BrokerConsumerName {
   /** Most messages that are handed over and not settled (32): of a slow consumer the broker keeps the rest. */
   readonly inFlightMax?: number;
   /**
-   * Must be idempotent (see `once` in inbox.ts). Called for one message of a subject at a time. A rejection is tried again
-   * after a pause, with the subject's later messages waiting behind it; at last the message becomes a dead letter.
-   * {@link Poison} becomes one at once, and `Unavailable` never does: the message waits as long as that takes.
+   * Must be idempotent (see `once` in inbox.ts). Called for one message of a subject at a time. A rejection is retried after a
+   * pause, with the subject's later messages waiting behind it; after the last attempt the message becomes a dead letter. With
+   * `NonRetryableError` it becomes one at once, with `Unavailable` never: then the message waits as long as that takes.
    */
   handle(received: Received): Promise<void>;
   /** Told of each event that lies where this consumer reads and is of none of its topics. */
@@ -76,12 +76,4 @@ export interface BrokerSubscription {
   /** Messages that the broker keeps for the consumer and that are not settled; undefined while the consumer is not connected. */
   waiting(): Promise<number | undefined>;
   close(): Promise<void>;
-}
-
-/** Thrown by a handler to say that no other try can help: the message is put aside at once. */
-export class Poison extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = "Poison";
-  }
 }

@@ -136,7 +136,7 @@ export class DatabaseConsumer {
         returned: 0,
         done,
         release: done,
-        putAside: (letter) => this.#putAside(letter),
+        deadLetter: (letter) => this.#deadLetter(letter),
       })
       .then((isSettled) => {
         this.#inFlight -= 1;
@@ -162,7 +162,7 @@ export class DatabaseConsumer {
         returned: 0,
         done,
         release: () => {},
-        putAside: (letter: Parameters<typeof insertDeadLetter>[2]) => this.#putAside({ ...letter, id }),
+        deadLetter: (letter: Parameters<typeof insertDeadLetter>[2]) => this.#deadLetter({ ...letter, id }),
       };
       void this.#work.take(delivery).then(() => {
         this.#inFlight -= 1;
@@ -172,7 +172,7 @@ export class DatabaseConsumer {
     }
   }
 
-  #putAside(letter: Parameters<typeof insertDeadLetter>[2]): Promise<void> {
+  #deadLetter(letter: Parameters<typeof insertDeadLetter>[2]): Promise<void> {
     return this.#database.transact(everyTenant, (tx) => insertDeadLetter(tx, this.#consumer.name, letter));
   }
 

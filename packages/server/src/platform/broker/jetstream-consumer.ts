@@ -195,7 +195,7 @@ export class JetStreamConsumer {
       returned: message.info.deliveryCount - 1,
       done: () => this.#settled(message, () => message.ack()),
       release: () => this.#settled(message, () => message.nak()),
-      putAside: async (letter: Parameters<typeof storeDeadLetter>[2]) => {
+      deadLetter: async (letter: Parameters<typeof storeDeadLetter>[2]) => {
         await storeDeadLetter(await this.#connection, this.#consumer, letter);
         this.#settled(message, () => message.ack());
       },

@@ -12,7 +12,7 @@ export interface KafkaConnection extends Pick<ConnectionOptions, "tls" | "tlsSer
 }
 
 /**
- * `ca` has the certificates (PEM) of whoever vouches for the cluster, instead of those that Node trusts. A certificate is always
+ * `ca` has the certificates (PEM) of the authority that signs for the cluster, instead of those that Node trusts. A certificate is always
  * asked for and always verified: there is no way to say otherwise.
  */
 export function kafkaConnection({ nodes, tls, sasl }: KafkaAddress, timeout: number, ca: string | undefined): KafkaConnection {

@@ -183,7 +183,7 @@ export class KafkaConsumer {
       returned: 0,
       done: nothing,
       release: nothing,
-      putAside: async (letter: Parameters<typeof deadLetterRecord>[1]) => {
+      deadLetter: async (letter: Parameters<typeof deadLetterRecord>[1]) => {
         await this.#parts.topics.ensure([deadTopicOf(consumer.name)], [{ name: "cleanup.policy", value: "compact" }]);
         await produce([deadLetterRecord(consumer.name, letter)]);
       },
@@ -197,7 +197,7 @@ export class KafkaConsumer {
     });
   }
 
-  /** After the group's members have changed, a partition may be read again from its offset: then it is begun anew. */
+  /** After the group's members have changed, a partition may be read again from its offset: then its progress begins again. */
   #partitionOf({ topic, partition, offset }: Received): Partition {
     const key = `${topic}/${partition}`;
     const known = this.#partitions.get(key);

@@ -66,7 +66,7 @@ if (cluster === undefined || certificate === undefined) {
       subject: "thing/1",
     });
 
-    /** Every kind of client has its part: topics are made, a message is published, consumed, put aside, listed and handed over again. */
+    /** Every kind of client has its part: topics are made, a message is published, consumed, dead-lettered, listed and redriven. */
     const worksWhole = async (broker: Broker): Promise<void> => {
       const exchange = `secured.${crypto.randomUUID().slice(0, 8)}`;
       const consumer = { name: `${exchange}.consumer`, exchange };

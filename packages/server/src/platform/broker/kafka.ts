@@ -22,7 +22,7 @@ export interface KafkaOptions {
   readonly sessionMs?: number;
   /** Also publishes what S0 names under its own topics (`beauth.user.created`). */
   readonly aliases?: boolean;
-  /** Certificates (PEM) of the authority that signed the cluster's certificate, where Node does not trust it already. */
+  /** Certificates (PEM) of the authority that signs for the cluster, where Node does not trust it already. */
   readonly ca?: string | undefined;
 }
 
@@ -71,7 +71,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
         }),
       );
     } catch (error) {
-      // An idempotent producer numbers its messages: after a failure the numbers are begun anew.
+      // An idempotent producer numbers its messages: after a failure the numbers begin again.
       if (producer === sending) producer = undefined;
       void sending.close(true).catch(() => {});
       throw error;

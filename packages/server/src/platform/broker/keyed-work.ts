@@ -5,8 +5,9 @@ import { isUnavailable } from "../database/faults.ts";
 import type { DeadLetter } from "../dead-letters.ts";
 import { failureText } from "../failure-text.ts";
 import { type RetrySchedule, retryPauseMs } from "../loop.ts";
+import { NonRetryableError } from "../non-retryable-error.ts";
 import { pauseUntil } from "../waiting.ts";
-import { type BrokerConsumer, Poison } from "./broker.ts";
+import type { BrokerConsumer } from "./broker.ts";
 import { type Envelope, keyOf, topicOf } from "./cloud-event.ts";
 import { isUuid, type RawMessage, type Reading, readMessage } from "./read-message.ts";
 import { topicMatcher } from "./topics.ts";
@@ -26,7 +27,7 @@ export interface Delivery {
   /** Tells the broker that it is handled. */
   done(): Promise<void> | void;
   /** Keeps it as a dead letter; when this resolves, the broker may forget the message. */
-  putAside(letter: DeadLetter): Promise<void>;
+  deadLetter(letter: DeadLetter): Promise<void>;
   /** Gives it back unhandled. */
   release(): Promise<void> | void;
 }
@@ -86,7 +87,7 @@ export class KeyedWork {
     this.#logger = logger.child({ module: "broker" });
   }
 
-  /** Takes a message; resolves true when it is handled, passed over or put aside, false when it was given back. Never rejects. */
+  /** Takes a message; resolves true when it is handled, passed over or dead-lettered, false when it was released. Never rejects. */
   take(delivery: Delivery): Promise<boolean> {
     const reading = readMessage(delivery.message);
     const key = reading.event === undefined ? uuid() : keyOf(reading.event);
@@ -110,7 +111,7 @@ export class KeyedWork {
       const outcome = await this.#handled(delivery, reading);
       if (outcome === "handled") await delivery.done();
       else if (outcome === "released") await delivery.release();
-      else if (!(await this.#putAside(delivery, outcome))) await delivery.release();
+      else if (!(await this.#deadLetter(delivery, outcome))) await delivery.release();
       else return true;
       return outcome === "handled";
     } catch (error) {
@@ -148,7 +149,7 @@ export class KeyedWork {
           { err: error, consumer: this.#consumer.name, eventId: event.id, attempt: attempts },
           "a message could not be handled",
         );
-        if (error instanceof Poison || attempts >= this.#retry.attemptsMax) return letter(attempts, error);
+        if (error instanceof NonRetryableError || attempts >= this.#retry.attemptsMax) return letter(attempts, error);
       }
       await this.#pause(pauses);
     }
@@ -164,17 +165,17 @@ export class KeyedWork {
     return "handled";
   }
 
-  async #putAside(delivery: Delivery, letter: DeadLetter): Promise<boolean> {
+  async #deadLetter(delivery: Delivery, letter: DeadLetter): Promise<boolean> {
     for (let pauses = 0; ; pauses += 1) {
       try {
-        await delivery.putAside(letter);
+        await delivery.deadLetter(letter);
         this.#logger.error(
           { consumer: this.#consumer.name, eventId: letter.id, failure: letter.failure },
-          "a message was put aside as a dead letter",
+          "a message could not be handled and is a dead letter",
         );
         return true;
       } catch (error) {
-        this.#logger.warn({ err: error, consumer: this.#consumer.name }, "a message could not be put aside");
+        this.#logger.warn({ err: error, consumer: this.#consumer.name }, "a message could not be dead-lettered");
       }
       if (this.#stopped) return false;
       await this.#pause(pauses);

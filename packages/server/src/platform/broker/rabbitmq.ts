@@ -27,7 +27,7 @@ const heartbeatSeconds = 10;
 const reconnectMs = { retryLow: reconnect.firstPauseMs, retryHigh: reconnect.longestPauseMs } as const;
 
 /**
- * RabbitMQ: a durable topic exchange for each name, the event's topic as routing key (S3 §26.1), a quorum queue for each
+ * RabbitMQ: a durable topic exchange for each name, the event's topic as routing key, a quorum queue for each
  * consumer with one active consumer, so that the order of a subject holds, and `<queue>.dead` beside it.
  */
 export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOptions = {}): Broker {
@@ -123,7 +123,7 @@ class Asking {
 
 /**
  * Publishes on one channel, so that messages arrive in the order in which they were sent. After a failure the channel is
- * given up with all that was sent on it: whoever sends again begins with the first that was not confirmed.
+ * closed with all that was sent on it: the sender continues with the first message that was not confirmed.
  */
 class Publishing {
   readonly #connection: Connection;
@@ -226,7 +226,7 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, { retry, co
         returned: Number(message.headers?.["x-delivery-count"] ?? 0),
         done: settle(ConsumerStatus.ACK),
         release: settle(ConsumerStatus.REQUEUE),
-        putAside: async (letter: DeadLetter) => {
+        deadLetter: async (letter: DeadLetter) => {
           await within(confirmMs, "RabbitMQ confirmed too late", sendDeadLetter(connection, name, letter));
           outcome = ConsumerStatus.ACK;
         },

@@ -13,7 +13,7 @@ import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
 import { Lease } from "./lease.ts";
 import { RejectedEvents } from "./rejected-events.ts";
 
-/** S3 §7, §26: the exchange of what happens here. */
+/** The exchange of the product's own events. */
 export const ownExchange = "iam.events";
 /** The row of `relays` that says how far it is. */
 export const relayName = "events";
@@ -92,7 +92,7 @@ export class Relay {
     if (closing === undefined) return;
     await closing.loopEnded;
     await this.#lease.release().catch((error) => this.#logger.debug({ err: error }, "the relay's place could not be given back"));
-    this.#parts.metrics.relayHolding.set(0);
+    this.#parts.metrics.relayLeader.set(0);
   }
 
   /** Stops at once and keeps the lease, as a process that dies does. */
@@ -129,7 +129,7 @@ export class Relay {
     if (place === undefined) this.#place = undefined;
     else this.#place ??= place;
     this.#heldUntil = place === undefined ? 0 : askedAt + this.#lease.renewEveryMs * 3;
-    this.#parts.metrics.relayHolding.set(place === undefined ? 0 : 1);
+    this.#parts.metrics.relayLeader.set(place === undefined ? 0 : 1);
   }
 
   /** Takes its place among the log's readers before anything else, so that nothing is removed before it has published it. */

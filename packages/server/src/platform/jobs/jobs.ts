@@ -26,23 +26,15 @@ export interface JobName<Payload extends object> {
   readonly name: string;
   /** Never set; carries the payload's type. */
   readonly payload?: Payload;
-  /** Where the queue's own tries are not enough; its row in the table of policies has the reason. */
-  readonly patience?: Patience;
+  /** Set where the queue's default retries are not enough; its row in the table of policies has the reason. */
+  readonly retry?: JobRetrySchedule;
 }
 
-/** Tries of a job that fails. The pause before them doubles, with chance in it, from the first to the longest. */
-export interface Patience {
+/** Retries of a job that fails. The pause before them doubles, with jitter, from the first to the longest. */
+export interface JobRetrySchedule {
   readonly times: number;
   readonly firstPauseSeconds: number;
   readonly longestPauseSeconds: number;
-}
-
-/** Thrown by a handler to say that no other try can help: the job is given up, and stays as failed where an operator finds it. */
-export class Futile extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = "Futile";
-  }
 }
 
 export interface Job<Payload extends object> extends JobName<Payload> {

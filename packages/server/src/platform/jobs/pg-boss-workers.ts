@@ -1,7 +1,8 @@
 import type { PgBoss } from "pg-boss";
 import type { Logger } from "pino";
 import { failureText } from "../failure-text.ts";
-import { Futile, type Job } from "./jobs.ts";
+import { NonRetryableError } from "../non-retryable-error.ts";
+import type { Job } from "./jobs.ts";
 
 /**
  * A notification wakes a worker at once. It looks by itself this often for what is not notified of: a try that is due
@@ -56,7 +57,7 @@ export class Workers {
       } catch (error) {
         // Returned, not thrown: pg-boss would store the error with its stack, and could not store a text with NUL.
         const output = { message: failureText(error) };
-        if (!(error instanceof Futile)) return [{ id: received.id, status: "failed", output }];
+        if (!(error instanceof NonRetryableError)) return [{ id: received.id, status: "failed", output }];
         this.#logger.error({ err: error, job: job.name }, "a job was given up: no other try can help");
         return [{ id: received.id, status: "deadletter", output }];
       }

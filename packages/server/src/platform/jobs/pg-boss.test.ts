@@ -35,6 +35,28 @@ it("sets times that a clock which was ahead has left in the queue to now, at the
   await fresh.close();
 });
 
+it("deletes a queue of an earlier release with its schedule and its jobs, once a process works", async () => {
+  const fresh = await freshPglite([]);
+  const { database } = fresh;
+  const earlier = await pgBossJobs(database, ["former-name", "kept"], silent, { url: fresh.url, works: true });
+  await earlier.work({ name: "former-name", schedule: "41 * * * *", handle: async () => {} });
+  await earlier.suspend();
+  await database.transact(everyTenant, (tx) => earlier.enqueue(tx, { name: "former-name" }, {}));
+  await earlier.close();
+  const left = async () =>
+    (
+      await sql<{ found: string }>`select 'queue' as found from jobs.queue where name = 'former-name'
+        union all select 'schedule' from jobs.schedule where name = 'former-name'
+        union all select 'job' from jobs.job where name = 'former-name'`.execute(database.owner)
+    ).rows.map(({ found }) => found);
+  const options = { url: fresh.url, retired: ["former-name", "never-there"] };
+  await (await pgBossJobs(database, ["kept"], silent, { ...options, works: false })).close();
+  expect(await left()).toEqual(["queue", "schedule", "job"]);
+  await (await pgBossJobs(database, ["kept"], silent, { ...options, works: true })).close();
+  expect(await left()).toEqual([]);
+  await fresh.close();
+});
+
 // Several processes and logins: what one embedded connection cannot prove.
 describeOnPostgresql("on a server", () => {
   jobsConformance("pg-boss on PostgreSQL", () => pgBossOn(() => freshPostgresql([])));

@@ -4,7 +4,7 @@ import type { Database } from "../database/database.ts";
 import type { EmbeddedDatabase } from "../database/pglite.ts";
 import { connectJobs } from "./connection.ts";
 import { failedJobs } from "./failed-jobs.ts";
-import type { Job, JobName, Jobs, Patience } from "./jobs.ts";
+import type { Job, JobName, JobRetrySchedule, Jobs } from "./jobs.ts";
 import { bringTimesBack } from "./pg-boss-times.ts";
 import { Workers } from "./pg-boss-workers.ts";
 import { reportQueueErrors } from "./report-queue-errors.ts";
@@ -17,7 +17,7 @@ const retryDefault = { retryLimit: 10, retryDelay: 5, retryBackoff: true } as co
  * job would wait for pg-boss's expiry, a quarter of an hour.
  */
 const heartbeatSeconds = 15;
-/** How often it is looked for such jobs; every few seconds, because somebody waits for their mail. */
+/** How often such jobs are looked for; every few seconds, because a person waits for a mail. */
 const looksForLostEverySeconds = 10;
 
 export interface JobsOptions {
@@ -27,11 +27,13 @@ export interface JobsOptions {
   readonly directUrl?: string | undefined;
   /** The schema of the product's tables. */
   readonly schema?: string | undefined;
+  /** Queues of earlier releases. A process that works on jobs deletes them, so that no schedule fills what nobody empties. */
+  readonly retired?: readonly string[];
   /** Whether this process works on jobs. One that does not only enqueues: it neither listens nor supervises. */
   readonly works: boolean;
 }
 
-/** A queue by its name alone, or with the patience of its jobs. */
+/** A queue by its name alone, or with the retry schedule of its jobs. */
 // biome-ignore lint/suspicious/noExplicitAny: payloads of every kind
 export type Queue = string | JobName<any>;
 
@@ -40,7 +42,7 @@ export type Queue = string | JobName<any>;
  * change the queue's schema it is brought to this release's version; where not, it must have that version already.
  */
 export async function pgBossJobs(database: Database, queues: readonly Queue[], logger: Logger, options: JobsOptions): Promise<Jobs> {
-  const { works } = options;
+  const { works, retired = [] } = options;
   const declared = queues.map((queue) => (typeof queue === "string" ? { name: queue } : queue));
   const names = declared.map(({ name }) => name);
   const { present, mayChange } = await jobsSchemaState(database.owner);
@@ -64,6 +66,7 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
     if (broughtBack > 0) logger.warn({ rows: broughtBack }, "times of the job queue that lay in the future were set to now");
     await boss.start();
     await createQueues(boss, declared);
+    if (works) for (const name of retired) await boss.deleteQueue(name);
     if (mayChange) await grantJobs(database.owner);
   } catch (error) {
     await boss.stop({ graceful: false }).catch(report);
@@ -107,7 +110,7 @@ async function openBackend(database: Database, { url, directUrl, schema }: JobsO
   return { config: { db }, listens, close };
 }
 
-const retryOf = ({ times, firstPauseSeconds, longestPauseSeconds }: Patience) => ({
+const retryOf = ({ times, firstPauseSeconds, longestPauseSeconds }: JobRetrySchedule) => ({
   retryLimit: times,
   retryDelay: firstPauseSeconds,
   retryBackoff: true,
@@ -124,9 +127,9 @@ const noJob = "00000000-0000-4000-8000-000000000000";
 async function createQueues(boss: PgBoss, queues: readonly JobName<object>[]): Promise<void> {
   // What pg-boss found at its own start it knows.
   const present = new Map((await boss.getQueues()).map((queue) => [queue.name, queue]));
-  for (const { name, patience } of queues) {
+  for (const { name, retry: schedule } of queues) {
     const queue = present.get(name);
-    const retry = patience === undefined ? retryDefault : retryOf(patience);
+    const retry = schedule === undefined ? retryDefault : retryOf(schedule);
     if (queue === undefined) {
       await boss.createQueue(name, { ...retry, notify: true, heartbeatSeconds });
       await boss.findJobs(name, { id: noJob });

@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { inquire, refusalOf, type Testimony } from "./database-away.ts";
-import type { ToldEvent } from "./event.ts";
-import { redisWitness } from "./redis-witness.ts";
+import { detectOutage, type PeerReport, refusalOf } from "./database-away.ts";
+import type { InvalidationMessage } from "./event.ts";
+import { redisPeerDetector } from "./redis-peer-detector.ts";
 
 const key = { name: "AAAAAAAA", key: randomBytes(32) };
 const distrusted = vi.fn();
-const silence: Testimony = { heard: false, events: [] };
-const ended: ToldEvent = {
+const silence: PeerReport = { observed: false, events: [] };
+const ended: InvalidationMessage = {
   id: "0198a000-0000-7000-8000-000000000001",
   type: "session.ended.v1",
   subject: "session/1",
@@ -21,27 +21,27 @@ const ended: ToldEvent = {
   transaction: "18446744073709551615",
   occurredAt: "2026-11-27T01:02:03.004Z",
 };
-const rules = (given: { refuses?: boolean; testimony?: Testimony; ask?: () => Promise<Testimony>; seconds?: number } = {}) => ({
+const rules = (given: { refuses?: boolean; report?: PeerReport; query?: () => Promise<PeerReport>; seconds?: number } = {}) => ({
   seconds: given.seconds ?? 60,
   refuses: async () => given.refuses ?? true,
-  witness: { tell: async () => {}, ask: given.ask ?? (async () => given.testimony ?? silence) },
+  peers: { report: async () => {}, query: given.query ?? (async () => given.report ?? silence) },
 });
-const ageMs = 1_500;
+const lagMs = 1_500;
 
 describe("a database counts as away for everybody", () => {
-  it("where its address refuses and nobody has heard it; what ended before is answered", async () => {
-    expect(await inquire(rules(), ageMs)).toEqual({ away: true, events: [] });
-    expect(await inquire(rules({ testimony: { heard: false, events: [ended] } }), ageMs)).toEqual({ away: true, events: [ended] });
+  it("where its address refuses and no process has observed it; what was revoked before is returned", async () => {
+    expect(await detectOutage(rules(), lagMs)).toEqual({ away: true, events: [] });
+    expect(await detectOutage(rules({ report: { observed: false, events: [ended] } }), lagMs)).toEqual({ away: true, events: [ended] });
   });
 
   it.each([
     ["it may be frozen, or cut off from here", "its address does not refuse", rules({ refuses: false })],
-    ["it is away from here alone", "another process hears it", rules({ testimony: { heard: true, events: [] } })],
+    ["it is away from here alone", "another process observes it", rules({ report: { observed: true, events: [] } })],
     [
       "nobody can be asked",
       "the others cannot be asked",
       rules({
-        ask: async () => {
+        query: async () => {
           throw new Error("away");
         },
       }),
@@ -49,7 +49,7 @@ describe("a database counts as away for everybody", () => {
     ["the time is over", "it has been away for too long", rules({ seconds: 1 })],
     ["it is forbidden", "it has been away for too long", rules({ seconds: 0 })],
   ])("but not where %s", async (_case, because, given) => {
-    expect(await inquire(given, ageMs)).toEqual({ away: false, because });
+    expect(await detectOutage(given, lagMs)).toEqual({ away: false, because });
   });
 });
 
@@ -60,17 +60,17 @@ describeOnRedis("what processes tell each other on a Redis", () => {
   });
   afterAll(() => redis?.close());
   const open = async (url?: string) =>
-    redisWitness(await redis.connect(url), createResilience(createMetrics()), 60, { authenticator: authenticator([key]), distrusted });
+    redisPeerDetector(await redis.connect(url), createResilience(createMetrics()), 60, { authenticator: authenticator([key]), distrusted });
 
-  it("is heard by the others for a second, and what ended for as long as somebody may need it", async () => {
+  it("counts as observed for a second after a report, and keeps revoking events for as long as a process may need them", async () => {
     const [one, other] = [await open(), await open()];
-    expect(await other.ask(60_000)).toEqual(silence);
-    await one.tell([ended]);
-    await other.tell([ended]);
-    expect(await other.ask(60_000)).toEqual({ heard: true, events: [ended] });
-    await expect.poll(async () => (await other.ask(60_000)).heard, { timeout: 5_000 }).toBe(false);
-    expect((await other.ask(60_000)).events).toEqual([ended]);
-    expect((await other.ask(1)).events).toEqual([]);
+    expect(await other.query(60_000)).toEqual(silence);
+    await one.report([ended]);
+    await other.report([ended]);
+    expect(await other.query(60_000)).toEqual({ observed: true, events: [ended] });
+    await expect.poll(async () => (await other.query(60_000)).observed, { timeout: 5_000 }).toBe(false);
+    expect((await other.query(60_000)).events).toEqual([ended]);
+    expect((await other.query(1)).events).toEqual([]);
     expect(await redis.raw.pttl("iam:log:endings")).toBeGreaterThan(50_000);
   });
 
@@ -79,20 +79,20 @@ describeOnRedis("what processes tell each other on a Redis", () => {
     ["unsigned", JSON.stringify(ended)],
     ["unknown_key", `BBBBBBBB.AAAAAAAAAAAAAAAAAAAAAA ${JSON.stringify(ended)}`],
   ])("is not believed where somebody else has written it (%s): nobody then knows what ended", async (why, text) => {
-    const witness = await open();
-    await witness.tell([ended]);
+    const detector = await open();
+    await detector.report([ended]);
     await redis.raw.zadd("iam:log:endings", "NX", Date.now(), text);
-    await expect(witness.ask(60_000)).rejects.toThrow("witness is unavailable");
+    await expect(detector.query(60_000)).rejects.toThrow("peer detector is unavailable");
     expect(distrusted).toHaveBeenCalledWith("event", why);
     await redis.raw.del("iam:log:endings");
   });
 
   it("cannot be asked where Redis hangs: that ends in time, and is not taken for silence", async () => {
     const wire = await wireTo(redis.url);
-    const witness = await open(wire.url);
+    const detector = await open(wire.url);
     wire.hold();
     const began = performance.now();
-    await expect(witness.ask(1_000)).rejects.toThrow("witness is unavailable");
+    await expect(detector.query(1_000)).rejects.toThrow("peer detector is unavailable");
     expect(performance.now() - began).toBeLessThan(900);
     await wire.close();
   });

@@ -1,53 +1,55 @@
 import { connect } from "node:net";
 import { policies } from "../resilience/policies.ts";
-import type { ToldEvent } from "./event.ts";
+import type { InvalidationMessage } from "./event.ts";
 
-/** What processes know of the database, told beside it, so that one that hears nothing can ask the others (decision 0022). */
-export interface Witness {
-  /** This process hears the database now, and has heard of these events. Rejects where nobody can be told. */
-  tell(events: readonly ToldEvent[]): Promise<void>;
-  /** Rejects where nobody can be asked. */
-  ask(sinceMs: number): Promise<Testimony>;
+/** Processes report beside the database what they observe of it, so that one that observes nothing can ask the others (decision 0022). */
+export interface PeerFailureDetector {
+  /** Reports that this process observes the database now, and these events. Rejects where no report can be kept. */
+  report(events: readonly InvalidationMessage[]): Promise<void>;
+  /** Reads the reports of all processes. Rejects where they cannot be read. */
+  query(sinceMs: number): Promise<PeerReport>;
 }
 
-export interface Testimony {
-  /** Some process has heard the database within the revocation bound. */
-  readonly heard: boolean;
-  /** Every event that was told within the last `sinceMs` milliseconds, and perhaps some before. */
-  readonly events: readonly ToldEvent[];
+export interface PeerReport {
+  /** Whether some process observed the database within the revocation bound. */
+  readonly observed: boolean;
+  /** Every event that was reported within the last `sinceMs` milliseconds, and perhaps some before. */
+  readonly events: readonly InvalidationMessage[];
 }
 
 export interface AwayRules {
-  readonly witness: Witness;
+  readonly peers: PeerFailureDetector;
   /** Whether the database's address refuses connections now. Silence is no refusal. */
   refuses(): Promise<boolean>;
-  /** How long a process may go without the database, counted from when it last heard it. */
+  /** How long a process may go without the database, counted from when it last observed it. */
   readonly seconds: number;
 }
 
-/** Why a process that does not hear the database refuses, in words for its log. */
+/** Why a process that does not observe the database refuses, in words for its log. */
 export type NotAway =
   | "it has been away for too long"
   | "its address does not refuse"
-  | "another process hears it"
+  | "another process observes it"
   | "the others cannot be asked";
 
-/** Where the database is away for everybody, the last events by which something ended: whoever knows them knows all that matters. */
-export type Inquiry = { readonly away: true; readonly events: readonly ToldEvent[] } | { readonly away: false; readonly because: NotAway };
+/** Where the database is away for every process, the last revoking events: a cache that has applied them is up to date. */
+export type Outage =
+  | { readonly away: true; readonly events: readonly InvalidationMessage[] }
+  | { readonly away: false; readonly because: NotAway };
 
-/** What is told and what is asked may cross; more than any clock or queue between them. */
+/** A report and a query may cross; more than any clock or queue between them. */
 const marginMs = 1_000;
 
 /**
- * Asks whether the database is away for everybody, for a process that last heard it `ageMs` milliseconds ago: then nobody can take a
- * right away, and memory stays as good as it is once it has heard of the events that are answered. What cannot be known is no.
+ * Finds whether the database is away for every process, for one that last observed it `lagMs` milliseconds ago: then nobody can revoke a
+ * right, and a cache stays valid once the returned events are applied. What cannot be known counts as no.
  */
-export async function inquire({ witness, refuses, seconds }: AwayRules, ageMs: number): Promise<Inquiry> {
-  if (ageMs >= seconds * 1_000) return { away: false, because: "it has been away for too long" };
-  const [refused, testimony] = await Promise.all([refuses().catch(() => false), witness.ask(ageMs + marginMs).catch(() => undefined)]);
+export async function detectOutage({ peers, refuses, seconds }: AwayRules, lagMs: number): Promise<Outage> {
+  if (lagMs >= seconds * 1_000) return { away: false, because: "it has been away for too long" };
+  const [refused, report] = await Promise.all([refuses().catch(() => false), peers.query(lagMs + marginMs).catch(() => undefined)]);
   if (!refused) return { away: false, because: "its address does not refuse" };
-  if (testimony === undefined) return { away: false, because: "the others cannot be asked" };
-  return testimony.heard ? { away: false, because: "another process hears it" } : { away: true, events: testimony.events };
+  if (report === undefined) return { away: false, because: "the others cannot be asked" };
+  return report.observed ? { away: false, because: "another process observes it" } : { away: true, events: report.events };
 }
 
 /**

@@ -39,8 +39,8 @@ export interface LoggedEvent extends NewEvent {
   readonly traceparent: string | null;
 }
 
-/** An event as processes tell it to each other beside the database: with no more of its data than memories need to forget by. */
-export interface ToldEvent extends NewEvent {
+/** A revoking event as processes send it to each other beside the database: with no more data than caches need to invalidate by. */
+export interface InvalidationMessage extends NewEvent {
   readonly transaction: string;
   /** ISO 8601. */
   readonly occurredAt: string;
@@ -50,7 +50,7 @@ export interface ToldEvent extends NewEvent {
 export interface Tail {
   readonly horizon: string;
   readonly events: readonly LoggedEvent[];
-  /** False where events may be missing among these, because their time was over (retention.ts). */
+  /** False where events may be missing among these, because they were past their retention time (retention.ts). */
   readonly isWhole: boolean;
   /** Where the next look goes on. */
   readonly cursor: TailCursor;

@@ -9,8 +9,8 @@ import { openPostgresql } from "../database/postgresql.ts";
 import { appendIn, appendTo, idsOf, newEvent } from "./conformance/events.ts";
 import { followerConformance } from "./conformance/follower-conformance.ts";
 import type { AwayRules } from "./database-away.ts";
-import type { LoggedEvent, NewEvent, ToldEvent } from "./event.ts";
-import { type Endings, LogFollower, revocationBoundMs } from "./follower.ts";
+import type { InvalidationMessage, LoggedEvent, NewEvent } from "./event.ts";
+import { LogFollower, type RevokingEvents, revocationBoundMs } from "./follower.ts";
 import { logSteps, revisionOf } from "./log.ts";
 
 followerConformance("PGlite", () => freshPglite(logSteps));
@@ -38,17 +38,17 @@ describeOnPostgresql("on a server", () => {
 
   const following = async (database: Database) => {
     const follower = new LogFollower(database, silent);
-    const heard: LoggedEvent[] = [];
+    const observed: LoggedEvent[] = [];
     follower.onEvent((event) => {
-      if (event.type === type) heard.push(event);
+      if (event.type === type) observed.push(event);
     });
     await follower.start();
     toClose.push(() => follower.stop());
-    return { follower, heard };
+    return { follower, observed };
   };
 
   it("hands over an event without waiting for an older transaction that is still open, and once only", async () => {
-    const { follower, heard } = await following(fresh.database);
+    const { follower, observed } = await following(fresh.database);
     const slow = await holdTransaction(fresh.database);
     const early = happened({ subject: "thing/slow" });
     const slowRevision = await slow.run(async (tx) => {
@@ -57,16 +57,16 @@ describeOnPostgresql("on a server", () => {
     });
     const quick = happened({ subject: "thing/quick" });
     const quickRevision = await appendTo(fresh.another(1), [quick]);
-    await eventually(() => idsOf(heard)).toEqual([quick.id]);
+    await eventually(() => idsOf(observed)).toEqual([quick.id]);
     expect(follower.hasSeen(quickRevision)).toBe(true);
     expect(follower.hasSeen(slowRevision)).toBe(false);
     expect(BigInt(follower.revision)).toBeLessThan(BigInt(slowRevision));
 
     await slow.commit();
-    await eventually(() => idsOf(heard)).toEqual([quick.id, early.id]);
+    await eventually(() => idsOf(observed)).toEqual([quick.id, early.id]);
     await eventually(() => BigInt(follower.revision) >= BigInt(quickRevision)).toBe(true);
     expect(follower.hasSeen(slowRevision)).toBe(true);
-    expect(idsOf(heard)).toEqual([quick.id, early.id]);
+    expect(idsOf(observed)).toEqual([quick.id, early.id]);
   });
 
   it("tells every process of every write, however many write at once", async () => {
@@ -86,7 +86,7 @@ describeOnPostgresql("on a server", () => {
         }),
       )
     ).flat();
-    for (const { heard } of processes) await eventually(() => idsOf(heard).toSorted()).toEqual(written.toSorted());
+    for (const { observed } of processes) await eventually(() => idsOf(observed).toSorted()).toEqual(written.toSorted());
   });
 
   it("stops being trusted within half the revocation bound when the database freezes, and is trusted again when it answers", async () => {
@@ -94,23 +94,23 @@ describeOnPostgresql("on a server", () => {
     toClose.push(() => wire.close());
     const database = openPostgresql({ url: wire.url, poolSize: 2 });
     toClose.push(() => database.close());
-    const { follower, heard } = await following(database);
+    const { follower, observed } = await following(database);
     await follower.catchUp();
 
     wire.hold();
     const event = happened();
     await appendTo(fresh.database, [event]);
     await eventually(() => {
-      const age = follower.ageMs;
+      const age = follower.replicationLagMs;
       if (age >= revocationBoundMs / 2) expect(follower.fresh).toBe(false);
       return follower.fresh;
     }).toBe(false);
-    expect(follower.ageMs).toBeGreaterThanOrEqual(revocationBoundMs / 2);
-    expect(heard).toEqual([]);
+    expect(follower.replicationLagMs).toBeGreaterThanOrEqual(revocationBoundMs / 2);
+    expect(observed).toEqual([]);
 
     wire.release();
     await eventually(() => follower.fresh).toBe(true);
-    expect(idsOf(heard), "what happened meanwhile is known before memory is trusted again").toEqual([event.id]);
+    expect(idsOf(observed), "what happened meanwhile is known before memory is trusted again").toEqual([event.id]);
   });
 
   it("stops being trusted when the database is gone, and hears what it missed once it is back", async () => {
@@ -118,7 +118,7 @@ describeOnPostgresql("on a server", () => {
     toClose.push(() => wire.close());
     const database = openPostgresql({ url: wire.url, poolSize: 2 });
     toClose.push(() => database.close());
-    const { follower, heard } = await following(database);
+    const { follower, observed } = await following(database);
 
     await wire.cut();
     const events = [happened(), happened()];
@@ -126,70 +126,70 @@ describeOnPostgresql("on a server", () => {
     await eventually(() => follower.fresh).toBe(false);
     await follower.catchUp();
     expect(follower.fresh).toBe(false);
-    expect(heard).toEqual([]);
+    expect(observed).toEqual([]);
 
     await wire.mend();
     await eventually(() => follower.fresh).toBe(true);
-    expect(idsOf(heard)).toEqual(idsOf(events));
+    expect(idsOf(observed)).toEqual(idsOf(events));
   });
 
-  describe("beside others that it can ask", () => {
-    const kept: ToldEvent[] = [];
+  describe("with peers that it can query", () => {
+    const kept: InvalidationMessage[] = [];
     beforeEach(() => void kept.splice(0));
-    /** What two processes tell each other, without a Redis between: nobody hears the database any more. */
+    /** What two processes report to each other, without a Redis between: neither observes the database any more. */
     const away: AwayRules = {
       seconds: 60,
       refuses: async () => true,
-      witness: {
-        tell: async (events) => void kept.push(...events),
-        ask: async () => ({ heard: false, events: kept }),
+      peers: {
+        report: async (events) => void kept.push(...events),
+        query: async () => ({ observed: false, events: kept }),
       },
     };
-    const cutOff = async (endings: Endings) => {
+    const cutOff = async (revoking: RevokingEvents) => {
       const wire = await wireTo(fresh.url as string);
       toClose.push(() => wire.close());
       const database = openPostgresql({ url: wire.url, poolSize: 2 });
       toClose.push(() => database.close());
       const follower = new LogFollower(database, silent, away);
-      const heard: LoggedEvent[] = [];
+      const observed: LoggedEvent[] = [];
       follower.onEvent((event) => {
-        if (event.type === type) heard.push(event);
-      }, endings);
+        if (event.type === type) observed.push(event);
+      }, revoking);
       await follower.start();
       toClose.push(() => follower.stop());
-      return { follower, heard, wire };
+      return { follower, observed, wire };
     };
-    const teller = async (endings: Endings) => {
+    const sender = async (revoking: RevokingEvents) => {
       const follower = new LogFollower(fresh.database, silent, away);
-      follower.onEvent(() => {}, endings);
+      follower.onEvent(() => {}, revoking);
       await follower.start();
       toClose.push(() => follower.stop());
       return follower;
     };
 
-    it("hears from them what ended, with no more of it than its memories need, and goes on; later it hears it no second time", async () => {
-      const endings = { [type]: ["userId"] };
-      const { follower, heard, wire } = await cutOff(endings);
-      const other = await teller(endings);
+    it("receives from them what was revoked, with no more data than its caches need, and goes on; later it is handed that no second time", async () => {
+      const revoking = { [type]: ["userId"] };
+      const { follower, observed, wire } = await cutOff(revoking);
+      const other = await sender(revoking);
       await wire.cut();
       const event = happened({ data: { userId: "1", email: "olga@example.com" } });
       const revision = await appendTo(fresh.database, [event]);
       other.announce([event], revision, new Date());
       await eventually(() => follower.withoutDatabase).toBe(true);
-      expect(heard).toEqual([
+      expect(observed).toEqual([
         expect.objectContaining({ ...event, data: { userId: "1" }, position: { transaction: revision, sequence: "0" } }),
       ]);
       expect(JSON.stringify(kept)).not.toContain("olga");
       expect(follower.hasSeen(revision)).toBe(true);
 
       await wire.mend();
-      await eventually(() => follower.ageMs).toBeLessThan(revocationBoundMs / 2);
+      await eventually(() => follower.replicationLagMs).toBeLessThan(revocationBoundMs / 2);
       await follower.catchUp();
-      expect(idsOf(heard)).toEqual([event.id]);
+      expect(idsOf(observed)).toEqual([event.id]);
     });
 
-    it("tells them nothing of what ends nothing", async () => {
-      const other = await teller({ [type]: [] });
+    it("sends them no event that revokes nothing", async () => {
+      const other = await sender({ [type]: [] });
       const [ending, harmless] = [happened(), newEvent({ type: `${type}.harmless` })];
       other.announce([harmless, ending], await appendTo(fresh.database, [harmless, ending]), new Date());
       await eventually(() => idsOf(kept)).toEqual([ending.id]);
@@ -197,12 +197,12 @@ describeOnPostgresql("on a server", () => {
       expect(idsOf(kept)).toEqual([ending.id]);
     });
 
-    it("tells them once it can what it could not tell at first", async () => {
-      const { witness } = away;
+    it("sends them later what it could not send at first", async () => {
+      const { peers } = away;
       let reachable = false;
       const unsteady: AwayRules = {
         ...away,
-        witness: { ...witness, tell: (events) => (reachable ? witness.tell(events) : Promise.reject(new Error("away"))) },
+        peers: { ...peers, report: (events) => (reachable ? peers.report(events) : Promise.reject(new Error("away"))) },
       };
       const follower = new LogFollower(fresh.database, silent, unsteady);
       follower.onEvent(() => {}, { [type]: [] });
@@ -224,7 +224,7 @@ describeOnPostgresql("on a server", () => {
   });
 
   it("misses no event while transactions of all lengths overlap", async () => {
-    const { heard } = await following(fresh.another(1));
+    const { observed } = await following(fresh.another(1));
     const expected: string[] = [];
     const open: Awaited<ReturnType<typeof holdTransaction>>[] = [];
     for (let round = 0; round < 30; round += 1) {
@@ -238,6 +238,6 @@ describeOnPostgresql("on a server", () => {
       expected.push(event.id);
     }
     for (const held of open) await held.commit();
-    await eventually(() => idsOf(heard).toSorted()).toEqual(expected.toSorted());
+    await eventually(() => idsOf(observed).toSorted()).toEqual(expected.toSorted());
   });
 });

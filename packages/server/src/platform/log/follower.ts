@@ -3,35 +3,36 @@ import { coalesced } from "../coalesce.ts";
 import { type Database, everyTenant, type Lineage, type ReplicaNeed } from "../database/database.ts";
 import { lineageReader, textOfLineage } from "../database/lineage.ts";
 import { Unavailable } from "../unavailable.ts";
-import { type AwayRules, inquire } from "./database-away.ts";
-import type { LoggedEvent, NewEvent, Revision, ToldEvent } from "./event.ts";
+import { type AwayRules, detectOutage } from "./database-away.ts";
+import type { LoggedEvent, NewEvent, Revision } from "./event.ts";
+import { eventOfMessage, InvalidationMessages, type RevokingEvents } from "./invalidation-messages.ts";
+
+export type { RevokingEvents } from "./invalidation-messages.ts";
+
 import { readSince, readTail } from "./log.ts";
 import { ReplicaNeeds } from "./replica-need.ts";
 import { cursorAt, isShown, type TailCursor } from "./tail-cursor.ts";
 
 type Listener = (event: LoggedEvent) => void;
-/** Forgets everything that was read, at once, and resolves when its owner may be trusted again. */
+/** Discards everything that was read, at once, and resolves when its owner may be trusted again. */
 type RestartListener = () => Promise<void> | void;
 
-/** The types of event by which something ends that a listener holds, and what of their data it needs to forget that. */
-export type Endings = Readonly<Record<string, readonly string[]>>;
-
 /**
- * How old a revoked right may be in any process. A process that has heard nothing for half of it stops trusting its
- * memory (ARCHITECTURE, idea 9), so a right cannot outlive the bound even when this process is cut off.
+ * How old a revoked right may be in any process. A process that has observed nothing for half of it stops trusting its
+ * in-process caches, so a right cannot outlive the bound even when this process is cut off.
  */
 export const revocationBoundMs = 1_000;
 const leaseMs = revocationBoundMs / 2;
 /** A caller is told within a second that nothing can be decided; longer than the lease, because a busy database answers late. */
-const patienceMs = 900;
+const observedWithinMs = 900;
 /** Several times within a lease, so that one lost answer does not end it. */
 const heartbeatMs = 125;
 
 /**
- * Hears the log's head and tells this process's memories what changed. One a process.
+ * Observes the log's head and tells this process's caches what changed. One a process.
  *
- * Events are handed over as soon as they are visible, without waiting for the horizon: to forget early is safe. An
- * event is handed over once here; after a restart memories are empty, so there is nothing to repeat.
+ * Events are handed over as soon as they are visible, without waiting for the horizon: to invalidate early is safe. Each
+ * event is handed over once; after a restart caches are empty, so there is nothing to repeat.
  */
 export class LogFollower {
   readonly #database: Database;
@@ -45,19 +46,16 @@ export class LogFollower {
   #restarting = false;
   /** What a replica has to have replayed; a query shows nothing older than what a check is decided from. */
   readonly #replicaNeeds = new ReplicaNeeds(revocationBoundMs);
-  /** Of the types that no memory may be without while it is trusted, the data that some memory needs. */
-  readonly #endings = new Map<string, Set<string>>();
-  /** Events that no look has shown yet, by transaction and id: what this process announced, or was told beside the database. */
+  /** Events that no look has shown yet, by transaction and id: what this process announced, or received from its peers. */
   readonly #handedOver = new Map<string, Set<string>>();
   #cursor = cursorAt("0");
   #revision: Revision = "0";
-  #heardAt = Number.NEGATIVE_INFINITY;
+  #observedAt = Number.NEGATIVE_INFINITY;
   readonly #away: AwayRules | undefined;
-  /** When it was last known that the database is away for everybody. */
+  /** When the database was last known to be away for every process. */
   #awayAt = Number.NEGATIVE_INFINITY;
-  /** Events that the others have not been told of yet, by their ids, with when they were heard here. */
-  readonly #untold = new Map<string, { readonly event: ToldEvent; readonly heardAt: number }>();
-  /** Why the database is not taken for away; said when it changes, not at every look. */
+  readonly #messages: InvalidationMessages;
+  /** Why the database is not taken for away; logged when it changes, not at every look. */
   #because: string | undefined;
   #failing = false;
   #isLost = false;
@@ -66,44 +64,41 @@ export class LogFollower {
   #lastBeat: Promise<void> | undefined;
   #stopped = false;
 
-  /** `away` tells under which conditions memory is trusted beyond the lease while the database is away; none where absent. */
+  /** `away`: under which conditions caches are trusted beyond the lease while the database is away; none where absent. */
   constructor(database: Database, logger: Logger, away?: AwayRules) {
     this.#database = database;
     this.#logger = logger;
     this.#away = away;
+    this.#messages = new InvalidationMessages(away, revocationBoundMs);
   }
 
   /**
-   * Called with each event of the log, from any process, once this process can see it. Must not throw or wait. Of `endings` processes
-   * tell each other beside the database, so that each has heard of all of them when it goes on without: then the listener is handed an
-   * event with no more data than it has named, which it may be handed whole later. It is not handed the others' other events then.
+   * Called with each event of the log, from any process, once this process can see it. Must not throw or wait. Processes send each
+   * other `revoking` events beside the database, so that each knows all of them when it goes on without: then the listener receives an
+   * event with no more data than it has named, which it may receive whole later. It does not receive the others' other events then.
    */
-  onEvent(listener: Listener, endings: Endings = {}): void {
+  onEvent(listener: Listener, revoking: RevokingEvents = {}): void {
     this.#listeners.push(listener);
-    for (const [type, fields] of Object.entries(endings)) {
-      const needed = this.#endings.get(type) ?? new Set();
-      for (const field of fields) needed.add(field);
-      this.#endings.set(type, needed);
-    }
+    this.#messages.include(revoking);
   }
 
   /**
    * Called when the database has lost transactions, or may have (decision 0035): a failover, a restore, another database behind the
-   * address. The listener forgets everything that it has read from the database before it returns its promise. Nothing is trusted
+   * address. The listener discards everything that it has read from the database before it returns its promise. Nothing is trusted
    * until all listeners have resolved; one that rejects is called again.
    */
   onRestart(listener: RestartListener): void {
     this.#restartListeners.push(listener);
   }
 
-  /** Begins at the log's present head: memories are empty, so what lies before does not matter to them. */
+  /** Begins at the log's present head: caches are empty, so what lies before does not matter to them. */
   async start(): Promise<void> {
-    const heardAt = performance.now();
+    const observedAt = performance.now();
     const { lineage, tail } = await this.#look(cursorAt("9223372036854775807"));
     this.#lineage = lineage && textOfLineage(lineage);
     this.#settle(cursorAt(tail.horizon));
-    this.#replicaNeeds.observe(tail.horizon, heardAt, lineage);
-    this.#heardAt = heardAt;
+    this.#replicaNeeds.observe(tail.horizon, observedAt, lineage);
+    this.#observedAt = observedAt;
     this.#beat();
   }
 
@@ -128,50 +123,50 @@ export class LogFollower {
   }
 
   /**
-   * Resolves when this process has not looked at the log for so long that events were removed which it has not heard: one that slept for
-   * weeks. Nothing says what its memories should have forgotten, so they are never trusted again, and the process is to end.
+   * Resolves when this process has not looked at the log for so long that events were removed which it has not observed: one that slept
+   * for weeks. Nothing tells what its caches should have invalidated, so they are never trusted again, and the process is to end.
    */
   get lost(): Promise<void> {
     return this.#lost.promise;
   }
 
-  /** True while memory may be trusted. */
+  /** True while caches may be trusted. */
   get fresh(): boolean {
     return !this.#isLost && this.leaseAgeMs < leaseMs;
   }
 
-  /** Milliseconds since memory was last known to be as new as the database. */
+  /** Milliseconds since caches were last known to be as new as the database. */
   get leaseAgeMs(): number {
-    return performance.now() - Math.max(this.#heardAt, this.#awayAt);
+    return performance.now() - Math.max(this.#observedAt, this.#awayAt);
   }
 
-  /** True while memory is trusted although the log is not heard, because nobody can write to it. */
+  /** True while caches are trusted although the log is not observed, because nobody can write to it. */
   get withoutDatabase(): boolean {
-    return this.fresh && this.ageMs >= leaseMs;
+    return this.fresh && this.replicationLagMs >= leaseMs;
   }
 
-  /** Waits until memory may be trusted; false where that does not come in less than a second: then the database hangs, or is away. */
-  heard(): Promise<boolean> {
-    return this.#heardWithin(patienceMs);
+  /** Waits until caches may be trusted; false where that takes longer than a second: then the database hangs, or is away. */
+  observed(): Promise<boolean> {
+    return this.#observedWithin(observedWithinMs);
   }
 
-  /** Like {@link catchUp}, for whoever has until `deadline` (performance.now) only: a database that hangs answers nobody. */
+  /** Like {@link catchUp}, but waits no longer than `deadline` (performance.now): a database that hangs answers no one. */
   catchUpUntil(deadline: number): Promise<void> {
     return this.#lookWithin(deadline - performance.now());
   }
 
   /**
-   * Reads what a check needs from the database, for as long as the log is heard. Throws {@link Unavailable} when the lease ends first: a
+   * Reads what a check needs from the database, for as long as the log is observed. Throws {@link Unavailable} when the lease ends first: a
    * database that is only busy still answers the follower, and one that hangs must not hold a check up for a statement's time limit.
    */
-  async whileHeard<T>(read: () => Promise<T>): Promise<T> {
+  async whileObserved<T>(read: () => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
-    let over = false;
+    let isDone = false;
     const { promise: ended, reject } = Promise.withResolvers<never>();
     const look = async (): Promise<void> => {
-      // A process that was too busy to listen asks once more before it gives up.
-      if (!this.fresh) await this.#heardWithin(patienceMs - leaseMs);
-      if (over) return;
+      // A process that was too busy to look does so once more before it gives up.
+      if (!this.fresh) await this.#observedWithin(observedWithinMs - leaseMs);
+      if (isDone) return;
       if (this.fresh) timer = setTimeout(look, leaseMs - this.leaseAgeMs);
       else reject(new Unavailable("database", undefined));
     };
@@ -179,14 +174,14 @@ export class LogFollower {
     try {
       return await Promise.race([read(), ended]);
     } finally {
-      over = true;
+      isDone = true;
       clearTimeout(timer);
     }
   }
 
-  /** Milliseconds since the log's head was last heard. */
-  get ageMs(): number {
-    return performance.now() - this.#heardAt;
+  /** Milliseconds since the log's head was last observed. */
+  get replicationLagMs(): number {
+    return performance.now() - this.#observedAt;
   }
 
   /** The newest revision below which this process has seen everything. */
@@ -194,7 +189,7 @@ export class LogFollower {
     return this.#revision;
   }
 
-  /** True when what `revision` wrote has been handed to this process's memories. */
+  /** True when what `revision` wrote has been handed to this process's caches. */
   hasSeen(revision: Revision): boolean {
     return isShown(this.#cursor, revision) || this.#handedOver.has(revision);
   }
@@ -204,7 +199,7 @@ export class LogFollower {
 
   /** Hands over what this process has just committed itself, without reading it back. */
   announce(events: readonly NewEvent[], revision: Revision, occurredAt: Date): void {
-    // Whoever has just committed knows better than the others that the database is there.
+    // A commit proves that the database is there, whatever peers report.
     this.#awayAt = Number.NEGATIVE_INFINITY;
     this.#replicaNeeds.include(revision);
     // The log may have been read between the commit and this call.
@@ -212,7 +207,7 @@ export class LogFollower {
       for (const event of events)
         this.#handOver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
     }
-    this.#tellOthers();
+    this.#messages.send();
   }
 
   async stop(): Promise<void> {
@@ -247,28 +242,28 @@ export class LogFollower {
   async #read(): Promise<void> {
     try {
       // Dated from the question, not the answer: the answer tells how things stood when it was asked.
-      let heardAt = performance.now();
+      let observedAt = performance.now();
       let { lineage, tail } = await this.#look(this.#cursor);
       if (this.#mayLack(lineage, tail.horizon)) {
         await this.#restart(lineage, tail.horizon);
-        heardAt = performance.now();
+        observedAt = performance.now();
         ({ lineage, tail } = await this.#look(this.#cursor));
       }
-      // One that has not begun yet has heard nothing, and has nothing to forget.
+      // A follower that has not started has observed nothing, and has nothing to invalidate.
       if (!tail.isWhole && !this.#isLost && this.#cursor.horizon !== "0") this.#lose();
       for (const event of tail.events) this.#handOver(event);
       this.#settle(tail.cursor);
-      this.#replicaNeeds.observe(tail.horizon, heardAt, lineage);
-      this.#heardAt = heardAt;
+      this.#replicaNeeds.observe(tail.horizon, observedAt, lineage);
+      this.#observedAt = observedAt;
       if (this.#failing) this.#logger.info("the head of the log is read again");
       this.#failing = false;
       this.#because = undefined;
-      this.#tellOthers();
+      this.#messages.send();
     } catch (error) {
-      // Said once, not eight times a second.
+      // Logged once, not eight times a second.
       this.#logger[this.#failing ? "debug" : "warn"]({ err: error }, "the head of the log could not be read");
       this.#failing = true;
-      await this.#askOthers();
+      await this.#askPeers();
     }
   }
 
@@ -284,14 +279,14 @@ export class LogFollower {
     const before = { lineage: this.#lineage, horizon: this.#cursor.horizon };
     const text = lineage && textOfLineage(lineage);
     this.#restarting = true;
-    this.#heardAt = Number.NEGATIVE_INFINITY;
+    this.#observedAt = Number.NEGATIVE_INFINITY;
     this.#awayAt = Number.NEGATIVE_INFINITY;
     this.#logger.warn(
       { before, lineage: text, horizon },
-      "the database may have lost transactions that this process has seen; everything that it has read is forgotten",
+      "the database may have lost transactions that this process has seen; everything that it has read is discarded",
     );
     this.#handedOver.clear();
-    this.#untold.clear();
+    this.#messages.clear();
     this.#replicaNeeds.reset();
     // What the listeners read from now on is followed from here.
     this.#settle(cursorAt(horizon));
@@ -302,45 +297,32 @@ export class LogFollower {
 
   #lose(): void {
     this.#isLost = true;
-    this.#logger.fatal("the log has no more what this process has not heard of it; it trusts its memory no longer");
+    this.#logger.fatal("the log no longer has events that this process has not observed; its caches are trusted no more");
     this.#lost.resolve();
   }
 
-  /** Not waited for; what could not be told is told with the next. */
-  #tellOthers(): void {
+  async #askPeers(): Promise<void> {
     if (this.#away === undefined) return;
-    const { witness, seconds } = this.#away;
-    const untold = [...this.#untold];
-    this.#untold.clear();
-    witness.tell(untold.map(([, { event }]) => event)).catch(() => {
-      // What is older than a process may go without the database, nobody will ask for.
-      const since = performance.now() - seconds * 1_000 - revocationBoundMs;
-      for (const [id, told] of untold) if (told.heardAt > since) this.#untold.set(id, told);
-    });
-  }
-
-  async #askOthers(): Promise<void> {
-    if (this.#away === undefined) return;
-    // Dated from the question, as the lease is.
+    // Dated from the query, as the lease is.
     const askedAt = performance.now();
     const before = this.withoutDatabase;
-    const inquiry = await inquire(this.#away, this.ageMs);
-    if (!inquiry.away) return this.#refuse(inquiry.because);
-    const unheard = inquiry.events.filter(
+    const outage = await detectOutage(this.#away, this.replicationLagMs);
+    if (!outage.away) return this.#refuse(outage.because);
+    const missed = outage.events.filter(
       ({ id, transaction }) => !isShown(this.#cursor, transaction) && !this.#handedOver.get(transaction)?.has(id),
     );
-    for (const event of unheard) this.#handOver(asLogged(event));
+    for (const message of missed) this.#handOver(eventOfMessage(message));
     this.#awayAt = askedAt;
     this.#because = undefined;
-    if (!before && this.withoutDatabase) this.#logger.warn("the database is away for everybody; checks are answered without it");
+    if (!before && this.withoutDatabase) this.#logger.warn("the database is away for every process; checks are answered without it");
   }
 
   #refuse(because: string): void {
-    if (this.#because !== because) this.#logger.warn({ because }, "the log is not heard, and the database is not taken for away");
+    if (this.#because !== because) this.#logger.warn({ because }, "the log cannot be observed, and the database is not taken for away");
     this.#because = because;
   }
 
-  async #heardWithin(ms: number): Promise<boolean> {
+  async #observedWithin(ms: number): Promise<boolean> {
     const deadline = performance.now() + ms;
     do {
       if (this.fresh) return true;
@@ -364,35 +346,18 @@ export class LogFollower {
     const ofTransaction = this.#handedOver.get(transaction) ?? new Set();
     if (ofTransaction.has(event.id)) return;
     this.#handedOver.set(transaction, ofTransaction.add(event.id));
-    this.#toBeTold(event);
-    this.#tell(event);
+    this.#messages.add(event);
+    this.#notify(event);
   }
 
-  #toBeTold(event: LoggedEvent): void {
-    const needed = this.#away && this.#endings.get(event.type);
-    if (needed) this.#untold.set(event.id, { event: toTell(event, needed), heardAt: performance.now() });
-  }
-
-  #tell(event: LoggedEvent): void {
+  #notify(event: LoggedEvent): void {
     for (const listener of this.#listeners) {
       try {
         listener(event);
       } catch (error) {
-        // The other memories must hear of it all the same, and the command that announced it is committed.
+        // The other listeners must receive it all the same, and the command that announced it is committed.
         this.#logger.error({ err: error, eventType: event.type }, "a listener of the log failed");
       }
     }
   }
 }
-
-function toTell({ id, type, subject, organizationId, data, position, occurredAt }: LoggedEvent, needed: ReadonlySet<string>): ToldEvent {
-  const told = Object.fromEntries(Object.entries(data).filter(([field]) => needed.has(field)));
-  return { id, type, subject, organizationId, data: told, transaction: position.transaction, occurredAt: occurredAt.toISOString() };
-}
-
-const asLogged = ({ transaction, occurredAt, ...event }: ToldEvent): LoggedEvent => ({
-  ...event,
-  position: { transaction, sequence: "0" },
-  occurredAt: new Date(occurredAt),
-  traceparent: null,
-});

@@ -8,7 +8,7 @@ import { type Database, everyTenant, type Scope, tenantScope, userScope } from "
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { appendIn, appendTo, idsOf, newEvent, readFrom } from "./conformance/events.ts";
 import { beginning, covers, type LoggedEvent, type Position, type Tail } from "./event.ts";
-import { logSteps, OvertakenError, readSince, readTail, revisionOf } from "./log.ts";
+import { logSteps, readSince, readTail, revisionOf, WriteConflictError } from "./log.ts";
 
 const aggregates: SchemaStep = {
   name: "0002_contract_aggregates",
@@ -128,7 +128,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await appendTo(database, [later]);
     await expect(
       overtaken.run((tx) => appendIn(tx, newEvent({ subject: "thing/other" }), newEvent({ subject: "thing/contested" }))),
-    ).rejects.toThrow(OvertakenError);
+    ).rejects.toThrow(WriteConflictError);
     await overtaken.rollback();
     await eventually(async () => idsOf(await readAll())).toEqual([later.id]);
   });
@@ -145,7 +145,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
       const subject = `user/${randomUUID()}`;
       const overtaken = await opened(scope);
       await appendTo(database, [newEvent({ subject, organizationId: laterTenant })], laterScope);
-      await expect(overtaken.run((tx) => appendIn(tx, newEvent({ subject, organizationId: tenant })))).rejects.toThrow(OvertakenError);
+      await expect(overtaken.run((tx) => appendIn(tx, newEvent({ subject, organizationId: tenant })))).rejects.toThrow(WriteConflictError);
       await overtaken.rollback();
     },
   );
@@ -289,7 +289,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
           if (fails) throw new Error("the command failed");
         });
       } catch (error) {
-        if (error instanceof OvertakenError) {
+        if (error instanceof WriteConflictError) {
           overtaken += 1;
           return change(subject, takesPlaceFirst, fails);
         }

@@ -282,7 +282,7 @@ describe("a leased cache: lease and restart", () => {
 
   it("reads under the lease: what ends the lease ends the read", async () => {
     const { cache, log } = leasedCache();
-    log.whileHeard = () => Promise.reject(new Unavailable("database", undefined));
+    log.whileObserved = () => Promise.reject(new Unavailable("database", undefined));
     await expect(cache.find("a")).rejects.toMatchObject({ dependency: "database" });
     expect(cache.size).toBe(0);
   });

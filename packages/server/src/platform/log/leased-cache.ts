@@ -29,7 +29,7 @@ export interface LeasedCacheOptions<Key extends string, Value extends object>
 }
 
 /** What the cache needs of {@link LogFollower}. */
-export type Lease = Pick<LogFollower, "fresh" | "heard" | "whileHeard" | "onEvent" | "onRestart">;
+export type Lease = Pick<LogFollower, "fresh" | "observed" | "whileObserved" | "onEvent" | "onRestart">;
 
 /**
  * An in-process cache that is invalidated by events of the log, and trusted on a lease (docs/decisions/0048). Make one a process and kind
@@ -63,7 +63,7 @@ export class LeasedCache<Key extends string, Value extends object> {
     this.#values = new LoadingCache<Key, Value>({
       ...bounds,
       // One key at a time: `find` asks for one.
-      load: (keys) => Promise.all(keys.map((key) => log.whileHeard(() => load(key)))),
+      load: (keys) => Promise.all(keys.map((key) => log.whileObserved(() => load(key)))),
     });
     this.#invalidatedBy = new Map(Object.entries({ ...changedBy, ...revokedBy }));
     log.onEvent((event) => this.#observe(event), fieldsOf(revokedBy));
@@ -97,7 +97,7 @@ export class LeasedCache<Key extends string, Value extends object> {
   async #load(key: Key): Promise<Value | null> {
     const deadline = performance.now() + revocationBoundMs;
     do {
-      if (!(await this.#log.heard())) throw new Unavailable("event log", undefined);
+      if (!(await this.#log.observed())) throw new Unavailable("event log", undefined);
       // The lease was waited for, or another call has loaded it meanwhile.
       const kept = this.#kept(key);
       if (kept !== undefined) return kept;

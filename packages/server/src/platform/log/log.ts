@@ -6,10 +6,7 @@ import type { LoggedEvent, NewEvent, Position, Revision, Tail } from "./event.ts
 import { retentionSteps } from "./retention.ts";
 import { cursorAfter, cursorAt, type TailCursor } from "./tail-cursor.ts";
 
-/**
- * The one ordered log (ARCHITECTURE, idea 8). A command appends its events in its own transaction (the outbox); feeds,
- * projections and relays read them by position.
- */
+/** The one ordered log. A command appends its events in its own transaction; feeds, projections and relays read them by position. */
 export const logSteps: readonly SchemaStep[] = [
   {
     name: "0001_log_events",
@@ -66,28 +63,27 @@ export const logSteps: readonly SchemaStep[] = [
 ];
 
 /**
- * A transaction that began earlier has met, on the same aggregate, the events of one that began later and has
- * already ended. The log orders by transaction id, so appending now would put effect before cause: the caller
- * begins the command anew, with a new transaction id.
+ * A transaction that began later has already committed events of the same subject. The log orders by transaction id, so appending
+ * now would put effect before cause: the caller retries the command, with a new transaction id.
  */
-export class OvertakenError extends Error {
+export class WriteConflictError extends Error {
   readonly subject: string;
   constructor(subject: string) {
     super(`a later transaction has already written about ${subject}`);
-    this.name = "OvertakenError";
+    this.name = "WriteConflictError";
     this.subject = subject;
   }
 }
 
 /**
- * Waits until no other transaction that was overtaken on the subject is under way, and keeps those that come later waiting. To be called
- * first in a transaction: a transaction that waits here holds nothing, not even a transaction id, so its id is newer than the others'.
+ * Locks the subject against other transactions that retry after a write conflict on it. To be called first in a transaction: one that
+ * waits here holds nothing, not even a transaction id, so the id that it gets is newer than those of the transactions before it.
  */
-export async function takeTurn(tx: WriteHandle, subject: string): Promise<void> {
+export async function lockSubject(tx: WriteHandle, subject: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`turn ${subject}`}, 0))`.execute(tx);
 }
 
-/** Appends events, any number of them, to the log inside the caller's transaction. Throws {@link OvertakenError}; nothing is kept then. */
+/** Appends events, any number of them, to the log inside the caller's transaction. Throws {@link WriteConflictError}; nothing is kept then. */
 export async function append(
   tx: WriteHandle,
   events: readonly NewEvent[],
@@ -96,7 +92,7 @@ export async function append(
   if (events.length === 0) return;
   const subjects = [...new Set(events.map((event) => event.subject))];
   const { rows } = await sql<{ subject: string | null }>`select overtaken(${subjects}::text[]) as subject`.execute(tx);
-  if (rows[0]?.subject) throw new OvertakenError(rows[0].subject);
+  if (rows[0]?.subject) throw new WriteConflictError(rows[0].subject);
   await insertMany(
     tx,
     "events",
@@ -190,8 +186,8 @@ interface TailRow extends EventRow {
 }
 
 /**
- * Everything visible that the reader of `cursor` has not been shown, also what lies beyond the horizon. For readers to whom the order
- * is nothing and the delay is everything (a cache that must forget). The rows read are those of transactions that committed since the
+ * Everything visible that the reader of `cursor` has not been shown, also what lies beyond the horizon. For readers that need no
+ * order and no delay (a cache that invalidates). The rows read are those of transactions that committed since the
  * last look, whatever is held open: below the cursor only what was in progress then can have appeared.
  * Undefined where another server answers, or the same one after a restart: it may lack transactions that the cursor counts as shown,
  * so the reader begins again where it trusts its state ({@link readTail}).

@@ -73,12 +73,12 @@ describeOnPostgresql("beside a transaction that stays open", () => {
 
   it("a process's memories hear of 50,000 events once, and then read what is new, and the held one's when it commits", async () => {
     const follower = new LogFollower(counted(), silent);
-    const heard: LoggedEvent[] = [];
-    follower.onEvent((event) => heard.push(event));
+    const observed: LoggedEvent[] = [];
+    follower.onEvent((event) => observed.push(event));
     await follower.start();
     toClose.push(() => follower.stop());
     await fill();
-    await eventually(async () => follower.catchUp().then(() => heard.length)).toBe(eventsBehind);
+    await eventually(async () => follower.catchUp().then(() => observed.length)).toBe(eventsBehind);
     expect(Math.max(...looks), "rows that are counted").toBeGreaterThanOrEqual(eventsBehind);
 
     looks.splice(0);
@@ -90,7 +90,7 @@ describeOnPostgresql("beside a transaction that stays open", () => {
       await follower.catchUp();
       expect(follower.hasSeen(revision)).toBe(true);
     }
-    expect(idsOf(heard.slice(eventsBehind))).toEqual(more);
+    expect(idsOf(observed.slice(eventsBehind))).toEqual(more);
     expect(follower.hasSeen(held.revision)).toBe(false);
     expect(BigInt(follower.revision)).toBeLessThan(BigInt(held.revision));
     expect(looks.length).toBeGreaterThanOrEqual(10);
@@ -99,10 +99,10 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     const late = newEvent({ subject: "thing/held" });
     await held.run((tx) => appendIn(tx, late));
     await follower.catchUp();
-    expect(idsOf(heard.slice(eventsBehind))).toEqual(more);
+    expect(idsOf(observed.slice(eventsBehind))).toEqual(more);
     await held.commit();
     await follower.catchUp();
-    expect(idsOf(heard.slice(eventsBehind))).toEqual([...more, late.id]);
+    expect(idsOf(observed.slice(eventsBehind))).toEqual([...more, late.id]);
     expect(follower.hasSeen(held.revision)).toBe(true);
     expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
   }, 60_000);

@@ -8,7 +8,7 @@ interface Observed {
 
 /**
  * What a replica must have replayed before it may answer a query of this process: all that was committed `staleMsMax` ago, and every
- * write that the process knows its callers to know. One a process.
+ * write that callers of the process know of. One a process.
  */
 export class ReplicaNeeds {
   readonly #staleMsMax: number;

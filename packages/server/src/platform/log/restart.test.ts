@@ -36,11 +36,11 @@ describeOnPostgresql("a database that has lost transactions", () => {
   };
   const following = async (database: Database) => {
     const follower = new LogFollower(database, silent);
-    const heard: LoggedEvent[] = [];
-    follower.onEvent((event) => void heard.push(event));
+    const observed: LoggedEvent[] = [];
+    follower.onEvent((event) => void observed.push(event));
     await follower.start();
     toClose.push(() => follower.stop());
-    return { follower, heard };
+    return { follower, observed };
   };
 
   it.each([
@@ -48,7 +48,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     { what: "also where others have written more than was lost before this process looks", written: 500 },
   ])("is told to those who have read it, $what", { timeout: 120_000 }, async ({ written }) => {
     const { primary, database } = await primaryWithLog();
-    const { follower, heard } = await following(database);
+    const { follower, observed } = await following(database);
     let restarts = 0;
     let release = Promise.withResolvers<void>();
     follower.onRestart(() => {
@@ -63,7 +63,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     const lost = newEvent();
     const lostRevision = await appendTo(database, [lost]);
     await spendTransactions(primary.url, 100);
-    await eventually(() => idsOf(heard)).toEqual([kept.id, lost.id]);
+    await eventually(() => idsOf(observed)).toEqual([kept.id, lost.id]);
     await eventually(() => follower.hasSeen(lostRevision)).toBe(true);
 
     // The follower does not look while the others write, as a process that was paused.
@@ -96,7 +96,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     const nextRevision = await appendTo(database, [next]);
     await eventually(async () => {
       await again();
-      return heard.at(-1)?.id;
+      return observed.at(-1)?.id;
     }).toBe(next.id);
     await eventually(() => follower.hasSeen(nextRevision)).toBe(true);
     expect(restarts).toBe(2);

@@ -126,7 +126,7 @@ describe("who reads a log from which events have been removed", () => {
       await sql`update log_removals set transaction = pg_current_xact_id(), removed = removed + 1`.execute(tx);
     });
     await eventually(() => isLost).toBe(true);
-    expect([follower.fresh, await follower.heard()]).toEqual([false, false]);
+    expect([follower.fresh, await follower.observed()]).toEqual([false, false]);
   });
 });
 

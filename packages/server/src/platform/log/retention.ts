@@ -23,9 +23,9 @@ export const retentionSteps: readonly SchemaStep[] = [
   },
 ];
 
-/** Somebody who reads the log by position and comes back for what follows. */
+/** A reader of the log by position that comes back for what follows. */
 export interface LogReader {
-  /** Where each stands: everything up to there it never asks for again. */
+  /** The positions of each: a reader never asks again for what lies before. */
   places(db: ReadHandle): Promise<readonly ReaderPlace[]>;
   /** Says of an event `e` that it is needed, whatever the places are. */
   readonly needs?: RawBuilder<unknown>;
@@ -48,8 +48,8 @@ export interface Removing {
 }
 
 /**
- * Removes events that are older than they are kept (S0, event persistence; decision 0028) and that every reader has passed. One that
- * a reader has not passed stays, whatever its age. Safe beside the same in other processes. Returns how many it removed.
+ * Removes events that are past their retention time (decision 0028) and that every reader has passed. One that a reader has not passed
+ * stays, whatever its age. Safe beside the same in other processes. Returns how many it removed.
  */
 export async function removeOldEvents(database: Database, removing: Removing): Promise<number> {
   const { batch = batchDefault } = removing;
@@ -70,7 +70,7 @@ export const mayRemoveOldEvents = (database: Database, before: Date): Promise<bo
   });
 
 async function removeBatch(tx: WriteHandle, { readers, before }: Removing, limit: number): Promise<number> {
-  // Held until the commit: of several processes one removes, and who begins to read (`beginReading`) does so before or after.
+  // Locked until the commit: of several processes one removes, and a new reader (`beginReading`) begins before or after.
   const { rows: mine } = await sql`select from log_removals for update skip locked`.execute(tx);
   if (mine.length === 0) return 0;
   // Asked before the statement that removes: a place only moves on, so what it says now stays true.
@@ -96,16 +96,16 @@ async function removeBatch(tx: WriteHandle, { readers, before }: Removing, limit
 }
 
 /**
- * Registers a new reader of the log in its transaction: no event is removed between the registration and the first read. The reader
- * begins with what the log still has. Returns how many events were removed before.
+ * To be called in the transaction that records a new reader: no event is removed between the record and the first read. A new reader
+ * begins with what the log still has. Returns how many events the log has removed.
  */
 export async function beginReading(tx: WriteHandle): Promise<number> {
   const { rows } = await sql<{ removed: string }>`select removed::text from log_removals for share`.execute(tx);
   return Number(rows[0]?.removed ?? 0);
 }
 
-/** How long ago the oldest event happened that each reader has not passed, in seconds; 0 where it has passed all. */
-export async function unpassedSeconds(
+/** The age in seconds of the oldest event that each reader has not passed; 0 where it has passed all. */
+export async function readerLagSeconds(
   db: ReadHandle,
   readers: readonly LogReader[],
 ): Promise<readonly { readonly reader: string; readonly seconds: number }[]> {
@@ -122,9 +122,9 @@ export async function unpassedSeconds(
   return found;
 }
 
-/** What the log has, and what it has no more. */
+/** What the log keeps, and what it has removed. */
 export interface LogState {
-  /** When the oldest event happened that it has; null where there is none. */
+  /** When the oldest kept event happened; null where there is none. */
   readonly oldestAt: Date | null;
   /** How many events have been removed, and when the last of them was. */
   readonly removed: number;

@@ -68,7 +68,7 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
 };
 
 /** Rows of calls that are made through something that another file opens. */
-const throughOthers: readonly PolicyName[] = ["redis.cache", "redis.cache.writer", "redis.witness"];
+const throughOthers: readonly PolicyName[] = ["redis.cache", "redis.cache.writer", "redis.peer-detector"];
 
 const dependencies = Object.keys(
   (JSON.parse(readFileSync(`${source}../package.json`, "utf8")) as { readonly dependencies: object }).dependencies,

@@ -82,7 +82,7 @@ export const policies = policy({
     retries: none("to count twice would be wrong"),
     bulkhead: oneConnection,
   },
-  "redis.witness": {
+  "redis.peer-detector": {
     why:
       "Asked eight times a second while the database is away. Less than a lease, " +
       "which is counted from the question: a later answer would renew nothing, and an earlier end would take a busy process for one without Redis.",

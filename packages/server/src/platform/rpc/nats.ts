@@ -1,9 +1,9 @@
 import { connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "pino";
+import { EventLoopStall } from "../event-loop-stall.ts";
 import type { Distrust } from "../keys/authenticator.ts";
 import { natsServer } from "../nats/address.ts";
 import { policies, signs } from "../resilience/policies.ts";
-import { Standstill } from "../standstill.ts";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
 import { within } from "../waiting.ts";
 import type { EncryptedMessages, MessageKind } from "./encrypted-messages.ts";
@@ -53,7 +53,7 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
     hasInbox = true;
     connection.subscribe(`${inbox}.*`, { callback: (error, message) => (error ? undefined : receive(messages.read(message), pending)) });
   };
-  const standstill = new Standstill();
+  const stall = new EventLoopStall();
   return {
     async request(subject, body, { timeoutMs }) {
       if (!connected) throw away();
@@ -87,7 +87,7 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
           const taken = messages.take(message);
           if (taken === undefined) return;
           const wish = wishedSilence(message.reply);
-          const waiting = wish === undefined ? undefined : new Awaited(wish, standstill.arrivedAt, () => taken.sign());
+          const waiting = wish === undefined ? undefined : new Awaited(wish, stall.arrivedAt, () => taken.sign());
           if (waiting) awaited.add(waiting);
           const { body, isAuthentic } = taken;
           const request = { subject: message.subject.slice(options.prefix.length + 1), body, isAuthentic };
@@ -120,7 +120,7 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
       await within(pingEveryMs, "NATS does not answer", connection.rtt());
     },
     async close() {
-      standstill.close();
+      stall.close();
       if (!connection.isClosed()) await within(connectWithinMs, "NATS does not answer", connection.drain()).catch(() => connection.close());
     },
   };

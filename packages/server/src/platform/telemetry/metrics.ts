@@ -221,9 +221,9 @@ export function createMetrics() {
       help: "Batches that the broker did not confirm; their events wait in the log and are published again",
       registers,
     }),
-    relayHolding: new Gauge({
-      name: "gatehouse_relay_holding",
-      help: "1 in the process that publishes to the broker, 0 in the others",
+    relayLeader: new Gauge({
+      name: "gatehouse_relay_leader",
+      help: "1 in the process that holds the lease of the relay and publishes to the broker, 0 in the others",
       registers,
     }),
     billingDifferences: new Counter({

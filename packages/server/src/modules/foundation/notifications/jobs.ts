@@ -1,8 +1,9 @@
 import type { Dispatch } from "#operation/dispatch.ts";
 import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
-import { Futile, type Job, type JobName } from "#platform/jobs/jobs.ts";
+import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { AddressRefused } from "#platform/mail/mail.ts";
+import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import type { Platform } from "#platform/platform.ts";
 import { patience } from "#platform/resilience/policies.ts";
 import { renderMail } from "./templates/render.ts";
@@ -18,7 +19,7 @@ export interface SendMail {
 /** What a mail's data is sealed for while it waits in the queue: it holds tokens. */
 export const mailDataPurpose = "mail data";
 
-export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", patience: patience.mail };
+export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", retry: patience.mail };
 
 /**
  * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the
@@ -34,7 +35,7 @@ export const sendMail = ({ keys, mail, settings }: Platform, dispatch: Dispatch)
       if (onUndeliverable !== undefined && error.isUndeliverable) {
         await dispatch({ operation: onUndeliverable, input: { email: to }, principal: system, origin: backgroundOrigin() });
       }
-      throw new Futile(error.message, error);
+      throw new NonRetryableError(error.message, error);
     });
   },
 });

@@ -1,7 +1,7 @@
 import type { Dispatch } from "#operation/dispatch.ts";
 import { system } from "#operation/principal.ts";
-import { horizonPasses } from "#operation/reach.ts";
 import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
+import { horizonPasses } from "#operation/wait-for-revision.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
 

@@ -1,8 +1,8 @@
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { describe, expect, it } from "vitest";
 import { Unavailable } from "../../database/faults.ts";
+import { NonRetryableError } from "../../non-retryable-error.ts";
 import { policies } from "../../resilience/policies.ts";
-import { Poison } from "../broker.ts";
 import type { Envelope } from "../cloud-event.ts";
 import { type BrokerUnderTest, brokerFixture, idsOf, impatient } from "./broker-fixture.ts";
 import { deadLettersConformance } from "./dead-letters-conformance.ts";
@@ -108,7 +108,7 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
       expect(order.filter((entry) => !entry.startsWith(beside.id))).toEqual([`${bad.id} 1`, `${bad.id} 2`, `${behind.id} 1`]);
     });
 
-    it("waits as long as it takes where the handler's dependency is away, and puts nothing aside", async () => {
+    it("waits as long as it takes where the handler's dependency is away, and dead-letters nothing", async () => {
       const broker = on.start();
       let tries = 0;
       const consumer = on.consumer({
@@ -123,7 +123,7 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
       expect((await broker.deadLetters(consumer).list({ limit: 10 })).items).toEqual([]);
     });
 
-    it("puts a poisoned message aside after its tries, one that can never be handled at once, and goes on", async () => {
+    it("dead-letters a failing message after its attempts, one that no retry can help at once, and goes on", async () => {
       const broker = on.start();
       const [bad, hopeless, good] = [on.event(), on.event({ subject: "thing/2" }), on.event()];
       const tries: string[] = [];
@@ -131,7 +131,7 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
         handle: async ({ event }) => {
           tries.push(event.id);
           if (event.id === bad.id) throw new Error("cannot be for ada@example.com");
-          if (event.id === hopeless.id) throw new Poison("not like this");
+          if (event.id === hopeless.id) throw new NonRetryableError("not like this");
         },
       });
       await broker.consume(consumer).ready();
@@ -150,7 +150,7 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
       expect(tries.filter((id) => id === hopeless.id)).toHaveLength(1);
     });
 
-    it("puts aside what is no CloudEvent, unseen by the handler", async () => {
+    it("dead-letters what is no CloudEvent, unseen by the handler", async () => {
       const broker = on.start();
       const consumer = on.consumer();
       await broker.consume(consumer).ready();

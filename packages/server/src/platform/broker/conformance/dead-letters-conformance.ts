@@ -78,7 +78,7 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     expect(await letters.redriveAll()).toBe(0);
   });
 
-  it("puts one that fails anew aside anew", async () => {
+  it("dead-letters one again that fails again", async () => {
     const { broker, consumer, events, letters } = await withDead(1);
     const [first] = (await letters.list({ limit: 1 })).items;
     expect(await letters.redrive((events[0] as Envelope).id)).toBe(true);

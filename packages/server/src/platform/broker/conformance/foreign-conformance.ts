@@ -57,7 +57,7 @@ export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
     await eventually(() => consumer.handled).toEqual([expect.objectContaining({ ...attributes, data })]);
   });
 
-  it("puts aside what it does not understand, each with its reason, and goes on", async ({ skip }) => {
+  it("dead-letters what it does not understand, each with its reason, and goes on", async ({ skip }) => {
     if (!on.hasForeign) skip("nobody else writes into the product's own tables");
     const { consumer, letters } = await listening();
     const event = on.event();

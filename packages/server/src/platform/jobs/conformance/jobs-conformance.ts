@@ -3,7 +3,8 @@ import { eventually } from "@gatehouse/testing/eventually.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Database, everyTenant, tenantScope } from "../../database/database.ts";
 import type { DeadLetter } from "../../dead-letters.ts";
-import { Futile, type Jobs } from "../jobs.ts";
+import { NonRetryableError } from "../../non-retryable-error.ts";
+import type { Jobs } from "../jobs.ts";
 
 export interface JobsUnderTest {
   readonly database: Database;
@@ -158,7 +159,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       await jobs.work({
         name: queue,
         async handle(payload) {
-          if (!works) throw new Futile("no use \u0000 of postgres://me:secret@host");
+          if (!works) throw new NonRetryableError("no use \u0000 of postgres://me:secret@host");
           done.push(payload);
         },
       });

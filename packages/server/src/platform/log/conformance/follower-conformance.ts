@@ -28,58 +28,58 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
     });
     afterAll(() => fresh?.close());
 
-    const following = async (): Promise<{ readonly follower: LogFollower; readonly heard: LoggedEvent[] }> => {
+    const following = async (): Promise<{ readonly follower: LogFollower; readonly observed: LoggedEvent[] }> => {
       const follower = new LogFollower(database, silent);
-      const heard: LoggedEvent[] = [];
+      const observed: LoggedEvent[] = [];
       follower.onEvent((event) => {
-        if (event.type === type) heard.push(event);
+        if (event.type === type) observed.push(event);
       });
       await follower.start();
       running.push(follower);
-      return { follower, heard };
+      return { follower, observed };
     };
 
     const happened = (given: Partial<NewEvent> = {}) => newEvent({ type, ...given });
 
     it("hands over, by itself, what any process appends", async () => {
-      const { heard } = await following();
+      const { observed } = await following();
       const event = happened({ organizationId: "0198a000-0000-7000-8000-0000000000aa", data: { what: "said" } });
       const revision = await appendTo(database, [event]);
-      await eventually(() => heard).toEqual([expect.objectContaining(event)]);
-      expect(heard[0]?.position.transaction).toBe(revision);
+      await eventually(() => observed).toEqual([expect.objectContaining(event)]);
+      expect(observed[0]?.position.transaction).toBe(revision);
     });
 
     it("has handed over everything that was visible when a catch-up was asked for", async () => {
-      const { follower, heard } = await following();
+      const { follower, observed } = await following();
       for (let round = 0; round < 5; round += 1) {
         const event = happened();
         await appendTo(database, [event]);
         await follower.catchUp();
-        expect(idsOf(heard)).toContain(event.id);
+        expect(idsOf(observed)).toContain(event.id);
       }
     });
 
     it("hands over each event once, however often the log is read", async () => {
-      const { follower, heard } = await following();
+      const { follower, observed } = await following();
       const events = [happened(), happened({ subject: "thing/2" }), happened()];
       for (const event of events) await appendTo(database, [event]);
       for (let round = 0; round < 5; round += 1) await follower.catchUp();
-      expect(idsOf(heard)).toEqual(idsOf(events));
+      expect(idsOf(observed)).toEqual(idsOf(events));
     });
 
     it("hands over what this process announces at once, and not again when it is read", async () => {
-      const { follower, heard } = await following();
+      const { follower, observed } = await following();
       const event = happened();
       const occurredAt = new Date();
       const revision = await appendTo(database, [event]);
       follower.announce([event], revision, occurredAt);
-      expect(heard).toEqual([expect.objectContaining({ ...event, occurredAt })]);
+      expect(observed).toEqual([expect.objectContaining({ ...event, occurredAt })]);
       for (let round = 0; round < 3; round += 1) await follower.catchUp();
-      expect(idsOf(heard)).toEqual([event.id]);
+      expect(idsOf(observed)).toEqual([event.id]);
     });
 
     it("hands over once what is announced after it was read already", async () => {
-      const { follower, heard } = await following();
+      const { follower, observed } = await following();
       const event = happened();
       const revision = await appendTo(database, [event]);
       await eventually(async () => {
@@ -88,7 +88,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       }).toBe(true);
       follower.announce([event], revision, new Date());
       await follower.catchUp();
-      expect(idsOf(heard)).toEqual([event.id]);
+      expect(idsOf(observed)).toEqual([event.id]);
     });
 
     it("does not hand over what was in the log before it began: memories are empty then", async () => {
@@ -99,14 +99,14 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       await eventually(async () => first.follower.catchUp().then(() => BigInt(first.follower.revision) >= BigInt(marker))).toBe(true);
       const second = await following();
       await second.follower.catchUp();
-      expect(second.heard).toEqual([]);
+      expect(second.observed).toEqual([]);
     });
 
-    it("knows which writes its memories have heard of", async () => {
-      const { follower, heard } = await following();
+    it("knows which writes its caches have been told of", async () => {
+      const { follower, observed } = await following();
       const event = happened();
       const revision = await appendTo(database, [event]);
-      expect(follower.hasSeen(revision)).toBe(idsOf(heard).includes(event.id));
+      expect(follower.hasSeen(revision)).toBe(idsOf(observed).includes(event.id));
       await follower.catchUp();
       expect(follower.hasSeen(revision)).toBe(true);
       expect(follower.hasSeen(String(BigInt(revision) + 1_000_000n))).toBe(false);
@@ -129,37 +129,37 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
     it("tells every listener, also when one of them fails", async () => {
       const follower = new LogFollower(database, silent);
       running.push(follower);
-      const heard: string[] = [];
+      const observed: string[] = [];
       follower.onEvent(() => {
         throw new Error("a memory failed to forget");
       });
       follower.onEvent((event) => {
-        if (event.type === type) heard.push(event.id);
+        if (event.type === type) observed.push(event.id);
       });
       await follower.start();
       const [announced, read] = [happened(), happened()];
       follower.announce([announced], await appendTo(database, [announced]), new Date());
       await appendTo(database, [read]);
       await follower.catchUp();
-      expect(heard).toEqual([announced.id, read.id]);
+      expect(observed).toEqual([announced.id, read.id]);
       expect(follower.fresh).toBe(true);
     });
 
     it("may be trusted from its start on, and says how old its knowledge is", async () => {
       const { follower } = await following();
       expect(follower.fresh).toBe(true);
-      expect(follower.ageMs).toBeLessThan(500);
+      expect(follower.replicationLagMs).toBeLessThan(500);
       const never = new LogFollower(database, silent);
       expect(never.fresh).toBe(false);
     });
 
     it("hears nothing more after it was stopped", async () => {
-      const { follower, heard } = await following();
+      const { follower, observed } = await following();
       await follower.stop();
       const other = await following();
       await appendTo(database, [happened()]);
-      await eventually(() => other.heard).toHaveLength(1);
-      expect(heard).toEqual([]);
+      await eventually(() => other.observed).toHaveLength(1);
+      expect(observed).toEqual([]);
       await eventually(() => follower.fresh).toBe(false);
     });
   });

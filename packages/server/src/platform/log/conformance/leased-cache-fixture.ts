@@ -15,8 +15,8 @@ function controlledLog() {
   const revoking: Record<string, readonly string[]> = {};
   const log: { -readonly [Member in keyof Lease]: Lease[Member] } = {
     fresh: true,
-    heard: (): Promise<boolean> => (log.fresh ? Promise.resolve(true) : new Promise((resolve) => waiting.push(resolve))),
-    whileHeard: <T>(read: () => Promise<T>): Promise<T> => read(),
+    observed: (): Promise<boolean> => (log.fresh ? Promise.resolve(true) : new Promise((resolve) => waiting.push(resolve))),
+    whileObserved: <T>(read: () => Promise<T>): Promise<T> => read(),
     onEvent(listener: (event: LoggedEvent) => void, types: Readonly<Record<string, readonly string[]>> = {}): void {
       listeners.push(listener);
       Object.assign(revoking, types);

@@ -10,7 +10,7 @@ import { consumersOfLog } from "../consumers/consumer-position.ts";
 import { consumerSteps } from "../consumers/schema-steps.ts";
 import { beginning, type Position } from "../event.ts";
 import { append, logSteps, readTail } from "../log.ts";
-import { beginReading, type LogReader, logState, removeOldEvents, unpassedSeconds } from "../retention.ts";
+import { beginReading, type LogReader, logState, readerLagSeconds, removeOldEvents } from "../retention.ts";
 import { idsOf, newEvent, readFrom } from "./events.ts";
 
 export const retentionContractSteps: readonly SchemaStep[] = [...logSteps, ...consumerSteps, ...brokerSteps];
@@ -90,7 +90,7 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
       await standAt(database, "slow", await placeOf(first));
       expect(await remove()).toBe(1);
       expect(await left()).toEqual([second, third]);
-      const seconds = await database.read(everyTenant, (db) => unpassedSeconds(db, readers()));
+      const seconds = await database.read(everyTenant, (db) => readerLagSeconds(db, readers()));
       expect(seconds).toEqual(
         expect.arrayContaining([
           { reader: "quick", seconds: 0 },
@@ -130,7 +130,7 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
       expect(await left()).toEqual([first, third]);
     });
 
-    it("keeps an event that a consumer has put aside until somebody decides", async () => {
+    it("keeps an event that is a dead letter until an operator decides", async () => {
       const [bad, good] = await appendAt(database, old, 2);
       await standAt(database, "strict", await placeOf(good));
       await database.transact(everyTenant, (tx) =>

@@ -125,7 +125,7 @@ export class EntryCache {
     const behind = keys.filter((key) => isOfOwnTables(key) && this.#pending.behind([key]));
     if (behind.length === 0 || database.replica !== undefined) return this.#source.fetch(keys);
     const version = log.revision;
-    const computed = await log.whileHeard(() => database.read(everyTenant, (db) => computeEntries(db, behind, noUsers)));
+    const computed = await log.whileObserved(() => database.read(everyTenant, (db) => computeEntries(db, behind, noUsers)));
     metrics.readModelLookups.inc({ found: "computed" }, behind.length);
     const found = new Map<string, LoadedEntry | null>(computed.map(({ key, json }) => [key, { value: JSON.parse(json), version }]));
     const others = keys.filter((key) => !found.has(key));

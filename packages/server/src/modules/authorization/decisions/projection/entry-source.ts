@@ -71,7 +71,7 @@ export class EntrySource {
     readModelLookups.inc({ found: "cache" }, found.size);
     const missing = keys.filter((key) => !found.has(key));
     if (missing.length > 0) {
-      const table = await this.#platform.log.whileHeard(() => this.#queryRows(missing));
+      const table = await this.#platform.log.whileObserved(() => this.#queryRows(missing));
       const { rows } = table;
       readModelLookups.inc({ found: "database" }, rows.length);
       readModelLookups.inc({ found: "missing" }, missing.length - rows.length);

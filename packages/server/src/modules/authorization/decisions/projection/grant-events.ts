@@ -1,9 +1,9 @@
 import { GrantChanged, GrantCreated, GrantRevoked } from "#modules/authorization/access/index.ts";
-import type { Endings } from "#platform/log/follower.ts";
+import type { RevokingEvents } from "#platform/log/follower.ts";
 
 /** A grant's event says all that its look-ups are found by; the table is read again, so no worker stands between. */
 const grantFields = ["resource", "relation", "subject"];
-export const grantEndings: Endings = {
+export const grantEndings: RevokingEvents = {
   [GrantCreated.type]: grantFields,
   [GrantChanged.type]: grantFields,
   [GrantRevoked.type]: grantFields,

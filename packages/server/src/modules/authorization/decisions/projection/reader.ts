@@ -26,7 +26,7 @@ import {
   userKey,
 } from "#modules/authorization/access/index.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
-import { reach } from "#operation/reach.ts";
+import { waitForRevision } from "#operation/wait-for-revision.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
@@ -232,7 +232,7 @@ export class DecisionReader {
     { userId, organizationId, minRevision, action }: Question,
     question: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
   ): Promise<Answer> {
-    if (minRevision !== undefined) await reach(this.#platform.log, minRevision);
+    if (minRevision !== undefined) await waitForRevision(this.#platform.log, minRevision);
     await this.#containing(action === undefined ? undefined : [action]);
     const waiting = new WaitingTime(settleMs);
     for (let mayBeNew = true; !waiting.isOver; ) {
@@ -359,7 +359,7 @@ export class DecisionReader {
   /** Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9). */
   async #waitUntilFresh(): Promise<void> {
     const { log } = this.#platform;
-    if (!log.fresh && !(await log.heard())) throw new Unavailable("event log", undefined);
+    if (!log.fresh && !(await log.observed())) throw new Unavailable("event log", undefined);
   }
 
   async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {

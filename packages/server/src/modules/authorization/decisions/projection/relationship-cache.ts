@@ -118,7 +118,7 @@ export class RelationshipCache {
       reverse: sql`r.subject_type = k.st and r.subject_id = k.si and r.subject_relation = k.sr and r.resource_type = k.rt and r.relation = k.rel`,
     } as const;
     this.#platform.metrics.readModelLookups.inc({ found: "database" }, lookups.length);
-    return this.#platform.log.whileHeard(() =>
+    return this.#platform.log.whileObserved(() =>
       this.#platform.database.read(scope, async (db) => {
         const rows: (RelationshipRow & { readonly key: string })[] = [];
         for (const [lookup, ofKind] of kinds) {

@@ -22,7 +22,7 @@ import {
 } from "#modules/authorization/access/index.ts";
 import { EmailVerified, ProfileUpdated, UserRegistered, UserStatusChanged } from "#modules/foundation/identity/index.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
-import type { Endings } from "#platform/log/follower.ts";
+import type { RevokingEvents } from "#platform/log/follower.ts";
 
 type Data = Record<string, unknown>;
 
@@ -78,7 +78,7 @@ const touches: Readonly<Record<string, Touch>> = {
 export const projectedTypes: readonly string[] = Object.keys(touches);
 
 /** The same, with the fields by which the parts are found that they change. */
-export const projectedEndings: Endings = Object.fromEntries(Object.entries(touches).map(([type, { by }]) => [type, by]));
+export const projectedEndings: RevokingEvents = Object.fromEntries(Object.entries(touches).map(([type, { by }]) => [type, by]));
 
 export const keysTouchedBy = (event: Pick<LoggedEvent, "type" | "data">): readonly string[] => touches[event.type]?.keys(event.data) ?? [];
 

@@ -2,8 +2,9 @@ import type { Dispatch } from "#operation/dispatch.ts";
 import { OperationError } from "#operation/errors.ts";
 import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
-import { type BrokerConsumer, Poison, type Received } from "#platform/broker/broker.ts";
+import type { BrokerConsumer, Received } from "#platform/broker/broker.ts";
 import { tenantScope } from "#platform/database/database.ts";
+import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { Settings } from "#platform/settings.ts";
 import { Unavailable } from "#platform/unavailable.ts";
@@ -32,7 +33,7 @@ export const followBilling = (platform: Platform, dispatch: Dispatch): BrokerCon
     try {
       await dispatch({ operation, input: { ...input, ...message }, principal: system, origin: backgroundOrigin() });
     } catch (error) {
-      if (error instanceof OperationError && final.includes(error.definition.code)) throw new Poison(error.message, error);
+      if (error instanceof OperationError && final.includes(error.definition.code)) throw new NonRetryableError(error.message, error);
       throw error;
     }
   },
@@ -44,7 +45,7 @@ interface Call {
 }
 
 const addressOf = ({ billing }: Settings, wanted: string): NonNullable<Settings["billing"]> => {
-  if (billing === undefined) throw new Poison(`${wanted}, and there is no BILLING_URL to ask`);
+  if (billing === undefined) throw new NonRetryableError(`${wanted}, and there is no BILLING_URL to ask`);
   return billing;
 };
 
@@ -75,6 +76,6 @@ async function following(wish: BillingWish, platform: Platform): Promise<Call> {
     await platform.database.transact(tenantScope(organizationId), (tx) => platform.jobs.enqueue(tx, askLaterJob, { organizationId }));
     return { operation, input: said };
   }
-  if (answer === undefined) throw new Poison("billing knows no such organization");
+  if (answer === undefined) throw new NonRetryableError("billing knows no such organization");
   return { operation, input: { ...said, plan: said.plan ?? answer.planId, entitlements: answer.entitlements } };
 }

@@ -1,7 +1,7 @@
 import { Compile } from "typebox/compile";
 import { nullable, Type, Uuid } from "#operation/schema.ts";
-import { Poison } from "#platform/broker/broker.ts";
 import { type Envelope, topicOf } from "#platform/broker/cloud-event.ts";
+import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import { readTimestamp } from "#platform/timestamp.ts";
 import { EntitlementValues } from "../model.ts";
 
@@ -40,14 +40,14 @@ export interface BillingWish {
   readonly erase?: true;
 }
 
-/** Reads an event of billing. Throws {@link Poison} where it is not as S3 describes it: no other try would help. */
+/** Reads an event of billing. Throws {@link NonRetryableError} where it is not as S3 describes it: no other try would help. */
 export function wishOf(event: Envelope): BillingWish {
   const topic = topicOf(event.type);
   const check = compiled.get(topic);
-  if (check === undefined) throw new Poison(`${topic} is no event of billing`);
+  if (check === undefined) throw new NonRetryableError(`${topic} is no event of billing`);
   if (!check.Check(event.data)) {
     const [fault] = check.Errors(event.data);
-    throw new Poison(`the data of ${topic} is not right: ${fault?.instancePath || "/"} ${fault?.message ?? ""}`);
+    throw new NonRetryableError(`the data of ${topic} is not right: ${fault?.instancePath || "/"} ${fault?.message ?? ""}`);
   }
   const data = event.data as Record<string, unknown>;
   if (topic === "tenant.data.deletion.requested") return { organizationId: String(data["tenantId"]).toLowerCase(), erase: true };
@@ -68,6 +68,6 @@ export function wishOf(event: Envelope): BillingWish {
 /** When it happened: what came earlier and happened later is not undone by it. */
 export function timeOf({ time, type }: Envelope): string {
   const moment = time === undefined ? undefined : readTimestamp(time);
-  if (moment === undefined) throw new Poison(`${type} does not say when it happened`);
+  if (moment === undefined) throw new NonRetryableError(`${type} does not say when it happened`);
   return moment;
 }

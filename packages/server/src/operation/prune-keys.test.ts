@@ -3,7 +3,7 @@ import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
-import { forgetOldKeys } from "./idempotency.ts";
+import { pruneKeys } from "./idempotency.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ it("the answer to an Idempotency-Key is kept for a day and forgotten after it", 
   const body = { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" };
   await server.call("POST /api/v1/iam/organizations", { token, body, headers: { "idempotency-key": "kept" } });
   const { clock, database } = server.application.platform;
-  const forget = () => database.transact(everyTenant, (tx) => forgetOldKeys(tx, new Date(clock.now()), 10));
+  const forget = () => database.transact(everyTenant, (tx) => pruneKeys(tx, new Date(clock.now()), 10));
   await forget();
   expect(await kept()).toBe(1);
   server.clock.advance(25 * 3_600);

@@ -5,8 +5,8 @@ import { OperationError, RevisionNotReached } from "./errors.ts";
 /** A look that finds nothing new is not repeated at once: another transaction holds it up, or a replica is behind. */
 const lookEveryMs = 10;
 
-/** Resolves when this process has heard what `revision` wrote. Throws `common.revision_not_reached` past the revocation bound. */
-export async function reach(log: LogFollower, revision: string): Promise<void> {
+/** Resolves when this process has observed what `revision` wrote. Throws `common.revision_not_reached` past the revocation bound. */
+export async function waitForRevision(log: LogFollower, revision: string): Promise<void> {
   const deadline = performance.now() + revocationBoundMs;
   while (!log.hasSeen(revision)) {
     if (performance.now() > deadline) throw new OperationError(RevisionNotReached, [{ field: "minRevision", rule: "reached" }]);
@@ -15,14 +15,14 @@ export async function reach(log: LogFollower, revision: string): Promise<void> {
   }
 }
 
-/** Resolves when this process has heard everything that was committed before the call. Throws Unavailable past the revocation bound. */
-export async function hearWhatIsCommitted(log: LogFollower): Promise<void> {
+/** Resolves when this process has observed everything that was committed before the call. Throws Unavailable past the revocation bound. */
+export async function catchUp(log: LogFollower): Promise<void> {
   const calledAt = performance.now();
   const deadline = calledAt + revocationBoundMs;
   for (;;) {
     await log.catchUpUntil(deadline);
     const now = performance.now();
-    if (now - log.ageMs >= calledAt) return;
+    if (now - log.replicationLagMs >= calledAt) return;
     if (now > deadline) throw new Unavailable("event log", undefined);
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }

@@ -10,7 +10,7 @@ const tracesMax = 20;
  * A broker whose publishing is a span of the commands that caused the events, and whose consumers are measured and go on in
  * the trace that a message names. Of a batch from several commands the first's trace has what is done below.
  */
-export function watchedBroker(broker: Broker, watching: Watching & { readonly resilience: Resilience }): Broker {
+export function instrumentedBroker(broker: Broker, watching: Watching & { readonly resilience: Resilience }): Broker {
   const counted = countedCalls("broker.publish", watching.metrics);
   const looked = watching.resilience.guard("broker.dead-letters", "broker", isUnavailable);
   const publish = watching.tracer.on
@@ -20,7 +20,7 @@ export function watchedBroker(broker: Broker, watching: Watching & { readonly re
     kind: broker.kind,
     publish: (messages) => counted(() => publish(messages)),
     consume(consumer) {
-      const subscription = broker.consume(watched(consumer, broker.kind, watching));
+      const subscription = broker.consume(instrumented(consumer, broker.kind, watching));
       return { ...subscription, waiting: () => looked(() => subscription.waiting()) };
     },
     deadLetters(consumer) {
@@ -56,7 +56,7 @@ function published(broker: Broker, messages: readonly BrokerMessage[], { tracer 
   return tracer.span(`publish ${destination}`, { kind: "producer", parent, also, attributes }, () => broker.publish(messages));
 }
 
-function watched(consumer: BrokerConsumer, system: string, { metrics, tracer }: Watching): BrokerConsumer {
+function instrumented(consumer: BrokerConsumer, system: string, { metrics, tracer }: Watching): BrokerConsumer {
   const { name, exchange } = consumer;
   for (const outcome of ["ok", "failed"]) metrics.consumerSeconds.begin(name, outcome);
   metrics.eventsHandled.inc({ consumer: name }, 0);

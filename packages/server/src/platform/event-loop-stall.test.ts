@@ -1,19 +1,19 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { expect, it } from "vitest";
-import { Standstill } from "./standstill.ts";
+import { EventLoopStall } from "./event-loop-stall.ts";
 
 /** Nothing of this process runs meanwhile, as when it is stopped. */
 const standStill = (milliseconds: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 
-it("dates what is read after a standstill from before it, in that turn and shortly after, and then from now again", async () => {
-  const standstill = new Standstill(20);
+it("dates what is read after a stall from before it, in that turn and shortly after, and then from now again", async () => {
+  const stall = new EventLoopStall(20);
   await pause(50);
   const began = performance.now();
   standStill(600);
-  expect(standstill.arrivedAt).toBeLessThanOrEqual(began);
+  expect(stall.arrivedAt).toBeLessThanOrEqual(began);
   await pause(60);
-  expect(standstill.arrivedAt).toBeLessThanOrEqual(began);
-  await eventually(() => performance.now() - standstill.arrivedAt).toBeLessThan(100);
-  standstill.close();
+  expect(stall.arrivedAt).toBeLessThanOrEqual(began);
+  await eventually(() => performance.now() - stall.arrivedAt).toBeLessThan(100);
+  stall.close();
 });

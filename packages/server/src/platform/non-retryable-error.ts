@@ -1,0 +1,7 @@
+/** Thrown by a handler of a message or a job: no retry can help, so it becomes a dead letter at once. */
+export class NonRetryableError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "NonRetryableError";
+  }
+}

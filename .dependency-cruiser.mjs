@@ -5,7 +5,7 @@ const src = "^packages/server/src";
 // packages/server/src/runtime/modules.ts has the same order, and a test compares them.
 const groups = {
   foundation: ["notifications", "identity", "audit"],
-  authorization: ["access"],
+  authorization: ["access", "decisions", "authzen"],
   organization: ["tenancy", "entitlements"],
   signin: ["sessions", "authentication"],
   insight: ["operations"],

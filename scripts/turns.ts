@@ -14,6 +14,8 @@ const modules = "packages/server/src/modules";
 /** Modules whose operations run with roles apart: that turn is their turn on PostgreSQL, too. */
 export const apart: readonly string[] = [
   "authorization/access",
+  "authorization/authzen",
+  "authorization/decisions",
   "foundation/identity",
   "organization/entitlements",
   "organization/tenancy",
@@ -23,8 +25,8 @@ export const apart: readonly string[] = [
 
 /** What runs in the turn with roles apart and has nothing that needs all roles in one process. */
 const shownApart = [
-  `${modules}/authorization/access/*.test.ts`,
-  `${modules}/authorization/access/authzen/!(evaluation).test.ts`,
+  `${modules}/authorization/{access,decisions}/*.test.ts`,
+  `${modules}/authorization/authzen/!(evaluation).test.ts`,
   `${modules}/{foundation/identity,signin/authentication,signin/sessions}/**`,
   `${modules}/organization/entitlements/*.test.ts`,
   `${modules}/organization/tenancy/!(erasure).test.ts`,

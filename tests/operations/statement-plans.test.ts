@@ -153,7 +153,7 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
   for (const job of [
     "audit.signCheckpoints",
     "audit.removeOld",
-    "access.forgetOldDecisions",
+    "decisions.pruneDecisions",
     "access.removeExpiredGrants",
     "tenancy.expireInvitations",
   ])
@@ -179,8 +179,8 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
   await run("audit.listChains", { limit: 1, cursor: nextCursor });
   for (const organizationId of [own.id, null]) await run("audit.verifyChain", { organizationId });
   for (let cursor: string | null = null; ; ) {
-    const { keys, next }: { keys: readonly string[]; next: string | null } = await run("access.listPartKeys", { cursor });
-    if (keys.length > 0) await run("access.verifyReadModel", { keys: keys.slice(0, 20) });
+    const { keys, next }: { keys: readonly string[]; next: string | null } = await run("decisions.listEntryKeys", { cursor });
+    if (keys.length > 0) await run("decisions.verifyProjection", { keys: keys.slice(0, 20) });
     if (next === null) break;
     cursor = next;
   }

@@ -276,7 +276,7 @@ describe("a requirement of the model shuts nobody out (48)", () => {
     const document = { requirements: { "Authorization.ManageModel": { session: { anyMethod: ["hwk"] } } } };
     const { rows } = await sql<{ version: number }>`insert into authorization_models (version, document, created_at)
       select max(version) + 1, ${JSON.stringify(document)}::jsonb, now() from authorization_models returning version`.execute(owner);
-    await asOperator(scene.server, "access.repairReadModel", { keys: ["iam:policy"] });
+    await asOperator(scene.server, "decisions.repairProjection", { keys: ["iam:policy"] });
     const token = await signIn(scene.server, scene.administrator.email);
     const body = { userId: scene.administrator.id, actionType: "Authorization.ManageModel" };
     await expect.poll(async () => (await scene.send("POST authorization/check", token, body)).body.reasonCode).toBe("session_strength");

@@ -116,7 +116,7 @@ onPostgresql("a failover that loses the last transactions", () => {
     const again = await verified();
     expect(again.output).toMatch(new RegExp(`differs +table +iam:user:id:${person.id}`));
     expect(again.output, "what differed was forgotten").not.toMatch(/differs +cache/);
-    await asOperator(server, "access.repairReadModel", { keys: [`iam:user:id:${person.id}`] });
+    await asOperator(server, "decisions.repairProjection", { keys: [`iam:user:id:${person.id}`] });
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
   });
 

@@ -3,7 +3,6 @@ import { newAdministrator, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import type { Relationship } from "../../../packages/policy/src/index.ts";
-import { PermissionValue } from "../../../packages/server/src/modules/authorization/access/model.ts";
 import {
   entitlementsKey,
   membershipKey,
@@ -11,7 +10,8 @@ import {
   roleKey,
   tenantStatusKey,
   userKey,
-} from "../../../packages/server/src/modules/authorization/access/read-model/keys.ts";
+} from "../../../packages/server/src/modules/authorization/access/entries/keys.ts";
+import { PermissionValue } from "../../../packages/server/src/modules/authorization/access/model.ts";
 import type { Case, CorpusFile } from "./corpus.ts";
 import type { Attributes, Role, Subject } from "./world.ts";
 
@@ -314,7 +314,7 @@ export class HttpWorld {
 
   async #repair(keys: readonly string[]): Promise<void> {
     for (let from = 0; from < keys.length; from += repairMax)
-      await asOperator(this.#server, "access.repairReadModel", { keys: keys.slice(from, from + repairMax) });
+      await asOperator(this.#server, "decisions.repairProjection", { keys: keys.slice(from, from + repairMax) });
   }
 
   get #subjects(): readonly Subject[] {

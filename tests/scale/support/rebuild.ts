@@ -8,9 +8,9 @@ export async function rebuildProjection(server: TestServer): Promise<number> {
   let count = 0;
   let cursor: string | null = null;
   do {
-    const page: { keys: string[]; next: string | null } = await asOperator(server, "access.listPartKeys", { cursor });
+    const page: { keys: string[]; next: string | null } = await asOperator(server, "decisions.listEntryKeys", { cursor });
     for (let from = 0; from < page.keys.length; from += keysMax) {
-      await asOperator(server, "access.repairReadModel", { keys: page.keys.slice(from, from + keysMax) });
+      await asOperator(server, "decisions.repairProjection", { keys: page.keys.slice(from, from + keysMax) });
     }
     count += page.keys.length;
     cursor = page.next;

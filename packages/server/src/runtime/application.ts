@@ -1,4 +1,4 @@
-import { type AccessReader, access, authorizerOf } from "#modules/authorization/access/index.ts";
+import { authorizerOf, type DecisionReader, decisions } from "#modules/authorization/decisions/index.ts";
 import { type SessionMemory, sessions } from "#modules/signin/sessions/index.ts";
 import { system } from "#operation/caller.ts";
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
@@ -90,7 +90,7 @@ export interface Application {
   /** Answers what a door has received: here what is of this process's roles, and elsewhere what is not. */
   readonly serve: Serve;
   readonly sessions: SessionMemory;
-  readonly reader: AccessReader;
+  readonly reader: DecisionReader;
   /** Of the worker's queues, once the worker runs. */
   readonly queues: StandingQueues | undefined;
   /** Begins to answer what other processes ask: the roles query and command. */
@@ -110,7 +110,7 @@ export async function assemble(configuration: Configuration, overrides: Override
   const { settings } = configuration;
   try {
     const kernel = new Kernel(known, platform);
-    const reader = kernel.stateOf<AccessReader>(access);
+    const reader = kernel.stateOf<DecisionReader>(decisions);
     const memory = kernel.stateOf<SessionMemory>(sessions);
     kernel.authorizeWith(authorizerOf(reader));
     const readers = logReaders(configuration.eventsUrl !== undefined);

@@ -1,4 +1,4 @@
-import { decisionReasons } from "#modules/authorization/access/index.ts";
+import { decisionReasons } from "#modules/authorization/decisions/index.ts";
 import type { Catalogue } from "#operation/catalogue.ts";
 import type { Platform } from "#platform/platform.ts";
 import { countDistrustFromZero } from "./trust.ts";

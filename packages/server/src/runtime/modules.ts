@@ -1,4 +1,6 @@
 import { context as access } from "#modules/authorization/access/index.ts";
+import { context as authzen } from "#modules/authorization/authzen/index.ts";
+import { context as decisions } from "#modules/authorization/decisions/index.ts";
 import { context as audit } from "#modules/foundation/audit/index.ts";
 import { context as identity } from "#modules/foundation/identity/index.ts";
 import { context as notifications } from "#modules/foundation/notifications/index.ts";
@@ -30,6 +32,8 @@ export const contexts: readonly Context[] = [
   identity,
   audit,
   access,
+  decisions,
+  authzen,
   tenancy,
   entitlements,
   sessions,

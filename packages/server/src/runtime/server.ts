@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { conditionSchema } from "@gatehouse/policy";
 import Fastify, { type FastifyInstance, type onRequestAsyncHookHandler } from "fastify";
-import { authzenMetadata, authzenMetadataPath } from "#modules/authorization/access/index.ts";
+import { authzenMetadata, authzenMetadataPath } from "#modules/authorization/authzen/index.ts";
 import { eventSchemas } from "#operation/events-schema.ts";
 import { endConnectionsAtClose } from "#operation/http/closing.ts";
 import { httpDoor, sayRequestId } from "#operation/http/door.ts";

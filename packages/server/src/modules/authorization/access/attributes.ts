@@ -1,8 +1,9 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
 import { type ErrorDetail, invalid } from "#operation/errors.ts";
 import { nullable, personalMark, Type, Uuid } from "#operation/schema.ts";
+import { conditionalPermissions } from "./conditional-permissions.ts";
+import type { Delegating } from "./delegating.ts";
 import { NotHeld } from "./errors.ts";
-import type { AccessReader } from "./read-model/reader.ts";
 
 const Value = Type.Union([
   Type.String({ maxLength: 1_000 }),
@@ -57,19 +58,20 @@ export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant"
   if (details.length > 0) throw invalid(...details.slice(0, 20));
 }
 
-interface Preparing {
-  readonly state: AccessReader;
+interface Preparing extends Delegating<Parameters<typeof conditionalPermissions>[0]> {
   fail(error: typeof NotHeld, ...details: ErrorDetail[]): never;
-  notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
 }
 
-/** Refuses whoever would meet, by what he notes, a condition of one of his own roles that gives what he does not hold. */
+/** Refuses callers who would, by their own attributes, meet a condition of one of their roles that gives what they do not hold. */
 export async function mustNotRise(
-  { state, fail, notHeld }: Preparing,
+  { state, reading, fail, notHeld }: Preparing,
   placeholder: "$user." | "$tenant.",
   userId: string,
   organizationId: string,
 ): Promise<void> {
-  const lacking = await notHeld(organizationId, await state.givenBy(placeholder, userId, organizationId));
+  const given = await reading(async (store) =>
+    conditionalPermissions(store, await state.compile(store), placeholder, userId, organizationId),
+  );
+  const lacking = await notHeld(organizationId, given);
   if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
 }

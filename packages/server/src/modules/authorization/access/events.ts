@@ -145,28 +145,6 @@ export const TenantStatusChanged = defineEvent({
   data: Type.Object({ organizationId: Uuid, status: Type.String() }),
 });
 
-export const ReadModelChanged = defineEvent({
-  type: "access.read_model_changed.v1",
-  internal: true,
-  says: "The read model of decisions now contains what these events changed.",
-  subject: ["read-model", "changeId"],
-  data: Type.Object({
-    changeId: Uuid,
-    handled: Type.Array(Uuid),
-    keys: Type.Array(Type.String()),
-    /** Counts the writes of the read model; absent in events of older releases. */
-    number: Type.Optional(Type.Integer()),
-  }),
-});
-
-export const CachesAsked = defineEvent({
-  type: "access.caches_asked.v1",
-  internal: true,
-  says: "An operator asks every process to compare its caches with the access read model.",
-  subject: ["cache-check", "checkId"],
-  data: Type.Object({ checkId: Uuid }),
-});
-
 export const events = [
   PermissionDefined,
   PermissionUpdated,
@@ -185,6 +163,4 @@ export const events = [
   ModelReplaced,
   RolesAssigned,
   TenantStatusChanged,
-  ReadModelChanged,
-  CachesAsked,
 ];

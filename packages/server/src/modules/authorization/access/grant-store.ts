@@ -5,7 +5,7 @@ import { anyOf } from "#platform/database/many-rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { mayRemove } from "#platform/retention/ceiling.ts";
 import type { Grant } from "./model.ts";
-import type { RelationshipRow } from "./read-model/relationship-row.ts";
+import type { RelationshipRow } from "./relationship-row.ts";
 
 interface Relationships extends Omit<RelationshipRow, "revision"> {
   readonly granted_by: string | null;

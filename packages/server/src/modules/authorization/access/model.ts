@@ -92,6 +92,3 @@ export const parentByName = (value: string): string | undefined => {
   const dot = value.lastIndexOf(".");
   return dot < 0 ? undefined : value.slice(0, dot);
 };
-
-/** Keys of parts of the read model, as many as one transaction takes. */
-export const PartKeys = Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 1_000 });

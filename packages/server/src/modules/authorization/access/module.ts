@@ -1,12 +1,16 @@
+import type { Condition } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { module } from "#operation/module.ts";
+import { checkCondition } from "./check-condition.ts";
+import type { Computed } from "./entries/compute.ts";
+import type { KeyPage } from "./entries/key-pages.ts";
+import { userFactsOf } from "./entries/user-facts.ts";
 import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusChanged } from "./events.ts";
 import { forgetSubject, grantsOf, revokeSomeGrants } from "./forget-subject.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
-import type { AccessScope } from "./model.ts";
-import { AccessReader } from "./read-model/reader.ts";
-import { answerCacheChecks } from "./read-model/report-cached.ts";
+import type { AccessScope, RoleRule } from "./model.ts";
+import { PolicyCompiler } from "./policy-compiler.ts";
 import { accessStore, type RoleRow } from "./store.ts";
 import { administratorRole, ownerRole, systemRoles } from "./system.ts";
 import { wouldLoseLastHolder } from "./top-holders.ts";
@@ -31,25 +35,37 @@ const summary = (row: RoleRow): RoleSummary => ({
   isSystemRole: row.is_system_role,
 });
 
-/** Who may do what: the permission tree, roles, who holds them where, and the decisions made from them (S3 §6.1, §6.2, §8). */
+/** Who may do what: the permission tree, roles and their holders, relationships, and the authorization model. */
 export const access = module("access", {
   store: accessStore,
-  state(platform) {
-    const reader = new AccessReader(platform);
-    answerCacheChecks(platform, () => reader.compareCached());
-    return reader;
-  },
+  state: () => new PolicyCompiler(),
   uses: { identity },
-  reads: ({ store, state }) => ({
-    /**
-     * True where the user may hold all of `permissions` in the scope, always or under a condition: a condition that needs a request or a
-     * session is decided where the permission is used.
-     */
-    async mayHold(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<boolean> {
-      const { always, conditional } = await state.permissionsOf(userId, organizationId);
-      const held = new Set([...always, ...conditional]);
-      return permissions.every((permission) => held.has(permission));
+  reads: ({ store, uses }) => ({
+    /** The projection entries under `keys`, as the tables have them now. */
+    computeEntries: (keys: readonly string[]): Promise<readonly Computed[]> => store.computeEntries(keys, userFactsOf(uses.identity)),
+    /** A page of the keys that projection entries should have. */
+    entryKeys: (cursor: string | null, limit: number): Promise<KeyPage> =>
+      store.entryKeys(cursor, limit, (after, size) => uses.identity.userIds(after, size)),
+    /** Roles of a scope, the system's first; 200 at most. */
+    roleIdsOf: (organizationId: string | null): Promise<readonly string[]> => store.roleIdsOf(organizationId),
+    /** Users with a role in the scope, in the order of their ids. */
+    memberIds: (organizationId: string | null, after: string | undefined, limit: number): Promise<readonly string[]> =>
+      store.memberIds(organizationId, after, limit),
+    /** The resources of a type that any relationship names, in the order of their ids. */
+    resourceIds: (organizationId: string | null, type: string, after: string | undefined, limit: number): Promise<readonly string[]> =>
+      store.resourceIds(organizationId, type, after, limit),
+    /** The rules of a role of the scope; undefined for a system role, whose rules are the product's own, and for what is not there. */
+    async rulesOfCustomRole(roleId: string, organizationId: string | null): Promise<readonly RoleRule[] | undefined> {
+      const role = await store.roleById(roleId);
+      if (role?.organization_id !== organizationId || role.is_system_role) return undefined;
+      return (await store.rulesOf([roleId])).get(roleId) ?? [];
     },
+    /** Those of `values` that are defined permissions. */
+    async definedAmong(values: readonly string[]): Promise<ReadonlySet<string>> {
+      return new Set((await store.permissionsByValue(values)).map(({ value }) => value));
+    },
+    /** Throws `common.validation_failed` for a condition that is faulty, or names what the model does not declare. */
+    checkCondition: (condition: Condition | null): Promise<void> => checkCondition(store, condition),
     async rolesByIds(ids: readonly string[]): Promise<readonly RoleSummary[]> {
       return (await store.rolesByIds(ids)).map(summary);
     },
@@ -125,12 +141,11 @@ export const access = module("access", {
       }
     },
     /**
-     * Removes at most `limit` rows of what is kept for an organization that has no members any more: grants, recorded questions, roles.
+     * Removes at most `limit` rows of what is kept for an organization that has no members any more: grants and roles.
      * False when nothing was left. What hangs on the organization's own row goes with that.
      */
     async eraseSome(organizationId: string, limit: number): Promise<boolean> {
       if ((await revokeSomeGrants({ store, emit }, { organizationId }, limit)).rows.length > 0) return true;
-      if ((await store.eraseRecordedDecisions(organizationId, limit)) > 0) return true;
       const roles = await store.eraseRoles(organizationId, rolesErasedAtOnce);
       for (const role of roles) emit(RoleDeleted, { roleId: role.id, organizationId, name: role.name, scope: role.scope });
       return roles.length > 0;

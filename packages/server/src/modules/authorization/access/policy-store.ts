@@ -1,14 +1,24 @@
-import type { AuthorizationModel, Condition } from "@gatehouse/policy";
+import type { AuthorizationModel, Condition, PermissionNode } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
-import { deleteSome } from "#platform/database/prune.ts";
 import { equalOrNull, ofTenant } from "#platform/database/tenant-predicate.ts";
-import { mayRemove } from "#platform/retention/ceiling.ts";
 
 export interface ModelVersion {
   readonly version: number;
   readonly document: AuthorizationModel;
 }
+
+/** What a policy is compiled from. */
+export interface PolicyDefinition {
+  readonly fingerprint: string;
+  readonly permissions: readonly PermissionNode[];
+  readonly model: AuthorizationModel;
+}
+
+/** Hashes what decides: the place of every permission in the tree, and the version of the model. */
+const policyFingerprint = sql`(
+  select concat_ws('/', count(*), coalesce(sum(hashtextextended(concat_ws('/', id, value, parent_permission_id), 0)), 0),
+    (select max(version) from authorization_models)) from permission_definitions)`;
 
 export interface AttributesRow {
   readonly attributes: Readonly<Record<string, unknown>>;
@@ -19,6 +29,20 @@ export interface AttributesRow {
 export const bytesOf = (attributes: object): number => Buffer.byteLength(JSON.stringify(attributes));
 
 export const policyReads = (db: ReadHandle) => ({
+  /** Changes with every change of the permission tree or of the model. */
+  async policyFingerprint(): Promise<string> {
+    const { rows } = await sql<{ fingerprint: string }>`select ${policyFingerprint} as fingerprint`.execute(db as never);
+    return rows[0]?.fingerprint ?? "";
+  },
+  /** The permission tree and the newest model, with the fingerprint of the same moment. */
+  async policyDefinition(): Promise<PolicyDefinition> {
+    const { rows } = await sql<PolicyDefinition>`select ${policyFingerprint} as fingerprint,
+      coalesce((
+        select jsonb_agg(jsonb_build_object('value', d.value, 'parent', above.value) order by d.value)
+        from permission_definitions d left join permission_definitions above on above.id = d.parent_permission_id), '[]'::jsonb) as permissions,
+      coalesce((select document from authorization_models order by version desc limit 1), '{}'::jsonb) as model`.execute(db as never);
+    return rows[0] as PolicyDefinition;
+  },
   /** The newest model; version 0 and empty before there is one. */
   async currentModel(): Promise<ModelVersion> {
     const { rows } = await sql<ModelVersion>`select version, document from authorization_models order by version desc limit 1`.execute(
@@ -59,33 +83,7 @@ export const policyReads = (db: ReadHandle) => ({
     }>`select id from roles where ${ofTenant(organizationId)} order by is_system_role desc, name limit 200`.execute(db as never);
     return rows.map(({ id }) => id);
   },
-  /** Distinct questions that were decided in the organization since `since`, the most asked first. */
-  async recordedQuestions(organizationId: string | null, since: Date, limit: number): Promise<readonly RecordedQuestion[]> {
-    const { rows } = await sql<RecordedQuestion>`
-      select user_id as "userId", question, sum(times)::float8 as times, max(last_at) as "lastAt" from recorded_decisions
-      where ${ofTenant(organizationId)} and day >= ${since.toISOString().slice(0, 10)}::date
-      group by user_id, question_hash, question order by 3 desc, 4 desc limit ${limit}`.execute(db as never);
-    return rows;
-  },
 });
-
-export interface RecordedRow {
-  readonly organizationId: string | null;
-  readonly day: string;
-  readonly hash: string;
-  readonly userId: string;
-  readonly question: object;
-  readonly allowed: boolean;
-  readonly times: number;
-  readonly lastAt: string;
-}
-
-export interface RecordedQuestion {
-  readonly userId: string;
-  readonly question: Readonly<Record<string, unknown>>;
-  readonly times: number;
-  readonly lastAt: Date;
-}
 
 export const policyWrites = (tx: WriteHandle) => ({
   async lockModel(): Promise<void> {
@@ -145,26 +143,5 @@ export const policyWrites = (tx: WriteHandle) => ({
       select ${to}, permission_definition_id, ${organizationId}, effect, condition from role_permissions where role_id = ${from}`.execute(
       tx,
     );
-  },
-  /** Counts each question of a day once more, or as many times as it was asked. */
-  async recordDecisions(rows: readonly RecordedRow[]): Promise<void> {
-    await sql`insert into recorded_decisions (organization_id, day, question_hash, user_id, question, allowed, times, last_at)
-      select "organizationId", day, decode(hash, 'hex'), "userId", question, allowed, times, "lastAt"
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-        as r ("organizationId" uuid, day date, hash text, "userId" uuid, question jsonb, allowed boolean, times bigint, "lastAt" timestamptz)
-      where "organizationId" is null or exists (select from organizations where id = "organizationId")
-      order by hash
-      on conflict (organization_id, day, question_hash) do update
-        set times = recorded_decisions.times + excluded.times, last_at = excluded.last_at, allowed = excluded.allowed`.execute(tx);
-  },
-  /** Removes at most `limit` recorded questions of an organization, and says how many. */
-  eraseRecordedDecisions: (organizationId: string, limit: number): Promise<number> =>
-    deleteSome(tx, "recorded_decisions", sql`organization_id = ${organizationId}`, limit),
-  /** Removes at most `limit` questions that were recorded before; none, and stopped, where more are due than one run may take. */
-  async forgetRecordedBefore(before: Date, limit: number): Promise<{ readonly removed: number; readonly stopped: boolean }> {
-    const isOld = sql`day < ${before.toISOString().slice(0, 10)}::date`;
-    const { rows } = await sql<{ due: string }>`select count(*)::text as due from recorded_decisions where ${isOld}`.execute(tx);
-    const may = await mayRemove(tx, { name: "access.decisions", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
-    return { removed: may ? await deleteSome(tx, "recorded_decisions", isOld, limit) : 0, stopped: !may };
   },
 });

@@ -1,23 +1,19 @@
 import type { Condition } from "@gatehouse/policy";
 import { type Generated, type RawBuilder, type Selectable, sql } from "kysely";
 import type { Store } from "#operation/module.ts";
-import type { Cache } from "#platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { violatedReference } from "#platform/database/faults.ts";
 import { allOf, anyOf, insertMany } from "#platform/database/many-rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { changedKey, newKey, takeKey } from "#platform/names/stored-keys.ts";
+import { type Computed, computeEntries } from "./entries/compute.ts";
+import { type KeyPage, listEntryKeys, type UserIds } from "./entries/key-pages.ts";
+import type { UserFactsById } from "./entries/kind.ts";
 import { type GrantTables, grantReads, grantWrites } from "./grant-store.ts";
 import type { AccessScope, Permission, Role, RoleRule } from "./model.ts";
 import { permissionValues, roleNames } from "./names.ts";
 import { policyReads, policyWrites } from "./policy-store.ts";
 import { quotaWrites } from "./quota-store.ts";
-import { projectorName } from "./read-model/keys.ts";
-import type { UserFactsById } from "./read-model/kind.ts";
-import { type KeyPage, listPartKeys, type UserIds } from "./read-model/part-keys.ts";
-import { type Projected, projectKeys } from "./read-model/project.ts";
-import { cacheReports, pruneCacheReports } from "./read-model/report-cached.ts";
-import { type Difference, verifyParts } from "./read-model/verify.ts";
 
 interface PermissionDefinitions {
   readonly id: string;
@@ -109,14 +105,13 @@ function reads(db: ReadHandle<Tables>) {
   const usersOf = async (query: RawBuilder<unknown>): Promise<readonly string[]> =>
     (await sql<{ user_id: string }>`${query}`.execute(db as never)).rows.map(({ user_id }) => user_id);
   return {
-    /** A page of the keys that the read model has or should have. */
-    partKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> =>
-      listPartKeys(db as unknown as ReadHandle, cursor, limit, users),
-    /** What is kept otherwise than the tables say. */
-    verifyParts: (cache: Cache, keys: readonly string[], users: UserFactsById): Promise<readonly Difference[]> =>
-      verifyParts(db as unknown as ReadHandle, cache, keys, users),
+    /** A page of the keys that projection entries should have. */
+    entryKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> =>
+      listEntryKeys(db as unknown as ReadHandle, cursor, limit, users),
+    /** The projection entries under `keys`, as the tables have them now. */
+    computeEntries: (keys: readonly string[], users: UserFactsById): Promise<readonly Computed[]> =>
+      computeEntries(db as unknown as ReadHandle, keys, users),
     ...grantReads(db as unknown as ReadHandle<GrantTables>),
-    cacheReports: (checkId: string) => cacheReports(db as unknown as ReadHandle, checkId),
     ...policyReads(db as ReadHandle),
     permissionById: (id: string): Promise<PermissionRow | undefined> => permissions().where("p.id", "=", id).executeTakeFirst(),
     permissionsByValue: (values: readonly string[]): Promise<PermissionRow[]> =>
@@ -249,7 +244,6 @@ function grouped<Value>(pairs: readonly (readonly [key: string, value: Value])[]
 function writes(tx: WriteHandle<Tables>) {
   return {
     ...grantWrites(tx as unknown as WriteHandle<GrantTables>),
-    pruneCacheReports: () => pruneCacheReports(tx as unknown as WriteHandle),
     ...policyWrites(tx as unknown as WriteHandle),
     ...quotaWrites(tx as unknown as WriteHandle),
     async insertPermission(row: Omit<PermissionDefinitions, "version" | "value_key" | "value_key_holder">): Promise<void> {
@@ -398,15 +392,6 @@ function writes(tx: WriteHandle<Tables>) {
         .onConflict((conflict) => conflict.column("organization_id").doUpdateSet({ status }))
         .execute();
     },
-    /** Waits for the projector's batch and keeps the next one out; it works under the lock of its place. */
-    async lockReadModel(): Promise<void> {
-      await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
-    },
-    async removeParts(keys: readonly string[]): Promise<void> {
-      if (keys.length > 0) await sql`delete from access_read_model where key = any(${keys}::text[])`.execute(tx);
-    },
-    project: (keys: readonly string[], users: UserFactsById, options?: { readonly treeMoved?: boolean }): Promise<Projected> =>
-      projectKeys(tx as unknown as WriteHandle, keys, users, options),
   };
 }
 

@@ -1,10 +1,10 @@
 import { relationEffects } from "@gatehouse/policy";
 import type { Caller } from "#operation/caller.ts";
 import type { ErrorDetail } from "#operation/errors.ts";
+import type { Delegating } from "./delegating.ts";
 import { HoldersAbove } from "./errors.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
 import type { RoleRule } from "./model.ts";
-import type { AccessReader } from "./read-model/reader.ts";
 import type { RoleRow } from "./store.ts";
 
 type GivenReads = Parameters<typeof permissionsGivenBy>[0];
@@ -71,11 +71,12 @@ interface Taking {
  * the owner can always revoke such a grant, because grants do not decide about the product's own operations.
  */
 export async function mayTakeByGrant(
-  context: Preparing & { readonly state: AccessReader },
+  context: Delegating<HolderReads> & Preparing,
   organizationId: string | null,
   { type, relation, subject }: Taking,
 ): Promise<void> {
-  const { takes } = relationEffects(await context.state.policy(), type, relation);
+  const policy = await context.reading((store) => context.state.compile(store));
+  const { takes } = relationEffects(policy, type, relation);
   if (takes.length === 0) return;
   const { caller } = context;
   if (caller.kind === "user" && subject.type === "user" && subject.id === caller.userId) return;

@@ -1,4 +1,4 @@
-import { entriesConsumer, entryDeadLetters } from "#modules/authorization/access/index.ts";
+import { entriesConsumer, entryDeadLetters } from "#modules/authorization/decisions/index.ts";
 import { deadEntries, entryConsumer, forwardConsumer, unforwarded } from "#modules/foundation/audit/index.ts";
 import { billingConsumer } from "#modules/organization/entitlements/index.ts";
 import type { ErrorDetail } from "#operation/errors.ts";

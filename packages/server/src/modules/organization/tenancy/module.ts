@@ -1,4 +1,5 @@
 import { access } from "#modules/authorization/access/index.ts";
+import { decisions } from "#modules/authorization/decisions/index.ts";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { notifications } from "#modules/foundation/notifications/index.ts";
 import { module } from "#operation/module.ts";
@@ -9,7 +10,7 @@ import { tenancyStore } from "./store.ts";
 /** Organizations, who belongs to them, and how one comes to belong (S3 §6.1, §8.2). */
 export const tenancy = module("tenancy", {
   store: tenancyStore,
-  uses: { access, identity, notifications },
+  uses: { access, decisions, identity, notifications },
   reads: ({ store }) => ({
     async isMember(userId: string, organizationId: string): Promise<boolean> {
       return (await store.membershipOf(userId, organizationId)) !== undefined;

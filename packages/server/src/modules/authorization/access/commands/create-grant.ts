@@ -40,7 +40,7 @@ export const createGrant = access.command("createGrant", {
   output: Grant,
   errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, HoldersAbove, RoleNotFound, QuotaExceeded],
   async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
-    const policy = await context.state.policy();
+    const policy = await context.reading((store) => context.state.compile(store));
     try {
       checkRelationship(policy, { resource, relation, subject: subjectOf(subject), condition } as Relationship);
     } catch (error) {

@@ -56,7 +56,7 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
       if (found === undefined || found.inviter_user_id === null) return true;
       const offered = (await store.rolesOffered([invitationId])).get(invitationId) ?? [];
       const given = await uses.access.permissionsGivenBy(found.organization_id, offered);
-      return uses.access.mayHold(found.inviter_user_id, found.organization_id, [invitePermission, ...given]);
+      return uses.decisions.mayHold(found.inviter_user_id, found.organization_id, [invitePermission, ...given]);
     });
   },
   async run({ store, uses, user, emit, fail, audit, now }, { invitationId, token }, inviterMay) {

@@ -33,7 +33,8 @@ export const continueErasure = tenancy.command("continueErasure", {
     const removed =
       members.length > 0 ||
       (await store.removeInvitations(organizationId, rowsAtOnce)) > 0 ||
-      (await uses.access.eraseSome(organizationId, rowsAtOnce));
+      (await uses.access.eraseSome(organizationId, rowsAtOnce)) ||
+      (await uses.decisions.eraseSome(organizationId, rowsAtOnce));
     await store.noteErased(organizationId, members.length);
     if (removed) return { ...progress, more: true, membersRemoved: progress.membersRemoved + members.length };
     await uses.access.finishErasure(organizationId);

@@ -1,0 +1,62 @@
+/**
+ * What processes of the release before need while both run, in a roll-out and after a roll-back (decision 0031): they look for everything
+ * that a role gives, what is below in the tree included, under `iam:role:<id>:effective_permissions`. The lists that are there stay until
+ * they would be wrong; then they are marked as gone, and computed anew when such a process asks for one. Goes with the next release.
+ */
+import { PermissionTree, type RoleRule, type StoredRule } from "@gatehouse/policy";
+import { type Kysely, sql } from "kysely";
+import type { AnyTables } from "#platform/database/database.ts";
+import { type SystemRoleDefinition, systemRoles } from "../system.ts";
+import type { PermissionEntry } from "./keys.ts";
+import type { Found, Kind } from "./kind.ts";
+
+const id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+export const listKey = (roleId: string): string => `iam:role:${roleId}:effective_permissions`;
+export const systemListKey = ({ scope, name }: SystemRoleDefinition): string => `iam:role:system:${scope}:${name}:effective_permissions`;
+
+/** The lists of the release before, by their keys. */
+export const olderLists: Kind = {
+  pattern: new RegExp(`^iam:role:(?:system:\\w+:\\w+|(${id})):effective_permissions$`),
+  async compute(db, keys) {
+    const { rows: permissions } = await sql<PermissionEntry>`
+      select d.value, above.value as parent, d.scope from permission_definitions d
+      left join permission_definitions above on above.id = d.parent_permission_id order by d.value`.execute(db);
+    const tree = new PermissionTree(permissions);
+    const roleIds = keys.flatMap(([, roleId]) => roleId ?? []);
+    const rules = await rulesOf(db, roleIds);
+    const found = new Map<string, Found>();
+    for (const [roleId, role] of rules) {
+      found.set(listKey(roleId), { organizationId: role.organizationId, json: JSON.stringify(everythingBelow(tree, role.rules)) });
+    }
+    for (const definition of systemRoles) {
+      const given = permissions.filter(({ scope, value }) => scope === definition.scope && definition.gives(value));
+      found.set(systemListKey(definition), { organizationId: null, json: JSON.stringify(given.map(({ value }) => value)) });
+    }
+    return new Map(keys.flatMap(([key]) => (found.has(key) ? [[key, found.get(key) as Found]] : [])));
+  },
+};
+
+interface GivenTo {
+  readonly organizationId: string | null;
+  readonly rules: readonly RoleRule[];
+}
+
+async function rulesOf(db: Kysely<AnyTables>, roleIds: readonly string[]): Promise<ReadonlyMap<string, GivenTo>> {
+  const { rows } = await sql<{ id: string; organization_id: string | null; rules: readonly RoleRule[] }>`
+    select r.id, r.organization_id, coalesce((
+      select jsonb_agg(jsonb_build_object('permission', d.value, 'effect', p.effect, 'condition', p.condition) order by d.value)
+      from role_permissions p join permission_definitions d on d.id = p.permission_definition_id where p.role_id = r.id), '[]'::jsonb) as rules
+    from roles r where r.id = any(${roleIds}::uuid[])`.execute(db);
+  return new Map(rows.map((row) => [row.id, { organizationId: row.organization_id, rules: row.rules }]));
+}
+
+/** The rules worked out over the tree: values that are given without a condition, then the other rules. */
+function everythingBelow(tree: PermissionTree, rules: readonly RoleRule[]): readonly StoredRule[] {
+  const isPlain = (rule: RoleRule): boolean => rule.effect === "allow" && !rule.condition;
+  const plain = tree.below(rules.filter(isPlain).map(({ permission }) => permission));
+  const others = rules
+    .filter((rule) => !isPlain(rule))
+    .flatMap((rule) => [...tree.below([rule.permission])].map((permission): RoleRule => ({ ...rule, permission })))
+    .filter(({ permission, effect }) => effect === "deny" || !plain.has(permission));
+  return [...[...plain].sort(), ...others];
+}

@@ -1,0 +1,14 @@
+import type { User } from "#modules/foundation/identity/index.ts";
+import type { UserEntry } from "./keys.ts";
+import type { UserFactsById } from "./kind.ts";
+
+/** Status and profile of people, from what the identity module tells of them. */
+export const userFactsOf =
+  (identity: { usersById(ids: readonly string[]): Promise<ReadonlyMap<string, User>> }): UserFactsById =>
+  async (ids) =>
+    new Map([...(await identity.usersById(ids))].map(([id, user]) => [id, factsOf(user)]));
+
+const factsOf = ({ status, email, firstName, lastName, locale }: User): UserEntry => ({
+  status,
+  profile: { email, name: `${firstName} ${lastName}`, firstName, lastName, locale },
+});

@@ -1,9 +1,0 @@
-import type { DeadLetters } from "#platform/broker/broker.ts";
-import { recordDeadLetters } from "#platform/dead-letters.ts";
-import type { Platform } from "#platform/platform.ts";
-import { repairJob } from "../jobs.ts";
-import { entriesConsumer } from "./keys.ts";
-
-/** Projection entries that could not be computed. Redriving one computes it again in the repair job. */
-export const entryDeadLetters = ({ database, jobs }: Platform): DeadLetters =>
-  recordDeadLetters(database, entriesConsumer, (tx, keys) => jobs.enqueue(tx, repairJob, { keys }));

@@ -1,0 +1,72 @@
+import type { Budget, Decision as EngineDecision } from "@gatehouse/policy";
+import type { DecisionReader } from "#modules/authorization/decisions/index.ts";
+import { type CheckRequest, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
+import type { Caller } from "#operation/caller.ts";
+import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { type Static, Type } from "#operation/schema.ts";
+import type { Platform } from "#platform/platform.ts";
+import { type Evaluation, Facts } from "./entities.ts";
+import { checkOf, faultOf, tenantOf, userOf } from "./question.ts";
+import { refusalOf, unknownSubject } from "./refusal.ts";
+
+/**
+ * AuthZEN 1.0, 5.5. The context of a denial says why. A permit has none: an shared may refuse a permit whose context it does not
+ * understand. Nothing in it differs from one answer to the next while the decision is the same.
+ */
+export const Decision = Type.Object({ decision: Type.Boolean(), context: Type.Optional(Facts) });
+export type Decision = Static<typeof Decision>;
+
+export interface Asking {
+  readonly state: DecisionReader;
+  readonly platform: Platform;
+  readonly caller: Caller;
+  /** One moment for all questions of a request. */
+  readonly now: number;
+  /** What they may cost together. */
+  readonly budget: Budget;
+  /** Whether the questions are kept for previews, as those of the check API are. */
+  readonly keeps: boolean;
+}
+
+const refused = (context: Facts): Decision => ({ decision: false, context });
+
+/** A question that can be put to the engine, or the decision about one that cannot. */
+export type Posed = { readonly check: CheckRequest & { readonly tenantId: string | null } } | { readonly decision: Decision };
+
+export function posed(evaluation: Evaluation, caller: Caller): Posed {
+  const userId = userOf(evaluation.subject);
+  if (userId === undefined) return { decision: refused(unknownSubject) };
+  try {
+    const fault = faultOf(evaluation.resource);
+    if (fault) throw fault;
+    const tenantId = tenantOf(evaluation.subject.properties, caller);
+    return { check: { ...checkOf(evaluation, { userId, tenantId }), tenantId } };
+  } catch (error) {
+    return { decision: orThrown(error) };
+  }
+}
+
+/** The decision about what threw `error`: no, where the question is the cause. */
+export function orThrown(error: unknown): Decision {
+  const refusal = refusalOf(error);
+  if (refusal === undefined) throw error;
+  return refused(refusal);
+}
+
+/** Decides from the same reader as the check API does. Who may ask has been seen to before. */
+export function decideOn(asking: Asking, question: Posed): MaybePromise<Decision> {
+  if ("decision" in question) return question.decision;
+  const { check } = question;
+  const answer = (decided: EngineDecision): Decision => {
+    asking.platform.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
+    if (asking.keeps) asking.state.recorder.record(check, decided);
+    if (decided.allowed) return { decision: true };
+    return refused({ reason_code: decided.reason, reason: sentenceOf(decided, check.actionType) });
+  };
+  try {
+    const decided = decideFor(asking.state, check, asking);
+    return decided instanceof Promise ? decided.then(answer, orThrown) : answer(decided);
+  } catch (error) {
+    return orThrown(error);
+  }
+}

@@ -1,0 +1,31 @@
+import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import { after } from "#operation/maybe-promise.ts";
+import { refuseUnstorable } from "#operation/storable.ts";
+import { Decision, decideOn, posed } from "./decision.ts";
+import { Evaluation } from "./entities.ts";
+import { authzen } from "./module.ts";
+
+/** AuthZEN 1.0, Access Evaluation (6). What nobody has defined is denied, not refused. */
+export const evaluate = authzen.memoryQuery("evaluate", {
+  releasedAs: "access.evaluate",
+  http: "POST /access/v1/evaluation",
+  summary: "AuthZEN: decide whether a subject may perform an action on a resource.",
+  allow: signedIn(),
+  input: Evaluation,
+  output: Decision,
+  errors: [PermissionDenied, TooManyRequests],
+  tenant: () => undefined,
+  decision: ({ decision }) => ({ allowed: decision }),
+  run({ state, platform, caller, holds, fail }, evaluation) {
+    refuseUnstorable(evaluation);
+    const shared = queryContext({ state, caller, platform });
+    const question = posed(evaluation, caller);
+    if ("decision" in question) return question.decision;
+    const { userId, tenantId } = question.check;
+    return after(mayAsk({ caller, holds }, userId, tenantId), (may) =>
+      may ? decideOn({ ...shared, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
+    );
+  },
+});

@@ -1,0 +1,17 @@
+import type { Context } from "#operation/module.ts";
+import { evaluate } from "./evaluate.ts";
+import { evaluateMany } from "./evaluate-many.ts";
+import { authzen } from "./module.ts";
+import { searchActions } from "./search-actions.ts";
+import { searchResources } from "./search-resources.ts";
+import { searchSubjects } from "./search-subjects.ts";
+
+export { authzenMetadata, authzenMetadataPath } from "./metadata.ts";
+export { authzen };
+
+export const context: Context = {
+  module: authzen,
+  operations: [evaluate, evaluateMany, searchSubjects, searchResources, searchActions],
+  events: [],
+  steps: [],
+};

@@ -1,0 +1,43 @@
+import { listActionsInSteps } from "@gatehouse/policy";
+import { EvaluationLimit } from "#modules/authorization/access/index.ts";
+import { among, lacking, mayAsk, pose, queryContext } from "#modules/authorization/decisions/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import { Type } from "#operation/schema.ts";
+import { inSlices } from "#platform/time-slice.ts";
+import { open, optionalFacts, Resource, Subject } from "./entities.ts";
+import { authzen } from "./module.ts";
+import { PageInput, pageFrom, placeOf } from "./page.ts";
+import { faultOf, requestOf, resourceOf, tenantOf, userOf } from "./question.ts";
+import { refusalOf, unknownSubject } from "./refusal.ts";
+import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
+
+/** AuthZEN 1.0, Action Search (8.6): what the subject may do to the resource, in the order of the names. */
+export const searchActions = authzen.memoryQuery("searchActions", {
+  releasedAs: "access.searchActions",
+  http: "POST /access/v1/search/action",
+  summary: "AuthZEN: which actions a subject may perform on a resource.",
+  allow: signedIn(),
+  input: Type.Object({ subject: Subject, resource: Resource, context: optionalFacts, page: PageInput }, open),
+  output: SearchAnswer(Type.Object({ name: Type.String() })),
+  errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
+  tenant: () => undefined,
+  run: ({ state, platform, caller, holds, fail }, { subject, resource, context, page }) =>
+    orNothing(async () => {
+      const userId = userOf(subject);
+      if (userId === undefined) return nothingFound(unknownSubject);
+      const tenantId = tenantOf(subject.properties, caller);
+      if (!(await mayAsk({ caller, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
+      const refusal = refusalOf(faultOf(resource));
+      if (refusal) return nothingFound(refusal);
+      const query = { subject: { userId, properties: subject.properties }, resource, context };
+      const place = placeOf({ keys: platform.keys, search: "action", caller, tenantId, query, page });
+      const question = { userId, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
+      const shared = queryContext({ state, caller, platform });
+      const names = await pose(shared, question, ({ view, occasion }) =>
+        inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: resource.type } })),
+      );
+      const found = await pageFrom(place, among(names ?? []), async (ids) => ids, shared.budget);
+      return { page: found.page, results: found.ids.map((name) => ({ name })) };
+    }),
+});

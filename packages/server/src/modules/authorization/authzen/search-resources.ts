@@ -1,0 +1,79 @@
+import { decide, resourcesByRelationInSteps } from "@gatehouse/policy";
+import { EvaluationLimit } from "#modules/authorization/access/index.ts";
+import {
+  decideEach,
+  inReach,
+  isOfResource,
+  lacking,
+  mayAsk,
+  orTooMany,
+  pose,
+  queryContext,
+  tooMany,
+  UndecidedOfPage,
+} from "#modules/authorization/decisions/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import { Type } from "#operation/schema.ts";
+import { inSlices } from "#platform/time-slice.ts";
+import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
+import { authzen } from "./module.ts";
+import { PageInput, pageFrom, placeOf } from "./page.ts";
+import { faultOf, requestOf, tenantOf, userOf } from "./question.ts";
+import { refusalOf, unknownSubject } from "./refusal.ts";
+import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
+
+/**
+ * AuthZEN 1.0, Resource Search (8.5): of the resources that relationships know, those that the subject may act on, in the order of
+ * their ids, as list-resources has them. Others live in the product: what a role gives on those, list-resources and the filter say.
+ */
+export const searchResources = authzen.memoryQuery("searchResources", {
+  releasedAs: "access.searchResources",
+  http: "POST /access/v1/search/resource",
+  summary: "AuthZEN: on which resources a subject may perform an action.",
+  allow: signedIn(),
+  input: Type.Object({ subject: Subject, action: Action, resource: SoughtResource, context: optionalFacts, page: PageInput }, open),
+  output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
+  errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
+  tenant: () => undefined,
+  run: ({ state, platform, caller, reading, holds, fail }, { subject, action, resource, context, page }) =>
+    orNothing(async () => {
+      const userId = userOf(subject);
+      if (userId === undefined) return nothingFound(unknownSubject);
+      const tenantId = tenantOf(subject.properties, caller);
+      if (!(await mayAsk({ caller, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
+      const { type } = resource;
+      const refusal = refusalOf(faultOf({ type }));
+      if (refusal) return nothingFound(refusal);
+      const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
+      const place = placeOf({ keys: platform.keys, search: "resource", caller, tenantId, query, page });
+      const asking = queryContext({ state, caller, platform });
+      const question = { userId, tenantId, contextData: requestOf(context, action) };
+      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
+      const found = await pose(asking, question, async ({ view, occasion }) => {
+        // Asked before the role is, because it refuses a type that nobody knows.
+        const byRelation = await orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, occasion)));
+        if (byRelation !== tooMany && typeof byRelation === "symbol") return byRelation;
+        return { byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
+      });
+      const all = (after: string | undefined, size: number) =>
+        reading((_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
+      const find = async (after: string | undefined) =>
+        (await pose(asking, question, ({ view, occasion }) =>
+          orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, occasion, { after }))),
+        )) ?? [];
+      const undecided = new UndecidedOfPage();
+      const chosen = await pageFrom(
+        place,
+        found?.byRole ? all : inReach(find, all),
+        async (ids) => {
+          const decided = await pose(asking, question, ({ view, occasion }) =>
+            inSlices(decideEach(ids, (id) => decide(view, action.name, { ...occasion, resource: { type, id } }), isOfResource)),
+          );
+          return decided === undefined ? [] : undecided.take(decided);
+        },
+        asking.budget,
+      );
+      return { page: chosen.page, ...contextOf(type, undecided.until(chosen.end)), results: chosen.ids.map((id) => ({ type, id })) };
+    }),
+});

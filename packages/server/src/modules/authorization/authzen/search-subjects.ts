@@ -1,0 +1,69 @@
+import { decide } from "@gatehouse/policy";
+import { EvaluationLimit } from "#modules/authorization/access/index.ts";
+import {
+  type DecidedItems,
+  decidedAmong,
+  decideEach,
+  lacking,
+  mayAsk,
+  pose,
+  queryContext,
+  UndecidedOfPage,
+  withoutSystemRoles,
+} from "#modules/authorization/decisions/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import { Type } from "#operation/schema.ts";
+import { inSlices } from "#platform/time-slice.ts";
+import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
+import { authzen } from "./module.ts";
+import { PageInput, pageFrom, placeOf } from "./page.ts";
+import { checkOf, faultOf, tenantOf, userType } from "./question.ts";
+import { refusalOf, unknownSubject } from "./refusal.ts";
+import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
+
+/**
+ * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. With `direct: true` among the
+ * properties of the subject, who may by a role of the system alone is left out.
+ */
+export const searchSubjects = authzen.memoryQuery("searchSubjects", {
+  releasedAs: "access.searchSubjects",
+  http: "POST /access/v1/search/subject",
+  summary: "AuthZEN: which subjects may perform an action on a resource.",
+  allow: signedIn(),
+  input: Type.Object({ subject: SoughtSubject, action: Action, resource: Resource, context: optionalFacts, page: PageInput }, open),
+  output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
+  errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
+  tenant: () => undefined,
+  run: ({ state, platform, caller, reading, holds, fail }, { subject, action, resource, context, page }) =>
+    orNothing(async () => {
+      const tenantId = tenantOf(subject.properties, caller);
+      if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (subject.type !== userType) return nothingFound(unknownSubject);
+      const refusal = refusalOf(faultOf(resource));
+      if (refusal) return nothingFound(refusal);
+      const query = { properties: subject.properties, action, resource, context };
+      const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
+      const asking = queryContext({ state, caller, platform });
+      const direct = subject.properties?.["direct"] === true;
+      const decideOn = async (userId: string): Promise<DecidedItems> =>
+        (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>
+          inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, action.name, occasion), isOfUser)),
+        )) ?? { allowed: [], undecided: [] };
+      const undecided = new UndecidedOfPage();
+      const found = await pageFrom(
+        place,
+        (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
+        async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
+        asking.budget,
+      );
+      return {
+        page: found.page,
+        ...contextOf(userType, undecided.until(found.end)),
+        results: found.ids.map((id) => ({ type: userType, id })),
+      };
+    }),
+});
+
+/** What is not noted about a member is a no, as in an evaluation. */
+const isOfUser = (field: string): boolean => field.startsWith("$user.");

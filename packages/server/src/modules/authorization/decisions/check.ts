@@ -1,0 +1,146 @@
+import type { Budget, Decision, DecisionReason, SessionFacts } from "@gatehouse/policy";
+import { PermissionValue } from "#modules/authorization/access/index.ts";
+import type { Caller } from "#operation/caller.ts";
+import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/schema.ts";
+import type { Asked } from "./projection/held-view.ts";
+import type { DecisionReader } from "./projection/reader.ts";
+
+const Data = Type.Record(Type.String(), Type.Unknown());
+const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
+
+/** What every question about one user's rights knows beside the action: S3 §8, with the parts that conditions need. */
+export const OccasionInput = {
+  /** `$request` in conditions. */
+  contextData: Type.Optional(nullable(Data)),
+  /** `$session`; for the caller himself his own session stands above it. */
+  sessionData: Type.Optional(nullable(Data)),
+  /** Permissions that the credential in use is limited to. */
+  scopes: Type.Optional(nullable(Type.Array(PermissionValue, { maxItems: 200 }))),
+  minRevision: Type.Optional(RevisionInput),
+};
+
+export const SubjectInput = { userId: Uuid, tenantId: Type.Optional(nullable(Uuid)) };
+
+export const ResourceInput = {
+  resourceType: Type.Optional(nullable(ResourceName)),
+  resourceId: Type.Optional(nullable(ResourceName)),
+  /** `$resource` in conditions. */
+  resourceData: Type.Optional(nullable(Data)),
+};
+
+/** S3 §8, the request of the authorization check; what S3 does not have is ours (docs/contract.md). */
+export const CheckRequest = Type.Object({ ...SubjectInput, actionType: PermissionValue, ...ResourceInput, ...OccasionInput });
+export type CheckRequest = Static<typeof CheckRequest>;
+
+/** The part that decided, in one word beside S3's sentence. */
+const reasonCodes = [
+  "role",
+  "grant",
+  "not_a_member",
+  "user_inactive",
+  "organization_suspended",
+  "missing_permission",
+  "condition",
+  "explicit_deny",
+  "entitlement",
+  "key_scope",
+  "session_strength",
+  "permission_data_unavailable",
+  "entitlement_data_unavailable",
+] as const satisfies readonly DecisionReason[];
+export const ReasonCode = oneOfGrowing(...reasonCodes);
+/** Every reason of a decision. */
+export const decisionReasons: readonly DecisionReason[] = reasonCodes;
+
+/** S3 §8, the answer of the authorization check. */
+export const CheckAnswer = Type.Object({
+  isAuthorized: Type.Boolean(),
+  reason: Type.String(),
+  reasonCode: ReasonCode,
+  missingPermissions: Type.Array(Type.String()),
+  applicableEntitlements: Type.Record(Type.String(), Type.Unknown()),
+  decisionId: Uuid,
+  revision: Type.String(),
+});
+export type CheckAnswer = Static<typeof CheckAnswer>;
+
+const denials: Readonly<Record<Exclude<DecisionReason, "role" | "grant">, (action: string, role: string | undefined) => string>> = {
+  not_a_member: () => "the user has no role in this scope",
+  user_inactive: () => "the user is not active",
+  organization_suspended: () => "the organization is not active",
+  missing_permission: (action) => `no role or grant of the user gives '${action}'`,
+  condition: (action) => `a role gives '${action}' under a condition that does not hold`,
+  explicit_deny: (action, role) => (role ? `role '${role}' takes '${action}' away` : `a relation to the resource takes '${action}' away`),
+  entitlement: () => "the organization's plan does not include it",
+  key_scope: (action) => `the credential is not for '${action}'`,
+  session_strength: () => "the sign-in is not strong or not recent enough",
+  permission_data_unavailable: () => "permission data not available",
+  entitlement_data_unavailable: () => "entitlement data not available",
+};
+
+/** The sentence of S3 §8, for a person who looks at a log or a test. */
+export function sentenceOf({ reason, role }: Decision, action: string): string {
+  if (reason === "role") return `Allowed by role '${role?.name}'`;
+  if (reason === "grant") return "Allowed by a relation to the resource";
+  return `Denied: ${denials[reason](action, role?.name)}`;
+}
+
+const notHere: Decision = { allowed: false, reason: "not_a_member" };
+
+/** A session that was begun for one organization is a stranger's everywhere else (decision 0014), also in what it may ask. */
+export const asksElsewhere = (caller: Caller, tenantId: string | null): boolean =>
+  caller.kind === "user" && caller.organizationId !== null && caller.organizationId !== tenantId;
+
+type Occasioned = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof OccasionInput]?: unknown };
+
+/** What a question knows of its occasion. */
+export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: Caller, now: number, budget: Budget): Asked {
+  const { resourceType, resourceId, resourceData, contextData, sessionData, scopes } = request;
+  const names = resourceType != null || resourceId != null || resourceData != null;
+  return {
+    ...(names ? { resource: { type: resourceType ?? undefined, id: resourceId ?? undefined, attributes: resourceData ?? undefined } } : {}),
+    request: contextData ?? undefined,
+    session: sessionOf(sessionData ?? undefined, request.userId, caller),
+    scopes: scopes ? new Set(scopes) : undefined,
+    now,
+    budget,
+  };
+}
+
+/** Who asks about himself asks with the session that he has; who asks about another says which one he means. */
+function sessionOf(given: SessionFacts | undefined, userId: string, caller: Caller): SessionFacts | undefined {
+  if (caller.kind !== "user" || caller.userId !== userId) return given;
+  return { ...given, id: caller.sessionId, authenticatedAt: caller.authenticatedAt, methods: caller.methods };
+}
+
+export const revisionText = (minRevision: string | number | undefined): string | undefined =>
+  minRevision === undefined ? undefined : String(minRevision);
+
+/** What a question costs beside what it makes the engine do: it is read, looked up and answered. */
+const questionSteps = 20;
+
+/** `now` and `budget` are the request's: one moment and one bound for all of its questions. */
+export function decideFor(
+  reader: DecisionReader,
+  request: CheckRequest,
+  { caller, now, budget }: { readonly caller: Caller; readonly now: number; readonly budget: Budget },
+): MaybePromise<Decision> {
+  const tenantId = request.tenantId ?? null;
+  if (asksElsewhere(caller, tenantId)) return notHere;
+  budget.spend(questionSteps);
+  const occasion = occasionOf(request, caller, now, budget);
+  return reader.decide(request.userId, tenantId, request.actionType, occasion, revisionText(request.minRevision));
+}
+
+export const answerOf = (reader: DecisionReader, decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({
+  isAuthorized: decision.allowed,
+  reason: sentenceOf(decision, request.actionType),
+  reasonCode: decision.reason,
+  missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
+  // What the plan includes is the organization's own matter, and a stranger is told nothing of it.
+  applicableEntitlements:
+    decision.reason === "not_a_member" ? {} : reader.entitlementsFor(request.userId, request.tenantId ?? null, request.actionType),
+  decisionId: crypto.randomUUID(),
+  revision,
+});

@@ -1,0 +1,20 @@
+import { v7 as uuid } from "uuid";
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { CachesAsked } from "../events.ts";
+import { decisions } from "../module.ts";
+
+/** Asks every process to compare what it has cached of the read model with the database, and to forget what differs. */
+export const askCaches = decisions.command("askCaches", {
+  summary: "Ask every process to compare its caches with the access read model.",
+  allow: operatorOnly(),
+  everyTenant: "the caches serve every tenant",
+  input: Type.Object({}),
+  output: Type.Object({ checkId: Uuid }),
+  async run({ store, emit }) {
+    await store.pruneCacheReports();
+    const checkId = uuid();
+    emit(CachesAsked, { checkId });
+    return { checkId };
+  },
+});

@@ -1,0 +1,22 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { prunedAtOnce } from "#platform/database/prune.ts";
+import { reportStopped } from "#platform/retention/ceiling.ts";
+import { decisions } from "../module.ts";
+
+const dayMs = 86_400_000;
+
+/** Removes kept questions that are older than they are kept. */
+export const pruneDecisions = decisions.command("pruneDecisions", {
+  summary: "Remove kept decisions whose time is over.",
+  allow: operatorOnly(),
+  everyTenant: "the schedule serves every organization",
+  input: Type.Object({}),
+  output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
+  async run({ store, platform, now }) {
+    const before = new Date(now.getTime() - platform.settings.decisionDays * dayMs);
+    const { removed, stopped } = await store.forgetRecordedBefore(before, prunedAtOnce);
+    if (stopped) reportStopped(platform.logger, "access.decisions");
+    return { more: removed === prunedAtOnce, stopped };
+  },
+});

@@ -1,0 +1,72 @@
+import type { access } from "#modules/authorization/access/index.ts";
+import type { Context, ReadFacesOf } from "#operation/module.ts";
+import { askCaches } from "./commands/ask-caches.ts";
+import { pruneDecisions } from "./commands/prune-decisions.ts";
+import { renewSnapshot } from "./commands/renew-snapshot.ts";
+import { repairProjection } from "./commands/repair-projection.ts";
+import { events } from "./events.ts";
+import { pruneDecisionsJob, pruneDecisionsWork, repairJob, repairWork } from "./jobs.ts";
+import { decisions } from "./module.ts";
+import { projector } from "./projection/projector.ts";
+import { SnapshotReconciler } from "./projection/snapshot-reconciler.ts";
+import { check } from "./queries/check.ts";
+import { checkBatch } from "./queries/check-batch.ts";
+import { explain } from "./queries/explain.ts";
+import { filter } from "./queries/filter.ts";
+import { getMyPermissions } from "./queries/get-my-permissions.ts";
+import { listActions } from "./queries/list-actions.ts";
+import { listCacheReports } from "./queries/list-cache-reports.ts";
+import { listEntryKeys } from "./queries/list-entry-keys.ts";
+import { listResources } from "./queries/list-resources.ts";
+import { listSubjects } from "./queries/list-subjects.ts";
+import { preview } from "./queries/preview.ts";
+import { verifyProjection } from "./queries/verify-projection.ts";
+import { steps } from "./schema-steps.ts";
+import { decisionsStore } from "./store.ts";
+
+export { pose, type QueryContext, queryContext } from "./asking.ts";
+export { authorizerOf } from "./authorizer.ts";
+export { type CheckRequest, decideFor, decisionReasons, sentenceOf } from "./check.ts";
+export { withoutSystemRoles } from "./direct-access.ts";
+export { lacking, mayAsk } from "./may-ask.ts";
+export { entryDeadLetters } from "./projection/entry-dead-letters.ts";
+export { entriesConsumer } from "./projection/names.ts";
+export type { DecisionReader } from "./projection/reader.ts";
+export { readerOf } from "./projection/reader-of.ts";
+export { inReach, orTooMany, tooMany } from "./resources-in-reach.ts";
+export { among, decidedAmong, scanPage } from "./scan-page.ts";
+export { type DecidedItems, decideEach, isOfResource, type UndecidedItem, UndecidedOfPage } from "./undecided.ts";
+export { decisions };
+
+export const context: Context = {
+  module: decisions,
+  operations: [
+    check,
+    checkBatch,
+    explain,
+    filter,
+    listResources,
+    listSubjects,
+    listActions,
+    preview,
+    getMyPermissions,
+    repairProjection,
+    listEntryKeys,
+    verifyProjection,
+    renewSnapshot,
+    askCaches,
+    listCacheReports,
+    pruneDecisions,
+  ],
+  events,
+  steps,
+  consumers: (platform, faces) => [
+    projector(platform, (tx, keys, options) => {
+      const { access: source } = faces(tx) as ReadFacesOf<{ access: typeof access }>;
+      return decisionsStore.writes(tx).project(keys, source.computeEntries, options);
+    }),
+  ],
+  keepers: (platform) => [new SnapshotReconciler(platform)],
+  queues: [repairJob, pruneDecisionsJob],
+  jobs: (_platform, dispatch) => [repairWork(dispatch), pruneDecisionsWork(dispatch)],
+};

@@ -1,0 +1,133 @@
+import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import { newOrganization, type Person, signIn } from "@gatehouse/testing/people.ts";
+import { compare, nowhere, Scene } from "@gatehouse/testing/scene.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await Scene.open();
+  await scene.define("Book", "Book.Read", "Book.Lend", "Book.Burn");
+});
+afterAll(() => scene.close());
+
+type Fields = Readonly<Record<string, unknown>>;
+const preview = (roleId: string, change: Fields, token = scene.owner.token, tenantId: string | null = scene.organization.id) =>
+  scene.send("POST authorization/preview", token, { tenantId, roleId, ...change });
+async function tried(roleId: string, change: Fields): Promise<AnyBody> {
+  const answer = await preview(roleId, change);
+  expectRead(answer);
+  return answer.body;
+}
+const told = (list: AnyBody[], person: Person) =>
+  list
+    .filter(({ userId }) => userId === person.id)
+    .map(({ actionType, before, after }) => `${actionType} ${before} ${after}`)
+    .sort();
+const asksAll = async (person: Person, more: Fields = {}) => {
+  for (const action of ["Book.Read", "Book.Lend", "Book.Burn"]) await scene.decides(person, action, more);
+};
+
+describe("POST /api/v1/iam/authorization/preview", () => {
+  it("tells who would gain and who would lose what, of those who asked; and it is so when the change is made", async () => {
+    const role = await scene.role(["Book.Read", "Book.Lend"]);
+    const [reader, elsewhere] = [await scene.person(role), await scene.person(await scene.role(["Book.Read"]))];
+    for (const person of [reader, elsewhere]) await asksAll(person);
+    const set = [{ permission: "Book.Burn" }, { permission: "Book.Lend", effect: "deny" }];
+    const answer = await tried(role, { set });
+    expect(told(answer.gains, reader)).toEqual(["Book.Burn denied allowed"]);
+    expect(told(answer.losses, reader)).toEqual(["Book.Lend allowed denied"]);
+    expect(told([...answer.gains, ...answer.losses, ...answer.undecided], elsewhere)).toEqual([]);
+    expect(answer).toMatchObject({ counts: { gains: 1, losses: 1, undecided: 0 }, partial: false });
+    expect(answer.replayed).toBeGreaterThanOrEqual(6);
+    expect(told((await tried(role, { remove: ["Book.Read"] })).losses, reader)).toEqual(["Book.Read allowed denied"]);
+    expect((await tried(role, {})).counts).toEqual({ gains: 0, losses: 0, undecided: 0 });
+
+    for (const { permission, ...rule } of set) expectWritten(await scene.rule(role, permission, rule), 200);
+    expect(await scene.may(reader, "Book.Burn")).toBe(true);
+    expect(await scene.may(reader, "Book.Lend")).toBe(false);
+  });
+
+  it("counts how often each was asked, and decides a condition with what was asked then", async () => {
+    const role = await scene.role(["Book.Read"]);
+    const person = await scene.person(role);
+    for (let times = 0; times < 3; times += 1) await scene.decides(person, "Book.Read", { contextData: { day: "monday" } });
+    await scene.decides(person, "Book.Read", { contextData: { day: "sunday" } });
+    await scene.decides(person, "Book.Read");
+    const condition = compare("$request.day", "equals", "sunday");
+    const answer = await tried(role, { set: [{ permission: "Book.Read", condition }] });
+    const losses = answer.losses.filter(({ userId }: AnyBody) => userId === person.id);
+    expect(losses).toHaveLength(1);
+    expect(losses[0]).toMatchObject({ times: 3, before: "allowed", after: "denied" });
+    expect(told(answer.undecided, person)).toEqual(["Book.Read allowed invalid"]);
+    expect(told(answer.gains, person)).toEqual([]);
+  });
+
+  it("changes nothing", async () => {
+    const role = await scene.role(["Book.Read"]);
+    const person = await scene.person(role);
+    await asksAll(person);
+    const set = [{ permission: "Book", effect: "deny" }];
+    const answer = await withoutTrace(scene.server, () => tried(role, { set }));
+    expect(answer.counts.losses).toBeGreaterThan(0);
+    expect(await scene.may(person, "Book.Read")).toBe(true);
+    expect(await scene.may(person, "Book.Burn")).toBe(false);
+  });
+
+  it("looks back over the days that are asked for, and what is kept is forgotten in the end", async () => {
+    const later = await Scene.open();
+    try {
+      await later.define("Book", "Book.Read");
+      const role = await later.role(["Book.Read"]);
+      const person = await later.person(role);
+      await later.decides(person, "Book.Read");
+      const lost = async (days: number) => {
+        // Nobody's session lasts as long.
+        const token = await signIn(later.server, later.owner.email);
+        const body = { tenantId: later.organization.id, roleId: role, remove: ["Book.Read"], days };
+        const answer = await later.send("POST authorization/preview", token, body);
+        expectRead(answer);
+        return answer.body.counts.losses;
+      };
+      expect(await lost(1)).toBe(1);
+      later.server.clock.advance(3 * 86_400);
+      expect([await lost(1), await lost(5)]).toEqual([0, 1]);
+      later.server.clock.advance(300 * 86_400);
+      expect(await lost(400)).toBe(1);
+      await asOperator(later.server, "decisions.pruneDecisions", {});
+      expect(await lost(400)).toBe(0);
+    } finally {
+      await later.close();
+    }
+  });
+
+  it("replays no other organization's questions, though the user and the action are the same", async () => {
+    const [role, person] = [await scene.role(["Book.Read"]), await scene.person()];
+    const other = await newOrganization(scene.server, person);
+    await scene.decides(person, "Book.Read", { tenantId: other.id });
+    const theirs = await scene.role(["Book.Read"], other);
+    const here = await tried(role, { set: [{ permission: "Book.Read", effect: "deny" }] });
+    expect(told([...here.gains, ...here.losses, ...here.undecided], person)).toEqual([]);
+    const there = await preview(theirs, { remove: ["Book.Read"] }, person.token, other.id);
+    expectRead(there);
+    // All that was ever asked in it.
+    expect(there.body.replayed).toBe(1);
+  });
+
+  it("is for whoever may ask of everybody, about a role of his own organization that is not the product's", async () => {
+    const role = await scene.role(["Book.Read"]);
+    const other = await newOrganization(scene.server);
+    const set = [{ permission: "Book.Read" }];
+    expectError(await preview(role, { set }, scene.member.token), 403, "auth.permission_denied");
+    for (const { token } of [scene.stranger, other.owner]) expectError(await preview(role, { set }, token), 404, "access.member_not_found");
+    // Another organization's role is as one that is not there.
+    const unknown = await preview(nowhere, { set }, other.owner.token, other.id);
+    expectError(unknown, 404, "access.role_not_found", "roleId");
+    expectError(await preview(role, { set }, other.owner.token, other.id), 404, "access.role_not_found", "roleId");
+    expectError(await preview(scene.roles["Member"] as string, { set }), 404, "access.role_not_found", "roleId");
+    expectError(await preview(role, { set: [{ permission: "Book.Unheard" }] }), 404, "access.permission_not_found", "set");
+    const faulty = { permission: "Book.Read", condition: compare("$planet.a", "equals", 1) };
+    expectError(await preview(role, { set: [faulty] }), 400, "common.validation_failed");
+  });
+});

@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { inProcessCache } from "#platform/cache/in-process.ts";
+import { sizeOf } from "#platform/cache/size-of.ts";
+import { EntryMap } from "./entry-map.ts";
+
+const mebibyte = 1_024 * 1_024;
+const large = (n: number) => ({ attributes: Array.from({ length: 1_000 }, (_none, index) => `${n} ${index} ${"x".repeat(100)}`) });
+
+it("parts are held by their bytes, and one that falls out is stale", async () => {
+  const parts = new EntryMap(async (keys) => keys.map((key) => ({ value: large(Number(key)), version: "1" })), 4 * mebibyte);
+  const [first] = await parts.load(["0"]);
+  for (let n = 1; n < 200; n += 1) await parts.load([String(n)]);
+  const held = parts.keys();
+  expect(held.length).toBeGreaterThan(5);
+  expect(held.reduce((sum, key) => sum + sizeOf(parts.peek(key)?.value), 0)).toBeLessThan(4 * mebibyte);
+  expect(held).toContain("199");
+  expect(first?.stale).toBe(true);
+});
+
+it("the copy in the process is held by its bytes", async () => {
+  const cache = inProcessCache();
+  await cache.begin(0, null);
+  const { mark } = await cache.read([]);
+  const keys = Array.from({ length: 300 }, (_none, n) => `k${n}`);
+  for (const key of keys) await cache.fill([{ key, value: "x".repeat(mebibyte / 4), version: 1, ttlSeconds: 60 }] as never, mark as never);
+  const { entries } = await cache.read(keys);
+  const found = entries.filter((entry) => entry !== null);
+  expect(found.length).toBeGreaterThan(50);
+  expect(found.length).toBeLessThan(150);
+});
+
+it("sizes are told of every value of JSON", () => {
+  expect(sizeOf("x".repeat(1_000))).toBeGreaterThan(1_000);
+  expect(sizeOf([1, [true, null, { a: "b" }]])).toBeGreaterThan(100);
+});

@@ -1,0 +1,40 @@
+import type { View } from "@gatehouse/policy";
+import { isRoleKey, isSystemPermission, isTopRole, type RoleEntry } from "#modules/authorization/access/index.ts";
+import type { CachedEntry } from "./entry-map.ts";
+
+export interface PermissionsOfUser {
+  /** A check of it is allowed, whatever the resource and the request. */
+  readonly always: readonly string[];
+  /** A check depends on the resource, the request or the plan. */
+  readonly conditional: readonly string[];
+}
+
+/** Nothing where the user may do nothing at all. */
+export function permissionsOf(view: View | undefined): PermissionsOfUser {
+  const found = { always: [] as string[], conditional: [] as string[] };
+  if (view === undefined || view.refusal !== undefined) return found;
+  for (const value of [...view.policy.tree.values()].sort()) {
+    const { always, allowing, rules } = view.planOnce(value);
+    const settled = always !== undefined && ("reason" in always ? always.allowed : always.effect === "allow");
+    if (settled) found.always.push(value);
+    else if (always === undefined && (allowing.length > 0 || rules !== undefined)) found.conditional.push(value);
+  }
+  return found;
+}
+
+/**
+ * Those of `values` that no role gives without a condition, or that one takes away. To an owner or administrator (`isTopHolder`) a denial
+ * of an application's permission is no obstacle: nobody stands above them who could take it back, so they may.
+ */
+export function notHeld(view: View | undefined, values: readonly string[], isTopHolder = false): readonly string[] {
+  if (view === undefined || view.refusal !== undefined) return values;
+  return values.filter((value) => {
+    if (!view.policy.tree.has(value)) return true;
+    const { allowing, denying } = view.planOnce(value);
+    const isDenied = denying.length > 0 && !(isTopHolder && !isSystemPermission(value));
+    return isDenied || allowing.every(({ condition }) => condition !== undefined);
+  });
+}
+
+/** Whether what a view is made of is the highest role of its scope. */
+export const isOfTopRole = ({ key, value }: CachedEntry): boolean => isRoleKey(key) && value !== null && isTopRole(value as RoleEntry);

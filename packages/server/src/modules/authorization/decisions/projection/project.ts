@@ -1,0 +1,81 @@
+import { sql } from "kysely";
+import type { Computed } from "#modules/authorization/access/index.ts";
+import { policyKey, roleIdOf } from "#modules/authorization/access/index.ts";
+import type { WriteHandle } from "#platform/database/database.ts";
+import { inSavepoint, isolateFailures } from "#platform/database/isolated.ts";
+import { deadLetterRecords, resolveRecords } from "#platform/dead-letters.ts";
+import { revisionOf } from "#platform/log/log.ts";
+import { entriesConsumer } from "./names.ts";
+import { dropEveryList, dropLists, missingSystemLists } from "./older-release.ts";
+import { unavailableValue } from "./stored-entry.ts";
+
+/** Computes the entries under `keys` from the tables, in the transaction that writes them. */
+export type Compute = (keys: readonly string[]) => Promise<readonly Computed[]>;
+
+/** What was written, the version that it was written under (the id of the transaction), and the number of the write. */
+export interface Projected {
+  readonly entries: readonly Computed[];
+  /** Keys whose entries could not be computed. They are marked as unavailable, so that checks that need them are denied. */
+  readonly failed: readonly string[];
+  readonly version: bigint;
+  readonly number: number;
+}
+
+/**
+ * Computes each entry under `keys` from the tables and writes it. An entry that cannot be computed becomes a dead letter and does not hold
+ * up the others (decision 0029). `treeMoved` says that a permission has another parent now.
+ */
+export async function projectKeys(
+  tx: WriteHandle,
+  keys: readonly string[],
+  compute: Compute,
+  { treeMoved = false }: { readonly treeMoved?: boolean } = {},
+): Promise<Projected> {
+  const wanted = keys.includes(policyKey) ? [...keys, ...(await missingSystemLists(tx))] : keys;
+  const { done, failed } = await isolateFailures(tx, [...new Set(wanted)], async (some) => {
+    const computed = await compute(some);
+    await write(tx, computed);
+    return computed;
+  });
+  const failedKeys = failed.map(({ item }) => item);
+  for (const key of failedKeys) await markUnavailable(tx, key);
+  const letters = failed.map(({ item: key, error }) => ({ id: key, topic: "projection entry", body: key, error }));
+  await deadLetterRecords(tx, entriesConsumer, letters);
+  await resolveRecords(
+    tx,
+    entriesConsumer,
+    done.map(({ key }) => key),
+  );
+  const dropped = await dropLists(tx, keys.flatMap(roleIdOf));
+  const entries = [...done, ...dropped.map((key): Computed => ({ key, organizationId: null, json: "null" }))];
+  // A shared copy that misses a number begins anew, without the lists.
+  const missed = treeMoved && (await dropEveryList(tx)) ? 1 : 0;
+  return { entries, failed: failedKeys, version: BigInt(await revisionOf(tx)), number: await nextNumber(tx, 1 + missed) };
+}
+
+async function write(tx: WriteHandle, entries: readonly Computed[]): Promise<void> {
+  // In the order of keys, so that two writers of the same ones wait for each other instead of locking each other out.
+  await sql`insert into access_read_model (key, organization_id, value, version)
+    select key, organization_id, value::jsonb, pg_current_xact_id()::text::bigint
+    from unnest(${entries.map(({ key }) => key)}::text[], ${entries.map(({ organizationId }) => organizationId)}::uuid[],
+      ${entries.map(({ json }) => json)}::text[]) as p (key, organization_id, value)
+    order by key
+    on conflict (key) do update set value = excluded.value, organization_id = excluded.organization_id, version = excluded.version
+    where access_read_model.version <= excluded.version`.execute(tx);
+}
+
+/** Without a mark, a membership that could not be computed would look like none. What cannot even be marked is deleted. */
+async function markUnavailable(tx: WriteHandle, key: string): Promise<void> {
+  try {
+    await inSavepoint(tx, () => write(tx, [{ key, organizationId: null, json: JSON.stringify(unavailableValue) }]));
+  } catch {
+    await sql`delete from access_read_model where key = ${key}`.execute(tx);
+  }
+}
+
+/** Counts a write of the read model, in its transaction; the next writer waits until that has ended. */
+async function nextNumber(tx: WriteHandle, by: number): Promise<number> {
+  const { rows } = await sql<{ number: string }>`
+    update access_read_model_marks set number = number + ${by}::bigint returning number::text`.execute(tx);
+  return Number((rows[0] as { number: string }).number);
+}

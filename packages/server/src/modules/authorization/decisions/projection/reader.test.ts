@@ -1,0 +1,249 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expectWritten } from "@gatehouse/testing/answers.ts";
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import {
+  joinAs,
+  newAdministrator,
+  newOrganization,
+  newPerson,
+  type OrganizationOf,
+  type Person,
+  rolesOf,
+  signIn,
+  unique,
+} from "@gatehouse/testing/people.ts";
+import { makeDatabase } from "@gatehouse/testing/postgres.ts";
+import {
+  type AnyBody,
+  asOperator,
+  backend,
+  distributed,
+  openTestServer,
+  startTestServer,
+  type TestServer,
+} from "@gatehouse/testing/server.ts";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { membershipKey, roleKey, userKey } from "#modules/authorization/access/index.ts";
+import type { Mark } from "#platform/cache/cache.ts";
+import { everyTenant } from "#platform/database/database.ts";
+import { projectorName } from "./names.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+interface Staffed {
+  readonly organization: OrganizationOf;
+  readonly person: Person;
+  readonly role: string;
+}
+
+/** A person who may update the organization by a role of its own, and has not asked anything yet. */
+async function staffed(on: TestServer = server): Promise<Staffed> {
+  const organization = await newOrganization(on);
+  const { token } = organization.owner;
+  const { body } = await on.call("POST /api/v1/iam/roles", {
+    token,
+    body: { name: `Updaters ${unique()}`, scope: "Organization", organizationId: organization.id },
+  });
+  expectWritten(
+    await on.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions: ["Organization.Update"] } }),
+    200,
+  );
+  const person = await newPerson(on);
+  await joinAs(on, organization, person, body.id);
+  return { organization, person, role: body.id };
+}
+
+const ask = async ({ organization, person }: Staffed, on: TestServer = server): Promise<AnyBody> =>
+  (
+    await on.call("POST /api/v1/iam/authorization/check", {
+      token: person.token,
+      body: { userId: person.id, tenantId: organization.id, actionType: "Organization.Update" },
+    })
+  ).body;
+
+async function emptyCopy(): Promise<void> {
+  const { cache } = server.application.platform;
+  const { mark } = await cache.read([]);
+  await cache.begin(mark?.number ?? 0, mark);
+}
+
+describe("a part of the read model that is lost", () => {
+  const lost: readonly [string, (at: Staffed) => string][] = [
+    ["a role", ({ role }) => roleKey(role)],
+    ["the status of the user", ({ person }) => userKey(person.id)],
+  ];
+  it.each(lost)("%s: the check is denied with its own reason and a warning, and the worker puts it back", async (_what, keyOf) => {
+    const at = await staffed();
+    const key = keyOf(at);
+    await server.application.settled();
+    const { database } = server.application.platform;
+    const before = await rowOf(key);
+    await sql`delete from access_read_model where key = ${key}`.execute(database.owner);
+    await emptyCopy();
+    expect(await ask(at)).toMatchObject({
+      isAuthorized: false,
+      reason: "Denied: permission data not available",
+      reasonCode: "permission_data_unavailable",
+      missingPermissions: [],
+    });
+    const warnings = server.logged.filter((line) => line.keys?.includes(key));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0].level).toBe(40);
+    await expect.poll(async () => (await ask(at)).isAuthorized, { timeout: 10_000 }).toBe(true);
+    expect(await rowOf(key)).toEqual(before);
+  });
+
+  async function rowOf(key: string): Promise<unknown> {
+    const { rows } = await sql<{ value: unknown }>`select value from access_read_model where key = ${key}`.execute(
+      server.application.platform.database.owner,
+    );
+    return rows[0]?.value;
+  }
+});
+
+describe("the cache in front of the read model", () => {
+  // It fills and reads the cache of one process; with roles apart each has its own. It has run in one process.
+  it.skipIf(distributed)("never wins with an old value after a change", async () => {
+    const at = await staffed();
+    const key = membershipKey(at.person.id, at.organization.id);
+    expect((await ask(at)).isAuthorized).toBe(true);
+    await server.application.settled();
+    const { cache } = server.application.platform;
+    const { mark, entries } = await cache.read([key]);
+    const old = entries[0];
+    expect(old).toBeTruthy();
+    const roles = await rolesOf(server, at.organization);
+    const { body } = await server.call(`GET /api/v1/iam/organizations/${at.organization.id}/memberships`, {
+      token: at.organization.owner.token,
+    });
+    const membership = body.items.find(({ userId }: AnyBody) => userId === at.person.id);
+    const changed = await server.call(`PUT /api/v1/iam/organizations/${at.organization.id}/memberships/${membership.id}`, {
+      token: at.organization.owner.token,
+      body: { roleId: roles["Member"] },
+    });
+    expectWritten(changed, 200);
+    await server.application.settled();
+    // A slow process gives what it has read before the change.
+    await cache.fill([{ key, value: old?.value as string, version: old?.version as bigint, ttlSeconds: 3_600 }], mark as Mark);
+    expect((await cache.read([key])).entries[0]?.value).not.toBe(old?.value);
+    expect((await ask(at)).isAuthorized).toBe(false);
+  });
+});
+
+describe("a repair at the same moment as a change", () => {
+  it("never leaves what was true before the change", async () => {
+    const at = await staffed();
+    const { token } = at.organization.owner;
+    for (let round = 0; round < 10; round += 1) {
+      const method = round % 2 === 0 ? "DELETE" : "POST";
+      await Promise.all([
+        asOperator(server, "decisions.repairProjection", { keys: [roleKey(at.role)] }),
+        server.call(`${method} /api/v1/iam/roles/${at.role}/permissions`, { token, body: { permissions: ["Organization.Update"] } }),
+        asOperator(server, "decisions.repairProjection", { keys: [roleKey(at.role)] }),
+      ]);
+      expect((await ask(at)).isAuthorized, `round ${round}`).toBe(method === "POST");
+      await server.application.settled();
+      const { rows } = await sql<{
+        value: string[];
+      }>`select value -> 'given' as value from access_read_model where key = ${roleKey(at.role)}`.execute(
+        server.application.platform.database.owner,
+      );
+      expect(rows[0]?.value, `round ${round}`).toEqual(method === "POST" ? ["Organization.Update"] : []);
+    }
+  });
+});
+
+describe.runIf(backend === "postgresql")("a repair while the projector works (PostgreSQL only: PGlite has one connection)", () => {
+  it("waits for it: what is computed first is not written last", async () => {
+    const { database } = server.application.platform;
+    await server.application.settled();
+    let repaired = false;
+    let repair: Promise<unknown> = Promise.resolve();
+    await database.transact(everyTenant, async (tx) => {
+      await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
+      repair = asOperator(server, "decisions.repairProjection", { keys: [userKey(crypto.randomUUID())] }).then(() => {
+        repaired = true;
+      });
+      const waiting = async () => {
+        const { rows } = await sql<{ count: string }>`select count(*)::text as count from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock' and query like '%from consumers%'`.execute(database.owner);
+        return rows[0]?.count;
+      };
+      await expect.poll(waiting, { timeout: 5_000 }).toBe("1");
+      expect(repaired).toBe(false);
+    });
+    await repair;
+    expect(repaired).toBe(true);
+  });
+});
+
+describe("after a restart", () => {
+  it("a check is right even when nothing had projected the last change before the process stopped", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-restart-"));
+    const database = backend === "postgresql" ? await makeDatabase() : undefined;
+    const environment = { GATEHOUSE_DATA_DIR: join(folder, "data"), ...(database ? { DATABASE_URL: database.url } : {}) };
+    const restarted = async (worker: boolean) => openTestServer(environment, { worker });
+    try {
+      const first = await restarted(true);
+      const at = await staffed(first);
+      await newAdministrator(first);
+      expect((await ask(at, first)).isAuthorized).toBe(true);
+      await first.close();
+
+      // Nobody projects: the change is in the log and not in the read model when the process ends.
+      const second = await restarted(false);
+      const taken = await second.call(`DELETE /api/v1/iam/roles/${at.role}/permissions`, {
+        token: at.organization.owner.token,
+        body: { permissions: ["Organization.Update"] },
+      });
+      expectWritten(taken, 200);
+      await eventually(() => second.application.reader.behind).toBe(1);
+      await second.close();
+
+      const third = await restarted(false);
+      expect(third.application.reader.behind).toBe(1);
+      // What was changed before it began to listen says nothing of how soon it hears of a change.
+      const { values } = await third.application.platform.metrics.revocationSeconds.get();
+      expect(values.find(({ metricName }) => metricName?.endsWith("_count"))?.value).toBe(0);
+      const asked = ask(at, third);
+      await third.application.startWorker();
+      expect(await asked).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
+      expect(await ask(at, third)).toMatchObject({ isAuthorized: false });
+      await signIn(third, at.person.email);
+      await third.close();
+    } finally {
+      await database?.drop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("the published bound of a revocation", () => {
+  it("is measured: each change of rights that this process hears is a figure below a second", async () => {
+    const { revocationSeconds } = server.application.platform.metrics;
+    const figure = async (name: string): Promise<number> =>
+      (await revocationSeconds.get()).values.find(({ metricName }) => metricName?.endsWith(name))?.value ?? 0;
+    const before = { count: await figure("_count"), sum: await figure("_sum") };
+    const person = await staffed();
+    expect((await ask(person)).isAuthorized).toBe(true);
+    const changed = await figure("_count");
+    expect(changed).toBeGreaterThan(before.count);
+    expectWritten(
+      await server.call(`DELETE /api/v1/iam/roles/${person.role}/permissions`, {
+        token: person.organization.owner.token,
+        body: { permissions: ["Organization.Update"] },
+      }),
+      200,
+    );
+    expect((await ask(person)).isAuthorized).toBe(false);
+    expect(await figure("_count")).toBeGreaterThan(changed);
+    expect(((await figure("_sum")) - before.sum) / ((await figure("_count")) - before.count)).toBeLessThan(1);
+  });
+});

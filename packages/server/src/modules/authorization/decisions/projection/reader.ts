@@ -1,0 +1,411 @@
+import {
+  applicableEntitlements,
+  type Decision,
+  decide,
+  type Pending,
+  type Policy,
+  PolicyError,
+  pendingDecision,
+  type RelationshipReader,
+  type RoleFacts,
+  View,
+} from "@gatehouse/policy";
+import { sql } from "kysely";
+import { LRUCache } from "lru-cache";
+import {
+  type EntitlementsEntry,
+  entitlementsKey,
+  type MembershipEntry,
+  membershipKey,
+  policyKey,
+  type RoleEntry,
+  roleKey,
+  type TenantEntry,
+  tenantStatusKey,
+  type UserEntry,
+  userKey,
+} from "#modules/authorization/access/index.ts";
+import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { reach } from "#operation/reach.ts";
+import { everyTenant } from "#platform/database/database.ts";
+import type { LoggedEvent } from "#platform/log/event.ts";
+import { revocationBoundMs } from "#platform/log/follower.ts";
+import { readTail } from "#platform/log/log.ts";
+import type { Platform } from "#platform/platform.ts";
+import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { Unavailable } from "#platform/unavailable.ts";
+import { DecisionBudgets } from "../decision-budgets.ts";
+import { DecisionRecorder } from "../decision-recorder.ts";
+import { ReadModelChanged } from "../events.ts";
+import { type CachedDifferences, together } from "./compare-cached.ts";
+import { policyOf, roleFacts } from "./compiled-entries.ts";
+import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
+import { EntryCache } from "./entry-cache.ts";
+import type { CachedEntry } from "./entry-map.ts";
+import { type GrantOfEvent, grantEndings } from "./grant-events.ts";
+import { type Asked, type HeldView, type Question, sizeOfView } from "./held-view.ts";
+import { isOfTopRole, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
+import { leaveLineage } from "./lineage.ts";
+import { projectorName } from "./names.ts";
+import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
+import { Repairs } from "./repairs.ts";
+import { keysTouchedBy, policyChangeOf, projectedEndings, projectedTypes } from "./touched.ts";
+import { WaitingTime } from "./waiting-time.ts";
+
+const viewsMax = 200_000;
+/** A list may need many rounds of look-ups; a check that needs longer than this has a database that does not answer. */
+const settleMs = 5_000;
+
+const internalTenant: TenantEntry = { status: "Active" };
+const profileFields = new Set(["email", "name", "firstName", "lastName", "locale"].map((name) => `$user.${name}`));
+const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
+const anywhere: Asked = {};
+const noEntitlements: Readonly<Record<string, unknown>> = {};
+
+/**
+ * Answers decisions from the read model: memory, then the cache, then the read model's table (decision 0002); never from the
+ * tables that commands write. Relationships are read from their own table by index. One a process.
+ */
+export class DecisionReader {
+  readonly #platform: Platform;
+  readonly #listensSince: number;
+  readonly #entries: EntryCache;
+  readonly #relationships: RelationshipCache;
+  readonly #views: LRUCache<string, HeldView>;
+  readonly #policies: CurrentPolicy;
+  readonly #repairs: Repairs;
+  readonly recorder: DecisionRecorder;
+  readonly budgets: DecisionBudgets;
+
+  constructor(platform: Platform) {
+    this.budgets = new DecisionBudgets(platform);
+    this.#views = new LRUCache({ max: viewsMax, maxSize: platform.settings.cacheBytes / 4, sizeCalculation: sizeOfView });
+    this.#platform = platform;
+    this.#listensSince = platform.clock.now();
+    this.recorder = new DecisionRecorder(platform);
+    this.#entries = new EntryCache(platform);
+    this.#policies = new CurrentPolicy({
+      fetch: () => this.#entries.kept(policyKey),
+      isProjected: (eventId) => this.#entries.isProjected(eventId),
+    });
+    this.#relationships = new RelationshipCache(platform);
+    this.#repairs = new Repairs(platform, (keys) => {
+      this.#entries.forget(keys);
+      if (keys.includes(policyKey)) this.#policies.forget();
+    });
+    // What the worker has made of an event is no ending: until it is heard, what the event touched is not decided from.
+    platform.log.onEvent((event) => this.#observe(event), { ...projectedEndings, ...grantEndings });
+    platform.log.onRestart(() => {
+      this.forgetAll();
+      return this.start();
+    });
+  }
+
+  /** Finds out what the projector has still to handle from before this process began to listen. */
+  async start(): Promise<void> {
+    const { events } = await this.#platform.database.read(everyTenant, async (db) => {
+      const { rows } = await sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`.execute(
+        db as never,
+      );
+      return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
+    });
+    for (const event of events) this.#observe(event);
+    await leaveLineage(this.#platform);
+    await this.#entries.start();
+  }
+
+  /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
+  forgetAll(): void {
+    this.#views.clear();
+    this.#entries.forgetAll();
+    this.#policies.forgetAll();
+    this.#relationships.forgetAll();
+    this.#repairs.forgetAll();
+  }
+
+  /** Compares everything that is cached with the database; what differs is forgotten. */
+  async compareCached(): Promise<CachedDifferences> {
+    const { catchUp } = this.#platform.log;
+    const ofPolicy = async (): Promise<CachedDifferences> => {
+      const differs = await this.#policies.compare(() => this.#entries.inTable(policyKey), catchUp);
+      return { entries: differs === undefined ? 0 : 1, keys: differs ? [policyKey] : [] };
+    };
+    return together([await this.#entries.compare(catchUp), await ofPolicy(), await this.#relationships.compare(catchUp)]);
+  }
+
+  /** Writes down what is still to be written. */
+  async stop(): Promise<void> {
+    await this.#policies.stop();
+    await this.recorder.stop();
+  }
+
+  /** Events whose changes decisions do not contain yet. */
+  get behind(): number {
+    return this.#entries.behind;
+  }
+
+  /** How long the oldest of them waits for the projector, in seconds. */
+  get behindSeconds(): number {
+    return this.#entries.behindMs / 1_000;
+  }
+
+  /**
+   * Decides whether the user may perform `action` in the organization (null: the internal scope), no older than any
+   * write that this process knows of, and than `minRevision` when it is given.
+   * Throws {@link Unavailable} when it cannot know, RevisionNotReached when `minRevision` does not come in time, PolicyError as
+   * the engine does.
+   */
+  decide(
+    userId: string,
+    organizationId: string | null,
+    action: string,
+    asked: Asked = anywhere,
+    minRevision?: string,
+  ): MaybePromise<Decision> {
+    const { log } = this.#platform;
+    if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
+      const held = this.#views.get(viewKey(userId, organizationId));
+      if (held?.view !== undefined && !this.#isStale(held) && !this.#policies.concerns(action)) {
+        try {
+          const decision = this.#decideAtOnce(held.view, organizationId, action, asked);
+          if (decision !== pendingDecision) {
+            this.#platform.metrics.readModelHits.count += held.entries.length;
+            return decision;
+          }
+        } catch (error) {
+          this.#missesProfile(error, held);
+          if (!this.#mayBeNew(error)) throw error;
+        }
+      }
+    }
+    return this.#decideSlowly(userId, organizationId, action, asked, minRevision);
+  }
+
+  #decideAtOnce(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+    // Most actions have no rule about relations, and without a resource there is nothing that they could say.
+    const related = asked.resource !== undefined && view.plan(action).rules !== undefined;
+    return related ? this.#decideFromMemory(view, organizationId, action, asked) : decide(view, action, asked);
+  }
+
+  /** Whether a name that the policy at hand does not know may be one that it does not contain yet. */
+  #mayBeNew(error: unknown): boolean {
+    const unknown = error instanceof PolicyError && (error.code === "unknown_permission" || error.code === "unknown_resource_type");
+    return unknown && this.#policies.behind > 0;
+  }
+
+  /** An entry of the release before has no profile; it is written anew when a condition asks for it. */
+  #missesProfile(error: unknown, { view, entries }: HeldView): void {
+    if (view?.facts.user.profile !== undefined || !(error instanceof PolicyError) || error.code !== "invalid_input") return;
+    if (error.faults.some(({ field }) => profileFields.has(field)))
+      this.#repairs.renew(entries.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
+  }
+
+  #decideFromMemory(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+    const relationships = this.#relationships.reading(organizationId);
+    return orPending(relationships, () => decide(view, action, { ...asked, relationships }));
+  }
+
+  async #decideSlowly(
+    userId: string,
+    organizationId: string | null,
+    action: string,
+    asked: Asked,
+    minRevision: string | undefined,
+  ): Promise<Decision> {
+    const about = { userId, organizationId, minRevision, action };
+    const decided = await this.settle(about, ({ view, entries }, relationships) => {
+      const decision = view ? decide(view, action, { ...asked, relationships }) : dataUnavailable;
+      return decision === pendingDecision ? pendingDecision : { decision, entries };
+    });
+    const { reason } = decided.decision;
+    if (reason === "permission_data_unavailable") this.#repairs.ask(decided.entries);
+    // A plan that nobody has told us is no fault of the read model; a row that is not there is.
+    if (reason === "entitlement_data_unavailable") this.#repairs.ask(decided.entries.filter(({ version }) => version === null));
+    return decided.decision;
+  }
+
+  /**
+   * Asks a question of a view that is current, again after loading the relationships that it missed, until it has its answer. A
+   * question that is long pauses itself. Throws as `decide` does.
+   */
+  async settle<Answer>(
+    { userId, organizationId, minRevision, action }: Question,
+    question: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
+  ): Promise<Answer> {
+    if (minRevision !== undefined) await reach(this.#platform.log, minRevision);
+    await this.#containing(action === undefined ? undefined : [action]);
+    const waiting = new WaitingTime(settleMs);
+    for (let mayBeNew = true; !waiting.isOver; ) {
+      if (isSliceOver()) await nextSlice();
+      const held = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
+      // What was heard of while the view was put together counts, too.
+      if (action !== undefined && this.#policies.concerns(action)) {
+        await waiting.on(() => this.#containing([action]));
+        continue;
+      }
+      const relationships = this.#relationships.reading(organizationId);
+      try {
+        const answer = await orPendingLater(relationships, async () => question(held, relationships));
+        if (answer !== pendingDecision) return answer;
+        await waiting.on(() => this.#relationships.load(relationships));
+      } catch (error) {
+        this.#missesProfile(error, held);
+        if (!mayBeNew || !this.#mayBeNew(error)) throw error;
+        mayBeNew = false;
+        await waiting.on(() => this.#containing(undefined));
+      }
+    }
+    throw new Unavailable("relationships", undefined);
+  }
+
+  /**
+   * Waits until the policy at hand contains what this process knows to have changed for decisions about `actions`, or at all. A list of
+   * everything has the time of a list; a check is answered within the bound.
+   */
+  async #containing(actions: readonly string[] | undefined): Promise<void> {
+    await this.#waitUntilFresh();
+    if (this.#policies.behind === 0) return;
+    const now = performance.now();
+    if (actions === undefined) return this.#policies.settled(everyChange, now + settleMs);
+    // Where a permission stands is told by the policy at hand.
+    await this.#policies.entry();
+    await this.#policies.settled(this.#policies.about(actions), now + revocationBoundMs);
+  }
+
+  /** What the plan says about an action that was just decided (S3 §8, applicableEntitlements). */
+  entitlementsFor(userId: string, organizationId: string | null, action: string): Readonly<Record<string, unknown>> {
+    // Few installations require entitlements, and of few actions.
+    const held = this.#views.get(viewKey(userId, organizationId));
+    if (held?.view?.policy.action(action)?.requirement === undefined) return noEntitlements;
+    return held.view ? applicableEntitlements(held.view, action) : noEntitlements;
+  }
+
+  /** The view in memory, where it may be decided from now. */
+  #current(userId: string, organizationId: string | null): HeldView | undefined {
+    const held = this.#platform.log.fresh ? this.#views.get(viewKey(userId, organizationId)) : undefined;
+    return held && !this.#isStale(held) ? held : undefined;
+  }
+
+  /** The facts of roles, without those that are not there. */
+  async roleFacts(roleIds: readonly string[]): Promise<readonly RoleFacts[]> {
+    const deadline = performance.now() + revocationBoundMs;
+    const roles = await this.#entries.load<RoleEntry>(roleIds.map(roleKey), deadline);
+    const { value: policy } = await this.#policies.entry();
+    return policy === null ? [] : roles.flatMap(({ value }) => roleFacts(value, policy) ?? []);
+  }
+
+  /** The policy that decisions are made from now. Throws {@link Unavailable} where it is not there. */
+  async policy(): Promise<Policy> {
+    await this.#waitUntilFresh();
+    await this.#policies.settled(modelChanges, performance.now() + revocationBoundMs);
+    const { value } = await this.#policies.entry();
+    if (value === null) throw new Unavailable("access read model", undefined);
+    return policyOf(value);
+  }
+
+  /** Every permission that a role of the user has something to say about, by what it says; each sorted. */
+  permissionsOf(userId: string, organizationId: string | null): Promise<PermissionsOfUser> {
+    return this.#ofView(userId, organizationId, undefined, permissionsOf);
+  }
+
+  /** Those of `values` that the user does not hold: no role gives it without a condition, or one takes it away. */
+  notHeld(userId: string, organizationId: string | null, values: readonly string[]): Promise<readonly string[]> {
+    return this.#ofView(userId, organizationId, values, (view, entries) => notHeld(view, values, entries.some(isOfTopRole)));
+  }
+
+  async #ofView<Answer>(
+    userId: string,
+    organizationId: string | null,
+    actions: readonly string[] | undefined,
+    answer: (view: View | undefined, entries: readonly CachedEntry[]) => Answer,
+  ): Promise<Answer> {
+    await this.#containing(actions);
+    const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
+    return answer(held.view, held.entries);
+  }
+
+  /** Looks at a view's entries only where some entry has become stale since: of thousands of decisions few come after a change. */
+  #isStale(held: HeldView): boolean {
+    const staled = this.#entries.staled + this.#policies.replaced;
+    if (held.lookedAt === staled) return false;
+    for (const entry of held.entries) if (entry.stale) return true;
+    held.lookedAt = staled;
+    return false;
+  }
+
+  /** Puts a view together, again when an entry changed meanwhile, until the revocation bound is over. */
+  async #view(userId: string, organizationId: string | null): Promise<HeldView> {
+    const deadline = performance.now() + revocationBoundMs;
+    while (performance.now() < deadline) {
+      await this.#waitUntilFresh();
+      const view = await this.#compose(userId, organizationId, deadline);
+      if (this.#isStale(view)) continue;
+      this.#views.set(viewKey(userId, organizationId), view);
+      return view;
+    }
+    throw new Unavailable("access read model", undefined);
+  }
+
+  /** Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9). */
+  async #waitUntilFresh(): Promise<void> {
+    const { log } = this.#platform;
+    if (!log.fresh && !(await log.heard())) throw new Unavailable("event log", undefined);
+  }
+
+  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
+    const keys = [membershipKey(userId, organizationId), userKey(userId)];
+    if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
+    const [membership, user, tenant, entitlements] = (await this.#entries.load(keys, deadline)) as [
+      CachedEntry<MembershipEntry>,
+      CachedEntry<UserEntry>,
+      CachedEntry<TenantEntry> | undefined,
+      CachedEntry<EntitlementsEntry> | undefined,
+    ];
+    const roleIds = membership.value?.roleIds ?? [];
+    const roles = (await this.#entries.load<RoleEntry>(roleIds.map(roleKey), deadline)) as readonly CachedEntry<RoleEntry>[];
+    // Last, because it may be replaced at any time, and what is put together with it is then put together again.
+    const policy = await this.#policies.entry();
+    const entries = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles];
+    const { value } = policy;
+    if (value === null || entries.some(({ unavailable }) => unavailable)) return { view: undefined, entries, lookedAt: -1 };
+    const inScope = organizationId === null ? internalTenant : tenant?.value;
+    const facts = {
+      user: { id: userId, status: user.value?.status, profile: user.value?.profile, attributes: membership.value?.attributes },
+      tenant: {
+        id: organizationId,
+        status: inScope?.status,
+        attributes: inScope?.attributes,
+        entitlements: entitlements?.value ?? undefined,
+      },
+      roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, value)),
+    };
+    return { view: new View(policyOf(value), facts), entries, lookedAt: -1 };
+  }
+
+  #observe(event: LoggedEvent): void {
+    if (event.type === ReadModelChanged.type) {
+      const { handled, keys, number } = event.data as { handled: readonly string[]; keys: readonly string[]; number?: number };
+      this.#entries.announced(handled, keys, number, BigInt(event.position.transaction));
+      if (keys.includes(policyKey)) this.#policies.announced();
+      this.#policies.handled();
+      return;
+    }
+    const keys = keysTouchedBy(event);
+    const isGrant = event.type in grantEndings;
+    if ((isGrant || keys.length > 0) && event.occurredAt.getTime() >= this.#listensSince) {
+      // From here on no decision is made without it: what it touches is read anew. Without what lies before, none was ever made here.
+      this.#platform.metrics.revocationSeconds.observe(Math.max(0, this.#platform.clock.now() - event.occurredAt.getTime()) / 1_000);
+    }
+    if (isGrant) {
+      const { resource, relation, subject } = event.data as unknown as GrantOfEvent;
+      this.#relationships.forget(event.organizationId, resource, relation, { ...subject, relation: subject.relation ?? undefined });
+      return;
+    }
+    if (keys.length === 0) return;
+    this.#entries.changed(event.id, keys);
+    const change = policyChangeOf(event);
+    if (change !== undefined) this.#policies.changed(event.id, change);
+  }
+}
+
+const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;

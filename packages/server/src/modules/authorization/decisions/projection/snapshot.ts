@@ -1,0 +1,79 @@
+import { sql } from "kysely";
+import type { Entry, Mark } from "#platform/cache/cache.ts";
+import { type Database, everyTenant } from "#platform/database/database.ts";
+import type { Platform } from "#platform/platform.ts";
+import { Unavailable } from "#platform/unavailable.ts";
+import type { Projected } from "./project.ts";
+import { cacheSecondsOf } from "./stored-entry.ts";
+
+/** Another worker's write of a moment ago may still be on its way; after so many turns it counts as lost. */
+const turnMs = 10;
+const turnsMax = 5;
+
+/** Stores what was written in the shared copy, once it is committed and in the order of the writes. Never rejects. */
+export async function publish(platform: Platform, projected: Projected): Promise<void> {
+  const { failed, version, number } = projected;
+  const entries = projected.entries.map(({ key, json }) => entryOf(key, json, version));
+  await unlessAway(platform, async () => {
+    if (!(await isTurnOf(platform, number))) return;
+    // The copy cannot delete single entries, and must not keep an older value of one that failed.
+    if (failed.length > 0) {
+      await beginAt(platform, number, (await platform.cache.read([])).mark);
+      return;
+    }
+    if (!(await platform.cache.write(entries, { after: number - 1, to: number }))) platform.metrics.sharedCopyBegun.inc();
+  });
+}
+
+/** Empties the copy, whatever it holds. Throws {@link Unavailable} where it does not answer. */
+export async function renew(platform: Platform): Promise<void> {
+  for (;;) {
+    const { mark } = await platform.cache.read([]);
+    if (await beginAt(platform, await lastNumber(platform.database), mark)) return;
+  }
+}
+
+/** Begins a generation at `number` unless somebody has moved the mark from `seen`. */
+export async function beginAt({ cache, logger, metrics }: Platform, number: number, seen: Mark | null): Promise<boolean> {
+  const begun = await cache.begin(number, seen);
+  if (begun) {
+    metrics.sharedCopyBegun.inc();
+    logger.info({ before: seen?.number ?? null, number }, "the shared copy of the read model begins anew");
+  }
+  return begun;
+}
+
+/** A copy that is away is no fault: what it misses, its mark tells. */
+export async function unlessAway({ logger }: Platform, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof Unavailable) logger.debug({ err: error }, "the shared copy of the read model was not reached");
+    else logger.error({ err: error }, "the shared copy of the read model could not be kept");
+  }
+}
+
+export const entryOf = (key: string, value: string, version: bigint): Entry => ({ key, value, version, ttlSeconds: cacheSecondsOf(key) });
+
+/** The number of the read model's last committed write; asked of the primary, because a replica may lag behind the copy. */
+export const lastNumber = (database: Database): Promise<number> =>
+  database.transact(everyTenant, async (tx) => {
+    const { rows } = await sql<{ number: string }>`select number::text from access_read_model_marks`.execute(tx);
+    return Number(rows[0]?.number ?? 0);
+  });
+
+/**
+ * Waits for the write before `number`, which another worker may have committed a moment ago. False where the copy was already begun
+ * anew after this write: then it holds nothing that the write changes.
+ */
+async function isTurnOf({ cache, database }: Platform, number: number): Promise<boolean> {
+  for (let turn = 0; cache.shared; turn += 1) {
+    const { mark } = await cache.read([]);
+    if (mark === null || mark.number === number - 1) return true;
+    // Ahead of the database itself: that was restored to an earlier time, and the copy is of one that never was.
+    if (mark.number >= number) return mark.number > (await lastNumber(database));
+    if (turn === turnsMax) return true;
+    await new Promise((resolve) => setTimeout(resolve, turnMs));
+  }
+  return true;
+}

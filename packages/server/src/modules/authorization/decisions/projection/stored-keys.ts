@@ -1,0 +1,41 @@
+import { type Kysely, sql } from "kysely";
+import type { KeyPage } from "#modules/authorization/access/index.ts";
+import type { AnyTables, ReadHandle } from "#platform/database/database.ts";
+import { isOlderList } from "./older-release.ts";
+
+/** A page of the keys that entries should have. */
+type ExpectedKeys = (cursor: string | null, limit: number) => Promise<KeyPage>;
+
+/** How the cursor of a page of stored keys begins; the other cursors are those of the expected keys. */
+const storedPrefix = "rows";
+
+/**
+ * Lists the key of every entry that is stored (without those that only the release before reads), then of every one that is missing,
+ * each once, a page at a time. A page may be empty before the last.
+ */
+export async function listKeys(reading: ReadHandle, cursor: string | null, limit: number, expected: ExpectedKeys): Promise<KeyPage> {
+  const db = reading as unknown as Kysely<AnyTables>;
+  if (cursor === null || cursor.startsWith(storedPrefix)) {
+    const keys = await storedKeys(db, cursor?.slice(storedPrefix.length + 1) ?? "", limit);
+    return { keys, next: keys.length === limit ? `${storedPrefix} ${keys.at(-1)}` : expectedPrefix };
+  }
+  const page = await expected(cursor === expectedPrefix ? null : cursor, limit);
+  return { keys: await withoutRow(db, page.keys), next: page.next };
+}
+
+/** Where the expected keys begin. */
+const expectedPrefix = "expected";
+
+async function storedKeys(db: Kysely<AnyTables>, after: string, limit: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ key: string }>`
+    select key from access_read_model where key > ${after} and not (${isOlderList}) order by key limit ${limit}`.execute(db);
+  return rows.map(({ key }) => key);
+}
+
+async function withoutRow(db: Kysely<AnyTables>, keys: readonly string[]): Promise<readonly string[]> {
+  if (keys.length === 0) return keys;
+  const { rows } = await sql<{ key: string }>`
+    select wanted.key from unnest(${keys}::text[]) as wanted (key)
+    where not exists (select from access_read_model present where present.key = wanted.key)`.execute(db);
+  return rows.map(({ key }) => key);
+}

@@ -1,0 +1,85 @@
+import type { Decision } from "@gatehouse/policy";
+import {
+  asOperationError,
+  checkFields,
+  EvaluationLimit,
+  UnknownPermission,
+  UnknownResourceType,
+} from "#modules/authorization/access/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { Type } from "#operation/schema.ts";
+import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { queryContext } from "../asking.ts";
+import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
+import { mayAsk } from "../may-ask.ts";
+import { decisions } from "../module.ts";
+
+/** Of a request that is read at once; the budget bounds what the checks cost (decision 0038). */
+const checksMax = 1_000;
+
+/** Many checks in one request, each about whomever the caller may check; the answers stand in the order of the questions (docs/contract.md). */
+export const checkBatch = decisions.memoryQuery("checkBatch", {
+  releasedAs: "access.checkBatch",
+  http: "POST /api/v1/iam/authorization/check-batch",
+  summary: "Check many actions at once.",
+  allow: signedIn(),
+  input: Type.Object({ checks: Type.Array(CheckRequest, { minItems: 1, maxItems: checksMax }) }),
+  output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
+  tenant: () => undefined,
+  async run({ state, platform, caller, fail, holds }, { checks }) {
+    const others = caller.kind === "user" ? checks.filter((check) => check.userId !== caller.userId) : [];
+    // Who may ask about one user of a tenant may ask about all of them.
+    for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
+      if (!(await mayAsk({ caller, holds }, about?.userId, tenantId)))
+        fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
+    }
+    const shared = queryContext({ state, caller, platform });
+    const asked: MaybePromise<Outcome>[] = [];
+    for (const check of checks) {
+      asked.push(outcomeOf(() => decideFor(state, check, shared)));
+      if (isSliceOver()) await nextSlice();
+    }
+    // All are waited for: of several that fail, none is left that nobody hears of.
+    const decided = asked.some((each) => each instanceof Promise) ? await Promise.all(asked) : (asked as readonly Outcome[]);
+    const failed = decided.flatMap((each, index) =>
+      "error" in each ? [asOperationError(each.error, checkFields, `checks.${index}.`)] : [],
+    );
+    if (failed.length > 0) throw together(failed);
+    const { revision } = platform.log;
+    const results = checks.map((check, index) => {
+      const { decision } = decided[index] as { readonly decision: Decision };
+      platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
+      state.recorder.record(check, decision);
+      return answerOf(state, decision, check, revision);
+    });
+    return { results, revision };
+  },
+});
+
+type Outcome = { readonly decision: Decision } | { readonly error: unknown };
+
+/** What came of a question. Memory answers most without a promise, which would cost as much as the answer. */
+function outcomeOf(decide: () => MaybePromise<Decision>): MaybePromise<Outcome> {
+  const failed = (error: unknown): Outcome => ({ error });
+  try {
+    const decision = decide();
+    return decision instanceof Promise ? decision.then((known) => ({ decision: known }), failed) : { decision };
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** The first error with the places of all that are like it; one that is no fault of the request goes before any that is. */
+function together(errors: readonly unknown[]): unknown {
+  const fault = errors.find((error) => !(error instanceof OperationError) || error.definition.status >= 500);
+  if (fault !== undefined) return fault;
+  const [first] = errors as readonly OperationError[];
+  const alike = (errors as readonly OperationError[]).filter(({ definition }) => definition === first?.definition);
+  return new OperationError(
+    (first as OperationError).definition,
+    alike.flatMap(({ details }): readonly ErrorDetail[] => details),
+  );
+}

@@ -1,0 +1,39 @@
+import { EvaluationLimit, tellingErrors, UnknownPermission, UnknownResourceType } from "#modules/authorization/access/index.ts";
+import { signedIn } from "#operation/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import { after } from "#operation/maybe-promise.ts";
+import { queryContext } from "../asking.ts";
+import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
+import { mayAsk } from "../may-ask.ts";
+import { decisions } from "../module.ts";
+
+/**
+ * Whether a user may perform an action in a scope (S3 §8, authorization check), from the read model alone. Everybody
+ * may ask about themselves; asking about others takes `Authorization.Check`, or `Organization.CheckAccess` in the organization.
+ */
+export const check = decisions.memoryQuery("check", {
+  releasedAs: "access.check",
+  http: "POST /api/v1/iam/authorization/check",
+  summary: "Check whether a user may perform an action.",
+  // The rule is in the handler: one refusal for all others, so that nobody learns of an organization whether it is there.
+  allow: signedIn(),
+  input: CheckRequest,
+  output: CheckAnswer,
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
+  tenant: () => undefined,
+  decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
+  run({ state, platform, caller, holds, fail }, request) {
+    const decideNow = () =>
+      tellingErrors(
+        () => decideFor(state, request, queryContext({ state, caller, platform })),
+        (decision) => {
+          platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
+          state.recorder.record(request, decision);
+          return answerOf(state, decision, request, platform.log.revision);
+        },
+      );
+    return after(mayAsk({ caller, holds }, request.userId, request.tenantId ?? null), (may) =>
+      may ? decideNow() : fail(PermissionDenied, { field: "userId", rule: "permission", permission: "Authorization.Check" }),
+    );
+  },
+});

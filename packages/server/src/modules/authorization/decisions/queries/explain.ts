@@ -1,0 +1,101 @@
+import { type Explanation, explainInSteps, type Step, View } from "@gatehouse/policy";
+import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType, userKey } from "#modules/authorization/access/index.ts";
+import { TooManyRequests } from "#operation/errors.ts";
+import { nullable, oneOf, Type } from "#operation/schema.ts";
+import { inSlices } from "#platform/time-slice.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
+import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
+import { type ExplainedChange, explainedChanges } from "../explained-changes.ts";
+import { withoutAttributes } from "../hidden-attributes.ts";
+import { decisions } from "../module.ts";
+import type { CachedEntry } from "../projection/entry-map.ts";
+
+const open = { additionalProperties: true } as const;
+const StepAnswer = Type.Unsafe<Step>(Type.Object({ part: Type.String(), outcome: oneOf("passed", "failed", "invalid") }, open));
+const ChangeAnswer = Type.Unsafe<ExplainedChange>(
+  Type.Object(
+    {
+      kind: Type.String(),
+      by: Type.Object({
+        scope: nullable(oneOf("Organization", "Internal")),
+        permission: nullable(Type.String()),
+        who: nullable(Type.String()),
+        roles: Type.Array(Type.String()),
+      }),
+    },
+    open,
+  ),
+);
+
+/** Why a check answers what it answers, with the facts used and their revisions; and for a denial what would allow it. */
+export const explain = decisions.memoryQuery("explain", {
+  releasedAs: "access.explain",
+  http: "POST /api/v1/iam/authorization/explain",
+  summary: "Explain a decision, and what would change it.",
+  allow: aboutUser,
+  absent: MemberNotFound,
+  input: CheckRequest,
+  output: Type.Object({
+    isAuthorized: Type.Boolean(),
+    reason: Type.String(),
+    reasonCode: ReasonCode,
+    part: Type.String(),
+    steps: Type.Array(StepAnswer),
+    facts: Type.Array(Type.Object({ key: Type.String(), revision: nullable(Type.String()) })),
+    changes: Type.Array(Type.Array(ChangeAnswer)),
+    revision: Type.String(),
+  }),
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, reading, holds, fail }, request) {
+    const tenantId = request.tenantId ?? null;
+    const seesAll = await holds(null, "Authorization.Check");
+    const roles = await state.roleFacts(await reading((_store, uses) => uses.access.roleIdsOf(tenantId)));
+    const answer = await pose(queryContext({ state, caller, platform }), request, async ({ view, held, occasion }) => {
+      const isMember = view.facts.roles !== undefined;
+      const seen = isMember || seesAll ? view : asStranger(view);
+      const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));
+      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.entries, isMember, view };
+    });
+    if (answer === undefined) return fail(MemberNotFound);
+    const { isMember, view } = answer;
+    const isSelf = caller.kind === "user" && caller.userId === request.userId;
+    const { explanation: whole, parts } = isMember || seesAll ? answer : ofStranger(answer, isSelf ? undefined : userKey(request.userId));
+    const readsAttributes = tenantId === null ? seesAll : await holds(tenantId, "Organization.ReadAttributes");
+    const explanation = seesAll || readsAttributes ? whole : withoutAttributes(whole);
+    return {
+      isAuthorized: explanation.decision.allowed,
+      reason: sentenceOf(explanation.decision, request.actionType),
+      reasonCode: explanation.decision.reason,
+      part: explanation.part,
+      steps: [...explanation.steps],
+      facts: parts.map(({ key, version }: CachedEntry) => ({ key, revision: version })),
+      changes: explainedChanges(explanation, {
+        tenantId,
+        isMember,
+        policy: view.policy,
+        roles,
+        held: (view.facts.roles ?? []).filter((role) => role !== undefined),
+      }),
+      revision: platform.log.revision,
+    };
+  },
+});
+
+/** Whether someone who does not belong here exists elsewhere, and how he stands, is not told (docs/security/attacks.md, 20). */
+const asStranger = ({ policy, facts }: View): View => new View(policy, { ...facts, user: { ...facts.user, status: "Active" } });
+
+interface Explained {
+  readonly explanation: Explanation;
+  readonly parts: readonly CachedEntry[];
+}
+
+/**
+ * What is told about someone who does not belong: that. The one who asks for the scope is also told how to let him in; to the
+ * stranger himself a scope in which he is not is as one that is not.
+ */
+function ofStranger({ explanation, parts }: Explained, user: string | undefined): Explained {
+  const steps = explanation.steps.filter(({ part }) => part === "membership");
+  if (user === undefined) return { explanation: { ...explanation, steps, changes: [] }, parts: [] };
+  return { explanation: { ...explanation, steps }, parts: parts.filter(({ key }) => key !== user) };
+}

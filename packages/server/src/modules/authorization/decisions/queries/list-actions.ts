@@ -1,0 +1,28 @@
+import { listActionsInSteps } from "@gatehouse/policy";
+import { EvaluationLimit, MemberNotFound, ModelName, UnknownResourceType } from "#modules/authorization/access/index.ts";
+import { TooManyRequests } from "#operation/errors.ts";
+import { Type } from "#operation/schema.ts";
+import { inSlices } from "#platform/time-slice.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
+import { OccasionInput, ResourceInput, SubjectInput } from "../check.ts";
+import { decisions } from "../module.ts";
+
+/** What a user may do to a resource: one question instead of a check for each button of a page. */
+export const listActions = decisions.memoryQuery("listActions", {
+  releasedAs: "access.listActions",
+  http: "POST /api/v1/iam/authorization/list-actions",
+  summary: "Which actions a user may perform on a resource.",
+  allow: aboutUser,
+  absent: MemberNotFound,
+  input: Type.Object({ ...SubjectInput, ...ResourceInput, resourceType: ModelName, ...OccasionInput }),
+  output: Type.Object({ actions: Type.Array(Type.String()), revision: Type.String() }),
+  errors: [UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, fail }, request) {
+    const actions = await pose(queryContext({ state, caller, platform }), request, ({ view, occasion }) =>
+      inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: request.resourceType } })),
+    );
+    if (actions === undefined) return fail(MemberNotFound);
+    return { actions: [...actions], revision: platform.log.revision };
+  },
+});

@@ -1,0 +1,23 @@
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type, Uuid } from "#operation/schema.ts";
+import { decisions } from "../module.ts";
+
+/** What processes have reported so far of a check that `askCaches` began. */
+export const listCacheReports = decisions.query("listCacheReports", {
+  summary: "List what processes have found in their caches.",
+  allow: operatorOnly(),
+  everyTenant: "the caches serve every tenant",
+  input: Type.Object({ checkId: Uuid }),
+  output: Type.Object({
+    reports: Type.Array(
+      Type.Object({
+        host: Type.String(),
+        pid: Type.Integer(),
+        entries: Type.Integer(),
+        differing: Type.Integer(),
+        keys: Type.Array(Type.String()),
+      }),
+    ),
+  }),
+  run: async ({ store }, { checkId }) => ({ reports: [...(await store.cacheReports(checkId))] }),
+});

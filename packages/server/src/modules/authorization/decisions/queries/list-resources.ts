@@ -1,0 +1,104 @@
+import { decide, type Filter, filterOfCertainInSteps, resourcesByRelationInSteps } from "@gatehouse/policy";
+import {
+  EvaluationLimit,
+  MemberNotFound,
+  ModelName,
+  PermissionValue,
+  ResourceRef,
+  UnknownPermission,
+  UnknownResourceType,
+} from "#modules/authorization/access/index.ts";
+import { TooManyRequests } from "#operation/errors.ts";
+import { nullable, oneOf, Paging, pageDefault, Type } from "#operation/schema.ts";
+import { inSlices } from "#platform/time-slice.ts";
+import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
+import { OccasionInput, SubjectInput } from "../check.ts";
+import { decisions } from "../module.ts";
+import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
+import { scanPage } from "../scan-page.ts";
+import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided.ts";
+
+/**
+ * The resources that a user may act on, of those that relationships know, in the order of their ids. Resources live in the product:
+ * where a role gives the action on every resource, or on those with certain attributes, `coverage` says so and the filter tells which.
+ * A resource whose relationships lack what their conditions need is in `undecided`, and takes no other with it.
+ */
+export const listResources = decisions.memoryQuery("listResources", {
+  releasedAs: "access.listResources",
+  http: "POST /api/v1/iam/authorization/list-resources",
+  summary: "Which resources a user may act on.",
+  allow: aboutUser,
+  absent: MemberNotFound,
+  input: Type.Object({ ...SubjectInput, actionType: PermissionValue, resourceType: ModelName, ...OccasionInput, ...Paging }),
+  output: Type.Object({
+    items: Type.Array(ResourceRef),
+    /** Of what this page has looked at: what cannot be decided without more data, a hundred at most. */
+    undecided: Type.Array(Type.Object({ ...ResourceRef.properties, missing: Missing })),
+    nextCursor: nullable(Type.String()),
+    /** `listed`: these pages are all. `all`: every resource of the type. `filtered`: also those that the filter chooses. */
+    coverage: oneOf("listed", "all", "filtered"),
+    revision: Type.String(),
+  }),
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, reading, fail }, request) {
+    const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
+    const asking = queryContext({ state, caller, platform });
+    const subject = { ...request, resourceType: null };
+    const found = await pose(asking, subject, async ({ view, occasion }) => {
+      const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, occasion)));
+      if (chosen !== tooMany && typeof chosen === "symbol") return chosen;
+      const byRole = view.refusal === undefined && view.plan(actionType).allowing.length > 0;
+      // What relationships give is listed in any case; beside it there may be what roles give.
+      const coverage = chosen === tooMany ? (byRole ? ("filtered" as const) : ("listed" as const)) : coverageOf(chosen.filter);
+      return { coverage, byRole };
+    });
+    if (found === undefined) return fail(MemberNotFound);
+    const all = (after: string | undefined, size: number) =>
+      reading((_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
+    const find = async (after: string | undefined) =>
+      (await pose(asking, subject, ({ view, occasion }) =>
+        orTooMany(() => inSlices(resourcesByRelationInSteps(view, actionType, type, occasion, { after }))),
+      )) ?? [];
+    const undecided = new UndecidedOfPage();
+    const { items, nextCursor, end } = await scanPage(
+      { keys: platform.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
+      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
+      found.byRole ? all : inReach(find, all),
+      async (ids) => {
+        const decided = await pose(asking, subject, ({ view, occasion }) =>
+          inSlices(decideEach(ids, (id) => decide(view, actionType, { ...occasion, resource: { type, id } }), isOfResource)),
+        );
+        return decided === undefined ? [] : undecided.take(decided);
+      },
+      asking.budget,
+    );
+    return {
+      items: items.map((id) => ({ type, id })),
+      undecided: undecided.until(end).map(({ id, missing }) => ({ type, id, missing: [...missing] })),
+      nextCursor,
+      coverage: found.coverage,
+      revision: platform.log.revision,
+    };
+  },
+});
+
+function coverageOf(chosen: Filter): "listed" | "all" | "filtered" {
+  if (chosen.kind === "always") return "all";
+  return namesOnly(chosen) ? "listed" : "filtered";
+}
+
+/** Whether a filter chooses resources by their names alone. */
+function namesOnly(chosen: Filter): boolean {
+  if (chosen.kind === "never") return true;
+  if (chosen.kind === "any") return chosen.of.every(namesOnly);
+  if (chosen.kind === "all") return chosen.of.some(namesOnly);
+  return (
+    chosen.kind === "compare" &&
+    (chosen.operator === "equals" || chosen.operator === "in") &&
+    "attribute" in chosen.left &&
+    chosen.left.attribute === "id" &&
+    chosen.right !== undefined &&
+    "value" in chosen.right
+  );
+}

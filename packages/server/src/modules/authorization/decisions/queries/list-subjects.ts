@@ -1,0 +1,76 @@
+import { decide } from "@gatehouse/policy";
+import {
+  EvaluationLimit,
+  MemberNotFound,
+  PermissionValue,
+  UnknownPermission,
+  UnknownResourceType,
+} from "#modules/authorization/access/index.ts";
+import { TooManyRequests } from "#operation/errors.ts";
+import { nullable, Page, Paging, pageDefault, Type, Uuid } from "#operation/schema.ts";
+import { inSlices } from "#platform/time-slice.ts";
+import { aboutTenant, pose, queryContext, tenantOfQuestion } from "../asking.ts";
+import { OccasionInput, ResourceInput } from "../check.ts";
+import { withoutSystemRoles } from "../direct-access.ts";
+import { decisions } from "../module.ts";
+import { decidedAmong, scanPage } from "../scan-page.ts";
+import { type DecidedItems, decideEach, Missing, UndecidedOfPage } from "../undecided.ts";
+
+/**
+ * The members of a tenant who may act on a resource, in the order of their ids. A member of whom a condition asks something that is not
+ * noted about them is not among them; one about whom the request lacks something is in `undecided`, and takes no other with them.
+ */
+export const listSubjects = decisions.memoryQuery("listSubjects", {
+  releasedAs: "access.listSubjects",
+  http: "POST /api/v1/iam/authorization/list-subjects",
+  summary: "Which users may act on a resource.",
+  allow: aboutTenant,
+  absent: MemberNotFound,
+  input: Type.Object({
+    tenantId: Type.Optional(nullable(Uuid)),
+    actionType: PermissionValue,
+    ...ResourceInput,
+    ...OccasionInput,
+    /** Leaves out who may by a role of the system alone: an owner may everything, and is of every list. */
+    direct: Type.Optional(Type.Boolean()),
+    ...Paging,
+  }),
+  output: Type.Object({
+    ...Page(Type.Object({ type: Type.String(), id: Uuid })).properties,
+    /** Of what this page has looked at: who cannot be decided about without more data, a hundred at most. */
+    undecided: Type.Array(Type.Object({ type: Type.String(), id: Uuid, missing: Missing })),
+    revision: Type.String(),
+  }),
+  errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, reading }, request) {
+    const { actionType, tenantId = null, direct = false, limit = pageDefault, cursor } = request;
+    const asking = queryContext({ state, caller, platform });
+    const decideOn = async (userId: string): Promise<DecidedItems> =>
+      (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
+        inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, occasion), isOfUser)),
+      )) ?? { allowed: [], undecided: [] };
+    const undecided = new UndecidedOfPage();
+    const about = JSON.stringify([
+      tenantId,
+      actionType,
+      request.resourceType ?? null,
+      request.resourceId ?? null,
+      ...(direct ? ["direct"] : []),
+    ]);
+    const { items, nextCursor, end } = await scanPage(
+      { keys: platform.keys, list: `access.listSubjects ${about}`, limit, cursor },
+      (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
+      async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
+      asking.budget,
+    );
+    return {
+      items: items.map((id) => ({ type: "user", id })),
+      undecided: undecided.until(end).map(({ id, missing }) => ({ type: "user", id, missing: [...missing] })),
+      nextCursor,
+      revision: platform.log.revision,
+    };
+  },
+});
+
+const isOfUser = (field: string): boolean => field.startsWith("$user.");

@@ -1,0 +1,164 @@
+import {
+  compileRules,
+  type Decision,
+  decide,
+  type Pending,
+  PolicyError,
+  pendingDecision,
+  type RoleRule as Rule,
+  View,
+} from "@gatehouse/policy";
+import {
+  ConditionInput,
+  EvaluationLimit,
+  MemberNotFound,
+  PermissionNotFound,
+  PermissionValue,
+  RoleNotFound,
+  RuleEffect,
+} from "#modules/authorization/access/index.ts";
+import { TooManyRequests } from "#operation/errors.ts";
+import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { aboutTenant, type Posed, pose, queryContext, tenantOfQuestion } from "../asking.ts";
+import type { KeptQuestion } from "../decision-recorder.ts";
+import { decisions } from "../module.ts";
+import type { RecordedQuestion } from "../recorded-decisions.ts";
+
+const dayMs = 86_400_000;
+/** Distinct questions that one preview replays, the most asked first. */
+const replayedMax = 5_000;
+/** Differences that are told; their number is told in full. */
+const toldMax = 200;
+
+const RuleInput = Type.Object({
+  permission: PermissionValue,
+  effect: Type.Optional(RuleEffect),
+  condition: Type.Optional(nullable(ConditionInput)),
+});
+const Outcome = oneOf("allowed", "denied", "invalid");
+const Difference = Type.Object({
+  userId: Uuid,
+  actionType: Type.String(),
+  resourceType: nullable(Type.String()),
+  resourceId: nullable(Type.String()),
+  before: Outcome,
+  after: Outcome,
+  times: Type.Number(),
+  lastAt: Timestamp,
+});
+type Difference = Static<typeof Difference>;
+
+/**
+ * Who would gain and who would lose what if a role were changed: questions that were decided in the last days are decided with
+ * the role as it is and as it would be. Nothing is changed.
+ */
+export const preview = decisions.memoryQuery("preview", {
+  releasedAs: "access.preview",
+  http: "POST /api/v1/iam/authorization/preview",
+  summary: "Try a change of a role on the decisions of the last days.",
+  allow: aboutTenant,
+  absent: MemberNotFound,
+  input: Type.Object({
+    tenantId: Type.Optional(nullable(Uuid)),
+    roleId: Uuid,
+    /** Rules to set; each replaces the role's rule about its permission. */
+    set: Type.Optional(Type.Array(RuleInput, { maxItems: 200 })),
+    /** Permissions whose rules would go. */
+    remove: Type.Optional(Type.Array(PermissionValue, { maxItems: 200 })),
+    days: Type.Optional(Type.Integer({ minimum: 1, maximum: 400, default: 7 })),
+  }),
+  output: Type.Object({
+    since: Timestamp,
+    replayed: Type.Integer(),
+    /** Whether there were more questions than one preview replays. */
+    partial: Type.Boolean(),
+    gains: Type.Array(Difference),
+    losses: Type.Array(Difference),
+    /** Questions that could or can not be decided: a condition asks what they do not say. */
+    undecided: Type.Array(Difference),
+    counts: Type.Object({ gains: Type.Integer(), losses: Type.Integer(), undecided: Type.Integer() }),
+    revision: Type.String(),
+  }),
+  errors: [RoleNotFound, PermissionNotFound, EvaluationLimit, MemberNotFound, TooManyRequests],
+  tenant: tenantOfQuestion,
+  async run({ state, platform, caller, reading, fail }, { tenantId = null, roleId, set = [], remove = [], days = 7 }) {
+    const now = platform.clock.now();
+    const since = new Date(now - days * dayMs);
+    await state.recorder.flush();
+    const { rules, questions } = await reading(async (store, uses) => {
+      const rules = await uses.access.rulesOfCustomRole(roleId, tenantId);
+      if (rules === undefined) return fail(RoleNotFound, { field: "roleId" });
+      const defined = await uses.access.definedAmong(set.map(({ permission }) => permission));
+      const unknown = set.filter(({ permission }) => !defined.has(permission));
+      if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map(({ permission }) => ({ field: "set", permission })));
+      for (const { condition } of set) await uses.access.checkCondition(condition ?? null);
+      return { rules, questions: await store.recordedQuestions(tenantId, since, replayedMax + 1) };
+    });
+    const replay = replayer(roleId, changedRules(rules, set, remove));
+    const asking = { ...queryContext({ state, caller, platform }), now };
+    const differences: Difference[] = [];
+    for (const recorded of questions.slice(0, replayedMax)) {
+      const question = recorded.question as unknown as KeptQuestion;
+      const both = await pose(asking, { ...question, tenantId }, (posed) => replay(posed, question.actionType));
+      if (both !== undefined && both.before !== both.after) differences.push({ ...shown(recorded, question), ...both });
+    }
+    const undecided = differences.filter(({ before, after }) => before === "invalid" || after === "invalid");
+    const gains = differences.filter((each) => each.after === "allowed" && !undecided.includes(each));
+    const losses = differences.filter((each) => each.after === "denied" && !undecided.includes(each));
+    return {
+      since: since.toISOString(),
+      replayed: Math.min(questions.length, replayedMax),
+      partial: questions.length > replayedMax,
+      gains: gains.slice(0, toldMax),
+      losses: losses.slice(0, toldMax),
+      undecided: undecided.slice(0, toldMax),
+      counts: { gains: gains.length, losses: losses.length, undecided: undecided.length },
+      revision: platform.log.revision,
+    };
+  },
+});
+
+function changedRules(rules: readonly Rule[], set: readonly Static<typeof RuleInput>[], remove: readonly string[]): readonly Rule[] {
+  const kept = rules.filter(({ permission }) => !remove.includes(permission) && !set.some((rule) => rule.permission === permission));
+  return [...kept, ...set.map(({ permission, effect = "allow", condition = null }) => ({ permission, effect, condition }))];
+}
+
+interface Both {
+  readonly before: Difference["before"];
+  readonly after: Difference["after"];
+}
+
+/** Decides a question with the role as it is and as it would be. The changed role is compiled once. */
+function replayer(roleId: string, rules: readonly Rule[]): (posed: Posed, action: string) => Both | Pending {
+  const changed = compileRules(rules);
+  return ({ view, occasion }, action) => {
+    const before = outcomeOf(() => decide(view, action, occasion));
+    if (before === pendingDecision) return pendingDecision;
+    const roles = view.facts.roles ?? [];
+    if (!roles.some((role) => role?.id === roleId)) return { before, after: before };
+    const changedRoles = roles.map((role) => (role?.id === roleId ? { ...role, rules: changed } : role));
+    const after = outcomeOf(() => decide(new View(view.policy, { ...view.facts, roles: changedRoles }), action, occasion));
+    return after === pendingDecision ? pendingDecision : { before, after };
+  };
+}
+
+function outcomeOf(decideOn: () => Decision | Pending): Difference["before"] | Pending {
+  try {
+    const decision = decideOn();
+    if (decision === pendingDecision) return pendingDecision;
+    return decision.allowed ? "allowed" : "denied";
+  } catch (error) {
+    // A permission that is gone since, too, is something that can no longer be decided.
+    if (error instanceof PolicyError) return "invalid";
+    throw error;
+  }
+}
+
+const shown = ({ userId, times, lastAt }: RecordedQuestion, { actionType, resourceType, resourceId }: KeptQuestion) => ({
+  userId,
+  actionType,
+  resourceType: resourceType ?? null,
+  resourceId: resourceId ?? null,
+  times,
+  lastAt: new Date(lastAt).toISOString(),
+});

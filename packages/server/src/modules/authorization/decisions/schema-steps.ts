@@ -1,0 +1,83 @@
+import { sql } from "kysely";
+import { type SchemaStep, sharedTable, tenantTable } from "#platform/database/migrations.ts";
+
+/** The projection's first table is made by step 0023, with the access module's own. */
+export const steps: readonly SchemaStep[] = [
+  {
+    name: "0029_access_recorded_decisions",
+    why: "questions that were decided, so that a change of policy can be tried on them before it is made",
+    async up(db) {
+      await sql`create table recorded_decisions (
+        organization_id uuid references organizations (id) on delete cascade,
+        day date not null,
+        question_hash bytea not null,
+        user_id uuid not null,
+        question jsonb not null,
+        allowed boolean not null,
+        times bigint not null,
+        last_at timestamptz not null,
+        unique nulls not distinct (organization_id, day, question_hash)
+      )`.execute(db);
+      await sql`create index idx_recorded_decisions_day on recorded_decisions (day)`.execute(db);
+      await tenantTable(db, "recorded_decisions", { tenant: "organization_id" });
+    },
+  },
+  {
+    name: "0060_access_read_model_marks",
+    why: "the number of the read model's last write, so that a shared copy that misses one is known (decision 0022)",
+    async up(db) {
+      await sql`create table access_read_model_marks (
+        only_one boolean primary key default true check (only_one),
+        number bigint not null
+      )`.execute(db);
+      await sql`insert into access_read_model_marks (number) values (0)`.execute(db);
+      await sharedTable(db, "access_read_model_marks");
+    },
+  },
+  {
+    name: "0120_access_rules_as_given",
+    why: "the projection keeps what a role was given, and no longer what follows from it in the tree (decision 0031)",
+    async up(db) {
+      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint, value = jsonb_build_object(
+          'id', r.id, 'name', r.name, 'scope', r.scope, 'organizationId', r.organization_id, 'isSystem', r.is_system_role,
+          'given', coalesce(rules.given, '[]'::jsonb), 'effective', e.value -> 'effective')
+        from roles r left join lateral (
+          select jsonb_agg(case when p.effect = 'allow' and p.condition is null then to_jsonb(d.value)
+            else jsonb_build_object('permission', d.value, 'effect', p.effect, 'condition', p.condition) end order by d.value) as given
+          from role_permissions p join permission_definitions d on d.id = p.permission_definition_id where p.role_id = r.id) rules on true
+        where e.key = 'iam:role:id:' || r.id and jsonb_typeof(e.value) = 'object'`.execute(db);
+      await sql`update access_read_model e set version = pg_current_xact_id()::text::bigint,
+          value = jsonb_set(e.value, '{permissions}', coalesce((
+            select jsonb_agg(jsonb_build_object('value', d.value, 'parent', above.value, 'scope', d.scope) order by d.value)
+            from permission_definitions d left join permission_definitions above on above.id = d.parent_permission_id), '[]'::jsonb))
+        where e.key = 'iam:policy' and jsonb_typeof(e.value) = 'object'`.execute(db);
+      // The lists of the release before, which go one by one: those that are still there are found without reading all entries.
+      await sql`create index idx_access_read_model_older_lists on access_read_model (key)
+        where key like '%:effective_permissions' and value <> 'null'::jsonb`.execute(db);
+    },
+  },
+  {
+    name: "0160_access_read_model_lineage",
+    why: "the lineage of the database that the read model's numbers are of, so that a snapshot in Redis of another one is known",
+    async up(db) {
+      await sql`alter table access_read_model_marks add column lineage text`.execute(db);
+    },
+  },
+  {
+    name: "0161_access_cache_reports",
+    why: "what each process finds when an operator asks it to compare its caches with the read model",
+    async up(db) {
+      await sql`create table access_cache_reports (
+        check_id uuid not null,
+        host text not null,
+        pid integer not null,
+        entries integer not null,
+        differing integer not null,
+        keys jsonb not null,
+        reported_at timestamptz not null,
+        primary key (check_id, host, pid)
+      )`.execute(db);
+      await sharedTable(db, "access_cache_reports");
+    },
+  },
+];

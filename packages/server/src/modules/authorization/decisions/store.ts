@@ -1,0 +1,38 @@
+import { sql } from "kysely";
+import type { KeyPage } from "#modules/authorization/access/index.ts";
+import type { Store } from "#operation/module.ts";
+import type { Cache } from "#platform/cache/cache.ts";
+import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { projectorName } from "./projection/names.ts";
+import { type Compute, type Projected, projectKeys } from "./projection/project.ts";
+import { cacheReports, pruneCacheReports } from "./projection/report-cached.ts";
+import { listKeys } from "./projection/stored-keys.ts";
+import { type Difference, verifyEntries } from "./projection/verify.ts";
+import { recordedReads, recordedWrites } from "./recorded-decisions.ts";
+
+const reads = (db: ReadHandle) => ({
+  ...recordedReads(db),
+  /** A page of the keys that the projection has or should have. */
+  keys: (cursor: string | null, limit: number, expected: Parameters<typeof listKeys>[3]): Promise<KeyPage> =>
+    listKeys(db, cursor, limit, expected),
+  /** What is stored otherwise than the tables say. */
+  verifyEntries: (cache: Cache, keys: readonly string[], compute: Compute): Promise<readonly Difference[]> =>
+    verifyEntries(db, cache, keys, compute),
+  cacheReports: (checkId: string) => cacheReports(db, checkId),
+});
+
+const writes = (tx: WriteHandle) => ({
+  ...recordedWrites(tx),
+  pruneCacheReports: () => pruneCacheReports(tx),
+  /** Waits for the projector's batch and keeps the next one out, by the lock that the projector works under. */
+  async lockProjection(): Promise<void> {
+    await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
+  },
+  async removeEntries(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await sql`delete from access_read_model where key = any(${keys}::text[])`.execute(tx);
+  },
+  project: (keys: readonly string[], compute: Compute, options?: { readonly treeMoved?: boolean }): Promise<Projected> =>
+    projectKeys(tx, keys, compute, options),
+});
+
+export const decisionsStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };

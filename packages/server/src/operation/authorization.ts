@@ -61,7 +61,7 @@ export interface Authorizer {
   /** Decides as the check API does, with the caller's own session and request. */
   holds(caller: UserCaller, organizationId: string | null, permission: string, request: RequestFacts): MaybePromise<true | Refusal>;
   /** Those of `permissions` that the user does not hold there without a condition. */
-  notHeld(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<readonly string[]>;
+  missingPermissions(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface Subject {

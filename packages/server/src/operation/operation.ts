@@ -86,3 +86,9 @@ export interface Operation extends OperationDeclaration<TObject, TSchema> {
   /** The user whom the thing that a call names belongs to, for the rule `own`. */
   readonly ownerOf?: ((context: never, input: never) => Promise<string | undefined>) | undefined;
 }
+
+/** A declared operation with the types of its input and output, for callers in the same program. */
+export interface TypedOperation<Input extends TObject, Output extends TSchema> extends Operation {
+  readonly input: Input;
+  readonly output: Output;
+}

@@ -1,8 +1,8 @@
-import Type, { type Static, type TObject, type TSchema } from "typebox";
+import Type, { type Static, type TBoolean, type TObject, type TSchema } from "typebox";
 import { Set as setFormat } from "typebox/format";
 import { readTimeBound, readTimestamp } from "#platform/timestamp.ts";
 
-export type { Static, TObject, TSchema };
+export type { Static, TBoolean, TObject, TSchema };
 export { Type };
 
 export const Uuid = Type.String({ format: "uuid" });

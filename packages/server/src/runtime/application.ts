@@ -1,16 +1,15 @@
 import { authorizerOf, type DecisionReader, decisions } from "#modules/authorization/decisions/index.ts";
 import { type SessionMemory, sessions } from "#modules/signin/sessions/index.ts";
-import { system } from "#operation/caller.ts";
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { forgetOldKeys } from "#operation/idempotency.ts";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
 import { after } from "#operation/maybe-promise.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
 import { appendedSubject } from "#operation/rpc/subjects.ts";
 import { pruneCalls } from "#operation/rpc/taken-calls.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
 import { type Serve, servedHere } from "#operation/serve.ts";
 import { atMostEvery } from "#platform/at-most-every.ts";
 import { type RunningBackground, runBackground } from "#platform/background.ts";
@@ -31,7 +30,7 @@ import type { Configuration } from "./configuration.ts";
 import { registerConsumerGauges } from "./consumer-gauges.ts";
 import { countFromZero } from "./first-counts.ts";
 import { registerGauges } from "./gauges.ts";
-import { contexts, forgetOldKeysQueue, forgetOldMessagesQueue, logReaders, queues, removeOldEventsQueue } from "./modules.ts";
+import { forgetOldKeysQueue, forgetOldMessagesQueue, logReaders, manifests, queues, removeOldEventsQueue } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
 import { asksOthers, type Role } from "./roles.ts";
 import { registerStandingGauge, StandingQueues } from "./standing-queues.ts";
@@ -104,7 +103,7 @@ export interface Application {
 
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
-  const known = catalogue(contexts);
+  const known = catalogue(manifests);
   const ports = await openPorts(configuration, queues, overrides);
   const { platform } = ports;
   const { settings } = configuration;
@@ -130,9 +129,8 @@ export async function assemble(configuration: Configuration, overrides: Override
       );
     // What runs at each start writes; a process that only answers queries leaves it to the others.
     const writes = configuration.roles.has("command") || configuration.roles.has("worker");
-    for (const { name } of writes ? contexts.flatMap((context) => context.atStart ?? []) : []) {
-      await kernel.dispatch({ operation: name, input: {}, caller: system, origin: backgroundOrigin() });
-    }
+    const dispatch = internalDispatch(kernel.dispatch);
+    for (const { name } of writes ? manifests.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
     const here = servedHere(
@@ -140,7 +138,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       (token) => after(memory.find(token), (session) => session?.caller ?? null),
       ({ operation, origin }, began) => kernel.auditUnauthenticated(operation, origin, began),
     );
-    const keepers = contexts.flatMap((context) => context.keepers?.(platform) ?? []);
+    const keepers = manifests.flatMap((manifest) => manifest.keepers?.(platform) ?? []);
     let relay: Relay | undefined;
     let standing: StandingQueues | undefined;
     const background: RunningBackground[] = [];
@@ -180,26 +178,26 @@ export async function assemble(configuration: Configuration, overrides: Override
       async startWorker() {
         await clockGuard.start();
         const consuming: Consumer[] = [];
-        for (const { module, consumers } of contexts) {
-          const faces = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
-          for (const consumer of consumers?.(platform, faces) ?? []) {
+        for (const { module, consumers } of manifests) {
+          const apis = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
+          for (const consumer of consumers?.(platform, apis) ?? []) {
             consuming.push(consumer);
             subscriptions.push(await platform.bus.consume(consumer));
           }
         }
         registerConsumerGauges(platform, consuming, reader);
-        const backlogs = contexts.flatMap((context) => context.backlogs ?? []);
+        const backlogs = manifests.flatMap((manifest) => manifest.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);
-        for (const work of contexts.flatMap((context) => context.background?.(platform) ?? [])) {
+        for (const work of manifests.flatMap((manifest) => manifest.background?.(platform) ?? [])) {
           background.push(runBackground(work, platform.logger));
         }
-        for (const job of contexts.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
+        for (const job of manifests.flatMap((manifest) => manifest.jobs?.(platform, dispatch) ?? [])) await platform.jobs.work(job);
         await platform.jobs.work(forgetOldKeysWork(platform));
         for (const keeper of keepers) await keeper.start();
         await platform.jobs.work(forgetOldMessagesWork(platform));
         await platform.jobs.work(removeOldEventsWork(platform, readers));
-        const receiving = contexts.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
+        const receiving = manifests.flatMap((manifest) => manifest.brokerConsumers?.(platform, dispatch) ?? []);
         registerBrokerGauges(
           platform,
           receiving.map((consumer) => ({ consumer, subscription: platform.broker.consume(consumer) })),

@@ -8,7 +8,7 @@ import { type LogReader, logState, unpassedSeconds } from "#platform/log/retenti
 import type { Platform } from "#platform/platform.ts";
 import { archiveGauges } from "./archive-gauges.ts";
 import { inTime } from "./in-time.ts";
-import { contexts, queueNames } from "./modules.ts";
+import { manifests, queueNames } from "./modules.ts";
 
 /** Counting a table costs as much as the table is long, so what was counted serves every question of the next minute. */
 const countedForMs = 60_000;
@@ -98,7 +98,7 @@ async function oldestSeconds(db: ReadHandle): Promise<number> {
 export function registerGauges(platform: Platform, readers: readonly LogReader[]): void {
   const ofLog = logGauges(platform.settings.eventDays, readers);
   const declared = [
-    ...contexts.flatMap((context) => context.gauges ?? []),
+    ...manifests.flatMap((manifest) => manifest.gauges ?? []),
     ...ofLog,
     deadLetters,
     ...relayGauges(),

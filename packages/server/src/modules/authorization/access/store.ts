@@ -395,4 +395,5 @@ function writes(tx: WriteHandle<Tables>) {
   };
 }
 
-export const accessStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };
+export type AccessReads = ReturnType<typeof reads>;
+export const accessStore: Store<AccessReads, ReturnType<typeof writes>> = { reads, writes };

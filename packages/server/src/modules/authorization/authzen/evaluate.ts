@@ -18,14 +18,14 @@ export const evaluate = authzen.memoryQuery("evaluate", {
   errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   decision: ({ decision }) => ({ allowed: decision }),
-  run({ state, platform, caller, holds, fail }, evaluation) {
+  run({ state, services, caller, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
-    const shared = queryContext({ state, caller, platform });
+    const shared = queryContext({ state, caller, services });
     const question = posed(evaluation, caller);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
     return after(mayAsk({ caller, holds }, userId, tenantId), (may) =>
-      may ? decideOn({ ...shared, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
+      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, lacking),
     );
   },
 });

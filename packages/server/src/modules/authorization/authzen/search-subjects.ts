@@ -35,7 +35,7 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, platform, caller, reading, holds, fail }, { subject, action, resource, context, page }) =>
+  run: ({ state, services, caller, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const tenantId = tenantOf(subject.properties, caller);
       if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
@@ -43,8 +43,8 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
       const refusal = refusalOf(faultOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
-      const place = placeOf({ keys: platform.keys, search: "subject", caller, tenantId, query, page });
-      const asking = queryContext({ state, caller, platform });
+      const place = placeOf({ keys: services.keys, search: "subject", caller, tenantId, query, page });
+      const asking = queryContext({ state, caller, services });
       const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
         (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>
@@ -53,7 +53,7 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
       const undecided = new UndecidedOfPage();
       const found = await pageFrom(
         place,
-        (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
+        (after, size) => readingTenant(tenantId, (_store, uses) => uses.access.memberIds(tenantId, after, size)),
         async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
         asking.budget,
       );

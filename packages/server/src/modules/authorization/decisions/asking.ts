@@ -2,8 +2,8 @@ import type { Budget, Occasion, Pending, RelationshipReader, View } from "@gateh
 import { asOperationError } from "#modules/authorization/access/index.ts";
 import { either, internal, permission, type Rule, subject } from "#operation/authorization.ts";
 import type { Caller } from "#operation/caller.ts";
+import type { Services } from "#operation/context.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
-import type { Platform } from "#platform/platform.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { asksElsewhere, type CheckRequest, occasionOf, revisionText } from "./check.ts";
 import type { HeldView } from "./projection/held-view.ts";
@@ -28,11 +28,11 @@ export interface QueryContext {
 export const queryContext = ({
   state,
   caller,
-  platform,
-}: Pick<QueryContext, "state" | "caller"> & { readonly platform: Platform }): QueryContext => ({
+  services,
+}: Pick<QueryContext, "state" | "caller"> & { readonly services: Services }): QueryContext => ({
   state,
   caller,
-  now: platform.clock.now(),
+  now: services.clock.now(),
   budget: state.budgets.of(caller),
 });
 

@@ -2,7 +2,7 @@ import { type Decision, PolicyError } from "@gatehouse/policy";
 import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/index.ts";
 import type { Authorizer, Refusal, RequestFacts } from "#operation/authorization.ts";
 import type { UserCaller } from "#operation/caller.ts";
-import { after, type MaybePromise } from "#operation/maybe-promise.ts";
+import { after, attempt, type MaybePromise } from "#operation/maybe-promise.ts";
 import type { RequestContext } from "./projection/held-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
@@ -13,7 +13,7 @@ export const authorizerOf = (reader: DecisionReader): Authorizer => ({
     if (permission !== manageModel) return decided;
     return after(decided, (answer) => (answer === true ? true : despiteLockout(reader, caller, organizationId, answer)));
   },
-  notHeld: (userId, organizationId, permissions) => reader.notHeld(userId, organizationId, permissions),
+  missingPermissions: (userId, organizationId, permissions) => reader.notHeld(userId, organizationId, permissions),
 });
 
 function decideFrom(
@@ -23,12 +23,7 @@ function decideFrom(
   permission: string,
   request: RequestFacts,
 ): MaybePromise<true | Refusal> {
-  try {
-    const decided = reader.decide(caller.userId, organizationId, permission, contextOf(caller, request));
-    return decided instanceof Promise ? decided.then(outcome, undecided) : outcome(decided);
-  } catch (error) {
-    return undecided(error);
-  }
+  return attempt(() => reader.decide(caller.userId, organizationId, permission, contextOf(caller, request)), outcome, undecided);
 }
 
 /** A model that was stored before such requirements were refused is replaced by whoever holds the permission by a role. */

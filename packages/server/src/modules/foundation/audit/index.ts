@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { erasePerson } from "./commands/erase-person.ts";
 import { recordEvent } from "./commands/record-event.ts";
 import { removeOld } from "./commands/remove-old.ts";
@@ -38,7 +38,7 @@ export { type FileReport, verifyFile } from "./verify-file.ts";
 export type { Finding } from "./verify-records.ts";
 export { audit, deadEntries, entryConsumer, forwardConsumer, unforwarded };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: audit,
   operations: [
     listLogs,

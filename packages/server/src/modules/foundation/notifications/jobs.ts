@@ -1,6 +1,4 @@
-import { system } from "#operation/caller.ts";
-import type { Dispatch } from "#operation/dispatch.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
 import { Futile, type Job, type JobName } from "#platform/jobs/jobs.ts";
 import { AddressRefused } from "#platform/mail/mail.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -24,7 +22,7 @@ export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail",
  * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the
  * mail twice, which a reader survives and a lost link he does not. While the server is away the mail waits, for days where it must.
  */
-export const sendMail = ({ keys, mail, settings }: Platform, dispatch: Dispatch): Job<SendMail> => ({
+export const sendMail = ({ keys, mail, settings }: Platform, dispatch: InternalDispatch): Job<SendMail> => ({
   ...sendMailJob,
   async handle({ template, locale, sealed, onUndeliverable }) {
     const { to, data } = JSON.parse(keys.open(sealed, mailDataPurpose));
@@ -32,7 +30,7 @@ export const sendMail = ({ keys, mail, settings }: Platform, dispatch: Dispatch)
     await mail.send({ to, template, locale, ...rendered }).catch(async (error: unknown) => {
       if (!(error instanceof AddressRefused)) throw error;
       if (onUndeliverable !== undefined && error.isUndeliverable) {
-        await dispatch({ operation: onUndeliverable, input: { email: to }, caller: system, origin: backgroundOrigin() });
+        await dispatch.byName(onUndeliverable, { email: to });
       }
       throw new Futile(error.message, error);
     });

@@ -405,4 +405,5 @@ function writes(tx: WriteHandle<Tables>) {
   };
 }
 
-export const tenancyStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };
+export type TenancyReads = ReturnType<typeof reads>;
+export const tenancyStore: Store<TenancyReads, ReturnType<typeof writes>> = { reads, writes };

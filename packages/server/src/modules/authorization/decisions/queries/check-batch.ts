@@ -8,7 +8,7 @@ import {
 } from "#modules/authorization/access/index.ts";
 import { signedIn } from "#operation/authorization.ts";
 import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
 import { Type } from "#operation/schema.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { queryContext } from "../asking.ts";
@@ -29,14 +29,14 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
-  async run({ state, platform, caller, fail, holds }, { checks }) {
+  async run({ state, services, caller, fail, holds }, { checks }) {
     const others = caller.kind === "user" ? checks.filter((check) => check.userId !== caller.userId) : [];
     // Who may ask about one user of a tenant may ask about all of them.
     for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
       if (!(await mayAsk({ caller, holds }, about?.userId, tenantId)))
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
-    const shared = queryContext({ state, caller, platform });
+    const shared = queryContext({ state, caller, services });
     const asked: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
       asked.push(outcomeOf(() => decideFor(state, check, shared)));
@@ -48,10 +48,10 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
       "error" in each ? [asOperationError(each.error, checkFields, `checks.${index}.`)] : [],
     );
     if (failed.length > 0) throw together(failed);
-    const { revision } = platform.log;
+    const { revision } = services;
     const results = checks.map((check, index) => {
       const { decision } = decided[index] as { readonly decision: Decision };
-      platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
+      services.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
       state.recorder.record(check, decision);
       return answerOf(state, decision, check, revision);
     });
@@ -63,13 +63,11 @@ type Outcome = { readonly decision: Decision } | { readonly error: unknown };
 
 /** What came of a question. Memory answers most without a promise, which would cost as much as the answer. */
 function outcomeOf(decide: () => MaybePromise<Decision>): MaybePromise<Outcome> {
-  const failed = (error: unknown): Outcome => ({ error });
-  try {
-    const decision = decide();
-    return decision instanceof Promise ? decision.then((known) => ({ decision: known }), failed) : { decision };
-  } catch (error) {
-    return failed(error);
-  }
+  return attempt<Decision, Outcome>(
+    decide,
+    (decision) => ({ decision }),
+    (error) => ({ error }),
+  );
 }
 
 /** The first error with the places of all that are like it; one that is no fault of the request goes before any that is. */

@@ -47,11 +47,11 @@ export const explain = decisions.memoryQuery("explain", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, caller, reading, holds, fail }, request) {
+  async run({ state, services, caller, reading, holds, fail }, request) {
     const tenantId = request.tenantId ?? null;
     const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((_store, uses) => uses.access.roleIdsOf(tenantId)));
-    const answer = await pose(queryContext({ state, caller, platform }), request, async ({ view, held, occasion }) => {
+    const answer = await pose(queryContext({ state, caller, services }), request, async ({ view, held, occasion }) => {
       const isMember = view.facts.roles !== undefined;
       const seen = isMember || seesAll ? view : asStranger(view);
       const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));
@@ -77,7 +77,7 @@ export const explain = decisions.memoryQuery("explain", {
         roles,
         held: (view.facts.roles ?? []).filter((role) => role !== undefined),
       }),
-      revision: platform.log.revision,
+      revision: services.revision,
     };
   },
 });

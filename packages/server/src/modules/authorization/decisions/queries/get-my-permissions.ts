@@ -19,11 +19,11 @@ export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
     revision: Type.String(),
   }),
   tenant: () => undefined,
-  async run({ state, user, platform }, input) {
+  async run({ state, user, services }, input) {
     const organizationId = input.organizationId ?? user.organizationId;
     // A session that was begun for one organization says nothing of another.
     const hidden = user.organizationId !== null && organizationId !== user.organizationId;
     const { always, conditional } = hidden ? nothing : await state.permissionsOf(user.userId, organizationId);
-    return { organizationId, permissions: [...always], conditionalPermissions: [...conditional], revision: platform.log.revision };
+    return { organizationId, permissions: [...always], conditionalPermissions: [...conditional], revision: services.revision };
   },
 });

@@ -41,9 +41,9 @@ export const listResources = decisions.memoryQuery("listResources", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, caller, reading, fail }, request) {
+  async run({ state, services, caller, reading, fail }, request) {
     const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
-    const asking = queryContext({ state, caller, platform });
+    const asking = queryContext({ state, caller, services });
     const subject = { ...request, resourceType: null };
     const found = await pose(asking, subject, async ({ view, occasion }) => {
       const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, occasion)));
@@ -62,7 +62,7 @@ export const listResources = decisions.memoryQuery("listResources", {
       )) ?? [];
     const undecided = new UndecidedOfPage();
     const { items, nextCursor, end } = await scanPage(
-      { keys: platform.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
+      { keys: services.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       found.byRole ? all : inReach(find, all),
       async (ids) => {
@@ -78,7 +78,7 @@ export const listResources = decisions.memoryQuery("listResources", {
       undecided: undecided.until(end).map(({ id, missing }) => ({ type, id, missing: [...missing] })),
       nextCursor,
       coverage: found.coverage,
-      revision: platform.log.revision,
+      revision: services.revision,
     };
   },
 });

@@ -8,6 +8,7 @@ import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { system } from "#operation/caller.ts";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { policies } from "#platform/resilience/policies.ts";
@@ -146,7 +147,7 @@ describe("what billing says", () => {
 });
 
 describe("the reconciliation", () => {
-  const run = () => reconcile(platform(), scene.server.application.dispatch);
+  const run = () => reconcile(platform(), internalDispatch(scene.server.application.dispatch));
   const everybody = async (): Promise<readonly string[]> => {
     const { rows } = await platform().database.read(everyTenant, (db) =>
       sql<{ id: string }>`select id from organizations`.execute(db as never),

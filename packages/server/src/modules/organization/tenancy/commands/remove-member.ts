@@ -3,7 +3,7 @@ import { either, own, permission } from "#operation/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
 import { MemberRemoved } from "../events.ts";
-import { mayHandOut } from "../give-roles.ts";
+import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
 /** Removes a member (S3 §8.2). The last active owner stays, also when two owners remove each other at the same moment. */
@@ -24,7 +24,7 @@ export const removeMember = tenancy.command("removeMember", {
     // Whoever leaves gives up what they hold, also what they could give to nobody.
     if (caller.kind === "user" && caller.userId === userId) return;
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
-    await mayHandOut(context, organizationId, current);
+    await requireRolesHeld(context, organizationId, current);
   },
   async run({ store, uses, emit, fail, audit, expectVersion, more }, { organizationId, membershipId }) {
     await store.lockOrganization(organizationId);

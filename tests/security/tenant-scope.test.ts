@@ -11,7 +11,7 @@ import { internalDispatch } from "../../packages/server/src/operation/internal-d
 import { Kernel } from "../../packages/server/src/operation/kernel/kernel.ts";
 import { module } from "../../packages/server/src/operation/module.ts";
 import { nullable, Type, Uuid } from "../../packages/server/src/operation/schema.ts";
-import { rows } from "../../packages/server/src/platform/database/rows.ts";
+import { rowsOf } from "../../packages/server/src/platform/database/rows.ts";
 
 interface TenantRow {
   readonly tenant: string | null;
@@ -26,7 +26,7 @@ const unfiltered = {
 const tenants = module("tenants", {
   store: {
     reads: (db) => {
-      const tenantsOf = async (statement: RawBuilder<TenantRow>) => (await rows(db, statement)).map(({ tenant }) => tenant);
+      const tenantsOf = async (statement: RawBuilder<TenantRow>) => (await rowsOf(db, statement)).map(({ tenant }) => tenant);
       return { ofRoles: () => tenantsOf(unfiltered.roles), ofMemberships: () => tenantsOf(unfiltered.memberships) };
     },
     writes: () => ({}),

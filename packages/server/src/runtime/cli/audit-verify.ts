@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Checkpoint, type Finding, keptMax } from "#modules/foundation/audit/index.ts";
+import { type Checkpoint, type Finding, keptMax, verifyChain, verifyKept, verifyWhole } from "#modules/foundation/audit/index.ts";
+import type { Static } from "#operation/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import { headsOf, linesOf, nameOf } from "./audit-checkpoint.ts";
 import { verifyExport } from "./audit-verify-file.ts";
@@ -58,24 +59,24 @@ async function verify(call: CallOperation, only: string | undefined, kept: reado
     faults += findings.length;
     for (const { kind, text } of findings) process.stdout.write(`WRONG ${name}: ${text} (${kind})\n`);
   };
-  if (only === undefined) tell("the trail", ((await call("audit.verifyWhole", {})) as { findings: Finding[] }).findings);
+  if (only === undefined) tell("the trail", (await call(verifyWhole, {})).findings);
   const chains = new Set<string>();
   for await (const { organizationId } of headsOf(call)) {
     const name = nameOf(organizationId);
     if (only !== undefined && only !== name) continue;
     chains.add(name);
-    await verifyChain(call, organizationId, (findings) => tell(name, findings));
+    await verifyParts(call, organizationId, (findings) => tell(name, findings));
   }
   for (const [organizationId, ofChain] of Map.groupBy(kept, (one) => one.organizationId)) {
     const name = nameOf(organizationId);
-    if (only === undefined || only === name) await verifyKept(call, organizationId, ofChain, (findings) => tell(name, findings));
+    if (only === undefined || only === name) await verifyAgainst(call, organizationId, ofChain, (findings) => tell(name, findings));
   }
   if (only !== undefined && chains.size === 0) throw new UsageError(`There is no chain of ${only}.`);
   return faults;
 }
 
 /** Part by part; of a chain that is not here once is enough. */
-async function verifyKept(
+async function verifyAgainst(
   call: CallOperation,
   organizationId: string | null,
   ofChain: readonly Checkpoint[],
@@ -84,20 +85,14 @@ async function verifyKept(
   const told = new Set<string>();
   for (let from = 0; from < ofChain.length; from += keptMax) {
     const kept = ofChain.slice(from, from + keptMax);
-    const { findings } = (await call("audit.verifyKept", { organizationId, kept })) as { findings: Finding[] };
+    const { findings } = await call(verifyKept, { organizationId, kept });
     tell(findings.filter(({ text }) => !told.has(text) && told.add(text)));
   }
 }
 
-interface Page {
-  readonly findings: readonly Finding[];
-  readonly next: { readonly number: number; readonly hash: string } | null;
-  readonly begins: number;
-  readonly checked: number;
-  readonly length: number;
-}
+type Page = Static<typeof verifyChain.output>;
 
-async function verifyChain(
+async function verifyParts(
   call: CallOperation,
   organizationId: string | null,
   tell: (findings: readonly Finding[]) => void,
@@ -106,7 +101,7 @@ async function verifyChain(
   let after: Page["next"] = null;
   let checked = 0;
   for (;;) {
-    const page = (await call("audit.verifyChain", { organizationId, ...(after === null ? {} : { after }) })) as Page;
+    const page: Page = await call(verifyChain, { organizationId, ...(after === null ? {} : { after }) });
     tell(page.findings);
     const before = checked;
     checked += page.checked;

@@ -37,7 +37,7 @@ export { readerOf } from "./projection/reader-of.ts";
 export { inReach, orTooMany, tooMany } from "./resources-in-reach.ts";
 export { among, decidedAmong, scanPage } from "./scan-page.ts";
 export { type DecidedItems, decideEach, isOfResource, type UndecidedItem, UndecidedOfPage } from "./undecided.ts";
-export { decisions };
+export { askCaches, decisions, listCacheReports, listEntryKeys, renewSnapshot, repairProjection, verifyProjection };
 
 export const manifest: ModuleManifest = {
   module: decisions,

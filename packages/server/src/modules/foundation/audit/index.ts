@@ -36,7 +36,7 @@ export { recordOnStorage } from "./on-storage.ts";
 export { keptMax } from "./queries/verify-kept.ts";
 export { type FileReport, verifyFile } from "./verify-file.ts";
 export type { Finding } from "./verify-records.ts";
-export { audit, deadEntries, entryConsumer, forwardConsumer, unforwarded };
+export { audit, deadEntries, entryConsumer, erasePerson, forwardConsumer, listChains, unforwarded, verifyChain, verifyKept, verifyWhole };
 
 export const manifest: ModuleManifest = {
   module: audit,

@@ -9,7 +9,7 @@ import { listDeadLetters } from "./queries/list-dead-letters.ts";
 import { listStoppedRemovals } from "./queries/list-stopped-removals.ts";
 
 export { brokerConsumers, recordQueueNames } from "./dead-letter-ports.ts";
-export { operations };
+export { confirmRemoval, dropDeadLetter, getStatus, listDeadLetters, listStoppedRemovals, operations, redriveDeadLetters };
 
 export const manifest: ModuleManifest = {
   module: operations,

@@ -31,7 +31,7 @@ import { steps } from "./schema-steps.ts";
 
 export { MemberRemoved, OrganizationStatusChanged } from "./events.ts";
 export { OrganizationStatus } from "./model.ts";
-export { eraseOrganization, tenancy };
+export { createUser, eraseOrganization, listErasures, openSetUp, restoreAdministrator, restoreOwner, tenancy };
 
 export const manifest: ModuleManifest = {
   module: tenancy,

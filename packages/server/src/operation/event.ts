@@ -4,7 +4,7 @@ import { closed } from "./schema.ts";
 
 /**
  * An event that a module emits: its type with the version, the aggregate that it is about, the schema of its data.
- * CloudEvents 1.0 names (docs/contract.md, "Events"); S3 §20.2, §21.2.
+ * CloudEvents 1.0 names (docs/contract.md, "Events").
  */
 export interface EventDefinition<Data extends TObject = TObject> {
   /** `user.registered.v1`. */
@@ -18,7 +18,7 @@ export interface EventDefinition<Data extends TObject = TObject> {
   readonly data: Data;
   /** Between the product's own parts: it is not published to brokers, and its schema is nobody's to rely on. */
   readonly internal?: true;
-  /** It goes. Until then it is published beside what replaces it, in the same transaction and made of it (S3 §21.2). */
+  /** Until its end a deprecated event is published beside its replacement, in the same transaction and derived from it. */
   readonly deprecated?: Deprecation & {
     /** Makes this event's data of those of the event that replaces it; `madeOf` ties the types. */
     readonly from?: (successor: never) => Static<Data>;

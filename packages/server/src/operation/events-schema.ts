@@ -8,7 +8,7 @@ import type { TSchema } from "./schema.ts";
 /**
  * For each type of event, in the order of their names, the JSON Schema (2020-12) of its envelope and data. Open where
  * the product's own are closed: within a version fields may be added, and who checks an event with
- * last year's schema must still accept it (S3 §21.3).
+ * last year's schema must still accept it.
  */
 export function eventSchemas(catalogue: Catalogue): Readonly<Record<string, object>> {
   const events = catalogue.events.toSorted((left, right) => (left.type < right.type ? -1 : 1));

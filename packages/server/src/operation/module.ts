@@ -44,7 +44,7 @@ export interface ModuleDeclaration<Reads, Writes, State, Uses extends Record<str
   readonly store: Store<Reads, Writes>;
   /** The modules below whose APIs this one uses. */
   readonly uses?: Uses;
-  /** What a process keeps in memory for this module, made once at start. */
+  /** What a process keeps in memory for this module, made once at start. The only place where a use case gets further ports from. */
   readonly state?: (platform: Platform) => State;
   /** Functions that other modules may call; they run in the caller's transaction. */
   readonly readApi?: (context: ApiContext<Reads, State, ReadApisOf<Uses>>) => ReadApi;
@@ -75,7 +75,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     this.declaration = declaration;
   }
 
-  /** A use case that changes state: one transaction, its events in the outbox (ARCHITECTURE, idea 2). */
+  /** A use case that changes state: one transaction with its events, audit entry and idempotent answer. */
   command<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = [], Prepared = undefined>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
@@ -99,7 +99,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     return this.#operation("query", name, declaration);
   }
 
-  /** A query on the hot path: the kernel opens no transaction; what memory does not know is read with `reading`. */
+  /** A query on the hot path: the kernel opens no transaction; what is not in memory is read with `reading`. */
   memoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
@@ -158,7 +158,7 @@ type Declaration<
   readonly releasedAs?: string;
   /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
   tenant?(context: Resolving, input: Static<Input>): MaybePromise<string | null | undefined>;
-  /** The user whom the thing that the call names belongs to; of an operation whose rule says `own`. */
+  /** The user who owns what the call names; of an operation whose rule says `own`. */
   ownerOf?(context: Preparing, input: Static<Input>): Promise<string | undefined>;
 };
 
@@ -200,17 +200,17 @@ export interface ModuleManifest {
   /** `apis` binds the reading APIs of the modules that this one uses to a transaction. */
   // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
   readonly consumers?: (platform: Platform, apis: (tx: WriteHandle) => any) => readonly Consumer[];
-  /** What it takes from programs outside, by way of the broker. */
+  /** What it consumes from other programs by way of the broker. */
   readonly brokerConsumers?: (platform: Platform, dispatch: InternalDispatch) => readonly BrokerConsumer[];
   /** What the worker does continuously. */
   readonly background?: (platform: Platform) => readonly Background[];
-  /** What waits for its continuous work, so that a probe and an alert tell when that stands still. */
+  /** What waits for its continuous work, so that a probe and an alert show when that stops. */
   readonly backlogs?: readonly Backlog[];
   /** Figures that are counted in the tables when somebody asks for the metrics. */
   readonly gauges?: readonly TableGauge[];
-  /** Who of it reads the log by position, or needs events of it, beside its consumers. */
+  /** Readers of the log by position, and those that need its events kept, beside its consumers. */
   readonly logReaders?: readonly LogReader[];
-  /** Where its sealed values lie; a test fails on one that is missing here. */
+  /** Its encrypted columns; a test fails on one that is missing here. */
   readonly sealed?: readonly SealedPlace[];
   /** Commands without input that are called each time the product starts. */
   readonly atStart?: readonly Operation[];

@@ -1,6 +1,6 @@
 /**
  * Makes docs/reference from the declarations: the API, the events, the errors, the configuration, the schema, the
- * operations. `--check` writes nothing and fails where a file is not what it would be made to.
+ * operations, the audit actions. `--check` writes nothing and fails where a file is not what it would be made to.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,6 +9,7 @@ import { eventSchemas } from "../packages/server/src/operation/events-schema.ts"
 import { openapi } from "../packages/server/src/operation/openapi.ts";
 import { manifests } from "../packages/server/src/runtime/modules.ts";
 import { version } from "../packages/server/src/runtime/version.ts";
+import { auditActionsPage } from "./references/audit-actions.ts";
 import { configurationPage } from "./references/configuration.ts";
 import { errorsPage } from "./references/errors.ts";
 import { metricsPage } from "./references/metrics.ts";
@@ -24,6 +25,7 @@ const files: Readonly<Record<string, string>> = {
   "events.json": json(eventSchemas(known)),
   "errors.md": errorsPage(known),
   "operations.md": operationsPage(known),
+  "audit-actions.md": auditActionsPage(known),
   "configuration.md": configurationPage(),
   "metrics.md": metricsPage(),
   "schema.md": await schemaPage(),

@@ -31,7 +31,7 @@ if (found.missing.length > 0) {
 }
 const services = { ...found.environment, DATABASE_URL: await preparedDatabase(found.environment["DATABASE_URL"] as string) };
 
-/** S3 §22.2: what works in the background first, the door last. */
+/** Background work first, the gateway last. */
 const order = ["worker", "command", "query", "gateway"] as const;
 const plans: Plan[] = [];
 let port = firstPort + 1;

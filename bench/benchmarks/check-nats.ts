@@ -33,7 +33,7 @@ export const scaleQuery: Row = {
   compares: `check over NATS with two query processes against one, ${2 * inFlight} in flight; they share the machine's cores with NATS and the load`,
   unit: "req/s",
   direction: "atLeast",
-  asked: "S3 §27.3: query processes are added as the load grows",
+  asked: "query processes are added as the load grows",
   run: twoAgainstOne,
 };
 

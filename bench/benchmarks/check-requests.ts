@@ -16,7 +16,7 @@ export function checkBody(organization: Organization, index: number): Record<str
   };
 }
 
-/** The member asks about himself, with his session. */
+/** The member asks about themselves, with their session. */
 export function asMember(organization: Organization, path: string, body: unknown): HttpRequest {
   return {
     method: "POST",

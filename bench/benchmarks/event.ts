@@ -24,7 +24,7 @@ const askEveryMs = 2;
 const giveUpMs = 20_000;
 const readyTimeoutMs = 30_000;
 const iam = "/api/v1/iam";
-const asked = "S3 §24.1: event processing p95 below 2 s";
+const asked = "event processing p95 below 2 s";
 
 export const eventEffect: Row = {
   name: "event-effect",

@@ -14,7 +14,7 @@ export const jobs: Row = {
   compares: `${jobCount} jobs that are enqueued in one transaction, until the last is done, against bare pg-boss fetching and completing one after the other`,
   unit: "jobs/s",
   direction: "atLeast",
-  asked: "S3 §24: 20 tasks a minute, p95 below 30 s",
+  asked: "20 tasks a minute, p95 below 30 s",
   run,
 };
 

@@ -18,7 +18,7 @@ export const outboxRelay: Row = {
   unit: "events/s",
   reach: 0.5,
   direction: "atLeast",
-  asked: "S3 §24.2: 200 events per second",
+  asked: "200 events per second",
   run: againstBarePublisher,
 };
 

@@ -7,7 +7,7 @@ import type { Bench, Row } from "../lib/row.ts";
 import type { Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 
-const asked = "S3 §24: p95 below 200 ms, 1000 queries/s";
+const asked = "p95 below 200 ms, 1000 queries/s";
 /** Beside the owner and the first member. */
 const furtherMembers = 18;
 /** Enough that the server always has a request waiting, few enough to be a pool's. */

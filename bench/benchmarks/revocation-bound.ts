@@ -25,7 +25,7 @@ export const revocationBound: Row = {
   unit: "ms",
   reach: 1,
   direction: "atMost",
-  asked: "S3 §6.2: changed rights and ended sessions count at once",
+  asked: "changed rights and ended sessions count at once",
   run: againstTheBound,
 };
 

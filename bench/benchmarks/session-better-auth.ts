@@ -6,7 +6,7 @@ import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 import { signInCookies, signUpMany, startBetterAuth } from "./better-auth-users.ts";
 import { connections, gatehouseSessions, sessions } from "./session-gatehouse.ts";
 
-const asked = "S3: session validation p95 below 20 ms";
+const asked = "session validation p95 below 20 ms";
 
 export const sessionBetterAuth: Row = {
   name: "session-better-auth",

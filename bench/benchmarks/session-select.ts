@@ -17,7 +17,7 @@ export const sessionSelect: Row = {
   unit: "req/s",
   reach: 1.5,
   direction: "atLeast",
-  asked: "S3: session validation p95 below 20 ms",
+  asked: "session validation p95 below 20 ms",
   run: async (bench) => {
     const databaseUrl = await freshDatabase(bench.scope);
     const tokens = await fillTable(databaseUrl);

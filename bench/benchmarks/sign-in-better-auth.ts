@@ -11,7 +11,7 @@ export const signInBetterAuth: Row = {
   unit: "req/s",
   reach: 6,
   direction: "atLeast",
-  asked: "S3: login p95 below 500 ms",
+  asked: "login p95 below 500 ms",
   // One pair of processes: hashing sets the figure, and it is native code, the same after every start.
   run: (bench) => sideBySide(bench, setUp, { seconds: bench.seconds * secondsFactor, processes: 1 }),
 };

@@ -1,5 +1,5 @@
 /**
- * Cameras in zones in zones, as S2 has them: somebody sees a camera by a grant on it, by a group that was granted it, or by a
+ * Cameras in zones in zones: somebody sees a camera by a grant on it, by a group that was granted it, or by a
  * grant on the zone above its zone. Ours asks the index that the engine brings; the reference is what one would write by hand.
  */
 import {

@@ -1,5 +1,5 @@
 /**
- * What the decide rows ask about: roles of 20 permissions, of which one is tied to the subject's own class (S4's example).
+ * What the decide rows ask about: roles of 20 permissions, of which one is tied to the subject's own class (a school's example).
  * Data alone, in no engine's form.
  */
 import { sequence } from "./random.ts";

@@ -64,12 +64,12 @@ const application = await assemble(
 const database = new pg.Client({ connectionString: databaseUrl });
 await database.connect();
 
-type Caller = { readonly kind: string };
+type Principal = { readonly kind: string };
 // biome-ignore lint/suspicious/noExplicitAny: the answers of many operations; a wrong one fails where its field is used
 type Answered = any;
 
 /** As a call comes in from a browser on the network. */
-async function call(operation: string, caller: Caller, input: object): Promise<Answered> {
+async function call(operation: string, principal: Principal, input: object): Promise<Answered> {
   const requestId = randomUUID();
   const origin = {
     ip: `203.0.113.${Math.floor(Math.random() * 256)}`,
@@ -77,7 +77,7 @@ async function call(operation: string, caller: Caller, input: object): Promise<A
     requestId,
     traceId: requestId.replaceAll("-", ""),
   };
-  return (await application.dispatch({ operation, caller, input, origin })).output;
+  return (await application.dispatch({ operation, principal, input, origin })).output;
 }
 
 async function forEach<Item>(items: readonly Item[], work: (item: Item, index: number) => Promise<void>): Promise<void> {
@@ -156,7 +156,7 @@ async function mailed(to: readonly string[]): Promise<Map<string, string>> {
 interface Person {
   readonly id: string;
   readonly email: string;
-  caller: Caller;
+  principal: Principal;
   token: string;
 }
 const people: Person[] = [];
@@ -164,7 +164,7 @@ const people: Person[] = [];
 async function signIn(person: Person, organizationId?: string): Promise<void> {
   const input = { email: person.email, password, ...(organizationId === undefined ? {} : { organizationId }) };
   person.token = (await call("authentication.login", anonymous, input)).sessionToken;
-  person.caller = (await application.sessions.find(person.token)).caller;
+  person.principal = await application.authenticate(person.token);
 }
 
 // What waits for a worker that was not there: the most that one does.
@@ -193,7 +193,7 @@ await step("users", users, async () => {
     const tokens = await mailed(emails);
     await forEach(emails, async (email) => {
       const { id } = await call("identity.verifyEmail", anonymous, { token: tokens.get(email) });
-      people.push({ id, email, caller: anonymous, token: "" });
+      people.push({ id, email, principal: anonymous, token: "" });
     });
   }
 });
@@ -203,10 +203,10 @@ await step("sessions", users, () => forEach(people, (person) => signIn(person)))
 const founders = people.filter((_, index) => index % peoplePerOrganization === 0);
 const organizations: string[] = [];
 await step("organizations", founders.length, () =>
-  forEach(founders, async ({ caller }, index) => {
+  forEach(founders, async ({ principal }, index) => {
     const name = `Beauty salon number ${index}`;
     const slug = `salon-${index}-${randomBytes(4).toString("hex")}`;
-    organizations[index] = (await call("tenancy.createOrganization", caller, { name, slug, country: "VN" })).id;
+    organizations[index] = (await call("tenancy.createOrganization", principal, { name, slug, country: "VN" })).id;
   }),
 );
 
@@ -214,11 +214,11 @@ await step("organizations", founders.length, () =>
 const roles: string[] = [];
 await forEach(founders, (founder, index) => signIn(founder, organizations[index]));
 await step("roles", founders.length, () =>
-  forEach(founders, async ({ caller }, index) => {
+  forEach(founders, async ({ principal }, index) => {
     const input = { name: "Receptionist", scope: "Organization", organizationId: organizations[index] };
-    roles[index] = (await call("access.createRole", caller, input)).id;
+    roles[index] = (await call("access.createRole", principal, input)).id;
     const permissions = ["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"];
-    await call("access.addRolePermissions", caller, { roleId: roles[index], permissions });
+    await call("access.addRolePermissions", principal, { roleId: roles[index], permissions });
   }),
 );
 
@@ -229,13 +229,13 @@ await step("memberships", joining.length, async () => {
     const invitations = new Map<string, string>();
     await forEach(batch, async ({ email }, index) => {
       const place = Math.floor((from + index) / (peoplePerOrganization - 1)) % founders.length;
-      const { caller } = founders[place] as Person;
+      const { principal } = founders[place] as Person;
       const input = { organizationId: organizations[place], email, roleId: roles[place] };
-      invitations.set(email, (await call("tenancy.inviteMember", caller, input)).id);
+      invitations.set(email, (await call("tenancy.inviteMember", principal, input)).id);
     });
     const tokens = await mailed(batch.map(({ email }) => email));
-    await forEach(batch, async ({ email, caller }) => {
-      await call("tenancy.acceptInvitation", caller, { invitationId: invitations.get(email), token: tokens.get(email) });
+    await forEach(batch, async ({ email, principal }) => {
+      await call("tenancy.acceptInvitation", principal, { invitationId: invitations.get(email), token: tokens.get(email) });
     });
   }
 });
@@ -250,14 +250,14 @@ const heap = (): number => {
 
 await step("changes", changes, () =>
   forEach(Array.from({ length: changes }), async (_, index) => {
-    const { caller } = people[index % people.length] as Person;
-    await call("identity.updateMe", caller, { firstName: `Huong ${index}` });
+    const { principal } = people[index % people.length] as Person;
+    await call("identity.updateMe", principal, { firstName: `Huong ${index}` });
   }),
 );
 await application.settled();
 const beforeSessions = heap();
 for (const { token } of people) {
-  if ((await application.sessions.find(token)) === null) throw new Error("a session is not there");
+  if ((await application.authenticate(token)) === null) throw new Error("a session is not there");
 }
 const sessionHeapBytes = (heap() - beforeSessions) / people.length;
 

@@ -18,9 +18,9 @@ const expected = {
   changesADay: 50_000,
   signInsADay: 50_000,
 };
-/** S3 §27.3: a process is used to seven tenths. */
+/** A process is used to seven tenths. */
 const used = 0.7;
-/** S3 §27.3: never fewer. */
+/** Never fewer. */
 const least = { query: 5, command: 3, worker: 2 };
 /** How long the trail and the log are kept where nothing else is set. */
 const trailDays = 730;
@@ -77,17 +77,17 @@ export function example(results: Results): string {
     [
       step(
         "query processes",
-        `(${count(checks)} checks/s ÷ ${figure(rate("check-nats"))} + ${count(queries)} queries/s ÷ ${figure(rate("query-organization"))}) ÷ ${used}, and S3's least of ${least.query}`,
+        `(${count(checks)} checks/s ÷ ${figure(rate("check-nats"))} + ${count(queries)} queries/s ÷ ${figure(rate("query-organization"))}) ÷ ${used}, and the planned least of ${least.query}`,
         String(processes.query),
       ),
       step(
         "command processes",
-        `(${signIns} sign-ins/s ÷ ${figure(rate("sign-in-argon2"))} + ${changes} changes/s ÷ ${figure(rate("command-rename"))}) ÷ ${used}, and S3's least of ${least.command}`,
+        `(${signIns} sign-ins/s ÷ ${figure(rate("sign-in-argon2"))} + ${changes} changes/s ÷ ${figure(rate("command-rename"))}) ÷ ${used}, and the planned least of ${least.command}`,
         String(processes.command),
       ),
       step(
         "workers",
-        `one works at a time on each consumer, and one relays (${figure(rate("outbox-relay"))} events/s); further ones take over; S3's least of ${least.worker}`,
+        `one works at a time on each consumer, and one relays (${figure(rate("outbox-relay"))} events/s); further ones take over; the planned least of ${least.worker}`,
         String(processes.worker),
       ),
       step(

@@ -2,7 +2,7 @@ import { figure } from "../lib/report.ts";
 
 export { figure };
 
-/** Bytes in the unit in which they are read easily; 1 KB is 1,000 bytes here, as in S3's figures. */
+/** Bytes in the unit in which they are read easily; 1 KB is 1,000 bytes here. */
 export function bytes(count: number): string {
   for (const [unit, size] of [
     ["GB", 1e9],

@@ -11,7 +11,7 @@ const file = join("docs", "operations", "capacity.md");
 interface Rate {
   question: string;
   row: string;
-  /** What S3 plans for the whole service, a second. */
+  /** What is planned for the whole service, a second. */
   plan?: number;
   /** In milliseconds. */
   p95Plan?: number;
@@ -67,7 +67,7 @@ function page(results: Results): string {
 
 # Capacity
 
-What S3 §13, §24 and §27 plan with, against what was measured, and how to get from an expected load to machines. All figures are
+What the plan assumes, against what was measured, and how to get from an expected load to machines. All figures are
 measured by the commands beside them; none is typed by hand. How each is measured, and how fair that is, says the
 [bench's page](../../bench/README.md).
 
@@ -77,7 +77,7 @@ ${circumstances(results)}
 
 **Measured** is a median, of one process with every role on PostgreSQL unless the question says otherwise; **of plan** is measured ÷
 planned, so 1 and above is enough with one process. **Of reference** is what is left of the bare minimum for the same work, side by side in the
-same run. **p95** is at full load, with as many requests under way as keep the server busy: S3's p95 is for its planned load.
+same run. **p95** is at full load, with as many requests under way as keep the server busy: the planned p95 is for the planned load.
 
 ${rateTable(results)}
 
@@ -95,7 +95,7 @@ The trail is cut after \`GATEHOUSE_AUDIT_DAYS\` (730), the log of events after \
 
 ${growthTable(results)}
 
-The empty database is ${bytes(results.figure("sizing", "empty"))} (S3 plans 5 GB). An event takes ${bytes(results.figure("sizing", "event"))}, a record of the trail
+The empty database is ${bytes(results.figure("sizing", "empty"))} (the plan has 5 GB). An event takes ${bytes(results.figure("sizing", "event"))}, a record of the trail
 ${bytes(results.figure("sizing", "audit-record"))}, with personal data sealed apart. From a backlog one worker handles and seals ${count(results.figure("sizing", "backlog"))} events a second. A decision among
 ${growth(results)}${results.mark("growth")} (${command("growth")}).
 
@@ -103,14 +103,14 @@ ${growth(results)}${results.mark("growth")} (${command("growth")}).
 
 ${redisTable(results)}
 
-It is a copy of the read model; too little of it costs misses, not answers, and no session, token or name lies there. S3 §27.1 plans 1 GB
+It is a copy of the read model; too little of it costs misses, not answers, and no session, token or name lies there. The plan has 1 GB
 at least, of it 200 MB for 10,000 sessions, which are in PostgreSQL and in the memory of the processes here.
 
 ## Memory
 
 ${memoryTable(results)}
 
-A process keeps at most 200,000 views and 200,000 sessions, the least used leave first. S3 §13 plans 512 MiB to 1 GiB for a query
+A process keeps at most 200,000 views and 200,000 sessions, the least used leave first. The plan has 512 MiB to 1 GiB for a query
 or command process and 256 to 512 MiB for a worker. Embedded and idle, the whole program takes ${figure(results.row("memory").ours)} MiB${results.mark("memory")} (${command("memory")}).
 
 ## Connections
@@ -118,7 +118,7 @@ or command process and 256 to 512 MiB for a worker. Embedded and idle, the whole
 ${connectionTable(results)}
 
 Counted on the wire while more was asked than the pools have. The most that a process may open is \`DATABASE_POOL\` (10) for the application, as many again for
-\`DATABASE_READ_URL\` where it is set, 2 for the owner's work and 3 for the queue, and a worker's listener. S3 plans 200 to 300 in all. The
+\`DATABASE_READ_URL\` where it is set, 2 for the owner's work and 3 for the queue, and a worker's listener. The plan has 200 to 300 in all. The
 largest set (20 query, 10 command, 5 worker) may open ${mayOpen({ query: 20, command: 10, worker: 5 })}: it stands behind PgBouncer in transaction mode (settings are local to transactions;
 the queue's listener needs a direct connection), or PostgreSQL takes 600. The smallest (5, 3, 2) may open ${mayOpen({ query: 5, command: 3, worker: 2 })}.
 
@@ -129,15 +129,15 @@ TLS. What a set says to itself while it is idle is taken off and shown apart.
 
 ${wireTable(results)}
 
-Too little to be told from what is said meanwhile is 0. An event to RabbitMQ takes ${bytes(results.figure("traffic", "event.worker-broker"))}, confirmation included. At S3's own rates (§24.2: 5,000 checks, 1,000 queries, 500 sign-ins, 100 changes of
-users and 50 of organizations, 200 events a second) that is, against S3 §27.2:
+Too little to be told from what is said meanwhile is 0. An event to RabbitMQ takes ${bytes(results.figure("traffic", "event.worker-broker"))}, confirmation included. At the planned rates (5,000 checks, 1,000 queries, 500 sign-ins, 100 changes of
+users and 50 of organizations, 200 events a second) that is, against the plan:
 
 ${networkTable(results)}
 
 ## From an expected load to machines
 
-1. **Processes.** Expected rate ÷ measured rate of one process, summed over what the role does, ÷ 0.7 (S3 §27.3 scales at seven tenths), and
-   never fewer than S3's least. The measured rate is of about one core for what runs in Node: a process that gets half a core does half.
+1. **Processes.** Expected rate ÷ measured rate of one process, summed over what the role does, ÷ 0.7 (the plan scales at seven tenths), and
+   never fewer than the planned least. The measured rate is of about one core for what runs in Node: a process that gets half a core does half.
    Hashing passwords takes every core it gets. A gateway is not measured apart: \`check-http\` is a process that is gateway and query process in one.
 2. **Connections.** Processes × the most that each may open; more than PostgreSQL has: PgBouncer.
 3. **Memory.** A process as it starts, and a view and a session for each person it has met, up to 200,000 of each.
@@ -178,7 +178,7 @@ function growth(results: Results): string {
 
 function rateTable(results: Results): string {
   return table(
-    ["A second", "S3 plans", "Measured", "Of plan", "p95 planned", "p95", "Of reference", "Command"],
+    ["A second", "Plan", "Measured", "Of plan", "p95 planned", "p95", "Of reference", "Command"],
     rates.map(({ question, row, plan, p95Plan, source }) => {
       const { ours, ratio, p95Ms } = results.row(row);
       // The reference of the row about two processes is one of ours.
@@ -207,7 +207,7 @@ which they share with NATS and the load, the rate cannot double; what a check co
 
 function delayTable(results: Results): string {
   return table(
-    ["Delay", "S3 plans", "Measured", "Of plan", "Reference", "Command"],
+    ["Delay", "Plan", "Measured", "Of plan", "Reference", "Command"],
     delays.map(({ question, row, planMs, source }) => {
       const { ours, reference } = results.row(row);
       const against = row === "revocation-bound" ? `bound ${count(reference)} ms` : `${figure(reference)} ms`;
@@ -229,7 +229,7 @@ const growing: readonly [kind: string, what: string, plan?: number][] = [
 function growthTable(results: Results): string {
   const size = (id: string) => results.figure("sizing", id);
   return table(
-    ["Thing", "S3 §27.1 plans", "Own", "Read model", "Events", "Audit", "All", "Of plan", "Command"],
+    ["Thing", "Plan", "Own", "Read model", "Events", "Audit", "All", "Of plan", "Command"],
     growing.map(([kind, what, plan]) => [
       what,
       plan === undefined ? "" : bytes(plan),
@@ -267,7 +267,7 @@ function memoryTable(results: Results): string {
 function connectionTable(results: Results): string {
   const plans: Record<string, string> = { gateway: "", query: "20 to 50", command: "10 to 20", worker: "5 to 10" };
   return table(
-    ["One process", "S3 §27.1 plans", "Measured", "Command"],
+    ["One process", "Plan", "Measured", "Command"],
     Object.entries(plans).map(([role, plan]) => [role, plan, count(results.figure("traffic", `connections.${role}`)), command("traffic")]),
   );
 }
@@ -305,7 +305,7 @@ function networkTable(results: Results): string {
     ],
   ];
   return table(
-    ["Path", "S3 plans, Mbit/s", "Measured bytes × S3's rates", "Command"],
+    ["Path", "Plan, Mbit/s", "Measured bytes × planned rates", "Command"],
     rows.map(([what, plan, bytesPerSecond]) => [what, plan, megabits(bytesPerSecond), command("traffic")]),
   );
 }

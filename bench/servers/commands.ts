@@ -1,6 +1,6 @@
 /**
  * The least that a command can do: the statements that the product's own makes, prepared, in one transaction on the same tables,
- * behind a Fastify route. Nobody is asked who he is or what he may do, nothing is validated, and no row is hidden from anybody.
+ * behind a Fastify route. Callers are neither authenticated nor authorized, nothing is validated, and no row is hidden from anybody.
  */
 import { randomUUID } from "node:crypto";
 import { hash } from "@node-rs/argon2";

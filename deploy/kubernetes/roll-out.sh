@@ -1,6 +1,6 @@
 #!/bin/sh
-# roll-out.sh <overlay>           migrates, then rolls the roles out in the order of S3 §22.2, each waited for and watched
-# roll-out.sh <overlay> back      takes every role back by one revision, in the opposite order: by hand (S3 §22.3)
+# roll-out.sh <overlay>           migrates, then rolls the roles out in their order, each waited for and watched
+# roll-out.sh <overlay> back      takes every role back by one revision, in the opposite order: by hand
 #
 # A role whose new pods do not come up, or fail or are slow more often than allowed and than was usual (the alerts of
 # deploy/prometheus/alerts/release.yml), is taken back, and the roll-out ends there.

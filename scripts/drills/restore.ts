@@ -1,11 +1,11 @@
 /**
  * `npm run drill:restore [-- --quick]`: a backup is worth what its restore is. On a PostgreSQL of its own, with the shipped
- * archiving: write, lose the disk, restore, and compare with what S3 §23.1 asks for.
+ * archiving: write, lose the disk, restore, and compare with the targets for lost data and time.
  */
 import { whyNoDrill } from "./cluster.ts";
 import { drillRestore } from "./drill.ts";
 
-/** S3 §23.1. */
+/** Targets: RPO and RTO. */
 const rpoSecondsMax = 5 * 60;
 const rtoSecondsMax = 15 * 60;
 

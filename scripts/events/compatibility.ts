@@ -5,7 +5,7 @@ export type Schema = { readonly [name: string]: unknown };
 export type Schemas = Readonly<Record<string, Schema>>;
 
 /**
- * What a reader of the released events could not read of the present ones, a line each (S3 §21.3). A reader relies on what is
+ * What a reader of the released events could not read of the present ones, a line each. A reader relies on what is
  * there and always there, on its type and on the values that it was told of; fields, events and values may be added. An event may be
  * gone where the release called it deprecated and `today` is not before its sunset.
  */

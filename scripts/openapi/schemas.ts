@@ -17,7 +17,7 @@ interface Pair {
 
 /**
  * What breaks a client of the release, a line each. Input must still be taken: nothing that was allowed may be refused. Output must
- * still be understood: nothing may come that the release did not describe, except further fields (S3 §21.3). Lengths, bounds and
+ * still be understood: nothing may come that the release did not describe, except further fields. Lengths, bounds and
  * patterns count for input alone: a limit that is raised would otherwise break the answer that says back what was sent.
  */
 export function differences(side: Side, at: string, released: Schema, present: Schema): readonly string[] {

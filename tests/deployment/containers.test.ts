@@ -12,7 +12,7 @@ const ours = services.filter(([, { image }]) => image.startsWith("gatehouse:"));
 const known = new Map(variables.map((variable) => [variable.name, variable]));
 
 describe("the compose file", () => {
-  it("starts each role, told its role, after what it needs, in the order of S3 §22.2", () => {
+  it("starts each role, told its role, after what it needs, in order", () => {
     const roles = ours.filter(([name]) => name !== "migrate");
     expect(roles.map(([name]) => name)).toEqual(["worker", "command", "query", "gateway"]);
     for (const [name, { environment }] of roles) expect(environment.GATEHOUSE_ROLE).toBe(name);

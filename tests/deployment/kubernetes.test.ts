@@ -46,7 +46,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
   it("probe only what the product answers, at a port that the container has", async () => {
     for (const { spec } of deployments) {
       const { ports, startupProbe, livenessProbe, readinessProbe } = containerOf(spec.template.spec);
-      // S3 §17.3.
+      // As documented in docs/operations/kubernetes.md.
       expect([startupProbe, livenessProbe, readinessProbe].map(({ httpGet }) => httpGet.path)).toEqual([
         "/health/startup",
         "/health",
@@ -116,7 +116,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("grow within the limits of S3 §27.3, lose one pod of a kind at a time, and select what there is", () => {
+  it("grow within their limits, lose one pod of a kind at a time, and select what there is", () => {
     const limits = Object.fromEntries(
       of("HorizontalPodAutoscaler").map(({ metadata, spec }) => [metadata.name, [spec.minReplicas, spec.maxReplicas]]),
     );
@@ -136,7 +136,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     for (const { spec } of of("Service")) expect(deployments.some((deployment) => matches(spec.selector, deployment))).toBe(true);
   });
 
-  it.runIf(overlay.endsWith("production"))("grow by processor, memory, requests, lag and queue (S3 §27.3)", () => {
+  it.runIf(overlay.endsWith("production"))("grow by processor, memory, requests, lag and queue", () => {
     const grownBy = (name: string): unknown[] => {
       const { spec } = of("HorizontalPodAutoscaler").find(({ metadata }) => metadata.name === name);
       return spec.metrics.map(({ type, resource, pods, external }: AnyBody) => {
@@ -146,7 +146,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
       });
     };
     const requests = "Pods gatehouse_pod_requests_per_second";
-    // S3 §24.2 over the least and the most pods that there may be, at 70 %.
+    // The planned rates over the least and the most pods that there may be, at 70 %.
     const planned = { query: (5_000 + 1_000) / 5, command: (500 + 100 + 50) / 10 };
     expect(grownBy("query")).toEqual([
       ["cpu", 70],
@@ -200,7 +200,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it.runIf(overlay.endsWith("production"))("are given what S3 §13 plans", () => {
+  it.runIf(overlay.endsWith("production"))("are given the planned resources", () => {
     const given = Object.fromEntries(
       deployments.map(({ metadata, spec }) => {
         const { requests, limits } = containerOf(spec.template.spec).resources;

@@ -52,7 +52,7 @@ describe("the command line, alone", () => {
     expect((await gatehouse(["audit", "checkpoint", "--out", kept], embedded)).code).toBe(0);
     const whole = await gatehouse(["audit", "verify", "--against", kept], embedded);
     expect(whole.output).toMatch(/^internal: \d+ records looked at$/m);
-    expect(whole.output).toContain("The audit trail is whole.");
+    expect(whole.output).toContain("The audit log is intact.");
     expect(whole.code).toBe(0);
     const [head] = readFileSync(kept, "utf8").split("\n");
     writeFileSync(kept, JSON.stringify({ ...JSON.parse(head as string), hash: "0".repeat(64) }));

@@ -18,7 +18,7 @@ interface Place {
   tamper(work: (database: Database) => Promise<void>): Promise<void>;
 }
 
-/** Starts a server on an empty storage, makes an administrator, waits until he is projected and stops it. */
+/** Starts a server on an empty storage, makes an administrator, waits until they are projected and stops it. */
 async function prepare({ dataDir, environment }: Place): Promise<void> {
   const server = await startServer(dataDir, environment);
   const made = await gatehouse(

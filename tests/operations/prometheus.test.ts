@@ -87,7 +87,7 @@ describe.skipIf(!prometheusInstalled())("a Prometheus that scrapes a running ser
   });
 });
 
-/** A little of everything: somebody registers, signs in, makes an organization, and asks what he may. */
+/** A little of everything: somebody registers, signs in, makes an organization, and asks what they may do. */
 async function use(server: TestServer): Promise<void> {
   await server.call("POST /api/v1/iam/auth/register", { body: registration(), from: anAddress() });
   const person = await newPerson(server);

@@ -137,6 +137,8 @@ async function internally(server: TestServer, { administrator, own }: World): Pr
   }
   for (const search of [
     `actorId=${own.owner.id}`,
+    `principalId=${own.owner.id}`,
+    `credentialId=${own.owner.id}`,
     "severity=Warning",
     "result=refused",
     "entityType=Role",

@@ -12,7 +12,7 @@ const size: Size = { roles: 20_000, permissions: 5_000 };
 const api = "/api/v1/iam";
 
 /**
- * How long one call may take: a second, where no figure of S3 §24.1 is above half of one. Where the machine is busy, as long as 150 of the
+ * How long one call may take: a second, where no target is above half of one. Where the machine is busy, as long as 150 of the
  * least call that there is, measured beside it; alone on two cores that one takes 3 ms.
  */
 const boundMs = 1_000;

@@ -14,7 +14,7 @@ const settledMs = 1_000;
 
 /**
  * Each process of each role is asked to end while clients write and read, and another one takes its place: the way of a
- * release (S3 §22.2), one role after the other.
+ * release, one role after the other.
  */
 export const rollingRow: Row = {
   name: "rolling restart of every role",

@@ -53,7 +53,7 @@ async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): 
   for (const [kind, answer] of answers) expect(answer, kind).toEqual(answers.get("unknown"));
 }
 
-describe("a stranger learns of nobody whether he has an account (28)", () => {
+describe("an unauthenticated caller cannot find out who has an account (28)", () => {
   it("from signing in", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess" } })));
 
@@ -65,7 +65,7 @@ describe("a stranger learns of nobody whether he has an account (28)", () => {
   it("from asking for a new password", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/forgot-password", { body: { email } })));
 
-  it("from an invitation that somebody writes, unless the member lists tell him anyway", () =>
+  it("from an invitation that somebody writes, unless the member lists tell them anyway", () =>
     expectAlike((email) =>
       server.call(`POST /api/v1/iam/organizations/${world.own.id}/invitations`, {
         token: world.own.owner.token,
@@ -110,7 +110,7 @@ describe("a stranger learns of nobody whether he has an account (28)", () => {
     }
   });
 
-  it("from registering and then signing in with the password that he registered", () =>
+  it("from registering and then signing in with the password that they registered", () =>
     expectAlike(async (email) => {
       await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
       return server.call("POST /api/v1/iam/auth/login", { body: { email, password: registration(email).password } });

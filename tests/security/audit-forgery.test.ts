@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 /** A copy of a record under another number and another id, with the hash that it then has to have. */
 const forgedColumns = sql`organization_id, previous_hash, transaction, occurred_at, recorded_at, source, operation, action, category, severity,
-  result, actor_kind, actor_id, trace_id, request_id, stands_for, details`;
+  result, actor_kind, actor_id, principal_kind, principal_id, credential_kind, credential_id, trace_id, request_id, stands_for, details`;
 const insertCopy = (number: number) => sql`insert into audit_records (id, number, hash, personal_hashes, ${forgedColumns})
   select gen_random_uuid(), ${number}, hash, '{}', ${forgedColumns} from audit_records where ${chain.here} and number = 2`;
 
@@ -200,8 +200,8 @@ describe("a chain of several pages (40)", () => {
     expect(await chain.told()).toEqual([]);
     const { rows } =
       await sql<RecordRow>`select number::int as number, previous_hash, organization_id, id, transaction::text, occurred_at, recorded_at,
-      source, operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, entity_type, entity_id, trace_id,
-      request_id, stands_for, details, personal_hashes from audit_records where ${chain.here} and number between 500 and 1000
+      source, operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, principal_kind,
+      principal_id, credential_kind, credential_id, entity_type, entity_id, trace_id, request_id, stands_for, details, personal_hashes from audit_records where ${chain.here} and number between 500 and 1000
       order by audit_records.number`.execute(owner);
     let standsOn = rows[0]?.previous_hash as string;
     for (const row of rows) {

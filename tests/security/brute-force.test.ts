@@ -87,7 +87,7 @@ describe("guessing passwords (29)", () => {
     expect(tried(answers)).toBe(triesOfAnAddress);
   });
 
-  it("from many addresses is ended for the account, and its owner still signs in from where he did before", async () => {
+  it("from many addresses is ended for the account, and its owner still signs in from known addresses", async () => {
     const target = await newUser(server, "target");
     const home = newAddress();
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
@@ -96,10 +96,10 @@ describe("guessing passwords (29)", () => {
     expectWaits(answers);
     expect((await signIn({ email: target.email, from: newAddress(), password })).status).toBe(429);
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
-    // His own mistakes are counted for himself, not with the strangers'.
+    // The owner's mistakes are counted apart from the attackers'.
     for (const _ of times(3)) expect((await signIn({ email: target.email, from: home })).status).toBe(401);
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
-    // And a session that he has is not ended.
+    // And their session is not ended.
     expect((await server.call("GET /api/v1/iam/users/me", { token: target.token })).status).toBe(200);
   });
 

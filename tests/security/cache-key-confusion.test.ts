@@ -91,7 +91,7 @@ describe("each question has its own answer (33)", () => {
       const { results } = await expectOk(askAll(order));
       expect(results.map((one: AnyBody) => one.isAuthorized)).toEqual(order.map((question) => singly[questions.indexOf(question)]));
     }
-    // Each person may read where he belongs and nowhere else.
+    // Each person may read where they belong and nowhere else.
     const may = questions
       .filter((_, index) => singly[index])
       .map(({ userId, tenantId, actionType }) => `${userId} ${tenantId} ${actionType}`);
@@ -172,19 +172,20 @@ describe("each question has its own answer (33)", () => {
     const { own } = world;
     const person = await newUser(server, "viewer");
     await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
-    for (const by of ["himself", "his group"]) {
-      const ids = [...alike(`i${unique()}`), by === "himself" ? "__proto__" : "constructor"];
+    for (const by of ["themselves", "their group"]) {
+      const ids = [...alike(`i${unique()}`), by === "themselves" ? "__proto__" : "constructor"];
       // Asked before anything is granted, so that memory holds the denial.
       for (const id of ids) expect(await answersTo(viewOf(id, person.id)), `${by}: ${JSON.stringify(id)}`).toEqual(Array(5).fill(false));
       const given = ids.filter((_, index) => index % 2 === 0);
       for (const [index, id] of ids.entries()) {
-        // In groups too the ids are alike: he is in every second one.
+        // In groups too the ids are alike: they are in every second one.
         const group = ids[(index + 7) % ids.length] as string;
         const inGroup = given.includes(id) ? `${group} in` : `${group} out`;
-        if (by === "himself" && given.includes(id))
+        if (by === "themselves" && given.includes(id))
           await expectOk(grant({ type: "school", id }, "viewer", { type: "user", id: person.id }));
-        if (by === "his group") await expectOk(grant({ type: "school", id }, "viewer", { type: "group", id: inGroup, relation: "member" }));
-        if (by === "his group" && given.includes(id))
+        if (by === "their group")
+          await expectOk(grant({ type: "school", id }, "viewer", { type: "group", id: inGroup, relation: "member" }));
+        if (by === "their group" && given.includes(id))
           await expectOk(grant({ type: "group", id: inGroup }, "member", { type: "user", id: person.id }));
       }
       const wrong: string[] = [];

@@ -86,7 +86,7 @@ function comparable(answer: Answer<AnyBody>, ids: readonly string[]): string {
   return `${answer.status} ${body} ${headers}`;
 }
 
-/** Who asks about himself asks as whoever calls. */
+/** Questions about oneself are asked as the caller. */
 function asCaller(input: Sample["input"], token: string | undefined): Sample["input"] {
   const { own, both } = world;
   if (token !== both.sessionForOwn) return input;
@@ -95,11 +95,11 @@ function asCaller(input: Sample["input"], token: string | undefined): Sample["in
 
 /** Who asks. A session of the internal scope may see every tenant's settings and every user, says what plans include, but gives no tenant's role. */
 const callers: Readonly<Record<string, (world: World, sample: Sample) => string | undefined>> = {
-  "whoever may do it in his own": (_world, sample) => sample.token,
+  "a member who may do it in their own": (_world, sample) => sample.token,
   "an owner": ({ own }) => own.owner.token,
   "an admin, who does not hold everything": ({ own }) => own.admin.token,
   "a member": ({ own }) => own.member.token,
-  "an owner of both, with a session that was begun for his own (5)": ({ both }) => both.sessionForOwn,
+  "an owner of both, with a session for their own (5)": ({ both }) => both.sessionForOwn,
 };
 
 const seesEveryTenant = (operation: Operation, name: string): boolean =>

@@ -99,7 +99,7 @@ describe("a cursor (21)", () => {
     }
   });
 
-  it("of another person is refused where the list is his own", async () => {
+  it("of another person is refused where the list is their own", async () => {
     const someone = await newUser(server, "someone");
     await signIn(server, someone.email);
     for (const operation of lists.filter(({ name }) => ["sessions.listSessions", "tenancy.listOrganizations"].includes(name))) {

@@ -119,7 +119,7 @@ describe(`relationships that are deep, wide or in a circle are decided within ${
     await insert(fanOut, { resource: ["Folder", text("wide")], relation: "reader", subject: ["Group", numbered("wide-"), "member"] });
     expect(refused).toContain(await outcomeOf(question("Folder", "wide")));
     expect(refused).toContain(await outcomeOf(question("Folder", "wide"), "explain"));
-    // Himself is looked up by himself, however many others there are.
+    // A user's own relationships are looked up apart, however many others there are.
     await give("Folder", "wide", "reader");
     expect(await outcomeOf(question("Folder", "wide"))).toBe("allowed");
   });
@@ -132,10 +132,10 @@ describe(`relationships that are deep, wide or in a circle are decided within ${
     expect(await outcomeOf(question("File", "barred-wide"))).toBe("access.evaluation_limit");
   });
 
-  it(`one who stands in ${fanOut} relations himself: his checks are as quick, and his lists end`, { timeout: 120_000 }, async () => {
-    await insert(fanOut, { resource: ["Folder", numbered("his-")], relation: "reader", subject: ["user", text(world.own.member.id)] });
-    expect(await outcomeOf(question("Folder", "his-5"))).toBe("allowed");
-    expect(await outcomeOf(question("Folder", "not-his"))).toBe("missing_permission");
+  it(`one who is in ${fanOut} relations: their checks are as quick, and their lists end`, { timeout: 120_000 }, async () => {
+    await insert(fanOut, { resource: ["Folder", numbered("their-")], relation: "reader", subject: ["user", text(world.own.member.id)] });
+    expect(await outcomeOf(question("Folder", "their-5"))).toBe("allowed");
+    expect(await outcomeOf(question("Folder", "not-theirs"))).toBe("missing_permission");
     const { resourceId: _, ...all } = question("Folder", "");
     for (const route of ["filter", "list-resources"]) {
       const began = performance.now();

@@ -21,7 +21,7 @@ type Move = (pair: Pair, by: Person, whom: Person) => Promise<Answer<AnyBody>>;
 const remove: Move = (pair, by, whom) => pair.remove(by, whom);
 const demote: Move = (pair, by, whom) => pair.demote(by, whom);
 
-/** What a loser of the race may be told: he is the last one, is no longer there, may no longer, or his target is gone. */
+/** What a loser of the race may be told: they are the last one, are no longer there, may no longer, or the target is gone. */
 const refusals = [401, 403, 404, 409];
 
 async function round(pair: Pair, moves: readonly [Move, Move]): Promise<void> {

@@ -168,7 +168,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     const calls = [
       ["command.authentication.login", { input: { email: victim.email, password } }],
       ["query.identity.getMe", { input: {}, credential: { token: victim.token, from: "header" } }],
-      ["command.tenancy.createUser", { input: {}, caller: { kind: "operator" } }],
+      ["command.tenancy.createUser", { input: {}, principal: { kind: "operator" } }],
       ["query.nothing", {}],
     ] as const;
     for (const [subject, call] of calls) expect((await ask(subject, call)).error.code).toBe("common.service_call_refused");

@@ -70,7 +70,7 @@ const sparing: Readonly<Record<string, readonly string[]>> = {
   "access.createGrant": ["relation", "resource.type", "subject.type", "subject.id", "subject.relation"],
   // Texts of one schema, each kept as `entityId` and `userName` are, or only looked for.
   "audit.recordEvent": ["source", "action", "failureReason", "userId", "sessionId", "entityType", "timestamp", "ipAddress", "userAgent"],
-  "audit.startExport": ["actorId", "action", "entityType", "entityId", "traceId", "from", "to"],
+  "audit.startExport": ["actorId", "principalId", "credentialId", "action", "entityType", "entityId", "traceId", "from", "to"],
   "audit.erasePerson": ["userId", "email"],
   "access.revokeGrants": ["resource.type", "resource.id", "subject.type", "subject.id", "subject.relation"],
 };

@@ -123,7 +123,7 @@ onPostgresql("what is taken is refused on each of three processes within the bou
       };
     }));
 
-  it("a suspended user, in what others ask about him", () =>
+  it("a suspended user, in what others ask about them", () =>
     expectTaken("the decision about the suspended user", async () => {
       const { person } = await member("Member");
       const body = { userId: person.id, tenantId: world.own.id, actionType: "Organization.Read" };

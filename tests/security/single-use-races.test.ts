@@ -262,7 +262,7 @@ onPostgresql("single use under race", () => {
       const used = answers.some(({ status }) => status === 200 || status === 201);
       expect([deleted, used].filter(Boolean), told.join(", ")).toHaveLength(1);
       const known = ["200", "201", "204", "404 access.permission_not_found", "404 access.parent_not_found", "409 access.permission_in_use"];
-      // Who reads the definition before it is deleted and his holdings after it no longer holds it.
+      // A caller who reads the definition before it is deleted and their permissions after it no longer holds it.
       known.push("403 access.permission_not_held");
       for (const one of told) expect(known).toContain(one);
     }

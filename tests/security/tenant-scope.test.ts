@@ -5,11 +5,11 @@ import { type RawBuilder, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { access } from "../../packages/server/src/modules/authorization/access/index.ts";
 import { anyone, either, own, signedIn } from "../../packages/server/src/operation/authorization.ts";
-import type { Caller } from "../../packages/server/src/operation/caller.ts";
 import { catalogue } from "../../packages/server/src/operation/catalogue.ts";
 import { internalDispatch } from "../../packages/server/src/operation/internal-dispatch.ts";
 import { Kernel } from "../../packages/server/src/operation/kernel/kernel.ts";
 import { module } from "../../packages/server/src/operation/module.ts";
+import type { Principal } from "../../packages/server/src/operation/principal.ts";
 import { nullable, Type, Uuid } from "../../packages/server/src/operation/schema.ts";
 import { rowsOf } from "../../packages/server/src/platform/database/rows.ts";
 
@@ -38,8 +38,11 @@ const Seen = Type.Object({ tenants: Type.Array(nullable(Uuid)) });
 const InOrganization = Type.Object({ organizationId: nullable(Uuid) });
 const declared = { summary: "Tenants whose rows are seen.", allow: signedIn(), output: Seen } as const;
 
+const audit = { action: "Tenant.Counted", category: "System", severity: "Info" } as const;
+
 const inPrepare = tenants.command("inPrepare", {
   ...declared,
+  audit,
   input: InOrganization,
   prepare: ({ reading }) => reading((store) => store.ofRoles()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
@@ -56,12 +59,13 @@ const inOwnerOf = tenants.memoryQuery("inOwnerOf", {
   input: InOrganization,
   async ownerOf({ reading, user }) {
     seenByOwnerOf = await reading((store) => store.ofRoles());
-    return user.userId;
+    return user.id;
   },
   run: async () => ({ tenants: [...seenByOwnerOf] }),
 });
 const ofNoTenant = tenants.command("ofNoTenant", {
   ...declared,
+  audit,
   input: Type.Object({}),
   prepare: ({ reading }) => reading((store) => store.ofMemberships()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
@@ -95,6 +99,7 @@ const ofEveryTenant = tenants.memoryQuery("ofEveryTenant", {
 });
 const declaredForAll = tenants.command("declaredForAll", {
   ...declared,
+  audit,
   everyTenant: "the test counts them",
   input: InOrganization,
   prepare: ({ reading }) => reading((store) => store.ofRoles()),
@@ -114,7 +119,7 @@ describe("rows that a use case reads without a filter", () => {
   let scene: Scene;
   let other: OrganizationOf;
   let otherRole: string;
-  let caller: Caller;
+  let principal: Principal;
   let dispatch: ReturnType<typeof internalDispatch>;
 
   beforeAll(async () => {
@@ -123,14 +128,14 @@ describe("rows that a use case reads without a filter", () => {
     otherRole = (
       await scene.server.call(`GET /api/v1/iam/roles?scope=Organization&organizationId=${other.id}`, { token: other.owner.token })
     ).body.items[0].id;
-    const { platform, sessions, kernel: product } = scene.server.application;
+    const { platform, authenticate, kernel: product } = scene.server.application;
     const operations = [
       ...[inPrepare, inMemoryQuery, inOwnerOf, ofNoTenant, anonymously, throughApi],
       ...[named, ofEveryTenant, declaredForAll, beforeItsTenant],
     ];
     const kernel = new Kernel(catalogue([{ module: tenants, operations, events: [], steps: [] }]), platform);
     kernel.authorizeWith(product.authorizer);
-    caller = (await sessions.find(scene.owner.token))?.caller as Caller;
+    principal = (await authenticate(scene.owner.token)) as Principal;
     dispatch = internalDispatch(kernel.dispatch);
   });
   afterAll(() => scene.close());
@@ -139,43 +144,43 @@ describe("rows that a use case reads without a filter", () => {
 
   it("are the tenant's alone in prepare, in a query from memory and in ownerOf", async () => {
     for (const operation of [inPrepare, inMemoryQuery, inOwnerOf]) {
-      const { output } = await dispatch(operation, { organizationId: id() }, { caller });
+      const { output } = await dispatch(operation, { organizationId: id() }, { principal });
       expect(output.tenants, operation.name).toEqual([id()]);
     }
   });
 
   it("are those of the internal scope alone where the call acts there", async () => {
     for (const operation of [inPrepare, inMemoryQuery]) {
-      const { output } = await dispatch(operation, { organizationId: null }, { caller });
+      const { output } = await dispatch(operation, { organizationId: null }, { principal });
       expect(output.tenants, operation.name).toEqual([null]);
     }
   });
 
   it("are the caller's own where the call acts in no tenant, and none without a caller", async () => {
-    expect((await dispatch(ofNoTenant, {}, { caller })).output.tenants).toEqual([id()]);
-    expect((await dispatch(anonymously, {}, { caller: { kind: "anonymous" } })).output.tenants).toEqual([]);
+    expect((await dispatch(ofNoTenant, {}, { principal })).output.tenants).toEqual([id()]);
+    expect((await dispatch(anonymously, {}, { principal: { kind: "anonymous" } })).output.tenants).toEqual([]);
   });
 
   it("are the tenant's alone through the API of another module", async () => {
     const asked = { ofOrganization: other.id, roleId: otherRole };
-    expect((await dispatch(throughApi, { ...asked, organizationId: id() }, { caller })).output.permissions).toEqual([]);
-    const { permissions } = (await dispatch(throughApi, { ...asked, organizationId: other.id }, { caller })).output;
+    expect((await dispatch(throughApi, { ...asked, organizationId: id() }, { principal })).output.permissions).toEqual([]);
+    const { permissions } = (await dispatch(throughApi, { ...asked, organizationId: other.id }, { principal })).output;
     expect(permissions.length).toBeGreaterThan(0);
   });
 
   it("are those of a tenant that the use case names, and of no other", async () => {
-    expect((await dispatch(named, { of: other.id }, { caller })).output.tenants).toEqual([other.id]);
-    expect((await dispatch(named, { of: null }, { caller })).output.tenants).toEqual([null]);
+    expect((await dispatch(named, { of: other.id }, { principal })).output.tenants).toEqual([other.id]);
+    expect((await dispatch(named, { of: null }, { principal })).output.tenants).toEqual([null]);
   });
 
   it("are every tenant's only where the use case says why", async () => {
     for (const operation of [ofEveryTenant, declaredForAll]) {
-      const { output } = await dispatch(operation, { organizationId: id() }, { caller });
+      const { output } = await dispatch(operation, { organizationId: id() }, { principal });
       expect(output.tenants, operation.name).toEqual(expect.arrayContaining([null, id(), other.id]));
     }
   });
 
   it("are refused before the tenant of the call is resolved", async () => {
-    await expect(dispatch(beforeItsTenant, {}, { caller })).rejects.toThrow("before the tenant is resolved");
+    await expect(dispatch(beforeItsTenant, {}, { principal })).rejects.toThrow("before the tenant is resolved");
   });
 });

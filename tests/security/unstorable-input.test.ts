@@ -104,7 +104,7 @@ describe("what a schema could let through and nothing can hold (43)", () => {
     // What was accepted is in its chain, and read back as it was hashed.
     await server.application.settled();
     expect((await asOperator(server, "audit.verifyChain", { organizationId: world.own.id })).findings).toEqual([]);
-    expect((await asOperator(server, "audit.verifyWhole", {})).findings).toEqual([]);
+    expect((await asOperator(server, "audit.verifyConsistency", {})).findings).toEqual([]);
     const { rows } = await server.application.platform.database.read(everyTenant, (db) =>
       sql`select from audit_records where action = 'AuditLog.EntryDeadLettered'`.execute(db as never),
     );

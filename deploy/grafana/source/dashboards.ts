@@ -14,7 +14,7 @@ const signIns = "gatehouse_sign_ins_total";
 const service: Dashboard = {
   uid: "service",
   title: "Service overview",
-  about: "Health, load, errors and resources of every process (S3 §16.5, service overview).",
+  about: "Health, load, errors and resources of every process (service overview).",
   sections: [
     {
       title: "Health",
@@ -57,7 +57,7 @@ const service: Dashboard = {
 const query: Dashboard = {
   uid: "query",
   title: "Query",
-  about: "What answers questions (S3 §16.5, query dashboard).",
+  about: "What answers questions (query dashboard).",
   sections: [
     {
       title: "Queries",
@@ -86,7 +86,7 @@ const query: Dashboard = {
         { title: "Parts found in", lines: { "{{found}}": rate(lookups, "found") }, unit: "ops" },
         { title: "Revocation delay, p99", lines: { p99: quantile(0.99, "gatehouse_revocation_delay_seconds") }, unit: "s" },
         { title: "Changes not in decisions yet", lines: { "{{instance}}": "gatehouse_read_model_pending_events" } },
-        { title: "Log heard", lines: { "{{instance}}": "gatehouse_log_age_seconds" }, unit: "s" },
+        { title: "Age of the log in each process", lines: { "{{instance}}": "gatehouse_log_age_seconds" }, unit: "s" },
         { title: "Sessions in memory", lines: { "{{instance}}": "gatehouse_sessions_in_memory" } },
       ],
     },
@@ -96,7 +96,7 @@ const query: Dashboard = {
 const command: Dashboard = {
   uid: "command",
   title: "Command",
-  about: "What changes state (S3 §16.5, command dashboard).",
+  about: "What changes state (command dashboard).",
   sections: [
     {
       title: "Commands",
@@ -148,7 +148,7 @@ const command: Dashboard = {
 const background: Dashboard = {
   uid: "background",
   title: "Background",
-  about: "Events, jobs and what is taken over from others (S3 §16.5, background dashboard).",
+  about: "Events, jobs and what is taken over from others (background dashboard).",
   sections: [
     {
       title: "Events",
@@ -208,7 +208,7 @@ const typed = (...types: readonly string[]) => `sum by (type) (increase(${events
 const business: Dashboard = {
   uid: "business",
   title: "Business",
-  about: "Who uses it and how (S3 §16.5, business dashboard).",
+  about: "Who uses it and how (business dashboard).",
   sections: [
     {
       title: "People and organizations",
@@ -254,7 +254,7 @@ const business: Dashboard = {
 const dependencies: Dashboard = {
   uid: "dependencies",
   title: "Dependencies",
-  about: "What the product stands on: database, cache, brokers, calls between processes (S3 §10, §16.1).",
+  about: "What the product stands on: database, cache, brokers, calls between processes.",
   sections: [
     {
       title: "Database",

@@ -11,7 +11,7 @@ export {
   operators,
 } from "./condition/condition.ts";
 export { conditionSchema } from "./condition/schema.ts";
-export { decide } from "./decision/decide.ts";
+export { decide, withinScopes } from "./decision/decide.ts";
 export { type DecidingPart, type Decision, type DecisionReason, type Pending, partOf, pendingDecision } from "./decision/decision.ts";
 export { applicableEntitlements, unlimited } from "./decision/entitlements.ts";
 export {

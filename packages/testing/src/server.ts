@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { pino } from "pino";
 import { inject } from "vitest";
-import { operator } from "../../server/src/operation/caller.ts";
+import type { ModuleManifest } from "../../server/src/operation/module.ts";
+import { operator } from "../../server/src/operation/principal.ts";
 import { backgroundOrigin } from "../../server/src/operation/scheduled.ts";
 import { masterKeyFromFile } from "../../server/src/platform/keys/file.ts";
 import type { InboxItem } from "../../server/src/platform/mail/inbox.ts";
@@ -73,7 +74,11 @@ export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "
 export const distributed = process.env["TEST_TOPOLOGY"] === "distributed";
 
 /** Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. */
-export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
+export async function startTestServer(
+  environment: Readonly<Record<string, string>> = {},
+  on: Backend = backend,
+  options: OpenOptions = {},
+): Promise<TestServer> {
   const database = on === "postgresql" ? await makeDatabase() : undefined;
   const server = await openTestServer(
     {
@@ -84,7 +89,7 @@ export async function startTestServer(environment: Readonly<Record<string, strin
       ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
       ...environment,
     },
-    { fresh: true },
+    { ...options, fresh: true },
   );
   return {
     ...server,
@@ -103,6 +108,8 @@ interface OpenOptions {
   readonly clock?: MovableClock;
   /** The clock of the machine, with the database's time for what is decided. */
   readonly machineClock?: () => number;
+  /** Modules above those of the product. */
+  readonly modules?: readonly ModuleManifest[];
 }
 
 /** Opens a server on a database that is there already, or that `environment` names. */
@@ -112,10 +119,11 @@ export async function openTestServer(environment: Readonly<Record<string, string
   const logged: AnyBody[] = [];
   const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const fromImage = options.fresh === true && configuration.databaseUrl === undefined;
-  const { machineClock } = options;
+  const { machineClock, modules } = options;
   const overrides = {
     ...(machineClock === undefined ? { clock } : { machineClock }),
     logger,
+    ...(modules === undefined ? {} : { modules }),
     ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
   };
   const open = distributed && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
@@ -182,7 +190,7 @@ async function openApart(
   const application: Application = {
     ...command,
     reader: query.reader,
-    sessions: query.sessions,
+    authenticate: query.authenticate,
     startWorker: () => worker.startWorker(),
     async settled() {
       await worker.settled();
@@ -233,4 +241,4 @@ async function waitForMail(application: Application, to: string, template: strin
 
 /** Calls an operation that has no route, as the command line does. */
 export const asOperator = async (server: TestServer, operation: string, input: Record<string, unknown>): Promise<AnyBody> =>
-  (await server.application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() })).output;
+  (await server.application.dispatch({ operation, input, principal: operator, origin: backgroundOrigin() })).output;

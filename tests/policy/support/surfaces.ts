@@ -32,7 +32,7 @@ export interface Surface {
   close?(): Promise<void>;
 }
 
-/** The engine with a view for each subject that is used for every question about him. */
+/** The engine with a view for each subject that is used for every question about them. */
 function shared(file: CorpusFile): { engine: Engine; viewOf(subject: Subject): View } {
   const engine = new Engine(file);
   const views = new Map<Subject, View>();

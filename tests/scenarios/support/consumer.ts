@@ -14,7 +14,7 @@ export interface BrokerConsumer {
   close(): Promise<void>;
 }
 
-/** Where the product publishes (S3 §26.1). */
+/** Where the product publishes. */
 const exchange = "iam.events";
 const queue = "chaos.observer";
 

@@ -46,7 +46,7 @@ const readyWithinMs = 60_000;
 /** As an orchestrator does: at once, and not as fast as it can where a start fails. */
 const restartAfterMs = 250;
 
-/** Starts `each` processes of every role in the order of S3 §22.2, and keeps them alive. */
+/** Starts `each` processes of every role in order, and keeps them alive. */
 export async function openFleet({ environment, each, from = root, startedBy = "/health/ready" }: FleetOptions): Promise<Fleet> {
   const places: Place[] = [];
   const fleet: Fleet = {

@@ -5,7 +5,7 @@ import { join, model, newRole, newUser, type World } from "./world.ts";
 
 const iam = "/api/v1/iam";
 
-/** Somebody, an action and a resource; what lets him, and how that is given and taken. Each has all to himself, but for the model. */
+/** Somebody, an action and a resource; what allows it, and how that is given and taken. Each has its own, but for the model. */
 export interface Probe {
   readonly person: Person;
   readonly question: Readonly<Record<string, unknown>>;

@@ -12,7 +12,7 @@ import { randomBytes } from "node:crypto";
 import { makeDatabase } from "@gatehouse/testing/postgres.ts";
 import { sql } from "kysely";
 import { pino } from "pino";
-import { operator } from "../../../packages/server/src/operation/caller.ts";
+import { operator } from "../../../packages/server/src/operation/principal.ts";
 import { backgroundOrigin } from "../../../packages/server/src/operation/scheduled.ts";
 import { assemble } from "../../../packages/server/src/runtime/application.ts";
 import { readConfiguration } from "../../../packages/server/src/runtime/configuration.ts";
@@ -44,7 +44,7 @@ const address = (): string => {
 };
 
 const dispatch = async (operation: string, input: Record<string, unknown>) =>
-  (await application.dispatch({ operation, input, caller: operator, origin: backgroundOrigin() })).output as { readonly id: string };
+  (await application.dispatch({ operation, input, principal: operator, origin: backgroundOrigin() })).output as { readonly id: string };
 
 async function call(method: "GET" | "POST", url: string, payload: object | undefined, token?: string) {
   const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };

@@ -42,7 +42,9 @@ export async function attackedChain(server: TestServer, records: number): Promis
     async told(kept = []) {
       const { findings } = await verified(server, organization.id);
       const held =
-        kept.length === 0 ? [] : (await asOperator(server, "audit.verifyKept", { organizationId: organization.id, kept })).findings;
+        kept.length === 0
+          ? []
+          : (await asOperator(server, "audit.verifyCheckpoints", { organizationId: organization.id, checkpoints: kept })).findings;
       return [...findings, ...held].map(({ kind, number, through }: Finding) => `${kind} ${number}-${through}`);
     },
     whole: () => whole(server),
@@ -71,7 +73,7 @@ export async function verified(server: TestServer, organizationId: string | null
 }
 
 export const whole = async (server: TestServer): Promise<string[]> =>
-  (await asOperator(server, "audit.verifyWhole", {})).findings.map((one: Finding) => `${one.kind}: ${one.text}`);
+  (await asOperator(server, "audit.verifyConsistency", {})).findings.map((one: Finding) => `${one.kind}: ${one.text}`);
 
 async function headOf(server: TestServer, organizationId: string): Promise<AnyBody> {
   let cursor: string | null = null;

@@ -1,5 +1,5 @@
 /**
- * A condition (S4 §2, §8.4): JSON that a form can edit, never code. Each comparison says what it compares; a text that begins
+ * A condition: JSON that a form can edit, never code. Each comparison says what it compares; a text that begins
  * with `$` is a placeholder, `{ "value": … }` a literal whatever it looks like.
  */
 export type Condition =

@@ -29,7 +29,7 @@ export function decide(view: View, action: string, occasion: Occasion = nowhere)
   const type = occasion.resource?.type;
   if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined) return view.refusal;
-  if (occasion.scopes === undefined) {
+  if (occasion.scopes === undefined && occasion.callerScopes === undefined) {
     if (plan.always !== undefined) return "reason" in plan.always ? plan.always : decisionBy(plan.always, view);
     if (plan.plain) return decideByConditions(view, plan, occasion);
   }
@@ -185,7 +185,11 @@ export const walkInput = (view: View, reader: NonNullable<Occasion["relationship
   moment,
 });
 
-export const withinScopes = ({ lineage }: ActionPlan, { scopes }: Occasion): boolean =>
+/** Whether the action, or a permission above it, is among the scopes; of two limits it must be among both. */
+export const withinScopes = ({ lineage }: Pick<ActionPlan, "lineage">, { scopes, callerScopes }: Occasion): boolean =>
+  isAmong(lineage, scopes) && isAmong(lineage, callerScopes);
+
+const isAmong = (lineage: readonly string[], scopes: ReadonlySet<string> | undefined): boolean =>
   scopes === undefined || lineage.some((value) => scopes.has(value));
 
 /** Whether the session meets a rule; no session meets none. */

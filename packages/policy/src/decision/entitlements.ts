@@ -43,7 +43,7 @@ export function faultOfLimit(rule: EntitlementRule, environment: Environment): F
   ];
 }
 
-/** What the tenant's plan says about the action (S3 §8, applicableEntitlements): only what a rule asks for. */
+/** What the tenant's plan says about the action (applicableEntitlements): only what a rule asks for. */
 export function applicableEntitlements(view: View, action: string): Record<string, unknown> {
   const { entitlements } = view.facts.tenant;
   const required = view.plan(action).requirement?.entitlements;

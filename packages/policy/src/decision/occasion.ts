@@ -29,6 +29,8 @@ export interface Occasion {
   readonly session?: SessionFacts | undefined;
   /** Permissions that the credential is limited to, ancestors standing for what is below them; absent: it is not limited. */
   readonly scopes?: ReadonlySet<string> | undefined;
+  /** A second limit of the same form: of the credential that asks about itself with narrower scopes. The action must be within both. */
+  readonly callerScopes?: ReadonlySet<string> | undefined;
   /** Milliseconds since 1970; absent: now. */
   readonly now?: number | undefined;
   /** What the decisions of one request may cost together; absent: only each decision is bounded. */

@@ -121,8 +121,9 @@ function requiredChanges(view: View, action: string, occasion: Occasion, steps: 
   if (tenant.status !== undefined && tenant.status !== "Active") changes.push({ kind: "activate_tenant" });
   const weak = steps.flatMap((step) => (step.part === "session_strength" && step.outcome === "failed" ? [step.rule] : []));
   if (weak.length > 0) changes.push({ kind: "stronger_session", rules: weak });
+  if (steps.some((step) => step.part === "key_scope" && step.outcome === "failed"))
+    changes.push({ kind: "widen_scopes", permission: action });
   for (const step of steps) {
-    if (step.part === "key_scope" && step.outcome === "failed") changes.push({ kind: "widen_scopes", permission: action });
     if (step.part === "role" && step.effect === "deny" && step.outcome === "passed") {
       changes.push({ kind: "take_role", roleId: step.role.id, roleName: step.role.name });
     }

@@ -91,7 +91,9 @@ function stepsOf(view: View, action: string, occasion: Occasion): Step[] {
       tenant: tenant.status ?? null,
     },
   ];
-  if (occasion.scopes) steps.push({ part: "key_scope", outcome: passed(withinScopes(plan, occasion)), scopes: [...occasion.scopes] });
+  for (const scopes of [occasion.scopes, occasion.callerScopes]) {
+    if (scopes) steps.push({ part: "key_scope", outcome: passed(withinScopes(plan, { scopes })), scopes: [...scopes] });
+  }
   for (const rule of plan.requirement?.sessions ?? []) {
     steps.push({ part: "session_strength", outcome: passed(isStrongEnough(rule, occasion)), rule });
   }

@@ -43,7 +43,11 @@ function withChanges(
         facts = { ...facts, tenant: { ...facts.tenant, status: "Active" } };
         break;
       case "widen_scopes":
-        changed = { ...changed, scopes: new Set([...(changed.scopes ?? []), change.permission]) };
+        changed = {
+          ...changed,
+          scopes: plusScope(changed.scopes, change.permission),
+          callerScopes: plusScope(changed.callerScopes, change.permission),
+        };
         break;
       case "stronger_session": {
         const now = changed.now ?? Date.now();
@@ -89,6 +93,9 @@ export function wouldAllow(
     throw error;
   }
 }
+
+const plusScope = (scopes: ReadonlySet<string> | undefined, permission: string): ReadonlySet<string> | undefined =>
+  scopes && new Set([...scopes, permission]);
 
 const giving = (role: RoleFacts, permission: string): RoleFacts => ({ ...role, rules: rulesWith(role.rules, permission) });
 

@@ -8,8 +8,8 @@ export interface RelationEffects {
 }
 
 /**
- * What a relation of a type can do over every expression that it stands behind: for the rule that nobody gives what he does not
- * hold, nor is rid of what denies him.
+ * What a relation of a type can do over every expression that it stands behind: for the rule that nobody gives what they do not
+ * hold, nor removes what denies them.
  */
 export function relationEffects(policy: Policy, type: string, relation: string): RelationEffects {
   const gives = new Set<string>();

@@ -1,7 +1,7 @@
 import { isSecretName, maskText } from "#platform/telemetry/masking.ts";
 import { personalMark, secretMark, type TObject } from "./schema.ts";
 
-/** An input as the trail keeps it: secrets gone, personal data apart under their places, as `email` or `profile.firstName`. */
+/** An input as the audit log stores it: without secrets, and with personal data apart by their paths, as `email` or `profile.firstName`. */
 export interface Split {
   readonly input: Record<string, unknown>;
   readonly personal: Record<string, unknown>;
@@ -10,15 +10,15 @@ export interface Split {
 type Node = Readonly<Record<string, unknown>> | undefined;
 
 /**
- * Takes apart what a call was given, by its schema: a field that is marked secret is gone wherever it stands, one that is marked
- * personal or is an e-mail address is kept apart. Where the schema ends (a free object), names and forms of secrets decide, as in logs.
+ * Splits an input by its schema: removes fields that are marked secret, at any depth, and separates fields that are marked personal or are
+ * e-mail addresses. Where the schema ends (a free object), names and forms of secrets decide, as in logs.
  */
 export function splitInput(schema: TObject, input: Record<string, unknown>): Split {
   const personal: Record<string, unknown> = {};
   return { input: walk(schema as unknown as Node, input, [], personal) as Record<string, unknown>, personal };
 }
 
-/** A value without anything that is called or formed like a secret, or is an e-mail address. */
+/** A value without secrets, recognized by name or form, and without e-mail addresses. */
 export const withoutSecretsDeep = (value: unknown): unknown => walk(undefined, value, [], {});
 
 function walk(schema: Node, value: unknown, at: readonly string[], personal: Record<string, unknown>): unknown {
@@ -46,7 +46,7 @@ function walk(schema: Node, value: unknown, at: readonly string[], personal: Rec
   );
 }
 
-/** A schema with those that it is a choice of. */
+/** A schema with its alternatives. */
 function alternatives(schema: Node): readonly Node[] {
   const choices = ["anyOf", "oneOf", "allOf"].flatMap((name) => (schema?.[name] as Node[] | undefined) ?? []);
   return [schema, ...choices.flatMap(alternatives)];

@@ -2,123 +2,83 @@ import { sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import type { WriteHandle } from "#platform/database/database.ts";
 import { insertMany } from "#platform/database/many-rows.ts";
-import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 import type { Revision } from "#platform/log/event.ts";
+import { type AuditResult, attributesOf, auditDeclarationOf } from "./audit-declaration.ts";
+import { identityColumns } from "./audit-identity.ts";
 import { splitInput, withoutSecretsDeep } from "./audit-input.ts";
-import type { Caller, Origin } from "./caller.ts";
 import type { Operation } from "./operation.ts";
+import type { Origin } from "./origin.ts";
+import type { Principal } from "./principal.ts";
 
-export const auditSteps: readonly SchemaStep[] = [
-  {
-    name: "0004_operation_audit_entries",
-    why: "who did what, from where, written with the change itself (S3 §18.3)",
-    async up(db) {
-      await sql`create table audit_entries (
-        id uuid primary key,
-        operation text not null,
-        caller_kind text not null,
-        user_id uuid,
-        session_id uuid,
-        organization_id uuid,
-        input jsonb not null,
-        ip_address text,
-        user_agent text,
-        trace_id text not null,
-        transaction xid8 not null default pg_current_xact_id(),
-        occurred_at timestamptz not null
-      )`.execute(db);
-      await sql`create index audit_entries_of_an_organization on audit_entries (organization_id, id)`.execute(db);
-      await sql`create index audit_entries_of_a_user on audit_entries (user_id, id)`.execute(db);
-      await tenantTable(db, "audit_entries", { tenant: "organization_id", owner: "user_id" });
-    },
-  },
-  {
-    name: "0075_operation_audit_entries_say_more",
-    why: "what was acted on, before and after, how it ended, and personal data apart, for the chains (decision 0025)",
-    async up(db) {
-      await sql`alter table audit_entries
-        add column sequence bigint generated always as identity,
-        add column result text not null default 'success' check (result in ('success', 'refused', 'failed')),
-        add column reason text,
-        add column entity_type text,
-        add column entity_id text,
-        add column before jsonb,
-        add column after jsonb,
-        add column personal jsonb,
-        add column request_id text,
-        add column stands_for integer not null default 1,
-        add column with_change boolean not null default true`.execute(db);
-      await sql`create index audit_entries_in_commit_order on audit_entries (transaction, sequence)`.execute(db);
-    },
-  },
-  {
-    name: "0144_operation_audit_entries_by_age",
-    why: "sealed entries are removed by their age, every hour",
-    async up(db) {
-      await sql`create index audit_entries_by_age on audit_entries (occurred_at)`.execute(db);
-    },
-  },
-];
-
-/** What a use case says of itself for the trail, beside what the kernel sees (decision 0025). */
-export interface AuditNote {
-  /** The entry's id, where the caller is told it. */
+/** What a use case adds to the audit record of its call, beside what the kernel sees (decision 0025). */
+export interface AuditDetails {
+  /** The entry's id, where the answer has it. */
   readonly id?: string;
-  /** What was acted on, where neither the address nor the answer's `id` says it. */
+  /** What was acted on, where neither the route nor the output's `id` says it. */
   readonly entity?: { readonly type: string; readonly id: string };
-  /** The organization whose trail it belongs to, where the input does not name it. */
+  /** The organization whose audit log has the record, where the input does not name it. */
   readonly organizationId?: string | null;
-  /** What there was and what there is now, without personal data. */
+  /** The state before and after the change, without personal data. */
   readonly before?: unknown;
   readonly after?: unknown;
-  /** What there was of a person whom the call acts on; what there is now is in the input. It is kept apart and can be erased. */
+  /** Personal data of the entity before the change; the input has what it is now. It is stored apart and can be erased. */
   readonly personalBefore?: Record<string, unknown>;
 }
 
 export interface AuditedCall {
   readonly operation: Operation;
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly origin: Origin;
   readonly organizationId: string | null;
   readonly input: Record<string, unknown>;
   readonly now: Date;
-  readonly note: AuditNote;
-  /** The answer, of which an `id` is kept as what was acted on. */
+  readonly details: AuditDetails;
+  /** The answer. Its `id` is recorded as the entity's. */
   readonly output?: unknown;
 }
 
-export type AuditResult = "success" | "refused" | "failed";
-
-/** How a call ended that was not written with a change: a refusal, or a query whose reading is noted. */
-export interface AuditEnding {
+/** How a call ended, and how many calls its entry stands for. */
+export interface AuditOutcome {
   readonly result: AuditResult;
   /** The error's code. */
   readonly reason: string | null;
-  /** How many of its kind the entry stands for: more than one in a flood. */
+  /** More than one in a flood of calls of the same kind. */
   readonly standsFor: number;
 }
 
-/** Why an entry of a success stands for a part of the call's work: another entry follows with the rest, unless the call was interrupted. */
+/** The reason of a success that is a part of the call's work: another entry follows with the rest, unless the call was interrupted. */
 const continues = "continues";
 
 /** Writes the entry of a command, or of a part of one, inside its transaction and returns the transaction's revision. */
 export async function recordAudit(tx: WriteHandle, call: AuditedCall, hasMore: boolean): Promise<Revision> {
-  const row = { ...rowOf(call), result: "success", reason: hasMore ? continues : null, stands_for: 1, with_change: true };
-  const [inserted] = await insertEntries(tx, [row]);
+  const outcome: AuditOutcome = { result: "success", reason: hasMore ? continues : null, standsFor: 1 };
+  const [inserted] = await insertEntries(tx, [rowOf(call, outcome, true)]);
   return (inserted as { revision: string }).revision;
 }
 
-/** Writes entries of calls that changed nothing, in a transaction of their own. */
-export async function recordNotes(tx: WriteHandle, rows: readonly NotedRow[]): Promise<void> {
+/** Inserts entries that are complete: of calls that changed nothing, or of what the command line did to the storage itself. */
+export async function insertAuditEntries(tx: WriteHandle, rows: readonly AuditEntryRow[]): Promise<void> {
   await insertEntries(tx, rows);
 }
+
+/** The entry of a call that was not written with a change: a refusal, a failure, or an audited read. */
+export const entryRow = (call: AuditedCall, outcome: AuditOutcome): AuditEntryRow => rowOf(call, outcome, false);
 
 const entryColumns = {
   id: "uuid",
   operation: "text",
+  action: "text",
+  category: "text",
+  severity: "text",
   caller_kind: "text",
   user_id: "uuid",
   session_id: "uuid",
+  principal_kind: "text",
+  principal_id: "text",
+  credential_kind: "text",
+  credential_id: "text",
+  actor_kind: "text",
+  actor_id: "text",
   organization_id: "uuid",
   input: "json",
   personal: "json",
@@ -137,47 +97,42 @@ const entryColumns = {
   with_change: "boolean",
 } as const;
 
-const insertEntries = (tx: WriteHandle, rows: readonly EntryRow[]) =>
+const insertEntries = (tx: WriteHandle, rows: readonly AuditEntryRow[]) =>
   insertMany(tx, "audit_entries", entryColumns, rows, sql<{ revision: string }>`returning transaction::text as revision`);
 
-type CallRow = ReturnType<typeof rowOf>;
-interface EntryRow extends CallRow {
-  readonly result: string;
-  readonly reason: string | null;
-  readonly stands_for: number;
-  readonly with_change: boolean;
-}
-export type NotedRow = EntryRow;
+/** A row of `audit_entries`; the database numbers it. */
+export type AuditEntryRow = ReturnType<typeof rowOf>;
 
-export const notedRow = (call: AuditedCall, ending: AuditEnding): NotedRow => ({
-  ...rowOf(call),
-  result: ending.result,
-  reason: ending.reason,
-  stands_for: ending.standsFor,
-  with_change: false,
-});
-
-function rowOf({ operation, caller, origin, organizationId, input, now, note, output }: AuditedCall) {
-  const user = caller.kind === "user" ? caller : undefined;
+function rowOf(call: AuditedCall, { result, reason, standsFor }: AuditOutcome, withChange: boolean) {
+  const { operation, principal, origin, organizationId, input, now, details, output } = call;
+  const declaration = auditDeclarationOf(operation.name, operation.audit, result);
+  const { action, category, severity, entityType } = attributesOf(declaration, result);
+  const entityId = details.entity?.id ?? actedOn(operation, input, output);
+  const provenUserId = declaration.identifiesCaller && result === "success" ? entityId : null;
   const split = splitInput(operation.input, input);
   return {
-    id: note.id ?? uuid(),
+    id: details.id ?? uuid(),
     operation: operation.name,
-    caller_kind: caller.kind,
-    user_id: user?.userId ?? null,
-    session_id: user?.sessionId ?? null,
-    organization_id: note.organizationId === undefined ? organizationId : note.organizationId,
+    action,
+    category: category as string,
+    severity: severity as string,
+    ...identityColumns(principal, provenUserId),
+    organization_id: details.organizationId === undefined ? organizationId : details.organizationId,
     input: JSON.stringify(split.input),
-    personal: personalOf(split.personal, note.personalBefore),
-    before: jsonOf(note.before),
-    after: jsonOf(note.after),
-    entity_type: note.entity?.type ?? null,
-    entity_id: note.entity?.id ?? actedOn(operation, input, output),
+    personal: personalOf(split.personal, details.personalBefore),
+    before: jsonOf(details.before),
+    after: jsonOf(details.after),
+    entity_type: details.entity?.type ?? (entityId === null ? null : entityType),
+    entity_id: entityId,
     ip_address: origin.ip,
     user_agent: origin.userAgent,
     trace_id: origin.traceId,
-    request_id: origin.requestId,
+    request_id: origin.requestId as string | null,
     occurred_at: now,
+    result: result as string,
+    reason,
+    stands_for: standsFor,
+    with_change: withChange,
   };
 }
 
@@ -189,7 +144,7 @@ function personalOf(input: Record<string, unknown>, before: Record<string, unkno
 
 const jsonOf = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(withoutSecretsDeep(value)));
 
-/** The last parameter of the address, else the `id` of what was answered. */
+/** The last parameter of the route, else the `id` of the output. */
 function actedOn({ http = "" }: Operation, input: Record<string, unknown>, output: unknown): string | null {
   const parameter = [...http.matchAll(/:(\w+)/g)].at(-1)?.[1];
   const id = parameter === undefined ? (output as { id?: unknown } | null | undefined)?.id : input[parameter];

@@ -1,4 +1,3 @@
-import type { Caller, Origin, UserCaller } from "./caller.ts";
 import {
   CredentialRequired,
   type ErrorDefinition,
@@ -8,14 +7,17 @@ import {
   RouteNotFound,
 } from "./errors.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
+import type { Origin } from "./origin.ts";
+import { type IdentifiedPrincipal, isForeignTo, isIdentified, isSystemOrOperator, isUser, type Principal } from "./principal.ts";
 
 /** Who may call an operation. Declared with it; an operation without one does not start. */
 export type Rule =
   | { readonly kind: "anyone"; readonly why: string }
   | { readonly kind: "signedIn" }
+  | { readonly kind: "identified"; readonly appliesScopes: boolean }
   | { readonly kind: "permission"; readonly permission: string; readonly scope: "tenant" | "internal" }
   | { readonly kind: "scoped"; readonly tenant: string; readonly internal: string }
-  | { readonly kind: "subject"; readonly field: string }
+  | { readonly kind: "subject"; readonly field: string; readonly appliesScopes: boolean }
   | { readonly kind: "own"; readonly thing: string }
   | { readonly kind: "operator" }
   | { readonly kind: "byInput"; readonly field: string; readonly cases: Readonly<Record<string, Rule>>; readonly otherwise: Rule }
@@ -23,8 +25,18 @@ export type Rule =
 
 /** Everybody, also without a credential; `why` says the reason. */
 export const anyone = (why: string): Rule => ({ kind: "anyone", why });
-/** Whoever has a live session. */
+/**
+ * Any user, for what is their own: profile, sessions, organizations. Refuses services, and credentials with scopes: a scope names a
+ * permission, and no permission stands for what is one's own.
+ */
 export const signedIn = (): Rule => ({ kind: "signedIn" });
+
+interface ScopesOfRule {
+  /** The operation limits its own answer to the credential's scopes. Without it the rule refuses a credential that has any. */
+  readonly appliesScopes?: boolean;
+}
+/** Any user or service. */
+export const identified = ({ appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "identified", appliesScopes });
 /** Whoever holds `value` in the organization that the operation acts on. */
 export const permission = (value: string): Rule => ({ kind: "permission", permission: value, scope: "tenant" });
 /** Whoever holds `value` in the internal scope, with a session of that scope. */
@@ -32,8 +44,8 @@ export const internal = (value: string): Rule => ({ kind: "permission", permissi
 /** One permission where the call acts in an organization, another where it acts in the internal scope. */
 export const scoped = (needed: { readonly tenant: string; readonly internal: string }): Rule => ({ kind: "scoped", ...needed });
 /** The user whom the input's `field` names. */
-export const subject = (field: string): Rule => ({ kind: "subject", field });
-/** The user whom the thing that the call names belongs to, as the operation's `ownerOf` tells. */
+export const subject = (field: string, { appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "subject", field, appliesScopes });
+/** The user whom the thing that the call names belongs to, as the operation's `ownerOf` tells; not with a credential that has scopes. */
 export const own = (thing: string): Rule => ({ kind: "own", thing });
 /** Whoever has the machine: the command line. */
 export const operatorOnly = (): Rule => ({ kind: "operator" });
@@ -46,8 +58,14 @@ export const byInput = (field: string, cases: Readonly<Record<string, Rule>>, ot
 });
 export const either = (...rules: readonly Rule[]): Rule => ({ kind: "either", rules });
 
-/** Why a user may not, in one word; the access module knows more, this is what the door needs. */
-export type Refusal = "not_a_member" | "missing_permission" | "session_strength" | "organization_suspended" | "unavailable";
+/** Why a principal may not. The access module knows more; this is what an answer needs. */
+export type Refusal =
+  | "not_a_member"
+  | "missing_permission"
+  | "credential_scope"
+  | "session_strength"
+  | "organization_suspended"
+  | "unavailable";
 
 /** The request that a decision is made for: conditions and session requirements of the product's own permissions read it. */
 export interface RequestFacts {
@@ -56,18 +74,30 @@ export interface RequestFacts {
   readonly now: number;
 }
 
-/** Answers whether a user holds a permission in an organization (null: the internal scope). The access module is it. */
+/**
+ * Answers whether a principal holds a permission in an organization (null: the internal scope), within the scopes of its credential. The
+ * access module implements it.
+ */
 export interface Authorizer {
-  /** Decides as the check API does, with the caller's own session and request. */
-  holds(caller: UserCaller, organizationId: string | null, permission: string, request: RequestFacts): MaybePromise<true | Refusal>;
-  /** Those of `permissions` that the user does not hold there without a condition. */
-  missingPermissions(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<readonly string[]>;
+  /** Decides as the check API does, with the principal's own credential and request. */
+  holds(
+    principal: IdentifiedPrincipal,
+    organizationId: string | null,
+    permission: string,
+    request: RequestFacts,
+  ): MaybePromise<true | Refusal>;
+  /** Those of `permissions` that the principal does not hold there without a condition, or that lie outside the credential's scopes. */
+  missingPermissions(
+    principal: IdentifiedPrincipal,
+    organizationId: string | null,
+    permissions: readonly string[],
+  ): Promise<readonly string[]>;
 }
 
 export interface Subject {
   /** Of an operation with the rule `own`. */
   readonly ownerOf?: () => MaybePromise<string | undefined>;
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly tenant: string | null | undefined;
   readonly input: Readonly<Record<string, unknown>>;
   /** What a caller with no standing in the tenant is told: the same as for an id that does not exist (docs/security/attacks.md, 20). */
@@ -88,7 +118,7 @@ export function authorize(rule: Rule, asked: Subject, authorizer: Authorizer): M
 }
 
 function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
-  const { caller } = asked;
+  const { principal } = asked;
   if (rule.kind === "anyone") return true;
   if (rule.kind === "either") return firstThatHolds(rule.rules, 0, undefined, asked, authorizer);
   if (rule.kind === "byInput") {
@@ -96,27 +126,44 @@ function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybeProm
     const chosen = typeof value === "string" && Object.hasOwn(rule.cases, value) ? (rule.cases[value] as Rule) : rule.otherwise;
     return evaluate(chosen, asked, authorizer);
   }
-  // Who has the machine has the database; the command line's operations still say which they are.
-  if (caller.kind === "operator" || caller.kind === "system") return true;
+  // The operator has the database itself; the command line's operations still declare who may call them.
+  if (isSystemOrOperator(principal)) return true;
   if (rule.kind === "operator") return new OperationError(RouteNotFound);
-  if (caller.kind === "anonymous") return new OperationError(CredentialRequired);
-  if (rule.kind === "signedIn") return true;
-  if (rule.kind === "subject") return asked.input[rule.field] === caller.userId || denied();
-  if (rule.kind === "own") return isOwner(caller, asked);
+  if (!isIdentified(principal)) return new OperationError(CredentialRequired);
+  if (rule.kind === "signedIn") return usersOwn(principal);
+  if (rule.kind === "identified") return rule.appliesScopes || withoutScopes(principal);
+  if (rule.kind === "subject") {
+    const field = asked.input[rule.field];
+    if (typeof field !== "string" || !isUser(principal, field)) return denied();
+    return rule.appliesScopes || withoutScopes(principal);
+  }
+  if (rule.kind === "own") return isOwner(principal, asked);
   if (rule.kind === "scoped") {
     return asked.tenant === null
-      ? internalPermission(rule.internal, caller, asked, authorizer)
-      : tenantPermission(rule.tenant, caller, asked, authorizer);
+      ? internalPermission(rule.internal, principal, asked, authorizer)
+      : tenantPermission(rule.tenant, principal, asked, authorizer);
   }
   return rule.scope === "internal"
-    ? internalPermission(rule.permission, caller, asked, authorizer)
-    : tenantPermission(rule.permission, caller, asked, authorizer);
+    ? internalPermission(rule.permission, principal, asked, authorizer)
+    : tenantPermission(rule.permission, principal, asked, authorizer);
 }
 
-function isOwner(caller: UserCaller, { tenant, absent, ownerOf }: Subject): MaybePromise<Outcome> {
+/** What is a user's own: for no service, and for no credential with scopes. */
+const usersOwn = (principal: IdentifiedPrincipal): Outcome =>
+  principal.kind === "user" ? withoutScopes(principal) : new OperationError(PermissionDenied, [onlyUsers]);
+
+/** The detail of a refusal to everybody but users. */
+export const onlyUsers = { rule: "principal", principal: "user" } as const;
+
+const withoutScopes = ({ credential }: IdentifiedPrincipal): Outcome =>
+  credential.scopes === undefined || new OperationError(PermissionDenied, [{ rule: "credential_scope" }]);
+
+function isOwner(principal: IdentifiedPrincipal, { tenant, absent, ownerOf }: Subject): MaybePromise<Outcome> {
   // A session that was begun for one organization never acts in another.
-  if (caller.organizationId !== null && caller.organizationId !== tenant) return new OperationError(absent ?? RouteNotFound);
-  return after(ownerOf?.(), (owner) => owner === caller.userId || denied());
+  if (isForeignTo(principal, tenant)) return new OperationError(absent ?? RouteNotFound);
+  const own = usersOwn(principal);
+  if (own !== true) return own;
+  return after(ownerOf?.(), (owner) => isUser(principal, owner) || denied());
 }
 
 function firstThatHolds(
@@ -135,27 +182,29 @@ function firstThatHolds(
   });
 }
 
-function internalPermission(value: string, caller: UserCaller, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
-  if (caller.organizationId !== null) return denied(value);
-  return after(authorizer.holds(caller, null, value, asked.request), (answer) => answer === true || refused(value, answer));
+function internalPermission(value: string, principal: IdentifiedPrincipal, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
+  if (principal.organizationId !== null) return denied(value);
+  return after(authorizer.holds(principal, null, value, asked.request), (answer) => answer === true || refused(value, answer));
 }
 
-function tenantPermission(value: string, caller: UserCaller, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
+function tenantPermission(value: string, principal: IdentifiedPrincipal, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
   const { tenant, absent } = asked;
   const unknown = () => new OperationError(absent ?? RouteNotFound);
   if (tenant === undefined || tenant === null) return absent ? unknown() : denied(value);
   // A session that was begun for one organization never acts in another.
-  if (caller.organizationId !== null && caller.organizationId !== tenant) return unknown();
-  return after(authorizer.holds(caller, tenant, value, asked.request), (answer) => {
+  if (isForeignTo(principal, tenant)) return unknown();
+  return after(authorizer.holds(principal, tenant, value, asked.request), (answer) => {
     if (answer === true) return true;
     if (answer === "not_a_member") return unknown();
     return answer === "organization_suspended" ? new OperationError(OrganizationInactive) : refused(value, answer);
   });
 }
 
-/** Where a stronger or more recent sign-in is all that is missing, the refusal says so: then the caller can sign in again. */
+/** Names what the credential lacks, where that is all that is missing: a stronger or more recent sign-in, or a scope. */
 const refused = (value: string, refusal: Refusal): OperationError =>
-  refusal === "session_strength" ? new OperationError(PermissionDenied, [{ rule: "session_strength", permission: value }]) : denied(value);
+  refusal === "session_strength" || refusal === "credential_scope"
+    ? new OperationError(PermissionDenied, [{ rule: refusal, permission: value }])
+    : denied(value);
 
 const denied = (value?: string): OperationError =>
   new OperationError(PermissionDenied, value === undefined ? [] : [{ rule: "permission", permission: value }]);
@@ -167,6 +216,8 @@ export function describeRule(rule: Rule): string {
       return `Anyone: ${rule.why}.`;
     case "signedIn":
       return "Any signed-in user.";
+    case "identified":
+      return `Any user or service${rule.appliesScopes ? ", within the scopes of its credential" : ""}.`;
     case "permission":
       return rule.scope === "tenant"
         ? `Permission \`${rule.permission}\` in the organization.`

@@ -184,7 +184,7 @@ describe("the trail", () => {
       .then((all: AnyBody[]) => ({ rows: all }));
     const mine = rows.find((row: AnyBody) => row.personal?.input?.email === body.email && row.operation === "identity.register");
     expect(mine).toMatchObject({ caller_kind: "anonymous", user_id: null, ip_address: from, user_agent: "Browser/2.0" });
-    // What tells of a person lies apart, so that it can be sealed under his key.
+    // What tells of a person lies apart, so that it can be encrypted under their key.
     const [email, firstName, lastName] = ["[personal]", "[personal]", "[personal]"];
     expect(mine.input).toEqual({ ...body, password: "[secret]", email, firstName, lastName });
     expect(mine.personal).toEqual({ input: { email: body.email, firstName: body.firstName, lastName: body.lastName } });

@@ -64,7 +64,7 @@ describeOnPostgresql("administration that waits for a table", () => {
     expect(tookMs).toBeLessThan(inTimeMs);
     expect(await refused()).toBeGreaterThanOrEqual(5);
     const answered = await Promise.all(waiting);
-    // Whoever waited longer than the bulkhead lets him was refused; nobody was given up half-way.
+    // A call that waited longer than the bulkhead allows was refused; none was given up half-way.
     expect(answered.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
     expect(answered.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(atOnce);
     await eventually(placesTaken).toBe(0);

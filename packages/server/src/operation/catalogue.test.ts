@@ -20,6 +20,7 @@ const sound = {
 } as const;
 const operation = (name: string, overrides: Readonly<Record<string, unknown>> = {}): Operation =>
   thing.query(name, { ...sound, ...overrides } as never);
+const command = (audit: unknown): Operation => thing.command("change", { ...sound, http: undefined, audit } as never);
 const contextOf = (operations: readonly Operation[], events: ModuleManifest["events"] = []): ModuleManifest => ({
   module: thing,
   operations,
@@ -53,6 +54,22 @@ describe("a program does not start with", () => {
   it("a route that cannot be read, or a query behind a writing method", () => {
     expect(() => starting(operation("get", { http: "FETCH /things/:thingId" }))).toThrow("has a route that cannot be read");
     expect(() => starting(operation("get", { http: "DELETE /things/:thingId" }))).toThrow("is a query behind a writing method");
+  });
+
+  it("a command whose audit action is not declared, or declared wrongly", () => {
+    const declared = { action: "Thing.Changed", category: "Business", severity: "Info" };
+    expect(() => starting(command(declared))).not.toThrow();
+    expect(() => starting(command(undefined))).toThrow("thing.change does not declare its audit action");
+    expect(() => starting(command({ ...declared, action: "changed a thing" }))).toThrow('has the audit action "changed a thing"');
+    expect(() => starting(command({ ...declared, category: "Other" }))).toThrow('has the unknown audit category "Other"');
+    expect(() => starting(command({ ...declared, severity: "Fatal" }))).toThrow('has the unknown audit severity "Fatal"');
+    expect(() => starting(command({ ...declared, reading: "it is read" }))).toThrow("is a command and declares why its reading is audited");
+  });
+
+  it("an audited query that does not say why its reading is audited", () => {
+    const audit = { action: "Thing.Read", category: "DataAccess", severity: "Info" };
+    expect(() => starting(operation("get", { audit }))).toThrow("thing.get is an audited query and does not declare why (audit.reading)");
+    expect(() => starting(operation("get", { audit: { ...audit, reading: "it is sensitive" } }))).not.toThrow();
   });
 
   it("a time in an input that is not a Timestamp, wherever it stands and whatever it is called", () => {

@@ -1,3 +1,4 @@
+import { issuesOfAudit } from "./audit-declaration.ts";
 import { permissionsIn, type Rule } from "./authorization.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import { kernelErrors } from "./errors.ts";
@@ -67,8 +68,8 @@ function faultsOf(operation: Operation): string[] {
   }
   if (operation.kind === "query" && operation.http !== undefined && !/^(GET|POST) /.test(operation.http))
     say("is a query behind a writing method");
-  if (operation.kind === "command" && (operation.noted !== undefined || operation.document))
-    say("is a command; only a query is noted or a document");
+  if (operation.kind === "command" && operation.document) say("is a command; only a query is a document");
+  for (const issue of issuesOfAudit(operation.kind, operation.audit)) say(issue);
   for (const field of otherTimes(operation.input, [])) say(`takes a time at ${field} that is not a Timestamp`);
   if (saysOwn(operation.allow) !== (operation.ownerOf !== undefined)) say("has the rule own without ownerOf, or ownerOf without the rule");
   if (operation.cookie === "begins" && operation.stillValid === undefined)

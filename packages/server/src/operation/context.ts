@@ -1,17 +1,18 @@
 import type { JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { AuditNote } from "./audit.ts";
-import type { Caller, Origin, UserCaller } from "./caller.ts";
+import type { AuditDetails } from "./audit.ts";
 import type { ErrorDefinition, ErrorDetail } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
+import type { Origin } from "./origin.ts";
+import type { IdentifiedPrincipal, Principal, UserPrincipal } from "./principal.ts";
 import type { Static, TObject } from "./schema.ts";
 
 export type Emit = <Data extends TObject>(event: EventDefinition<Data>, data: Static<Data>) => void;
 export type Enqueue = <Payload extends object>(job: JobName<Payload>, payload: Payload) => Promise<void>;
 export type Fail<Failure extends ErrorDefinition> = (error: Failure, ...details: ErrorDetail[]) => never;
-/** Adds to the audit entry of the call; a later value replaces an earlier one. */
-export type Audit = (note: AuditNote) => void;
+/** Adds details to the audit record of this call. A field that is given again replaces the earlier value. */
+export type Audit = (details: AuditDetails) => void;
 
 /** What a use case may use of the platform. It has no database, log, cache or broker but through its context. */
 export interface Services extends Pick<Platform, "settings" | "clock" | "keys" | "limits" | "metrics" | "logger"> {
@@ -20,9 +21,11 @@ export interface Services extends Pick<Platform, "settings" | "clock" | "keys" |
 }
 
 interface SharedContext<State, Failure extends ErrorDefinition> {
-  readonly caller: Caller;
-  /** The signed-in user; refuses the call of any other caller. */
-  readonly user: UserCaller;
+  readonly principal: Principal;
+  /** The signed-in user. Refuses an anonymous caller (401), and a service (403). */
+  readonly user: UserPrincipal;
+  /** The user or service that calls. Refuses an anonymous caller (401). */
+  readonly identified: IdentifiedPrincipal;
   readonly origin: Origin;
   readonly now: Date;
   readonly state: State;
@@ -51,8 +54,8 @@ export interface PrepareContext<Reads, State, ReadApis, Failure extends ErrorDef
   /** Whether the caller may use a permission in the organization (null: the internal scope), as the kernel's own check decides. */
   holds(organizationId: string | null, value: string): MaybePromise<boolean>;
   /**
-   * Those of `values` that the caller does not hold in the organization (null: the internal scope), for delegation checks. A permission
-   * under a condition counts as missing; requirements on the session are not checked.
+   * Those of `values` that the principal does not hold in the organization (null: the internal scope) within the scopes of its
+   * credential, for delegation checks. A permission under a condition counts as missing; session requirements are not applied.
    */
   missingPermissions(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
   /** The delegation check: fails with `error` and the missing permissions, at most 20, where {@link missingPermissions} finds any. */

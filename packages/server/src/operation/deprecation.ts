@@ -11,7 +11,7 @@ export interface Deprecation {
 }
 
 /**
- * How long what is deprecated and what replaces it stand side by side. S3 §21.1 asks for the previous major version and for notice
+ * How long what is deprecated and what replaces it stand side by side. The policy is the previous major version and notice
  * before it goes, and names no time: half a year holds two quarterly releases of a client (decision 0026).
  */
 export const overlapDays = 180;

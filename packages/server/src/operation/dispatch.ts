@@ -1,11 +1,12 @@
-import type { Caller, Origin } from "./caller.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
+import type { Origin } from "./origin.ts";
+import type { Principal } from "./principal.ts";
 
 /** A call of an operation, whichever transport it came by. */
 export interface Call {
   readonly operation: string;
   readonly input: Record<string, unknown>;
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly origin: Origin;
   readonly idempotencyKey?: string | undefined;
   /** The versions that If-Match names, any of which will do; empty where it names none that can exist. */

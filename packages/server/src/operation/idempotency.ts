@@ -8,6 +8,7 @@ import type { SealedPlace } from "#platform/keys/sealed-place.ts";
 import { clientNetwork } from "#platform/network/address.ts";
 import type { Call } from "./dispatch.ts";
 import { IdempotencyKeyReused, OperationError } from "./errors.ts";
+import { organizationOf, principalKey } from "./principal.ts";
 
 export const idempotencySteps: readonly SchemaStep[] = [
   {
@@ -49,6 +50,7 @@ export interface FirstAnswer {
 
 /** An Idempotency-Key as one principal uses it for one operation, and what it was sent with. */
 interface Claim {
+  /** The principal's key; the column keeps the name that processes of older releases read. */
   readonly caller: string;
   readonly operation: string;
   readonly key: string;
@@ -56,16 +58,17 @@ interface Claim {
 }
 
 /**
- * Whose key it is. Of a user, with the organization of the session: the same input may mean another one there. Callers without a
- * credential are told apart by address and request, so that two callers who chose the same key do not collide; what is stored of both is an HMAC
- * under the master key, since a request may hold a password.
+ * Claims the key for the principal, with the organization of its credential: the same input may mean another organization there.
+ * Anonymous callers are told apart by address and request, so that two who chose the same key do not meet. Both are kept as a code under
+ * the master key, since a request may hold a password.
  */
-export function claimOf({ operation, caller, origin, idempotencyKey, input }: Call, keys: KeyRing): Claim {
+export function claimOf({ operation, principal, origin, idempotencyKey, input }: Call, keys: KeyRing): Claim {
   const requestHash = hashRequest(input);
   const claim = { operation, key: idempotencyKey as string, requestHash };
-  if (caller.kind === "user")
-    return { ...claim, caller: `user:${caller.userId}${caller.organizationId ? `@${caller.organizationId}` : ""}` };
-  if (caller.kind !== "anonymous") return { ...claim, caller: caller.kind };
+  if (principal.kind !== "anonymous") {
+    const organizationId = organizationOf(principal);
+    return { ...claim, caller: `${principalKey(principal)}${organizationId === null ? "" : `@${organizationId}`}` };
+  }
   const [{ key }] = keys.derive("idempotent caller") as readonly [DerivedKey];
   const code = createHmac("sha256", key)
     .update(JSON.stringify([origin.ip && clientNetwork(origin.ip), requestHash]))

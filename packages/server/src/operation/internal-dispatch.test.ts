@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { operatorOnly } from "./authorization.ts";
-import { operator, system } from "./caller.ts";
 import type { Call } from "./dispatch.ts";
 import { internalDispatch } from "./internal-dispatch.ts";
 import { module } from "./module.ts";
+import { operator, system } from "./principal.ts";
 import { backgroundOrigin } from "./scheduled.ts";
 import { Type } from "./schema.ts";
 
@@ -27,10 +27,10 @@ it("calls an operation by its declaration, as the system from nowhere unless it 
   expect(output.count + 1).toBe(4);
   expect(revision).toBe("7");
   const origin = backgroundOrigin({ requestId: "request", traceId: "trace" });
-  await dispatch(countBooks, { author: "Nguyễn Du" }, { caller: operator, origin });
+  await dispatch(countBooks, { author: "Nguyễn Du" }, { principal: operator, origin });
   await dispatch.byName("library.countBooks", { author: "Nguyễn Du" });
   expect(calls.map(({ operation, input }) => [operation, input])).toEqual(Array(3).fill(["library.countBooks", { author: "Nguyễn Du" }]));
-  expect(calls.map(({ caller }) => caller)).toEqual([system, operator, system]);
+  expect(calls.map(({ principal }) => principal)).toEqual([system, operator, system]);
   expect(calls[1]?.origin).toBe(origin);
   expect(calls[0]?.origin).toMatchObject({ ip: null, userAgent: null });
 });

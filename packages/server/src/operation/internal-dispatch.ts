@@ -1,6 +1,7 @@
-import { type Caller, type Origin, system } from "./caller.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { TypedOperation } from "./operation.ts";
+import type { Origin } from "./origin.ts";
+import { type Principal, system } from "./principal.ts";
 import { backgroundOrigin } from "./scheduled.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 
@@ -26,13 +27,13 @@ export interface InternalDispatch {
 }
 
 export interface InternalCall {
-  readonly caller?: Caller;
+  readonly principal?: Principal;
   readonly origin?: Origin;
 }
 
 export function internalDispatch(dispatch: Dispatch): InternalDispatch {
-  const byName: InternalDispatch["byName"] = async (operation, input, { caller = system, origin = backgroundOrigin() } = {}) =>
-    dispatch({ operation, input, caller, origin });
+  const byName: InternalDispatch["byName"] = async (operation, input, { principal = system, origin = backgroundOrigin() } = {}) =>
+    dispatch({ operation, input, principal, origin });
   const typed = <Input extends TObject, Output extends TSchema>(
     operation: TypedOperation<Input, Output>,
     input: Static<Input>,

@@ -1,13 +1,15 @@
-import type { Background } from "#platform/background.ts";
+import type { BackgroundTask } from "#platform/background.ts";
 import type { Backlog } from "#platform/backlog.ts";
 import type { BrokerConsumer } from "#platform/broker/broker.ts";
-import type { Consumer } from "#platform/bus/bus.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import type { SchemaStep } from "#platform/database/migrations.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { SealedPlace } from "#platform/keys/sealed-place.ts";
+import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import type { LogReader } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
+import type { AuditDeclaration, QueryAuditDeclaration } from "./audit-declaration.ts";
+import type { Authenticator } from "./authenticators.ts";
 import type { ApiContext, CommandContext, PrepareContext, QueryContext, TenantContext, WriteApiContext } from "./context.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
@@ -79,6 +81,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   command<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = [], Prepared = undefined>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
+      CommandAudit &
       RunnableCommand<
         CommandContext<Reads, Writes, State, ApisOf<Uses>, Errors[number]>,
         Preparing<Reads, State, Uses, Errors>,
@@ -94,6 +97,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   query<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
+      AuditedQuery &
       RunnableQuery<QueryContext<Reads, State, ReadApisOf<Uses>, Errors[number]>, Input, Output>,
   ): TypedOperation<Input, Output> {
     return this.#operation("query", name, declaration);
@@ -103,6 +107,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   memoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
+      AuditedQuery &
       RunnableQuery<Preparing<Reads, State, Uses, Errors>, Input, Output>,
   ): TypedOperation<Input, Output> {
     return this.#operation("query", name, declaration, true);
@@ -162,8 +167,19 @@ type Declaration<
   ownerOf?(context: Preparing, input: Static<Input>): Promise<string | undefined>;
 };
 
+/** How the audit log names what a command does. */
+interface CommandAudit {
+  readonly audit: AuditDeclaration;
+}
+
+/** Of a query whose answer is sensitive: each call is recorded in the audit log. */
+interface AuditedQuery {
+  readonly audit?: QueryAuditDeclaration;
+}
+
 /** A declaration without the types of its contexts, which the kernel does not know. */
 interface Declared<Input extends TObject, Output extends TSchema> extends OperationDeclaration<Input, Output> {
+  readonly audit?: AuditDeclaration;
   readonly releasedAs?: string;
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
@@ -182,10 +198,14 @@ export interface TableGauge {
   read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
 }
 
-/** Looks after something for as long as the worker runs. */
-export interface Keeper {
-  start(): Promise<void>;
-  stop(): Promise<void>;
+/** What a module's parts that live as long as the process are made from. */
+export interface ModuleProcess {
+  readonly platform: Platform;
+  // biome-ignore lint/suspicious/noExplicitAny: the type of its state is known to the module, which makes it
+  readonly state: any;
+  /** Binds the reading APIs of the modules that this one uses to a transaction. */
+  // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
+  readonly uses: (db: ReadHandle) => any;
 }
 
 /** What a module's index.ts hands to the runtime. */
@@ -202,8 +222,8 @@ export interface ModuleManifest {
   readonly consumers?: (platform: Platform, apis: (tx: WriteHandle) => any) => readonly Consumer[];
   /** What it consumes from other programs by way of the broker. */
   readonly brokerConsumers?: (platform: Platform, dispatch: InternalDispatch) => readonly BrokerConsumer[];
-  /** What the worker does continuously. */
-  readonly background?: (platform: Platform) => readonly Background[];
+  /** What the worker does continuously. `operations` are those of every module, by name. */
+  readonly background?: (platform: Platform, operations: ReadonlyMap<string, Operation>) => readonly BackgroundTask[];
   /** What waits for its continuous work, so that a probe and an alert show when that stops. */
   readonly backlogs?: readonly Backlog[];
   /** Figures that are counted in the tables when somebody asks for the metrics. */
@@ -214,8 +234,8 @@ export interface ModuleManifest {
   readonly sealed?: readonly SealedPlace[];
   /** Commands without input that are called each time the product starts. */
   readonly atStart?: readonly Operation[];
-  /** What runs in the worker by itself, beside consumers and jobs. */
-  readonly keepers?: (platform: Platform) => readonly Keeper[];
+  /** Which credentials it issues, and how a call that carries one is authenticated. */
+  readonly authenticators?: (process: ModuleProcess) => readonly Authenticator[];
   /** The queues of its jobs: made in every process, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];

@@ -26,6 +26,7 @@ const addBook = library.command("addBook", {
   http: "POST /v1/libraries/:organizationId/books",
   summary: "Add a book.",
   allow: permission("Book.Add"),
+  audit: { action: "Book.Changed", category: "Business", severity: "Info" },
   absent: CardUnknown,
   limit: { per: "address", points: 5, seconds: 60 },
   versioned: true,
@@ -38,6 +39,7 @@ const changeBook = library.command("changeBook", {
   http: "PATCH /v1/books/:bookId",
   summary: "Change a book.",
   allow: either(internal("Book.Change"), subject("ownerId")),
+  audit: { action: "Book.Changed", category: "Business", severity: "Info" },
   versioned: true,
   input: Type.Object(
     { bookId: Uuid, title: Type.Optional(Type.String()), ownerId: Type.Optional(Uuid) },
@@ -51,6 +53,7 @@ const removeBook = library.command("removeBook", {
   http: "DELETE /v1/books/:bookId",
   summary: "Remove a book.",
   allow: scoped({ tenant: "Book.Remove", internal: "Book.RemoveAny" }),
+  audit: { action: "Book.Changed", category: "Business", severity: "Info" },
   absent: BookNotFound,
   input: Type.Object({ bookId: Uuid }),
   output: Nothing,
@@ -87,6 +90,7 @@ const enter = door.command("enter", {
   http: "POST /v1/enter",
   summary: "Enter.",
   allow: anyone("who enters has no card yet"),
+  audit: { action: "Book.Changed", category: "Business", severity: "Info" },
   cookie: "begins",
   stillValid: async () => true,
   input: Type.Object({
@@ -101,6 +105,7 @@ const repair = door.command("repair", {
   http: "POST /v1/repair",
   summary: "Repair the door.",
   allow: operatorOnly(),
+  audit: { action: "Book.Changed", category: "Business", severity: "Info" },
   status: 202,
   input: Type.Object({}),
   output: Nothing,
@@ -109,6 +114,7 @@ const repair = door.command("repair", {
 const oil = door.command("oil", {
   summary: "Oil the hinges, on the machine itself.",
   allow: operatorOnly(),
+  audit: { action: "Book.Changed", category: "Business", severity: "Info" },
   input: Type.Object({}),
   output: Nothing,
   run: async () => null,

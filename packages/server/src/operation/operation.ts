@@ -1,13 +1,14 @@
 import type { Limit } from "#platform/limits/limits.ts";
+import type { AuditDeclaration } from "./audit-declaration.ts";
 import type { Rule } from "./authorization.ts";
 import type { Deprecation } from "./deprecation.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 
-/** A limit on calls, counted per address that they come from. */
+/** A limit on calls. What has no principal or credential is counted by the address that it comes from. */
 export interface RateLimit extends Limit {
-  readonly per: "address";
+  readonly per: "address" | "principal" | "credential";
 }
 
 /** What every operation declares. */
@@ -31,8 +32,6 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   readonly versioned?: boolean;
   /** Why the operation reads and writes rows of every tenant. Without it, row-level security shows it its tenant's and the caller's own. */
   readonly everyTenant?: string;
-  /** Why reading this is itself audited: access to sensitive data. Of a query. */
-  readonly noted?: string;
   /** The answer is `{ mediaType, fileName, text }` and sent as that document instead of JSON; of a query. */
   readonly document?: true;
   /** The answer carries a session token that a browser keeps as a cookie, or ends the cookie's session. */
@@ -76,6 +75,8 @@ export interface Operation extends OperationDeclaration<TObject, TSchema> {
   readonly kind: "command" | "query";
   readonly module: string;
   readonly errors: readonly ErrorDefinition[];
+  /** Of every command, and of a query whose reading is audited: `reading` says why. */
+  readonly audit?: AuditDeclaration & { readonly reading?: string };
   /** The tenant that a call acts in: an id, null for the internal scope, undefined where there is none. */
   readonly tenantOf: (context: never, input: never) => MaybePromise<string | null | undefined>;
   /** A query that answers from memory: the kernel opens no transaction for it. */

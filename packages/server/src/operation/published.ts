@@ -13,7 +13,7 @@ export function published(schema: unknown): unknown {
 
 /**
  * A copy that takes fields which it does not know. What the product sends is described open, where what it takes is closed: a field
- * may be added within a version , and who checks with last year's schema must still accept the answer or event. So it is with
+ * may be added within a version, and who checks with last year's schema must still accept the answer or event. So it is with
  * values that grow: they are listed where a validator does not look.
  */
 export function opened(schema: unknown): unknown {

@@ -1,4 +1,4 @@
-import type { Origin } from "./caller.ts";
+import type { Origin } from "./origin.ts";
 
 /** Where background work comes from: nowhere on the network, in a trace of its own unless it continues one. */
 export function backgroundOrigin(continued?: { readonly requestId: string; readonly traceId: string }): Origin {

@@ -2,6 +2,7 @@ import type { Tracer } from "#platform/telemetry/tracing.ts";
 import type { Call, Dispatch } from "./dispatch.ts";
 import { OperationError } from "./errors.ts";
 import type { Operation } from "./operation.ts";
+import { isIdentified } from "./principal.ts";
 
 /**
  * The dispatch port, with a span a call (query or command received). Hands `dispatch` itself back where nobody
@@ -31,16 +32,18 @@ export function tracedDispatch(dispatch: Dispatch, operations: ReadonlyMap<strin
 
 /** Background work continues the trace that it was begun in; a request has named its own already. */
 const withTraceOf = (call: Call, traceId: string): Call =>
-  call.caller.kind === "system" ? { ...call, origin: { ...call.origin, traceId } } : call;
+  call.principal.kind === "system" ? { ...call, origin: { ...call.origin, traceId } } : call;
 
-function attributesOf({ name, kind, module }: Operation, { caller }: Call): Record<string, string> {
+function attributesOf({ name, kind, module }: Operation, { principal }: Call): Record<string, string> {
   const shared = {
-    "gatehouse.module": caller.kind === "system" ? "background" : kind,
+    "gatehouse.module": principal.kind === "system" ? "background" : kind,
     "gatehouse.context": module,
     "gatehouse.operation": name,
-    "gatehouse.caller": caller.kind,
+    "gatehouse.principal": principal.kind,
   };
-  if (caller.kind !== "user") return shared;
-  const organization = caller.organizationId === null ? {} : { "gatehouse.organization.id": caller.organizationId };
-  return { ...shared, "user.id": caller.userId, "session.id": caller.sessionId, ...organization };
+  if (!isIdentified(principal)) return shared;
+  const { kind: of, id, credential, organizationId } = principal;
+  const organization = organizationId === null ? {} : { "gatehouse.organization.id": organizationId };
+  const session = credential.kind === "session" ? { "session.id": credential.id } : { "gatehouse.credential.id": credential.id };
+  return { ...shared, [of === "user" ? "user.id" : "gatehouse.service.id"]: id, ...session, ...organization };
 }

@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
+import { Publisher } from "#platform/log/publish.ts";
 import { noProxies } from "#platform/network/trusted-proxies.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
@@ -15,6 +16,7 @@ import { defineEvent, madeOf } from "./event.ts";
 import { eventSchemas } from "./events-schema.ts";
 import { httpDoor } from "./http/door.ts";
 import { Kernel } from "./kernel/kernel.ts";
+import { formerVersionsOf } from "./kernel/new-events.ts";
 import { type ModuleManifest, module } from "./module.ts";
 import { openapi } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
@@ -74,6 +76,7 @@ const BookLent = defineEvent({
 const lend = {
   summary: "Lend a book.",
   allow: anyone("it is a test"),
+  audit: { action: "Book.Lent", category: "Business", severity: "Info" },
   limit: { per: "address", points: 4, seconds: 600 },
   input: Type.Object({ bookId: Uuid }),
   output: Nothing,
@@ -100,6 +103,7 @@ const lendAsBefore = library.command("lendAsBefore", {
   http: "POST /api/v1/lend-as-before",
   summary: "Emits what is made of another event.",
   allow: anyone("it is a test"),
+  audit: { action: "Book.Lent", category: "Business", severity: "Info" },
   input: Type.Object({ bookId: Uuid }),
   output: Nothing,
   async run({ emit }, input) {
@@ -141,9 +145,11 @@ describe("an operation that goes, and the one that replaces it", () => {
   beforeAll(async () => {
     server = await startTestServer();
     person = await newPerson(server);
-    const { platform, sessions } = server.application;
+    const { authenticate } = server.application;
+    const publisher = new Publisher({ ...server.application.platform, formerVersions: formerVersionsOf(known) });
+    const platform = { ...server.application.platform, publisher };
     kernel = new Kernel(known, platform);
-    const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
+    const serve = servedHere(kernel.dispatch, authenticate);
     door = httpDoor({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
     rpc = inProcessRpc();
     for (const kind of ["query", "command"] as const) {
@@ -153,7 +159,7 @@ describe("an operation that goes, and the one that replaces it", () => {
   });
   afterAll(async () => {
     await door.close();
-    await kernel.notes.flush();
+    await kernel.auditBuffer.flush();
     await server.close();
   });
 
@@ -163,7 +169,7 @@ describe("an operation that goes, and the one that replaces it", () => {
   const callsOf = async (operation: string) => {
     const { values } = await server.application.platform.metrics.deprecatedCalls.get();
     return Object.fromEntries(
-      values.filter(({ labels }) => labels.operation === operation).map(({ labels, value }) => [labels.caller, value]),
+      values.filter(({ labels }) => labels.operation === operation).map(({ labels, value }) => [labels.principal, value]),
     );
   };
 
@@ -235,7 +241,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     expect((await ask("rpc.query.library.getBook", { nonsense: true })).headers).toMatchObject({ ...notice, "gatehouse-status": "400" });
   });
 
-  it("is counted by caller, from 0 on, and each call is a line of the log that says whose program it was", async () => {
+  it("is counted by kind of principal, from 0 on, and each call is a line of the log that says whose program it was", async () => {
     expect(await callsOf("library.getBook.v2")).toEqual({});
     expect(await callsOf("library.exportBooks")).toMatchObject({ user: 0, operator: 0, system: 0 });
     const before = await callsOf("library.getBook");

@@ -1,19 +1,20 @@
 import type { Logger } from "pino";
-import { coalesced } from "./coalesce.ts";
+import { Loop } from "./loop.ts";
 
-/** Work that goes on as long as the worker runs, in steps. */
-export interface Background {
+/** Work that a worker does continuously, in steps. */
+export interface BackgroundTask {
   readonly name: string;
   /** How often it looks whether there is something to do. */
   readonly everyMs: number;
   /** Does a part of what there is; true when there may be more. Must be safe beside the same in other processes. */
   step(): Promise<boolean>;
-  /** True when everything is done that was there when `mark` was taken. */
+  /** Marks what is there to do now. */
   mark(): Promise<string>;
+  /** True when everything is done that was there when `mark` was taken. */
   isPast(mark: string): Promise<boolean>;
 }
 
-export interface RunningBackground {
+export interface RunningTask {
   /** Resolves when what was there at the call is done, by this process or another. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -23,41 +24,24 @@ export interface RunningBackground {
 const pauseAfterFailureMs = 1_000;
 const idleLookMs = 25;
 
-/** Runs a background work until it is closed. A step that fails is logged and tried again. */
-export function runBackground(work: Background, logger: Logger): RunningBackground {
-  let closed = false;
-  let timer: NodeJS.Timeout | undefined;
-  const drain = coalesced(async () => {
-    while (!closed && (await work.step())) {
-      // Each step does a part; the first that finds nothing more ends the loop.
-    }
+/** Runs a background task until it is closed. A step that fails is logged and tried again. */
+export function runBackgroundTask(task: BackgroundTask, logger: Logger): RunningTask {
+  const loop = new Loop({
+    run: () => task.step(),
+    everyMs: task.everyMs,
+    retry: { firstPauseMs: pauseAfterFailureMs, longestPauseMs: pauseAfterFailureMs },
+    onFailure: (error) => logger.warn({ err: error, task: task.name }, "a background task failed and is tried again"),
   });
-  const look = (): void => {
-    drain().then(
-      () => again(work.everyMs),
-      (error) => {
-        logger.warn({ err: error, work: work.name }, "background work failed and is tried again");
-        again(pauseAfterFailureMs);
-      },
-    );
-  };
-  const again = (ms: number): void => {
-    if (!closed) timer = setTimeout(look, ms).unref();
-  };
-  look();
+  loop.start();
   return {
     async idle() {
-      const mark = await work.mark();
+      const mark = await task.mark();
       for (;;) {
-        await drain();
-        if (closed || (await work.isPast(mark))) return;
-        await new Promise((resolve) => setTimeout(resolve, idleLookMs));
+        await loop.drained();
+        if (loop.isStopped || (await task.isPast(mark))) return;
+        await loop.pause(idleLookMs);
       }
     },
-    async close() {
-      closed = true;
-      clearTimeout(timer);
-      await drain().catch(() => {});
-    },
+    close: () => loop.stop(),
   };
 }

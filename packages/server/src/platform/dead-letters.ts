@@ -1,8 +1,37 @@
 import { sql } from "kysely";
-import type { DeadLetter, DeadLetters } from "./broker/broker.ts";
 import { type Database, everyTenant, type WriteHandle } from "./database/database.ts";
 import { type SchemaStep, sharedTable } from "./database/migrations.ts";
 import { failureText } from "./failure-text.ts";
+
+/** A message, event or record that a consumer could not handle. */
+export interface DeadLetter {
+  /** The event's id, with a suffix for its source where the id is no UUID; generated where the message has none. */
+  readonly id: string;
+  readonly topic: string;
+  /** The message as it came, as text; of one in CloudEvents' binary mode, the whole event as JSON. */
+  readonly body: string;
+  readonly attempts: number;
+  /** The last failure, with addresses and secrets masked. */
+  readonly failure: string;
+  /** ISO 8601, UTC. */
+  readonly failedAt: string;
+}
+
+/** The dead letters of one consumer. */
+export interface DeadLetters {
+  /** A page, oldest first; `next` continues after it and is null on the last. */
+  list(page: {
+    readonly limit: number;
+    readonly after?: string | undefined;
+  }): Promise<{ readonly items: readonly DeadLetter[]; readonly next: string | null }>;
+  count(): Promise<number>;
+  /** Has the consumer handle one again, as new. False where none has this id. */
+  redrive(id: string): Promise<boolean>;
+  /** Has the consumer handle all that exist at the call again. Returns how many. */
+  redriveAll(): Promise<number>;
+  /** Deletes one. False where none has this id. */
+  drop(id: string): Promise<boolean>;
+}
 
 export const deadLetterSteps: readonly SchemaStep[] = [
   {

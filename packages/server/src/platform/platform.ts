@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import type { Broker } from "./broker/broker.ts";
-import type { Bus } from "./bus/bus.ts";
 import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Database } from "./database/database.ts";
@@ -8,7 +7,9 @@ import type { Writes } from "./database/observed-writes.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { KeyRing } from "./keys/keys.ts";
 import type { Limits } from "./limits/limits.ts";
+import type { Consumers } from "./log/consumers/consumers.ts";
 import type { LogFollower } from "./log/follower.ts";
+import type { Publisher } from "./log/publish.ts";
 import type { Mail } from "./mail/mail.ts";
 import type { Resilience } from "./resilience/resilience.ts";
 import type { Rpc } from "./rpc/rpc.ts";
@@ -22,7 +23,8 @@ export interface Platform {
   readonly writes: Writes;
   readonly log: LogFollower;
   readonly cache: Cache;
-  readonly bus: Bus;
+  readonly consumers: Consumers;
+  readonly publisher: Publisher;
   readonly broker: Broker;
   readonly rpc: Rpc;
   readonly jobs: Jobs;

@@ -24,7 +24,7 @@ export interface Settings {
   readonly auditDays: number;
   /** How long events are kept in the log, where every reader has passed them; 0 keeps all. */
   readonly eventDays: number;
-  /** Whether each audit record is handed on as an event (S3 §26.3). */
+  /** Whether each audit record is handed on as an event. */
   readonly auditForward: "on" | "off";
   /** Words of this installation that are no passwords. */
   readonly passwordWords: readonly string[];

@@ -13,7 +13,7 @@ export class Unavailable extends Error {
   }
 }
 
-/** No answer came, and it may have been done all the same. Whoever asked is told that, so that he looks or asks as once again. */
+/** No answer came, and the work may have been done. The caller is told so, and looks, or retries with the same key. */
 export class OutcomeUnknown extends Unavailable {
   constructor(dependency: string, cause: unknown, ending?: Ending) {
     super(dependency, cause, ending);

@@ -1,25 +1,26 @@
 import { authorizerOf, type DecisionReader, decisions } from "#modules/authorization/decisions/index.ts";
-import { type SessionMemory, sessions } from "#modules/signin/sessions/index.ts";
+import { type Authenticate, authenticateWith } from "#operation/authenticators.ts";
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { forgetOldKeys } from "#operation/idempotency.ts";
 import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
-import { after } from "#operation/maybe-promise.ts";
+import { formerVersionsOf } from "#operation/kernel/new-events.ts";
+import type { AnyModule, ModuleProcess } from "#operation/module.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
-import { appendedSubject } from "#operation/rpc/subjects.ts";
 import { pruneCalls } from "#operation/rpc/taken-calls.ts";
 import { type Serve, servedHere } from "#operation/serve.ts";
 import { atMostEvery } from "#platform/at-most-every.ts";
-import { type RunningBackground, runBackground } from "#platform/background.ts";
-import { pruneMessages } from "#platform/broker/in-process-store.ts";
+import { type RunningTask, runBackgroundTask } from "#platform/background.ts";
+import { pruneMessages } from "#platform/broker/database-broker-store.ts";
 import { pruneInbox } from "#platform/broker/inbox.ts";
 import { Relay } from "#platform/broker/relay.ts";
-import type { Consumer, Subscription } from "#platform/bus/bus.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import { pruneAll } from "#platform/database/prune.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
+import type { Consumer, Subscription } from "#platform/log/consumers/consumer.ts";
+import { appendedSubject } from "#platform/log/publish.ts";
 import { type LogReader, mayRemoveOldEvents, removeOldEvents } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import { reportStopped } from "#platform/retention/ceiling.ts";
@@ -47,9 +48,9 @@ const forgetOldKeysWork = ({ clock, database }: Platform): Job<object> => ({
 /** Told of commits, a process looks at the log at once, but not more often than this under load: each look is a statement. */
 const lookPauseMs = 5;
 
-function look({ log, bus }: Platform): void {
+function look({ log, consumers }: Platform): void {
   void log.catchUp();
-  bus.wake();
+  consumers.wake();
 }
 /** What no broker hands over again, and messages of the embedded broker that nobody fetched in time. */
 const forgetOldMessagesWork = ({ clock, database }: Platform): Job<object> => ({
@@ -88,7 +89,8 @@ export interface Application {
   readonly dispatch: Dispatch;
   /** Answers what a door has received: here what is of this process's roles, and elsewhere what is not. */
   readonly serve: Serve;
-  readonly sessions: SessionMemory;
+  /** Who a token belongs to, by the authenticators of the modules. */
+  readonly authenticate: Authenticate;
   readonly reader: DecisionReader;
   /** Of the worker's queues, once the worker runs. */
   readonly queues: StandingQueues | undefined;
@@ -103,14 +105,14 @@ export interface Application {
 
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
-  const known = catalogue(manifests);
-  const ports = await openPorts(configuration, queues, overrides);
+  const modules = [...manifests, ...(overrides.modules ?? [])];
+  const known = catalogue(modules);
+  const ports = await openPorts(configuration, { queues, formerVersions: formerVersionsOf(known) }, overrides);
   const { platform } = ports;
   const { settings } = configuration;
   try {
     const kernel = new Kernel(known, platform);
     const reader = kernel.stateOf<DecisionReader>(decisions);
-    const memory = kernel.stateOf<SessionMemory>(sessions);
     kernel.authorizeWith(authorizerOf(reader));
     const readers = logReaders(configuration.eventsUrl !== undefined);
     registerGauges(platform, readers);
@@ -118,10 +120,14 @@ export async function assemble(configuration: Configuration, overrides: Override
     countFromZero(platform, known);
     await platform.log.start();
     await reader.start();
-    memory.start((db) => {
-      const { identity, tenancy } = kernel.apisFor(sessions, { db, now: new Date(platform.clock.now()) }) as Record<string, object>;
-      return { ...identity, ...tenancy } as never;
+    const processOf = (module: AnyModule): ModuleProcess => ({
+      platform,
+      state: kernel.stateOf(module),
+      uses: (db) => kernel.apisFor(module, { db, now: new Date(platform.clock.now()) }),
     });
+    const authenticators = modules.flatMap(({ module, authenticators }) => authenticators?.(processOf(module)) ?? []);
+    for (const authenticator of authenticators) authenticator.start?.();
+    const authenticate = authenticateWith(authenticators);
     if (configuration.natsUrl !== undefined)
       await platform.rpc.listen(
         appendedSubject,
@@ -130,18 +136,15 @@ export async function assemble(configuration: Configuration, overrides: Override
     // What runs at each start writes; a process that only answers queries leaves it to the others.
     const writes = configuration.roles.has("command") || configuration.roles.has("worker");
     const dispatch = internalDispatch(kernel.dispatch);
-    for (const { name } of writes ? manifests.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
+    for (const { name } of writes ? modules.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
-    const here = servedHere(
-      kernel.dispatch,
-      (token) => after(memory.find(token), (session) => session?.caller ?? null),
-      ({ operation, origin }, began) => kernel.auditUnauthenticated(operation, origin, began),
+    const here = servedHere(kernel.dispatch, authenticate, ({ operation, origin }, began) =>
+      kernel.auditUnauthenticated(operation, origin, began),
     );
-    const keepers = manifests.flatMap((manifest) => manifest.keepers?.(platform) ?? []);
     let relay: Relay | undefined;
     let standing: StandingQueues | undefined;
-    const background: RunningBackground[] = [];
+    const background: RunningTask[] = [];
     const clockGuard = new ClockGuard(platform);
     return {
       catalogue: known,
@@ -151,7 +154,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       lost: ports.lost,
       dispatch: kernel.dispatch,
       serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, servedElsewhere(platform.rpc, known, platform)) : here,
-      sessions: memory,
+      authenticate,
       reader,
       get queues() {
         return standing;
@@ -178,26 +181,25 @@ export async function assemble(configuration: Configuration, overrides: Override
       async startWorker() {
         await clockGuard.start();
         const consuming: Consumer[] = [];
-        for (const { module, consumers } of manifests) {
+        for (const { module, consumers } of modules) {
           const apis = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, apis) ?? []) {
             consuming.push(consumer);
-            subscriptions.push(await platform.bus.consume(consumer));
+            subscriptions.push(await platform.consumers.consume(consumer));
           }
         }
         registerConsumerGauges(platform, consuming, reader);
-        const backlogs = manifests.flatMap((manifest) => manifest.backlogs ?? []);
+        const backlogs = modules.flatMap((manifest) => manifest.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);
-        for (const work of manifests.flatMap((manifest) => manifest.background?.(platform) ?? [])) {
-          background.push(runBackground(work, platform.logger));
+        for (const task of modules.flatMap((manifest) => manifest.background?.(platform, kernel.catalogue.byName) ?? [])) {
+          background.push(runBackgroundTask(task, platform.logger));
         }
-        for (const job of manifests.flatMap((manifest) => manifest.jobs?.(platform, dispatch) ?? [])) await platform.jobs.work(job);
+        for (const job of modules.flatMap((manifest) => manifest.jobs?.(platform, dispatch) ?? [])) await platform.jobs.work(job);
         await platform.jobs.work(forgetOldKeysWork(platform));
-        for (const keeper of keepers) await keeper.start();
         await platform.jobs.work(forgetOldMessagesWork(platform));
         await platform.jobs.work(removeOldEventsWork(platform, readers));
-        const receiving = manifests.flatMap((manifest) => manifest.brokerConsumers?.(platform, dispatch) ?? []);
+        const receiving = modules.flatMap((manifest) => manifest.brokerConsumers?.(platform, dispatch) ?? []);
         registerBrokerGauges(
           platform,
           receiving.map((consumer) => ({ consumer, subscription: platform.broker.consume(consumer) })),
@@ -206,18 +208,17 @@ export async function assemble(configuration: Configuration, overrides: Override
       },
       async settled() {
         for (const subscription of subscriptions) await subscription.idle();
-        await kernel.notes.flush();
-        for (const work of background) await work.idle();
+        await kernel.auditBuffer.flush();
+        for (const task of background) await task.idle();
         await platform.log.catchUp();
       },
       async stop() {
         await Promise.all(answering.map((serving) => serving.drain()));
         await clockGuard.stop();
-        for (const keeper of keepers) await keeper.stop();
         await relay?.close();
-        await kernel.notes.settle();
-        for (const work of background) await work.close();
-        await memory.stop();
+        await kernel.auditBuffer.settle();
+        for (const task of background) await task.close();
+        for (const authenticator of authenticators) await authenticator.stop?.();
         await reader.stop();
         await ports.close();
       },

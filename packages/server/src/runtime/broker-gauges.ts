@@ -16,7 +16,7 @@ export interface RunningConsumer {
 export function registerBrokerGauges(platform: Platform, running: readonly RunningConsumer[]): void {
   registerBrokerGauge(platform, running, {
     name: "gatehouse_broker_dead_letters",
-    help: "Messages from the broker that a consumer could not handle and put aside (S3 §16.4, dead letter queue growth)",
+    help: "Messages from the broker that a consumer could not handle and put aside (dead letter queue growth)",
     count: ({ consumer }) => platform.broker.deadLetters(consumer).count(),
     countedForMs,
   });

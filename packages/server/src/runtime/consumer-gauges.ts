@@ -1,7 +1,7 @@
 import type { TableGauge } from "#operation/module.ts";
-import type { Consumer } from "#platform/bus/bus.ts";
-import { consumersOfLog } from "#platform/bus/in-process.ts";
 import type { ReadHandle } from "#platform/database/database.ts";
+import type { Consumer } from "#platform/log/consumers/consumer.ts";
+import { consumersOfLog } from "#platform/log/consumers/consumer-position.ts";
 import { type Lag, lagBehind } from "#platform/log/lag.ts";
 import type { Platform } from "#platform/platform.ts";
 import { readOnce, registerTableGauge } from "./gauges.ts";

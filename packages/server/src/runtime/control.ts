@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
-import { operator } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { OperationError, RouteNotFound } from "#operation/errors.ts";
+import { operator } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { hashSecret } from "#platform/secrets.ts";
 
@@ -18,7 +18,7 @@ export function registerControl(app: FastifyInstance, dispatch: Dispatch, secret
     const shown = Buffer.from(hashSecret(request.headers.authorization?.replace(/^Bearer /, "") ?? ""));
     if (!timingSafeEqual(shown, expected)) throw new OperationError(RouteNotFound);
     const { operation, input } = request.body as { operation: string; input: Record<string, unknown> };
-    const answer = await dispatch({ operation, input, caller: operator, origin: backgroundOrigin() });
+    const answer = await dispatch({ operation, input, principal: operator, origin: backgroundOrigin() });
     return reply.send(answer);
   });
 }

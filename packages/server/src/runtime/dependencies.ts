@@ -24,12 +24,12 @@ export interface Dependencies {
 }
 
 export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pick<Configuration, "natsUrl" | "roles">): Dependencies {
-  const { broker, bus, cache, database, log, rpc } = platform;
+  const { broker, consumers, cache, database, log, rpc } = platform;
   const embedded = database.kind === "pglite";
   // Without a broker outside, events go from the log to consumers of this process.
   const outside = broker.kind !== "in-process";
   const dispensableTo: Dependencies["dispensableTo"] = (role) => {
-    // Checks go on without the database for a while; nothing else does. The bus inside is the database's log.
+    // Checks go on without the database for a while; nothing else does. Consumers inside read the database's log.
     const without = role === "query" && log.withoutDatabase;
     return [
       "redis",
@@ -47,7 +47,7 @@ export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pi
         probe(() => database.ping(), { kind: embedded ? "embedded (PGlite)" : "PostgreSQL" }),
         replica && probe(() => replica.ping(log.replicaBound), { kind: "PostgreSQL" }),
         probe(() => cache.ping(), { kind: cache.kind }),
-        outside ? probeBroker(broker) : probe(() => bus.ping(), { kind: "in process" }),
+        outside ? probeBroker(broker) : probe(() => consumers.ping(), { kind: "in process" }),
         natsUrl === undefined ? undefined : probe(() => rpc.ping(), { kind: "NATS" }),
       ]);
       return { postgresql, ...(postgresqlReplica && { postgresqlReplica }), redis, messageBroker, ...(nats && { nats }) };

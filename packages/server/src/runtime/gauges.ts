@@ -16,7 +16,7 @@ const countedForMs = 60_000;
 
 const deadLetters: TableGauge = {
   name: "gatehouse_dead_letters",
-  help: "Events and records that a consumer could not handle and put aside (S3 §16.1, failed events count)",
+  help: "Events and records that a consumer could not handle and put aside (failed events count)",
   label: "consumer",
   async read(db) {
     const rows = await rowsOf(
@@ -65,11 +65,7 @@ function relayGauges(): readonly TableGauge[] {
     },
   });
   return [
-    gauge(
-      "gatehouse_relay_lag_events",
-      "Events that the broker has not been given yet, 100,000 at most (S3 §16.1)",
-      ({ lagEvents }) => lagEvents,
-    ),
+    gauge("gatehouse_relay_lag_events", "Events that the broker has not been given yet, 100,000 at most", ({ lagEvents }) => lagEvents),
     gauge("gatehouse_relay_lag_seconds", "Age of the oldest event that the broker has not been given yet", ({ lagSeconds }) => lagSeconds),
   ];
 }

@@ -53,7 +53,7 @@ export interface Observed {
 }
 
 /**
- * The probes of S3 §17, in its format. `/health` asks no dependency: a process is not killed because a database is away.
+ * The probes. `/health` asks no dependency: a process is not killed because a database is away.
  * A role's probe is there only where the role runs, so that a wrong address is not taken for a healthy role.
  */
 export function registerHealth(app: FastifyInstance, application: Application, { lifecycle, dependencies, roles }: Observed): void {

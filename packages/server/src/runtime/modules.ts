@@ -9,18 +9,19 @@ import { manifest as entitlements } from "#modules/organization/entitlements/ind
 import { manifest as tenancy } from "#modules/organization/tenancy/index.ts";
 import { manifest as authentication } from "#modules/signin/authentication/index.ts";
 import { manifest as sessions } from "#modules/signin/sessions/index.ts";
-import { auditSteps } from "#operation/audit.ts";
+import { auditSteps } from "#operation/audit-steps.ts";
 import { idempotencySealed, idempotencySteps } from "#operation/idempotency.ts";
 import type { ModuleManifest } from "#operation/module.ts";
 import { rpcSteps } from "#operation/rpc/taken-calls.ts";
 import { relayOfLog } from "#platform/broker/relay.ts";
 import { brokerSteps } from "#platform/broker/schema-steps.ts";
-import { busSteps, consumersOfLog } from "#platform/bus/in-process.ts";
 import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "#platform/database/migrations.ts";
 import { deadLetterSteps } from "#platform/dead-letters.ts";
 import type { Queue } from "#platform/jobs/pg-boss.ts";
 import { keySteps } from "#platform/keys/schema-steps.ts";
 import type { SealedPlace } from "#platform/keys/sealed-place.ts";
+import { consumersOfLog } from "#platform/log/consumers/consumer-position.ts";
+import { consumerSteps } from "#platform/log/consumers/schema-steps.ts";
 import { logSteps } from "#platform/log/log.ts";
 import type { LogReader } from "#platform/log/retention.ts";
 import { inboxSteps } from "#platform/mail/inbox.ts";
@@ -52,7 +53,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   applicationRole,
   ...tenantPolicySteps,
   ...logSteps,
-  ...busSteps,
+  ...consumerSteps,
   ...brokerSteps,
   ...deadLetterSteps,
   ...inboxSteps,

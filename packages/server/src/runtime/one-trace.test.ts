@@ -26,10 +26,10 @@ afterAll(async () => {
 
 /** A gateway with a tracer of its own, as another process has: nothing but what is sent carries the trace across. */
 async function openGateway() {
-  const { catalogue, kernel, platform, sessions } = server.application;
+  const { catalogue, kernel, platform, authenticate } = server.application;
   const { publicUrl } = server.configuration.settings;
   const rpc = inProcessRpc();
-  const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
+  const serve = servedHere(kernel.dispatch, authenticate);
   for (const kind of ["query", "command"] as const) {
     const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
     await respond(kind, { rpc, catalogue, serve, ...answering, report: () => {} });

@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { DestinationStream, Logger } from "pino";
+import type { ModuleManifest } from "#operation/module.ts";
 import type { Broker } from "#platform/broker/broker.ts";
-import { inProcessBroker } from "#platform/broker/in-process.ts";
+import { databaseBroker } from "#platform/broker/database-broker.ts";
 import { watchedBroker } from "#platform/broker/watched.ts";
-import { inProcessBus } from "#platform/bus/in-process.ts";
-import { watchedBus } from "#platform/bus/watched.ts";
 import { inProcessCache } from "#platform/cache/in-process.ts";
 import { tracedCache } from "#platform/cache/traced.ts";
 import { type Clock, systemClock } from "#platform/clock.ts";
@@ -17,8 +16,11 @@ import { pgBossJobs, type Queue } from "#platform/jobs/pg-boss.ts";
 import { watchedJobs } from "#platform/jobs/watched.ts";
 import type { DerivedKey, KeyRing } from "#platform/keys/keys.ts";
 import { inProcessLimits } from "#platform/limits/limits.ts";
+import { Consumers } from "#platform/log/consumers/consumers.ts";
+import { instrumentedConsumer } from "#platform/log/consumers/instrumented.ts";
 import { refusalOf } from "#platform/log/database-away.ts";
 import { LogFollower } from "#platform/log/follower.ts";
+import { type FormerVersions, Publisher } from "#platform/log/publish.ts";
 import { guardedMail } from "#platform/mail/guarded.ts";
 import { type DevelopmentInbox, developmentInbox } from "#platform/mail/inbox.ts";
 import { smtpMail } from "#platform/mail/smtp.ts";
@@ -49,6 +51,8 @@ export interface Overrides {
   readonly machineClock?: () => number;
   /** A migrated PGlite to begin from. */
   readonly image?: Blob;
+  /** Modules above those of the product. */
+  readonly modules?: readonly ModuleManifest[];
 }
 
 export interface Ports {
@@ -59,11 +63,21 @@ export interface Ports {
   close(): Promise<void>;
 }
 
+/** What the ports need to know of the modules. */
+export interface Declared {
+  readonly queues: readonly Queue[];
+  readonly formerVersions: FormerVersions;
+}
+
 /** PostgreSQL may come back. */
 const never: Promise<void> = new Promise(() => {});
 
 /** Opens each port with the adapter that the configuration asks for. The database is migrated when this returns. */
-export async function openPorts(configuration: Configuration, queues: readonly Queue[], overrides: Overrides = {}): Promise<Ports> {
+export async function openPorts(
+  configuration: Configuration,
+  { queues, formerVersions }: Declared,
+  overrides: Overrides = {},
+): Promise<Ports> {
   const { settings } = configuration;
   const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
   const opened = await openStorage(configuration, { logger, image: overrides.image });
@@ -86,15 +100,19 @@ export async function openPorts(configuration: Configuration, queues: readonly Q
             onMeasured: skewSeconds,
             ...(overrides.machineClock === undefined ? {} : { machine: overrides.machineClock }),
           });
-    const bus = watchedBus(inProcessBus(database, logger), { metrics, tracer, logger });
-    log.onRestart(() => bus.restart());
+    const consumers = new Consumers(database, logger, {
+      instrument: (consumer) => instrumentedConsumer(consumer, { metrics, tracer, logger }),
+    });
+    log.onRestart(() => consumers.restart());
+    const rpc = await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration, keys) });
     const platform: Platform = {
       database,
       writes,
       log,
       cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
-      bus,
-      rpc: await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration, keys) }),
+      consumers,
+      publisher: new Publisher({ log, consumers, rpc, metrics, formerVersions }),
+      rpc,
       jobs: watchedJobs(
         await pgBossJobs(opened, queues, logger, {
           url: configuration.databaseUrl,
@@ -183,7 +201,7 @@ async function openBroker(configuration: Configuration, database: Database, logg
   // A process that only answers queries neither publishes nor receives.
   const needed = roles.has("worker") || roles.has("command");
   if (eventsUrl === undefined || !needed) {
-    return inProcessBroker(database, logger, { onRestart: (listener) => log.onRestart(listener) });
+    return databaseBroker(database, logger, { onRestart: (listener) => log.onRestart(listener) });
   }
   return openServiceOfEvents(eventsUrl, configuration, logger);
 }
@@ -234,9 +252,9 @@ interface GivenToRedis {
 }
 
 /** What hands work out closes before what the work stands on. */
-async function closeAll({ broker, bus, rpc, jobs, log, mail, cache, database, tracer }: Platform): Promise<void> {
+async function closeAll({ broker, consumers, rpc, jobs, log, mail, cache, database, tracer }: Platform): Promise<void> {
   await broker.close();
-  await bus.close();
+  await consumers.close();
   await rpc.close();
   await jobs.close();
   await log.stop();

@@ -2,7 +2,7 @@ import { within } from "#platform/waiting.ts";
 
 export type Status = "UP" | "DOWN";
 
-/** A part of the answer of a probe (S3 §17.2). */
+/** A part of the answer of a probe. */
 export interface Component {
   readonly status: Status;
   readonly details: Readonly<Record<string, string | number>>;

@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import { Gauge, type Registry } from "prom-client";
+import { type SessionCache, sessions } from "#modules/signin/sessions/index.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";
 import type { Application } from "./application.ts";
 import type { Readiness } from "./health.ts";
@@ -12,7 +13,7 @@ export interface Measured {
   readonly ready: Readiness;
 }
 
-/** Registers what a process tells of itself and of what it stands on (S3 §16.1, service level metrics). */
+/** Registers what a process tells of itself and of what it stands on (service level metrics). */
 export function registerProcessGauges({ metrics: { registry }, version, roles, ready }: Measured): void {
   // A door is made anew in tests; what it measures is the same process.
   if (registry.getSingleMetric("gatehouse_build_info") !== undefined) return;
@@ -28,7 +29,7 @@ export function registerProcessGauges({ metrics: { registry }, version, roles, r
   }).set(memoryLimitBytes());
   const role = new Gauge({
     name: "gatehouse_role_up",
-    help: "1 for each role of this process (S3 §16.1, module uptime)",
+    help: "1 for each role of this process (module uptime)",
     labelNames: ["role"],
     registers,
   });
@@ -36,7 +37,7 @@ export function registerProcessGauges({ metrics: { registry }, version, roles, r
   collected(
     registry,
     "gatehouse_ready",
-    "1 while this process takes requests: it runs, and what it needs answers (S3 §16.1, health check status)",
+    "1 while this process takes requests: it runs, and what it needs answers (health check status)",
     [],
     async (set) => {
       set({}, (await ready()).status === "UP" ? 1 : 0);
@@ -45,7 +46,7 @@ export function registerProcessGauges({ metrics: { registry }, version, roles, r
   collected(
     registry,
     "gatehouse_dependency_up",
-    "1 where a dependency answers (S3 §16.1, PostgreSQL, Redis and message broker connection status)",
+    "1 where a dependency answers (PostgreSQL, Redis and message broker connection status)",
     ["dependency"],
     async (set) => {
       const { module: _, ...dependencies } = (await ready()).components;
@@ -61,13 +62,13 @@ function memoryLimitBytes(): number {
 }
 
 /** Registers what a process with the database tells besides. */
-export function registerHouseGauges({ platform, reader, sessions }: Pick<Application, "platform" | "reader" | "sessions">): void {
+export function registerHouseGauges({ kernel, platform, reader }: Pick<Application, "kernel" | "platform" | "reader">): void {
   const { registry } = platform.metrics;
   if (registry.getSingleMetric("gatehouse_database_connections") !== undefined) return;
   collected(
     registry,
     "gatehouse_database_connections",
-    "Connections of a pool by state: used, idle, max, and calls that are waiting for one (S3 §16.1, connection pool status)",
+    "Connections of a pool by state: used, idle, max, and calls that are waiting for one (connection pool status)",
     ["pool", "state"],
     async (set) => {
       for (const { pool, ...states } of platform.database.connections()) {
@@ -83,7 +84,7 @@ export function registerHouseGauges({ platform, reader, sessions }: Pick<Applica
     async (set) => set({}, reader.behind),
   );
   collected(registry, "gatehouse_sessions_in_memory", "Sessions that this process answers from memory", [], async (set) =>
-    set({}, sessions.size),
+    set({}, kernel.stateOf<SessionCache>(sessions).size),
   );
 }
 

@@ -8,7 +8,7 @@ import { silent } from "@gatehouse/testing/silent.ts";
 import type { FastifyInstance } from "fastify";
 import { Connection } from "rabbitmq-client";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { operator } from "#operation/caller.ts";
+import { operator } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { type Application, assemble } from "./application.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -216,7 +216,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
 
     const credentials = { email: "ada@example.com", password: "a quiet green harbour" };
     const input = { ...credentials, firstName: "Ada", lastName: "Byron" };
-    const made = await houses.command.dispatch({ operation: "tenancy.createUser", input, caller: operator, origin: backgroundOrigin() });
+    const made = await houses.command.dispatch({ operation: "tenancy.createUser", input, principal: operator, origin: backgroundOrigin() });
     person.id = (made.output as { readonly id: string }).id;
     const signedIn = await doors.all.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload: credentials });
     person.token = signedIn.json().sessionToken;

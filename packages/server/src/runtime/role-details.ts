@@ -1,11 +1,12 @@
+import { type SessionCache, sessions } from "#modules/signin/sessions/index.ts";
 import type { Activity } from "#platform/telemetry/activity.ts";
 import type { Application } from "./application.ts";
 import type { Component } from "./probe.ts";
 
 type Details = Component["details"];
 
-/** What the query role tells of itself (S3 §17.2), beside what decides whether its memory may be trusted. */
-export async function queryDetails({ platform, reader, sessions }: Application): Promise<Details> {
+/** What the query role tells of itself, beside what decides whether its caches may be trusted. */
+export async function queryDetails({ kernel, platform, reader }: Application): Promise<Details> {
   const { log, metrics } = platform;
   const { activity, readModelLookups } = metrics;
   const lookups = (await readModelLookups.get()).values;
@@ -20,7 +21,7 @@ export async function queryDetails({ platform, reader, sessions }: Application):
     ...indicators(activity.query),
     logAgeMs: Math.round(log.ageMs),
     eventsNotInReadModel: reader.behind,
-    sessionsInMemory: sessions.size,
+    sessionsInMemory: kernel.stateOf<SessionCache>(sessions).size,
   };
 }
 

@@ -1,7 +1,7 @@
-/** What a process does (S3 §4): answer queries, answer commands, work in the background, be the HTTP front door. */
+/** What a process does: answer queries, answer commands, work in the background, be the HTTP front door. */
 export type Role = "query" | "command" | "worker" | "gateway";
 
-/** In the order in which they are started and replaced (S3 §22.2), the door last. */
+/** In the order in which they are started and replaced, the door last. */
 export const everyRole: readonly Role[] = ["worker", "command", "query", "gateway"];
 
 /** The roles of `all`, or of a list as `query,gateway`; undefined where it names something else. */

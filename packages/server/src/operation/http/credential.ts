@@ -14,7 +14,7 @@ const cookieNameFor = (publicUrl: string): string => (publicUrl.startsWith("http
 
 /**
  * The credential of a request: `Authorization: Bearer` before the cookie. A cookie is sent by the browser whoever
- * wrote the page, so a request that changes something is taken from our own pages only (S3 §18.4).
+ * wrote the page, so a request that changes something is taken from our own pages only.
  */
 export function credentialOf(request: FastifyRequest, publicUrl: string, method: string): SentCredential | undefined {
   const { authorization, cookie } = request.headers;

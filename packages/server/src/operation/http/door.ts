@@ -1,12 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { clientAddress, type TrustedProxies } from "#platform/network/trusted-proxies.ts";
-import type { Caller, Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call } from "../dispatch.ts";
 import { invalid, OperationError, UnsupportedContentEncoding } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import type { Operation } from "../operation.ts";
+import type { Origin } from "../origin.ts";
+import type { Principal } from "../principal.ts";
 import { answersNothing, serializerOf } from "../serializer.ts";
 import type { Serve } from "../serve.ts";
 import { endConnectionsAtClose } from "./closing.ts";
@@ -131,7 +132,7 @@ function addRoute(app: FastifyInstance, operation: Operation, options: Door): vo
     try {
       const credential = credentialOf(request, options.publicUrl, method);
       const origin = new RequestOrigin(request, options.trustProxy);
-      const answer = options.serve({ operation, credential, origin, call: (caller) => callOf(request, caller, origin) });
+      const answer = options.serve({ operation, credential, origin, call: (principal) => callOf(request, principal, origin) });
       if (answer instanceof Promise) return answer.then((given) => send(given, request, reply)).catch(fail);
       return send(answer, request, reply);
     } catch (error) {
@@ -139,10 +140,10 @@ function addRoute(app: FastifyInstance, operation: Operation, options: Door): vo
     }
   };
 
-  const callOf = (request: FastifyRequest, caller: Caller, origin: Origin): Call => ({
+  const callOf = (request: FastifyRequest, principal: Principal, origin: Origin): Call => ({
     operation: operation.name,
     input: inputOf(read, request),
-    caller,
+    principal,
     origin,
     idempotencyKey: method === "POST" && operation.kind === "command" ? idempotencyKeyOf(request) : undefined,
     ifMatch: operation.versioned ? ifMatchOf(request) : undefined,

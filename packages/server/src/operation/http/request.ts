@@ -73,7 +73,7 @@ export function ifMatchOf(request: FastifyRequest): readonly number[] | undefine
 const versionPattern = /^(?:0|[1-9]\d{0,8})$/;
 
 /**
- * Whatever a header's value can be (RFC 9110 §5.5), so that a caller finds his own id again (AuthZEN 1.0, 10.1.3), but tabs and what is
+ * Whatever a header's value can be (RFC 9110 §5.5), so that a caller finds their own id again (AuthZEN 1.0, 10.1.3), but tabs and what is
  * no ASCII: logs get no control characters, and Node does not write bytes above 0x7E as it has read them. Longer than this it is
  * no id, and would only make every answer and log line long.
  */

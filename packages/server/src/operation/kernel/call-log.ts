@@ -1,26 +1,28 @@
 import type { Platform } from "#platform/platform.ts";
-import type { AuditedCall, AuditResult } from "../audit.ts";
-import { AuditNotes } from "../audit-notes.ts";
-import { anonymous, type Origin } from "../caller.ts";
+import type { AuditedCall } from "../audit.ts";
+import { AuditBuffer } from "../audit-buffer.ts";
+import type { AuditResult } from "../audit-declaration.ts";
 import type { Call } from "../dispatch.ts";
 import { CredentialInvalid, CredentialRequired, OperationError } from "../errors.ts";
 import type { Operation } from "../operation.ts";
+import type { Origin } from "../origin.ts";
+import { anonymous } from "../principal.ts";
 import { type EndedCall, logFields, logLevelOf } from "./log-line.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
 /** Records how each call ended: a measurement, a log line, and an audit entry for what no command has written itself. */
 export class CallLog {
-  readonly notes: AuditNotes;
+  readonly auditBuffer: AuditBuffer;
   readonly #platform: Platform;
 
   constructor(platform: Platform) {
     this.#platform = platform;
-    this.notes = new AuditNotes(platform);
+    this.auditBuffer = new AuditBuffer(platform);
   }
 
   succeeded(runnable: Runnable, call: Call, progress: CallProgress, output: unknown, began: number): void {
-    if (runnable.operation.noted !== undefined)
-      this.notes.add(this.audited(runnable.operation, call, progress), { result: "success", reason: null });
+    if (runnable.operation.audit?.reading !== undefined)
+      this.auditBuffer.add(this.audited(runnable.operation, call, progress), { result: "success", reason: null });
     this.#observe(runnable, { call, outcome: "ok", progress, output }, began);
   }
 
@@ -35,28 +37,28 @@ export class CallLog {
    * organization; its input was not validated, and is left out. `began` is of `performance.now()`.
    */
   unauthenticated(runnable: Runnable, origin: Origin, began: number): void {
-    const call = { operation: runnable.operation.name, input: {}, caller: anonymous, origin };
-    const progress: CallProgress = { note: {}, tenant: null, stage: "before" };
-    this.notes.add(this.audited(runnable.operation, call, progress), { result: "refused", reason: CredentialInvalid.code });
+    const call = { operation: runnable.operation.name, input: {}, principal: anonymous, origin };
+    const progress: CallProgress = { details: {}, tenant: null, stage: "before" };
+    this.auditBuffer.add(this.audited(runnable.operation, call, progress), { result: "refused", reason: CredentialInvalid.code });
     this.#observe(runnable, { call, outcome: CredentialInvalid.code, progress }, began);
   }
 
-  audited(operation: Operation, { caller, origin, input }: Call, { note, tenant }: CallProgress): AuditedCall {
+  audited(operation: Operation, { principal, origin, input }: Call, { details, tenant }: CallProgress): AuditedCall {
     const now = new Date(this.#platform.clock.now());
-    return { operation, caller, origin, input, now, note, organizationId: tenant ?? null };
+    return { operation, principal, origin, input, now, details, organizationId: tenant ?? null };
   }
 
   /** Audits what was denied, or failed because of a rule; not an invalid request, nor one for a thing that does not exist. */
   #auditRefusal(operation: Operation, call: Call, progress: CallProgress, { definition: { code, status } }: OperationError): void {
-    if (call.caller.kind === "system") return;
+    if (call.principal.kind === "system") return;
     const result = resultOf(status, progress.stage);
     if (result === undefined || code === CredentialRequired.code) return;
     // A query that a rule has failed has disclosed nothing.
-    if (result === "failed" && operation.kind === "query" && operation.noted === undefined) return;
+    if (result === "failed" && operation.kind === "query" && operation.audit?.reading === undefined) return;
     // The entry of a non-member's call does not belong to the organization that they asked for, which may not exist.
-    const { after: _, ...note } = progress.note;
-    const audited = this.audited(operation, call, { ...progress, note, tenant: status === 404 ? null : progress.tenant });
-    this.notes.add(audited, { result, reason: code });
+    const { after: _, ...details } = progress.details;
+    const audited = this.audited(operation, call, { ...progress, details, tenant: status === 404 ? null : progress.tenant });
+    this.auditBuffer.add(audited, { result, reason: code });
   }
 
   #observe({ operation, measuredAs }: Runnable, ended: EndedCall, began: number): void {
@@ -65,7 +67,7 @@ export class CallLog {
     const milliseconds = performance.now() - began;
     metrics.operationSeconds.observe(measuredAs, outcome, milliseconds / 1_000);
     metrics.activity[operation.kind].note(outcome === "fault", milliseconds);
-    if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, caller: call.caller.kind });
+    if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, principal: call.principal.kind });
     const level = logLevelOf(operation, call, outcome);
     if (logger.isLevelEnabled(level)) logger[level](logFields(operation, ended, milliseconds), `${operation.name}: ${outcome}`);
   }

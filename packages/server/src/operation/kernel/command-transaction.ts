@@ -1,12 +1,12 @@
 import type { Scope } from "#platform/database/database.ts";
 import { isTransient, Unavailable } from "#platform/database/faults.ts";
 import { widen } from "#platform/database/scoped.ts";
-import { append, OvertakenError, takeTurn } from "#platform/log/log.ts";
+import type { NewEvent } from "#platform/log/event.ts";
+import { OvertakenError, takeTurn } from "#platform/log/log.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { recordAudit } from "../audit.ts";
 import type { Answer, Call } from "../dispatch.ts";
 import { claimKey, claimOf, keepAnswer, releaseKey } from "../idempotency.ts";
-import { appendedSubject } from "../rpc/subjects.ts";
 import type { CallLog } from "./call-log.ts";
 import { type CommandEffects, commandContext, type KernelParts } from "./contexts.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
@@ -72,16 +72,17 @@ export class CommandTransactions {
 
   async #attempt({ runnable, call, scope, progress, prepared, done }: Part, contended?: string): Promise<PartAnswer> {
     const { operation } = runnable;
-    const { database, keys, clock, log, bus, rpc, metrics, tracer } = this.#parts.platform;
+    const { database, keys, clock, publisher, tracer } = this.#parts.platform;
     const now = new Date(clock.now());
     const key = call.idempotencyKey === undefined ? undefined : { ...claimOf(call, keys), now };
     // Handlers of the events continue the command's own span, however long the transaction took.
     const traceparent = tracer.inject() ?? call.traceparent ?? null;
     const effects: CommandEffects = { events: [], hasMore: false };
-    const { events } = effects;
+    let appended: readonly NewEvent[] = [];
     const answer = await database.transact(scope, async (tx): Promise<PartAnswer & { readonly repeated?: true }> => {
       // The port may run this function again after a conflict; the first run's effects do not count.
-      events.length = 0;
+      effects.events.length = 0;
+      appended = [];
       effects.hasMore = false;
       if (contended !== undefined) await takeTurn(tx, contended);
       const context = commandContext(this.#parts, runnable, call, { tx, now, effects, progress }) as never;
@@ -90,19 +91,18 @@ export class CommandTransactions {
       if (first) return { ...first, repeated: true };
       const output = await operation.run(context, call.input as never, prepared as never, done as never);
       await widen(tx);
-      if (events.length > 0) await tracer.span("append events", appendSpan, () => append(tx, events, { occurredAt: now, traceparent }));
+      if (effects.events.length > 0) {
+        const envelope = { occurredAt: now, traceparent };
+        appended = await tracer.span("append events", appendSpan, () => publisher.append(tx, effects.events, envelope));
+      }
       const more = effects.hasMore;
       const revision = await recordAudit(tx, { ...this.#calls.audited(operation, call, progress), now, output }, more);
       if (key) await (more ? releaseKey(tx, key) : keepAnswer(tx, key, { output, revision }, keys));
       return { output, revision, more };
     });
     const { repeated, ...given } = answer;
-    if (repeated || events.length === 0) return given;
-    // This process drops its cached copies at once. Others see the change in the log, and are told to look.
-    log.announce(events, answer.revision as string, now);
-    bus.wake();
-    rpc.tell(appendedSubject);
-    for (const event of events) metrics.eventsAppended.inc({ type: event.type });
+    if (repeated || appended.length === 0) return given;
+    publisher.committed({ events: appended, revision: answer.revision as string, occurredAt: now });
     return { ...given, appended: true };
   }
 }

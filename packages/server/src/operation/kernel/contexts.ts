@@ -1,20 +1,34 @@
 import { everyTenant, type ReadHandle, type Scope, type WriteHandle } from "#platform/database/database.ts";
 import type { NewEvent } from "#platform/log/event.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { AuditNote } from "../audit.ts";
-import type { Authorizer } from "../authorization.ts";
-import type { Caller, UserCaller } from "../caller.ts";
+import type { AuditDetails } from "../audit.ts";
+import { type Authorizer, onlyUsers } from "../authorization.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { DelegationRefusal, Emit, Enqueue, Services } from "../context.ts";
 import type { Call } from "../dispatch.ts";
-import { CredentialRequired, type ErrorDefinition, type ErrorDetail, OperationError, VersionConflict } from "../errors.ts";
+import {
+  CredentialRequired,
+  type ErrorDefinition,
+  type ErrorDetail,
+  OperationError,
+  PermissionDenied,
+  VersionConflict,
+} from "../errors.ts";
 import type { EventDefinition } from "../event.ts";
 import { after, type MaybePromise } from "../maybe-promise.ts";
 import type { AnyModule } from "../module.ts";
 import { pageRequest } from "../paging.ts";
+import {
+  type IdentifiedPrincipal,
+  isForeignTo,
+  isIdentified,
+  isSystemOrOperator,
+  type Principal,
+  type UserPrincipal,
+} from "../principal.ts";
 import type { ModuleInstances } from "./module-instances.ts";
-import { newEvents } from "./new-events.ts";
-import { addNote, type CallProgress, type Runnable } from "./runnable.ts";
+import { newEvent } from "./new-events.ts";
+import { addAuditDetails, type CallProgress, type Runnable } from "./runnable.ts";
 import { scopeIn, scopeOf } from "./scope.ts";
 
 /** What contexts are made from, the same for every call of a process. */
@@ -38,36 +52,39 @@ export type PrepareContext = ReturnType<typeof prepareContext>;
 
 export function prepareContext(parts: KernelParts, { operation, module }: Runnable, call: Call, progress: CallProgress) {
   const { platform, modules } = parts;
-  const { caller, origin } = call;
+  const { principal, origin } = call;
   const now = new Date(platform.clock.now());
   const readIn = <T>(scope: Scope, work: Read<T>): Promise<T> =>
     platform.database.read(scope, (db) => work(module.declaration.store.reads(db), modules.apisFor(module, { db, now })));
   const missingPermissions = async (organizationId: string | null, values: readonly string[]): Promise<readonly string[]> => {
-    if (caller.kind === "operator" || caller.kind === "system" || values.length === 0) return [];
-    if (caller.kind === "anonymous") return values;
-    return parts.authorizer.missingPermissions(caller.userId, organizationId, values);
+    if (isSystemOrOperator(principal) || values.length === 0) return [];
+    if (!isIdentified(principal)) return values;
+    return parts.authorizer.missingPermissions(principal, organizationId, values);
   };
   return {
     ...sharedContext(parts, module, call, now),
-    get user(): UserCaller {
-      return userOf(caller);
+    get user(): UserPrincipal {
+      return userOf(principal);
     },
-    audit: (note: AuditNote): void => addNote(progress, note),
+    get identified(): IdentifiedPrincipal {
+      return identifiedOf(principal);
+    },
+    audit: (details: AuditDetails): void => addAuditDetails(progress, details),
     reading<T>(work: Read<T>): Promise<T> {
       if (progress.stage === "before") throw new Error(`${operation.name} reads under its tenant before the tenant is resolved`);
-      return readIn(scopeOf(operation, progress.tenant, caller), work);
+      return readIn(scopeOf(operation, progress.tenant, principal), work);
     },
-    readingTenant: <T>(organizationId: string | null, work: Read<T>): Promise<T> => readIn(scopeIn(organizationId, caller), work),
+    readingTenant: <T>(organizationId: string | null, work: Read<T>): Promise<T> => readIn(scopeIn(organizationId, principal), work),
     readingEveryTenant<T>(why: string, work: Read<T>): Promise<T> {
       platform.logger.trace({ operation: operation.name, why }, "reads rows of every tenant");
       return readIn(everyTenant, work);
     },
     holds(organizationId: string | null, value: string): MaybePromise<boolean> {
-      if (caller.kind === "operator" || caller.kind === "system") return true;
-      // A session of one organization never acts in another.
-      if (caller.kind === "anonymous" || (caller.organizationId !== null && caller.organizationId !== organizationId)) return false;
+      if (isSystemOrOperator(principal)) return true;
+      // A credential of one organization never acts in another.
+      if (!isIdentified(principal) || isForeignTo(principal, organizationId)) return false;
       const request = { origin, now: platform.clock.now() };
-      return after(parts.authorizer.holds(caller, organizationId, value, request), (answer) => answer === true);
+      return after(parts.authorizer.holds(principal, organizationId, value, request), (answer) => answer === true);
     },
     missingPermissions,
     async requireHeld(
@@ -88,8 +105,11 @@ export function queryContext(parts: KernelParts, module: AnyModule, call: Call, 
   const now = new Date(platform.clock.now());
   return {
     ...sharedContext(parts, module, call, now),
-    get user(): UserCaller {
-      return userOf(call.caller);
+    get user(): UserPrincipal {
+      return userOf(call.principal);
+    },
+    get identified(): IdentifiedPrincipal {
+      return identifiedOf(call.principal);
     },
     store: module.declaration.store.reads(db) as unknown,
     uses: modules.apisFor(module, { db, now }),
@@ -110,22 +130,25 @@ export function commandContext(
   call: Call,
   { tx, now, effects, progress }: { tx: WriteHandle; now: Date; effects: CommandEffects; progress: CallProgress },
 ) {
-  const { platform, modules, catalogue } = parts;
+  const { platform, modules } = parts;
   const { store } = module.declaration;
   const db = tx as unknown as ReadHandle;
   const emit: Emit = (event, data) =>
-    void effects.events.push(...newEvents(event as unknown as EventDefinition, data as Record<string, unknown>, catalogue));
+    void effects.events.push(newEvent(event as unknown as EventDefinition, data as Record<string, unknown>));
   const enqueue: Enqueue = (job, payload) => platform.jobs.enqueue(tx, job, payload);
   return {
     ...sharedContext(parts, module, call, now),
-    get user(): UserCaller {
-      return userOf(call.caller);
+    get user(): UserPrincipal {
+      return userOf(call.principal);
+    },
+    get identified(): IdentifiedPrincipal {
+      return identifiedOf(call.principal);
     },
     store: { ...store.reads(db), ...store.writes(tx) } as unknown,
     uses: modules.apisFor(module, { db, now, write: { tx, emit, enqueue } }),
     emit,
     enqueue,
-    audit: (note: AuditNote): void => addNote(progress, note),
+    audit: (details: AuditDetails): void => addAuditDetails(progress, details),
     more(): void {
       if (operation.inParts === undefined) throw new Error(`${operation.name} is not declared to work in parts`);
       effects.hasMore = true;
@@ -137,9 +160,9 @@ export function commandContext(
   };
 }
 
-/** `now` is one moment for the whole run. `user` is a getter of each context: only who asks for it needs a signed-in caller. */
-const sharedContext = ({ services, modules }: KernelParts, module: AnyModule, { caller, origin }: Call, now: Date) => ({
-  caller,
+/** `now` is one moment for the whole run. `user` and `identified` are getters of each context: they throw for other principals. */
+const sharedContext = ({ services, modules }: KernelParts, module: AnyModule, { principal, origin }: Call, now: Date) => ({
+  principal,
   origin,
   now,
   services,
@@ -147,9 +170,15 @@ const sharedContext = ({ services, modules }: KernelParts, module: AnyModule, { 
   fail: refuse,
 });
 
-function userOf(caller: Caller): UserCaller {
-  if (caller.kind !== "user") throw new OperationError(CredentialRequired);
-  return caller;
+function identifiedOf(principal: Principal): IdentifiedPrincipal {
+  if (!isIdentified(principal)) throw new OperationError(CredentialRequired);
+  return principal;
+}
+
+function userOf(principal: Principal): UserPrincipal {
+  const identified = identifiedOf(principal);
+  if (identified.kind !== "user") throw new OperationError(PermissionDenied, [onlyUsers]);
+  return identified;
 }
 
 function refuse(error: ErrorDefinition, ...details: ErrorDetail[]): never {

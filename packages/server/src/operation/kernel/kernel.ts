@@ -1,26 +1,26 @@
 import type { Scope } from "#platform/database/database.ts";
 import { type ReplicaReads, replicaReads } from "#platform/database/replica-reads.ts";
-import { takeByAddress } from "#platform/limits/by-address.ts";
 import type { Platform } from "#platform/platform.ts";
 import { bulkheadOf, type Places } from "#platform/resilience/bulkhead.ts";
 import { administrationAtOnce, type BulkheadName, bulkheads, signInsAtOnce } from "#platform/resilience/policies.ts";
-import type { AuditNotes } from "../audit-notes.ts";
+import type { AuditBuffer } from "../audit-buffer.ts";
 import { type Authorizer, authorize } from "../authorization.ts";
-import type { Caller, Origin } from "../caller.ts";
 import { canonicalInput } from "../canonical.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call, Dispatch } from "../dispatch.ts";
-import { CredentialRequired, OperationError, TooManyRequests } from "../errors.ts";
+import { CredentialRequired, OperationError } from "../errors.ts";
 import { after, attempt, type MaybePromise } from "../maybe-promise.ts";
 import type { AnyModule } from "../module.ts";
 import type { Operation } from "../operation.ts";
+import type { Origin } from "../origin.ts";
+import { isSystemOrOperator, principalKey, principalKinds } from "../principal.ts";
 import { tracedDispatch } from "../traced.ts";
 import { inputCheck } from "../validate.ts";
-import { familyOf } from "../versions.ts";
 import { CallLog } from "./call-log.ts";
 import { CommandTransactions } from "./command-transaction.ts";
 import { type KernelParts, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
+import { takeRateLimit } from "./rate-limit.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 import { scopeOf } from "./scope.ts";
 import { servicesOf } from "./services.ts";
@@ -41,7 +41,7 @@ export class Kernel {
   readonly #readQuery: ReplicaReads;
   #authorizer: Authorizer = {
     holds: () => "unavailable",
-    missingPermissions: async (_userId, _organizationId, permissions) => permissions,
+    missingPermissions: async (_principal, _organizationId, permissions) => permissions,
   };
 
   constructor(catalogue: Catalogue, platform: Platform) {
@@ -77,8 +77,8 @@ export class Kernel {
     return this.#authorizer;
   }
 
-  get notes(): AuditNotes {
-    return this.#calls.notes;
+  get auditBuffer(): AuditBuffer {
+    return this.#calls.auditBuffer;
   }
 
   stateOf<State>(module: { readonly name: string }): State {
@@ -99,7 +99,7 @@ export class Kernel {
     const runnable = this.#runnable.get(call.operation);
     if (!runnable) throw new Error(`no operation is named ${call.operation}`);
     const began = performance.now();
-    const progress: CallProgress = { note: {}, tenant: undefined, stage: "before" };
+    const progress: CallProgress = { details: {}, tenant: undefined, stage: "before" };
     const failed = (error: unknown): never => {
       this.#calls.failed(runnable, call, progress, error, began);
       throw error;
@@ -114,36 +114,29 @@ export class Kernel {
   #run(runnable: Runnable, received: Call, progress: CallProgress): MaybePromise<Answer> {
     const { operation } = runnable;
     // Rejects anonymous callers before validating the input.
-    if (received.caller.kind === "anonymous" && operation.allow.kind !== "anyone") throw new OperationError(CredentialRequired);
+    if (received.principal.kind === "anonymous" && operation.allow.kind !== "anyone") throw new OperationError(CredentialRequired);
     runnable.check(received.input);
     const input = runnable.canonical(received.input);
     const call = input === received.input ? received : { ...received, input };
     const context = prepareContext(this.#parts, runnable, call, progress);
     return after(operation.tenantOf(context as never, call.input as never), (tenant) => {
       const request = { origin: call.origin, now: this.platform.clock.now() };
-      const asked = { caller: call.caller, tenant, input: call.input, absent: operation.absent, request };
+      const asked = { principal: call.principal, tenant, input: call.input, absent: operation.absent, request };
       progress.tenant = tenant;
       progress.stage = "authorizing";
       const ownerOf = () => operation.ownerOf?.(context as never, call.input as never);
       return after(authorize(operation.allow, { ...asked, ownerOf }, this.#authorizer), () => {
         progress.stage = "authorized";
-        return after(this.#limit(operation, call), () =>
+        return after(takeRateLimit(this.platform, operation, call), () =>
           this.#withinBulkhead(runnable, call, () => this.#perform(runnable, call, progress, context)),
         );
       });
     });
   }
 
-  #limit({ name, limit }: Operation, { caller, origin }: Call): MaybePromise<void> {
-    if (limit === undefined || isOurs(caller) || this.platform.settings.signInLimit === "off") return;
-    return takeByAddress(this.platform.limits, familyOf(name), origin.ip, limit).then((wait) => {
-      if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
-    });
-  }
-
   /** Rate limits are applied before: a caller over its limit takes no permit from others. */
-  #withinBulkhead({ bulkhead }: Runnable, { caller }: Call, work: () => MaybePromise<Answer>): MaybePromise<Answer> {
-    if (bulkhead === undefined || isOurs(caller)) return work();
+  #withinBulkhead({ bulkhead }: Runnable, { principal }: Call, work: () => MaybePromise<Answer>): MaybePromise<Answer> {
+    if (bulkhead === undefined || isSystemOrOperator(principal)) return work();
     return bulkhead(async () => work());
   }
 
@@ -152,14 +145,14 @@ export class Kernel {
     if (operation.fromMemory) {
       return after(operation.run(context as never, call.input as never, undefined as never), (output) => ({ output }));
     }
-    const scope = scopeOf(operation, progress.tenant, call.caller);
+    const scope = scopeOf(operation, progress.tenant, call.principal);
     if (operation.kind === "query") return this.#query(runnable, call, scope);
     return this.#command({ runnable, call, scope, progress }, context);
   }
 
   async #query({ operation, module }: Runnable, call: Call, scope: Scope): Promise<Answer> {
-    // A cursor of a list is for the caller that it was given to, also where the list covers every tenant.
-    const list = `${operation.name} ${scope.tenant} ${call.caller.kind === "user" ? call.caller.userId : ""}`;
+    // A cursor of a list is for the principal that it was given to, also where the list covers every tenant.
+    const list = `${operation.name} ${scope.tenant} ${principalKey(call.principal)}`;
     const output = await this.#readQuery(scope, async (db) =>
       operation.run(queryContext(this.#parts, module, call, db, list) as never, call.input as never, undefined as never),
     );
@@ -197,15 +190,10 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
   return found;
 }
 
-/** The command line and background work: neither limited nor held up by bulkheads. */
-const isOurs = ({ kind }: Caller): boolean => kind === "system" || kind === "operator";
-
 /** Of the pool that commands use; an embedded database has one connection, and a queue of its own before that. */
 const connectionsOf = ({ database }: Platform): number => database.connections().find(({ pool }) => pool === "write")?.max ?? 1;
 
 /** A series that begins with its first call shows no increase: without a 0 nobody can tell that nobody calls. */
 function countFromZero({ name }: Operation, { metrics }: Platform): void {
-  for (const caller of ["anonymous", "user", "operator", "system"] as const) {
-    metrics.deprecatedCalls.inc({ operation: name, caller }, 0);
-  }
+  for (const principal of principalKinds) metrics.deprecatedCalls.inc({ operation: name, principal }, 0);
 }

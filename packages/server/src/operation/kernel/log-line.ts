@@ -1,4 +1,4 @@
-import type { AuditNote } from "../audit.ts";
+import type { AuditDetails } from "../audit.ts";
 import type { Call } from "../dispatch.ts";
 import {
   CredentialInvalid,
@@ -9,6 +9,7 @@ import {
   ValidationFailed,
 } from "../errors.ts";
 import type { Operation } from "../operation.ts";
+import { isIdentified, type Principal } from "../principal.ts";
 
 /** A call that has ended, as the log describes it. */
 export interface EndedCall {
@@ -16,7 +17,7 @@ export interface EndedCall {
   /** An error's code, "fault", or "ok". */
   readonly outcome: string;
   readonly progress: {
-    readonly note: AuditNote;
+    readonly details: AuditDetails;
     /** The tenant that the call acted in: null for the internal scope, undefined where it was not found out or there is none. */
     readonly tenant: string | null | undefined;
   };
@@ -28,8 +29,8 @@ export interface EndedCall {
  * The level of a call's line: `info` for a command of a user or an operator, and for a deprecated operation, because only the line says
  * which client still calls it; also for whatever a security control has refused (ASVS 16.3.3), and `debug` for all else.
  */
-export const logLevelOf = ({ kind, deprecated }: Operation, { caller }: Call, outcome: string): "info" | "debug" =>
-  deprecated !== undefined || (kind === "command" && caller.kind !== "system") || controls.has(outcome) ? "info" : "debug";
+export const logLevelOf = ({ kind, deprecated }: Operation, { principal }: Call, outcome: string): "info" | "debug" =>
+  deprecated !== undefined || (kind === "command" && principal.kind !== "system") || controls.has(outcome) ? "info" : "debug";
 
 /** Refusals by input validation, authentication, authorization and limits. */
 const controls: ReadonlySet<string> = new Set(
@@ -44,23 +45,37 @@ export function logFields(
   { call, outcome, progress, output }: EndedCall,
   milliseconds: number,
 ): Record<string, unknown> {
-  const { caller, origin } = call;
-  const user = caller.kind === "user" ? { userId: caller.userId, sessionId: caller.sessionId, organizationId: caller.organizationId } : {};
-  const resource = { ...idsIn(operation, call.input), ...entityOf(progress.note) };
+  const { principal, origin } = call;
+  const resource = { ...idsIn(operation, call.input), ...entityOf(progress.details) };
   return {
     module: operation.kind,
     traceId: origin.traceId,
     operation: operation.name,
     outcome,
     durationMs: Math.round(milliseconds * 10) / 10,
-    caller: caller.kind,
-    ...user,
+    principal: principal.kind,
+    ...principalFields(principal),
     ...(progress.tenant === undefined ? {} : { tenantId: progress.tenant }),
     ...(Object.keys(resource).length === 0 ? {} : { resource }),
     ...(output === undefined || operation.decision === undefined ? {} : { decision: operation.decision(output as never) }),
     ipAddress: origin.ip,
     userAgent: origin.userAgent,
     ...(operation.deprecated === undefined ? {} : { deprecated: true }),
+  };
+}
+
+/**
+ * `userId` or `serviceId`; `sessionId`, `accessTokenId` or `apiKeyId`; the organization that the credential is for; and who acts in the
+ * principal's name.
+ */
+function principalFields(principal: Principal): Record<string, unknown> {
+  if (!isIdentified(principal)) return {};
+  const { kind, id, credential, organizationId, actor } = principal;
+  return {
+    [`${kind}Id`]: id,
+    [`${credential.kind}Id`]: credential.id,
+    organizationId,
+    ...(actor === undefined ? {} : { actor: `${actor.kind}:${actor.id}` }),
   };
 }
 
@@ -77,5 +92,5 @@ function idsIn({ input: { properties } }: Operation, input: object): Record<stri
   );
 }
 
-const entityOf = ({ entity }: AuditNote): Record<string, string> =>
+const entityOf = ({ entity }: AuditDetails): Record<string, string> =>
   entity === undefined ? {} : { [`${entity.type.charAt(0).toLowerCase()}${entity.type.slice(1)}Id`]: entity.id };

@@ -1,17 +1,23 @@
 import { v7 as uuid } from "uuid";
 import type { NewEvent } from "#platform/log/event.ts";
+import type { FormerVersions } from "#platform/log/publish.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { EventDefinition } from "../event.ts";
 
-/** The event, and its deprecated forms that are still published, each for the consumers that know it. */
-export function newEvents(event: EventDefinition, data: Record<string, unknown>, { formerEvents }: Catalogue): NewEvent[] {
+/** An event as a command emits it. A deprecated one that is derived from another cannot be emitted. */
+export function newEvent(event: EventDefinition, data: Record<string, unknown>): NewEvent {
   const { replacedBy } = event.deprecated ?? {};
   if (replacedBy !== undefined) throw new Error(`${event.type} is derived from ${replacedBy}; emit ${replacedBy} instead`);
-  const former = formerEvents.get(event.type) ?? [];
-  return [newEvent(event, data), ...former.map((older) => newEvent(older, older.deprecated?.from?.(data as never) ?? {}))];
+  return eventOf(event, data);
 }
 
-function newEvent(event: EventDefinition, data: Record<string, unknown>): NewEvent {
+/** Derives the deprecated versions of an event that are still published, each for the consumers that know it. */
+export const formerVersionsOf =
+  ({ formerEvents }: Pick<Catalogue, "formerEvents">): FormerVersions =>
+  ({ type, data }) =>
+    (formerEvents.get(type) ?? []).map((older) => eventOf(older, older.deprecated?.from?.(data as never) ?? {}));
+
+function eventOf(event: EventDefinition, data: Record<string, unknown>): NewEvent {
   const [kind, field] = event.subject;
   return {
     id: uuid(),

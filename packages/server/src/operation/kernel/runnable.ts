@@ -1,5 +1,5 @@
 import type { Places } from "#platform/resilience/bulkhead.ts";
-import type { AuditNote } from "../audit.ts";
+import type { AuditDetails } from "../audit.ts";
 import type { AnyModule } from "../module.ts";
 import type { Operation } from "../operation.ts";
 import type { InputCheck } from "../validate.ts";
@@ -18,12 +18,12 @@ export interface Runnable {
 
 /** How far a call has come, and what the audit log and the log line say of it. */
 export interface CallProgress {
-  note: AuditNote;
+  details: AuditDetails;
   /** The tenant that the call acts in: null for the internal scope, undefined where it was not resolved or there is none. */
   tenant: string | null | undefined;
   stage: "before" | "authorizing" | "authorized";
 }
 
-export const addNote = (progress: CallProgress, note: AuditNote): void => {
-  progress.note = { ...progress.note, ...note };
+export const addAuditDetails = (progress: CallProgress, details: AuditDetails): void => {
+  progress.details = { ...progress.details, ...details };
 };

@@ -24,9 +24,9 @@ describe("a call between processes", () => {
 
   beforeAll(async () => {
     server = await startTestServer();
-    const { catalogue, kernel, platform, sessions } = server.application;
+    const { catalogue, kernel, platform, authenticate } = server.application;
     rpc = inProcessRpc();
-    const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
+    const serve = servedHere(kernel.dispatch, authenticate);
     const { publicUrl } = server.configuration.settings;
     for (const kind of ["query", "command"] as const) {
       const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
@@ -142,7 +142,7 @@ describe("a call between processes", () => {
     });
 
     it.each([
-      ["a caller that it names itself", { caller: { kind: "operator" } }],
+      ["a caller that it names itself", { principal: { kind: "operator" } }],
       ["a field that no call has", { everyTenant: true }],
       ["a time limit of an hour", { timeoutMs: 3_600_000 }],
       ["an origin of half the fields", { origin: { ip: "1.2.3.4" } }],
@@ -189,12 +189,12 @@ describe("a call between processes", () => {
     /** A port whose requests come from whoever can publish, and from no process of the installation. */
     const fromOutside = async (serviceCalls: "accept" | "refuse") => {
       const own = inProcessRpc();
-      const { kernel, catalogue, platform, sessions } = server.application;
+      const { kernel, catalogue, platform, authenticate } = server.application;
       const outside: Rpc = {
         ...own,
         serve: (subject, group, handler) => own.serve(subject, group, (request) => handler({ ...request, isAuthentic: false })),
       };
-      const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);
+      const serve = servedHere(kernel.dispatch, authenticate);
       const answering = { log: platform.log, database: platform.database, serviceCalls, publicUrl: "http://127.0.0.1" };
       for (const kind of ["query", "command"] as const)
         await respond(kind, { rpc: outside, catalogue, serve, ...answering, report: (error) => void reported.push(error) });
@@ -284,7 +284,7 @@ describe("a call between processes", () => {
     const operation = catalogue.byName.get("identity.getMe");
     const serve = servedElsewhere(newer, catalogue);
     const origin = { ip: null, userAgent: null, requestId: "r", traceId: "t" };
-    const call = () => ({ operation: "identity.getMe", input: {}, caller: { kind: "anonymous" } as const, origin });
+    const call = () => ({ operation: "identity.getMe", input: {}, principal: { kind: "anonymous" } as const, origin });
     await expect(serve({ operation: operation as never, credential: undefined, origin, call })).rejects.toMatchObject({
       definition: { code: "tokens.future", status: 409, message: "From a newer release." },
     });

@@ -8,11 +8,11 @@ import type { Rpc } from "#platform/rpc/rpc.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "#platform/telemetry/tracing.ts";
 import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
-import { anonymous } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer } from "../dispatch.ts";
 import { OperationError } from "../errors.ts";
 import type { Operation } from "../operation.ts";
+import { anonymous } from "../principal.ts";
 import type { ReceivedCall, Serve } from "../serve.ts";
 import { SeenRevisions } from "./seen-revisions.ts";
 import { subjectOf } from "./subjects.ts";
@@ -41,7 +41,7 @@ export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTra
     const reply = await counted[operation.kind](() =>
       untilServed(policy.retries, () => rpc.request(subjectOf(operation), body, { timeoutMs: policy.timeLimitMs })),
     ).catch((error: unknown) => {
-      // Whether a query was answered matters to nobody but him who asked.
+      // Only the caller is concerned whether a query was answered.
       if (operation.kind === "query" && error instanceof OutcomeUnknown) throw new Unavailable(error.dependency, error, error.ending);
       throw error;
     });

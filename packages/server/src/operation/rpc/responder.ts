@@ -4,12 +4,13 @@ import { parseAddress } from "#platform/network/address.ts";
 import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Serving } from "#platform/rpc/rpc.ts";
 import { Standstill } from "#platform/standstill.ts";
 import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
-import type { Caller, Origin } from "../caller.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call } from "../dispatch.ts";
 import { asOperationError } from "../envelope.ts";
 import { OperationError, RouteNotFound, ServiceCallRefused } from "../errors.ts";
 import type { Operation } from "../operation.ts";
+import type { Origin } from "../origin.ts";
+import type { Principal } from "../principal.ts";
 import { hearWhatIsCommitted } from "../reach.ts";
 import { type Serializer, serializerOf } from "../serializer.ts";
 import type { Serve } from "../serve.ts";
@@ -117,11 +118,11 @@ function run(
       operation,
       credential: sent.credential,
       origin,
-      call(caller) {
+      call(principal) {
         const late = sent.timeoutMs !== undefined && performance.now() - arrivedAt > sent.timeoutMs;
         // Nobody waits for the answer any more, and whoever asked may be asking again.
         if (late || !request.isAwaited()) throw new Unavailable("time", new Error("the call was not begun before its time was over"));
-        return callOf(operation, sent, caller, origin);
+        return callOf(operation, sent, principal, origin);
       },
     });
   const { seen } = sent;
@@ -134,10 +135,10 @@ function run(
   return log.hasSeen(seen) ? performAfter() : hearWhatIsCommitted(log).then(performAfter);
 }
 
-const callOf = (operation: Operation, sent: WireCall, caller: Caller, origin: Origin): Call => ({
+const callOf = (operation: Operation, sent: WireCall, principal: Principal, origin: Origin): Call => ({
   operation: operation.name,
   input: sent.input,
-  caller,
+  principal,
   origin,
   idempotencyKey: operation.kind === "command" ? sent.idempotencyKey : undefined,
   ifMatch: operation.versioned ? versionsOf(sent.ifMatch) : undefined,

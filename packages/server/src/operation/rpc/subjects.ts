@@ -5,6 +5,3 @@ export const subjectOf = ({ kind, name }: Operation): string => `rpc.${kind}.${n
 
 /** Everything that processes of one role serve. */
 export const subjectsOf = (kind: Operation["kind"]): string => `rpc.${kind}.>`;
-
-/** Said after a commit, so that other processes look at the log at once. */
-export const appendedSubject = "log.appended";

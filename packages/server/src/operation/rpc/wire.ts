@@ -1,12 +1,12 @@
 import { Compile } from "typebox/compile";
 import { type Headers, noHeaders } from "#platform/rpc/rpc.ts";
-import type { Origin } from "../caller.ts";
 import { deprecationField, sunsetField } from "../deprecation.ts";
 import type { Answer, Call } from "../dispatch.ts";
 import { type ErrorEnvelope, envelopeOf } from "../envelope.ts";
 import { type ErrorDefinition, invalid, OperationError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import type { Operation } from "../operation.ts";
+import type { Origin } from "../origin.ts";
 import { type Static, Type } from "../schema.ts";
 import type { SentCredential } from "../serve.ts";
 import { subjectOf } from "./subjects.ts";

@@ -1,8 +1,9 @@
+import type { DeadLetters } from "../dead-letters.ts";
 import type { Envelope } from "./cloud-event.ts";
 
 /**
  * The broker port: carries events to programs outside and brings theirs in (decision 0022). At least once, in order per
- * subject, with a position that outlives a restart. Consumers of our own read the log instead ({@link Bus}).
+ * subject, with a position that outlives a restart. The product's own consumers read the log instead (log/consumers).
  */
 export interface Broker {
   readonly kind: "in-process" | "rabbitmq" | "kafka" | "jetstream";
@@ -83,34 +84,4 @@ export class Poison extends Error {
     super(message, { cause });
     this.name = "Poison";
   }
-}
-
-/** A message that was put aside, with what went wrong. */
-export interface DeadLetter {
-  /** The event's id, with a part for its source where the id is no UUID; one of our own making where the message has none. */
-  readonly id: string;
-  readonly topic: string;
-  /** The message as it came, as text; of one in CloudEvents' binary mode, the whole event as JSON. */
-  readonly body: string;
-  readonly attempts: number;
-  /** The last failure, with addresses and secrets masked. */
-  readonly failure: string;
-  /** ISO 8601, UTC. */
-  readonly failedAt: string;
-}
-
-export interface DeadLetters {
-  /** A page, oldest first; `next` goes on from its end and is null on the last. */
-  list(page: {
-    readonly limit: number;
-    readonly after?: string | undefined;
-  }): Promise<{ readonly items: readonly DeadLetter[]; readonly next: string | null }>;
-  /** How many there are. */
-  count(): Promise<number>;
-  /** Hands one to its consumer again, as new. False when there is none with this id. */
-  redrive(id: string): Promise<boolean>;
-  /** Hands all that are there at the call to the consumer again, and tells how many. */
-  redriveAll(): Promise<number>;
-  /** Forgets one. False when there is none with this id. */
-  drop(id: string): Promise<boolean>;
 }

@@ -59,7 +59,7 @@ export function toCloudEvent(event: LoggedEvent, source: string): CloudEvent {
 export const versionOf = (type: string): string => /\.v(\d+)$/.exec(type)?.[1] ?? "1";
 
 /**
- * What consumers subscribe to: the type without its version, as S3 §26.1 writes routing keys (`subscription.activated`). A
+ * What consumers subscribe to: the type without its version, the form of routing keys (`subscription.activated`). A
  * second version of an event comes by the same way as the first; `type` and `schemaversion` tell them apart.
  */
 export const topicOf = (type: string): string => type.replace(/\.v\d+$/, "");

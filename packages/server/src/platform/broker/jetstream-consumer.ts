@@ -1,9 +1,9 @@
 import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Logger } from "pino";
-import { pauseUntil } from "../waiting.ts";
 import type { BrokerConsumer } from "./broker.ts";
 import { topicOf } from "./cloud-event.ts";
+import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
 import { goodbye } from "./goodbye.ts";
 import { storeDeadLetter } from "./jetstream-dead-letters.ts";
 import { JetStreamLease } from "./jetstream-lease.ts";
@@ -51,13 +51,11 @@ export class JetStreamConsumer {
   readonly #work: KeyedWork;
   readonly #wanted: (topic: string) => boolean;
   readonly #inHand = new Set<JsMsg>();
-  readonly #ready = Promise.withResolvers<void>();
-  readonly #closing = Promise.withResolvers<void>();
+  readonly #life: ConsumerLifecycle;
+  #nats: NatsConnection | undefined;
   #messages: ConsumerMessages | undefined;
   #lease: JetStreamLease | undefined;
   #heldUntil = 0;
-  #stage: "running" | "closing" | "abandoned" = "running";
-  #loop: Promise<void> = Promise.resolve();
 
   constructor(connection: Promise<NatsConnection>, consumer: BrokerConsumer, options: Options, logger: Logger) {
     this.#connection = connection;
@@ -66,10 +64,21 @@ export class JetStreamConsumer {
     this.#logger = logger;
     this.#work = new KeyedWork(consumer, options.retry, logger);
     this.#wanted = topicMatcher(consumer.topics);
+    const everyMs = options.ackWaitMs / 3;
+    this.#life = new ConsumerLifecycle({
+      run: () => this.#claimAndPull(),
+      everyMs,
+      retry: { firstPauseMs: everyMs, longestPauseMs: everyMs },
+      heartbeat: { everyMs, beat: () => this.#beat() },
+      onFailure: (error) => {
+        if (!options.refusals.note(this.#place, error))
+          logger.warn({ err: error, consumer: consumer.name }, "messages could not be pulled");
+      },
+    });
   }
 
   get ready(): Promise<void> {
-    return this.#ready.promise;
+    return this.#life.ready;
   }
 
   async waiting(): Promise<number | undefined> {
@@ -80,46 +89,34 @@ export class JetStreamConsumer {
   }
 
   start(): void {
-    this.#loop = this.#run();
+    this.#life.start();
   }
 
   async close(): Promise<void> {
-    if (this.#stage !== "running") return;
-    this.#stage = "closing";
-    this.#closing.resolve();
+    const closing = this.#life.close();
+    if (closing === undefined) return;
     // Stopped first: what comes until the pull has ended is given back.
     const stopped = this.#work.stop();
     this.#messages?.stop();
     await stopped;
     await this.#work.stop();
-    await goodbye(this.#loop);
+    await goodbye(closing.loopEnded);
     if (this.#lease) await goodbye(this.#lease.release());
   }
 
   abandon(): void {
-    this.#stage = "abandoned";
-    this.#closing.resolve();
+    this.#life.abandon();
     this.#messages?.stop();
     void this.#work.stop();
   }
 
-  async #run(): Promise<void> {
-    const nats = await Promise.race([this.#connection.catch(() => undefined), this.#closing.promise]);
-    if (!nats) return;
-    this.#lease = new JetStreamLease(nats, streamOf(this.#consumer.name), this.#options.ackWaitMs);
-    const everyMs = this.#options.ackWaitMs / 3;
-    const heart = setInterval(() => void this.#beat(), everyMs);
-    while (this.#stage === "running") {
-      try {
-        await this.#claim();
-        if (this.#holds) await this.#pull(nats);
-      } catch (error) {
-        if (this.#stage === "running" && !this.#options.refusals.note(this.#place, error))
-          this.#logger.warn({ err: error, consumer: this.#consumer.name }, "messages could not be pulled");
-      }
-      await pauseUntil(everyMs, this.#closing.promise);
-    }
-    clearInterval(heart);
+  async #claimAndPull(): Promise<boolean> {
+    this.#nats ??= (await Promise.race([this.#connection.catch(() => undefined), this.#life.ending])) || undefined;
+    if (this.#nats === undefined) return false;
+    this.#lease ??= new JetStreamLease(this.#nats, streamOf(this.#consumer.name), this.#options.ackWaitMs);
+    await this.#claim();
+    if (this.#holds) await this.#pull(this.#nats);
+    return false;
   }
 
   get #place(): string {
@@ -158,11 +155,11 @@ export class JetStreamConsumer {
     });
     // What a dead process had in hand comes again after this, before anything that is new.
     if (pending > 0) await this.#waitForReturns();
-    if (this.#stage !== "running" || !this.#holds) return;
+    if (!this.#life.isRunning || !this.#holds) return;
     const consumer = await jetstream(nats).consumers.get(stream, durable);
     this.#messages = await consumer.consume({ max_messages: inFlightMax });
     this.#options.refusals.clear(this.#place);
-    this.#ready.resolve();
+    this.#life.markReady();
     const returns = new Returns(pending, this.#options.ackWaitMs / 3, (message) => this.#take(message));
     try {
       for await (const message of this.#messages) returns.take(message);
@@ -174,8 +171,8 @@ export class JetStreamConsumer {
 
   async #waitForReturns(): Promise<void> {
     const end = performance.now() + this.#options.ackWaitMs;
-    while (performance.now() < end && this.#stage === "running") {
-      await pauseUntil(this.#options.ackWaitMs / 3, this.#closing.promise);
+    while (performance.now() < end && this.#life.isRunning) {
+      await this.#life.pause(this.#options.ackWaitMs / 3);
       await this.#claim();
     }
   }
@@ -208,6 +205,6 @@ export class JetStreamConsumer {
 
   #settled(message: JsMsg, tell: () => void): void {
     this.#inHand.delete(message);
-    if (this.#stage !== "abandoned") tell();
+    if (!this.#life.isAbandoned) tell();
   }
 }

@@ -1,6 +1,7 @@
 import { type JetStreamManager, jetstream, jetstreamManager, type StoredMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { BrokerConsumerName, DeadLetter, DeadLetters } from "./broker.ts";
+import type { DeadLetter, DeadLetters } from "../dead-letters.ts";
+import type { BrokerConsumerName } from "./broker.ts";
 import { againOf, ensureStream, isMissing, streamOf, wordOf } from "./jetstream-streams.ts";
 import { unavailable } from "./unavailable.ts";
 

@@ -1,8 +1,8 @@
 import { Consumer, type Message, type MessagesStream } from "@platformatic/kafka";
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
-import { pauseUntil } from "../waiting.ts";
 import type { BrokerConsumer } from "./broker.ts";
+import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
 import { goodbye } from "./goodbye.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { deadLetterRecord } from "./kafka-dead-letters.ts";
@@ -54,20 +54,26 @@ export class KafkaConsumer {
   readonly #parts: Parts;
   readonly #work: KeyedWork;
   readonly #wanted: (topic: string) => boolean;
-  readonly #ready = Promise.withResolvers<void>();
-  readonly #closing = Promise.withResolvers<void>();
+  readonly #life: ConsumerLifecycle;
   #partitions = new Map<string, Partition>();
   #inFlight = 0;
   #roomMade = Promise.withResolvers<void>();
   #member: Member | undefined;
   #stream: Stream | undefined;
-  #stage: "running" | "closing" | "abandoned" = "running";
-  #loop: Promise<void> = Promise.resolve();
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#work = new KeyedWork(parts.consumer, parts.retry, parts.logger);
     this.#wanted = topicMatcher(parts.consumer.topics);
+    this.#life = new ConsumerLifecycle({
+      run: () => this.#readAndLeave(),
+      everyMs: againAfterMs,
+      retry: { firstPauseMs: againAfterMs, longestPauseMs: againAfterMs },
+      onFailure: (error) => {
+        if (!parts.refusals.note(this.#place, error))
+          parts.logger.warn({ err: error, consumer: parts.consumer.name }, "Kafka could not be read");
+      },
+    });
   }
 
   get #place(): string {
@@ -75,7 +81,7 @@ export class KafkaConsumer {
   }
 
   get ready(): Promise<void> {
-    return this.#ready.promise;
+    return this.#life.ready;
   }
 
   /** Of the partitions that this member of the group reads. */
@@ -88,39 +94,35 @@ export class KafkaConsumer {
   }
 
   start(): void {
-    this.#loop = this.#run();
+    this.#life.start();
   }
 
   async close(): Promise<void> {
-    if (this.#stage !== "running") return;
-    this.#stage = "closing";
-    this.#closing.resolve();
+    const closing = this.#life.close();
+    if (closing === undefined) return;
+    this.#roomMade.resolve();
     await this.#work.stop();
     const left = this.#commit()
       .catch(() => {})
       .then(() => this.#leave())
-      .then(() => this.#loop);
+      .then(() => closing.loopEnded);
     await goodbye(left);
   }
 
   abandon(): void {
-    this.#stage = "abandoned";
-    this.#closing.resolve();
+    this.#life.abandon();
+    this.#roomMade.resolve();
     void this.#work.stop();
     void this.#leave();
   }
 
-  async #run(): Promise<void> {
-    while (this.#stage === "running") {
-      try {
-        await this.#read();
-      } catch (error) {
-        if (this.#stage === "running" && !this.#parts.refusals.note(this.#place, error))
-          this.#parts.logger.warn({ err: error, consumer: this.#parts.consumer.name }, "Kafka could not be read");
-      }
+  async #readAndLeave(): Promise<boolean> {
+    try {
+      await this.#read();
+    } finally {
       await this.#leave();
-      if (this.#stage === "running") await pauseUntil(againAfterMs, this.#closing.promise);
     }
+    return false;
   }
 
   async #read(): Promise<void> {
@@ -142,12 +144,12 @@ export class KafkaConsumer {
     this.#member = member;
     this.#stream = await member.consume({ topics: subscribed, mode: "committed", fallbackMode: "earliest" });
     this.#parts.refusals.clear(this.#place);
-    this.#ready.resolve();
+    this.#life.markReady();
     const looking = open ? setInterval(() => void this.#lookForFamilies(subscribed), familiesEveryMs) : undefined;
     try {
       for await (const message of this.#stream) {
         await this.#room();
-        if (this.#stage !== "running") return;
+        if (!this.#life.isRunning) return;
         this.#take(message);
       }
     } finally {
@@ -162,9 +164,9 @@ export class KafkaConsumer {
 
   async #room(): Promise<void> {
     const { inFlightMax = inFlightDefault } = this.#parts.consumer;
-    while (this.#inFlight >= inFlightMax && this.#stage === "running") {
+    while (this.#inFlight >= inFlightMax && this.#life.isRunning) {
       this.#roomMade = Promise.withResolvers<void>();
-      await Promise.race([this.#roomMade.promise, this.#closing.promise]);
+      await this.#roomMade.promise;
     }
   }
 
@@ -212,7 +214,7 @@ export class KafkaConsumer {
   }
 
   readonly #commit = coalesced(async () => {
-    if (this.#stage === "abandoned") return;
+    if (this.#life.isAbandoned) return;
     const reached = [...this.#partitions.values()].map(({ progress }) => progress.advance()).filter((message) => message !== undefined);
     if (reached.length === 0) return;
     await this.#member?.commit({

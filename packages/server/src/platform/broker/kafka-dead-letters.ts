@@ -1,5 +1,5 @@
 import { Consumer } from "@platformatic/kafka";
-import type { DeadLetter, DeadLetters } from "./broker.ts";
+import type { DeadLetter, DeadLetters } from "../dead-letters.ts";
 import { cloudEventType } from "./cloud-event.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { againTopicOf, deadTopicOf, type KafkaRecord, type KafkaTopics, type Produce } from "./kafka-topics.ts";

@@ -97,7 +97,7 @@ if (cluster === undefined || certificate === undefined) {
     };
 
     it.each<[SaslMechanism]>(saslMechanisms.map((mechanism) => [mechanism]))(
-      "is used whole over TLS by who proves his name with %s, and by nobody with another password, another user or none",
+      "is used whole over TLS by clients that prove their name with %s, and by nobody with another password, another user or none",
       async (mechanism) => {
         const address = await wire({ certificate, rules: { mechanism, account } });
         await worksWhole(start(`kafkas://${credentials}@${address}?mechanism=${mechanism}`, certificate.cert));

@@ -22,7 +22,7 @@ export interface KafkaOptions {
   readonly sessionMs?: number;
   /** Also publishes what S0 names under its own topics (`beauth.user.created`). */
   readonly aliases?: boolean;
-  /** Certificates (PEM) of whoever vouches for the cluster, where Node does not trust him already. */
+  /** Certificates (PEM) of the authority that signed the cluster's certificate, where Node does not trust it already. */
   readonly ca?: string | undefined;
 }
 

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { v7 as uuid } from "uuid";
 import { isUnavailable } from "../database/faults.ts";
+import type { DeadLetter } from "../dead-letters.ts";
 import { failureText } from "../failure-text.ts";
+import { type RetrySchedule, retryPauseMs } from "../loop.ts";
 import { pauseUntil } from "../waiting.ts";
-import { type BrokerConsumer, type DeadLetter, Poison } from "./broker.ts";
+import { type BrokerConsumer, Poison } from "./broker.ts";
 import { type Envelope, keyOf, topicOf } from "./cloud-event.ts";
 import { isUuid, type RawMessage, type Reading, readMessage } from "./read-message.ts";
 import { topicMatcher } from "./topics.ts";
@@ -29,14 +31,12 @@ export interface Delivery {
   release(): Promise<void> | void;
 }
 
-export interface RetryPolicy {
+export interface RetryPolicy extends RetrySchedule {
   readonly attemptsMax: number;
-  readonly firstPauseMs: number;
-  readonly pauseMsMax: number;
 }
 
 /** Six tries within half a minute: longer than a restart of what the handler needs, shorter than a subject may be late. */
-export const defaultRetry: RetryPolicy = { attemptsMax: 6, firstPauseMs: 1_000, pauseMsMax: 30_000 };
+export const defaultRetry: RetryPolicy = { attemptsMax: 6, firstPauseMs: 1_000, longestPauseMs: 30_000 };
 export const inFlightDefault = 32;
 /** A message that came back so often has probably ended the processes that handled it. */
 const returnedMax = 20;
@@ -182,7 +182,6 @@ export class KeyedWork {
   }
 
   async #pause(before: number): Promise<void> {
-    const ms = Math.min(this.#retry.firstPauseMs * 2 ** Math.min(before, 20), this.#retry.pauseMsMax);
-    await pauseUntil(ms, this.#stopping.promise);
+    await pauseUntil(retryPauseMs(this.#retry, before + 1), this.#stopping.promise);
   }
 }

@@ -1,7 +1,7 @@
 import type { Channel, Connection, SyncMessage } from "rabbitmq-client";
+import type { DeadLetter, DeadLetters } from "../dead-letters.ts";
 import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
-import type { DeadLetter, DeadLetters } from "./broker.ts";
 import { cloudEventType } from "./cloud-event.ts";
 import { unavailable } from "./unavailable.ts";
 

@@ -1,8 +1,9 @@
 import type { Logger } from "pino";
 import { type AsyncMessage, type Channel, Connection, type Consumer, ConsumerStatus } from "rabbitmq-client";
+import type { DeadLetter } from "../dead-letters.ts";
 import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
-import type { Broker, BrokerConsumer, BrokerMessage, BrokerSubscription, DeadLetter } from "./broker.ts";
+import type { Broker, BrokerConsumer, BrokerMessage, BrokerSubscription } from "./broker.ts";
 import { cloudEventType, topicOf } from "./cloud-event.ts";
 import { goodbye } from "./goodbye.ts";
 import { defaultRetry, inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import { type Database, everyTenant } from "../database/database.ts";
+import type { DeadLetters } from "../dead-letters.ts";
 import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords } from "../dead-letters.ts";
 import type { LoggedEvent } from "../log/event.ts";
 import { readEvent } from "../log/log.ts";
-import type { DeadLetters } from "./broker.ts";
 import { MessageRejected } from "./message-rejected.ts";
 
 /** The consumer under whose name events that the broker rejected are dead letters. */

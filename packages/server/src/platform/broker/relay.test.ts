@@ -16,7 +16,7 @@ import { logSteps } from "../log/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import type { Broker } from "./broker.ts";
 import type { CloudEvent } from "./cloud-event.ts";
-import { inProcessBroker } from "./in-process.ts";
+import { databaseBroker } from "./database-broker.ts";
 import { jetstreamBroker } from "./jetstream.ts";
 import { rabbitmqBroker } from "./rabbitmq.ts";
 import { rejectedEvents } from "./rejected-events.ts";
@@ -110,8 +110,8 @@ describe("the relay", () => {
   afterAll(() => fresh?.close());
   const on = scene(
     () => fresh.database,
-    () => inProcessBroker(fresh.database, silent),
-    () => inProcessBroker(fresh.database, silent),
+    () => databaseBroker(fresh.database, silent),
+    () => databaseBroker(fresh.database, silent),
   );
 
   it("publishes the log as CloudEvents, in order, without what is internal", async () => {
@@ -161,7 +161,7 @@ describe("the relay", () => {
   });
 
   it("says how much waits and how long while the broker takes nothing", async () => {
-    const broker: Broker = { ...inProcessBroker(fresh.database, silent), publish: () => Promise.reject(new Error("away")) };
+    const broker: Broker = { ...databaseBroker(fresh.database, silent), publish: () => Promise.reject(new Error("away")) };
     await on.append(9);
     on.relay({ broker });
     const failures = async () => (await on.metrics.relayFailures.get()).values[0]?.value ?? 0;

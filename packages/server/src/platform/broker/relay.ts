@@ -7,9 +7,9 @@ import { readAfter } from "../log/log.ts";
 import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
 import { policies } from "../resilience/policies.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { pauseUntil } from "../waiting.ts";
 import type { Broker } from "./broker.ts";
 import { toCloudEvent } from "./cloud-event.ts";
+import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
 import { Lease } from "./lease.ts";
 import { RejectedEvents } from "./rejected-events.ts";
 
@@ -22,8 +22,6 @@ export const relayName = "events";
 const lookEveryMs = 500;
 /** Events that are published at once and confirmed together: enough to hide the way to the broker, a few hundred kilobytes. */
 const batchDefault = 500;
-/** The broker is away: it is asked again after the first, doubling up to the other. */
-const { firstPauseMs: firstPauseMsDefault, longestPauseMs: pauseMsMax } = policies["broker.publish"].retries;
 
 export interface RelayParts {
   readonly database: Database;
@@ -50,30 +48,37 @@ export class Relay {
   readonly #logger: Logger;
   readonly #lease: Lease;
   readonly #rejected: RejectedEvents;
-  readonly #closing = Promise.withResolvers<void>();
-  #woken = Promise.withResolvers<void>();
+  readonly #life: ConsumerLifecycle;
   #place: Position | undefined;
   #heldUntil = 0;
   #isKnown = false;
   #isPrepared = false;
-  #pauses = 0;
-  #stage: "running" | "closing" | "abandoned" = "running";
-  #loop: Promise<void> = Promise.resolve();
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
     this.#logger = parts.logger.child({ module: "relay" });
     this.#lease = new Lease(parts.database, "relays", relayName, parts.leaseSeconds);
     this.#rejected = new RejectedEvents(parts.database, this.#logger);
+    const { retries } = policies["broker.publish"];
+    this.#life = new ConsumerLifecycle({
+      run: () => this.#publishNext(),
+      everyMs: lookEveryMs,
+      retry: { ...retries, firstPauseMs: parts.firstPauseMs ?? retries.firstPauseMs },
+      heartbeat: { everyMs: this.#lease.renewEveryMs, beat: () => this.#claim().catch(() => {}) },
+      onFailure: (error) => {
+        parts.metrics.relayFailures.inc();
+        this.#logger.warn({ err: error }, "events could not be published; they wait in the log");
+      },
+    });
   }
 
   start(): void {
-    this.#loop = this.#run();
+    this.#life.start();
   }
 
   /** Something was appended. */
   wake(): void {
-    this.#woken.resolve();
+    this.#life.wake();
   }
 
   /** Reads its place again: the one in memory may be of transactions that the database has lost. */
@@ -83,41 +88,25 @@ export class Relay {
 
   /** Lets the batch that is on its way be confirmed, and gives the place back. */
   async close(): Promise<void> {
-    if (this.#stage !== "running") return;
-    this.#stage = "closing";
-    this.#closing.resolve();
-    await this.#loop;
+    const closing = this.#life.close();
+    if (closing === undefined) return;
+    await closing.loopEnded;
     await this.#lease.release().catch((error) => this.#logger.debug({ err: error }, "the relay's place could not be given back"));
     this.#parts.metrics.relayHolding.set(0);
   }
 
-  /** Stops without a word, as a process that dies. */
+  /** Stops at once and keeps the lease, as a process that dies does. */
   abandon(): void {
-    this.#stage = "abandoned";
-    this.#closing.resolve();
+    this.#life.abandon();
   }
 
-  async #run(): Promise<void> {
-    const heart = setInterval(() => void this.#claim().catch(() => {}), this.#lease.renewEveryMs);
-    while (this.#stage === "running") {
-      this.#woken = Promise.withResolvers<void>();
-      let pauseMs = lookEveryMs;
-      try {
-        if (this.#place === undefined || !this.#holds) await this.#claim();
-        if (this.#holds && !this.#isPrepared) await this.#prepare();
-        if (this.#holds) await this.#drain();
-        if (this.#holds) await this.#rejected.redrive((events) => this.#send(events));
-        this.#pauses = 0;
-      } catch (error) {
-        this.#parts.metrics.relayFailures.inc();
-        this.#logger.warn({ err: error }, "events could not be published; they wait in the log");
-        pauseMs = Math.min((this.#parts.firstPauseMs ?? firstPauseMsDefault) * 2 ** Math.min(this.#pauses, 10), pauseMsMax);
-        this.#pauses += 1;
-      }
-      // After a failure nothing that is appended makes it try sooner.
-      await pauseUntil(pauseMs, this.#pauses > 0 ? this.#closing.promise : Promise.race([this.#woken.promise, this.#closing.promise]));
-    }
-    clearInterval(heart);
+  /** After a failure nothing that is appended makes it try sooner. */
+  async #publishNext(): Promise<boolean> {
+    if (this.#place === undefined || !this.#holds) await this.#claim();
+    if (this.#holds && !this.#isPrepared) await this.#prepare();
+    if (this.#holds) await this.#drain();
+    if (this.#holds) await this.#rejected.redrive((events) => this.#send(events));
+    return false;
   }
 
   /** Before there is anything to publish, so that a broker that refuses is known at the start. */
@@ -132,7 +121,7 @@ export class Relay {
   }
 
   async #claim(): Promise<void> {
-    if (this.#stage !== "running") return;
+    if (!this.#life.isRunning) return;
     if (!this.#isKnown) await this.#begin();
     const askedAt = performance.now();
     const place = await this.#lease.claim();
@@ -156,12 +145,12 @@ export class Relay {
   /** Publishes what there is; the next batch is read while one is on its way. */
   async #drain(): Promise<void> {
     let batch = await this.#read(this.#place as Position);
-    while (batch.length > 0 && this.#stage === "running" && this.#holds) {
+    while (batch.length > 0 && this.#life.isRunning && this.#holds) {
       const end = (batch.at(-1) as LoggedEvent).position;
       const following = this.#read(end);
       following.catch(() => {});
       await this.#publish(batch);
-      if ((this.#stage as string) === "abandoned") return;
+      if (this.#life.isAbandoned) return;
       if (!(await this.#lease.move(end))) {
         this.#place = undefined;
         return;

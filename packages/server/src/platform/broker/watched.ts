@@ -8,7 +8,7 @@ const tracesMax = 20;
 
 /**
  * A broker whose publishing is a span of the commands that caused the events, and whose consumers are measured and go on in
- * the trace that a message names (S3 §16.3). Of a batch from several commands the first's trace has what is done below.
+ * the trace that a message names. Of a batch from several commands the first's trace has what is done below.
  */
 export function watchedBroker(broker: Broker, watching: Watching & { readonly resilience: Resilience }): Broker {
   const counted = countedCalls("broker.publish", watching.metrics);

@@ -55,7 +55,7 @@ type Numbered = (keyCount: number, ...rest: string[]) => Promise<number>;
 /** The keeper of the copy and the projector may move the mark at once; more often than this, somebody else writes it. */
 const triesMax = 3;
 
-/** The copy in Redis, which every process shares. Keys are those of S3 §6.2. What fails its code counts as missing. */
+/** The copy in Redis, which every process shares. What fails its code counts as missing. */
 export function redisCache({ client, prefix, ping, close }: RedisConnection, resilience: Resilience, trust: Trust): Cache {
   const commands = defined(client);
   const texts = signedTexts(trust);

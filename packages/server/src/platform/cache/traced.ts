@@ -1,7 +1,7 @@
 import type { Tracer } from "../telemetry/tracing.ts";
 import type { Cache } from "./cache.ts";
 
-/** A cache whose look-ups are spans of the trace that they belong to (S3 §16.3, cache lookup). */
+/** A cache whose look-ups are spans of the trace that they belong to (cache lookup). */
 export function tracedCache(cache: Cache, tracer: Tracer): Cache {
   if (!tracer.on) return cache;
   const traced = <T>(operation: string, keys: number, work: () => Promise<T>): Promise<T> =>

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { PgBoss } from "pg-boss";
-import type { DeadLetters } from "../broker/broker.ts";
 import { type Database, everyTenant } from "../database/database.ts";
+import type { DeadLetters } from "../dead-letters.ts";
 
 interface Row {
   readonly id: string;

@@ -1,5 +1,5 @@
-import type { DeadLetters } from "../broker/broker.ts";
 import type { WriteHandle } from "../database/database.ts";
+import type { DeadLetters } from "../dead-letters.ts";
 
 /**
  * The jobs port: work that is done later, at least once, by any process with the worker's role.

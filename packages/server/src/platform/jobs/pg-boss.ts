@@ -17,7 +17,7 @@ const retryDefault = { retryLimit: 10, retryDelay: 5, retryBackoff: true } as co
  * job would wait for pg-boss's expiry, a quarter of an hour.
  */
 const heartbeatSeconds = 15;
-/** How often it is looked for such jobs; every few seconds, because somebody waits for his mail. */
+/** How often it is looked for such jobs; every few seconds, because somebody waits for their mail. */
 const looksForLostEverySeconds = 10;
 
 export interface JobsOptions {

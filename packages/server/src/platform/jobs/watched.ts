@@ -6,7 +6,7 @@ import type { Jobs } from "./jobs.ts";
 const traceField = "$traceparent";
 
 /**
- * Jobs that are measured, go on in the trace of the command that enqueued them (S3 §16.3, task execution), and leave a line of the log
+ * Jobs that are measured, go on in the trace of the command that enqueued them (task execution), and leave a line of the log
  * each: at `warn` why one failed, for the queue tells nobody while it still tries.
  */
 export const watchedJobs = (jobs: Jobs, { metrics, tracer, logger }: Watching & { readonly logger: Logger }): Jobs => ({

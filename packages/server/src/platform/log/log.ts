@@ -81,7 +81,7 @@ export class OvertakenError extends Error {
 
 /**
  * Waits until no other transaction that was overtaken on the subject is under way, and keeps those that come later waiting. To be called
- * first in a transaction: whoever waits here holds nothing, not even a transaction id, so the one that he gets is newer than theirs.
+ * first in a transaction: a transaction that waits here holds nothing, not even a transaction id, so its id is newer than the others'.
  */
 export async function takeTurn(tx: WriteHandle, subject: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`turn ${subject}`}, 0))`.execute(tx);

@@ -11,9 +11,10 @@ import { rowsRead } from "@gatehouse/testing/rows-read.ts";
 import { silent } from "@gatehouse/testing/silent.ts";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { busSteps, inProcessBus } from "../bus/in-process.ts";
 import { type Database, everyTenant, type ReadHandle, type WriteHandle } from "../database/database.ts";
 import { appendIn, appendTo, idsOf, newEvent } from "./conformance/events.ts";
+import { Consumers } from "./consumers/consumers.ts";
+import { consumerSteps } from "./consumers/schema-steps.ts";
 import type { LoggedEvent } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { logSteps, readAfter, revisionOf } from "./log.ts";
@@ -33,7 +34,7 @@ describeOnPostgresql("beside a transaction that stays open", () => {
   const looks: number[] = [];
   const toClose: (() => Promise<void>)[] = [];
   beforeEach(async () => {
-    fresh = await freshPostgresql([...logSteps, ...busSteps]);
+    fresh = await freshPostgresql([...logSteps, ...consumerSteps]);
     const begun = await holdTransaction(fresh.database);
     // Ours are ended when they are idle for ten seconds; this one stays as long as the test needs it.
     await begun.run((tx) => sql`set local idle_in_transaction_session_timeout = 0`.execute(tx));
@@ -107,10 +108,10 @@ describeOnPostgresql("beside a transaction that stays open", () => {
   }, 60_000);
 
   it("an eager consumer handles each event once, reads what is new, and does not begin again when the held one has ended", async () => {
-    const bus = inProcessBus(counted(), silent);
-    toClose.push(() => bus.close());
+    const consumers = new Consumers(counted(), silent);
+    toClose.push(() => consumers.close());
     const handled: string[] = [];
-    const subscription = await bus.consume({
+    const subscription = await consumers.consume({
       name: "eager",
       types: ["thing.happened.v1"],
       eager: true,
@@ -128,17 +129,17 @@ describeOnPostgresql("beside a transaction that stays open", () => {
       const event = newEvent({ subject: `thing/new ${round}` });
       await appendTo(fresh.database, [event]);
       more.push(event.id);
-      bus.wake();
+      consumers.wake();
       await eventually(() => handled.slice(eventsBehind)).toEqual(more);
     }
     const late = newEvent({ subject: "thing/held" });
     await held.run((tx) => appendIn(tx, late));
     await held.commit();
-    bus.wake();
+    consumers.wake();
     await eventually(() => handled.slice(eventsBehind)).toEqual([...more, late.id]);
     // The place follows the horizon, which is more transactions ahead of it than a consumer may be behind.
     await eventually(async () => {
-      bus.wake();
+      consumers.wake();
       const { rows } = await sql<{ passed: boolean }>`select transaction > ${held.revision}::xid8 as passed from consumers`.execute(
         fresh.database.owner,
       );

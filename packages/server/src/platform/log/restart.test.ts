@@ -4,11 +4,12 @@ import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gateho
 import { wireTo } from "@gatehouse/testing/proxy.ts";
 import { silent } from "@gatehouse/testing/silent.ts";
 import { afterEach, expect, it } from "vitest";
-import { busSteps, inProcessBus } from "../bus/in-process.ts";
 import { type Database, everyTenant } from "../database/database.ts";
 import { createApplicationRole, migrate } from "../database/migrations.ts";
 import { openPostgresql } from "../database/postgresql.ts";
 import { appendTo, idsOf, newEvent } from "./conformance/events.ts";
+import { Consumers } from "./consumers/consumers.ts";
+import { consumerSteps } from "./consumers/schema-steps.ts";
 import type { LoggedEvent } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { logSteps } from "./log.ts";
@@ -131,13 +132,13 @@ describeOnPostgresql("a database that has lost transactions", () => {
     timeout: 120_000,
   }, async () => {
     const { primary, database } = await primaryWithLog();
-    await migrate(database.owner, [...logSteps, ...busSteps]);
+    await migrate(database.owner, [...logSteps, ...consumerSteps]);
     const wire = closedAtEnd(await wireTo(primary.url));
-    const bus = inProcessBus(open(wire.url), silent);
-    toClose.push(() => bus.close());
+    const consumers = new Consumers(open(wire.url), silent);
+    toClose.push(() => consumers.close());
     const handled: string[] = [];
     const committed = async (events: readonly LoggedEvent[]) => void handled.push(...idsOf(events));
-    await bus.consume({ name: "eager", types: ["thing.happened.v1"], eager: true, handle: async () => {}, committed });
+    await consumers.consume({ name: "eager", types: ["thing.happened.v1"], eager: true, handle: async () => {}, committed });
     const kept = newEvent();
     await appendTo(database, [kept]);
     await eventually(() => handled).toContain(kept.id);

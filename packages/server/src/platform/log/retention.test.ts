@@ -12,10 +12,8 @@ import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Broker } from "../broker/broker.ts";
-import { inProcessBroker } from "../broker/in-process.ts";
+import { databaseBroker } from "../broker/database-broker.ts";
 import { Relay, relayOfLog } from "../broker/relay.ts";
-import type { Bus } from "../bus/bus.ts";
-import { consumersOfLog, inProcessBus } from "../bus/in-process.ts";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { idsOf, newEvent, readFrom } from "./conformance/events.ts";
@@ -28,6 +26,8 @@ import {
   standAt,
   young,
 } from "./conformance/retention-conformance.ts";
+import { consumersOfLog } from "./consumers/consumer-position.ts";
+import { Consumers } from "./consumers/consumers.ts";
 import { beginning, type Position } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { append, readAfter, readTail } from "./log.ts";
@@ -62,10 +62,10 @@ describe("who reads a log from which events have been removed", () => {
   });
 
   it("begins, where it is a new consumer, with the oldest event that is left; one that was there misses none", async () => {
-    const bus: Bus = inProcessBus(database, silent);
-    open.push(bus);
+    const consumers = new Consumers(database, silent);
+    open.push(consumers);
     const came: string[] = [];
-    const known = await bus.consume({
+    const known = await consumers.consume({
       name: "known",
       types: ["thing.happened.v1"],
       handle: async (events) => void came.push(...idsOf(events)),
@@ -75,7 +75,7 @@ describe("who reads a log from which events have been removed", () => {
     await known.idle();
     expect(await removeOldEvents(database, { readers, before })).toBe(3);
     const late: string[] = [];
-    const added = await bus.consume({
+    const added = await consumers.consume({
       name: "added",
       types: ["thing.happened.v1"],
       handle: async (events) => void late.push(...idsOf(events)),
@@ -91,7 +91,7 @@ describe("who reads a log from which events have been removed", () => {
     expect(await removeOldEvents(database, { readers, before })).toBe(3);
     const published: string[] = [];
     const publish = async (messages: Parameters<Broker["publish"]>[0]) => void published.push(...messages.map(({ event }) => event.id));
-    const broker: Broker = { ...inProcessBroker(database, silent), publish };
+    const broker: Broker = { ...databaseBroker(database, silent), publish };
     const relay = new Relay({
       database,
       broker,

@@ -96,8 +96,8 @@ async function removeBatch(tx: WriteHandle, { readers, before }: Removing, limit
 }
 
 /**
- * Makes who begins to read the log known in his transaction: no event is removed between that he is known and that he reads. He begins
- * with what the log still has. Returns how many events it has no more.
+ * Registers a new reader of the log in its transaction: no event is removed between the registration and the first read. The reader
+ * begins with what the log still has. Returns how many events were removed before.
  */
 export async function beginReading(tx: WriteHandle): Promise<number> {
   const { rows } = await sql<{ removed: string }>`select removed::text from log_removals for share`.execute(tx);

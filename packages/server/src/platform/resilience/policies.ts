@@ -4,7 +4,7 @@ import { none, policy } from "./policy.ts";
 const poolIsBulkhead = none("the pool is one; the bulkheads below share it out");
 const oneConnection = none("one connection carries all calls, and each takes little of it");
 
-/** Every time limit, retry, circuit breaker and bulkhead around a dependency (S3 §10, §19.1), in one place. */
+/** Every time limit, retry, circuit breaker and bulkhead around a dependency, in one place. */
 export const policies = policy({
   "postgresql.primary": {
     why:
@@ -30,7 +30,7 @@ export const policies = policy({
   "postgresql.connection": {
     why: "A connection is there in milliseconds; three seconds are for a server that starts, or has many to let in.",
     timeLimitMs: 3_000,
-    retries: none("whoever asks comes back by himself"),
+    retries: none("the caller retries by itself"),
     breaker: none("an address that refuses does so at once"),
     bulkhead: poolIsBulkhead,
   },
@@ -225,7 +225,7 @@ export const signInsAtOnce = 8;
 export const bulkheads = {
   administration: {
     why:
-      "Checks come before administration (S3 §10): where the database is slow, queries and commands would otherwise take every connection. " +
+      "Checks come before administration: where the database is slow, queries and commands would otherwise take every connection. " +
       "Two hundred that wait are as many as a pool of ten answers in a second; a query's asker is gone after five, so none waits longer than three.",
     waiting: 200,
     waitMs: 3_000,

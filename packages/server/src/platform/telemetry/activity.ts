@@ -9,7 +9,7 @@ interface Part {
   milliseconds: number;
 }
 
-/** What a part of the product did in the last minute, for the probes (S3 §17.2). Costs a few additions a call. */
+/** What a part of the product did in the last minute, for the probes. Costs a few additions a call. */
 export class Activity {
   readonly #parts: Part[] = Array.from({ length: parts }, () => ({ number: -1, count: 0, failed: 0, milliseconds: 0 }));
   readonly #beganAt = performance.now();

@@ -26,7 +26,7 @@ const metadata = {
 };
 
 describe("a line of the log", () => {
-  it("has the form of S3 §16.2", () => {
+  it("has its documented form", () => {
     const { logger, entries } = logging();
     logger.info(
       {

@@ -14,7 +14,7 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Fields that stand beside the message; everything else goes into `context` (S3 §16.2). */
+/** Fields that stand beside the message; everything else goes into `context`. */
 const topLevel = new Set(["module", "traceId", "spanId", "err"]);
 
 /**

@@ -28,7 +28,7 @@ const depthMax = 6;
 /** Fields of all depths together: an object that leads to half the process is not for a log. */
 const fieldsMax = 500;
 
-/** A text without its secrets, and with its e-mail addresses cut to `a***@example.com` (S3 §18.1). */
+/** A text without its secrets, and with its e-mail addresses cut to `a***@example.com`. */
 export function maskText(text: string): string {
   const short = text.length > textMax ? `${text.slice(0, textMax)}… (${text.length - textMax} more characters)` : text;
   return short

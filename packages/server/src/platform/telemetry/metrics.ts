@@ -54,8 +54,8 @@ export function createMetrics() {
     ),
     deprecatedCalls: new Counter({
       name: "gatehouse_deprecated_calls_total",
-      help: "Calls of deprecated operations, by operation and kind of caller; 0 where nobody calls (S3 §21.1)",
-      labelNames: ["operation", "caller"] as const,
+      help: "Calls of deprecated operations, by operation and kind of principal; 0 where nobody calls (S3 §21.1)",
+      labelNames: ["operation", "principal"] as const,
       registers,
     }),
     httpInFlight: new Gauge({
@@ -246,13 +246,13 @@ export function createMetrics() {
     }),
     auditRecords: new Counter({
       name: "gatehouse_audit_records_total",
-      help: "Records that were sealed into the audit chains (S3 §16.4; an application's own actions count as one)",
+      help: "Records appended to the audit chains; the actions of applications are counted as one",
       labelNames: ["category", "severity", "result", "action"] as const,
       registers,
     }),
-    auditNotesLost: new Counter({
-      name: "gatehouse_audit_notes_lost_total",
-      help: "Refusals and reads that were not kept in the trail: a flood, or the database was away",
+    auditEntriesLost: new Counter({
+      name: "gatehouse_audit_entries_lost_total",
+      help: "Audit entries of refusals and reads that were lost, in a flood or while the database was unavailable",
       labelNames: ["why"] as const,
       registers,
     }),

@@ -1,5 +1,5 @@
 /**
- * The tracing port (S3 §16.3). One trace follows a request through door, operation, database, log, consumers and jobs, by
+ * The tracing port. One trace follows a request through door, operation, database, log, consumers and jobs, by
  * the `traceparent` of W3C Trace Context. What stands in a span is never taken from a caller's input: names and
  * attributes are ours, ids and codes, so that no span carries a secret or an address.
  */

@@ -101,7 +101,7 @@ describe("an export, away from the server", () => {
   it("has its chain verified at the server, held against more checkpoints than one call takes", async () => {
     writeFileSync(at("many.jsonl"), Array.from({ length: 450 }, () => `${JSON.stringify(checkpoint)}\n`).join(""));
     const whole = await runGatehouse(["audit", "verify", "--against", at("many.jsonl")], environment());
-    expect(whole, whole.output).toMatchObject({ code: 0, output: expect.stringContaining("The audit trail is whole.") });
+    expect(whole, whole.output).toMatchObject({ code: 0, output: expect.stringContaining("The audit log is intact.") });
     const server = await openTestServer(environment(), { fresh: false, worker: false });
     await server.application.platform.database.owner.transaction().execute(async (tx) => {
       await sql`set local session_replication_role = replica`.execute(tx);

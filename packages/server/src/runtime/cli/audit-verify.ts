@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Checkpoint, type Finding, keptMax, verifyChain, verifyKept, verifyWhole } from "#modules/foundation/audit/index.ts";
+import {
+  type Checkpoint,
+  checkpointsMax,
+  type Finding,
+  verifyChain,
+  verifyCheckpoints,
+  verifyConsistency,
+} from "#modules/foundation/audit/index.ts";
 import type { Static } from "#operation/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import { headsOf, linesOf, nameOf } from "./audit-checkpoint.ts";
@@ -9,7 +16,7 @@ import { type Command, UsageError } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";
 
 /** Progress is told for chains that take a while. */
-const tellEvery = 10_000;
+const progressEvery = 10_000;
 
 const options = {
   organization: { type: "string" },
@@ -40,7 +47,7 @@ export const auditVerifyCommand: Command = {
         ? await callOperations(readConfiguration(process.env), (call) => verify(call, organization, kept))
         : await verifyExport({ file, keys, complete: complete === true }, kept);
     if (faults > 0) process.exitCode = 1;
-    const whole = file === undefined ? "The audit trail is whole.\n" : "Nothing is wrong with what is in this file.\n";
+    const whole = file === undefined ? "The audit log is intact.\n" : "Nothing is wrong with what is in this file.\n";
     process.stdout.write(faults === 0 ? whole : `${faults} ${faults === 1 ? "thing is" : "things are"} wrong.\n`);
   },
 };
@@ -59,7 +66,7 @@ async function verify(call: CallOperation, only: string | undefined, kept: reado
     faults += findings.length;
     for (const { kind, text } of findings) process.stdout.write(`WRONG ${name}: ${text} (${kind})\n`);
   };
-  if (only === undefined) tell("the trail", (await call(verifyWhole, {})).findings);
+  if (only === undefined) tell("the audit log", (await call(verifyConsistency, {})).findings);
   const chains = new Set<string>();
   for await (const { organizationId } of headsOf(call)) {
     const name = nameOf(organizationId);
@@ -83,9 +90,9 @@ async function verifyAgainst(
   tell: (findings: readonly Finding[]) => void,
 ): Promise<void> {
   const told = new Set<string>();
-  for (let from = 0; from < ofChain.length; from += keptMax) {
-    const kept = ofChain.slice(from, from + keptMax);
-    const { findings } = await call(verifyKept, { organizationId, kept });
+  for (let from = 0; from < ofChain.length; from += checkpointsMax) {
+    const checkpoints = ofChain.slice(from, from + checkpointsMax);
+    const { findings } = await call(verifyCheckpoints, { organizationId, checkpoints });
     tell(findings.filter(({ text }) => !told.has(text) && told.add(text)));
   }
 }
@@ -105,7 +112,7 @@ async function verifyParts(
     tell(page.findings);
     const before = checked;
     checked += page.checked;
-    if (Math.floor(checked / tellEvery) > Math.floor(before / tellEvery)) {
+    if (Math.floor(checked / progressEvery) > Math.floor(before / progressEvery)) {
       process.stderr.write(`${name}: ${checked} of ${page.length} records\n`);
     }
     if (page.next === null) {

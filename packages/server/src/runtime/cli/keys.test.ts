@@ -48,9 +48,11 @@ async function sealSomething(server: TestServer): Promise<Sealed> {
 }
 
 /** The chains' records, with the keys that sign them and the keys of people. */
-async function sealTrail({ application: { platform } }: TestServer): Promise<void> {
-  const trail = manifests.flatMap((manifest) => manifest.background?.(platform) ?? []).find(({ name }) => name === "audit.seal");
-  await trail?.step();
+async function appendAuditEntries({ application: { platform, kernel } }: TestServer): Promise<void> {
+  const appender = manifests
+    .flatMap((manifest) => manifest.background?.(platform, kernel.catalogue.byName) ?? [])
+    .find(({ name }) => name === "audit.append-to-chains");
+  await appender?.step();
 }
 
 describe("the master key of embedded storage", () => {
@@ -152,7 +154,7 @@ describe("what is sealed", () => {
       { fresh: true, worker: false },
     );
     await sealSomething(server);
-    await sealTrail(server);
+    await appendAuditEntries(server);
     const { owner } = server.application.platform.database;
     const { rows: columns } = await sql<{ schema: string; table: string; column: string }>`
       select c.table_schema as schema, c.table_name as table, column_name as column from information_schema.columns c
@@ -240,7 +242,7 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
   it("that another one takes the place of is refused by every command, which names it, and nothing is lost", async () => {
     const server = await open(environment(before));
     await sealSomething(server);
-    await sealTrail(server);
+    await appendAuditEntries(server);
     await server.close();
     for (const command of [["start"], ["keys", "rotate"], ["audit", "verify"], ["projection", "verify"]]) {
       const refused = await runGatehouse(command, { ...environment(after), PORT: "0", LOG_LEVEL: "silent" });

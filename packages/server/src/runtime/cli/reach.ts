@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { operator } from "#operation/caller.ts";
 import { type ErrorDetail, OperationError } from "#operation/errors.ts";
 import { internalDispatch } from "#operation/internal-dispatch.ts";
 import type { TypedOperation } from "#operation/operation.ts";
+import { operator } from "#operation/principal.ts";
 import type { Static, TObject, TSchema } from "#operation/schema.ts";
 import { pendingSteps } from "#platform/database/migrations.ts";
 import { StartRefused } from "#platform/start-refused.ts";
@@ -74,7 +74,7 @@ export async function withOperations<T>(configuration: Configuration, work: (cal
   const application = await assemble(quiet);
   try {
     const dispatch = internalDispatch(application.dispatch);
-    return await work(async (called, input) => (await dispatch(called, input, { caller: operator })).output);
+    return await work(async (called, input) => (await dispatch(called, input, { principal: operator })).output);
   } finally {
     await application.stop();
     lock?.release();

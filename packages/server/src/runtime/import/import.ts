@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Logger } from "pino";
-import { continueTrail, isTrailSigned } from "#modules/foundation/audit/index.ts";
+import { continueAuditLog, isAuditLogSigned } from "#modules/foundation/audit/index.ts";
 import type { AnyTables, Database, WriteHandle } from "#platform/database/database.ts";
 import { refuseOtherEngine } from "#platform/database/engine.ts";
 import { pgBossJobs } from "#platform/jobs/pg-boss.ts";
@@ -68,7 +68,7 @@ export async function importInstallation(
         await continueSequences(from, tx, tables);
         const moved = await moveJobs(from, tx as WriteHandle, jobs, queueNames);
         const verified = await compared(from, tx, tables);
-        await continueTrail(tx as WriteHandle, target.keys, new Date(), "installation.import");
+        await continueAuditLog(tx as WriteHandle, target.keys, new Date(), "installation.import");
         return { tables: verified, jobs: moved, sealedValues, seconds: (performance.now() - began) / 1_000 };
       });
     });
@@ -107,7 +107,7 @@ async function refuseOtherSchema(source: Kysely<AnyTables>, target: Kysely<AnyTa
 
 /** How far the trail is sealed is signed anew for the target, which must make no wrong signature a right one. */
 async function refuseForgedTrail(from: Kysely<AnyTables>): Promise<void> {
-  if (await isTrailSigned(from as never)) return;
+  if (await isAuditLogSigned(from as never)) return;
   throw new ImportRefused(
     "The audit trail's number of records is not as it was signed. `gatehouse audit verify` on the source tells more.",
   );

@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import { continueTrail, isTrailSigned } from "#modules/foundation/audit/index.ts";
+import { continueAuditLog, isAuditLogSigned } from "#modules/foundation/audit/index.ts";
 import type { AnyTables, Database, WriteHandle } from "#platform/database/database.ts";
 import type { Keys } from "#platform/keys/keys.ts";
 import { StartRefused } from "#platform/start-refused.ts";
@@ -32,7 +32,7 @@ export async function rebase(database: Database, keys: Keys, now: Date, tell: (l
     await sameTextForms.execute(tx);
     await sql`lock table ${sql.join(tables.map(({ name }) => sql.table(name)))} in access exclusive mode`.execute(tx);
     if (!isMoved(await findMoved(tx))) return { wasMoved: false, rows: new Map() };
-    if (!(await isTrailSigned(tx as never))) {
+    if (!(await isAuditLogSigned(tx as never))) {
       throw new StartRefused("The audit log's number of records is not as it was signed. `gatehouse audit verify` tells more.");
     }
     const rows = new Map<string, number>();
@@ -49,7 +49,7 @@ export async function rebase(database: Database, keys: Keys, now: Date, tell: (l
     await raiseSequences(tx, tables);
     // The next start begins the snapshot in Redis anew: it is of the cluster that the database was in.
     await sql`update access_read_model_marks set lineage = null`.execute(tx);
-    await continueTrail(tx as WriteHandle, keys, now, "installation.rebase");
+    await continueAuditLog(tx as WriteHandle, keys, now, "installation.rebase");
     return { wasMoved: true, rows };
   });
 }

@@ -72,8 +72,7 @@ export const processVariables: readonly Variable[] = [
     name: "DATABASE_POOL",
     needs: { variable: "DATABASE_URL" },
     fallback: 10,
-    meaning:
-      "connections of this process to PostgreSQL, for each of the two addresses (S3 §27.1: query 20 to 50, command 10 to 20, worker 5 to 10)",
+    meaning: "connections of this process to PostgreSQL, for each of the two addresses (query 20 to 50, command 10 to 20, worker 5 to 10)",
     ...integer(2, 500),
   },
 ];

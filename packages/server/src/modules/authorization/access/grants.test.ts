@@ -73,7 +73,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     expect(await view(other.owner, one)).toBe(false);
   });
 
-  it("to a role: to whoever has it, as long as he has it", async () => {
+  it("to a role: to each holder, for as long as they hold it", async () => {
     const [one, role] = [camera(), await scene.role()];
     const holder = await scene.person(role);
     await scene.granted(one, "viewer", `role:${role}`);
@@ -303,7 +303,7 @@ describe("what a grant cannot be", () => {
   it("to nobody: an unknown user, somebody of another organization, a role of another organization", async () => {
     const unknown = await attempt(camera(), "viewer", `user:${nowhere}`);
     expectError(unknown, 400, "common.validation_failed", "subject.id");
-    // Whether he exists elsewhere is not told.
+    // Whether they exist elsewhere is not told.
     for (const id of [other.owner.id, scene.stranger.id]) {
       const { body } = await attempt(camera(), "viewer", `user:${id}`);
       expect({ ...body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
@@ -345,7 +345,7 @@ describe("what a grant cannot be", () => {
   });
 });
 
-describe("nobody gives by a grant what he does not hold, nor is rid of what denies him", () => {
+describe("nobody gives by a grant what they do not hold, nor removes what denies them", () => {
   it("over any relation that leads to it", async () => {
     const manager = await scene.person(await scene.role(["Organization.ManageGrants", "Organization.ReadGrants", "Camera.Edit"]));
     const conditional = await scene.roleWith("Camera.View", { condition: compare("$request.a", "equals", "b") });
@@ -367,7 +367,7 @@ describe("nobody gives by a grant what he does not hold, nor is rid of what deni
     }
   });
 
-  it("and leaves a ban alone, his own and others', while to ban is free", async () => {
+  it("and leaves a ban alone, their own and others', while to ban is free", async () => {
     const manager = await scene.person(await scene.role(["Organization.ManageGrants", "Organization.ReadGrants"]));
     const one = camera();
     await scene.granted(one, "viewer", `user:${manager.id}`);
@@ -404,7 +404,7 @@ describe("POST /api/v1/iam/grants/revoke", () => {
     expect((await revokeAll({ resource: refOf(one) })).body).toMatchObject({ revoked: 0 });
   });
 
-  it("revokes all of a subject, however his id is written, and of a set only that set's", async () => {
+  it("revokes all of a subject, however the id is written, and of a set only that set's", async () => {
     const leaver = await scene.person();
     const [one, two, group] = [camera(), camera(), `Group:${unique()}`];
     for (const each of [one, two]) await scene.granted(each, "viewer", `user:${leaver.id}`);
@@ -436,7 +436,7 @@ describe("POST /api/v1/iam/grants/revoke", () => {
 });
 
 describe("grants of those who are gone", () => {
-  it("a removed member's do not come back when he joins again", async () => {
+  it("a removed member's do not return with a new membership", async () => {
     const leaver = await scene.person();
     const [one, group, two] = [camera(), `Group:${unique()}`, camera()];
     await scene.granted(one, "viewer", `user:${leaver.id}`);
@@ -453,7 +453,7 @@ describe("grants of those who are gone", () => {
     expect(await view(leaver, one)).toBe(true);
   });
 
-  it("his attributes do not either", async () => {
+  it("attributes do not either", async () => {
     const leaver = await scene.person();
     await scene.setAttributes(leaver, { team: "red" });
     const at = `GET organizations/${scene.organization.id}/members/${leaver.id}/attributes`;

@@ -157,7 +157,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
   });
 });
 
-describe("nobody gives by a rule what he does not hold", () => {
+describe("nobody gives by a rule what they do not hold", () => {
   const manager = (...more: string[]) => scene.role(["Organization.ManageRoles", "Organization.ReadRoles", ...more]);
   const refused = async (token: string, role: string, permission: string, rule = {}) =>
     expectError(
@@ -172,7 +172,7 @@ describe("nobody gives by a rule what he does not hold", () => {
     const role = await scene.role();
     await refused(person.token, role, "Lesson.Write");
     await refused(person.token, role, "Lesson.Write", { condition: ownClass });
-    // A parent gives what is below it, which he does not hold.
+    // A parent gives what is below it, which they do not hold.
     await refused(person.token, role, "Lesson");
     expectWritten(await scene.rule(role, "Lesson.Read", { condition: ownClass }, person.token), 200);
   });

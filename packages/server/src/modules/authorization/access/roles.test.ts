@@ -194,7 +194,7 @@ describe("GET /api/v1/iam/roles", () => {
     expectError(await list(`?organizationId=${own.id}&cursor=${theirs}`, own.owner.token), 400, "common.validation_failed", "cursor");
   });
 
-  it("shows what a system role gives: Owner everything, Admin all but making owners, Member what he may see", async () => {
+  it("shows what a system role gives: Owner everything, Admin all but making owners, Member what they may see", async () => {
     const value = await define(`R${unique()}`);
     const { items } = (await list(`?organizationId=${organization.id}`, member.token)).body;
     const of = (name: string): string[] => items.find((role: AnyBody) => role.name === name).permissions;
@@ -247,7 +247,7 @@ describe("POST and DELETE /api/v1/iam/roles/{id}/permissions", () => {
     expect((await server.call(`GET /api/v1/iam/roles/${id}`, { token: member.token })).body.permissions).toEqual([]);
   });
 
-  it("let nobody give what he does not hold: an Admin no making of owners, an internal role holder no more than his own", async () => {
+  it("let nobody give what they do not hold: an Admin cannot make owners, an internal role holder gives no more than their own", async () => {
     const { id } = (await create()).body;
     for (const value of ["Organization.ManageOwners", "Organization"]) {
       const refused = await withoutTrace(server, () => give(id, ["Organization.Read", value], admin.token));

@@ -16,7 +16,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0021_access_permission_definitions",
-    why: "the permission tree (S3 §6.1); it is the product's vocabulary and belongs to no tenant",
+    why: "the permission tree; it is the product's vocabulary and belongs to no tenant",
     async up(db) {
       await sql`create table permission_definitions (
         id uuid primary key,
@@ -35,7 +35,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0022_access_roles",
-    why: "roles, what they were given and who holds them where (S3 §6.1); a row without organization is of the internal scope",
+    why: "roles, what they were given and who holds them where; a row without organization is of the internal scope",
     async up(db) {
       await sql`create table roles (
         id uuid primary key,
@@ -93,7 +93,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0024_access_role_rules",
-    why: "a role gives a permission under a condition, or takes it away (S4 §2, §8.4)",
+    why: "a role gives a permission under a condition, or takes it away",
     async up(db) {
       await sql`alter table role_permissions
         add column effect varchar(10) not null default 'allow' check (effect in ('allow', 'deny')),
@@ -114,7 +114,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0026_access_attributes",
-    why: "what an organization notes about itself and its members, for conditions: $tenant and $user (S4 §2)",
+    why: "what an organization notes about itself and its members, for conditions: $tenant and $user",
     async up(db) {
       await sql`create table access_attributes (
         organization_id uuid not null references organizations (id) on delete cascade,
@@ -159,7 +159,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0028_access_entitlements",
-    why: "what the organization's plan includes, beside its status, for decisions (S3 §26.1)",
+    why: "what the organization's plan includes, beside its status, for decisions",
     async up(db) {
       await sql`alter table access_tenants add column entitlements jsonb`.execute(db);
     },

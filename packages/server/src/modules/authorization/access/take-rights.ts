@@ -1,6 +1,6 @@
 import { relationEffects } from "@gatehouse/policy";
-import type { Caller } from "#operation/caller.ts";
 import type { PrepareContextOf } from "#operation/contexts-of.ts";
+import { isUser, type Principal } from "#operation/principal.ts";
 import { HoldersAbove } from "./errors.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
 import type { RoleRule } from "./model.ts";
@@ -20,9 +20,9 @@ export interface HolderReads extends GivenReads {
 export async function rightsOfHolders(
   store: HolderReads,
   { id, organization_id }: Pick<RoleRow, "id" | "organization_id">,
-  caller: Caller,
+  principal: Principal,
 ): Promise<readonly string[]> {
-  const except = caller.kind === "user" ? caller.userId : null;
+  const except = principal.kind === "user" ? principal.id : null;
   return permissionsGivenBy(store, organization_id, await store.rolesOfHolders(id, organization_id, except));
 }
 
@@ -33,10 +33,10 @@ type Preparing = PrepareContextOf<typeof access, typeof HoldersAbove>;
  * above. Returns the rights that were looked at, for {@link stillCovered}.
  */
 export async function mayTakeFromHolders(
-  { caller, reading, requireHeld }: Preparing,
+  { principal, reading, requireHeld }: Preparing,
   role: Pick<RoleRow, "id" | "organization_id">,
 ): Promise<readonly string[]> {
-  const rights = await reading((store) => rightsOfHolders(store, role, caller));
+  const rights = await reading((store) => rightsOfHolders(store, role, principal));
   await requireHeld(role.organization_id, rights, { error: HoldersAbove, field: "roleId" });
   return rights;
 }
@@ -60,11 +60,11 @@ export async function mayTakeByGrant(
   const policy = await context.reading((store) => context.state.compile(store));
   const { takes } = relationEffects(policy, type, relation);
   if (takes.length === 0) return;
-  const { caller } = context;
-  if (caller.kind === "user" && subject.type === "user" && subject.id === caller.userId) return;
+  const { principal } = context;
+  if (subject.type === "user" && isUser(principal, subject.id)) return;
   const rights = await context.reading(async (store) => {
     if (subject.type === "role" && isUuid(subject.id))
-      return rightsOfHolders(store, { id: subject.id, organization_id: organizationId }, caller);
+      return rightsOfHolders(store, { id: subject.id, organization_id: organizationId }, principal);
     if (subject.type !== "user" || !isUuid(subject.id)) return takes;
     return permissionsGivenBy(store, organizationId, (await store.assignments([subject.id], organizationId)).get(subject.id) ?? []);
   });
@@ -78,8 +78,8 @@ const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a
  * `userId` null every holder of a role that takes something away under a condition on the organization's attributes.
  */
 export async function mayTakeByAttributes(context: Preparing, organizationId: string, userId: string | null): Promise<void> {
-  const { caller } = context;
-  if (caller.kind === "user" && caller.userId === userId) return;
+  const { principal } = context;
+  if (isUser(principal, userId ?? undefined)) return;
   const placeholder = userId === null ? "$tenant." : "$user.";
   const rights = await context.reading(async (store) => {
     const held =
@@ -88,7 +88,7 @@ export async function mayTakeByAttributes(context: Preparing, organizationId: st
     const denying = [...rules].filter(([, list]) => list.some((rule) => rule.effect === "deny" && reads(rule.condition, placeholder)));
     if (denying.length === 0) return [];
     if (userId !== null) return permissionsGivenBy(store, organizationId, held ?? []);
-    const all = denying.map(([id]) => rightsOfHolders(store, { id, organization_id: organizationId }, caller));
+    const all = denying.map(([id]) => rightsOfHolders(store, { id, organization_id: organizationId }, principal));
     return [...new Set((await Promise.all(all)).flat())];
   });
   await context.requireHeld(organizationId, rights, { error: HoldersAbove, field: "attributes" });
@@ -101,9 +101,9 @@ const reads = (condition: unknown, placeholder: string): boolean => JSON.stringi
 export async function stillCovered(
   store: HolderReads,
   role: Pick<RoleRow, "id" | "organization_id">,
-  caller: Caller,
+  principal: Principal,
   rights: readonly string[],
 ): Promise<boolean> {
   const known = new Set(rights);
-  return (await rightsOfHolders(store, role, caller)).every((value) => known.has(value));
+  return (await rightsOfHolders(store, role, principal)).every((value) => known.has(value));
 }

@@ -1,9 +1,9 @@
 import type { Budget, Decision as EngineDecision } from "@gatehouse/policy";
 import type { DecisionReader } from "#modules/authorization/decisions/index.ts";
 import { type CheckRequest, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
-import type { Caller } from "#operation/caller.ts";
 import type { Services } from "#operation/context.ts";
 import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
+import type { Principal } from "#operation/principal.ts";
 import { type Static, Type } from "#operation/schema.ts";
 import { type Evaluation, Facts } from "./entities.ts";
 import { checkOf, faultOf, tenantOf, userOf } from "./question.ts";
@@ -19,7 +19,7 @@ export type Decision = Static<typeof Decision>;
 export interface Asking {
   readonly state: DecisionReader;
   readonly services: Services;
-  readonly caller: Caller;
+  readonly principal: Principal;
   /** One moment for all questions of a request. */
   readonly now: number;
   /** What they may cost together. */
@@ -33,13 +33,13 @@ const refused = (context: Facts): Decision => ({ decision: false, context });
 /** A question that can be put to the engine, or the decision about one that cannot. */
 export type Posed = { readonly check: CheckRequest & { readonly tenantId: string | null } } | { readonly decision: Decision };
 
-export function posed(evaluation: Evaluation, caller: Caller): Posed {
+export function posed(evaluation: Evaluation, principal: Principal): Posed {
   const userId = userOf(evaluation.subject);
   if (userId === undefined) return { decision: refused(unknownSubject) };
   try {
     const fault = faultOf(evaluation.resource);
     if (fault) throw fault;
-    const tenantId = tenantOf(evaluation.subject.properties, caller);
+    const tenantId = tenantOf(evaluation.subject.properties, principal);
     return { check: { ...checkOf(evaluation, { userId, tenantId }), tenantId } };
   } catch (error) {
     return { decision: orThrown(error) };

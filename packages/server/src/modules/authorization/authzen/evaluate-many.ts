@@ -1,7 +1,7 @@
 import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
-import { signedIn } from "#operation/authorization.ts";
-import type { Caller } from "#operation/caller.ts";
+import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
+import { isUser, type Principal } from "#operation/principal.ts";
 import { nullable, oneOf, type Static, Type } from "#operation/schema.ts";
 import { refuseUnstorable } from "#operation/storable.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
@@ -26,7 +26,7 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
   releasedAs: "access.evaluateMany",
   http: "POST /access/v1/evaluations",
   summary: "AuthZEN: decide many questions at once.",
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: Type.Object(
     {
       subject: DefaultEntity,
@@ -52,22 +52,21 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
   }),
   errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
-  async run({ state, services, caller, holds, fail }, request) {
+  async run({ state, services, principal, holds, fail }, request) {
     refuseUnstorable(request);
     const { evaluations, options, ...defaults } = request;
     const items = evaluations ?? [];
     if (items.length === 0) checkWhole(defaults);
-    const shared = queryContext({ state, caller, services });
+    const shared = queryContext({ state, principal, services });
     const questions: Posed[] = [];
     for (const item of items.length === 0 ? [{}] : items) {
-      questions.push(questionOf(item, defaults, caller));
+      questions.push(questionOf(item, defaults, principal));
       if (isSliceOver()) await nextSlice();
     }
-    const self = caller.kind === "user" ? caller.userId : undefined;
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
-    const others = questions.flatMap((one) => ("check" in one && one.check.userId !== self ? [one.check.tenantId] : []));
+    const others = questions.flatMap((one) => ("check" in one && !isUser(principal, one.check.userId) ? [one.check.tenantId] : []));
     for (const tenantId of new Set(others)) {
-      if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }
     const asking = { ...shared, services, keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(asking, questions[0] as Posed);
@@ -75,9 +74,9 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
   },
 });
 
-function questionOf(item: unknown, defaults: Defaults, caller: Caller): Posed {
+function questionOf(item: unknown, defaults: Defaults, principal: Principal): Posed {
   const whole = completed(item, defaults);
-  return "decision" in whole ? { decision: whole } : posed(whole as never, caller);
+  return "decision" in whole ? { decision: whole } : posed(whole as never, principal);
 }
 
 /** Defaults are each question's own when it is kept: large ones are written out for none of a thousand. */

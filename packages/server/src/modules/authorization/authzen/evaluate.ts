@@ -1,5 +1,5 @@
 import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { after } from "#operation/maybe-promise.ts";
 import { refuseUnstorable } from "#operation/storable.ts";
@@ -12,19 +12,19 @@ export const evaluate = authzen.memoryQuery("evaluate", {
   releasedAs: "access.evaluate",
   http: "POST /access/v1/evaluation",
   summary: "AuthZEN: decide whether a subject may perform an action on a resource.",
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: Evaluation,
   output: Decision,
   errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   decision: ({ decision }) => ({ allowed: decision }),
-  run({ state, services, caller, holds, fail }, evaluation) {
+  run({ state, services, principal, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
-    const shared = queryContext({ state, caller, services });
-    const question = posed(evaluation, caller);
+    const shared = queryContext({ state, principal, services });
+    const question = posed(evaluation, principal);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
-    return after(mayAsk({ caller, holds }, userId, tenantId), (may) =>
+    return after(mayAsk({ principal, holds }, userId, tenantId), (may) =>
       may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, lacking),
     );
   },

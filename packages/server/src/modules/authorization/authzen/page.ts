@@ -1,8 +1,8 @@
 import type { Budget } from "@gatehouse/policy";
 import { LRUCache } from "lru-cache";
 import { scanPage } from "#modules/authorization/decisions/index.ts";
-import type { Caller } from "#operation/caller.ts";
 import { invalid } from "#operation/errors.ts";
+import { type Principal, principalKey } from "#operation/principal.ts";
 import { nullable, pageMax, type Static, Type } from "#operation/schema.ts";
 import type { Keys } from "#platform/keys/keys.ts";
 import { digestOf } from "./canonical.ts";
@@ -33,7 +33,7 @@ export interface SearchAsked {
   readonly keys: Keys;
   /** Which search it is, in whose session, about which entities: a token is good for this one alone. */
   readonly search: string;
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly tenantId: string | null;
   readonly query: unknown;
   readonly page: PageInput | undefined;
@@ -54,8 +54,8 @@ const purpose = "authzen page";
  * Opens the token of the request. All that was asked must be as before; a limit and page properties may be left out, then they
  * are as before (8.2.1, and the example in 8.2.3, which leaves them out).
  */
-export function placeOf({ keys, search, caller, tenantId, query, page }: SearchAsked): Place {
-  const of = digestOf([search, tenantId, caller.kind === "user" ? caller.userId : caller.kind, query]);
+export function placeOf({ keys, search, principal, tenantId, query, page }: SearchAsked): Place {
+  const of = digestOf([search, tenantId, principalKey(principal), query]);
   const token = page?.token ?? null;
   const before = token === null ? undefined : openToken(keys, token);
   if (before !== undefined && before.of !== of) throw wrong("token");

@@ -1,6 +1,6 @@
 import type { CheckRequest } from "#modules/authorization/decisions/index.ts";
-import type { Caller } from "#operation/caller.ts";
 import { invalid, type OperationError } from "#operation/errors.ts";
+import { organizationOf, type Principal } from "#operation/principal.ts";
 import type { Action, Evaluation, Facts, Resource, Subject } from "./entities.ts";
 
 /** The one type of subject that there is; its id is the user's. */
@@ -17,9 +17,9 @@ export const userOf = ({ type, id }: Pick<Subject, "type" | "id">): string | und
  * organization that names another is a stranger there, as everywhere (decision 0014): it is never answered about its own instead.
  * Throws `common.validation_failed` where the property is no id.
  */
-export function tenantOf(properties: Facts | null | undefined, caller: Caller): string | null {
+export function tenantOf(properties: Facts | null | undefined, principal: Principal): string | null {
   const named = properties?.["tenantId"] ?? null;
-  if (named === null) return caller.kind === "user" ? caller.organizationId : null;
+  if (named === null) return organizationOf(principal);
   if (typeof named === "string" && uuid.test(named)) return named.toLowerCase();
   throw invalid({ field: "subject.properties.tenantId", rule: "format:uuid", message: "is not the id of an organization" });
 }

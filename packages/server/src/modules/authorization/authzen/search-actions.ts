@@ -1,7 +1,7 @@
 import { listActionsInSteps } from "@gatehouse/policy";
 import { EvaluationLimit } from "#modules/authorization/access/index.ts";
 import { among, lacking, mayAsk, pose, queryContext } from "#modules/authorization/decisions/index.ts";
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
@@ -17,23 +17,23 @@ export const searchActions = authzen.memoryQuery("searchActions", {
   releasedAs: "access.searchActions",
   http: "POST /access/v1/search/action",
   summary: "AuthZEN: which actions a subject may perform on a resource.",
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: Type.Object({ subject: Subject, resource: Resource, context: optionalFacts, page: PageInput }, open),
   output: SearchAnswer(Type.Object({ name: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, services, caller, holds, fail }, { subject, resource, context, page }) =>
+  run: ({ state, services, principal, holds, fail }, { subject, resource, context, page }) =>
     orNothing(async () => {
       const userId = userOf(subject);
       if (userId === undefined) return nothingFound(unknownSubject);
-      const tenantId = tenantOf(subject.properties, caller);
-      if (!(await mayAsk({ caller, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
+      const tenantId = tenantOf(subject.properties, principal);
+      if (!(await mayAsk({ principal, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
       const refusal = refusalOf(faultOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, resource, context };
-      const place = placeOf({ keys: services.keys, search: "action", caller, tenantId, query, page });
+      const place = placeOf({ keys: services.keys, search: "action", principal, tenantId, query, page });
       const question = { userId, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
-      const shared = queryContext({ state, caller, services });
+      const shared = queryContext({ state, principal, services });
       const names = await pose(shared, question, ({ view, occasion }) =>
         inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: resource.type } })),
       );

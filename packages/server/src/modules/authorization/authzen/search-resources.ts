@@ -12,7 +12,7 @@ import {
   tooMany,
   UndecidedOfPage,
 } from "#modules/authorization/decisions/index.ts";
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
@@ -31,23 +31,23 @@ export const searchResources = authzen.memoryQuery("searchResources", {
   releasedAs: "access.searchResources",
   http: "POST /access/v1/search/resource",
   summary: "AuthZEN: on which resources a subject may perform an action.",
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: Type.Object({ subject: Subject, action: Action, resource: SoughtResource, context: optionalFacts, page: PageInput }, open),
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, services, caller, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
+  run: ({ state, services, principal, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const userId = userOf(subject);
       if (userId === undefined) return nothingFound(unknownSubject);
-      const tenantId = tenantOf(subject.properties, caller);
-      if (!(await mayAsk({ caller, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
+      const tenantId = tenantOf(subject.properties, principal);
+      if (!(await mayAsk({ principal, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
       const { type } = resource;
       const refusal = refusalOf(faultOf({ type }));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
-      const place = placeOf({ keys: services.keys, search: "resource", caller, tenantId, query, page });
-      const asking = queryContext({ state, caller, services });
+      const place = placeOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
+      const asking = queryContext({ state, principal, services });
       const question = { userId, tenantId, contextData: requestOf(context, action) };
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       const found = await pose(asking, question, async ({ view, occasion }) => {

@@ -11,7 +11,7 @@ import {
   UndecidedOfPage,
   withoutSystemRoles,
 } from "#modules/authorization/decisions/index.ts";
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
@@ -30,21 +30,21 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
   releasedAs: "access.searchSubjects",
   http: "POST /access/v1/search/subject",
   summary: "AuthZEN: which subjects may perform an action on a resource.",
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: Type.Object({ subject: SoughtSubject, action: Action, resource: Resource, context: optionalFacts, page: PageInput }, open),
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, services, caller, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
+  run: ({ state, services, principal, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
-      const tenantId = tenantOf(subject.properties, caller);
-      if (!(await mayAsk({ caller, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      const tenantId = tenantOf(subject.properties, principal);
+      if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
       if (subject.type !== userType) return nothingFound(unknownSubject);
       const refusal = refusalOf(faultOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
-      const place = placeOf({ keys: services.keys, search: "subject", caller, tenantId, query, page });
-      const asking = queryContext({ state, caller, services });
+      const place = placeOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
+      const asking = queryContext({ state, principal, services });
       const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
         (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>

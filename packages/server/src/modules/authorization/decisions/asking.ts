@@ -1,16 +1,20 @@
 import type { Budget, Occasion, Pending, RelationshipReader, View } from "@gatehouse/policy";
 import { asOperationError } from "#modules/authorization/access/index.ts";
 import { either, internal, permission, type Rule, subject } from "#operation/authorization.ts";
-import type { Caller } from "#operation/caller.ts";
 import type { Services } from "#operation/context.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { isForeignTo, type Principal } from "#operation/principal.ts";
 import { Unavailable } from "#platform/unavailable.ts";
-import { asksElsewhere, type CheckRequest, occasionOf, revisionText } from "./check.ts";
+import { type CheckRequest, occasionOf, revisionText } from "./check.ts";
 import type { HeldView } from "./projection/held-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
-/** Questions about one user: he himself, whoever may check for the whole installation, and who may for the organization. */
-export const aboutUser: Rule = either(subject("userId"), internal("Authorization.Check"), permission("Organization.CheckAccess"));
+/** Questions about one user: the user themselves, whoever may check for the whole installation, and whoever may for the organization. */
+export const aboutUser: Rule = either(
+  subject("userId", { appliesScopes: true }),
+  internal("Authorization.Check"),
+  permission("Organization.CheckAccess"),
+);
 /** Questions about everybody in a tenant. */
 export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
 
@@ -19,7 +23,7 @@ export const tenantOfQuestion = (_context: never, { tenantId }: { readonly tenan
 /** What all questions of one request share: the caller, one moment, and what they may cost together. */
 export interface QueryContext {
   readonly state: DecisionReader;
-  readonly caller: Caller;
+  readonly principal: Principal;
   readonly now: number;
   readonly budget: Budget;
 }
@@ -27,13 +31,13 @@ export interface QueryContext {
 /** Throws `common.too_many_requests` where the caller's decisions have cost more than its share. */
 export const queryContext = ({
   state,
-  caller,
+  principal,
   services,
-}: Pick<QueryContext, "state" | "caller"> & { readonly services: Services }): QueryContext => ({
+}: Pick<QueryContext, "state" | "principal"> & { readonly services: Services }): QueryContext => ({
   state,
-  caller,
+  principal,
   now: services.clock.now(),
-  budget: state.budgets.of(caller),
+  budget: state.budgets.of(principal),
 });
 
 type Asking = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
@@ -47,16 +51,16 @@ export interface Posed {
 
 /**
  * Poses a question to the engine about one user in one tenant, again after what it missed was loaded. Undefined where the caller's
- * session is for another organization: there the user is a stranger to him.
+ * credential is for another organization: there they count as a non-member.
  */
 export async function pose<Answer>(
-  { state, caller, now, budget }: QueryContext,
+  { state, principal, now, budget }: QueryContext,
   request: Asking,
   question: (posed: Posed) => MaybePromise<Answer | Pending>,
 ): Promise<Answer | undefined> {
   const tenantId = request.tenantId ?? null;
-  if (asksElsewhere(caller, tenantId)) return undefined;
-  const asked = occasionOf(request as CheckRequest, caller, now, budget);
+  if (isForeignTo(principal, tenantId)) return undefined;
+  const asked = occasionOf(request as CheckRequest, principal, now, budget);
   const ask = (held: HeldView, relationships: RelationshipReader) => {
     if (held.view === undefined) throw new Unavailable("access read model", undefined);
     return question({ view: held.view, held, occasion: { ...asked, relationships } });

@@ -1,49 +1,52 @@
 import { type Decision, PolicyError } from "@gatehouse/policy";
 import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/index.ts";
 import type { Authorizer, Refusal, RequestFacts } from "#operation/authorization.ts";
-import type { UserCaller } from "#operation/caller.ts";
 import { after, attempt, type MaybePromise } from "#operation/maybe-promise.ts";
+import type { IdentifiedPrincipal } from "#operation/principal.ts";
+import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { RequestContext } from "./projection/held-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
-/** The read model as the kernel asks it: the same decisions that the check answers (ARCHITECTURE, idea 5). */
+/** The projection as the kernel asks it: the same decisions that the check answers. */
 export const authorizerOf = (reader: DecisionReader): Authorizer => ({
-  holds(caller, organizationId, permission, request) {
-    const decided = decideFrom(reader, caller, organizationId, permission, request);
+  holds(principal, organizationId, permission, request) {
+    const decided = decideFrom(reader, principal, organizationId, permission, request);
     if (permission !== manageModel) return decided;
-    return after(decided, (answer) => (answer === true ? true : despiteLockout(reader, caller, organizationId, answer)));
+    return after(decided, (answer) => (answer === true ? true : despiteLockout(reader, principal, organizationId, answer)));
   },
-  missingPermissions: (userId, organizationId, permissions) => reader.notHeld(userId, organizationId, permissions),
+  missingPermissions: (principal, organizationId, permissions) =>
+    reader.notHeld(principal.id, organizationId, permissions, scopesOf(principal)),
 });
 
 function decideFrom(
   reader: DecisionReader,
-  caller: UserCaller,
+  principal: IdentifiedPrincipal,
   organizationId: string | null,
   permission: string,
   request: RequestFacts,
 ): MaybePromise<true | Refusal> {
-  return attempt(() => reader.decide(caller.userId, organizationId, permission, contextOf(caller, request)), outcome, undecided);
+  return attempt(() => reader.decide(principal.id, organizationId, permission, contextOf(principal, request)), outcome, undecided);
 }
 
 /** A model that was stored before such requirements were refused is replaced by whoever holds the permission by a role. */
 async function despiteLockout(
   reader: DecisionReader,
-  caller: UserCaller,
+  principal: IdentifiedPrincipal,
   organizationId: string | null,
   refusal: Refusal,
 ): Promise<true | Refusal> {
   const requirement = (await reader.policy()).action(manageModel)?.requirement;
   if (requirement === undefined || canBeMetBySigningIn(requirement)) return refusal;
-  return (await reader.notHeld(caller.userId, organizationId, [manageModel])).length === 0 ? true : refusal;
+  return (await reader.notHeld(principal.id, organizationId, [manageModel], scopesOf(principal))).length === 0 ? true : refusal;
 }
 
 /**
- * `$session` and `$request` for an operation of the product: the session that the caller uses, and the address and user agent as the
- * HTTP server sees them. What a proxy does not hand on is missing, and a condition that needs it does not hold.
+ * `$session` and `$request` for an operation of the product: the credential of the call, and the address and user agent as the HTTP
+ * server sees them. What a proxy does not hand on is missing, and a condition that needs it does not hold.
  */
-const contextOf = (caller: UserCaller, { origin, now }: RequestFacts): RequestContext => ({
-  session: { id: caller.sessionId, authenticatedAt: caller.authenticatedAt, methods: caller.methods },
+const contextOf = (principal: IdentifiedPrincipal, { origin, now }: RequestFacts): RequestContext => ({
+  session: sessionFactsOf(principal),
+  scopes: scopesOf(principal),
   request: { ip: origin.ip ?? undefined, userAgent: origin.userAgent ?? undefined },
   now,
 });
@@ -61,6 +64,8 @@ function outcome(decision: Decision): true | Refusal {
     case "organization_suspended":
     case "session_strength":
       return decision.reason;
+    case "key_scope":
+      return "credential_scope";
     case "permission_data_unavailable":
       return "unavailable";
     default:

@@ -1,8 +1,9 @@
-import type { Budget, Decision, DecisionReason, SessionFacts } from "@gatehouse/policy";
+import type { Budget, Decision, DecisionReason } from "@gatehouse/policy";
 import { PermissionValue } from "#modules/authorization/access/index.ts";
-import type { Caller } from "#operation/caller.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { isForeignTo, isUser, type Principal } from "#operation/principal.ts";
 import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/schema.ts";
+import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { Asked } from "./projection/held-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
@@ -13,7 +14,7 @@ const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
 export const OccasionInput = {
   /** `$request` in conditions. */
   contextData: Type.Optional(nullable(Data)),
-  /** `$session`; for the caller himself his own session stands above it. */
+  /** `$session`; in a question about oneself, one's own session replaces it. */
   sessionData: Type.Optional(nullable(Data)),
   /** Permissions that the credential in use is limited to. */
   scopes: Type.Optional(nullable(Type.Array(PermissionValue, { maxItems: 200 }))),
@@ -88,30 +89,38 @@ export function sentenceOf({ reason, role }: Decision, action: string): string {
 
 const notHere: Decision = { allowed: false, reason: "not_a_member" };
 
-/** A session that was begun for one organization is a stranger's everywhere else (decision 0014), also in what it may ask. */
-export const asksElsewhere = (caller: Caller, tenantId: string | null): boolean =>
-  caller.kind === "user" && caller.organizationId !== null && caller.organizationId !== tenantId;
-
-type Occasioned = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof OccasionInput]?: unknown };
+type Occasioned = Pick<CheckRequest, "userId" | "contextData" | "sessionData" | "scopes" | "minRevision">;
 
 /** What a question knows of its occasion. */
-export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: Caller, now: number, budget: Budget): Asked {
-  const { resourceType, resourceId, resourceData, contextData, sessionData, scopes } = request;
+export function occasionOf(request: Occasioned & Partial<CheckRequest>, principal: Principal, now: number, budget: Budget): Asked {
+  const { resourceType, resourceId, resourceData, contextData } = request;
   const names = resourceType != null || resourceId != null || resourceData != null;
   return {
     ...(names ? { resource: { type: resourceType ?? undefined, id: resourceId ?? undefined, attributes: resourceData ?? undefined } } : {}),
     request: contextData ?? undefined,
-    session: sessionOf(sessionData ?? undefined, request.userId, caller),
-    scopes: scopes ? new Set(scopes) : undefined,
+    ...credentialOf(request, principal),
     now,
     budget,
   };
 }
 
-/** Who asks about himself asks with the session that he has; who asks about another says which one he means. */
-function sessionOf(given: SessionFacts | undefined, userId: string, caller: Caller): SessionFacts | undefined {
-  if (caller.kind !== "user" || caller.userId !== userId) return given;
-  return { ...given, id: caller.sessionId, authenticatedAt: caller.authenticatedAt, methods: caller.methods };
+/**
+ * The session and the scopes that a question is decided with. A question about oneself is decided with one's own credential, which the
+ * request cannot widen; a question about somebody else says which credential it means.
+ */
+function credentialOf(
+  { userId, sessionData, scopes }: Occasioned,
+  principal: Principal,
+): Pick<Asked, "session" | "scopes" | "callerScopes"> {
+  const session = sessionData ?? undefined;
+  const asked = scopes ? new Set(scopes) : undefined;
+  if (!isUser(principal, userId)) return { session, scopes: asked };
+  const own = scopesOf(principal);
+  return {
+    session: { ...session, ...sessionFactsOf(principal) },
+    scopes: asked ?? own,
+    callerScopes: asked === undefined ? undefined : own,
+  };
 }
 
 export const revisionText = (minRevision: string | number | undefined): string | undefined =>
@@ -124,12 +133,12 @@ const questionSteps = 20;
 export function decideFor(
   reader: DecisionReader,
   request: CheckRequest,
-  { caller, now, budget }: { readonly caller: Caller; readonly now: number; readonly budget: Budget },
+  { principal, now, budget }: { readonly principal: Principal; readonly now: number; readonly budget: Budget },
 ): MaybePromise<Decision> {
   const tenantId = request.tenantId ?? null;
-  if (asksElsewhere(caller, tenantId)) return notHere;
+  if (isForeignTo(principal, tenantId)) return notHere;
   budget.spend(questionSteps);
-  const occasion = occasionOf(request, caller, now, budget);
+  const occasion = occasionOf(request, principal, now, budget);
   return reader.decide(request.userId, tenantId, request.actionType, occasion, revisionText(request.minRevision));
 }
 

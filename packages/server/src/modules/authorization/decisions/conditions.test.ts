@@ -28,7 +28,7 @@ const inClass = (class_id: unknown) => ({ contextData: { class_id } });
 const faultsOf = ({ body }: { body: AnyBody }) => body.error.details.map(({ field, rule }: AnyBody) => `${field} ${rule}`).sort();
 
 describe("S4's teacher: $request.class_id against $user.class_id", () => {
-  it("marks the attendance of his own class and of no other, letter by letter", async () => {
+  it("marks the attendance of their own class and of no other, letter by letter", async () => {
     expect(await scene.decides(teacher, "attendance.mark", inClass("10A1"))).toMatchObject({ isAuthorized: true, reasonCode: "role" });
     for (const other of ["10A2", "10a1", "10A1 ", "", "$user.class_id"])
       expect(await scene.decides(teacher, "attendance.mark", inClass(other))).toMatchObject({
@@ -50,7 +50,7 @@ describe("S4's teacher: $request.class_id against $user.class_id", () => {
     }
   });
 
-  it("is himself named where nothing is noted of him, and all that is missing is named at once", async () => {
+  it("is named where no attributes are set, and all that is missing is named at once", async () => {
     const newcomer = await scene.person(teachers);
     const known = await scene.asks(newcomer, "attendance.mark", inClass("10A1"));
     expect(faultsOf(known)).toEqual(["$user.class_id required"]);
@@ -64,7 +64,7 @@ describe("S4's teacher: $request.class_id against $user.class_id", () => {
     expectError(answer, 400, "common.validation_failed", "checks.1.$request.class_id");
   });
 
-  it("follows his class at once when it is noted anew", async () => {
+  it("follows a changed class at once", async () => {
     const person = await scene.person(teachers);
     for (let round = 0; round < 10; round += 1) {
       const own = `class-${round}`;
@@ -137,7 +137,7 @@ describe("attributes", () => {
     }
   });
 
-  it("are noted and read by who may, of members only, in his own organization only", async () => {
+  it("are set and read by those who may, of members only, in their own organization only", async () => {
     const other = await newOrganization(scene.server);
     const own = `organizations/${scene.organization.id}/attributes`;
     for (const [token, status] of [
@@ -194,7 +194,7 @@ describe("$tenant", () => {
 
 describe("$session", () => {
   const condition = compare("$session.methods", "contains", "otp");
-  it("is the own session of whoever asks about himself: what he sends cannot stand above it", async () => {
+  it("is the caller's own session for their own questions: what they send cannot replace it", async () => {
     const person = await scene.person(await scene.roleWith("vault", { condition }));
     for (const sessionData of [undefined, { methods: ["otp"] }, { methods: ["otp", "pwd"], id: "x", authenticatedAt: 0 }])
       expect(await scene.decides(person, "vault", sessionData ? { sessionData } : {})).toMatchObject({ reasonCode: "condition" });

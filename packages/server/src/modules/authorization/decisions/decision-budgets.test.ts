@@ -2,34 +2,38 @@ import { expectWritten } from "@gatehouse/testing/answers.ts";
 import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Caller } from "#operation/caller.ts";
+import type { Principal } from "#operation/principal.ts";
 import { DecisionBudgets, requestSteps } from "./decision-budgets.ts";
 
 const iam = "/api/v1/iam";
-const caller = (userId: string): Caller => ({ kind: "user", userId }) as Caller;
+const principal = (id: string, kind: "user" | "service" = "user"): Principal => ({
+  kind,
+  id,
+  organizationId: null,
+  credential: { kind: "session", id, authenticatedAt: 0, methods: ["pwd"] },
+});
 const perSecond = 100_000;
-const budgets = (signInLimit: "on" | "off" = "on") =>
-  new DecisionBudgets({ settings: { signInLimit, decisionStepsPerSecond: perSecond } } as never);
+const budgets = () => new DecisionBudgets({ decisionStepsPerSecond: perSecond });
 
 describe("the share of a principal", () => {
   it("is what is saved of ten seconds, and then what a second brings", () => {
     const all = budgets();
-    all.of(caller("a")).spend(perSecond * 9);
-    all.of(caller("a")).spend(perSecond * 5);
-    expect(() => all.of(caller("a"))).toThrow(expect.objectContaining({ definition: expect.objectContaining({ status: 429 }) }));
-    expect(() => all.of(caller("b"))).not.toThrow();
+    all.of(principal("a")).spend(perSecond * 9);
+    all.of(principal("a")).spend(perSecond * 5);
+    expect(() => all.of(principal("a"))).toThrow(expect.objectContaining({ definition: expect.objectContaining({ status: 429 }) }));
+    expect(() => all.of(principal("b"))).not.toThrow();
+    // A service with the same id is another principal.
+    expect(() => all.of(principal("a", "service"))).not.toThrow();
   });
 
-  it("bounds one request too, whatever is saved, and nobody but users", () => {
+  it("bounds one request too, whatever is saved, and is not for the operator", () => {
     expect(() =>
       budgets()
-        .of(caller("a"))
+        .of(principal("a"))
         .spend(requestSteps + 1),
     ).toThrow("evaluation_limit");
     const all = budgets();
-    for (let n = 0; n < 5; n += 1) all.of({ kind: "operator" } as Caller).spend(requestSteps);
-    const measured = budgets("off");
-    for (let n = 0; n < 5; n += 1) measured.of(caller("a")).spend(requestSteps);
+    for (let n = 0; n < 5; n += 1) all.of({ kind: "operator" } as Principal).spend(requestSteps);
   });
 });
 

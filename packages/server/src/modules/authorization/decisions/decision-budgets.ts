@@ -1,7 +1,7 @@
 import { Budget } from "@gatehouse/policy";
 import { LRUCache } from "lru-cache";
-import type { Caller } from "#operation/caller.ts";
 import { OperationError, TooManyRequests } from "#operation/errors.ts";
+import { isIdentified, type Principal, principalKey } from "#operation/principal.ts";
 import type { Platform } from "#platform/platform.ts";
 
 /** All decisions of one request: some 0.6 s of processor, in slices of 10 ms. What is beyond it is `evaluation_limit`. */
@@ -41,18 +41,19 @@ export class DecisionBudgets {
   readonly #perSecond: number;
   readonly #accounts = new LRUCache<string, Account>({ max: principalsMax });
 
-  constructor({ settings }: Pick<Platform, "settings">) {
-    this.#perSecond = settings.signInLimit === "off" ? 0 : settings.decisionStepsPerSecond;
+  constructor({ decisionStepsPerSecond }: Pick<Platform["settings"], "decisionStepsPerSecond">) {
+    this.#perSecond = decisionStepsPerSecond;
   }
 
-  /** The budget of one request. Throws `common.too_many_requests` where the caller has spent more than its share. */
-  of(caller: Caller): Budget {
-    if (caller.kind !== "user" || this.#perSecond === 0) return new Budget(requestSteps);
+  /** The budget of one request. Throws `common.too_many_requests` where the principal has spent more than its share. */
+  of(principal: Principal): Budget {
+    if (!isIdentified(principal)) return new Budget(requestSteps);
     const now = performance.now();
-    let account = this.#accounts.get(caller.userId);
+    const key = principalKey(principal);
+    let account = this.#accounts.get(key);
     if (account === undefined) {
       account = new Account(this.#perSecond, now);
-      this.#accounts.set(caller.userId, account);
+      this.#accounts.set(key, account);
     }
     const wait = account.wait(now);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });

@@ -212,7 +212,7 @@ async function expectProposalsWork(situation: () => Promise<AnyBody>, kinds: rea
 }
 
 describe("the changes that an explanation proposes are enough, each set by itself", () => {
-  it("for a missing permission: another role, the permission for a role that he has, a relation to the resource or its zone", async () => {
+  it("for a missing permission: another role, the permission for a role that they have, a relation to the resource or its zone", async () => {
     await expectProposalsWork(async () => {
       const [person, one] = [await scene.person(), camera()];
       await scene.granted(one, "zone", `Zone:${unique()}`);
@@ -364,7 +364,7 @@ describe("the changes that an explanation proposes are enough, each set by itsel
 describe("who may ask why", () => {
   const bare = (body: AnyBody) => JSON.parse(JSON.stringify({ ...body, revision: "" }));
 
-  it("everybody about himself, and of others whoever holds Organization.CheckAccess or Authorization.Check", async () => {
+  it("everybody about themselves, and about others the holders of Organization.CheckAccess or Authorization.Check", async () => {
     const person = await scene.person();
     await explained(question(person, "Camera.View"), person.token);
     await explained(question(person, "Camera.View"), scene.owner.token);
@@ -375,7 +375,7 @@ describe("who may ask why", () => {
     expectError(await ask((await newOrganization(scene.server)).owner.token), 404, "access.member_not_found");
   });
 
-  it("a stranger learns of himself what he would of an organization that is not there", async () => {
+  it("a non-member learns about themselves what an unknown organization would answer", async () => {
     for (const action of ["Camera.View", "video", "Organization.Update"]) {
       const ask = (tenantId: string | null) => explained({ ...question(scene.stranger, action), tenantId }, scene.stranger.token);
       const here = bare(await ask(scene.organization.id));

@@ -218,7 +218,7 @@ describe("POST /api/v1/iam/authorization/filter", () => {
     expect(body.undecided.map(({ id }: AnyBody) => id)).toEqual([banned]);
   });
 
-  it("answers about oneself, and about others whoever may check; a stranger gets what he would of an unknown organization", async () => {
+  it("answers about oneself, and about others those who may check; a non-member gets the answer of an unknown organization", async () => {
     const person = await scene.person(await scene.role(["Camera.View"]));
     for (const { token } of [person, scene.owner, scene.administrator])
       expect((await ask(token, asking(person, "Camera.View"))).body.filter).toEqual({ kind: "always" });

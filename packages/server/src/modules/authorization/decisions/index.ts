@@ -8,7 +8,7 @@ import { events } from "./events.ts";
 import { pruneDecisionsWork, repairWork } from "./jobs.ts";
 import { decisions } from "./module.ts";
 import { projector } from "./projection/projector.ts";
-import { SnapshotReconciler } from "./projection/snapshot-reconciler.ts";
+import { snapshotReconciler } from "./projection/snapshot-reconciler.ts";
 import { check } from "./queries/check.ts";
 import { checkBatch } from "./queries/check-batch.ts";
 import { explain } from "./queries/explain.ts";
@@ -67,7 +67,7 @@ export const manifest: ModuleManifest = {
       return decisionsStore.writes(tx).project(keys, source.computeEntries, options);
     }),
   ],
-  keepers: (platform) => [new SnapshotReconciler(platform)],
+  background: (platform) => [snapshotReconciler(platform)],
   queues: [repairJob, pruneDecisionsJob],
   jobs: (_platform, dispatch) => [repairWork(dispatch), pruneDecisionsWork(dispatch)],
 };

@@ -301,7 +301,7 @@ describe("who may have lists", () => {
     ["actions", { ...about(person, { resourceType: "Camera" }), tenantId }],
   ];
 
-  it("everybody of himself, others need Organization.CheckAccess; a stranger's is as of an organization that is not there", async () => {
+  it("everybody about themselves, others need Organization.CheckAccess; a non-member gets the answer of an unknown organization", async () => {
     const person = await scene.person();
     const other = await newOrganization(scene.server);
     for (const [what, body] of asks(person)) {

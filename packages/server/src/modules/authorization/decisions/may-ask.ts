@@ -1,8 +1,8 @@
-import type { Caller } from "#operation/caller.ts";
 import { after, type MaybePromise } from "#operation/maybe-promise.ts";
+import { isIdentified, isUser, type Principal } from "#operation/principal.ts";
 
 interface AskingContext {
-  readonly caller: Caller;
+  readonly principal: Principal;
   holds(organizationId: string | null, value: string): MaybePromise<boolean>;
 }
 
@@ -11,9 +11,9 @@ interface AskingContext {
  * holders of `Authorization.Check` in the internal scope may, and of `Organization.CheckAccess` in the tenant. Whoever asks is believed
  * what they say of the resource and the request; who asks about themselves deceives nobody else.
  */
-export function mayAsk({ caller, holds }: AskingContext, userId: string | undefined, tenantId: string | null): MaybePromise<boolean> {
-  if (caller.kind !== "user") return caller.kind !== "anonymous";
-  if (caller.userId === userId) return true;
+export function mayAsk({ principal, holds }: AskingContext, userId: string | undefined, tenantId: string | null): MaybePromise<boolean> {
+  if (!isIdentified(principal)) return principal.kind !== "anonymous";
+  if (isUser(principal, userId)) return true;
   return after(holds(null, "Authorization.Check"), (may) => may || (tenantId !== null && holds(tenantId, "Organization.CheckAccess")));
 }
 

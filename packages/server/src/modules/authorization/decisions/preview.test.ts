@@ -115,7 +115,7 @@ describe("POST /api/v1/iam/authorization/preview", () => {
     expect(there.body.replayed).toBe(1);
   });
 
-  it("is for whoever may ask of everybody, about a role of his own organization that is not the product's", async () => {
+  it("is for those who may ask about everybody, about a role of their own organization that is not the product's", async () => {
     const role = await scene.role(["Book.Read"]);
     const other = await newOrganization(scene.server);
     const set = [{ permission: "Book.Read" }];

@@ -42,7 +42,7 @@ const sealedIds = async (of: OrganizationOf) => (await logs(of)).map(({ id }) =>
 const letters = async (): Promise<AnyBody[]> => (await asOperator(server, "operations.listDeadLetters", { consumer: entryConsumer })).items;
 const whole = async (): Promise<string[]> => {
   await server.application.settled();
-  return (await asOperator(server, "audit.verifyWhole", {})).findings.map(({ kind }: AnyBody) => kind);
+  return (await asOperator(server, "audit.verifyConsistency", {})).findings.map(({ kind }: AnyBody) => kind);
 };
 const chainFindings = async () => (await asOperator(server, "audit.verifyChain", { organizationId: organization.id })).findings;
 const standIns = async (entryId: string) =>

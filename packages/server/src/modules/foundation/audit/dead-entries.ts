@@ -1,19 +1,22 @@
 import { sql } from "kysely";
 import { v7 as uuid } from "uuid";
-import type { DeadLetters } from "#platform/broker/broker.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import type { FailedItem } from "#platform/database/isolated.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords } from "#platform/dead-letters.ts";
 import type { Platform } from "#platform/platform.ts";
+import { type EntryRow, entryColumns } from "./chain-store.ts";
+import { identityOf } from "./complete-entry.ts";
 import { deadEntryAction, deadEntryType, entryConsumer, entryHash } from "./dead-entry-store.ts";
-import { type Described, ownSource } from "./described.ts";
-import { type EntryRow, entryColumns } from "./sealing-store.ts";
+import { actorOf, type NormalizedEntry, ownSource } from "./normalize-entry.ts";
 
 /**
- * The record that stands for an entry that could not be sealed. It takes nothing of the entry that may be the reason, and
- * has the hash of the entry: whoever changes the entry while it waits is found out by the verifier.
+ * The record that stands for an entry that could not be appended. It takes nothing of the entry that may be the reason, and has the hash
+ * of the entry, so that the verifier reports a change to the entry while it waits.
  */
-export function standIn(entry: EntryRow, hash: string, now: Date): Described {
+export function standIn(entry: EntryRow, hash: string, now: Date): NormalizedEntry {
+  const identity = identityOf(entry);
+  const { principal_kind, principal_id, credential_kind, credential_id } = identity;
   return {
     organization_id: entry.organization_id,
     id: uuid(),
@@ -26,9 +29,12 @@ export function standIn(entry: EntryRow, hash: string, now: Date): Described {
     severity: "Critical",
     result: "failed",
     reason: null,
-    actor_kind: entry.caller_kind,
-    actor_id: entry.user_id,
+    ...actorOf(identity),
     session_id: entry.session_id,
+    principal_kind,
+    principal_id,
+    credential_kind,
+    credential_id,
     entity_type: deadEntryType,
     entity_id: entry.id,
     trace_id: entry.trace_id,
@@ -48,7 +54,7 @@ export async function hashesOf(tx: WriteHandle, ids: readonly string[]): Promise
 
 export async function deadLetterEntries(tx: WriteHandle, failed: readonly FailedItem<EntryRow>[]): Promise<void> {
   const letters = failed.map(({ item: { id, operation, input }, error }) => {
-    // Personal data of the input lies apart in the entry and is left there.
+    // Personal data of the input is a separate column of the entry and stays there.
     return { id, topic: operation, body: textOf(input), error };
   });
   await deadLetterRecords(tx, entryConsumer, letters);
@@ -63,7 +69,7 @@ function textOf(input: unknown): string {
   }
 }
 
-/** Entries that an operator wants sealed again. One that is no longer there cannot be, and its letter goes. */
+/** Entries that an operator redrives. The letter of an entry that no longer exists is resolved. */
 export async function redrivenEntries(tx: WriteHandle, limit: number): Promise<readonly EntryRow[]> {
   const ids = await redrivenRecords(tx, entryConsumer, limit);
   if (ids.length === 0) return [];
@@ -80,5 +86,5 @@ export async function redrivenEntries(tx: WriteHandle, limit: number): Promise<r
 
 export const resolveEntries = (tx: WriteHandle, ids: readonly string[]): Promise<void> => resolveRecords(tx, entryConsumer, ids);
 
-/** Audit entries that could not be sealed. The sealer seals a redriven one at its next look. */
+/** Audit entries that could not be appended. The next step appends a redriven one. */
 export const deadEntries = ({ database }: Platform): DeadLetters => recordDeadLetters(database, entryConsumer);

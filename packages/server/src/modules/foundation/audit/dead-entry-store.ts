@@ -1,20 +1,27 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { resolveRecords } from "#platform/dead-letters.ts";
 
-/** The dead-letter queue of entries that could not be sealed, by the entries' ids. */
+/** The dead-letter queue of entries that could not be appended, by the entries' ids. Rows of older releases have this name. */
 export const entryConsumer = "audit.seal-entries";
 
-/** What the chain says instead of an entry that could not be sealed. */
+/** The action of a stand-in. */
 export const deadEntryAction = "AuditLog.EntryDeadLettered";
 export const deadEntryType = "AuditEntry";
 
-/** The entry's content, without its position: an import gives it another one. `jsonb` has one text for one value. */
-export const entryHash = sql<string>`encode(sha256(convert_to(jsonb_build_array(e.id, e.operation, e.caller_kind, e.user_id, e.session_id,
-  e.organization_id, e.input, e.personal, e.before, e.after, e.entity_type, e.entity_id, e.ip_address, e.user_agent, e.trace_id,
-  e.request_id, extract(epoch from e.occurred_at), e.result, e.reason, e.stands_for)::text, 'UTF8')), 'hex')`;
+const firstContent = sql`jsonb_build_array(e.id, e.operation, e.caller_kind, e.user_id, e.session_id, e.organization_id, e.input, e.personal,
+  e.before, e.after, e.entity_type, e.entity_id, e.ip_address, e.user_agent, e.trace_id, e.request_id, extract(epoch from e.occurred_at),
+  e.result, e.reason, e.stands_for)`;
+const addedContent = sql`jsonb_build_array(e.action, e.category, e.severity, e.principal_kind, e.principal_id, e.credential_kind,
+  e.credential_id, e.actor_kind, e.actor_id)`;
+const sha256Of = (content: RawBuilder<unknown>) => sql<string>`encode(sha256(convert_to((${content})::text, 'UTF8')), 'hex')`;
 
-/** Not deleted with other sealed entries: the chain has only the hash of it. */
+/** The entry's content, without its position, which an import changes. `jsonb` has one text for one value. */
+export const entryHash = sha256Of(sql`${firstContent} || ${addedContent}`);
+/** The same as an older release hashes it. */
+const formerEntryHash = sha256Of(firstContent);
+
+/** Not deleted with other appended entries: the chain has only the hash of it. */
 export const isNoDeadEntry = sql`not exists (select from record_dead_letters d where d.consumer = ${entryConsumer} and d.id = e.id::text)`;
 
 /** Deletes dead entries about people who are erased, and returns their ids for the erasure's record. */
@@ -24,6 +31,7 @@ export async function eraseDeadEntries(
 ): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`delete from audit_entries e using record_dead_letters d
     where d.consumer = ${entryConsumer} and d.id = e.id::text and (e.user_id::text = any(${people.ids}::text[])
+      or e.principal_id = any(${people.ids}::text[]) or e.actor_id = any(${people.ids}::text[])
       or e.entity_id = any(${people.ids}::text[]) or e.input->>'userId' = any(${people.ids}::text[])
       or exists (select from unnest(${people.addresses}::text[]) as address where position(lower(address) in lower(e.personal::text)) > 0))
     returning e.id`.execute(tx);
@@ -37,13 +45,13 @@ export interface Unresolved {
   readonly organization_id: string | null;
   readonly number: number;
   readonly entry_id: string;
-  /** The entry is kept, as it was, and listed as a dead letter. */
+  /** The entry still exists, unchanged, and is listed as a dead letter. */
   readonly is_kept: boolean;
 }
 
 /**
- * Stand-ins of which the chains do not say what became of the entry: sealed later (a record with its id), dropped by an
- * operator, or deleted with a person's data. `endings` are the operations that do the last two.
+ * Stand-ins without a record of what became of the entry: appended later (a record with its id), dropped by an operator, or deleted with
+ * a person's data. `endings` are the operations that do the last two.
  */
 export async function unresolvedEntries(
   db: ReadHandle,
@@ -55,7 +63,8 @@ export async function unresolvedEntries(
       select *, case when entity_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then entity_id::uuid end as entry
       from audit_records where action = ${deadEntryAction} and source = 'gatehouse')
     select r.organization_id, r.number::text, r.entity_id as entry_id,
-      coalesce(${entryHash} = r.details::jsonb->>'entryHash' and d.id is not null, false) as is_kept
+      coalesce((r.details::jsonb->>'entryHash' = ${entryHash} or r.details::jsonb->>'entryHash' = ${formerEntryHash})
+        and d.id is not null, false) as is_kept
     from stand_ins r
     left join audit_entries e on e.id = r.entry
     left join record_dead_letters d on d.consumer = ${entryConsumer} and d.id = r.entity_id

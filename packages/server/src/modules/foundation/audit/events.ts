@@ -1,11 +1,11 @@
+import { auditCategories, auditSeverities } from "#operation/audit-declaration.ts";
 import { defineEvent } from "#operation/event.ts";
 import { nullable, oneOf, Timestamp, Type, Uuid } from "#operation/schema.ts";
-import { categories, severities } from "./actions.ts";
 
-/** What an audit log management listens to: S3 §26.3's AuditLogRequestedEvent. Personal data is masked or left out. */
+/** What an audit log management consumes. Personal data is masked or left out. */
 export const AuditLogRequested = defineEvent({
   type: "audit-log.requested.v1",
-  says: "A record was sealed into the audit trail and is handed on to the audit log management (S3 §26.3).",
+  says: "A record was appended to the audit log and is forwarded to the audit log management.",
   subject: ["audit-record", "recordId"],
   tenant: "tenantId",
   data: Type.Object({
@@ -14,8 +14,8 @@ export const AuditLogRequested = defineEvent({
     initiator: Type.Object({ type: oneOf("User", "System"), id: Type.String() }),
     boundedContext: Type.String(),
     actionType: Type.String(),
-    category: oneOf(...categories),
-    severity: oneOf(...severities),
+    category: oneOf(...auditCategories),
+    severity: oneOf(...auditSeverities),
     entityType: nullable(Type.String()),
     entityId: nullable(Type.String()),
     tenantId: nullable(Uuid),

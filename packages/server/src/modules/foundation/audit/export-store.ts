@@ -11,7 +11,7 @@ export interface ExportRow {
   readonly format: "jsonl" | "csv";
   readonly search: Record<string, string | null>;
   readonly status: "Waiting" | "Running" | "Ready";
-  /** The newest record when it was asked for; later ones are not in it. */
+  /** The newest record at the time of the request; the export has no later one. */
   readonly last_position: string;
   readonly position: string;
   readonly total: number;
@@ -32,9 +32,9 @@ export const exportReads = (db: Kysely<AnyTables>) => ({
     return rows[0] && counted(rows[0]);
   },
   async recordsInExports(organizationId: string | null): Promise<number> {
-    const { rows } = await sql<{ kept: string }>`
-      select coalesce(sum(total), 0)::text as kept from audit_exports where ${ofTenant(organizationId)}`.execute(db);
-    return Number(rows[0]?.kept);
+    const { rows } = await sql<{ records: string }>`
+      select coalesce(sum(total), 0)::text as records from audit_exports where ${ofTenant(organizationId)}`.execute(db);
+    return Number(rows[0]?.records);
   },
   async exportPart(exportId: string, part: number): Promise<string | undefined> {
     const { rows } = await sql<{ sealed: string }>`
@@ -49,15 +49,15 @@ export const exportWrites = (tx: WriteHandle) => ({
       values (${row.id}, ${row.organization_id}, ${row.every_tenant}, ${row.requested_by}, ${row.format}, ${JSON.stringify(row.search)},
         'Waiting', ${row.last_position}::bigint, ${row.total}, ${row.created_at})`.execute(tx);
   },
-  /** The export for one who writes it on; undefined where another does, or it is written or gone. */
+  /** Locks the export for the job that writes it; undefined where it is finished or removed. */
   async claimExport(id: string): Promise<ExportRow | undefined> {
     const { rows } = await sql<ExportRow>`
       select ${columns} from audit_exports where id = ${id} and status <> 'Ready' for update`.execute(tx);
     return rows[0] && counted(rows[0]);
   },
-  async addPart(row: ExportRow, sealed: string, moved: { readonly position: string; readonly records: number }): Promise<void> {
+  async addPart(row: ExportRow, ciphertext: string, moved: { readonly position: string; readonly records: number }): Promise<void> {
     await sql`insert into audit_export_parts (export_id, part, organization_id, sealed)
-      values (${row.id}, ${row.parts + 1}, ${row.organization_id}, ${sealed})`.execute(tx);
+      values (${row.id}, ${row.parts + 1}, ${row.organization_id}, ${ciphertext})`.execute(tx);
     await sql`update audit_exports set status = 'Running', parts = parts + 1, written = written + ${moved.records},
       position = ${moved.position}::bigint where id = ${row.id}`.execute(tx);
   },

@@ -4,7 +4,8 @@ import type { Platform } from "#platform/platform.ts";
 import { partPurpose } from "./export-tenant.ts";
 import { fileText } from "./file.ts";
 import { represent } from "./represent.ts";
-import { auditStore, type Search } from "./store.ts";
+import type { Search } from "./search.ts";
+import { auditStore } from "./store.ts";
 
 /** A part is about a megabyte, and one transaction. */
 const recordsInPart = 1_000;

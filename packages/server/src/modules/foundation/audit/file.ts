@@ -29,9 +29,14 @@ const columns: readonly (readonly [name: string, of: (log: AuditLog) => unknown]
   ["personal", (log) => JSON.stringify(log.personal)],
   ["erased", (log) => log.erased],
   ["hash", (log) => log.hash],
+  // Behind the columns of older releases, which are read by their place.
+  ["principalKind", (log) => log.principal?.kind],
+  ["principalId", (log) => log.principal?.id],
+  ["credentialKind", (log) => log.credential?.kind],
+  ["credentialId", (log) => log.credential?.id],
 ];
 
-/** What a spreadsheet would take for a formula: a text in front keeps it from being reckoned. */
+/** What a spreadsheet takes for a formula; an apostrophe in front makes it text. */
 const formula = /^[=+\-@\t\r\n＝＋－＠]/;
 
 /** A cell of RFC 4180. */

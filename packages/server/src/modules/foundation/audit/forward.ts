@@ -1,13 +1,13 @@
 import { v7 as uuid } from "uuid";
-import type { DeadLetters } from "#platform/broker/broker.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures } from "#platform/database/isolated.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import { deadLetterRecords, recordDeadLetters, redrivenRecords, resolveRecords } from "#platform/dead-letters.ts";
 import type { NewEvent } from "#platform/log/event.ts";
-import { append } from "#platform/log/log.ts";
+import type { Publisher } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
-import { ownSource } from "./described.ts";
 import { AuditLogRequested } from "./events.ts";
+import { ownSource } from "./normalize-entry.ts";
 import type { RecordRow } from "./record.ts";
 import { auditStore } from "./store.ts";
 
@@ -15,8 +15,8 @@ import { auditStore } from "./store.ts";
 export const forwardConsumer = "audit.forward-records";
 
 /**
- * A record as the event that an audit log management takes (S3 §26.3). Names, addresses and whatever else is a person's stay here:
- * an event that was handed on cannot be forgotten.
+ * A record as the event that an audit log management takes. Names, addresses and other personal data are left out: an event that was
+ * forwarded cannot be erased.
  */
 export const forwarded = (row: RecordRow): NewEvent => ({
   id: uuid(),
@@ -26,7 +26,8 @@ export const forwarded = (row: RecordRow): NewEvent => ({
   data: {
     recordId: row.id,
     timestamp: row.occurred_at.toISOString(),
-    initiator: row.actor_kind === "user" ? { type: "User", id: row.actor_id ?? "unknown" } : { type: "System", id: row.actor_kind },
+    initiator:
+      row.actor_kind === "user" ? { type: "User", id: row.actor_id ?? "unknown" } : { type: "System", id: row.actor_id ?? row.actor_kind },
     boundedContext: row.source === ownSource ? "IAM" : row.source,
     actionType: row.action,
     category: row.category,
@@ -37,6 +38,8 @@ export const forwarded = (row: RecordRow): NewEvent => ({
     contextData: {
       ...(JSON.parse(row.details) as object),
       sessionId: row.session_id,
+      ...(row.principal_kind === null ? {} : { principal: { kind: row.principal_kind, id: row.principal_id } }),
+      ...(row.credential_kind === null ? {} : { credential: { kind: row.credential_kind, id: row.credential_id } }),
       traceId: row.trace_id,
       requestId: row.request_id,
       number: row.number,
@@ -49,24 +52,28 @@ export const forwarded = (row: RecordRow): NewEvent => ({
 });
 
 /**
- * Appends the events of records, and of those that an operator redrives, in the sealer's transaction. One that cannot
- * be appended is a dead letter; sealing does not depend on it. Returns how many were appended.
+ * Appends the events of records, and of those that an operator redrives, in the chain appender's transaction. An event that cannot be
+ * appended is a dead letter, and its record stays in the chain. Returns the appended events.
  */
-export async function forward(tx: WriteHandle, sealed: readonly RecordRow[], now: Date): Promise<number> {
+export async function forward(
+  tx: WriteHandle,
+  publisher: Publisher,
+  records: readonly RecordRow[],
+  now: Date,
+): Promise<readonly NewEvent[]> {
   const ids = await redrivenRecords(tx, forwardConsumer, redrivenMax);
   const again = await auditStore.reads(tx as never).recordsById(ids);
-  const { done, failed } = await isolateFailures(tx, [...sealed, ...again], async (some) => {
-    await append(tx, some.map(forwarded), { occurredAt: now, traceparent: null });
-    return some;
-  });
+  const { done, failed } = await isolateFailures(tx, [...records, ...again], (some) =>
+    publisher.append(tx, some.map(forwarded), { occurredAt: now, traceparent: null }),
+  );
   await resolveRecords(tx, forwardConsumer, ids);
   const letters = failed.map(({ item: { id, action, details }, error }) => ({ id, topic: action, body: details, error }));
   await deadLetterRecords(tx, forwardConsumer, letters);
-  return done.length;
+  return done;
 }
 
-/** A batch's worth beside what was sealed. */
+/** A batch's worth beside the new records. */
 const redrivenMax = 200;
 
-/** Records that could not be forwarded. The sealer forwards a redriven one at its next look. */
+/** Records that could not be forwarded. The next step of the chain appender forwards a redriven one. */
 export const unforwarded = ({ database }: Platform): DeadLetters => recordDeadLetters(database, forwardConsumer);

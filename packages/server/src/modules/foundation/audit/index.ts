@@ -1,4 +1,5 @@
 import type { ModuleManifest } from "#operation/module.ts";
+import { chainAppender } from "./chain-appender.ts";
 import { erasePerson } from "./commands/erase-person.ts";
 import { recordEvent } from "./commands/record-event.ts";
 import { removeOld } from "./commands/remove-old.ts";
@@ -10,9 +11,9 @@ import { events } from "./events.ts";
 import { partPurpose } from "./export-tenant.ts";
 import { writeExportJob, writeExportWork } from "./export-writer.ts";
 import { forwardConsumer, unforwarded } from "./forward.ts";
-import { lagGauge, sealingBacklog } from "./gauges.ts";
+import { appendBacklog, lagGauge } from "./gauges.ts";
 import { removeOldJob, removeOldWork, signCheckpointsJob, signCheckpointsWork } from "./jobs.ts";
-import { sealingOfLog } from "./log-reader.ts";
+import { appenderOfLog } from "./log-reader.ts";
 import { audit } from "./module.ts";
 import { personKeyPurpose } from "./person-keys.ts";
 import { exportLogs } from "./queries/export-logs.ts";
@@ -23,20 +24,30 @@ import { getPublicKeys } from "./queries/get-public-keys.ts";
 import { listChains } from "./queries/list-chains.ts";
 import { listLogs } from "./queries/list-logs.ts";
 import { verifyChain } from "./queries/verify-chain.ts";
-import { verifyKept } from "./queries/verify-kept.ts";
-import { verifyWhole } from "./queries/verify-whole.ts";
+import { verifyCheckpoints } from "./queries/verify-checkpoints.ts";
+import { verifyConsistency } from "./queries/verify-consistency.ts";
 import { steps, withheld } from "./schema-steps.ts";
-import { sealer } from "./sealer.ts";
 import { Signers } from "./signers.ts";
 import { signingKeyPurpose } from "./signing.ts";
 
-export { continueTrail, isTrailSigned } from "./after-import.ts";
+export { continueAuditLog, isAuditLogSigned } from "./after-import.ts";
 export type { Checkpoint } from "./model.ts";
 export { recordOnStorage } from "./on-storage.ts";
-export { keptMax } from "./queries/verify-kept.ts";
+export { checkpointsMax } from "./queries/verify-checkpoints.ts";
 export { type FileReport, verifyFile } from "./verify-file.ts";
 export type { Finding } from "./verify-records.ts";
-export { audit, deadEntries, entryConsumer, erasePerson, forwardConsumer, listChains, unforwarded, verifyChain, verifyKept, verifyWhole };
+export {
+  audit,
+  deadEntries,
+  entryConsumer,
+  erasePerson,
+  forwardConsumer,
+  listChains,
+  unforwarded,
+  verifyChain,
+  verifyCheckpoints,
+  verifyConsistency,
+};
 
 export const manifest: ModuleManifest = {
   module: audit,
@@ -54,21 +65,21 @@ export const manifest: ModuleManifest = {
     removeOld,
     listChains,
     verifyChain,
-    verifyKept,
-    verifyWhole,
+    verifyCheckpoints,
+    verifyConsistency,
   ],
   events,
   steps,
   withheld,
-  background: (platform) => [sealer(platform, new Signers(platform.keys))],
+  background: (platform, operations) => [chainAppender(platform, new Signers(platform.keys), operations)],
   sealed: [
     { table: "audit_signing_keys", key: ["id"], column: "sealed_private_key", purpose: ([id]) => signingKeyPurpose(id as string) },
     { table: "audit_person_keys", key: ["id"], column: "sealed_key", purpose: ([id]) => personKeyPurpose(id as string) },
     { table: "audit_export_parts", key: ["export_id", "part"], column: "sealed", purpose: ([id]) => partPurpose(id as string) },
   ],
   gauges: [lagGauge],
-  backlogs: [sealingBacklog],
-  logReaders: [sealingOfLog],
+  backlogs: [appendBacklog],
+  logReaders: [appenderOfLog],
   queues: [signCheckpointsJob, removeOldJob, writeExportJob],
   jobs: (platform, dispatch) => [signCheckpointsWork(dispatch), removeOldWork(dispatch), writeExportWork(platform)],
 };

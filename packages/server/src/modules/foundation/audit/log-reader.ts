@@ -2,12 +2,12 @@ import type { LogReader } from "#platform/log/retention.ts";
 import { auditStore } from "./store.ts";
 
 /**
- * Sealing reads no events. What `gatehouse audit verify` compares the chains with are the events of what was sealed, so the events of
- * a command stay until its entry is in a chain: an entry that was taken away before could otherwise not be missed.
+ * The chain appender reads no events. `gatehouse audit verify` compares the chains with the events of the same transactions, so the events
+ * of a command stay until its entry is in a chain: otherwise an entry that was deleted before could not be missed.
  */
-export const sealingOfLog: LogReader = {
+export const appenderOfLog: LogReader = {
   async places(db) {
-    const transaction = await auditStore.reads(db).firstUnsealed();
-    return transaction === undefined ? [] : [{ name: "audit.sealer", transaction, sequence: "0" }];
+    const transaction = await auditStore.reads(db).firstPending();
+    return transaction === undefined ? [] : [{ name: "audit.chain-appender", transaction, sequence: "0" }];
   },
 };

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { newOrganization } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { operator } from "#operation/caller.ts";
+import { operator } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { aesKeys } from "#platform/keys/aes.ts";
 
@@ -13,21 +13,21 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const findingsOf = async (operation: string, input: object) => {
-  const { output } = await server.application.dispatch({ operation, input: { ...input }, caller: operator, origin: backgroundOrigin() });
+  const { output } = await server.application.dispatch({ operation, input: { ...input }, principal: operator, origin: backgroundOrigin() });
   return (output as { findings: { kind: string; text: string }[] }).findings;
 };
 
 it("a trail that is verified with another master key is told to be so, and not to have been changed", async () => {
   const { id: organizationId } = await newOrganization(server);
   await server.application.settled();
-  expect(await findingsOf("audit.verifyWhole", {})).toEqual([]);
+  expect(await findingsOf("audit.verifyConsistency", {})).toEqual([]);
   expect(await findingsOf("audit.verifyChain", { organizationId })).toEqual([]);
   const { platform } = server.application;
   const { keys } = platform;
   const name = (keys as ReturnType<typeof aesKeys>).current;
   // As where a key of before is not at hand any more.
   Object.assign(platform, { keys: aesKeys(randomBytes(32)) });
-  const [whole, chain] = [await findingsOf("audit.verifyWhole", {}), await findingsOf("audit.verifyChain", { organizationId })];
+  const [whole, chain] = [await findingsOf("audit.verifyConsistency", {}), await findingsOf("audit.verifyChain", { organizationId })];
   Object.assign(platform, { keys });
   for (const findings of [whole, chain]) {
     expect(findings.length).toBeGreaterThan(0);
@@ -35,5 +35,5 @@ it("a trail that is verified with another master key is told to be so, and not t
     for (const { text } of findings)
       expect(text).toContain(`sealed with the master key ${name}, which is not here: docs/operations/keys.md`);
   }
-  expect(await findingsOf("audit.verifyWhole", {})).toEqual([]);
+  expect(await findingsOf("audit.verifyConsistency", {})).toEqual([]);
 });

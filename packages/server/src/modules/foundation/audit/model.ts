@@ -1,14 +1,14 @@
+import { auditCategories, auditSeverities } from "#operation/audit-declaration.ts";
 import { nullable, oneOf, type Static, TimeRangeEnd, TimeRangeStart, Timestamp, Type, Uuid } from "#operation/schema.ts";
-import { categories, severities } from "./actions.ts";
 
-export const Category = oneOf(...categories);
-export const Severity = oneOf(...severities);
+export const Category = oneOf(...auditCategories);
+export const Severity = oneOf(...auditSeverities);
 export const Result = oneOf("success", "refused", "failed");
 
 /** A text that is an id or a name elsewhere: without control characters and byte order marks, which storage may drop. */
 export const Label = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: "^[^\\u0000-\\u001f\\u007f\\ufeff]+$" });
 
-/** A record of the trail (S0 audit log, S2 user_activity_audit, S3 §26.3). */
+/** A record of the audit log. */
 export const AuditLog = Type.Object({
   id: Uuid,
   organizationId: nullable(Uuid),
@@ -25,16 +25,21 @@ export const AuditLog = Type.Object({
   severity: Type.String(),
   result: Type.String(),
   reason: nullable(Type.String()),
+  /** Who acted: the principal itself, or who acted for it; of an application's event, whom the application names. */
   actor: Type.Object({ kind: Type.String(), id: nullable(Type.String()), sessionId: nullable(Uuid) }),
+  /** Whose rights the call used; of an application's event, who recorded it. Null in a record of the first format. */
+  principal: nullable(Type.Object({ kind: Type.String(), id: nullable(Type.String()) })),
+  /** What proved who the principal is, as a session; null where nothing did, and in a record of the first format. */
+  credential: nullable(Type.Object({ kind: Type.String(), id: Type.String() })),
   entity: nullable(Type.Object({ type: nullable(Type.String()), id: nullable(Type.String()) })),
   traceId: Type.String(),
   requestId: nullable(Type.String()),
-  /** More than one in a flood of the same: the others were counted, not kept. */
+  /** More than one in a flood of the same calls: the others were counted and not stored. */
   standsFor: Type.Integer(),
   details: Type.Record(Type.String(), Type.Unknown()),
   /** Where it came from and what was said of people, by whose key it opens; a part whose person was erased is left out. */
   personal: Type.Record(Type.String(), Type.Unknown()),
-  /** What the record's hash covers of it: hashes of what lies sealed. */
+  /** What the record's hash covers of it: hashes of the encrypted parts. */
   personalHashes: Type.Array(Type.String()),
   /** Some of its personal data was erased. */
   erased: Type.Boolean(),
@@ -45,6 +50,8 @@ export type AuditLog = Static<typeof AuditLog>;
 export const SearchFields = {
   organizationId: Type.Optional(Uuid),
   actorId: Type.Optional(Label(255)),
+  principalId: Type.Optional(Label(255)),
+  credentialId: Type.Optional(Label(255)),
   /** A part of the action's name, in any case. */
   action: Type.Optional(Label(100)),
   category: Type.Optional(Category),

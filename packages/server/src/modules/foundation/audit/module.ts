@@ -3,7 +3,7 @@ import { module } from "#operation/module.ts";
 import { Signers } from "./signers.ts";
 import { auditStore } from "./store.ts";
 
-/** Who did what, in chains that can be verified (S0, S2, S3 §18.3, §26.3; decision 0025). */
+/** Who did what, in chains of records that can be verified (decision 0025). */
 export const audit = module("audit", {
   store: auditStore,
   state: ({ keys }) => new Signers(keys),

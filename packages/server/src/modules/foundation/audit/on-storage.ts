@@ -1,17 +1,31 @@
 import { v7 as uuid } from "uuid";
-import { recordNotes } from "#operation/audit.ts";
+import { insertAuditEntries } from "#operation/audit.ts";
+import { type AuditDeclaration, attributesOf } from "#operation/audit-declaration.ts";
+import { identityColumns } from "#operation/audit-identity.ts";
+import { operator } from "#operation/principal.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
-import type { StorageAction } from "./actions.ts";
 
-/** Writes into the trail what an operator does to the storage itself, in the transaction that does it. */
-export const recordOnStorage = (tx: WriteHandle, operation: StorageAction, now: Date, after?: object): Promise<void> =>
-  recordNotes(tx, [
+export type StorageAction = "installation.import" | "installation.rebase" | "keys.rotate";
+
+/** What the command line does to the storage itself, without an operation: moved an installation, gave it positions, replaced the master key. */
+const declarations: Readonly<Record<StorageAction, AuditDeclaration>> = {
+  "installation.import": { action: "Installation.Imported", category: "System", severity: "Critical" },
+  "installation.rebase": { action: "Installation.Rebased", category: "System", severity: "Critical" },
+  "keys.rotate": { action: "MasterKey.Rotated", category: "Security", severity: "Critical" },
+};
+export const storageActions: Readonly<Record<string, AuditDeclaration>> = declarations;
+
+/** Records what an operator does to the storage itself, in the transaction that does it. */
+export function recordOnStorage(tx: WriteHandle, operation: StorageAction, now: Date, after?: object): Promise<void> {
+  const { action, category, severity } = attributesOf(declarations[operation], "success");
+  return insertAuditEntries(tx, [
     {
       id: uuid(),
       operation,
-      caller_kind: "operator",
-      user_id: null,
-      session_id: null,
+      action,
+      category,
+      severity,
+      ...identityColumns(operator),
       organization_id: null,
       input: "{}",
       personal: null,
@@ -30,3 +44,4 @@ export const recordOnStorage = (tx: WriteHandle, operation: StorageAction, now: 
       with_change: true,
     },
   ]);
+}

@@ -10,7 +10,7 @@ export const nobody: Person = "nobody";
 export const userPerson = (userId: string): Person => `user:${userId}`;
 
 /**
- * The person of an e-mail address: a keyed hash, because a bare one of an address is found by trying addresses. The pepper is kept
+ * The person of an e-mail address: a keyed hash, because a plain hash of an address is found by trying addresses. The pepper is stored
  * as {@link pepperPerson}'s key, so that it is the same in every process.
  */
 export const addressPerson = (email: string, pepper: string): Person =>
@@ -29,11 +29,11 @@ export function newPersonKey(person: Person, keys: Keys): PersonKeyRow {
   return { id, person, sealed_key: keys.seal(randomBytes(masterKeyBytes).toString("base64url"), personKeyPurpose(id)) };
 }
 
-/** What seals and opens a person's data; the purpose binds what is sealed to its record. */
+/** Encrypts and decrypts a person's data. The purpose binds the ciphertext to its record. */
 export const keysOf = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): Keys =>
   aesKeys(Buffer.from(keys.open(sealed_key, personKeyPurpose(id)), "base64url"));
 
-/** A key that is kept nowhere: what it seals is forgotten at once. */
+/** A key that is stored nowhere: nobody can decrypt what it encrypts. */
 export const throwawayKeys = (): Keys => aesKeys(randomBytes(masterKeyBytes));
 
 export const openSecret = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): string =>

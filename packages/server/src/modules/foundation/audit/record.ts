@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 
-/** A record of a chain as the database keeps it. */
+/** A record of a chain, as the database stores it. */
 export interface RecordRow {
   readonly organization_id: string | null;
   /** From 1, without gaps, in each chain. */
@@ -20,31 +20,43 @@ export interface RecordRow {
   readonly severity: string;
   readonly result: string;
   readonly reason: string | null;
+  /** Who acted: the principal itself, or who acted for it; of an application's event, whom the application names. */
   readonly actor_kind: string;
   readonly actor_id: string | null;
   readonly session_id: string | null;
+  /** Whose rights the call used. Null in a record of the first format. */
+  readonly principal_kind: string | null;
+  readonly principal_id: string | null;
+  /** What proved who the principal is; null where nothing did, and in a record of the first format. */
+  readonly credential_kind: string | null;
+  readonly credential_id: string | null;
   readonly entity_type: string | null;
   readonly entity_id: string | null;
   readonly trace_id: string;
   readonly request_id: string | null;
   readonly stands_for: number;
-  /** JSON, kept as text: the hash is over these very bytes. */
+  /** JSON, stored as text: the hash is over these bytes. */
   readonly details: string;
-  /** {@link hashOfPart} of each part of its personal data as it is kept, sealed. */
+  /** {@link hashOfPart} of each part of its personal data, as it is stored: encrypted. */
   readonly personal_hashes: readonly string[];
 }
 
 const sha256 = (text: string): string => hash("sha256", text, "hex");
 
-/** What the first record of a chain stands on: the chain's name, so that no chain can be passed off as another. */
+/** The previous hash of a chain's first record: of the chain's name, so that no chain can be passed off as another. */
 export const beginningOf = (organizationId: string | null): string =>
   sha256(JSON.stringify(["gatehouse.audit.chain.v1", organizationId ?? "internal"]));
 
-/** The hash of a record: over the hash before it and every field, as a JSON array in this order. */
-export const hashOfRecord = (row: Omit<RecordRow, "hash">): string =>
-  sha256(
+/**
+ * The hash of a record: over the hash before it and every field, as a JSON array in this order. Records of the first format have neither
+ * principal nor credential; any value in one of those fields makes it the second format, so that none can be added to an older record.
+ */
+export function hashOfRecord(row: Omit<RecordRow, "hash">): string {
+  const identity = [row.principal_kind, row.principal_id, row.credential_kind, row.credential_id];
+  const isFirstFormat = identity.every((value) => value === null);
+  return sha256(
     JSON.stringify([
-      "gatehouse.audit.record.v1",
+      isFirstFormat ? "gatehouse.audit.record.v1" : "gatehouse.audit.record.v2",
       row.previous_hash,
       row.organization_id,
       row.number,
@@ -69,8 +81,10 @@ export const hashOfRecord = (row: Omit<RecordRow, "hash">): string =>
       row.stands_for,
       row.details,
       row.personal_hashes,
+      ...(isFirstFormat ? [] : identity),
     ]),
   );
+}
 
-/** The hash of a part of personal data: over what is sealed and which key has sealed it, so that no part is passed off as erased. */
+/** The hash of a part of personal data: over the ciphertext and the key that encrypted it, so that no part is passed off as erased. */
 export const hashOfPart = (keyId: string, sealed: string): string => sha256(JSON.stringify(["gatehouse.audit.personal.v1", keyId, sealed]));

@@ -2,7 +2,7 @@ import type { Keys } from "#platform/keys/keys.ts";
 import type { ExportRow } from "./export-store.ts";
 import type { AuditLog, Checkpoint } from "./model.ts";
 import { keysOf } from "./person-keys.ts";
-import { personalPurpose } from "./personal-sealer.ts";
+import { personalPurpose } from "./personal-encryption.ts";
 import type { RecordRow } from "./record.ts";
 import type { SigningKeyRow } from "./signing.ts";
 import type { ChainRow, PersonalRow } from "./store.ts";
@@ -30,7 +30,7 @@ function open({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys
     opened.set(key_id, own);
     return [JSON.parse(own.open(sealed, personalPurpose(record_id))) as Record<string, unknown>];
   } catch {
-    // Changed since it was sealed: the verifier says so, and a list still shows the rest.
+    // Changed since it was encrypted: the verifier reports it, and a list still shows the rest.
     return [];
   }
 }
@@ -61,6 +61,8 @@ const toLog = (row: RecordRow): Omit<AuditLog, "personal" | "erased"> => ({
   result: row.result,
   reason: row.reason,
   actor: { kind: row.actor_kind, id: row.actor_id, sessionId: row.session_id },
+  principal: row.principal_kind === null ? null : { kind: row.principal_kind, id: row.principal_id },
+  credential: row.credential_kind === null || row.credential_id === null ? null : { kind: row.credential_kind, id: row.credential_id },
   entity: row.entity_id === null && row.entity_type === null ? null : { type: row.entity_type, id: row.entity_id },
   traceId: row.trace_id,
   requestId: row.request_id,
@@ -69,8 +71,12 @@ const toLog = (row: RecordRow): Omit<AuditLog, "personal" | "erased"> => ({
   personalHashes: [...row.personal_hashes],
 });
 
+/** A line of an export. Files of older releases have neither principal nor credential. */
+export type ExportedLog = Omit<AuditLog, "personal" | "erased" | "principal" | "credential"> &
+  Partial<Pick<AuditLog, "principal" | "credential">>;
+
 /** The record that a log shows, as its hash was made of it: `details` is the text that it was written as. */
-export const recordOf = (log: Omit<AuditLog, "personal" | "erased">): RecordRow => ({
+export const recordOf = (log: ExportedLog): RecordRow => ({
   organization_id: log.organizationId,
   number: log.number,
   previous_hash: log.previousHash,
@@ -89,6 +95,10 @@ export const recordOf = (log: Omit<AuditLog, "personal" | "erased">): RecordRow 
   actor_kind: log.actor.kind,
   actor_id: log.actor.id,
   session_id: log.actor.sessionId,
+  principal_kind: log.principal?.kind ?? null,
+  principal_id: log.principal?.id ?? null,
+  credential_kind: log.credential?.kind ?? null,
+  credential_id: log.credential?.id ?? null,
   entity_type: log.entity?.type ?? null,
   entity_id: log.entity?.id ?? null,
   trace_id: log.traceId,
@@ -98,7 +108,7 @@ export const recordOf = (log: Omit<AuditLog, "personal" | "erased">): RecordRow 
   personal_hashes: log.personalHashes,
 });
 
-/** A signed head as what is kept of it elsewhere. */
+/** A signed head as a checkpoint that is stored elsewhere. */
 export const toCheckpoint = (row: ChainRow, keys: readonly SigningKeyRow[]): Checkpoint => ({
   organizationId: row.organization_id,
   kind: "head",

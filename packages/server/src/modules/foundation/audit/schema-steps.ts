@@ -234,4 +234,20 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index audit_exports_by_age on audit_exports (created_at)`.execute(db);
     },
   },
+  {
+    name: "0231_audit_records_of_a_principal",
+    why: "a record has whose rights a call used and by which credential, and is found by both (decision 0049)",
+    async up(db) {
+      // Null in the records of before: a record is never changed, and its hash has no such fields.
+      await sql`alter table audit_records
+        add column principal_kind text,
+        add column principal_id text,
+        add column credential_kind text,
+        add column credential_id text`.execute(db);
+      await sql`create index audit_records_of_a_principal on audit_records
+        ((case when principal_kind is null then actor_id else principal_id end), position)`.execute(db);
+      await sql`create index audit_records_of_a_credential on audit_records
+        ((case when principal_kind is null then session_id::text else credential_id end), position)`.execute(db);
+    },
+  },
 ];

@@ -6,16 +6,16 @@ interface Store {
   insertSigningKey(row: SigningKeyRow, now: Date): Promise<void>;
 }
 
-/** The signing keys that this process has opened. */
+/** The signing keys that this process has decrypted. */
 export class Signers {
   readonly #keys: Keys;
-  readonly #opened = new Map<string, Signer>();
+  readonly #decrypted = new Map<string, Signer>();
 
   constructor(keys: Keys) {
     this.#keys = keys;
   }
 
-  /** What signs now: the newest key. The first is made here, by the sealer, which holds its lock. */
+  /** The signer of the newest key. Makes the first key; the caller holds the lock of the chain appender. */
   async current(store: Store, now: Date): Promise<Signer> {
     const newest = (await store.signingKeys()).at(-1);
     if (newest !== undefined) return this.of(newest);
@@ -26,8 +26,8 @@ export class Signers {
   }
 
   of(row: SigningKeyRow): Signer {
-    const known = this.#opened.get(row.id) ?? new Signer(row, this.#keys);
-    this.#opened.set(row.id, known);
+    const known = this.#decrypted.get(row.id) ?? new Signer(row, this.#keys);
+    this.#decrypted.set(row.id, known);
     return known;
   }
 }

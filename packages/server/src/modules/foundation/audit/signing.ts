@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { v7 as uuid } from "uuid";
 import type { Keys } from "#platform/keys/keys.ts";
 
-/** A key as the database keeps it. */
+/** A key as the database stores it. */
 export interface SigningKeyRow {
   readonly id: string;
   /** SPKI in PEM. */
@@ -10,7 +10,7 @@ export interface SigningKeyRow {
   readonly sealed_private_key: string;
 }
 
-/** What is said of a chain and signed: that its record `number` has this hash. */
+/** A signed statement about a chain: that its record `number` has this hash. */
 export interface Statement {
   readonly kind: "head" | "checkpoint" | "truncation";
   readonly organizationId: string | null;
@@ -26,15 +26,15 @@ export interface Signed {
 
 export const signingKeyPurpose = (id: string): string => `audit signing key ${id}`;
 
-/** Ed25519 (RFC 8032). The private half is sealed, so who has the database alone can sign nothing. */
+/** Ed25519 (RFC 8032). The private key is encrypted, so that nobody can sign with the database alone. */
 export function newSigningKey(keys: Keys): SigningKeyRow {
   const id = uuid();
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const sealed = keys.seal(privateKey.export({ type: "pkcs8", format: "pem" }) as string, signingKeyPurpose(id));
-  return { id, public_key: publicKey.export({ type: "spki", format: "pem" }) as string, sealed_private_key: sealed };
+  const encrypted = keys.seal(privateKey.export({ type: "pkcs8", format: "pem" }) as string, signingKeyPurpose(id));
+  return { id, public_key: publicKey.export({ type: "spki", format: "pem" }) as string, sealed_private_key: encrypted };
 }
 
-/** Signs with one key. Throws where the private half was not sealed here. */
+/** Signs with one key. Throws where the private key was not encrypted here. */
 export class Signer {
   readonly keyId: string;
   readonly #private: KeyObject;

@@ -9,6 +9,7 @@ import { eraseDeadEntries, isNoDeadEntry, unresolvedEntries } from "./dead-entry
 import { exportReads, exportWrites } from "./export-store.ts";
 import type { PersonKeyRow } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";
+import { matching, type Search } from "./search.ts";
 import type { Signed, SigningKeyRow, Total } from "./signing.ts";
 
 export interface ChainRow extends Signed {
@@ -44,58 +45,20 @@ export interface PersonalRow {
   readonly is_erased: boolean;
 }
 
-/** What a list asks for; undefined fields ask for nothing. */
-export interface Search {
-  /** Undefined: every chain. */
-  readonly organizationId?: string | null | undefined;
-  readonly actorId?: string | undefined;
-  readonly action?: string | undefined;
-  readonly category?: string | undefined;
-  readonly severity?: string | undefined;
-  readonly result?: string | undefined;
-  readonly entityType?: string | undefined;
-  readonly entityId?: string | undefined;
-  readonly traceId?: string | undefined;
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-}
-
 const recordColumns = sql`position::text, organization_id, number::int8::text as number, previous_hash, hash, id, transaction::text, occurred_at,
-  recorded_at, source, operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, entity_type, entity_id,
-  trace_id, request_id, stands_for, details, personal_hashes,
+  recorded_at, source, operation, action, category, severity, result, reason, actor_kind, actor_id, session_id, principal_kind, principal_id,
+  credential_kind, credential_id, entity_type, entity_id, trace_id, request_id, stands_for, details, personal_hashes,
   isfinite(occurred_at) and isfinite(recorded_at) and occurred_at = date_trunc('milliseconds', occurred_at)
     and recorded_at = date_trunc('milliseconds', recorded_at) as has_whole_times`;
 
 /** Numbers of a chain stay far below 2^53. */
 const numbered = <Row extends { readonly number: unknown }>(row: Row): Row => ({ ...row, number: Number(row.number) });
 
-const literally = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
-
-/** A search as a condition on audit_records. */
-export function matching(search: Search): RawBuilder<unknown> {
-  const parts: RawBuilder<unknown>[] = [];
-  if (search.organizationId !== undefined) parts.push(ofTenant(search.organizationId));
-  const equal: readonly (readonly [string, string | undefined])[] = [
-    ["actor_id", search.actorId],
-    ["category", search.category],
-    ["severity", search.severity],
-    ["result", search.result],
-    ["entity_type", search.entityType],
-    ["entity_id", search.entityId],
-    ["trace_id", search.traceId],
-  ];
-  for (const [column, value] of equal) if (value !== undefined) parts.push(sql`${sql.ref(column)} = ${value}`);
-  if (search.action !== undefined) parts.push(sql`action ilike ${`%${literally(search.action)}%`}`);
-  if (search.from !== undefined) parts.push(sql`occurred_at >= ${new Date(search.from)}`);
-  if (search.to !== undefined) parts.push(sql`occurred_at < ${new Date(search.to)}`);
-  return parts.length === 0 ? sql`true` : sql.join(parts, sql` and `);
-}
-
 /**
- * The first entry that is not sealed. The place is read before: compared with a row of another table the planner takes a third of the
- * entries for unsealed, and reads all of them.
+ * The first entry that is not in a chain. The position is read before: for a comparison with a row of another table the planner expects a
+ * third of the entries, and reads all of them.
  */
-async function firstWaiting(db: Kysely<AnyTables>): Promise<{ readonly transaction: string; readonly seconds: number } | undefined> {
+async function firstPending(db: Kysely<AnyTables>): Promise<{ readonly transaction: string; readonly seconds: number } | undefined> {
   const { rows: places } = await sql<Position>`select transaction::text, sequence::text from audit_progress`.execute(db);
   const place = places[0];
   if (place === undefined) return undefined;
@@ -202,7 +165,7 @@ function reads(handle: ReadHandle) {
         where ${ofTenant(organizationId)} and kind = 'truncation' order by audit_checkpoints.number desc limit 1`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
-    /** Transactions with events of commands and neither record nor entry that waits: what was taken away before it was sealed. */
+    /** Transactions with events of commands and neither record nor waiting entry: their entries were deleted before they were in a chain. */
     async unrecorded(types: readonly string[], since: Date, limit: number): Promise<readonly UnrecordedRow[]> {
       const { rows } = await sql<UnrecordedRow>`
         select distinct transaction::text, organization_id from events e
@@ -215,16 +178,16 @@ function reads(handle: ReadHandle) {
     },
     unresolvedEntries: (endings: { readonly drop: string; readonly erase: string }, limit: number) =>
       unresolvedEntries(handle, endings, limit),
-    /** Keys of people that were destroyed since then, and of which neither a record of an erasure tells nor an entry that waits. */
-    async destroyedUntold(erasure: string, since: Date, limit: number): Promise<readonly string[]> {
+    /** Keys of people that were destroyed since then, without a record or a waiting entry of an erasure that names them. */
+    async destroyedWithoutRecord(erasure: string, since: Date, limit: number): Promise<readonly string[]> {
       const { rows } = await sql<{ id: string }>`
-        with told as materialized (
+        with recorded as materialized (
           select jsonb_array_elements_text(coalesce(said->'after'->'keys', '[]')) as id from (
             select details::jsonb as said from audit_records
             where operation = ${erasure} and result = 'success' and organization_id is null and source = 'gatehouse'
             union all
             select jsonb_build_object('after', after) from audit_entries where operation = ${erasure} and result = 'success') erasures)
-        select id from audit_person_keys where erased_at >= ${since} and id::text not in (select id from told)
+        select id from audit_person_keys where erased_at >= ${since} and id::text not in (select id from recorded)
         order by audit_person_keys.id limit ${limit}`.execute(db);
       return rows.map(({ id }) => id);
     },
@@ -249,7 +212,7 @@ function reads(handle: ReadHandle) {
         order by audit_records.position desc limit ${limit}`.execute(db);
       return rows.map(numbered);
     },
-    /** In the order in which they were sealed, for exports. */
+    /** In the order in which they were appended, for exports. */
     async pageUpward(search: Search, after: string, through: string, limit: number): Promise<readonly StoredRecord[]> {
       const { rows } = await sql<StoredRecord>`
         select ${recordColumns} from audit_records
@@ -263,14 +226,14 @@ function reads(handle: ReadHandle) {
       return { total: Number(rows[0]?.total), last: rows[0]?.last ?? "0" };
     },
     /** The first transaction with an entry that waits for its chain. */
-    async firstUnsealed(): Promise<string | undefined> {
-      return (await firstWaiting(db))?.transaction;
+    async firstPending(): Promise<string | undefined> {
+      return (await firstPending(db))?.transaction;
     },
-    /** How long the entry that is next in line has been waiting for its chain; 0 where none waits. */
-    async secondsUnsealed(): Promise<number> {
-      return Math.max(0, (await firstWaiting(db))?.seconds ?? 0);
+    /** How long the next entry has waited for its chain; 0 where none waits. */
+    async secondsPending(): Promise<number> {
+      return Math.max(0, (await firstPending(db))?.seconds ?? 0);
     },
-    async secondsSinceSealed(): Promise<number> {
+    async secondsSinceAppended(): Promise<number> {
       const { rows } = await sql<{ seconds: string | null }>`
         select extract(epoch from clock_timestamp() - signed_at)::text as seconds from audit_progress`.execute(db);
       return Number(rows[0]?.seconds ?? Number.POSITIVE_INFINITY);
@@ -298,8 +261,8 @@ function writes(tx: WriteHandle) {
       await insertMany(tx, "audit_person_keys", columns, keys, sql`on conflict (person) where erased_at is null do nothing`);
     },
     /**
-     * Destroys the keys of people, and says which they were. What is sealed later of earlier entries is forgotten as well: for that
-     * each person has a row that never had a key.
+     * Destroys the keys of people, and returns their ids. Entries from before that are appended later are erased as well: for that each
+     * person has a row that never had a key.
      */
     async erase(
       people: readonly string[],
@@ -364,10 +327,10 @@ function writes(tx: WriteHandle) {
       return Number(removed.numAffectedRows);
     },
     /**
-     * Removes at most `limit` entries that are records already, with the personal data in them, and says how many. A dead-lettered one is
-     * kept: no record has its content.
+     * Removes at most `limit` entries that are records already, with the personal data in them, and returns how many. A dead-lettered one
+     * stays: no record has its content.
      */
-    async removeSealedEntries(before: Date, limit: number): Promise<number> {
+    async removeAppendedEntries(before: Date, limit: number): Promise<number> {
       const removed = await sql`delete from audit_entries where id = any(array(
         select e.id from audit_entries e, audit_progress p
         where (e.transaction, e.sequence) <= (p.transaction, p.sequence) and e.occurred_at < ${before} and ${isNoDeadEntry}
@@ -379,7 +342,7 @@ function writes(tx: WriteHandle) {
   };
 }
 
-/** The newest of a chain's records that are older than they are kept, and how many go with it. */
+/** The newest of a chain's records past the retention, and how many are removed with it. */
 interface OldRecords extends Pick<RecordRow, "organization_id" | "number" | "hash"> {
   readonly count: number;
 }

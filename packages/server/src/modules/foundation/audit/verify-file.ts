@@ -3,7 +3,7 @@ import { Value } from "typebox/value";
 import { Type } from "#operation/schema.ts";
 import { AuditLog, type Checkpoint } from "./model.ts";
 import { beginningOf, hashOfRecord } from "./record.ts";
-import { recordOf } from "./represent.ts";
+import { type ExportedLog, recordOf } from "./represent.ts";
 import { isSigned } from "./signing.ts";
 
 /** A public key that is trusted, as `/.well-known/audit-keys.json` has it. */
@@ -18,7 +18,7 @@ export interface ChainInFile {
   readonly records: number;
   readonly first: number;
   readonly last: number;
-  /** Numbers between the first and the last that the file does not have: a search leaves them out, and so does who hides something. */
+  /** Numbers between the first and the last that the file does not have: left out by a search, or to hide something. */
   readonly absent: number;
   /** The records of the last stretch without a gap that a signed statement stands for. */
   readonly signed: { readonly from: number; readonly through: number; readonly at: string; readonly keyId: string } | undefined;
@@ -41,12 +41,16 @@ interface Stretch {
   signed: ChainInFile["signed"];
 }
 
-const Line = Type.Omit(AuditLog, ["personal", "erased"]);
+const Line = Type.Object({
+  ...Type.Omit(AuditLog, ["personal", "erased"]).properties,
+  principal: Type.Optional(AuditLog.properties.principal),
+  credential: Type.Optional(AuditLog.properties.credential),
+});
 
 /**
  * Verifies the lines of an export (JSON Lines) without the server that it came from: that each record is what its hash was made of, that
- * each stands on the one before, and that they are those of which signed statements tell. Personal data is not covered: a record's
- * hash is over what lies sealed at the server. Memory does not grow with the file.
+ * each has the hash of the one before, and that they agree with the signed statements. Personal data is not covered: a record's hash is
+ * over the ciphertext at the server. Memory does not grow with the file.
  */
 export async function verifyFile(
   lines: AsyncIterable<string>,
@@ -79,7 +83,7 @@ export async function verifyFile(
     }
     chains.set(organizationId, next);
   }
-  const told = [...chains].map(([organizationId, { records, first, last, absent, signed }]) => ({
+  const verified = [...chains].map(([organizationId, { records, first, last, absent, signed }]) => ({
     organizationId,
     records,
     first,
@@ -87,12 +91,12 @@ export async function verifyFile(
     absent,
     signed,
   }));
-  return { chains: told, wrong };
+  return { chains: verified, wrong };
 }
 
 const placeOf = (organizationId: string | null, number: number): string => `${organizationId ?? "internal"} ${number}`;
 
-function parsed(line: string): Omit<AuditLog, "personal" | "erased"> | undefined {
+function parsed(line: string): ExportedLog | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (!Value.Check(Line, value)) return undefined;

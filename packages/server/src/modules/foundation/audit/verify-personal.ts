@@ -1,20 +1,20 @@
 import { type Keys, MasterKeyAbsent } from "#platform/keys/keys.ts";
 import { keysOf } from "./person-keys.ts";
-import { personalPurpose } from "./personal-sealer.ts";
+import { personalPurpose } from "./personal-encryption.ts";
 import { hashOfPart } from "./record.ts";
 import type { PersonalRow, StoredRecord } from "./store.ts";
 import { type Finding, finding, keyAbsent } from "./verify-records.ts";
 
 /**
- * Whether the personal data of records are there as they were sealed, where their record is, and open as long as their person is not
- * erased: an erasure of which no record tells must not pass for one.
+ * Verifies that the personal data of records are stored as they were encrypted, and can be decrypted unless their person was erased: a key
+ * that was destroyed without a recorded erasure must not pass for one.
  */
-export function verifyPersonal(rows: readonly StoredRecord[], kept: readonly PersonalRow[], keys: Keys): Finding[] {
-  const byRecord = Map.groupBy(kept, ({ record_id }) => record_id);
+export function verifyPersonal(rows: readonly StoredRecord[], stored: readonly PersonalRow[], keys: Keys): Finding[] {
+  const byRecord = Map.groupBy(stored, ({ record_id }) => record_id);
   const opened = new Map<string, Keys>();
   return rows.flatMap((row) => {
     const parts = byRecord.get(row.id) ?? [];
-    if (!isAsSealed(row, parts)) {
+    if (!isUnchanged(row, parts)) {
       return [finding("personal_data_changed", row.number, `the personal data of record ${row.number} was changed or deleted`)];
     }
     const failures = parts.flatMap((part) => (part.is_erased ? [] : (failureOf(part, keys, opened) ?? [])));
@@ -27,7 +27,7 @@ export function verifyPersonal(rows: readonly StoredRecord[], kept: readonly Per
 }
 
 /** In the part's own columns stand which chain it belongs to and up to which number it is removed: they are the record's. */
-const isAsSealed = (row: StoredRecord, parts: readonly PersonalRow[]): boolean =>
+const isUnchanged = (row: StoredRecord, parts: readonly PersonalRow[]): boolean =>
   parts.length === row.personal_hashes.length &&
   parts.every(
     ({ part, key_id, sealed, organization_id, number }) =>

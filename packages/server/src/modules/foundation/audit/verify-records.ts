@@ -38,7 +38,7 @@ export const finding = (kind: Finding["kind"], number: number, text: string, thr
 export const keyAbsent = (what: string, { keyName }: MasterKeyAbsent, number = 0): Finding =>
   finding("master_key_absent", number, `${what} is sealed with the master key ${keyName}, which is not here: docs/operations/keys.md`);
 
-/** Where the verifier stands in a chain: the record before, by what it was kept with. */
+/** The verifier's position in a chain: the record before, with its stored hash. */
 export interface Place {
   readonly number: number;
   readonly hash: string;
@@ -46,8 +46,8 @@ export interface Place {
 
 /**
  * Looks at the next records of a chain, in the order of their numbers, and says what is wrong with them and where it stands then.
- * It goes on behind a fault from what is kept, so that one fault is told once and every other is found as well. `before` is the record
- * at `from`, where there is one: what it has told already is not told of the record that stands on it.
+ * It continues behind a finding from the stored hash, so that a fault is reported once and every other is found as well. `before` is the
+ * record at `from`, where there is one: its own finding is not repeated for the record behind it.
  */
 export function verifyRecords(
   rows: readonly StoredRecord[],

@@ -1,10 +1,10 @@
 import type { TableGauge } from "#operation/module.ts";
 import { identityStore } from "./store.ts";
 
-/** Users by status (S3 §16.1, business metrics). */
+/** Users by status (business metrics). */
 export const userGauge: TableGauge = {
   name: "gatehouse_users",
-  help: "Users by status (S3 §16.1, active users count, estimated beyond 40,000)",
+  help: "Users by status (active users count, estimated beyond 40,000)",
   label: "status",
   read: (db) => identityStore.reads(db).countByStatus(),
 };

@@ -107,7 +107,7 @@ describe("PATCH /api/v1/users/{id}", () => {
     expect((await check()).body.isAuthorized).toBe(true);
   });
 
-  it("suspends the same user however the case of his id is written", async () => {
+  it("suspends the same user in whatever case the id is written", async () => {
     const person = await newPerson(server);
     const organization = await newOrganization(server, person);
     expect((await server.call("GET /api/v1/iam/users/me", { token: person.token })).status).toBe(200);
@@ -120,7 +120,7 @@ describe("PATCH /api/v1/users/{id}", () => {
     expect(body).toMatchObject({ isAuthorized: false, reasonCode: "user_inactive" });
   });
 
-  it("leaves an unconfirmed user unconfirmed when he is let in again", async () => {
+  it("leaves an unconfirmed user unconfirmed after a suspension ends", async () => {
     const body = registration();
     await server.call("POST /api/v1/iam/auth/register", { body, from: anAddress() });
     const listed = await server.call(`GET /api/v1/users?email=${body.email}`, { token: administrator.token });

@@ -31,13 +31,13 @@ export type LimitedMail = keyof typeof ofMailbox;
 export const takeMail = (services: Services, kind: LimitedMail, to: string): Promise<number> =>
   takeAll(services, `mails ${kind} to a mailbox`, pseudonym(mailboxOf(to)), ofMailbox[kind], kind);
 
-/** What somebody makes the product send to addresses of their choice: an account's own, and that of all accounts of an organization. */
+/** What a principal makes the product send to addresses of its choice: its own limit, and that of all principals of an organization. */
 export async function takeInvitations(
   services: Services,
-  by: { readonly userId: string; readonly organizationId: string },
+  by: { readonly principal: string; readonly organizationId: string },
 ): Promise<number> {
   const points = services.settings.invitationsPerHour;
-  const ofAccount = await takeAll(services, "invitations of an account", by.userId, [{ points, seconds: hour }], "invitation");
+  const ofAccount = await takeAll(services, "invitations of an account", by.principal, [{ points, seconds: hour }], "invitation");
   if (ofAccount > 0) return ofAccount;
   const ofOrganization = [{ points: points * organizationShare, seconds: day }];
   return takeAll(services, "invitations of an organization", by.organizationId, ofOrganization, "invitation");

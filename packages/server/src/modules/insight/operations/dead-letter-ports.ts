@@ -1,8 +1,9 @@
 import { entriesConsumer, entryDeadLetters } from "#modules/authorization/decisions/index.ts";
 import { deadEntries, entryConsumer, forwardConsumer, unforwarded } from "#modules/foundation/audit/index.ts";
 import { billingConsumer } from "#modules/organization/entitlements/index.ts";
-import type { BrokerConsumerName, DeadLetters } from "#platform/broker/broker.ts";
+import type { BrokerConsumerName } from "#platform/broker/broker.ts";
 import { rejectedEvents, relayConsumer } from "#platform/broker/rejected-events.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import type { Platform } from "#platform/platform.ts";
 import { jobsPrefix } from "./store.ts";
 
@@ -46,5 +47,5 @@ export const deadLetterPorts = (platform: Platform): DeadLetterPorts => ({
     const queue = consumer.startsWith(jobsPrefix) ? consumer.slice(jobsPrefix.length) : undefined;
     return queue !== undefined && platform.jobs.queues.includes(queue) ? platform.jobs.deadLetters(queue) : undefined;
   },
-  ofLogConsumer: (consumer) => platform.bus.deadLetters(consumer),
+  ofLogConsumer: (consumer) => platform.consumers.deadLetters(consumer),
 });

@@ -1,5 +1,5 @@
 import type { PrepareContextOf } from "#operation/contexts-of.ts";
-import type { DeadLetters } from "#platform/broker/broker.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import { ConsumerNotFound } from "./errors.ts";
 import type { operations } from "./module.ts";
 

@@ -9,7 +9,7 @@ export const SubscriptionChanged = defineEvent({
   data: Type.Object({ organizationId: Uuid, plan: nullable(Type.String()) }),
 });
 
-/** S3 §9: a failure of the business kind, which no other try mends. */
+/** A failure of the business kind: a retry does not help. */
 export const SubscriptionSyncFailed = defineEvent({
   type: "subscription-sync.failed.v1",
   says: "What billing said of an organization could not be followed.",

@@ -4,7 +4,7 @@ import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/schema.
 /** A feature that is there or not, or a limit: a number, or `unlimited`. */
 const Value = Type.Union([Type.Boolean(), Type.Number({ minimum: 0 }), Type.Literal(unlimited)]);
 
-/** Features and limits by name (S3 §26.1). */
+/** Features and limits by name. */
 export const EntitlementValues = Type.Record(Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_.-]{0,99}$" }), Value, {
   maxProperties: 200,
   additionalProperties: false,

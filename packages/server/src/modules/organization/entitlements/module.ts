@@ -3,5 +3,5 @@ import { tenancy } from "#modules/organization/tenancy/index.ts";
 import { module } from "#operation/module.ts";
 import { entitlementsStore } from "./store.ts";
 
-/** What the organizations' plans include, as billing says it (S3 §26.1). Decisions read the projection that access keeps. */
+/** What the organizations' plans include, as billing says it. Decisions read the projection that access keeps. */
 export const entitlements = module("entitlements", { store: entitlementsStore, uses: { access, tenancy } });

@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0035_entitlements_subscriptions",
-    why: "what billing says of each organization's plan (S3 §26.1); decisions read a projection of it",
+    why: "what billing says of each organization's plan; decisions read a projection of it",
     async up(db) {
       await sql`create table subscriptions (
         organization_id uuid primary key references organizations (id) on delete cascade,

@@ -1,7 +1,7 @@
 import type { TableGauge } from "#operation/module.ts";
 import { tenancyStore } from "./store.ts";
 
-/** Organizations by status (S3 §16.1, business metrics). */
+/** Organizations by status (business metrics). */
 export const organizationGauge: TableGauge = {
   name: "gatehouse_organizations",
   help: "Organizations by status, estimated beyond 40,000; Erasing, which are Suspended as well, while their data are being removed",

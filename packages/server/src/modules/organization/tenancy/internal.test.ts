@@ -55,7 +55,7 @@ describe("the internal scope", () => {
     expect((await may(administrator, "User.SetStatus")).isAuthorized).toBe(true);
   });
 
-  it("takes a user in with a role, changes it, and lets him go; checks follow at once", async () => {
+  it("adds a user with a role, changes it, and removes them; checks follow at once", async () => {
     const person = await newPerson(server);
     const support = await internalRole("User.Read");
     expect(await may(person, "User.Read")).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member" });
@@ -113,7 +113,7 @@ describe("the internal scope", () => {
     }
   });
 
-  it("lets nobody give or take more than he holds", async () => {
+  it("lets nobody give or take more than they hold", async () => {
     const manager = await newPerson(server);
     await give(manager.id, { roleId: await internalRole("InternalMember.Manage") });
     const other = await newPerson(server);

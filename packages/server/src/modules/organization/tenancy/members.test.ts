@@ -163,7 +163,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await attempt({ roleIds: [roles["Admin"], other.roles["Member"]] }), 404, "tenancy.role_not_found");
   });
 
-  it("keeps an owner: the last one cannot be made another, also not by himself", async () => {
+  it("keeps an owner: the last one cannot be given another role, also not by themselves", async () => {
     const { organization, roles, admin, membershipOf } = await team();
     const { token } = organization.owner;
     const attempt = () => change(organization, membershipOf.owner, token, { roleId: roles["Admin"] });
@@ -189,7 +189,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     }
   });
 
-  it("lets nobody rise by his own hand, or unmake whoever stands above him", async () => {
+  it("lets nobody raise their own rights, or take those of someone above them", async () => {
     const { organization, roles, admin, member, membershipOf } = await team();
     const attempt = (token: string, membership: string, roleId: unknown) =>
       withoutTrace(server, () => change(organization, membership, token, { roleId }));
@@ -217,7 +217,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
 });
 
 describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
-  it("removes the member with 204; his checks are denied at once and he is a stranger", async () => {
+  it("removes the member with 204; their checks are denied at once as for a non-member", async () => {
     const { organization, admin, member, membershipOf } = await team();
     expect((await may(member, organization, "Organization.Read")).isAuthorized).toBe(true);
     expectWritten(await remove(organization, membershipOf.member, admin.token), 204);

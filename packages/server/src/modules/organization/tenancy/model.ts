@@ -2,7 +2,7 @@ import countries from "i18n-iso-countries";
 import { type ErrorDetail, invalid } from "#operation/errors.ts";
 import { Email, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
 
-/** S3 §6.1 `organizations.status`. */
+/** An organization's status. */
 export const OrganizationStatus = oneOf("Active", "Suspended");
 export type OrganizationStatus = Static<typeof OrganizationStatus>;
 
@@ -39,14 +39,14 @@ export const Membership = Type.Object({
 });
 export type Membership = Static<typeof Membership>;
 
-/** A member as lists show him, with the person. */
+/** A member as lists show them, with the person. */
 export const Member = Type.Object({
   ...Membership.properties,
   user: Type.Object({ email: Email, firstName: Name, lastName: Name, status: Type.String() }),
 });
 export type Member = Static<typeof Member>;
 
-/** S3 §6.1 `invitations.status`; `Expired` is what a pending one has become by time. */
+/** `Expired` is a pending one whose time is over. */
 export const InvitationStatus = oneOf("Pending", "Accepted", "Revoked", "Expired");
 export type InvitationStatus = Static<typeof InvitationStatus>;
 

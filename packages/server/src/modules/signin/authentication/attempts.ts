@@ -11,8 +11,8 @@ const accountName = "sign-in account";
 
 /**
  * Counts attempts before the password is looked at, so that many at once are counted too. Known and unknown accounts are
- * counted alike (docs/security/attacks.md, 28, 29). Strangers can lock an account for strangers only: who signs in from where he has
- * before is counted for himself, and a reset password is a way in at any time, because what was counted against the
+ * counted alike (docs/security/attacks.md, 28, 29). Attackers can lock an account for unknown addresses only: a sign-in from an address that the
+ * owner used before is counted apart, and a reset password is a way in at any time, because what was counted against the
  * password before is not counted against the new one.
  */
 export class Attempts {

@@ -308,7 +308,7 @@ describe("wrong passwords", () => {
     }
   });
 
-  it("of strangers everywhere never lock the owner out where he has signed in before, and a reset is a way in", async () => {
+  it("from many addresses never lock the owner out where they signed in before, and a reset is a way in", async () => {
     const person = await newPerson(server);
     const home = anAddress();
     expect((await login({ email: person.email }, home)).status).toBe(200);

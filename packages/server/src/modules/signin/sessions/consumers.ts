@@ -1,7 +1,7 @@
 import { PasswordChanged, UserStatusChanged } from "#modules/foundation/identity/index.ts";
 import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
-import type { Consumer } from "#platform/bus/bus.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
+import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import { sessionStore } from "./store.ts";
 
 /** An erased organization has a thousand members removed at once; a batch of them is two statements. */

@@ -1,7 +1,8 @@
-import type { UserCaller } from "#operation/caller.ts";
+import type { UserPrincipal } from "#operation/principal.ts";
 
 /** How long after a sign-in somebody may end other sessions without signing in again (docs/security/sign-in.md). */
 export const freshSeconds = 15 * 60;
 
 /** True where the caller has signed in lately. */
-export const isFresh = ({ authenticatedAt }: UserCaller, now: Date): boolean => now.getTime() - authenticatedAt <= freshSeconds * 1_000;
+export const isFresh = ({ credential }: UserPrincipal, now: Date): boolean =>
+  now.getTime() - credential.authenticatedAt <= freshSeconds * 1_000;

@@ -1,4 +1,5 @@
 import type { ModuleManifest } from "#operation/module.ts";
+import { sessionAuthenticator } from "./authenticator.ts";
 import { endAllSessions } from "./commands/end-all-sessions.ts";
 import { endOtherSessions } from "./commands/end-other-sessions.ts";
 import { endSession } from "./commands/end-session.ts";
@@ -16,7 +17,7 @@ import { steps } from "./schema-steps.ts";
 
 export { SessionEnded, SessionStarted } from "./events.ts";
 export type { People } from "./live-person.ts";
-export { SessionMemory } from "./session-memory.ts";
+export { SessionCache } from "./session-cache.ts";
 export { sessions };
 
 export const manifest: ModuleManifest = {
@@ -24,6 +25,7 @@ export const manifest: ModuleManifest = {
   operations: [logout, listSessions, endSession, endOtherSessions, endSessionsOfUser, endAllSessions, getSession, removeOverSessions],
   events,
   steps,
+  authenticators: (process) => [sessionAuthenticator(process)],
   consumers: (_platform, apis) => [endSessionsOfChangedUsers(apis)],
   gauges: [sessionGauge],
   queues: [removeOverSessionsJob],

@@ -6,7 +6,7 @@ import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { ended, SessionEnded, SessionStarted } from "./events.ts";
 import { isOver, livePerson } from "./live-person.ts";
 import { tokenPrefix } from "./model.ts";
-import { SessionMemory } from "./session-memory.ts";
+import { SessionCache } from "./session-cache.ts";
 import { sessionStore } from "./store.ts";
 
 export interface NewSession {
@@ -23,10 +23,10 @@ export interface NewSession {
 /** Who is signed in, from where and until when (S3 §6.1 sessions, §6.2 invalidation). */
 export const sessions = module("sessions", {
   store: sessionStore,
-  state: (platform) => new SessionMemory(platform),
+  state: (platform) => new SessionCache(platform),
   uses: { identity, tenancy },
   readApi: ({ store, uses, now }) => ({
-    /** Whether a token is still one of a session, as {@link SessionMemory} decides; for what hands a token out again. */
+    /** Whether a token is still one of a session, as {@link SessionCache} decides; for what hands a token out again. */
     async isLive(token: string, idleSeconds: number): Promise<boolean> {
       const row = await store.byTokenHash(hashSecret(token));
       if (row === undefined || isOver(row, now, idleSeconds)) return false;

@@ -55,7 +55,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     expect(took).toBeLessThan(revocationBoundMs);
   });
 
-  it("refuses within the bound a suspended user, and denies his checks", async () => {
+  it("refuses a suspended user within the bound, and denies their checks", async () => {
     const [person, administrator] = [await newPerson(first), await newAdministrator(first)];
     const organization = await newOrganization(first, person);
     const check = () =>

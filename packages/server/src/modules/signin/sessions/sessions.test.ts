@@ -4,6 +4,7 @@ import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type SessionCache, sessions } from "./index.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -169,7 +170,7 @@ describe("a session", () => {
         expect((await ask(used.token)).status).toBe(200);
       }
       expectError(await ask(unused), 401, "auth.credential_invalid");
-      await own.application.sessions.flush();
+      await own.application.kernel.stateOf<SessionCache>(sessions).flush();
       const listed = await own.call("GET /api/v1/iam/auth/sessions", { token: used.token });
       expect(listed.body.items).toHaveLength(1);
     } finally {
@@ -198,7 +199,7 @@ describe("a session", () => {
     const before = (await list(person.token)).body.items[0].lastActiveAt;
     server.clock.advance(120);
     await me(person.token);
-    await server.application.sessions.flush();
+    await server.application.kernel.stateOf<SessionCache>(sessions).flush();
     const { lastActiveAt } = (await list(person.token)).body.items[0];
     expect(new Date(lastActiveAt).getTime() - new Date(before).getTime()).toBeGreaterThanOrEqual(120_000);
   });

@@ -11,7 +11,7 @@ import type { RetryPolicy } from "../keyed-work.ts";
 import { brokerSteps } from "../schema-steps.ts";
 
 /** Pauses shorter than the product's, so that what takes several tries takes no time. */
-export const impatient: RetryPolicy = { attemptsMax: 3, firstPauseMs: 20, pauseMsMax: 60 };
+export const impatient: RetryPolicy = { attemptsMax: 3, firstPauseMs: 20, longestPauseMs: 60 };
 
 /** The broker's own tables, and one that handlers write into. */
 export const brokerContractSteps: readonly SchemaStep[] = [

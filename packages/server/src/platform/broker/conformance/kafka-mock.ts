@@ -48,7 +48,7 @@ async function portOf(child: ChildProcess): Promise<number | undefined> {
  * And the mock of librdkafka 2.0 says that it speaks ListOffsets up to version 5, but leaves out the epoch that version 4
  * added: the wire says 3.
  *
- * The mock knows neither TLS nor SASL. The wire has them where it is told to: it ends TLS, and lets pass only who has named himself.
+ * The mock knows neither TLS nor SASL. The wire has them where it is told to: it ends TLS, and lets pass only clients that authenticate.
  */
 export async function wireToMock(
   port: number,

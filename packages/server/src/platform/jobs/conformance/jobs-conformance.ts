@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { DeadLetter } from "../../broker/broker.ts";
 import { type Database, everyTenant, tenantScope } from "../../database/database.ts";
+import type { DeadLetter } from "../../dead-letters.ts";
 import { Futile, type Jobs } from "../jobs.ts";
 
 export interface JobsUnderTest {

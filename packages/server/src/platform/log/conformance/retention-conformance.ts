@@ -4,15 +4,16 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { relayOfLog } from "../../broker/relay.ts";
 import { brokerSteps } from "../../broker/schema-steps.ts";
-import { busSteps, consumersOfLog } from "../../bus/in-process.ts";
 import { type Database, everyTenant } from "../../database/database.ts";
 import type { SchemaStep } from "../../database/migrations.ts";
+import { consumersOfLog } from "../consumers/consumer-position.ts";
+import { consumerSteps } from "../consumers/schema-steps.ts";
 import { beginning, type Position } from "../event.ts";
 import { append, logSteps, readTail } from "../log.ts";
 import { beginReading, type LogReader, logState, removeOldEvents, unpassedSeconds } from "../retention.ts";
 import { idsOf, newEvent, readFrom } from "./events.ts";
 
-export const retentionContractSteps: readonly SchemaStep[] = [...logSteps, ...busSteps, ...brokerSteps];
+export const retentionContractSteps: readonly SchemaStep[] = [...logSteps, ...consumerSteps, ...brokerSteps];
 
 export const dayMs = 86_400_000;
 /** What is older than this is removed in these tests. */
@@ -32,7 +33,7 @@ export const standAt = (database: Database, name: string, { transaction, sequenc
       on conflict (name) do update set transaction = excluded.transaction, sequence = excluded.sequence`.execute(tx),
   );
 
-/** What the removal of old events promises on any database; `make` gives one with the log's, the bus's and the broker's steps. */
+/** What the removal of old events promises on any database; `make` gives one with the log's, the consumers' and the broker's steps. */
 export function retentionConformance(name: string, make: () => Promise<Fresh>): void {
   describe(`the log's retention: ${name}`, () => {
     let fresh: Fresh;

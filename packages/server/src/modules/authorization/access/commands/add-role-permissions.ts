@@ -13,6 +13,7 @@ export const addRolePermissions = access.command("addRolePermissions", {
   http: "POST /api/v1/iam/roles/:roleId/permissions",
   summary: "Add permissions to a role.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Permission.Added", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),

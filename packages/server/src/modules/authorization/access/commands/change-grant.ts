@@ -17,6 +17,7 @@ export const changeGrant = access.command("changeGrant", {
   http: "PUT /api/v1/iam/grants/:grantId",
   summary: "Change a grant's end and condition.",
   allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  audit: { action: "Grant.Changed", category: "Security", severity: "Warning", entity: "Grant" },
   absent: GrantNotFound,
   versioned: true,
   input: Type.Object({ grantId: Uuid, condition: nullable(ConditionInput), expiresAt: nullable(Timestamp) }),

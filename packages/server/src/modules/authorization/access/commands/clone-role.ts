@@ -21,6 +21,7 @@ export const cloneRole = access.command("cloneRole", {
   http: "POST /api/v1/iam/roles/:roleId/clone",
   summary: "Clone a role.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Cloned", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   status: 201,
   versioned: true,

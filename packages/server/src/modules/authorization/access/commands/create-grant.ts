@@ -26,6 +26,7 @@ export const createGrant = access.command("createGrant", {
   http: "POST /api/v1/iam/grants",
   summary: "Grant a subject a relation to a resource.",
   allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  audit: { action: "Grant.Created", category: "Security", severity: "Warning", entity: "Grant" },
   absent: RoleNotFound,
   status: 201,
   versioned: true,
@@ -50,7 +51,7 @@ export const createGrant = access.command("createGrant", {
     await mayTakeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
   },
   async run(
-    { store, emit, fail, audit, now, caller, services },
+    { store, emit, fail, audit, now, principal, services },
     { organizationId = null, resource, relation, subject, condition, expiresAt },
   ) {
     const { type, id, relation: ofSubject } = subjectOf(subject);
@@ -77,7 +78,7 @@ export const createGrant = access.command("createGrant", {
       subject_relation: ofSubject ?? "",
       condition: condition ?? null,
       expires_at: expires,
-      granted_by: caller.kind === "user" ? caller.userId : null,
+      granted_by: principal.kind === "user" ? principal.id : null,
       granted_at: now,
     };
     // What has expired is as if it were not there.

@@ -17,6 +17,7 @@ export const createPermission = access.command("createPermission", {
   http: "POST /api/v1/iam/permissions",
   summary: "Define a permission.",
   allow: internal("Permission.Manage"),
+  audit: { action: "Permission.Created", category: "Security", severity: "Critical", entity: "Permission" },
   status: 201,
   versioned: true,
   input: Type.Object({

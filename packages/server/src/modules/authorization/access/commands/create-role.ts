@@ -1,6 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { scoped } from "#operation/authorization.ts";
 import { QuotaExceeded } from "#operation/errors.ts";
+import { organizationOf } from "#operation/principal.ts";
 import { mustFit } from "#operation/quota.ts";
 import { Description, Name, nullable, Type, Uuid } from "#operation/schema.ts";
 import { requireVisible } from "#operation/visible-name.ts";
@@ -17,6 +18,7 @@ export const createRole = access.command("createRole", {
   http: "POST /api/v1/iam/roles",
   summary: "Create a role.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Created", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   status: 201,
   versioned: true,
@@ -28,14 +30,14 @@ export const createRole = access.command("createRole", {
   }),
   output: Role,
   errors: [RoleNameTaken, ScopeMismatch, QuotaExceeded],
-  tenant({ caller, fail }, { scope, organizationId }) {
-    const inOrganization = organizationId ?? (caller.kind === "user" ? caller.organizationId : null);
+  tenant({ principal, fail }, { scope, organizationId }) {
+    const inOrganization = organizationId ?? organizationOf(principal);
     if (scope === "Internal") return organizationId ? fail(ScopeMismatch, { field: "organizationId", rule: "scope" }) : null;
     return inOrganization ?? fail(ScopeMismatch, { field: "organizationId", rule: "required_in_scope" });
   },
-  async run({ store, emit, fail, now, caller, services }, input) {
+  async run({ store, emit, fail, now, principal, services }, input) {
     requireVisible(input.name);
-    const session = caller.kind === "user" ? caller.organizationId : null;
+    const session = organizationOf(principal);
     const organizationId = input.scope === "Internal" ? null : (input.organizationId ?? session);
     if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, services.settings.quotas.roles);
     try {

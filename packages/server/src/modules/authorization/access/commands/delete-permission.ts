@@ -14,6 +14,7 @@ export const deletePermission = access.command("deletePermission", {
   http: "DELETE /api/v1/iam/permissions/:permissionId",
   summary: "Delete a permission definition that is not in use.",
   allow: internal("Permission.Manage"),
+  audit: { action: "Permission.Deleted", category: "Security", severity: "Critical", entity: "Permission" },
   versioned: true,
   everyTenant: "a permission is in use when a role of any organization holds it",
   input: Type.Object({ permissionId: Uuid }),

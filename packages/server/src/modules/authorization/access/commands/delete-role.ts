@@ -13,6 +13,7 @@ export const deleteRole = access.command("deleteRole", {
   http: "DELETE /api/v1/iam/roles/:roleId",
   summary: "Delete a role that is not in use.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Deleted", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   versioned: true,
   input: Type.Object({ roleId: Uuid }),

@@ -12,6 +12,7 @@ const keptDays = 30;
 export const removeExpiredGrants = access.command("removeExpiredGrants", {
   summary: "Remove grants that expired 30 days ago or earlier.",
   allow: operatorOnly(),
+  audit: { action: "Grant.ExpiredRemoved", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
   output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),

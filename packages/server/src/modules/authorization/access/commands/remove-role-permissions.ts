@@ -16,6 +16,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
   http: "DELETE /api/v1/iam/roles/:roleId/permissions",
   summary: "Remove permissions from a role.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Permission.Removed", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
@@ -34,7 +35,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     await requireHeld(role.organization_id, given, { error: NotHeld, field: "permissions" });
     return rules.some(({ effect }) => effect === "allow") ? await mayTakeFromHolders(context, role) : undefined;
   },
-  async run({ store, emit, fail, audit, expectVersion, now, caller }, { roleId, permissions }, looked) {
+  async run({ store, emit, fail, audit, expectVersion, now, principal }, { roleId, permissions }, looked) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
@@ -42,7 +43,8 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     const found = await store.permissionsByValue(permissions);
     const unknown = permissions.filter((value) => !found.some((definition) => definition.value === value));
     if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map((value) => ({ field: "permissions", permission: value })));
-    if (looked !== undefined && !(await stillCovered(store, row, caller, looked))) fail(HoldersAbove, { field: "roleId", rule: "changed" });
+    if (looked !== undefined && !(await stillCovered(store, row, principal, looked)))
+      fail(HoldersAbove, { field: "roleId", rule: "changed" });
     await store.removeRolePermissions(
       row.id,
       found.map(({ id }) => id),

@@ -19,6 +19,7 @@ export const replaceModel = access.command("replaceModel", {
   http: "PUT /api/v1/iam/authorization/model",
   summary: "Replace the authorization model.",
   allow: internal("Authorization.ManageModel"),
+  audit: { action: "AuthorizationModel.Replaced", category: "Security", severity: "Critical", entity: "AuthorizationModel" },
   versioned: true,
   everyTenant: "the model is one for the installation, and grants and conditions of every tenant depend on it",
   input: Type.Object({ model: AuthorizationModelInput }),

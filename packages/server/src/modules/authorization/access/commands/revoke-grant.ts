@@ -13,6 +13,7 @@ export const revokeGrant = access.command("revokeGrant", {
   http: "DELETE /api/v1/iam/grants/:grantId",
   summary: "Revoke a grant.",
   allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  audit: { action: "Grant.Revoked", category: "Security", severity: "Warning", entity: "Grant" },
   absent: GrantNotFound,
   versioned: true,
   input: Type.Object({ grantId: Uuid }),

@@ -42,6 +42,7 @@ export const revokeGrants = access.command("revokeGrants", {
   http: "POST /api/v1/iam/grants/revoke",
   summary: "Revoke every grant on a resource or of a subject.",
   allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
+  audit: { action: "Grant.RevokedMany", category: "Security", severity: "Warning" },
   absent: RoleNotFound,
   input: Input,
   output: Type.Object({

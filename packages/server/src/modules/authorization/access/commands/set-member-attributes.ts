@@ -1,5 +1,6 @@
 import { permission } from "#operation/authorization.ts";
 import { QuotaExceeded } from "#operation/errors.ts";
+import { isIdentified } from "#operation/principal.ts";
 import { mustFit } from "#operation/quota.ts";
 import { Type, Uuid } from "#operation/schema.ts";
 import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
@@ -17,14 +18,15 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   http: "PUT /api/v1/iam/organizations/:organizationId/members/:userId/attributes",
   summary: "Replace a member's attributes.",
   allow: permission("Organization.ManageAttributes"),
+  audit: { action: "Member.AttributesSet", category: "Security", severity: "Warning", entity: "User" },
   absent: MemberNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),
   output: AttributesOfSubject,
   errors: [MemberNotFound, NotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId, userId }) {
-    const { caller } = context;
-    if (caller.kind === "user" && caller.userId === userId) await mustNotRise(context, "$user.", userId, organizationId);
+    const { principal } = context;
+    if (isIdentified(principal) && principal.id === userId) await mustNotRise(context, "$user.", userId, organizationId);
     await mayTakeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now, services }, { organizationId, userId, attributes }) {

@@ -1,5 +1,6 @@
 import { permission } from "#operation/authorization.ts";
 import { QuotaExceeded } from "#operation/errors.ts";
+import { isIdentified } from "#operation/principal.ts";
 import { mustFit } from "#operation/quota.ts";
 import { Type, Uuid } from "#operation/schema.ts";
 import { AttributesOfSubject, AttributeValues, checkAttributes, mustNotRise } from "../attributes.ts";
@@ -14,14 +15,15 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
   http: "PUT /api/v1/iam/organizations/:organizationId/attributes",
   summary: "Replace the organization's attributes.",
   allow: permission("Organization.ManageAttributes"),
+  audit: { action: "Organization.AttributesSet", category: "Security", severity: "Warning", entity: "Organization" },
   absent: MemberNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, attributes: AttributeValues }),
   output: AttributesOfSubject,
   errors: [NotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId }) {
-    const { caller } = context;
-    if (caller.kind === "user") await mustNotRise(context, "$tenant.", caller.userId, organizationId);
+    const { principal } = context;
+    if (isIdentified(principal)) await mustNotRise(context, "$tenant.", principal.id, organizationId);
     await mayTakeByAttributes(context, organizationId, null);
   },
   async run({ store, emit, audit, expectVersion, now, services }, { organizationId, attributes }) {

@@ -18,6 +18,7 @@ export const setRoleRule = access.command("setRoleRule", {
   http: "PUT /api/v1/iam/roles/:roleId/permissions/:permission",
   summary: "Set how a role gives or takes a permission.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Permission.Set", category: "Security", severity: "Warning", entity: "Role" },
   absent: RoleNotFound,
   versioned: true,
   input: Type.Object({
@@ -44,7 +45,7 @@ export const setRoleRule = access.command("setRoleRule", {
     return takes ? await mayTakeFromHolders(context, role) : undefined;
   },
   async run(context, { roleId, permission, effect = "allow", condition = null }, looked) {
-    const { store, emit, fail, audit, expectVersion, now, caller } = context;
+    const { store, emit, fail, audit, expectVersion, now, principal } = context;
     const tenant = (await store.roleById(roleId))?.organization_id ?? null;
     // Before the role itself, as whoever gives the role to a member locks them.
     if (effect === "deny") await store.lockTopHolders(tenant);
@@ -55,7 +56,8 @@ export const setRoleRule = access.command("setRoleRule", {
     const [definition] = await store.permissionsByValue([permission]);
     if (definition === undefined) return fail(PermissionNotFound, { field: "permission", permission });
     if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permission", rule: "same_scope", permission });
-    if (looked !== undefined && !(await stillCovered(store, row, caller, looked))) fail(HoldersAbove, { field: "roleId", rule: "changed" });
+    if (looked !== undefined && !(await stillCovered(store, row, principal, looked)))
+      fail(HoldersAbove, { field: "roleId", rule: "changed" });
     await checkConditionToKeep(store, condition);
     const able = effect === "deny" ? await topHolders(context, row.organization_id) : [];
     await store.setRule(row.id, row.organization_id, definition.id, effect, condition);

@@ -13,6 +13,7 @@ import { systemPermissions, systemRoles } from "../system.ts";
 export const syncSystemDefinitions = access.command("syncSystemDefinitions", {
   summary: "Define the product's own permissions and roles that are missing.",
   allow: operatorOnly(),
+  audit: { action: "SystemDefinitions.Synchronized", category: "System", severity: "Info" },
   everyTenant: "the product's own definitions are of the internal scope and of no tenant",
   input: Type.Object({}),
   output: Nothing,

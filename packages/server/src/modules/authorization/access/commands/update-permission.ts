@@ -11,6 +11,7 @@ export const updatePermission = access.command("updatePermission", {
   http: "PUT /api/v1/iam/permissions/:permissionId",
   summary: "Update a permission definition.",
   allow: internal("Permission.Manage"),
+  audit: { action: "Permission.Updated", category: "Security", severity: "Critical", entity: "Permission" },
   versioned: true,
   input: Type.Object(
     {

@@ -15,6 +15,7 @@ export const updateRole = access.command("updateRole", {
   http: "PUT /api/v1/iam/roles/:roleId",
   summary: "Update a role.",
   allow: scoped({ tenant: "Organization.ManageRoles", internal: "InternalRole.Manage" }),
+  audit: { action: "Role.Updated", category: "Security", severity: "Info", entity: "Role" },
   absent: RoleNotFound,
   versioned: true,
   input: Type.Object({ roleId: Uuid, name: Type.Optional(Name), description: Type.Optional(nullable(Description)) }, { minProperties: 2 }),

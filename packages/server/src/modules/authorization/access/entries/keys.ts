@@ -1,7 +1,7 @@
 import type { AuthorizationModel, PermissionNode, StoredRule } from "@gatehouse/policy";
 import type { AccessScope } from "../model.ts";
 
-/** The parts that decisions are made from, under the cache keys of S3 §6.2. */
+/** The parts that decisions are made from, under their cache keys. */
 export const userKey = (userId: string): string => `iam:user:id:${userId}`;
 export const tenantStatusKey = (organizationId: string): string => `iam:org:${organizationId}:status`;
 export const membershipKey = (userId: string, organizationId: string | null): string =>
@@ -11,7 +11,7 @@ export const roleKey = (roleId: string): string => `${rolePrefix}${roleId}`;
 export const isRoleKey = (key: string): boolean => key.startsWith(rolePrefix);
 /** The role that a key is of; none where it is another kind's. */
 export const roleIdOf = (key: string): readonly string[] => (isRoleKey(key) ? [key.slice(rolePrefix.length)] : []);
-/** What the tenant's plan includes (S3 §26.1). */
+/** What the tenant's plan includes. */
 export const entitlementsKey = (organizationId: string): string => `iam:org:${organizationId}:entitlements`;
 /** The permission tree and the authorization model: one for the installation. */
 export const policyKey = "iam:policy";

@@ -1,4 +1,4 @@
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
 import { Type } from "#operation/schema.ts";
 import { AuthorizationModelInput } from "../authorization-model.ts";
 import { access } from "../module.ts";
@@ -7,7 +7,7 @@ import { access } from "../module.ts";
 export const getModel = access.query("getModel", {
   http: "GET /api/v1/iam/authorization/model",
   summary: "The authorization model.",
-  allow: signedIn(),
+  allow: identified(),
   versioned: true,
   input: Type.Object({}),
   output: Type.Object({ model: AuthorizationModelInput, version: Type.Integer() }),

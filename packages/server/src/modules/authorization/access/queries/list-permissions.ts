@@ -1,4 +1,4 @@
-import { byInput, internal, signedIn } from "#operation/authorization.ts";
+import { byInput, identified, internal } from "#operation/authorization.ts";
 import { Page, Paging, Type } from "#operation/schema.ts";
 import { AccessScope, Permission } from "../model.ts";
 import { access } from "../module.ts";
@@ -11,7 +11,7 @@ import { toPermission } from "../store.ts";
 export const listPermissions = access.query("listPermissions", {
   http: "GET /api/v1/iam/permissions",
   summary: "List permission definitions.",
-  allow: byInput("scope", { Internal: internal("Permission.Read") }, signedIn()),
+  allow: byInput("scope", { Internal: internal("Permission.Read") }, identified()),
   input: Type.Object({ scope: Type.Optional(AccessScope), ...Paging }),
   output: Page(Permission),
   async run({ store, page }, input) {

@@ -1,4 +1,5 @@
 import { scoped } from "#operation/authorization.ts";
+import { organizationOf } from "#operation/principal.ts";
 import { nullable, Page, Paging, Type, Uuid } from "#operation/schema.ts";
 import { RoleNotFound, ScopeMismatch } from "../errors.ts";
 import { AccessScope, Role } from "../model.ts";
@@ -14,14 +15,14 @@ export const listRoles = access.query("listRoles", {
   input: Type.Object({ scope: Type.Optional(AccessScope), organizationId: Type.Optional(nullable(Uuid)), ...Paging }),
   output: Page(Role),
   errors: [ScopeMismatch],
-  tenant({ caller, fail }, { scope, organizationId }) {
+  tenant({ principal, fail }, { scope, organizationId }) {
     if (scope === "Internal") return organizationId ? fail(ScopeMismatch, { field: "organizationId", rule: "scope" }) : null;
-    const chosen = organizationId ?? (caller.kind === "user" ? caller.organizationId : null);
+    const chosen = organizationId ?? organizationOf(principal);
     return chosen ?? (scope === "Organization" ? fail(ScopeMismatch, { field: "organizationId", rule: "required_in_scope" }) : null);
   },
-  async run({ store, page, caller }, input) {
+  async run({ store, page, principal }, input) {
     const request = page(input);
-    const session = caller.kind === "user" ? caller.organizationId : null;
+    const session = organizationOf(principal);
     const organizationId = input.scope === "Internal" ? null : (input.organizationId ?? session);
     const found = await store.rolePage({ organizationId, after: request.after, limit: request.fetch });
     const { rows, nextCursor } = request.cut(found, (row) => [String(!row.is_system_role), row.name, row.id]);

@@ -8,6 +8,7 @@ import { decisions } from "../module.ts";
 export const askCaches = decisions.command("askCaches", {
   summary: "Ask every process to compare its caches with the access read model.",
   allow: operatorOnly(),
+  audit: { action: "ReadModel.CachesAsked", category: "System", severity: "Info" },
   everyTenant: "the caches serve every tenant",
   input: Type.Object({}),
   output: Type.Object({ checkId: Uuid }),

@@ -10,6 +10,7 @@ const dayMs = 86_400_000;
 export const pruneDecisions = decisions.command("pruneDecisions", {
   summary: "Remove kept decisions whose time is over.",
   allow: operatorOnly(),
+  audit: { action: "Decisions.Forgotten", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
   output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),

@@ -6,6 +6,7 @@ import { decisions } from "../module.ts";
 export const renewSnapshot = decisions.command("renewSnapshot", {
   summary: "Begin the shared copy of the access read model anew.",
   allow: operatorOnly(),
+  audit: { action: "ReadModel.SharedCopyRenewed", category: "System", severity: "Info" },
   everyTenant: "the read model serves every tenant",
   input: Type.Object({}),
   output: Nothing,

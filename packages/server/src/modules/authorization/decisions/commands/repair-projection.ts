@@ -13,6 +13,7 @@ import { decisions } from "../module.ts";
 export const repairProjection = decisions.command("repairProjection", {
   summary: "Put missing parts of the access read model back.",
   allow: operatorOnly(),
+  audit: { action: "ReadModel.Repaired", category: "System", severity: "Info" },
   everyTenant: "the read model serves every tenant",
   input: Type.Object({ keys: EntryKeys }),
   output: Nothing,

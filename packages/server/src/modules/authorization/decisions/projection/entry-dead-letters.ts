@@ -1,4 +1,4 @@
-import type { DeadLetters } from "#platform/broker/broker.ts";
+import type { DeadLetters } from "#platform/dead-letters.ts";
 import { recordDeadLetters } from "#platform/dead-letters.ts";
 import type { Platform } from "#platform/platform.ts";
 import { repairJob } from "../queues.ts";

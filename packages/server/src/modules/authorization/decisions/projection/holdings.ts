@@ -1,4 +1,4 @@
-import type { View } from "@gatehouse/policy";
+import { type View, withinScopes } from "@gatehouse/policy";
 import { isRoleKey, isSystemPermission, isTopRole, type RoleEntry } from "#modules/authorization/access/index.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
@@ -9,12 +9,14 @@ export interface PermissionsOfUser {
   readonly conditional: readonly string[];
 }
 
-/** Nothing where the user may do nothing at all. */
-export function permissionsOf(view: View | undefined): PermissionsOfUser {
+/** What lies within `scopes`, which limits a credential. Nothing where the user may do nothing at all. */
+export function permissionsOf(view: View | undefined, scopes?: ReadonlySet<string>): PermissionsOfUser {
   const found = { always: [] as string[], conditional: [] as string[] };
   if (view === undefined || view.refusal !== undefined) return found;
   for (const value of [...view.policy.tree.values()].sort()) {
-    const { always, allowing, rules } = view.planOnce(value);
+    const plan = view.planOnce(value);
+    if (!withinScopes(plan, { scopes })) continue;
+    const { always, allowing, rules } = plan;
     const settled = always !== undefined && ("reason" in always ? always.allowed : always.effect === "allow");
     if (settled) found.always.push(value);
     else if (always === undefined && (allowing.length > 0 || rules !== undefined)) found.conditional.push(value);
@@ -23,14 +25,20 @@ export function permissionsOf(view: View | undefined): PermissionsOfUser {
 }
 
 /**
- * Those of `values` that no role gives without a condition, or that one takes away. To an owner or administrator (`isTopHolder`) a denial
- * of an application's permission is no obstacle: nobody stands above them who could take it back, so they may.
+ * Those of `values` that no role gives without a condition, that one takes away, or that lie outside `scopes`. To an owner or
+ * administrator (`isTopHolder`) a denial of an application's permission is no obstacle: nobody stands above them who could take it back.
  */
-export function notHeld(view: View | undefined, values: readonly string[], isTopHolder = false): readonly string[] {
+export function notHeld(
+  view: View | undefined,
+  values: readonly string[],
+  { isTopHolder = false, scopes }: { readonly isTopHolder?: boolean; readonly scopes?: ReadonlySet<string> | undefined } = {},
+): readonly string[] {
   if (view === undefined || view.refusal !== undefined) return values;
   return values.filter((value) => {
     if (!view.policy.tree.has(value)) return true;
-    const { allowing, denying } = view.planOnce(value);
+    const plan = view.planOnce(value);
+    if (!withinScopes(plan, { scopes })) return true;
+    const { allowing, denying } = plan;
     const isDenied = denying.length > 0 && !(isTopHolder && !isSystemPermission(value));
     return isDenied || allowing.every(({ condition }) => condition !== undefined);
   });

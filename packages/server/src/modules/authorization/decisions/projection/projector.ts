@@ -1,10 +1,10 @@
 import { v7 as uuid } from "uuid";
 import { PermissionUpdated } from "#modules/authorization/access/index.ts";
-import { appendedSubject } from "#operation/rpc/subjects.ts";
-import type { Consumer } from "#platform/bus/bus.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
+import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
-import { append } from "#platform/log/log.ts";
+import { revisionOf } from "#platform/log/log.ts";
+import type { Committed } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
 import { ReadModelChanged } from "../events.ts";
 import { projectorName } from "./names.ts";
@@ -26,7 +26,7 @@ const batch = 500;
  * of events is nothing to it and a repeated one does no harm; that is why it may be eager.
  */
 export function projector(platform: Platform, project: Project): Consumer {
-  let written: Projected | undefined;
+  let written: { readonly projected: Projected; readonly published: Committed } | undefined;
   return {
     name: projectorName,
     types: projectedTypes,
@@ -35,9 +35,9 @@ export function projector(platform: Platform, project: Project): Consumer {
     async handle(events: readonly LoggedEvent[], tx: WriteHandle) {
       // A permission that has moved takes rights along; one that was defined or deleted takes none from others.
       const treeMoved = events.some((event) => event.type === PermissionUpdated.type && policyChangeOf(event) !== undefined);
-      written = await project(tx, [...new Set(events.flatMap(keysTouchedBy))], { treeMoved });
+      const projected = await project(tx, [...new Set(events.flatMap(keysTouchedBy))], { treeMoved });
       const changeId = uuid();
-      const { entries, failed, number } = written;
+      const { entries, failed, number } = projected;
       if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
       const event = {
         id: uuid(),
@@ -46,14 +46,16 @@ export function projector(platform: Platform, project: Project): Consumer {
         organizationId: null,
         data: { changeId, handled: events.map(({ id }) => id), keys: [...entries.map(({ key }) => key), ...failed], number },
       };
-      await append(tx, [event], { occurredAt: new Date(platform.clock.now()), traceparent: null });
+      const occurredAt = new Date(platform.clock.now());
+      const appended = await platform.publisher.append(tx, [event], { occurredAt, traceparent: null });
+      written = { projected, published: { events: appended, revision: await revisionOf(tx), occurredAt } };
     },
     async committed() {
-      const { log, rpc } = platform;
-      if (written) await publish(platform, written);
-      // Reads its own announcement back at once, and has the others read it, so that checks that wait for it go on.
-      await log.catchUp();
-      rpc.tell(appendedSubject);
+      if (written === undefined) return;
+      await publish(platform, written.projected);
+      platform.publisher.committed(written.published);
+      // Checks that wait for this revision go on at once.
+      await platform.log.catchUp();
     },
   };
 }

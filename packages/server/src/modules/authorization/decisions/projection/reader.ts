@@ -79,7 +79,7 @@ export class DecisionReader {
   readonly budgets: DecisionBudgets;
 
   constructor(platform: Platform) {
-    this.budgets = new DecisionBudgets(platform);
+    this.budgets = new DecisionBudgets(platform.settings);
     this.#views = new LRUCache({ max: viewsMax, maxSize: platform.settings.cacheBytes / 4, sizeCalculation: sizeOfView });
     this.#platform = platform;
     this.#listensSince = platform.clock.now();
@@ -314,14 +314,24 @@ export class DecisionReader {
     return policyOf(value);
   }
 
-  /** Every permission that a role of the user has something to say about, by what it says; each sorted. */
-  permissionsOf(userId: string, organizationId: string | null): Promise<PermissionsOfUser> {
-    return this.#ofView(userId, organizationId, undefined, permissionsOf);
+  /** Every permission that a role of the user has something to say about, by what it says; each sorted. `scopes` limits a credential. */
+  permissionsOf(userId: string, organizationId: string | null, scopes?: ReadonlySet<string>): Promise<PermissionsOfUser> {
+    return this.#ofView(userId, organizationId, undefined, (view) => permissionsOf(view, scopes));
   }
 
-  /** Those of `values` that the user does not hold: no role gives it without a condition, or one takes it away. */
-  notHeld(userId: string, organizationId: string | null, values: readonly string[]): Promise<readonly string[]> {
-    return this.#ofView(userId, organizationId, values, (view, entries) => notHeld(view, values, entries.some(isOfTopRole)));
+  /**
+   * Those of `values` that the user does not hold: no role gives it without a condition, one takes it away, or it lies outside `scopes`,
+   * which limits a credential.
+   */
+  notHeld(
+    userId: string,
+    organizationId: string | null,
+    values: readonly string[],
+    scopes?: ReadonlySet<string>,
+  ): Promise<readonly string[]> {
+    return this.#ofView(userId, organizationId, values, (view, entries) =>
+      notHeld(view, values, { isTopHolder: entries.some(isOfTopRole), scopes }),
+    );
   }
 
   async #ofView<Answer>(

@@ -6,9 +6,10 @@ import {
   UnknownPermission,
   UnknownResourceType,
 } from "#modules/authorization/access/index.ts";
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
 import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
+import { isIdentified, isUser } from "#operation/principal.ts";
 import { Type } from "#operation/schema.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { queryContext } from "../asking.ts";
@@ -24,19 +25,19 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
   releasedAs: "access.checkBatch",
   http: "POST /api/v1/iam/authorization/check-batch",
   summary: "Check many actions at once.",
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: Type.Object({ checks: Type.Array(CheckRequest, { minItems: 1, maxItems: checksMax }) }),
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
-  async run({ state, services, caller, fail, holds }, { checks }) {
-    const others = caller.kind === "user" ? checks.filter((check) => check.userId !== caller.userId) : [];
+  async run({ state, services, principal, fail, holds }, { checks }) {
+    const others = isIdentified(principal) ? checks.filter((check) => !isUser(principal, check.userId)) : [];
     // Who may ask about one user of a tenant may ask about all of them.
     for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
-      if (!(await mayAsk({ caller, holds }, about?.userId, tenantId)))
+      if (!(await mayAsk({ principal, holds }, about?.userId, tenantId)))
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
-    const shared = queryContext({ state, caller, services });
+    const shared = queryContext({ state, principal, services });
     const asked: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
       asked.push(outcomeOf(() => decideFor(state, check, shared)));

@@ -1,5 +1,5 @@
 import { EvaluationLimit, tellingErrors, UnknownPermission, UnknownResourceType } from "#modules/authorization/access/index.ts";
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { after } from "#operation/maybe-promise.ts";
 import { queryContext } from "../asking.ts";
@@ -16,23 +16,23 @@ export const check = decisions.memoryQuery("check", {
   http: "POST /api/v1/iam/authorization/check",
   summary: "Check whether a user may perform an action.",
   // The rule is in the handler: one refusal for all others, so that nobody learns of an organization whether it is there.
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: CheckRequest,
   output: CheckAnswer,
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
-  run({ state, services, caller, holds, fail }, request) {
+  run({ state, services, principal, holds, fail }, request) {
     const decideNow = () =>
       tellingErrors(
-        () => decideFor(state, request, queryContext({ state, caller, services })),
+        () => decideFor(state, request, queryContext({ state, principal, services })),
         (decision) => {
           services.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
           state.recorder.record(request, decision);
           return answerOf(state, decision, request, services.revision);
         },
       );
-    return after(mayAsk({ caller, holds }, request.userId, request.tenantId ?? null), (may) =>
+    return after(mayAsk({ principal, holds }, request.userId, request.tenantId ?? null), (may) =>
       may ? decideNow() : fail(PermissionDenied, { field: "userId", rule: "permission", permission: "Authorization.Check" }),
     );
   },

@@ -1,6 +1,7 @@
 import { type Explanation, explainInSteps, type Step, View } from "@gatehouse/policy";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType, userKey } from "#modules/authorization/access/index.ts";
 import { TooManyRequests } from "#operation/errors.ts";
+import { isUser } from "#operation/principal.ts";
 import { nullable, oneOf, Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
@@ -47,11 +48,11 @@ export const explain = decisions.memoryQuery("explain", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, services, caller, reading, holds, fail }, request) {
+  async run({ state, services, principal, reading, holds, fail }, request) {
     const tenantId = request.tenantId ?? null;
     const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((_store, uses) => uses.access.roleIdsOf(tenantId)));
-    const answer = await pose(queryContext({ state, caller, services }), request, async ({ view, held, occasion }) => {
+    const answer = await pose(queryContext({ state, principal, services }), request, async ({ view, held, occasion }) => {
       const isMember = view.facts.roles !== undefined;
       const seen = isMember || seesAll ? view : asStranger(view);
       const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));
@@ -59,8 +60,9 @@ export const explain = decisions.memoryQuery("explain", {
     });
     if (answer === undefined) return fail(MemberNotFound);
     const { isMember, view } = answer;
-    const isSelf = caller.kind === "user" && caller.userId === request.userId;
-    const { explanation: whole, parts } = isMember || seesAll ? answer : ofStranger(answer, isSelf ? undefined : userKey(request.userId));
+    const isAboutSelf = isUser(principal, request.userId);
+    const { explanation: whole, parts } =
+      isMember || seesAll ? answer : ofStranger(answer, isAboutSelf ? undefined : userKey(request.userId));
     const readsAttributes = tenantId === null ? seesAll : await holds(tenantId, "Organization.ReadAttributes");
     const explanation = seesAll || readsAttributes ? whole : withoutAttributes(whole);
     return {

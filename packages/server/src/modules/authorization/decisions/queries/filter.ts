@@ -58,9 +58,9 @@ export const filter = decisions.memoryQuery("filter", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, services, caller, fail }, request) {
+  async run({ state, services, principal, fail }, request) {
     const { actionType, resourceType: type } = request;
-    const asking = queryContext({ state, caller, services });
+    const asking = queryContext({ state, principal, services });
     const found = await pose(asking, { ...request, resourceType: null }, async ({ view, occasion }) => {
       const certain = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));
       if (typeof certain === "symbol") return certain;

@@ -1,15 +1,17 @@
-import { signedIn } from "#operation/authorization.ts";
+import { identified } from "#operation/authorization.ts";
+import { isForeignTo } from "#operation/principal.ts";
 import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { scopesOf } from "../credential-scopes.ts";
 import { decisions } from "../module.ts";
 
 const nothing = { always: [], conditional: [] };
 
-/** What the signed-in user may do in an organization, or in the session's scope: for an interface to show or hide. */
+/** What the principal may do in an organization, or in the scope of its credential: for an interface to show or hide. */
 export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
   releasedAs: "access.getMyPermissions",
   http: "GET /api/v1/iam/users/me/permissions",
   summary: "The own permissions in an organization or in the session's scope.",
-  allow: signedIn(),
+  allow: identified({ appliesScopes: true }),
   input: Type.Object({ organizationId: Type.Optional(Uuid) }),
   output: Type.Object({
     organizationId: nullable(Uuid),
@@ -19,11 +21,11 @@ export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
     revision: Type.String(),
   }),
   tenant: () => undefined,
-  async run({ state, user, services }, input) {
-    const organizationId = input.organizationId ?? user.organizationId;
-    // A session that was begun for one organization says nothing of another.
-    const hidden = user.organizationId !== null && organizationId !== user.organizationId;
-    const { always, conditional } = hidden ? nothing : await state.permissionsOf(user.userId, organizationId);
+  async run({ state, identified: principal, services }, input) {
+    const organizationId = input.organizationId ?? principal.organizationId;
+    // A credential that is for one organization says nothing of another.
+    const isHidden = isForeignTo(principal, organizationId);
+    const { always, conditional } = isHidden ? nothing : await state.permissionsOf(principal.id, organizationId, scopesOf(principal));
     return { organizationId, permissions: [...always], conditionalPermissions: [...conditional], revision: services.revision };
   },
 });

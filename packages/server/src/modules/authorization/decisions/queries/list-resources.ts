@@ -9,6 +9,7 @@ import {
   UnknownResourceType,
 } from "#modules/authorization/access/index.ts";
 import { TooManyRequests } from "#operation/errors.ts";
+import { principalKey } from "#operation/principal.ts";
 import { nullable, oneOf, Paging, pageDefault, Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
@@ -41,9 +42,9 @@ export const listResources = decisions.memoryQuery("listResources", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, services, caller, reading, fail }, request) {
+  async run({ state, services, principal, reading, fail }, request) {
     const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
-    const asking = queryContext({ state, caller, services });
+    const asking = queryContext({ state, principal, services });
     const subject = { ...request, resourceType: null };
     const found = await pose(asking, subject, async ({ view, occasion }) => {
       const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, occasion)));
@@ -62,7 +63,12 @@ export const listResources = decisions.memoryQuery("listResources", {
       )) ?? [];
     const undecided = new UndecidedOfPage();
     const { items, nextCursor, end } = await scanPage(
-      { keys: services.keys, list: `access.listResources ${tenantId} ${type} ${request.userId} ${actionType}`, limit, cursor },
+      {
+        keys: services.keys,
+        list: `access.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
+        limit,
+        cursor,
+      },
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       found.byRole ? all : inReach(find, all),
       async (ids) => {

@@ -7,6 +7,7 @@ import {
   UnknownResourceType,
 } from "#modules/authorization/access/index.ts";
 import { TooManyRequests } from "#operation/errors.ts";
+import { principalKey } from "#operation/principal.ts";
 import { nullable, Page, Paging, pageDefault, Type, Uuid } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { aboutTenant, pose, queryContext, tenantOfQuestion } from "../asking.ts";
@@ -43,9 +44,9 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, services, caller, reading }, request) {
+  async run({ state, services, principal, reading }, request) {
     const { actionType, tenantId = null, direct = false, limit = pageDefault, cursor } = request;
-    const asking = queryContext({ state, caller, services });
+    const asking = queryContext({ state, principal, services });
     const decideOn = async (userId: string): Promise<DecidedItems> =>
       (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
         inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, occasion), isOfUser)),
@@ -59,7 +60,7 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
       ...(direct ? ["direct"] : []),
     ]);
     const { items, nextCursor, end } = await scanPage(
-      { keys: services.keys, list: `access.listSubjects ${about}`, limit, cursor },
+      { keys: services.keys, list: `access.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
       (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
       async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
       asking.budget,

@@ -81,7 +81,7 @@ export const preview = decisions.memoryQuery("preview", {
   }),
   errors: [RoleNotFound, PermissionNotFound, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, services, caller, reading, fail }, { tenantId = null, roleId, set = [], remove = [], days = 7 }) {
+  async run({ state, services, principal, reading, fail }, { tenantId = null, roleId, set = [], remove = [], days = 7 }) {
     const now = services.clock.now();
     const since = new Date(now - days * dayMs);
     await state.recorder.flush();
@@ -95,7 +95,7 @@ export const preview = decisions.memoryQuery("preview", {
       return { rules, questions: await store.recordedQuestions(tenantId, since, replayedMax + 1) };
     });
     const replay = replayer(roleId, changedRules(rules, set, remove));
-    const asking = { ...queryContext({ state, caller, services }), now };
+    const asking = { ...queryContext({ state, principal, services }), now };
     const differences: Difference[] = [];
     for (const recorded of questions.slice(0, replayedMax)) {
       const question = recorded.question as unknown as KeptQuestion;

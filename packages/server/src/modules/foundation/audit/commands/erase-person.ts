@@ -12,23 +12,24 @@ const exportsAtOnce = 10;
 const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 /**
- * Destroys the keys of a person: what the trail holds under them opens no more, and the chains verify as before (S4 §6.5). A user
- * of ours is erased with his present address, by either. What was written out for exports goes as well. The keys go in the last part: a
- * call that was interrupted has destroyed no key yet, and is repeated.
+ * Destroys the keys of a person: what the audit log has encrypted under them cannot be decrypted, and the chains verify as before. A
+ * user is erased with their present address, by either. Exports are removed as well. The keys are destroyed in the last part: an
+ * interrupted call has destroyed no key, and is repeated.
  */
 export const erasePerson = audit.command("erasePerson", {
   http: "POST /api/v1/audit/persons/erase",
   summary: "Erase a person's data from the audit log.",
   allow: internal("AuditLog.Erase"),
-  everyTenant: "a person's data lies in the chains of every organization that he was in",
+  audit: { action: "Person.Erased", category: "Security", severity: "Critical", entity: "User" },
+  everyTenant: "a person's data lies in the chains of every organization that they were a member of",
   input: Type.Object({ userId: Type.Optional(Label(255)), email: Type.Optional(Email) }),
-  /** False where the trail held nothing of this person; what is not sealed yet is forgotten all the same. */
+  /** False where the audit log had nothing of this person. What is not in a chain yet is erased all the same. */
   output: Type.Object({ erased: Type.Boolean() }),
   tenant: () => null,
-  inParts: "the entries of a day that are sealed already are removed with the personal data in them",
-  async run({ store, uses, audit: note, now, services, more }, { userId, email }) {
+  inParts: "the entries of a day that are in their chains already are removed with the personal data in them",
+  async run({ store, uses, audit: addDetails, now, services, more }, { userId, email }) {
     if (userId === undefined && email === undefined) throw invalid({ field: "userId", rule: "required", message: "or email is required" });
-    const entries = await store.removeSealedEntries(now, prunedAtOnce);
+    const entries = await store.removeAppendedEntries(now, prunedAtOnce);
     const exports = await store.removeExports(now, exportsAtOnce);
     if (entries === prunedAtOnce || exports === exportsAtOnce) {
       more();
@@ -46,9 +47,9 @@ export const erasePerson = audit.command("erasePerson", {
     ];
     const { destroyed, neverMade } = await store.erase(people, now);
     const deadEntries = await store.eraseDeadEntries({ ids, addresses });
-    // The record says which keys and entries: one that is destroyed without a record is told by the verifier.
-    note({ after: { keys: [...destroyed, ...neverMade], ...(deadEntries.length === 0 ? {} : { entries: deadEntries }) } });
-    if (ids[0] !== undefined) note({ entity: { type: "User", id: ids[0] } });
+    // The record names the keys and entries: the verifier reports one that is destroyed without a record.
+    addDetails({ after: { keys: [...destroyed, ...neverMade], ...(deadEntries.length === 0 ? {} : { entries: deadEntries }) } });
+    if (ids[0] !== undefined) addDetails({ entity: { type: "User", id: ids[0] } });
     return { erased: destroyed.length > 0 };
   },
 });

@@ -3,17 +3,17 @@ import { scoped } from "#operation/authorization.ts";
 import { invalid } from "#operation/errors.ts";
 import { nullable, personalMark, Timestamp, Type, Uuid } from "#operation/schema.ts";
 import { nameKey } from "#platform/names/name-key.ts";
+import { tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { Category, Label, Result, Severity } from "../model.ts";
 import { audit } from "../module.ts";
-import { tenantOfLog } from "../who-reads.ts";
 
 /** What one event may say: a record is read in lists. */
 const detailsLengthMax = 16_000;
 /** A clock that is ahead of ours by more is wrong, and would put the event in front of what follows it. */
 const aheadMsMax = 5 * 60_000;
 
-/** What Gatehouse's own records and events say that they come from: nobody else is believed to be it. */
+/** The source of Gatehouse's own records and events: no application may use it. */
 const ownSources: ReadonlySet<string> = new Set(["gatehouse", "iam"]);
 
 const FreeFields = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_.-]{0,62}$" }), Type.Unknown(), {
@@ -23,13 +23,14 @@ const FreeFields = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_.-]{
 const personal = (maxLength: number) => Type.String({ minLength: 1, maxLength, [personalMark]: true });
 
 /**
- * Records what happened in an application (S0 `logEvent`, S2 `user_activity_audit`). The command's own entry is the event, so it is
- * in the chain like any other. What tells of a person belongs into the fields that say so, and can be erased.
+ * Records what happened in an application. The command's own entry is the event, so it is in the chain like any other. Personal data belong
+ * into the fields for them, and can be erased.
  */
 export const recordEvent = audit.command("recordEvent", {
   http: "POST /api/v1/audit/events",
   summary: "Record an application's own event in the audit log.",
   allow: scoped({ tenant: "Organization.WriteAuditEvents", internal: "AuditLog.Write" }),
+  audit: { action: "Application", category: "Business", severity: "Info" },
   absent: LogNotFound,
   status: 201,
   input: Type.Object({
@@ -53,7 +54,7 @@ export const recordEvent = audit.command("recordEvent", {
   }),
   output: Type.Object({ id: Uuid, status: Type.String() }),
   tenant: tenantOfLog,
-  async run({ audit: note, now }, input) {
+  async run({ audit: addDetails, now }, input) {
     const { source, details, personalDetails, timestamp } = input;
     if (ownSources.has(nameKey(source))) throw invalid({ field: "source", rule: "reserved", message: "is Gatehouse's own" });
     if (JSON.stringify([details, personalDetails]).length > detailsLengthMax)
@@ -61,7 +62,7 @@ export const recordEvent = audit.command("recordEvent", {
     if (timestamp !== undefined && new Date(timestamp).getTime() > now.getTime() + aheadMsMax)
       throw invalid({ field: "timestamp", rule: "past", message: "lies in the future" });
     const id = uuid();
-    note({ id });
+    addDetails({ id });
     return { id, status: "logged" };
   },
 });

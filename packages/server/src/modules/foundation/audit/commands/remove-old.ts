@@ -8,8 +8,8 @@ import { audit } from "../module.ts";
 const dayMs = 86_400_000;
 /** Records that are removed at once, of one chain or of several: one transaction must not hold the horizon back for long. */
 const removedAtOnceMax = 20_000;
-/** An entry that is sealed is kept for so long, to compare with where something is doubted; it has personal data in the clear. */
-const sealedEntryMs = dayMs;
+/** How long an entry stays after it was appended, for comparison in a doubt; it has personal data in the clear. */
+const appendedEntryMs = dayMs;
 /** An export is fetched on the day on which it was asked for. */
 const exportMs = dayMs;
 
@@ -17,17 +17,18 @@ const exportMs = dayMs;
 const exportsAtOnce = 10;
 
 /**
- * Removes records that are older than they are kept, behind a signed truncation: the chain still verifies, and says from where.
- * Sealed entries and old exports go as well. A call does a part of it, and says whether there is more.
+ * Removes records past their retention, behind a signed truncation: the chain still verifies, and says from where. Appended entries and old
+ * exports are removed as well. A call does a part of it, and returns whether there is more.
  */
 export const removeOld = audit.command("removeOld", {
-  summary: "Remove audit records, sealed entries and exports whose time is over.",
+  summary: "Remove audit records, entries that are in their chains, and exports, by age.",
   allow: operatorOnly(),
+  audit: { action: "AuditLog.OldRemoved", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every chain",
   input: Type.Object({}),
   output: Type.Object({ chains: Type.Integer(), more: Type.Boolean(), stopped: Type.Boolean() }),
   async run({ store, state, services, now }) {
-    const entries = await store.removeSealedEntries(new Date(now.getTime() - sealedEntryMs), prunedAtOnce);
+    const entries = await store.removeAppendedEntries(new Date(now.getTime() - appendedEntryMs), prunedAtOnce);
     const exports = await store.removeExports(new Date(now.getTime() - exportMs), exportsAtOnce);
     const more = entries === prunedAtOnce || exports === exportsAtOnce;
     const { auditDays } = services.settings;

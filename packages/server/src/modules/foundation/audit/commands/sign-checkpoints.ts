@@ -10,6 +10,7 @@ const chainsMax = 1_000;
 export const signCheckpoints = audit.command("signCheckpoints", {
   summary: "Sign a checkpoint of each audit chain that has grown.",
   allow: operatorOnly(),
+  audit: { action: "AuditLog.Signed", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every chain",
   input: Type.Object({}),
   output: Type.Object({ signed: Type.Integer(), more: Type.Boolean() }),

@@ -1,20 +1,21 @@
 import { v7 as uuid } from "uuid";
 import { Type } from "#operation/schema.ts";
+import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { LogNotFound, TooManyExports } from "../errors.ts";
 import { writeExportJob } from "../export-writer.ts";
 import { Export, ExportFormat, SearchFields } from "../model.ts";
 import { audit } from "../module.ts";
 import { toExport } from "../represent.ts";
-import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
 
-/** Records in the exports that are kept of one scope, some gigabytes: with more no other is begun, however large one may be itself. */
-const recordsKeptMax = 5_000_000;
+/** Records in all exports of one scope, some gigabytes. Above it no further export starts; a single one may be larger. */
+const recordsStoredMax = 5_000_000;
 
 /** Begins an export of any size; a job writes it in parts. */
 export const startExport = audit.command("startExport", {
   http: "POST /api/v1/audit/exports",
   summary: "Start an export of audit logs.",
   allow: readers("Organization.ExportAuditLog", "AuditLog.Export"),
+  audit: { action: "AuditLog.ExportStarted", category: "DataAccess", severity: "Info", entity: "AuditExport" },
   absent: LogNotFound,
   status: 202,
   everyTenant: "an internal auditor exports every chain; an organization's own is counted by its id",
@@ -23,17 +24,17 @@ export const startExport = audit.command("startExport", {
   errors: [TooManyExports],
   tenant: tenantOfLog,
   async run(context, { format = "jsonl", ...given }) {
-    const { store, caller, enqueue, fail, now } = context;
+    const { store, principal, enqueue, fail, now } = context;
     const organizationId = chainsOf(context, given);
-    if ((await store.recordsInExports(organizationId ?? null)) >= recordsKeptMax)
-      fail(TooManyExports, { rule: "records", max: recordsKeptMax });
+    if ((await store.recordsInExports(organizationId ?? null)) >= recordsStoredMax)
+      fail(TooManyExports, { rule: "records", max: recordsStoredMax });
     const search = { ...given, organizationId };
     const { total, last } = await store.count(search);
     const row = {
       id: uuid(),
       organization_id: organizationId ?? null,
       every_tenant: organizationId === undefined,
-      requested_by: caller.kind === "user" ? caller.userId : null,
+      requested_by: principal.kind === "user" ? principal.id : null,
       format,
       search: given as Record<string, string>,
       last_position: last,

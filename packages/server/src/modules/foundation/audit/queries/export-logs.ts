@@ -1,21 +1,21 @@
 import { Type } from "#operation/schema.ts";
+import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { ExportTooLarge, LogNotFound } from "../errors.ts";
 import { fileText, mediaTypes } from "../file.ts";
 import { Document, ExportFormat, SearchFields } from "../model.ts";
 import { audit } from "../module.ts";
 import { represent } from "../represent.ts";
-import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
 
 /** What one answer carries, a few megabytes; more is written by a job. */
 const recordsMax = 5_000;
 
-/** The trail as one file, oldest first (S0 `exportAuditLog`). */
+/** The audit log as one file, oldest first. */
 export const exportLogs = audit.query("exportLogs", {
   http: "GET /api/v1/audit/export",
   summary: `Download audit logs as one file, ${recordsMax} records at most.`,
   allow: readers("Organization.ExportAuditLog", "AuditLog.Export"),
+  audit: { action: "AuditLog.Exported", category: "DataAccess", severity: "Info", reading: "the audit log leaves the product" },
   absent: LogNotFound,
-  noted: "the trail leaves the product",
   document: true,
   everyTenant: "an internal auditor exports every chain; an organization's own is read under its own scope",
   input: Type.Object({ ...SearchFields, format: Type.Optional(ExportFormat) }),

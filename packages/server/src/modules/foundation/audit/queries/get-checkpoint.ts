@@ -1,17 +1,17 @@
 import { Type, Uuid } from "#operation/schema.ts";
+import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { Checkpoint } from "../model.ts";
 import { audit } from "../module.ts";
 import { toCheckpoint } from "../represent.ts";
-import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
 
 /**
- * The signed head of a chain, to be kept by whoever reads it: an organization needs nobody's word that its records are as they were.
+ * The signed head of a chain, to be stored by its reader: an organization can prove with it that its records were not changed.
  * Of no organization it is the internal chain's.
  */
 export const getCheckpoint = audit.query("getCheckpoint", {
   http: "GET /api/v1/audit/checkpoint",
-  summary: "The signed head of an audit chain, to be kept elsewhere.",
+  summary: "The signed head of an audit chain, to be stored elsewhere.",
   allow: readers("Organization.ReadAuditLog", "AuditLog.Read"),
   absent: LogNotFound,
   everyTenant: "an internal auditor sees every chain; an organization's own is found by its id",

@@ -1,10 +1,10 @@
 import { Type, Uuid } from "#operation/schema.ts";
+import { readers } from "../chain-access.ts";
 import { ExportNotFound } from "../errors.ts";
 import { tenantOfExport } from "../export-tenant.ts";
 import { Export } from "../model.ts";
 import { audit } from "../module.ts";
 import { toExport } from "../represent.ts";
-import { readers } from "../who-reads.ts";
 
 /** How far an export is written. */
 export const getExport = audit.query("getExport", {

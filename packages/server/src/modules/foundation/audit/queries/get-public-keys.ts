@@ -3,7 +3,7 @@ import { Type, Uuid } from "#operation/schema.ts";
 import { audit } from "../module.ts";
 import { publicJwk } from "../signing.ts";
 
-/** The public keys of checkpoints (RFC 7517, 8037), so that whoever keeps one can prove it without asking us. */
+/** The public keys of checkpoints (RFC 7517, 8037), so that a stored checkpoint can be verified without us. */
 export const getPublicKeys = audit.query("getPublicKeys", {
   http: "GET /.well-known/audit-keys.json",
   summary: "The public keys that audit checkpoints are signed with.",

@@ -1,18 +1,18 @@
 import { invalid } from "#operation/errors.ts";
 import { nullable, Paging, Type } from "#operation/schema.ts";
+import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { AuditLog, SearchFields } from "../model.ts";
 import { audit } from "../module.ts";
 import { represent } from "../represent.ts";
-import { chainsOf, readers, tenantOfLog } from "../who-reads.ts";
 
-/** The trail, newest first (S0 `getAuditLog`): an organization's own, or for an internal auditor every one. */
+/** The audit log, newest first: an organization's own, or for an internal auditor every one. */
 export const listLogs = audit.query("listLogs", {
   http: "GET /api/v1/audit/logs",
   summary: "List audit logs, newest first.",
   allow: readers("Organization.ReadAuditLog", "AuditLog.Read"),
+  audit: { action: "AuditLog.Read", category: "DataAccess", severity: "Info", reading: "the audit log says who did what, and from where" },
   absent: LogNotFound,
-  noted: "the trail says who did what, and from where",
   everyTenant: "an internal auditor reads every chain; an organization's own is read under its own scope",
   input: Type.Object({ ...SearchFields, ...Paging }),
   output: Type.Object({ items: Type.Array(AuditLog), nextCursor: nullable(Type.String()) }),

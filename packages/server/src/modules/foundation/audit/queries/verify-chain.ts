@@ -2,12 +2,12 @@ import { operatorOnly } from "#operation/authorization.ts";
 import { nullable, Type, Uuid } from "#operation/schema.ts";
 import { audit } from "../module.ts";
 import { beginningOf } from "../record.ts";
-import { type IsRightlySigned, type Said, signedBy, verifySaid } from "../signatures.ts";
+import { type HasValidSignature, type NamedStatement, signedBy, verifyStatement } from "../signatures.ts";
 import type { AuditReads, ChainRow, CheckpointRow } from "../store.ts";
 import { verifyPersonal } from "../verify-personal.ts";
 import { Finding, finding, type Place, verifyRecords } from "../verify-records.ts";
 
-/** Records that are looked at in one call: a long chain is verified in pages, and whoever waits sees it move. */
+/** Records in one call: a long chain is verified in pages, and the command line shows progress. */
 const pageSize = 1_000;
 
 const PlaceInput = Type.Object({ number: Type.Integer({ minimum: 0 }), hash: Type.String() });
@@ -31,7 +31,7 @@ export const verifyChain = audit.query("verifyChain", {
     length: Type.Integer(),
   }),
   async run({ store, services }, { organizationId, after }) {
-    // In this order: what is sealed or removed in between is then above the head, or below the beginning, and no fault.
+    // In this order: what is appended or removed in between is then above the head, or below the beginning, and no finding.
     const truncation = await store.truncation(organizationId);
     const span = await store.span(organizationId);
     const head = await store.chain(organizationId);
@@ -52,11 +52,11 @@ export const verifyChain = audit.query("verifyChain", {
     const hashes = new Map([from, ...rows].map(({ number, hash }) => [number, hash]));
     const known = { hashes, begins: from.number, end: head.number };
     const statements = await store.statements(organizationId, isFirst ? null : from.number, place.number);
-    for (const row of statements) all.push(...verifySaid(said(row), known, isSigned));
+    for (const row of statements) all.push(...verifyStatement(statementOf(row), known, isSigned));
     if (isFirst && span !== undefined) all.push(...verifyBeginning(beginning, span.lowest));
     if (isLast) {
       all.push(...verifyHead(head, place, highest, isSigned));
-      for (const row of await beyond(store, organizationId, place.number)) all.push(...verifySaid(said(row), known, isSigned));
+      for (const row of await beyond(store, organizationId, place.number)) all.push(...verifyStatement(statementOf(row), known, isSigned));
     }
     return {
       findings: await withoutRemoved(all, store, organizationId, truncation?.number ?? 0),
@@ -68,9 +68,13 @@ export const verifyChain = audit.query("verifyChain", {
   },
 });
 
-const said = (row: CheckpointRow): Said => ({ row, kind: row.kind, name: row.kind === "truncation" ? "the truncation" : "a checkpoint" });
+const statementOf = (row: CheckpointRow): NamedStatement => ({
+  row,
+  kind: row.kind,
+  name: row.kind === "truncation" ? "the truncation" : "a checkpoint",
+});
 
-/** Statements about records that the chain does not have, though nothing was sealed meanwhile. */
+/** Statements about records that the chain does not have, though nothing was appended meanwhile. */
 async function beyond(store: AuditReads, organizationId: string | null, end: number): Promise<readonly CheckpointRow[]> {
   const found = await store.statements(organizationId, end, null);
   if (found.length === 0) return [];
@@ -84,7 +88,7 @@ function verifyBeginning({ number }: Place, lowest: number): Finding[] {
   return [finding("before_the_beginning", lowest, `records from ${lowest} on stand before the chain's first, ${number + 1}`, number)];
 }
 
-function verifyHead(head: ChainRow, last: Place, highest: number, isSigned: IsRightlySigned): Finding[] {
+function verifyHead(head: ChainRow, last: Place, highest: number, isSigned: HasValidSignature): Finding[] {
   const findings: Finding[] = [];
   if (!isSigned({ row: head, kind: "head" }))
     findings.push(finding("wrong_signature", head.number, `the signature of the head at ${head.number} is not right`));

@@ -11,6 +11,7 @@ export const forgotPassword = identity.command("forgotPassword", {
   http: "POST /api/v1/iam/auth/forgot-password",
   summary: "Mail a link to reset the password, if the address has an account.",
   allow: anyone("whoever forgot the password cannot sign in"),
+  audit: { action: "User.PasswordResetRequested", category: "Security", severity: "Info" },
   limit: { per: "address", points: 30, seconds: 600 },
   input: Type.Object({ email: Email }),
   output: Nothing,

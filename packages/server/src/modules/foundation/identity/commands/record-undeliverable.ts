@@ -7,6 +7,7 @@ import { identity } from "../module.ts";
 export const recordUndeliverable = identity.command("recordUndeliverable", {
   summary: "Note that mails to an address cannot be delivered.",
   allow: operatorOnly(),
+  audit: { action: "User.MailUndeliverable", category: "System", severity: "Warning", entity: "User" },
   input: Type.Object({ email: Email }),
   output: Nothing,
   async run({ store, emit, audit, now }, { email }) {

@@ -20,6 +20,7 @@ export const register = identity.command("register", {
   http: "POST /api/v1/iam/auth/register",
   summary: "Register a new user and mail a link to confirm the address.",
   allow: anyone("a newcomer has no account yet"),
+  audit: { action: "User.Registered", category: "Business", severity: "Info", entity: "User" },
   hashes: true,
   limit: { per: "address", points: 30, seconds: 600 },
   versioned: true,

@@ -8,6 +8,7 @@ export const resendConfirmation = identity.command("resendConfirmation", {
   http: "POST /api/v1/iam/auth/resend-confirmation",
   summary: "Mail the link to confirm an address again, if it was registered and is not confirmed.",
   allow: anyone("whoever has not confirmed the address cannot sign in"),
+  audit: { action: "User.ConfirmationRequested", category: "Security", severity: "Info" },
   limit: { per: "address", points: 30, seconds: 600 },
   input: Type.Object({ email: Email }),
   output: Nothing,

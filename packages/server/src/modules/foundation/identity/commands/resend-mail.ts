@@ -11,6 +11,7 @@ export const resendMail = identity.command("resendMail", {
   http: "POST /api/v1/users/:userId/resend-mail",
   summary: "Mail a user again: the link to confirm the address, or a mail that shows whether mails arrive.",
   allow: internal("User.SetStatus"),
+  audit: { action: "User.MailResent", category: "Security", severity: "Info", entity: "User" },
   input: Type.Object({ userId: Uuid }),
   output: Nothing,
   status: 202,

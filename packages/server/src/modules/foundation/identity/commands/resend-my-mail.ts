@@ -11,18 +11,19 @@ export const resendMyMail = identity.command("resendMyMail", {
   http: "POST /api/v1/iam/users/me/resend-mail",
   summary: "Mail the own address again, to see whether mails arrive.",
   allow: signedIn(),
+  audit: { action: "User.MailResent", category: "Business", severity: "Info", entity: "User" },
   input: Type.Object({}),
   output: Nothing,
   status: 202,
   errors: [UserNotFound],
   async prepare({ reading, services, user, fail, audit }) {
-    const { email } = (await reading((store) => store.byId(user.userId))) ?? fail(UserNotFound);
-    audit({ entity: { type: "User", id: user.userId } });
+    const { email } = (await reading((store) => store.byId(user.id))) ?? fail(UserNotFound);
+    audit({ entity: { type: "User", id: user.id } });
     const wait = await takeMail(services, "address-check", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
   },
   async run(context) {
-    await sendAgain(context, (await context.store.lockById(context.user.userId)) ?? context.fail(UserNotFound));
+    await sendAgain(context, (await context.store.lockById(context.user.id)) ?? context.fail(UserNotFound));
     return null;
   },
 });

@@ -12,6 +12,7 @@ export const resetPassword = identity.command("resetPassword", {
   http: "POST /api/v1/iam/auth/reset-password",
   summary: "Set a new password with the token from the mail; every session of the user ends.",
   allow: anyone("the token is the credential"),
+  audit: { action: "User.PasswordChanged", category: "Security", severity: "Warning", entity: "User" },
   hashes: true,
   limit: { per: "address", points: 60, seconds: 600 },
   input: Type.Object({ token: Token, password: NewPassword }),

@@ -8,6 +8,7 @@ import { sendAgain } from "../send-again.ts";
 export const startConfirmation = identity.command("startConfirmation", {
   summary: "Mail the link to confirm an address again, where it is not confirmed.",
   allow: operatorOnly(),
+  audit: { action: "User.ConfirmationStarted", category: "System", severity: "Info" },
   input: Type.Object({ email: Email }),
   output: Nothing,
   prepare: ({ services }, { email }) => takeMail(services, "registration", email),

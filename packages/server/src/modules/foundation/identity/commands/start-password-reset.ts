@@ -11,6 +11,7 @@ import { identity } from "../module.ts";
 export const startPasswordReset = identity.command("startPasswordReset", {
   summary: "Mail the link to reset a password, where the address has an active account.",
   allow: operatorOnly(),
+  audit: { action: "User.PasswordResetStarted", category: "System", severity: "Info" },
   input: Type.Object({ email: Email }),
   output: Nothing,
   prepare: ({ services }, { email }) => takeMail(services, "reset-password", email),

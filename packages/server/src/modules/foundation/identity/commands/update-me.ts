@@ -13,6 +13,7 @@ export const updateMe = identity.command("updateMe", {
   http: "PUT /api/v1/iam/users/me",
   summary: "Update the own profile.",
   allow: signedIn(),
+  audit: { action: "User.ProfileUpdated", category: "Business", severity: "Info", entity: "User" },
   versioned: true,
   input: Type.Object(
     { firstName: Type.Optional(PersonName), lastName: Type.Optional(PersonName), locale: Type.Optional(Locale) },
@@ -22,7 +23,7 @@ export const updateMe = identity.command("updateMe", {
   errors: [UserNotFound],
   async run({ store, user, emit, fail, audit, expectVersion, now }, input) {
     refuseNoNames(input);
-    const row = (await store.lockById(user.userId)) ?? fail(UserNotFound);
+    const row = (await store.lockById(user.id)) ?? fail(UserNotFound);
     expectVersion(row.version);
     const locale = input.locale === undefined ? row.locale : canonicalLocale(input.locale);
     if (typeof locale !== "string") throw invalid(locale);

@@ -21,6 +21,7 @@ export const verifyEmail = identity.command("verifyEmail", {
   http: "POST /api/v1/iam/auth/verify-email",
   summary: "Confirm an e-mail address with the token from the mail, and the password of the registration or a new one.",
   allow: anyone("the token is the credential"),
+  audit: { action: "User.EmailVerified", category: "Security", severity: "Info", entity: "User", identifiesCaller: true },
   hashes: true,
   limit: { per: "address", points: 60, seconds: 600 },
   versioned: true,

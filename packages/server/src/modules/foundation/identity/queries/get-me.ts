@@ -14,5 +14,5 @@ export const getMe = identity.query("getMe", {
   input: Type.Object({}),
   output: User,
   errors: [UserNotFound],
-  run: async ({ store, user, fail }) => toUser((await store.byId(user.userId)) ?? fail(UserNotFound)),
+  run: async ({ store, user, fail }) => toUser((await store.byId(user.id)) ?? fail(UserNotFound)),
 });

@@ -10,7 +10,7 @@ export const getUser = identity.query("getUser", {
   http: "GET /api/v1/users/:userId",
   summary: "One user.",
   allow: internal("User.Read"),
-  noted: "who somebody is",
+  audit: { action: "User.Read", category: "DataAccess", severity: "Info", entity: "User", reading: "who somebody is" },
   versioned: true,
   input: Type.Object({ userId: Uuid }),
   output: User,

@@ -9,7 +9,7 @@ export const listUsers = identity.query("listUsers", {
   http: "GET /api/v1/users",
   summary: "List users.",
   allow: internal("User.Read"),
-  noted: "who everybody is",
+  audit: { action: "User.Listed", category: "DataAccess", severity: "Info", reading: "who everybody is" },
   input: Type.Object({ email: Type.Optional(Email), ...Paging }),
   output: Page(User),
   async run({ store, page }, input) {

@@ -7,6 +7,7 @@ import { operations } from "../module.ts";
 export const confirmRemoval = operations.command("confirmRemoval", {
   summary: "Let a stopped removal go on for a day.",
   allow: operatorOnly(),
+  audit: { action: "Removal.Confirmed", category: "System", severity: "Critical" },
   everyTenant: "rows of every organization are removed together",
   input: Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }),
   output: Nothing,

@@ -9,6 +9,7 @@ import { operations } from "../module.ts";
 export const dropDeadLetter = operations.command("dropDeadLetter", {
   summary: "Forget a dead letter.",
   allow: operatorOnly(),
+  audit: { action: "DeadLetter.Dropped", category: "System", severity: "Critical" },
   everyTenant: "dead letters are of every organization",
   input: Type.Object({ consumer: ConsumerName, id: Type.String({ minLength: 1 }) }),
   output: Nothing,

@@ -9,6 +9,7 @@ import { operations } from "../module.ts";
 export const redriveDeadLetters = operations.command("redriveDeadLetters", {
   summary: "Hand dead letters to their consumer again: one, or all.",
   allow: operatorOnly(),
+  audit: { action: "DeadLetter.Redriven", category: "System", severity: "Warning" },
   everyTenant: "dead letters are of every organization",
   input: Type.Object({ consumer: ConsumerName, id: Type.Optional(Type.String({ minLength: 1 })) }),
   output: Type.Object({ redriven: Type.Integer() }),

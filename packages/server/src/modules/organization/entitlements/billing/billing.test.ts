@@ -7,8 +7,8 @@ import { distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { system } from "#operation/caller.ts";
 import { internalDispatch } from "#operation/internal-dispatch.ts";
+import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { policies } from "#platform/resilience/policies.ts";
@@ -131,7 +131,12 @@ describe("what billing says", () => {
     const input = { organizationId: at.id, messageId: `question ${occurredAt}`, occurredAt, status: "Suspended" };
     await withoutTrace(scene.server, () =>
       expect(
-        scene.server.application.dispatch({ operation: "entitlements.followBilling", input, caller: system, origin: backgroundOrigin() }),
+        scene.server.application.dispatch({
+          operation: "entitlements.followBilling",
+          input,
+          principal: system,
+          origin: backgroundOrigin(),
+        }),
       ).rejects.toMatchObject({ definition: { code: "entitlements.event_from_the_future" } }),
     );
   });

@@ -17,7 +17,7 @@ import { billingConsumer } from "./name.ts";
 const final: readonly string[] = [EventFromTheFuture.code, DeletionNotConfirmed.code];
 
 /**
- * Follows what billing says (S3 §26.1): each message is one command, with its inbox row in the command's transaction. Where billing's
+ * Follows what billing says: each message is one command, with its inbox row in the command's transaction. Where billing's
  * API is to be asked and is away, what the message says is done, and a job asks for the rest: a message that waited would in time hold up
  * all others. A deletion is confirmed by billing's API, and done later by a job.
  */

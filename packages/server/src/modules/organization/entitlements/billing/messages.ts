@@ -8,7 +8,7 @@ import { EntitlementValues } from "../model.ts";
 const planId = Type.String({ minLength: 1, maxLength: 100 });
 const subscription = { organizationId: Uuid, subscriptionId: Type.Optional(Type.String()) };
 
-/** What billing says (S3 §26.1), by topic. Fields that are not known here are let be: billing may add to its events. */
+/** What billing says, by topic. Fields that are not known here are let be: billing may add to its events. */
 const schemas = {
   "subscription.activated": Type.Object({
     ...subscription,

@@ -13,6 +13,7 @@ import { entitlements } from "../module.ts";
 export const followBilling = entitlements.command("followBilling", {
   summary: "Follow what billing says of an organization.",
   allow: operatorOnly(),
+  audit: { action: "Organization.BillingFollowed", category: "Business", severity: "Info", entity: "Organization" },
   input: Type.Object({
     organizationId: Uuid,
     messageId: Type.String({ minLength: 1, maxLength: 1_000 }),

@@ -11,6 +11,7 @@ import { entitlements } from "../module.ts";
 export const requestDeletion = entitlements.command("requestDeletion", {
   summary: "Note that billing wants an organization deleted.",
   allow: operatorOnly(),
+  audit: { action: "Organization.DeletionRequested", category: "Security", severity: "Critical", entity: "Organization" },
   input: Type.Object({
     organizationId: Uuid,
     messageId: Type.String({ minLength: 1, maxLength: 1_000 }),

@@ -6,11 +6,12 @@ import { EntitlementValues, Subscription } from "../model.ts";
 import { entitlements } from "../module.ts";
 import { toSubscription } from "../store.ts";
 
-/** Says what an organization's plan includes: the whole of it, as billing knows it (S3 §26.1). */
+/** Says what an organization's plan includes: the whole of it, as billing knows it. */
 export const setEntitlements = entitlements.command("setEntitlements", {
   http: "PUT /api/v1/iam/organizations/:organizationId/entitlements",
   summary: "Set what an organization's plan includes.",
   allow: internal("Tenant.SetEntitlements"),
+  audit: { action: "Organization.EntitlementsSet", category: "Business", severity: "Info", entity: "Organization" },
   versioned: true,
   input: Type.Object({
     organizationId: Uuid,

@@ -6,6 +6,7 @@ import { entitlements } from "../module.ts";
 export const withdrawDeletion = entitlements.command("withdrawDeletion", {
   summary: "Withdraw billing's request to delete an organization.",
   allow: operatorOnly(),
+  audit: { action: "Organization.DeletionWithdrawn", category: "Security", severity: "Warning", entity: "Organization" },
   input: Type.Object({ organizationId: Uuid }),
   output: Type.Object({ withdrawn: Type.Boolean() }),
   async run({ store, audit }, { organizationId }) {

@@ -37,6 +37,7 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
   http: "POST /api/v1/iam/invitations/:invitationId/accept",
   summary: "Accept an invitation; the caller becomes a member.",
   allow: signedIn(),
+  audit: { action: "Invitation.Accepted", category: "Security", severity: "Info", entity: "Invitation" },
   everyTenant: "who is invited is no member of the organization yet",
   versioned: true,
   input: Type.Object({ invitationId: Uuid, token: Token }),
@@ -63,7 +64,7 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
     const tokenHash = hashSecret(token);
     const found: InvitationRow = (await store.invitationById(invitationId)) ?? fail(InvitationNotFound);
     if (!timingSafeEqual(Buffer.from(found.token), Buffer.from(tokenHash))) fail(InvitationNotFound);
-    const person = await uses.identity.userById(user.userId);
+    const person = await uses.identity.userById(user.id);
     if (!person || !sameAddress(person.email, found.invitee_email)) fail(InvitationForAnother);
     const organizationId = found.organization_id;
     audit({ organizationId });
@@ -84,16 +85,16 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
     }
     const row = await store.insertMembership({
       id: uuid(),
-      user_id: user.userId,
+      user_id: user.id,
       organization_id: organizationId,
       role_id: offered[0] as string,
       joined_at: now,
     });
     if (!row) return fail(AlreadyMember);
-    await uses.access.assign(user.userId, organizationId, offered);
+    await uses.access.assign(user.id, organizationId, offered);
     await store.releaseOfferedRoles(invitationId);
-    emit(InvitationWasAccepted, { invitationId, organizationId, email: found.invitee_email, userId: user.userId });
-    emit(MemberJoined, { membershipId: row.id, userId: user.userId, organizationId, roleIds: [...offered] });
+    emit(InvitationWasAccepted, { invitationId, organizationId, email: found.invitee_email, userId: user.id });
+    emit(MemberJoined, { membershipId: row.id, userId: user.id, organizationId, roleIds: [...offered] });
     return representMember(uses.access, row);
   },
 });

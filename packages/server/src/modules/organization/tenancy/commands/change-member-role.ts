@@ -13,6 +13,7 @@ export const changeMemberRole = tenancy.command("changeMemberRole", {
   http: "PUT /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Change the roles of a member.",
   allow: permission("Organization.ChangeMemberRole"),
+  audit: { action: "Member.RoleChanged", category: "Security", severity: "Warning", entity: "Membership" },
   absent: OrganizationNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid, ...RoleChoice }),

@@ -16,6 +16,7 @@ const rowsAtOnce = 500;
 export const continueErasure = tenancy.command("continueErasure", {
   summary: "Remove the next batch of the data of an organization that is being erased.",
   allow: operatorOnly(),
+  audit: { action: "Organization.ErasureContinued", category: "System", severity: "Info", entity: "Organization" },
   input: Type.Object({ organizationId: Uuid }),
   output: Type.Object({ more: Type.Boolean(), membersRemoved: Type.Integer(), membersTotal: Type.Integer() }),
   async run({ store, uses, emit, audit, now }, { organizationId }) {

@@ -19,6 +19,7 @@ export const createOrganization = tenancy.command("createOrganization", {
   http: "POST /api/v1/iam/organizations",
   summary: "Create an organization; the caller becomes its owner.",
   allow: signedIn(),
+  audit: { action: "Organization.Created", category: "Business", severity: "Info", entity: "Organization" },
   everyTenant: "the organization does not exist yet",
   status: 201,
   versioned: true,
@@ -27,23 +28,23 @@ export const createOrganization = tenancy.command("createOrganization", {
   errors: [NameTaken, SlugTaken, QuotaExceeded],
   // A holder of Tenant.Update sets up organizations for others, any number of them. Asked only where it matters: somebody who has just
   // registered makes an organization before the projection knows them.
-  async prepare({ reading, missingPermissions, caller, services }) {
-    if (caller.kind !== "user") return true;
-    const made = await reading((store) => store.organizationsMadeBy(caller.userId));
+  async prepare({ reading, missingPermissions, principal, services }) {
+    if (principal.kind !== "user") return true;
+    const made = await reading((store) => store.organizationsMadeBy(principal.id));
     return made < services.settings.quotas.organizations || (await missingPermissions(null, ["Tenant.Update"])).length > 0;
   },
   async run({ store, uses, user, emit, fail, audit, now, services }, input, isLimited) {
     requireVisible(input.name);
     const fault = countryFault(input.country) ?? slugFault(input.slug);
     if (fault) throw invalid(fault);
-    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.userId)) + 1, services.settings.quotas.organizations);
+    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.id)) + 1, services.settings.quotas.organizations);
     const organization = {
       id: uuid(),
       name: input.name,
       slug: input.slug,
       country: input.country,
       logo_asset_id: null,
-      made_by: user.userId,
+      made_by: user.id,
     };
     const row = await store
       .insertOrganization({ ...organization, status: "Active", created_at: now, updated_at: now })
@@ -52,18 +53,18 @@ export const createOrganization = tenancy.command("createOrganization", {
     const roles = await uses.access.createSystemRoles(row.id);
     const ownerRoleId = roles.get(ownerRole) as string;
     const membershipId = uuid();
-    await store.insertMembership({ id: membershipId, user_id: user.userId, organization_id: row.id, role_id: ownerRoleId, joined_at: now });
+    await store.insertMembership({ id: membershipId, user_id: user.id, organization_id: row.id, role_id: ownerRoleId, joined_at: now });
     await uses.access.setTenantStatus(row.id, row.status);
-    await uses.access.assign(user.userId, row.id, [ownerRoleId]);
+    await uses.access.assign(user.id, row.id, [ownerRoleId]);
     emit(OrganizationCreated, {
       organizationId: row.id,
       name: row.name,
       slug: row.slug,
       country: row.country,
       logoAssetId: null,
-      ownerUserId: user.userId,
+      ownerUserId: user.id,
     });
-    emit(MemberJoined, { membershipId, userId: user.userId, organizationId: row.id, roleIds: [ownerRoleId] });
+    emit(MemberJoined, { membershipId, userId: user.id, organizationId: row.id, roleIds: [ownerRoleId] });
     return toOrganization(row);
   },
 });

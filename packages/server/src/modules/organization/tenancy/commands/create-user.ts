@@ -9,6 +9,7 @@ import { makeAdministrator, NewUser } from "../new-user.ts";
 export const createUser = tenancy.command("createUser", {
   summary: "Create an active user.",
   allow: operatorOnly(),
+  audit: { action: "User.Created", category: "Security", severity: "Warning", entity: "User" },
   hashes: true,
   everyTenant: "a user belongs to no tenant, an administrator to the internal scope",
   input: Type.Object({ ...NewUser, administrator: Type.Optional(Type.Boolean()) }),

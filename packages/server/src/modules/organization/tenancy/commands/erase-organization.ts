@@ -12,6 +12,7 @@ import { tenancy } from "../module.ts";
 export const eraseOrganization = tenancy.command("eraseOrganization", {
   summary: "Erase an organization and all of its data.",
   allow: operatorOnly(),
+  audit: { action: "Organization.Erased", category: "Security", severity: "Critical", entity: "Organization" },
   input: Type.Object({ organizationId: Uuid }),
   output: Type.Object({ erased: Type.Boolean() }),
   async run({ store, uses, emit, audit, enqueue, now }, { organizationId }) {

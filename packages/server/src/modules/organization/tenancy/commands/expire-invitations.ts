@@ -7,6 +7,7 @@ import { tenancy } from "../module.ts";
 export const expireInvitations = tenancy.command("expireInvitations", {
   summary: "Mark invitations that have expired.",
   allow: operatorOnly(),
+  audit: { action: "Invitation.Expired", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
   output: Type.Object({ more: Type.Boolean() }),

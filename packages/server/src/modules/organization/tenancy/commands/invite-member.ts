@@ -4,6 +4,7 @@ import { recordUndeliverableOperation } from "#modules/foundation/identity/index
 import { takeInvitations, takeMail } from "#modules/foundation/notifications/index.ts";
 import { permission } from "#operation/authorization.ts";
 import { OperationError, QuotaExceeded, TooManyRequests } from "#operation/errors.ts";
+import { isIdentified, principalKey } from "#operation/principal.ts";
 import { mustFit } from "#operation/quota.ts";
 import { Email, Type, Uuid } from "#operation/schema.ts";
 import { violatedUnique } from "#platform/database/faults.ts";
@@ -23,6 +24,7 @@ export const inviteMember = tenancy.command("inviteMember", {
   http: "POST /api/v1/iam/organizations/:organizationId/invitations",
   summary: "Invite someone to join an organization.",
   allow: permission("Organization.InviteMember"),
+  audit: { action: "Member.Invited", category: "Security", severity: "Info", entity: "Invitation" },
   absent: OrganizationNotFound,
   status: 201,
   input: Type.Object({ organizationId: Uuid, email: Email, ...RoleChoice }),
@@ -31,21 +33,21 @@ export const inviteMember = tenancy.command("inviteMember", {
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     await requireRolesHeld(context, input.organizationId, wanted);
-    const { caller, services } = context;
-    if (caller.kind === "user") {
-      const wait = await takeInvitations(services, { userId: caller.userId, organizationId: input.organizationId });
+    const { principal, services } = context;
+    if (isIdentified(principal)) {
+      const wait = await takeInvitations(services, { principal: principalKey(principal), organizationId: input.organizationId });
       if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     }
     return wanted;
   },
-  async run({ store, uses, caller, emit, fail, now, services }, { organizationId, email }, wanted) {
+  async run({ store, uses, principal, emit, fail, now, services }, { organizationId, email }, wanted) {
     await rolesInScope(uses.access, organizationId, wanted, fail);
     const organization = (await store.organizationById(organizationId)) as OrganizationRow;
     const invitee = await uses.identity.userByEmail(email);
     if (invitee && (await store.membershipOf(invitee.id, organizationId))) fail(AlreadyMember, { field: "email", rule: "member" });
     await store.expireInvitations(organizationId, email, now);
     mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, services.settings.quotas.invitations);
-    const inviter = caller.kind === "user" ? await uses.identity.userById(caller.userId) : undefined;
+    const inviter = principal.kind === "user" ? await uses.identity.userById(principal.id) : undefined;
     const token = newSecret();
     const row = await store
       .insertInvitation(

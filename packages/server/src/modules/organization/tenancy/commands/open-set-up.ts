@@ -7,6 +7,7 @@ import { tenancy } from "../module.ts";
 export const openSetUp = tenancy.command("openSetUp", {
   summary: "Make the one-time link for the first administrator.",
   allow: operatorOnly(),
+  audit: { action: "SetUp.Opened", category: "System", severity: "Info" },
   everyTenant: "the internal scope is no tenant's",
   input: Type.Object({}),
   output: Type.Object({ token: nullable(Token) }),

@@ -11,6 +11,7 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   http: "DELETE /api/v1/iam/internal/memberships/:userId",
   summary: "Remove a user from the internal scope.",
   allow: internal("InternalMember.Manage"),
+  audit: { action: "InternalMember.Removed", category: "Security", severity: "Critical", entity: "User" },
   versioned: true,
   input: Type.Object({ userId: Uuid }),
   output: Nothing,

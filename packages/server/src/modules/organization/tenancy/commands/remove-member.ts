@@ -1,5 +1,6 @@
 import { NotHeld } from "#modules/authorization/access/index.ts";
 import { either, own, permission } from "#operation/authorization.ts";
+import { isUser } from "#operation/principal.ts";
 import { Nothing, Type, Uuid } from "#operation/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
 import { MemberRemoved } from "../events.ts";
@@ -11,6 +12,7 @@ export const removeMember = tenancy.command("removeMember", {
   http: "DELETE /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Remove a member from an organization, or leave it.",
   allow: either(permission("Organization.RemoveMember"), own("membership")),
+  audit: { action: "Member.Removed", category: "Security", severity: "Warning", entity: "Membership" },
   absent: OrganizationNotFound,
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
@@ -19,10 +21,10 @@ export const removeMember = tenancy.command("removeMember", {
   errors: [MembershipNotFound, LastOwner, NotHeld],
   ownerOf: ({ reading }, { organizationId, membershipId }) => reading((store) => store.userOfMembership(organizationId, membershipId)),
   async prepare(context, { organizationId, membershipId }) {
-    const { caller } = context;
+    const { principal } = context;
     const userId = await context.reading((store) => store.userOfMembership(organizationId, membershipId));
     // Whoever leaves gives up what they hold, also what they could give to nobody.
-    if (caller.kind === "user" && caller.userId === userId) return;
+    if (isUser(principal, userId)) return;
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
     await requireRolesHeld(context, organizationId, current);
   },

@@ -10,6 +10,7 @@ import { restoreHolder } from "../restore-holder.ts";
 export const restoreAdministrator = tenancy.command("restoreAdministrator", {
   summary: "Make a user an active internal administrator, and nothing else there.",
   allow: operatorOnly(),
+  audit: { action: "InternalMember.Restored", category: "Security", severity: "Critical", entity: "User" },
   input: Type.Object({ email: Email }),
   output: Membership,
   errors: [UserUnknown],

@@ -10,6 +10,7 @@ import { restoreHolder } from "../restore-holder.ts";
 export const restoreOwner = tenancy.command("restoreOwner", {
   summary: "Make a user an active owner of an organization, and nothing else there.",
   allow: operatorOnly(),
+  audit: { action: "Member.OwnerRestored", category: "Security", severity: "Critical", entity: "Membership" },
   input: Type.Object({ organizationId: Uuid, email: Email }),
   output: Membership,
   errors: [OrganizationNotFound, UserUnknown],

@@ -18,6 +18,7 @@ export const revokeInvitation = tenancy.command("revokeInvitation", {
   http: "DELETE /api/v1/iam/invitations/:invitationId",
   summary: "Revoke an open invitation.",
   allow: permission("Organization.InviteMember"),
+  audit: { action: "Invitation.Revoked", category: "Security", severity: "Info", entity: "Invitation" },
   absent: InvitationNotFound,
   input: Type.Object({ invitationId: Uuid }),
   output: Nothing,

@@ -14,6 +14,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
   http: "PUT /api/v1/iam/internal/memberships/:userId",
   summary: "Give a user roles of the internal scope.",
   allow: internal("InternalMember.Manage"),
+  audit: { action: "InternalMember.RoleChanged", category: "Security", severity: "Critical", entity: "User" },
   versioned: true,
   input: Type.Object({ userId: Uuid, ...RoleChoice }),
   output: Membership,

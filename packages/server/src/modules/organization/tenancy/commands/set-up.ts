@@ -12,6 +12,7 @@ export const setUp = tenancy.command("setUp", {
   http: "POST /api/v1/iam/setup",
   summary: "Create the first internal administrator with the token that the start printed.",
   allow: anyone("the token is the credential, and nobody has an account yet"),
+  audit: { action: "SetUp.Done", category: "Security", severity: "Critical", entity: "User" },
   hashes: true,
   limit: { per: "address", points: 30, seconds: 600 },
   everyTenant: "a user belongs to no tenant, an administrator to the internal scope",

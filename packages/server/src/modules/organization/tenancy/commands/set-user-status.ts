@@ -2,6 +2,7 @@ import { NotHeld } from "#modules/authorization/access/index.ts";
 import { OwnStatus, User, UserNotFound } from "#modules/foundation/identity/index.ts";
 import { internal } from "#operation/authorization.ts";
 import { CredentialInvalid } from "#operation/errors.ts";
+import { isUser } from "#operation/principal.ts";
 import { oneOf, Type, Uuid } from "#operation/schema.ts";
 import { LastAdministrator } from "../errors.ts";
 import { requireRolesHeld } from "../give-roles.ts";
@@ -16,6 +17,7 @@ export const setUserStatus = tenancy.command("setUserStatus", {
   http: "PATCH /api/v1/users/:userId",
   summary: "Suspend a user, or make them active again.",
   allow: internal("User.SetStatus"),
+  audit: { action: "User.StatusChanged", category: "Security", severity: "Warning", entity: "User" },
   versioned: true,
   input: Type.Object({ userId: Uuid, status: oneOf("Active", "Suspended") }),
   output: User,
@@ -26,15 +28,15 @@ export const setUserStatus = tenancy.command("setUserStatus", {
     await requireRolesHeld(context, null, held);
     return held;
   },
-  async run({ uses, caller, fail, audit, expectVersion }, { userId, status }, looked) {
-    if (caller.kind === "user" && caller.userId === userId) fail(OwnStatus);
+  async run({ uses, principal, fail, audit, expectVersion }, { userId, status }, looked) {
+    if (isUser(principal, userId)) fail(OwnStatus);
     // Before the users: whoever changes internal roles takes them in this order.
     await uses.access.lockTopHolders(null);
-    const actor = caller.kind === "user" ? caller.userId : userId;
+    const actor = principal.kind === "user" ? principal.id : userId;
     const locked = await uses.identity.lockUsers([userId, actor]);
     const user = locked.get(userId) ?? fail(UserNotFound);
     // Of two administrators who suspend each other at the same moment, the second is no longer one who may.
-    if (caller.kind === "user" && locked.get(actor)?.status !== "Active") fail(CredentialInvalid);
+    if (principal.kind === "user" && locked.get(actor)?.status !== "Active") fail(CredentialInvalid);
     expectVersion(user.version);
     const roleIds = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
     if (roleIds.some((id) => !looked.includes(id))) fail(NotHeld, { field: "userId", rule: "changed" });

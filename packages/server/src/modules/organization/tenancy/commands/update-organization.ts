@@ -21,6 +21,7 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     { Active: setStatus, Suspended: setStatus },
     either(permission("Organization.Update"), internal("Tenant.Update")),
   ),
+  audit: { action: "Organization.Updated", category: "Business", severity: "Info", entity: "Organization" },
   absent: OrganizationNotFound,
   versioned: true,
   input: Type.Object(

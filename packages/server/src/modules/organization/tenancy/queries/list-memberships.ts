@@ -5,7 +5,7 @@ import { Member } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { membersWithPeople } from "../represent-people.ts";
 
-/** The members of an organization, in the order in which they joined (S3 §8.2). */
+/** The members of an organization, in the order in which they joined. */
 export const listMemberships = tenancy.query("listMemberships", {
   http: "GET /api/v1/iam/organizations/:organizationId/memberships",
   summary: "List the members of an organization.",

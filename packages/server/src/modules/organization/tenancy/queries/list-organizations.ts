@@ -1,4 +1,5 @@
 import { byInput, internal, signedIn } from "#operation/authorization.ts";
+import type { UserPrincipal } from "#operation/principal.ts";
 import { oneOf, Page, Paging, Type } from "#operation/schema.ts";
 import { Organization } from "../model.ts";
 import { tenancy } from "../module.ts";
@@ -9,14 +10,16 @@ export const listOrganizations = tenancy.query("listOrganizations", {
   http: "GET /api/v1/iam/organizations",
   summary: "List the caller's organizations, or all of them.",
   allow: byInput("of", { all: internal("Tenant.Read") }, signedIn()),
-  everyTenant: "the caller's organizations are several tenants; the query filters by his memberships",
+  everyTenant: "the caller's organizations are several tenants; the query filters by their memberships",
   input: Type.Object({ of: Type.Optional(oneOf("me", "all")), ...Paging }),
   output: Page(Organization),
-  async run({ store, user, page }, input) {
+  async run(context, input) {
+    const { store, page } = context;
     const request = page(input);
     const place = { after: request.after?.[0], limit: request.fetch };
-    const found =
-      input.of === "all" ? await store.organizationPage(place) : await store.organizationsOf(user.userId, user.organizationId, place);
+    const ofUser = ({ id, organizationId }: UserPrincipal) => store.organizationsOf(id, organizationId, place);
+    // A service may list all of them, and has none of its own.
+    const found = await (input.of === "all" ? store.organizationPage(place) : ofUser(context.user));
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     return { items: rows.map(toOrganization), nextCursor };
   },

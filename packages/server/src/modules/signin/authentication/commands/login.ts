@@ -24,6 +24,7 @@ export const login = authentication.command("login", {
   http: "POST /api/v1/iam/auth/login",
   summary: "Sign in with e-mail address and password.",
   allow: anyone("the password is the credential"),
+  audit: { action: "User.Login", category: "Security", severity: "Info", entity: "User", identifiesCaller: true },
   hashes: true,
   limit: { per: "address", points: 300, seconds: 300 },
   cookie: "begins",
@@ -87,7 +88,7 @@ export const login = authentication.command("login", {
       : undefined;
     return { facts: account, address, rehashed };
   },
-  async run({ store, uses, caller, origin, services, now, fail, audit }, input, { facts, address, rehashed }) {
+  async run({ store, uses, principal, origin, services, now, fail, audit }, input, { facts, address, rehashed }) {
     const { userId } = facts;
     // Between the look at the password and here, the password may have been changed or the user suspended.
     const current = await uses.identity.signInFacts(input.email);
@@ -101,7 +102,8 @@ export const login = authentication.command("login", {
     const organizationId = input.organizationId ?? null;
     audit({ after: { methods: ["pwd"] } });
     // Whoever signs in again, as themselves or as another, has done with the session that the request came with (ASVS 7.2.4).
-    if (caller.kind === "user") await uses.sessions.end(caller.userId, caller.sessionId);
+    if (principal.kind === "user" && principal.credential.kind === "session")
+      await uses.sessions.end(principal.id, principal.credential.id);
     const { token, expiresAt } = await uses.sessions.begin({
       userId,
       organizationId,

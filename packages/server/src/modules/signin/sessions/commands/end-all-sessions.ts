@@ -9,12 +9,13 @@ export const endAllSessions = sessions.command("endAllSessions", {
   http: "POST /api/v1/sessions/end",
   summary: "End the sessions of all users that began before a time, but the current one.",
   allow: internal("User.SetStatus"),
+  audit: { action: "Session.EndedForAll", category: "Security", severity: "Critical" },
   everyTenant: "it is about the sessions of everybody",
   inParts: "there may be a million sessions",
   input: Type.Object({ startedBefore: Timestamp }),
   output: Type.Object({ ended: Type.Integer() }),
-  async run({ store, caller, emit, audit, more }, { startedBefore }, _prepared, done) {
-    const except = caller.kind === "user" ? { except: caller.sessionId } : {};
+  async run({ store, principal, emit, audit, more }, { startedBefore }, _prepared, done) {
+    const except = principal.kind === "user" && principal.credential.kind === "session" ? { except: principal.credential.id } : {};
     const rows = await store.endSome({ ...except, until: new Date(startedBefore) });
     for (const row of rows) emit(SessionEnded, ended(row, "ended_by_administrator"));
     const count = (done?.ended ?? 0) + rows.length;

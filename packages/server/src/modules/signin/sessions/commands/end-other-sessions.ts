@@ -1,5 +1,6 @@
 import { signedIn } from "#operation/authorization.ts";
 import { Type } from "#operation/schema.ts";
+import { currentSession } from "../current-session.ts";
 import { AuthenticationTooOld } from "../errors.ts";
 import { ended, SessionEnded } from "../events.ts";
 import { isFresh } from "../fresh.ts";
@@ -11,16 +12,17 @@ export const endOtherSessions = sessions.command("endOtherSessions", {
   http: "DELETE /api/v1/iam/auth/sessions",
   summary: "End all own sessions but the current one; needs a recent sign-in.",
   allow: signedIn(),
+  audit: { action: "Session.OthersEnded", category: "Security", severity: "Info", entity: "User" },
   inParts: "a user may have thousands of sessions",
   input: Type.Object({}),
   output: Type.Object({ ended: Type.Integer() }),
   errors: [AuthenticationTooOld],
   async run({ store, user, emit, fail, audit, more, now }, _input, _prepared, done) {
     if (done === undefined && !isFresh(user, now)) fail(AuthenticationTooOld);
-    const rows = await store.endSome({ userId: user.userId, except: user.sessionId, until: now });
+    const rows = await store.endSome({ userId: user.id, except: currentSession(user), until: now });
     for (const row of rows) emit(SessionEnded, ended(row, "ended_by_user"));
     const count = (done?.ended ?? 0) + rows.length;
-    audit({ entity: { type: "User", id: user.userId }, after: { ended: count } });
+    audit({ entity: { type: "User", id: user.id }, after: { ended: count } });
     if (rows.length === endedAtOnce) more();
     return { ended: count };
   },

@@ -10,13 +10,14 @@ export const endSession = sessions.command("endSession", {
   http: "DELETE /api/v1/iam/auth/sessions/:sessionId",
   summary: "End one of the own sessions.",
   allow: signedIn(),
+  audit: { action: "Session.Ended", category: "Security", severity: "Info", entity: "Session" },
   absent: SessionNotFound,
   input: Type.Object({ sessionId: Uuid }),
   output: Nothing,
   errors: [SessionNotFound, AuthenticationTooOld],
   async run({ store, user, emit, fail, audit, now }, { sessionId }) {
-    if (sessionId.toLowerCase() !== user.sessionId && !isFresh(user, now)) fail(AuthenticationTooOld);
-    const row = (await store.end(user.userId, sessionId)) ?? fail(SessionNotFound);
+    if (sessionId.toLowerCase() !== user.credential.id && !isFresh(user, now)) fail(AuthenticationTooOld);
+    const row = (await store.end(user.id, sessionId)) ?? fail(SessionNotFound);
     audit({ organizationId: row.organization_id, before: { userId: row.user_id }, after: null });
     emit(SessionEnded, ended(row, "ended_by_user"));
     return null;

@@ -10,6 +10,7 @@ export const endSessionsOfUser = sessions.command("endSessionsOfUser", {
   http: "DELETE /api/v1/users/:userId/sessions",
   summary: "End every session of a user.",
   allow: internal("User.SetStatus"),
+  audit: { action: "Session.EndedForUser", category: "Security", severity: "Warning", entity: "User" },
   everyTenant: "a user's sessions are for any organization",
   inParts: "a user may have thousands of sessions",
   input: Type.Object({ userId: Uuid }),

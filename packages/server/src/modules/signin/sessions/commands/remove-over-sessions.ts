@@ -10,6 +10,7 @@ const atOnceMax = 1_000;
 export const removeOverSessions = sessions.command("removeOverSessions", {
   summary: "Delete sessions that are over.",
   allow: operatorOnly(),
+  audit: { action: "Session.OverRemoved", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
   output: Type.Object({ removed: Type.Integer(), more: Type.Boolean() }),

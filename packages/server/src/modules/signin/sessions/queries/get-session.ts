@@ -16,7 +16,7 @@ export const getSession = sessions.memoryQuery("getSession", {
   }),
   errors: [CredentialInvalid],
   run({ state, user, fail }) {
-    const session = state.ofCaller(user) ?? fail(CredentialInvalid);
+    const session = state.ofPrincipal(user) ?? fail(CredentialInvalid);
     return { session: session.shown, user: session.user };
   },
 });

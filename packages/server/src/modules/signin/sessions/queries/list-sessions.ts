@@ -13,7 +13,7 @@ export const listSessions = sessions.query("listSessions", {
   async run({ store, user, page, now, services }, input) {
     const request = page(input);
     const idleSince = new Date(now.getTime() - services.settings.sessionIdleSeconds * 1_000);
-    const found = await store.live(user.userId, now, idleSince, { after: request.after?.[0], limit: request.fetch });
+    const found = await store.live(user.id, now, idleSince, { after: request.after?.[0], limit: request.fetch });
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     const items = rows.map((row) => ({
       id: row.id,
@@ -23,7 +23,7 @@ export const listSessions = sessions.query("listSessions", {
       expiresAt: row.expires_at.toISOString(),
       ipAddress: row.ip_address,
       userAgent: row.user_agent,
-      current: row.id === user.sessionId,
+      current: row.id === user.credential.id,
     }));
     return { items, nextCursor };
   },

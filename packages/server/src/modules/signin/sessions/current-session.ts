@@ -1,0 +1,8 @@
+import { OperationError, PermissionDenied } from "#operation/errors.ts";
+import type { UserPrincipal } from "#operation/principal.ts";
+
+/** The session that the call is made with. Refuses other credentials: what ends or describes "this session" has none to mean. */
+export function currentSession({ credential }: UserPrincipal): string {
+  if (credential.kind !== "session") throw new OperationError(PermissionDenied, [{ rule: "credential", credential: "session" }]);
+  return credential.id;
+}

@@ -1,0 +1,62 @@
+import type { WriteHandle } from "../database/database.ts";
+import type { Rpc } from "../rpc/rpc.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Consumers } from "./consumers/consumers.ts";
+import type { NewEvent, Revision } from "./event.ts";
+import type { LogFollower } from "./follower.ts";
+import { append } from "./log.ts";
+
+/** The subject on which a process tells the others that it has appended to the log. */
+export const appendedSubject = "log.appended";
+
+/** The deprecated versions of an event that are still published beside it. */
+export type FormerVersions = (event: NewEvent) => readonly NewEvent[];
+
+export interface PublisherParts {
+  readonly log: Pick<LogFollower, "announce">;
+  readonly consumers: Pick<Consumers, "wake">;
+  readonly rpc: Pick<Rpc, "tell">;
+  readonly metrics: Pick<Metrics, "eventsAppended">;
+  readonly formerVersions: FormerVersions;
+}
+
+export interface Committed {
+  /** What {@link Publisher.append} returned. */
+  readonly events: readonly NewEvent[];
+  readonly revision: Revision;
+  readonly occurredAt: Date;
+}
+
+/**
+ * Publishes events, whoever emits them: commands, the projector, the sealer. `append` runs in the transaction of their effects,
+ * `committed` once that is committed.
+ */
+export class Publisher {
+  readonly #parts: PublisherParts;
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts;
+  }
+
+  /** Appends events and their former versions. Returns all of them, for `committed`. Throws `WriteConflictError`; nothing is kept then. */
+  async append(
+    tx: WriteHandle,
+    events: readonly NewEvent[],
+    envelope: { readonly occurredAt: Date; readonly traceparent: string | null },
+  ): Promise<readonly NewEvent[]> {
+    const all = events.flatMap((event) => [event, ...this.#parts.formerVersions(event)]);
+    await append(tx, all, envelope);
+    return all;
+  }
+
+  /** Invalidates this process's caches at once, has consumers here and processes elsewhere read the log, and counts the events. */
+  committed({ events, revision, occurredAt }: Committed): void {
+    if (events.length === 0) return;
+    const { log, consumers, rpc, metrics } = this.#parts;
+    const types = [...new Set(events.map(({ type }) => type))];
+    log.announce(events, revision, occurredAt);
+    consumers.wake(types);
+    rpc.tell(appendedSubject);
+    for (const { type } of events) metrics.eventsAppended.inc({ type });
+  }
+}

@@ -1,0 +1,173 @@
+import { eventually } from "@gatehouse/testing/eventually.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import { Loop, type LoopOptions, retryPauseMs } from "./loop.ts";
+
+/** Longer than any test: only a wake, a failure's pause or a stop ends it. */
+const never = 600_000;
+
+describe("a loop", () => {
+  const loops: Loop[] = [];
+  const started = (options: Partial<LoopOptions> & Pick<LoopOptions, "run">): Loop => {
+    const loop = new Loop({ everyMs: never, retry: { firstPauseMs: 1, longestPauseMs: 1 }, onFailure: () => {}, ...options });
+    loops.push(loop);
+    loop.start();
+    return loop;
+  };
+  afterEach(async () => {
+    for (const loop of loops.splice(0)) await loop.stop();
+  });
+
+  it("runs while there is more, then each time it is woken, and each time its pause is over", async () => {
+    let left = 3;
+    let runs = 0;
+    const run = async () => {
+      runs += 1;
+      left -= 1;
+      return left > 0;
+    };
+    const loop = started({ run });
+    await loop.drained();
+    const afterFirst = runs;
+    expect(afterFirst).toBeGreaterThanOrEqual(3);
+    loop.wake();
+    await eventually(() => runs).toBe(afterFirst + 1);
+    let ticks = 0;
+    started({ everyMs: 1, run: async () => Boolean(ticks++ < 0) });
+    await eventually(() => ticks).toBeGreaterThan(3);
+  });
+
+  it("never runs twice at a time, however often it is woken", async () => {
+    let running = 0;
+    let mostAtOnce = 0;
+    let runs = 0;
+    const loop = started({
+      async run() {
+        running += 1;
+        runs += 1;
+        mostAtOnce = Math.max(mostAtOnce, running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running -= 1;
+        return false;
+      },
+    });
+    for (let round = 0; round < 20; round += 1) {
+      loop.wake();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await loop.drained();
+    expect(mostAtOnce).toBe(1);
+    expect(runs).toBeGreaterThan(3);
+  });
+
+  it("is drained by a run that began after the question, not by the one under way", async () => {
+    const steps: PromiseWithResolvers<void>[] = [];
+    const loop = started({
+      run: async () => {
+        const step = Promise.withResolvers<void>();
+        steps.push(step);
+        await step.promise;
+        return false;
+      },
+    });
+    await eventually(() => steps.length).toBe(1);
+    let isDrained = false;
+    const drained = loop.drained().then(() => {
+      isDrained = true;
+    });
+    steps[0]?.resolve();
+    await eventually(() => steps.length).toBe(2);
+    expect(isDrained).toBe(false);
+    steps[1]?.resolve();
+    await drained;
+  });
+
+  it("tries again after a failure, reports how many there were in a row, and is drained only by a success", async () => {
+    const reported: number[] = [];
+    let runs = 0;
+    const loop = started({
+      onFailure: (_error, failures) => reported.push(failures),
+      async run() {
+        runs += 1;
+        if (runs <= 3 || runs === 5) throw new Error("not now");
+        return runs === 4;
+      },
+    });
+    await loop.drained();
+    expect(runs).toBe(6);
+    expect(reported).toEqual([1, 2, 3, 1]);
+  });
+
+  it("is not woken from the pause after a failure", async () => {
+    let runs = 0;
+    const loop = started({
+      retry: { firstPauseMs: never, longestPauseMs: never },
+      async run() {
+        runs += 1;
+        throw new Error("not now");
+      },
+    });
+    await eventually(() => runs).toBe(1);
+    loop.wake();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(runs).toBe(1);
+  });
+
+  it("waits for its run when it is stopped, ends every pause, and runs no more", async () => {
+    const step = Promise.withResolvers<void>();
+    let runs = 0;
+    const loop = started({
+      async run() {
+        runs += 1;
+        await step.promise;
+        return true;
+      },
+    });
+    await eventually(() => runs).toBe(1);
+    const [drained, paused] = [loop.drained(), loop.pause(never)];
+    let isStopped = false;
+    const stopped = loop.stop().then(() => {
+      isStopped = true;
+    });
+    await paused;
+    expect(isStopped).toBe(false);
+    step.resolve();
+    await Promise.all([stopped, drained]);
+    loop.wake();
+    await loop.drained();
+    expect(runs).toBe(1);
+  });
+
+  it("ends a pause after a failure when it is stopped, and does not report what fails afterwards", async () => {
+    const step = Promise.withResolvers<void>();
+    let reported = 0;
+    const loop = started({
+      onFailure: () => {
+        reported += 1;
+      },
+      run: () => step.promise.then(() => Promise.reject(new Error("too late"))),
+    });
+    const stopped = loop.stop();
+    step.resolve();
+    await stopped;
+    expect(reported).toBe(0);
+  });
+
+  it("has nothing to wait for when it is stopped before its start", async () => {
+    let runs = 0;
+    const loop = new Loop({
+      everyMs: 1,
+      retry: { firstPauseMs: 1, longestPauseMs: 1 },
+      onFailure: () => {},
+      run: async () => Boolean(runs++),
+    });
+    await loop.stop();
+    loop.start();
+    await loop.drained();
+    expect(runs).toBe(0);
+  });
+});
+
+it("doubles the pause with each failure up to the longest", () => {
+  const schedule = { firstPauseMs: 50, longestPauseMs: 3_200 };
+  expect([1, 2, 3, 7, 8, 5_000].map((failures) => retryPauseMs(schedule, failures))).toEqual([50, 100, 200, 3_200, 3_200, 3_200]);
+});

@@ -1,0 +1,15 @@
+import type { Catalogue } from "../../packages/server/src/operation/catalogue.ts";
+import { code, head, table } from "./page.ts";
+
+/** How the audit log records each operation that it records. */
+export function auditActionsPage({ operations }: Catalogue): string {
+  const rows = operations.flatMap(({ name, audit }) => {
+    if (audit === undefined) return [];
+    const { action, category, severity, entity, reading } = audit;
+    return [[code(action), code(name), category, severity, entity ?? "", reading ?? ""]];
+  });
+  const byAction = rows.toSorted(([one], [other]) => ((one as string) < (other as string) ? -1 : 1));
+  const from =
+    "From the declarations of the operations. A refusal or a failure has the same action and is a `Warning` at least; a query that is not here and is refused has the action `Read.Refused`.";
+  return `${head("Audit actions", from)}\n${table(["Action", "Operation", "Category", "Severity", "Entity", "Reading is audited because"], byAction)}`;
+}

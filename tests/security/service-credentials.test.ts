@@ -1,0 +1,148 @@
+import { randomUUID } from "node:crypto";
+import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Rule } from "../../packages/server/src/operation/authorization.ts";
+import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import { ask, expectOk, faultOf, routesOf, type Sample } from "./support/ask.ts";
+import { leavesNoTrace } from "./support/rows.ts";
+import { sampleOf } from "./support/samples.ts";
+import { makeWorld, type World } from "./support/world.ts";
+
+const tokens = new TokenAuthenticator();
+let server: TestServer;
+let world: World;
+beforeAll(async () => {
+  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
+  world = await makeWorld(server);
+});
+afterAll(() => server.close());
+
+/** One permission of organizations and one of the internal scope. */
+const twoScopes = ["Organization.ReadRoles", "User.Read"];
+
+/**
+ * A service with an API key. It holds the roles of a user by having the user's id: the projection knows no other subject yet. So it also
+ * proves that a service is not taken for the user whose id it has.
+ */
+const serviceLike = (userId: string, scopes?: readonly string[]): string =>
+  tokens.issue({
+    kind: "service",
+    id: userId,
+    organizationId: null,
+    credential: { kind: "apiKey", id: randomUUID(), authenticatedAt: Date.now(), methods: [], ...(scopes ? { scopes } : {}) },
+  });
+
+/** Operations that ask in their handlers who may ask about whom: the samples ask about a user. */
+const asksAboutUsers = (operation: Operation): boolean =>
+  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "access.getMyPermissions";
+
+/** Whether a service that holds everything that the rule names is let in, within its scopes. */
+function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | undefined): boolean {
+  const covers = (permission: string) => scopes === undefined || scopes.includes(permission);
+  switch (rule.kind) {
+    case "anyone":
+      return true;
+    case "identified":
+      return rule.appliesScopes || scopes === undefined;
+    case "permission":
+      return covers(rule.permission);
+    case "scoped":
+      return covers(input["organizationId"] === null ? rule.internal : rule.tenant);
+    case "byInput":
+      return lets(rule.cases[String(input[rule.field])] ?? rule.otherwise, input, scopes);
+    case "either":
+      return rule.rules.some((each) => lets(each, input, scopes));
+    case "signedIn":
+    case "subject":
+    case "own":
+    case "operator":
+      return false;
+  }
+}
+
+const userIds = new Map<string, string>();
+/** Whose session a sample is sent with. */
+async function userOf(token: string): Promise<string> {
+  const known = userIds.get(token) ?? (await expectOk(server.call("GET /api/v1/iam/users/me", { token }))).id;
+  userIds.set(token, known);
+  return known;
+}
+
+const isRefusal = ({ status }: Answer<AnyBody>): boolean => status === 403 || status === 404;
+
+describe("a service with a credential of its own", () => {
+  const restricted = () => routesOf(server).filter(({ allow }) => allow.kind !== "anyone");
+
+  it("is refused what no scope covers, on every route, and leaves no trace", { timeout: 300_000 }, async () => {
+    const wrong: string[] = [];
+    for (const operation of restricted()) {
+      const sample = await sampleOf(world, operation.name);
+      const userId = await userOf(sample.token as string);
+      await leavesNoTrace(server, operation.name, async () => {
+        for (const scopes of [[], twoScopes]) {
+          const isRefused = asksAboutUsers(operation) || !lets(operation.allow, sample.input, scopes);
+          if (!isRefused) continue;
+          const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, scopes) });
+          const fault = faultOf(answer);
+          if (fault !== undefined || !isRefusal(answer))
+            wrong.push(`${operation.name} with [${scopes}]: ${fault ?? answer.status} ${JSON.stringify(answer.body)}`);
+        }
+      });
+    }
+    expect(wrong.join("\n")).toBe("");
+  });
+
+  it("does what its two scopes cover as a member with its roles does", { timeout: 120_000 }, async () => {
+    const covered: string[] = [];
+    for (const operation of restricted()) {
+      const sample = await sampleOf(world, operation.name);
+      if (asksAboutUsers(operation) || !lets(operation.allow, sample.input, twoScopes)) continue;
+      const userId = await userOf(sample.token as string);
+      const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, twoScopes) });
+      expect({ operation: operation.name, body: answer.body, ok: answer.status < 300 }).toMatchObject({ ok: true });
+      covered.push(operation.name);
+    }
+    expect(covered).toEqual(["identity.listUsers", "identity.getUser", "access.getMyPermissions", "access.listRoles", "access.getRole"]);
+  });
+
+  it("without scopes does what its roles allow, and nothing that is a user's own", { timeout: 300_000 }, async () => {
+    const wrong: string[] = [];
+    for (const operation of restricted()) {
+      const sample = await sampleOf(world, operation.name);
+      const token = serviceLike(await userOf(sample.token as string));
+      const answer = await ask(server, operation, { ...sample, token });
+      const isExpected = lets(operation.allow, sample.input, undefined) ? answer.status < 300 : isRefusal(answer);
+      const fault = faultOf(answer);
+      if (fault !== undefined || !isExpected) wrong.push(`${operation.name}: ${fault ?? answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    expect(wrong.join("\n")).toBe("");
+  });
+
+  it("is told that only a user may, where nothing else is in the way", async () => {
+    const token = serviceLike(world.own.owner.id);
+    for (const operation of restricted().filter(({ allow }) => allow.kind === "signedIn")) {
+      const sample = await sampleOf(world, operation.name);
+      const answer = await ask(server, operation, { ...sample, token });
+      expect({ operation: operation.name, status: answer.status, details: answer.body.error.details }).toEqual({
+        operation: operation.name,
+        status: 403,
+        details: [{ rule: "principal", principal: "user" }],
+      });
+    }
+  });
+
+  it("is not the user whose id it has: it neither leaves for them nor asks about itself as them", async () => {
+    const { id, member, membershipIds } = world.own;
+    const token = serviceLike(member.id);
+    const membership = `DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`;
+    expect((await server.call(membership, { token })).status).toBe(403);
+    const question = { userId: member.id, tenantId: id, actionType: "Organization.Read" };
+    for (const route of ["check", "explain"]) {
+      const { status } = await server.call(`POST /api/v1/iam/authorization/${route}`, { token, body: question });
+      expect([route, status]).toEqual([route, 403]);
+    }
+    const batch = { checks: [question] };
+    expect((await server.call("POST /api/v1/iam/authorization/check-batch", { token, body: batch })).status).toBe(403);
+  });
+});

@@ -8,7 +8,6 @@ import { silent } from "@gatehouse/testing/silent.ts";
 import { connect } from "@nats-io/transport-node";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { redisCache } from "../../packages/server/src/platform/cache/redis.ts";
 import { authenticator } from "../../packages/server/src/platform/keys/authenticator.ts";
 import { redisLimits } from "../../packages/server/src/platform/limits/redis.ts";
 import { redisWitness } from "../../packages/server/src/platform/log/redis-witness.ts";
@@ -17,6 +16,7 @@ import { createResilience } from "../../packages/server/src/platform/resilience/
 import { ownMessages, transportKey } from "../../packages/server/src/platform/rpc/conformance/own-messages.ts";
 import { natsRpc } from "../../packages/server/src/platform/rpc/nats.ts";
 import type { Rpc } from "../../packages/server/src/platform/rpc/rpc.ts";
+import { redisSnapshotCache } from "../../packages/server/src/platform/snapshot-cache/redis.ts";
 import { createMetrics } from "../../packages/server/src/platform/telemetry/metrics.ts";
 
 const deploy = join(import.meta.dirname, "..", "..", "deploy");
@@ -147,7 +147,7 @@ describe.skipIf(!has("redis-server"))("Redis as it is started (skipped without r
     const connection = await connectRedis({ form: "single", url: `redis://:8e12@127.0.0.1:${port}`, tls: false }, silent);
     const resilience = createResilience(createMetrics());
     const trust = { authenticator: authenticator([key]), distrusted: (kind: string, why: string) => expect.fail(`${kind} ${why}`) };
-    const cache = redisCache(connection, resilience, trust);
+    const cache = redisSnapshotCache(connection, resilience, trust);
     await cache.write([{ key: "a", value: "of a", version: 1n, ttlSeconds: 60 }], { after: 0, to: 1 });
     expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
     const limits = redisLimits(connection, resilience, { without: "refuse", authenticator: trust.authenticator });

@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import type { Broker } from "./broker/broker.ts";
-import type { Cache } from "./cache/cache.ts";
 import type { Clock } from "./clock.ts";
 import type { Database } from "./database/database.ts";
 import type { Writes } from "./database/observed-writes.ts";
@@ -14,6 +13,7 @@ import type { Mail } from "./mail/mail.ts";
 import type { Resilience } from "./resilience/resilience.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 import type { Settings } from "./settings.ts";
+import type { SnapshotCache } from "./snapshot-cache/snapshot-cache.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 import type { Tracer } from "./telemetry/tracing.ts";
 
@@ -22,7 +22,7 @@ export interface Platform {
   readonly database: Database;
   readonly writes: Writes;
   readonly log: LogFollower;
-  readonly cache: Cache;
+  readonly snapshotCache: SnapshotCache;
   readonly consumers: Consumers;
   readonly publisher: Publisher;
   readonly broker: Broker;

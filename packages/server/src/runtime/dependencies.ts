@@ -24,7 +24,7 @@ export interface Dependencies {
 }
 
 export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pick<Configuration, "natsUrl" | "roles">): Dependencies {
-  const { broker, consumers, cache, database, log, rpc } = platform;
+  const { broker, consumers, snapshotCache, database, log, rpc } = platform;
   const embedded = database.kind === "pglite";
   // Without a broker outside, events go from the log to consumers of this process.
   const outside = broker.kind !== "in-process";
@@ -46,7 +46,7 @@ export function dependenciesOf({ platform }: Application, { natsUrl, roles }: Pi
       const [postgresql, postgresqlReplica, redis, messageBroker, nats] = await Promise.all([
         probe(() => database.ping(), { kind: embedded ? "embedded (PGlite)" : "PostgreSQL" }),
         replica && probe(() => replica.ping(log.replicaBound), { kind: "PostgreSQL" }),
-        probe(() => cache.ping(), { kind: cache.kind }),
+        probe(() => snapshotCache.ping(), { kind: snapshotCache.kind }),
         outside ? probeBroker(broker) : probe(() => consumers.ping(), { kind: "in process" }),
         natsUrl === undefined ? undefined : probe(() => rpc.ping(), { kind: "NATS" }),
       ]);

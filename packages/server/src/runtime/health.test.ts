@@ -114,7 +114,7 @@ describe("the probes", () => {
   });
 
   it("show a cache that is away, and stay ready: checks are slower without it, and not wrong", async () => {
-    const ping = vi.spyOn(server.application.platform.cache, "ping").mockRejectedValue(new Error("connect ECONNREFUSED 10.0.0.7"));
+    const ping = vi.spyOn(server.application.platform.snapshotCache, "ping").mockRejectedValue(new Error("connect ECONNREFUSED 10.0.0.7"));
     try {
       for (const path of ["/health/ready", "/health/startup", "/health/query"]) {
         const answer = await probe(path);

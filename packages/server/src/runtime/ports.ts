@@ -4,8 +4,6 @@ import type { ModuleManifest } from "#operation/module.ts";
 import type { Broker } from "#platform/broker/broker.ts";
 import { databaseBroker } from "#platform/broker/database-broker.ts";
 import { watchedBroker } from "#platform/broker/watched.ts";
-import { inProcessCache } from "#platform/cache/in-process.ts";
-import { tracedCache } from "#platform/cache/traced.ts";
 import { type Clock, systemClock } from "#platform/clock.ts";
 import type { Database } from "#platform/database/database.ts";
 import { DatabaseClock } from "#platform/database/database-clock.ts";
@@ -29,6 +27,8 @@ import type { RedisAddress } from "#platform/redis/address.ts";
 import { createResilience, type Resilience } from "#platform/resilience/resilience.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
+import { inProcessSnapshotCache } from "#platform/snapshot-cache/in-process.ts";
+import { tracedSnapshotCache } from "#platform/snapshot-cache/traced.ts";
 import { createLogger } from "#platform/telemetry/logger.ts";
 import { createMetrics, type Metrics } from "#platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "#platform/telemetry/tracing.ts";
@@ -109,7 +109,7 @@ export async function openPorts(
       database,
       writes,
       log,
-      cache: tracedCache(redis?.cache ?? inProcessCache(), tracer),
+      snapshotCache: tracedSnapshotCache(redis?.snapshotCache ?? inProcessSnapshotCache(), tracer),
       consumers,
       publisher: new Publisher({ log, consumers, rpc, metrics, formerVersions }),
       rpc,
@@ -225,9 +225,9 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   const { resilience, logger, keys } = given;
   const trust = { authenticator: redisAuthenticator(keys), distrusted: distrustOn("redis", given) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
-  const [{ connectRedis }, { redisCache }, { redisLimits }, { redisWitness }] = await Promise.all([
+  const [{ connectRedis }, { redisSnapshotCache }, { redisLimits }, { redisWitness }] = await Promise.all([
     import("#platform/redis/client.ts"),
-    import("#platform/cache/redis.ts"),
+    import("#platform/snapshot-cache/redis.ts"),
     import("#platform/limits/redis.ts"),
     import("#platform/log/redis-witness.ts"),
   ]);
@@ -238,7 +238,7 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
     ? { witness: redisWitness(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
     : undefined;
   return {
-    cache: redisCache(connection, resilience, trust),
+    snapshotCache: redisSnapshotCache(connection, resilience, trust),
     limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }),
     away,
   };
@@ -252,14 +252,14 @@ interface GivenToRedis {
 }
 
 /** What hands work out closes before what the work stands on. */
-async function closeAll({ broker, consumers, rpc, jobs, log, mail, cache, database, tracer }: Platform): Promise<void> {
+async function closeAll({ broker, consumers, rpc, jobs, log, mail, snapshotCache, database, tracer }: Platform): Promise<void> {
   await broker.close();
   await consumers.close();
   await rpc.close();
   await jobs.close();
   await log.stop();
   await mail.close();
-  await cache.close();
+  await snapshotCache.close();
   await database.close();
   await tracer.close();
 }

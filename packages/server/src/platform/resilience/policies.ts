@@ -72,7 +72,7 @@ export const policies = policy({
     why: "The projector's write is larger than a look-up and nobody waits for it but the projector; a second is what a change of rights has.",
     timeLimitMs: 1_000,
     breaker: { failures: 3, openMs: 1_000 },
-    retries: none("the next write, or the keeper of the copy, finds that it is missing"),
+    retries: none("the next write, or the snapshot reconciler, finds that it is missing"),
     bulkhead: oneConnection,
   },
   "redis.limits": {

@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import type { KeyPage } from "#modules/authorization/access/index.ts";
 import type { Store } from "#operation/module.ts";
-import type { Cache } from "#platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import type { SnapshotCache } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { projectorName } from "./projection/names.ts";
 import { type Compute, type Projected, projectKeys } from "./projection/project.ts";
 import { cacheReports, pruneCacheReports } from "./projection/report-cached.ts";
@@ -16,7 +16,7 @@ const reads = (db: ReadHandle) => ({
   keys: (cursor: string | null, limit: number, expected: Parameters<typeof listKeys>[3]): Promise<KeyPage> =>
     listKeys(db, cursor, limit, expected),
   /** What is stored otherwise than the tables say. */
-  verifyEntries: (cache: Cache, keys: readonly string[], compute: Compute): Promise<readonly Difference[]> =>
+  verifyEntries: (cache: SnapshotCache, keys: readonly string[], compute: Compute): Promise<readonly Difference[]> =>
     verifyEntries(db, cache, keys, compute),
   cacheReports: (checkId: string) => cacheReports(db, checkId),
 });

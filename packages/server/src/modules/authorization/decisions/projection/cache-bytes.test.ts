@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { inProcessCache } from "#platform/cache/in-process.ts";
-import { sizeOf } from "#platform/cache/size-of.ts";
+import { inProcessSnapshotCache } from "#platform/snapshot-cache/in-process.ts";
+import { sizeOf } from "#platform/snapshot-cache/size-of.ts";
 import { EntryMap } from "./entry-map.ts";
 
 const mebibyte = 1_024 * 1_024;
@@ -18,11 +18,12 @@ it("parts are held by their bytes, and one that falls out is stale", async () =>
 });
 
 it("the copy in the process is held by its bytes", async () => {
-  const cache = inProcessCache();
+  const cache = inProcessSnapshotCache();
   await cache.begin(0, null);
-  const { mark } = await cache.read([]);
+  const { watermark } = await cache.read([]);
   const keys = Array.from({ length: 300 }, (_none, n) => `k${n}`);
-  for (const key of keys) await cache.fill([{ key, value: "x".repeat(mebibyte / 4), version: 1, ttlSeconds: 60 }] as never, mark as never);
+  for (const key of keys)
+    await cache.fill([{ key, value: "x".repeat(mebibyte / 4), version: 1, ttlSeconds: 60 }] as never, watermark as never);
   const { entries } = await cache.read(keys);
   const found = entries.filter((entry) => entry !== null);
   expect(found.length).toBeGreaterThan(50);

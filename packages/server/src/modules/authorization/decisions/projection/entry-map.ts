@@ -1,5 +1,5 @@
-import { sizeOf } from "#platform/cache/size-of.ts";
 import { LoadingCache } from "#platform/log/loading-cache.ts";
+import { sizeOf } from "#platform/snapshot-cache/size-of.ts";
 
 /** What was read of the read model's table or cache. `version` is the revision that the value came with. */
 export interface LoadedEntry {

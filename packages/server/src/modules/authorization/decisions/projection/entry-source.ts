@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { LRUCache } from "lru-cache";
-import type { Reading } from "#platform/cache/cache.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
+import type { Reading } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import type { LoadedEntry } from "./entry-map.ts";
 import { entryOf } from "./snapshot.ts";
@@ -94,12 +94,12 @@ export class EntrySource {
   /** A copy that is away, or not at the newest number, has nothing. */
   async #readCopy(keys: readonly string[]): Promise<Reading> {
     try {
-      const reading = await this.#platform.cache.read(keys);
-      if (reading.mark !== null && reading.mark.number >= this.#observed) return reading;
+      const reading = await this.#platform.snapshotCache.read(keys);
+      if (reading.watermark !== null && reading.watermark.number >= this.#observed) return reading;
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
     }
-    return { mark: null, entries: [] };
+    return { watermark: null, entries: [] };
   }
 
   /** True for a version that the log has told of: after a restore of the database, a copy may still hold what is to be no more. */
@@ -125,11 +125,11 @@ export class EntrySource {
     return { number, rows: rows.filter(({ key }) => key !== null) };
   }
 
-  /** Not waited for. Rows of a replica may be older than the mark; those are not given. */
-  #give({ number, rows }: Rows, { mark }: Reading): void {
-    if (mark === null || number < mark.number || rows.length === 0) return;
+  /** Not waited for. Rows of a replica may be older than the watermark; those are not given. */
+  #give({ number, rows }: Rows, { watermark }: Reading): void {
+    if (watermark === null || number < watermark.number || rows.length === 0) return;
     const entries = rows.map(({ key, value, version }) => entryOf(key, JSON.stringify(value), BigInt(version)));
-    this.#platform.cache.fill(entries, mark).catch((error) => {
+    this.#platform.snapshotCache.fill(entries, watermark).catch((error) => {
       if (!(error instanceof Unavailable)) this.#platform.logger.error({ err: error }, "the shared copy could not be filled");
     });
   }

@@ -12,7 +12,7 @@ const numbersApart = 1_000_000;
  * that makes it leap begins the snapshot anew.
  */
 export async function leaveLineage(platform: Platform): Promise<void> {
-  const { cache, database, log } = platform;
+  const { snapshotCache: cache, database, log } = platform;
   if (!cache.shared || log.lineage === undefined) return;
   const { lineage } = log;
   const hasLeapt = await database.transact(everyTenant, async (tx) => {

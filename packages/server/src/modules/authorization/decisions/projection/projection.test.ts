@@ -70,7 +70,7 @@ describe("an entry that cannot be computed", () => {
     async (_what, fail) => {
       const [broken, sound] = [await holderOf(server, ["Organization.Update"]), await holderOf(server, ["Organization.Update"])];
       await server.application.settled();
-      const { database, cache } = server.application.platform;
+      const { database, snapshotCache: cache } = server.application.platform;
       const keys = [broken, sound].flatMap(({ organizationId, person, roleId }) => [
         userKey(person.id),
         roleKey(roleId),
@@ -85,8 +85,8 @@ describe("an entry that cannot be computed", () => {
       expect(projected.failed).toEqual([userKey(broken.person.id)]);
       expect([...projected.entries.map(({ key }) => key), ...projected.failed].toSorted()).toEqual(keys.toSorted());
       expect(await keptValue(server, userKey(sound.person.id))).toEqual({ status: "Active" });
-      const { mark } = await cache.read([]);
-      await cache.begin(projected.number, mark);
+      const { watermark } = await cache.read([]);
+      await cache.begin(projected.number, watermark);
       server.application.reader.forgetAll();
       expect((await ask(server, broken, "Organization.Update")).body).toMatchObject({ reasonCode: "permission_data_unavailable" });
       expect((await ask(server, sound, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
@@ -230,13 +230,13 @@ describe("processes of the release before, in a roll-out and after a roll-back",
     const { roleId } = await holderOf(server, [from]);
     await asOperator(server, "decisions.repairProjection", { keys: [listKey(roleId)] });
     expect(await keptValue(server, listKey(roleId))).toEqual([from, `${from}.Read`]);
-    const before = await server.application.platform.cache.read([]);
+    const before = await server.application.platform.snapshotCache.read([]);
     expectWritten(await server.call(`PUT ${iam}/permissions/${ids[`${from}.Read`]}`, { token, body: { parent: to } }), 200);
     await server.application.settled();
     expect(await keptValue(server, listKey(roleId))).toBeNull();
     expect(await keptValue(server, ownerList)).toContain("Organization.ManageOwners");
-    const after = await server.application.platform.cache.read([]);
-    expect(after.mark?.generation).not.toBe(before.mark?.generation);
+    const after = await server.application.platform.snapshotCache.read([]);
+    expect(after.watermark?.generation).not.toBe(before.watermark?.generation);
     await asOperator(server, "decisions.repairProjection", { keys: [listKey(roleId)] });
     expect(await keptValue(server, listKey(roleId))).toEqual([from]);
   });

@@ -27,8 +27,8 @@ import {
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { membershipKey, roleKey, userKey } from "#modules/authorization/access/index.ts";
-import type { Mark } from "#platform/cache/cache.ts";
 import { everyTenant } from "#platform/database/database.ts";
+import type { Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { projectorName } from "./names.ts";
 
 let server: TestServer;
@@ -69,9 +69,9 @@ const ask = async ({ organization, person }: Staffed, on: TestServer = server): 
   ).body;
 
 async function emptyCopy(): Promise<void> {
-  const { cache } = server.application.platform;
-  const { mark } = await cache.read([]);
-  await cache.begin(mark?.number ?? 0, mark);
+  const { snapshotCache: cache } = server.application.platform;
+  const { watermark } = await cache.read([]);
+  await cache.begin(watermark?.number ?? 0, watermark);
 }
 
 describe("a part of the read model that is lost", () => {
@@ -115,8 +115,8 @@ describe("the cache in front of the read model", () => {
     const key = membershipKey(at.person.id, at.organization.id);
     expect((await ask(at)).isAuthorized).toBe(true);
     await server.application.settled();
-    const { cache } = server.application.platform;
-    const { mark, entries } = await cache.read([key]);
+    const { snapshotCache: cache } = server.application.platform;
+    const { watermark, entries } = await cache.read([key]);
     const old = entries[0];
     expect(old).toBeTruthy();
     const roles = await rolesOf(server, at.organization);
@@ -131,7 +131,7 @@ describe("the cache in front of the read model", () => {
     expectWritten(changed, 200);
     await server.application.settled();
     // A slow process gives what it has read before the change.
-    await cache.fill([{ key, value: old?.value as string, version: old?.version as bigint, ttlSeconds: 3_600 }], mark as Mark);
+    await cache.fill([{ key, value: old?.value as string, version: old?.version as bigint, ttlSeconds: 3_600 }], watermark as Watermark);
     expect((await cache.read([key])).entries[0]?.value).not.toBe(old?.value);
     expect((await ask(at)).isAuthorized).toBe(false);
   });

@@ -140,8 +140,8 @@ export class DecisionReader {
   }
 
   /** The shared snapshot, for its verification. */
-  get snapshot(): Platform["cache"] {
-    return this.#platform.cache;
+  get snapshot(): Platform["snapshotCache"] {
+    return this.#platform.snapshotCache;
   }
 
   /** Writes down what is still to be written. */

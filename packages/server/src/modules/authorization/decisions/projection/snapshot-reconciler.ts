@@ -1,6 +1,6 @@
 import type { BackgroundTask } from "#platform/background.ts";
-import { type Mark, sameMark } from "#platform/cache/cache.ts";
 import type { Platform } from "#platform/platform.ts";
+import { sameWatermark, type Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { beginAt, lastNumber, unlessAway } from "./snapshot.ts";
 
 /** Often enough that a lost snapshot helps again soon; readers do not use it meanwhile. */
@@ -11,18 +11,18 @@ const lookEveryMs = 2_000;
  * this does so where nothing is written for a long time (decision 0022).
  */
 export function snapshotReconciler(platform: Platform): BackgroundTask {
-  const { cache, database } = platform;
-  /** A mark that was behind at the last look; where it still is at the next one, it has missed a write for good. */
-  let behind: Mark | undefined;
+  const { snapshotCache: cache, database } = platform;
+  /** A watermark that was behind at the last look; where it still is at the next one, it has missed a write for good. */
+  let behind: Watermark | undefined;
   const look = (): Promise<void> =>
     unlessAway(platform, async () => {
-      // First the mark: a write is committed before it is published, so an honest snapshot is not ahead of a number that is read later.
-      const { mark } = await cache.read([]);
+      // First the watermark: a write is committed before it is published, so an honest snapshot is not ahead of a number that is read later.
+      const { watermark } = await cache.read([]);
       const number = await lastNumber(database);
-      const wasBehind = behind !== undefined && sameMark(behind, mark);
-      behind = mark !== null && mark.number < number ? mark : undefined;
-      const lost = mark === null || mark.number > number || (behind !== undefined && wasBehind);
-      if (lost) await beginAt(platform, number, mark);
+      const wasBehind = behind !== undefined && sameWatermark(behind, watermark);
+      behind = watermark !== null && watermark.number < number ? watermark : undefined;
+      const lost = watermark === null || watermark.number > number || (behind !== undefined && wasBehind);
+      if (lost) await beginAt(platform, number, watermark);
     });
   return {
     name: "decisions.reconcile-snapshot",

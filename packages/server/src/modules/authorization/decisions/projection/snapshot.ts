@@ -1,7 +1,7 @@
 import { sql } from "kysely";
-import type { Entry, Mark } from "#platform/cache/cache.ts";
 import { type Database, everyTenant } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
+import type { Entry, Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import type { Projected } from "./project.ts";
 import { cacheSecondsOf } from "./stored-entry.ts";
@@ -18,23 +18,27 @@ export async function publish(platform: Platform, projected: Projected): Promise
     if (!(await isTurnOf(platform, number))) return;
     // The copy cannot delete single entries, and must not keep an older value of one that failed.
     if (failed.length > 0) {
-      await beginAt(platform, number, (await platform.cache.read([])).mark);
+      await beginAt(platform, number, (await platform.snapshotCache.read([])).watermark);
       return;
     }
-    if (!(await platform.cache.write(entries, { after: number - 1, to: number }))) platform.metrics.sharedCopyBegun.inc();
+    if (!(await platform.snapshotCache.write(entries, { after: number - 1, to: number }))) platform.metrics.sharedCopyBegun.inc();
   });
 }
 
 /** Empties the copy, whatever it holds. Throws {@link Unavailable} where it does not answer. */
 export async function renew(platform: Platform): Promise<void> {
   for (;;) {
-    const { mark } = await platform.cache.read([]);
-    if (await beginAt(platform, await lastNumber(platform.database), mark)) return;
+    const { watermark } = await platform.snapshotCache.read([]);
+    if (await beginAt(platform, await lastNumber(platform.database), watermark)) return;
   }
 }
 
-/** Begins a generation at `number` unless somebody has moved the mark from `seen`. */
-export async function beginAt({ cache, logger, metrics }: Platform, number: number, seen: Mark | null): Promise<boolean> {
+/** Begins a generation at `number` unless somebody has moved the watermark from `seen`. */
+export async function beginAt(
+  { snapshotCache: cache, logger, metrics }: Platform,
+  number: number,
+  seen: Watermark | null,
+): Promise<boolean> {
   const begun = await cache.begin(number, seen);
   if (begun) {
     metrics.sharedCopyBegun.inc();
@@ -43,7 +47,7 @@ export async function beginAt({ cache, logger, metrics }: Platform, number: numb
   return begun;
 }
 
-/** A copy that is away is no fault: what it misses, its mark tells. */
+/** A copy that is away is no fault: what it misses, its watermark tells. */
 export async function unlessAway({ logger }: Platform, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -66,12 +70,12 @@ export const lastNumber = (database: Database): Promise<number> =>
  * Waits for the write before `number`, which another worker may have committed a moment ago. False where the copy was already begun
  * anew after this write: then it holds nothing that the write changes.
  */
-async function isTurnOf({ cache, database }: Platform, number: number): Promise<boolean> {
+async function isTurnOf({ snapshotCache: cache, database }: Platform, number: number): Promise<boolean> {
   for (let turn = 0; cache.shared; turn += 1) {
-    const { mark } = await cache.read([]);
-    if (mark === null || mark.number === number - 1) return true;
+    const { watermark } = await cache.read([]);
+    if (watermark === null || watermark.number === number - 1) return true;
     // Ahead of the database itself: that was restored to an earlier time, and the copy is of one that never was.
-    if (mark.number >= number) return mark.number > (await lastNumber(database));
+    if (watermark.number >= number) return watermark.number > (await lastNumber(database));
     if (turn === turnsMax) return true;
     await new Promise((resolve) => setTimeout(resolve, turnMs));
   }

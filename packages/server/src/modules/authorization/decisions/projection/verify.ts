@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { sql } from "kysely";
 import { isEntryKey } from "#modules/authorization/access/index.ts";
-import type { Cache, Reading } from "#platform/cache/cache.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures } from "#platform/database/isolated.ts";
 import { rowsOf } from "#platform/database/rows.ts";
+import type { Reading, SnapshotCache } from "#platform/snapshot-cache/snapshot-cache.ts";
 import type { Compute } from "./project.ts";
 
 /** An entry that is not what the tables say. */
@@ -19,11 +19,11 @@ export interface Difference {
 /** Compares what is kept under `keys` with what follows from the tables, in the read model's table and in a copy that is believed. */
 export async function verifyEntries(
   db: ReadHandle,
-  cache: Cache,
+  cache: SnapshotCache,
   keys: readonly string[],
   compute: Compute,
 ): Promise<readonly Difference[]> {
-  const { mark, entries, distrusted = [] } = await cache.read(keys).catch((): Reading => ({ mark: null, entries: [] }));
+  const { watermark, entries, distrusted = [] } = await cache.read(keys).catch((): Reading => ({ watermark: null, entries: [] }));
   // A reading transaction takes savepoints, too.
   const { done, failed } = await isolateFailures(db as unknown as WriteHandle, keys.filter(isEntryKey), compute);
   const computed = new Map(done.map(({ key, json }) => [key, JSON.parse(json) as unknown]));
@@ -35,7 +35,7 @@ export async function verifyEntries(
     left join access_read_model r on r.key = any(${keys}::text[])`,
   );
   const kept = new Map(rows.flatMap(({ key, value }) => (key === null ? [] : [[key, value] as const])));
-  const believed = mark !== null && mark.number >= Number(rows[0]?.number);
+  const believed = watermark !== null && watermark.number >= Number(rows[0]?.number);
   return keys.flatMap((key, index): readonly Difference[] => {
     if (failing.has(key)) return [{ key, where: "table", how: "failed" }];
     const expected = computed.get(key) ?? null;

@@ -1,8 +1,8 @@
 import type { Tracer } from "../telemetry/tracing.ts";
-import type { Cache } from "./cache.ts";
+import type { SnapshotCache } from "./snapshot-cache.ts";
 
-/** A cache whose look-ups are spans of the trace that they belong to (cache lookup). */
-export function tracedCache(cache: Cache, tracer: Tracer): Cache {
+/** A cache whose look-ups are spans of the trace that they belong to. */
+export function tracedSnapshotCache(cache: SnapshotCache, tracer: Tracer): SnapshotCache {
   if (!tracer.on) return cache;
   const traced = <T>(operation: string, keys: number, work: () => Promise<T>): Promise<T> =>
     tracer.current === undefined

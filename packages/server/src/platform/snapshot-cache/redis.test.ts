@@ -6,9 +6,9 @@ import { authenticator } from "../keys/authenticator.ts";
 import { createResilience } from "../resilience/resilience.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
-import type { Cache, Mark } from "./cache.ts";
-import { cacheConformance } from "./conformance/cache-conformance.ts";
-import { redisCache } from "./redis.ts";
+import { snapshotCacheConformance } from "./conformance/snapshot-cache-conformance.ts";
+import { redisSnapshotCache } from "./redis.ts";
+import type { SnapshotCache, Watermark } from "./snapshot-cache.ts";
 
 const key = { name: "AAAAAAAA", key: randomBytes(32) };
 const distrusted = vi.fn();
@@ -24,32 +24,32 @@ describeOnRedis("on a Redis", () => {
   afterAll(() => redis?.close());
   beforeEach(() => redis.raw.flushall());
 
-  const open = async (url?: string): Promise<Cache> =>
-    redisCache(await redis.connect(url), createResilience(createMetrics()), { authenticator: authenticator([key]), distrusted });
+  const open = async (url?: string): Promise<SnapshotCache> =>
+    redisSnapshotCache(await redis.connect(url), createResilience(createMetrics()), { authenticator: authenticator([key]), distrusted });
 
-  cacheConformance("Redis", async () => {
+  snapshotCacheConformance("Redis", async () => {
     await redis.raw.flushall();
     return open();
   });
 
-  describe("a copy that was lost or is old", () => {
-    it("has no mark after it was flushed, and takes no fill from before", async () => {
+  describe("a snapshot that was lost or is old", () => {
+    it("has no watermark after it was flushed, and takes no fill from before", async () => {
       const cache = await open();
       await cache.write([entry("a", "of a")], { after: 0, to: 1 });
-      const { mark } = await cache.read([]);
+      const { watermark } = await cache.read([]);
       await redis.raw.flushall();
-      expect(await cache.read(["a"])).toEqual({ mark: null, entries: [null] });
-      expect(await cache.fill([entry("a", "of a")], mark as Mark)).toBe(false);
+      expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
+      expect(await cache.fill([entry("a", "of a")], watermark as Watermark)).toBe(false);
       expect(await cache.write([entry("b", "of b")], { after: 1, to: 2 })).toBe(false);
     });
 
-    it("that was restored from an old file shows its old mark, and the next write ends it", async () => {
+    it("that was restored from an old file shows its old watermark, and the next write ends it", async () => {
       const cache = await open();
       await cache.write([entry("a", "old")], { after: 0, to: 1 });
-      const [oldMark, oldValue] = await redis.raw.mget("iam:read-model:mark", "a");
+      const [oldWatermark, oldValue] = await redis.raw.mget("iam:read-model:mark", "a");
       await cache.write([entry("a", "new", 2n)], { after: 1, to: 2 });
-      await redis.raw.mset("iam:read-model:mark", oldMark as string, "a", oldValue as string);
-      expect((await cache.read(["a"])).mark?.number).toBe(1);
+      await redis.raw.mset("iam:read-model:mark", oldWatermark as string, "a", oldValue as string);
+      expect((await cache.read(["a"])).watermark?.number).toBe(1);
       expect(await cache.write([entry("b", "of b", 3n)], { after: 2, to: 3 })).toBe(false);
       expect((await cache.read(["a", "b"])).entries.map((each) => each?.value ?? null)).toEqual([null, "of b"]);
     });
@@ -60,14 +60,14 @@ describeOnRedis("on a Redis", () => {
       await redis.raw.set("a", "nothing of ours");
       expect((await cache.read(["a"])).entries).toEqual([null]);
       await redis.raw.set("iam:read-model:mark", "nonsense");
-      expect(await cache.read(["a"])).toEqual({ mark: null, entries: [null] });
+      expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
     });
   });
 
   describe("a Redis that somebody else writes to", () => {
     const openWith = async (...keys: { name: string; key: Buffer }[]) =>
-      redisCache(await redis.connect(), createResilience(createMetrics()), { authenticator: authenticator(keys), distrusted });
-    const markText = async () => (await redis.raw.get("iam:read-model:mark")) as string;
+      redisSnapshotCache(await redis.connect(), createResilience(createMetrics()), { authenticator: authenticator(keys), distrusted });
+    const watermarkText = async () => (await redis.raw.get("iam:read-model:mark")) as string;
     const other = { name: "BBBBBBBB", key: randomBytes(32) };
     beforeEach(() => distrusted.mockClear());
 
@@ -84,10 +84,10 @@ describeOnRedis("on a Redis", () => {
       const changed = change((await redis.raw.get("a")) as string);
       expect(changed).not.toBe(await redis.raw.get("a"));
       await redis.raw.set("a", changed);
-      const { mark, entries, distrusted: keys } = await cache.read(["a", "b"]);
+      const { watermark, entries, distrusted: keys } = await cache.read(["a", "b"]);
       expect([entries[0], entries[1]?.value, keys]).toEqual([null, "of b", ["a"]]);
       expect(distrusted.mock.calls).toEqual([["entry", why]]);
-      await cache.fill([entry("a", "of a", 2n)], mark as Mark);
+      await cache.fill([entry("a", "of a", 2n)], watermark as Watermark);
       expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
     });
 
@@ -97,8 +97,8 @@ describeOnRedis("on a Redis", () => {
       const before = (await redis.raw.get("a")) as string;
       await redis.raw.set("b", before);
       expect((await cache.read(["b"])).entries).toEqual([null]);
-      await cache.begin(1, (await cache.read([])).mark);
-      const [generation] = (await markText()).split(" ");
+      await cache.begin(1, (await cache.read([])).watermark);
+      const [generation] = (await watermarkText()).split(" ");
       await redis.raw.set("a", before.replace(/^\S+/, generation as string));
       expect((await cache.read(["a"])).entries).toEqual([null]);
       expect(distrusted.mock.calls).toEqual([
@@ -121,15 +121,15 @@ describeOnRedis("on a Redis", () => {
       ["another number", (text: string) => text.replace(/^(\S+) 1 /, "$1 9 ")],
       ["no code", (text: string) => text.replace(/ \S+$/, "")],
       ["rubbish", () => "x"],
-    ])("has no mark where that has %s, and the next write or the keeper begins another", async (_what, change) => {
+    ])("has no watermark where that has %s, and the next write or the reconciler begins another", async (_what, change) => {
       const cache = await open();
       for (const heal of [() => cache.write([], { after: 1, to: 2 }).then((continued) => !continued), () => cache.begin(2, null)]) {
         await redis.raw.flushall();
         await cache.write([entry("a", "of a")], { after: 0, to: 1 });
-        await redis.raw.set("iam:read-model:mark", change(await markText()));
-        expect(await cache.read(["a"])).toEqual({ mark: null, entries: [null] });
+        await redis.raw.set("iam:read-model:mark", change(await watermarkText()));
+        expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
         expect(await heal()).toBe(true);
-        expect((await cache.read(["a"])).mark?.number).toBe(2);
+        expect((await cache.read(["a"])).watermark?.number).toBe(2);
       }
     });
 
@@ -137,7 +137,7 @@ describeOnRedis("on a Redis", () => {
       const cache = await open();
       await redis.raw.lpush("a", "x");
       await redis.raw.lpush("iam:read-model:mark", "x");
-      expect(await cache.read(["a"])).toEqual({ mark: null, entries: [null] });
+      expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
       expect(await cache.write([entry("a", "of a")], { after: 0, to: 1 })).toBe(false);
       expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
     });
@@ -148,9 +148,9 @@ describeOnRedis("on a Redis", () => {
       expect((await during.read(["a"])).entries[0]?.value).toBe("old");
       expect(await during.write([entry("b", "new")], { after: 1, to: 2 })).toBe(true);
       expect((await during.read(["a", "b"])).entries.map((each) => each?.value)).toEqual(["old", "new"]);
-      expect(await during.fill([entry("c", "of c")], (await during.read([])).mark as Mark)).toBe(true);
+      expect(await during.fill([entry("c", "of c")], (await during.read([])).watermark as Watermark)).toBe(true);
       expect((await after.read(["a", "b"])).entries.map((each) => each?.value ?? null)).toEqual([null, "new"]);
-      expect((await before.read(["b"])).mark).toBeNull();
+      expect((await before.read(["b"])).watermark).toBeNull();
     });
   });
 
@@ -162,12 +162,12 @@ describeOnRedis("on a Redis", () => {
         const cache = await open(wire.url);
         try {
           await cache.write([entry("a", "of a")], { after: 0, to: 1 });
-          const { mark } = await cache.read([]);
+          const { watermark } = await cache.read([]);
           if (how === "holds") wire.hold();
           else await wire.cut();
           const calls = [
             () => cache.read(["a"]),
-            () => cache.fill([entry("a", "of a")], mark as Mark),
+            () => cache.fill([entry("a", "of a")], watermark as Watermark),
             () => cache.read(["a"]),
             () => cache.read(["a"]),
             () => cache.read(["a"]),

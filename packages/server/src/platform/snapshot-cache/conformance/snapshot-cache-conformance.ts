@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Cache, Entry, Mark } from "../cache.ts";
+import type { Entry, SnapshotCache, Watermark } from "../snapshot-cache.ts";
 
 /** What every cache adapter promises. `make` gives an empty one. */
-export function cacheConformance(name: string, make: () => Promise<Cache>): void {
+export function snapshotCacheConformance(name: string, make: () => Promise<SnapshotCache>): void {
   describe(`cache: ${name}`, () => {
-    let cache: Cache;
+    let cache: SnapshotCache;
     let key: (name: string) => string;
     beforeEach(async () => {
       cache = await make();
@@ -17,27 +17,27 @@ export function cacheConformance(name: string, make: () => Promise<Cache>): void
 
     const entry = (part: string, value: string, version = 1n, ttlSeconds = 60): Entry => ({ key: key(part), value, version, ttlSeconds });
     const kept = async (part: string): Promise<string | null> => (await cache.read([key(part)])).entries[0]?.value ?? null;
-    const markNow = async (): Promise<Mark> => (await cache.read([])).mark as Mark;
+    const watermarkNow = async (): Promise<Watermark> => (await cache.read([])).watermark as Watermark;
 
-    it("has neither a mark nor values before the first write, and takes nothing from readers", async () => {
-      expect(await cache.read([key("a")])).toEqual({ mark: null, entries: [null] });
+    it("has neither a watermark nor values before the first write, and takes nothing from readers", async () => {
+      expect(await cache.read([key("a")])).toEqual({ watermark: null, entries: [null] });
       expect(await cache.fill([entry("a", "of a reader")], { generation: "made up", number: 0 })).toBe(false);
-      expect(await cache.read([key("a")])).toEqual({ mark: null, entries: [null] });
+      expect(await cache.read([key("a")])).toEqual({ watermark: null, entries: [null] });
     });
 
-    it("gives back what was written, with its version, byte for byte, and the mark that it was written under", async () => {
+    it("gives back what was written, with its version, byte for byte, and the watermark that it was written under", async () => {
       const values = ["", "text", "“ünïcode” \u{1F511}", "line\nline\u0000end", JSON.stringify({ a: [1, null] }), "x".repeat(100_000)];
       const entries = values.map((value, index) => entry(String(index), value, BigInt(index)));
       await cache.write(entries, { after: 0, to: 7 });
       const reading = await cache.read(entries.map((each) => each.key));
-      expect(reading.mark?.number).toBe(7);
+      expect(reading.watermark?.number).toBe(7);
       expect(reading.entries).toEqual(entries.map(({ value, version }) => ({ value, version })));
     });
 
     it("keeps versions that are larger than a number can be, and orders them", async () => {
       const version = 18_446_744_073_709_551_615n;
       await cache.write([entry("a", "newest", version), entry("b", "ten", 10n)], { after: 0, to: 1 });
-      await cache.fill([entry("a", "one before", version - 1n), entry("b", "nine", 9n)], await markNow());
+      await cache.fill([entry("a", "one before", version - 1n), entry("b", "nine", 9n)], await watermarkNow());
       expect((await cache.read([key("a"), key("b")])).entries).toEqual([
         { value: "newest", version },
         { value: "ten", version: 10n },
@@ -46,47 +46,47 @@ export function cacheConformance(name: string, make: () => Promise<Cache>): void
 
     it("goes on in one generation while no write is missing", async () => {
       await cache.begin(4, null);
-      const { generation } = await markNow();
+      const { generation } = await watermarkNow();
       expect(await cache.write([entry("a", "of a")], { after: 4, to: 5 })).toBe(true);
       expect(await cache.write([entry("b", "of b")], { after: 5, to: 6 })).toBe(true);
-      expect(await markNow()).toEqual({ generation, number: 6 });
+      expect(await watermarkNow()).toEqual({ generation, number: 6 });
       expect(await kept("a")).toBe("of a");
     });
 
     it("begins anew where a write is missing: what was kept before may lack it", async () => {
       await cache.write([entry("a", "of a"), entry("b", "of b")], { after: 0, to: 1 });
-      const before = await markNow();
+      const before = await watermarkNow();
       expect(await cache.write([entry("b", "of b, again")], { after: 2, to: 3 })).toBe(false);
       expect(await kept("a")).toBeNull();
       expect(await kept("b")).toBe("of b, again");
-      expect(await markNow()).toMatchObject({ number: 3, generation: expect.not.stringContaining(before.generation) });
+      expect(await watermarkNow()).toMatchObject({ number: 3, generation: expect.not.stringContaining(before.generation) });
     });
 
     it("begins anew where it is ahead of its writer: the database was restored to an earlier time", async () => {
       await cache.write([entry("a", "of the lost future", 90n)], { after: 0, to: 9 });
       expect(await cache.write([entry("b", "of b", 50n)], { after: 4, to: 5 })).toBe(false);
       expect(await kept("a")).toBeNull();
-      expect((await markNow()).number).toBe(5);
+      expect((await watermarkNow()).number).toBe(5);
     });
 
     it("lets a second writer take over, and one that comes late take nothing over", async () => {
       await cache.write([entry("a", "by the first", 1n)], { after: 0, to: 1 });
       expect(await cache.write([entry("a", "by the second", 2n)], { after: 1, to: 2 })).toBe(true);
       expect(await kept("a")).toBe("by the second");
-      // The first has been slow with its second write; its mark is behind what readers have heard of, so they do not believe it.
+      // The first has been slow with its second write; its watermark is behind what readers have observed, so they do not trust it.
       await cache.write([entry("a", "by the first, late", 1n)], { after: 0, to: 1 });
-      expect((await markNow()).number).toBe(1);
+      expect((await watermarkNow()).number).toBe(1);
     });
 
-    it("takes what a reader gives while the mark is the one that it saw", async () => {
+    it("takes what a reader gives while the watermark is the one that it saw", async () => {
       await cache.write([], { after: 0, to: 1 });
-      expect(await cache.fill([entry("a", "of a")], await markNow())).toBe(true);
+      expect(await cache.fill([entry("a", "of a")], await watermarkNow())).toBe(true);
       expect(await kept("a")).toBe("of a");
     });
 
     it("does not let a slow reader put back what was replaced, nor what has expired or was never there", async () => {
       await cache.write([entry("a", "old")], { after: 0, to: 1 });
-      const seen = await markNow();
+      const seen = await watermarkNow();
       await cache.write([entry("a", "new", 2n)], { after: 1, to: 2 });
       expect(await cache.fill([entry("a", "old"), entry("b", "old")], seen)).toBe(false);
       expect(await kept("a")).toBe("new");
@@ -95,7 +95,7 @@ export function cacheConformance(name: string, make: () => Promise<Cache>): void
 
     it("does not let a reader of another generation put anything back, though the number is the same", async () => {
       await cache.begin(3, null);
-      const seen = await markNow();
+      const seen = await watermarkNow();
       await cache.begin(3, seen);
       expect(await cache.fill([entry("a", "of before")], seen)).toBe(false);
       expect(await kept("a")).toBeNull();
@@ -103,26 +103,26 @@ export function cacheConformance(name: string, make: () => Promise<Cache>): void
 
     it("does not put a reader's lower version over a higher one, and a value of a dead generation holds nothing back", async () => {
       await cache.write([entry("a", "high", 9n)], { after: 0, to: 1 });
-      await cache.fill([entry("a", "low", 8n)], await markNow());
+      await cache.fill([entry("a", "low", 8n)], await watermarkNow());
       expect(await kept("a")).toBe("high");
-      await cache.begin(1, await markNow());
-      await cache.fill([entry("a", "low", 8n)], await markNow());
+      await cache.begin(1, await watermarkNow());
+      await cache.fill([entry("a", "low", 8n)], await watermarkNow());
       expect(await kept("a")).toBe("low");
     });
 
-    it("begins a generation only where the mark is still the one that was seen", async () => {
+    it("begins a generation only where the watermark is still the one that was seen", async () => {
       expect(await cache.begin(1, null)).toBe(true);
       expect(await cache.begin(1, null)).toBe(false);
-      const seen = await markNow();
+      const seen = await watermarkNow();
       await cache.write([entry("a", "of a")], { after: 1, to: 2 });
       expect(await cache.begin(1, seen)).toBe(false);
       expect(await kept("a")).toBe("of a");
-      expect(await cache.begin(2, await markNow())).toBe(true);
+      expect(await cache.begin(2, await watermarkNow())).toBe(true);
       expect(await kept("a")).toBeNull();
-      expect((await markNow()).number).toBe(2);
+      expect((await watermarkNow()).number).toBe(2);
     });
 
-    it("shows values and mark of one moment, however much is written meanwhile", async () => {
+    it("shows values and watermark of one moment, however much is written meanwhile", async () => {
       const parts = ["a", "b", "c"];
       await cache.write(
         parts.map((part) => entry(part, "0")),
@@ -137,8 +137,8 @@ export function cacheConformance(name: string, make: () => Promise<Cache>): void
         }
       })();
       for (let round = 0; round < 100; round += 1) {
-        const { mark, entries } = await cache.read(parts.map(key));
-        const number = mark?.number === 1 ? "0" : String(mark?.number);
+        const { watermark, entries } = await cache.read(parts.map(key));
+        const number = watermark?.number === 1 ? "0" : String(watermark?.number);
         expect(entries.map((each) => each?.value)).toEqual([number, number, number]);
       }
       await writing;
@@ -162,7 +162,7 @@ export function cacheConformance(name: string, make: () => Promise<Cache>): void
       expect(await kept("a")).toBe("short");
       await eventually(() => kept("a")).toBeNull();
       expect(await kept("b")).toBe("long");
-      await cache.fill([entry("a", "older", 1n)], await markNow());
+      await cache.fill([entry("a", "older", 1n)], await watermarkNow());
       expect(await kept("a")).toBe("older");
     });
 

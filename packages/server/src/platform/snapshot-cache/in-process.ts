@@ -1,21 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type Cache, type Cached, type Entry, type Mark, sameMark } from "./cache.ts";
 import { sizeOf } from "./size-of.ts";
+import { type Cached, type Entry, type SnapshotCache, sameWatermark, type Watermark } from "./snapshot-cache.ts";
 
-/** Bounds on memory, not on correctness: what falls out is read from the database again. */
+/** Bounds on memory, not on correctness: what is evicted is read from the database again. */
 const entriesMax = 50_000;
 const bytesMax = 64 * 1_024 * 1_024;
 
-/** A copy in this process, which helps where the writer is in it too; elsewhere it has no mark and stays empty. */
-export function inProcessCache(): Cache {
+/** A snapshot in this process. It has values where the writer is in the same process; elsewhere it has no watermark and stays empty. */
+export function inProcessSnapshotCache(): SnapshotCache {
   const entries = new LRUCache<string, Cached>({
     max: entriesMax,
     maxSize: bytesMax,
     sizeCalculation: (entry, key) => sizeOf(key) + sizeOf(entry.value),
   });
-  let mark: Mark | null = null;
-  const begun = (number: number): Mark => {
+  let watermark: Watermark | null = null;
+  const begun = (number: number): Watermark => {
     entries.clear();
     return { generation: randomUUID(), number };
   };
@@ -28,26 +28,26 @@ export function inProcessCache(): Cache {
   return {
     kind: "in process",
     shared: false,
-    read: async (keys) => ({ mark, entries: keys.map((key) => entries.get(key) ?? null) }),
+    read: async (keys) => ({ watermark, entries: keys.map((key) => entries.get(key) ?? null) }),
     async write(added, { after, to }) {
-      const continued = mark?.number === after;
-      mark = continued ? { ...(mark as Mark), number: to } : begun(to);
+      const continued = watermark?.number === after;
+      watermark = continued ? { ...(watermark as Watermark), number: to } : begun(to);
       store(added);
       return continued;
     },
     async fill(added, seen) {
-      if (!sameMark(mark, seen)) return false;
+      if (!sameWatermark(watermark, seen)) return false;
       store(added);
       return true;
     },
     async begin(number, seen) {
-      if (!sameMark(mark, seen)) return false;
-      mark = begun(number);
+      if (!sameWatermark(watermark, seen)) return false;
+      watermark = begun(number);
       return true;
     },
     ping: async () => {},
     async close() {
-      mark = null;
+      watermark = null;
       entries.clear();
     },
   };

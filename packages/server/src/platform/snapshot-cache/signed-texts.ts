@@ -1,7 +1,7 @@
 import type { Authenticator, Distrust } from "../keys/authenticator.ts";
-import type { Cached, Entry, Mark } from "./cache.ts";
+import type { Cached, Entry, Watermark } from "./snapshot-cache.ts";
 
-/** What the copy is kept with: whoever writes to Redis must not be able to give rights (decision 0041). */
+/** Protects the snapshot: who can write to Redis must not be able to give rights (decision 0041). */
 export interface Trust {
   readonly authenticator: Authenticator;
   /** Told of each text that is not what a process of this installation has written. */
@@ -12,21 +12,22 @@ export interface Trust {
 const skewMs = 120_000;
 
 /**
- * Marks and values as they lie in Redis: `generation number code` and `generation version expiry code value`. A code is of everything
+ * Watermarks and values as they lie in Redis: `generation number code` and `generation version expiry code value`. A code is of everything
  * beside it, of the key, and of the kind, so that no value stands under another key, in another generation, or for longer than it was given.
  */
 export function signedTexts({ authenticator, distrusted }: Trust) {
-  const markParts = ({ generation, number }: Mark): string[] => ["mark", generation, String(number)];
+  const watermarkParts = ({ generation, number }: Watermark): string[] => ["mark", generation, String(number)];
   return {
-    markOf: (mark: Mark): string => `${mark.generation} ${mark.number} ${authenticator.sign(markParts(mark))}`,
+    watermarkOf: (watermark: Watermark): string =>
+      `${watermark.generation} ${watermark.number} ${authenticator.sign(watermarkParts(watermark))}`,
 
     /** Null where there is none, and where it is not one of ours. */
-    readMark(text: string | null | undefined): Mark | null {
+    readWatermark(text: string | null | undefined): Watermark | null {
       if (text == null) return null;
       const [, generation, number, code] = /^(\S+) (\d{1,16})(?: (\S+))?$/.exec(text) ?? [];
-      const mark = { generation: generation ?? "", number: Number(number) };
-      const why = generation === undefined ? "forged" : authenticator.distrust(markParts(mark), code);
-      if (why === undefined) return mark;
+      const watermark = { generation: generation ?? "", number: Number(number) };
+      const why = generation === undefined ? "forged" : authenticator.distrust(watermarkParts(watermark), code);
+      if (why === undefined) return watermark;
       distrusted("mark", why);
       return null;
     },
@@ -37,8 +38,8 @@ export function signedTexts({ authenticator, distrusted }: Trust) {
       return `${expiry} ${authenticator.sign(["entry", key, generation, String(version), expiry, value])} ${value}`;
     },
 
-    /** Null also for a value of another generation than the mark's: it is dead. */
-    readValue(text: string | null | undefined, key: string, { generation }: Mark, refuse: () => void): Cached | null {
+    /** Null also for a value of another generation than the watermark's: it is dead. */
+    readValue(text: string | null | undefined, key: string, { generation }: Watermark, refuse: () => void): Cached | null {
       if (typeof text !== "string" || !text.startsWith(`${generation} `)) return null;
       const [head, value] = headOf(text, generation.length + 1);
       const [version = "", expiry = "", code] = head;

@@ -2,7 +2,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { catalogue } from "../packages/server/src/operation/catalogue.ts";
-import { contexts } from "../packages/server/src/runtime/modules.ts";
+import { manifests } from "../packages/server/src/runtime/modules.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = globSync(["*.md", "docs/**/*.md", "bench/*.md", "packages/*/README.md"], { cwd: root });
@@ -13,9 +13,9 @@ const path = /`((?:packages|docs|bench|scripts|tests|deploy)\/[\w./-]+)`/g;
 /** The same below the server's sources, as docs/sources.md writes them. */
 const sourcePath = /`((?:modules|operation|platform|runtime)\/[\w./-]*)`/g;
 /** An operation's name, `tenancy.inviteMember`. */
-const operationName = new RegExp(`\`((?:${contexts.map(({ module }) => module.name).join("|")})\\.[a-z]\\w+)\``, "g");
+const operationName = new RegExp(`\`((?:${manifests.map(({ module }) => module.name).join("|")})\\.[a-z]\\w+)\``, "g");
 
-const known = catalogue(contexts);
+const known = catalogue(manifests);
 const names = new Set([...known.byName.keys(), ...known.errors.keys()]);
 const problems: string[] = [];
 for (const page of pages) {

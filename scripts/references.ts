@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { catalogue } from "../packages/server/src/operation/catalogue.ts";
 import { eventSchemas } from "../packages/server/src/operation/events-schema.ts";
 import { openapi } from "../packages/server/src/operation/openapi.ts";
-import { contexts } from "../packages/server/src/runtime/modules.ts";
+import { manifests } from "../packages/server/src/runtime/modules.ts";
 import { version } from "../packages/server/src/runtime/version.ts";
 import { auditActionsPage } from "./references/audit-actions.ts";
 import { configurationPage } from "./references/configuration.ts";
@@ -17,7 +17,7 @@ import { operationsPage } from "./references/operations.ts";
 import { schemaPage } from "./references/schema.ts";
 
 const folder = join(import.meta.dirname, "..", "docs", "reference");
-const known = catalogue(contexts);
+const known = catalogue(manifests);
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 const files: Readonly<Record<string, string>> = {

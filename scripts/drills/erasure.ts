@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { eraseOrganization } from "../../packages/server/src/modules/organization/tenancy/index.ts";
 import { callOperation } from "../../packages/server/src/runtime/cli/reach.ts";
 import { readConfiguration } from "../../packages/server/src/runtime/configuration.ts";
 import { percentile, watchChecks } from "./checks.ts";
@@ -77,7 +78,7 @@ try {
   const began = performance.now();
   const batches: number[] = [];
   const during = await watchChecks(ask, async () => {
-    await callOperation(readConfiguration(environment), "tenancy.eraseOrganization", { organizationId: gone });
+    await callOperation(readConfiguration(environment), eraseOrganization, { organizationId: gone });
     await withClient(at(adminUrl.username), async (client) => {
       let removed = -1;
       for (let last = performance.now(); performance.now() - began < secondsMax * 1_000; await sleep(20)) {

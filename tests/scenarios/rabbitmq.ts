@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { contexts } from "../../packages/server/src/runtime/modules.ts";
+import { manifests } from "../../packages/server/src/runtime/modules.ts";
 import { consumeEverything } from "./support/consumer.ts";
 import { eventually } from "./support/eventually.ts";
 import { Load } from "./support/load.ts";
@@ -7,7 +7,7 @@ import { countLog, type Logged } from "./support/log.ts";
 import { countsOf, type Row } from "./support/stage.ts";
 
 /** What the product says to itself stays in the log: nobody outside could do anything with it. */
-const internal = new Set(contexts.flatMap(({ events }) => events.filter((event) => event.internal).map(({ type }) => type)));
+const internal = new Set(manifests.flatMap(({ events }) => events.filter((event) => event.internal).map(({ type }) => type)));
 
 /** The log is carried on as soon as the broker is back; the pauses of its clients end within seconds. */
 const drainedWithinMs = 60_000;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { pino } from "pino";
 import { inject } from "vitest";
-import type { Context } from "../../server/src/operation/module.ts";
+import type { ModuleManifest } from "../../server/src/operation/module.ts";
 import { operator } from "../../server/src/operation/principal.ts";
 import { backgroundOrigin } from "../../server/src/operation/scheduled.ts";
 import { masterKeyFromFile } from "../../server/src/platform/keys/file.ts";
@@ -109,7 +109,7 @@ interface OpenOptions {
   /** The clock of the machine, with the database's time for what is decided. */
   readonly machineClock?: () => number;
   /** Modules above those of the product. */
-  readonly modules?: readonly Context[];
+  readonly modules?: readonly ModuleManifest[];
 }
 
 /** Opens a server on a database that is there already, or that `environment` names. */

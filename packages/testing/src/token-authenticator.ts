@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Context, module } from "../../server/src/operation/module.ts";
+import { type ModuleManifest, module } from "../../server/src/operation/module.ts";
 import type { IdentifiedPrincipal } from "../../server/src/operation/principal.ts";
 
 const prefix = "ght_";
@@ -8,7 +8,7 @@ const prefix = "ght_";
 export class TokenAuthenticator {
   readonly #principals = new Map<string, IdentifiedPrincipal>();
   /** The manifest, for `startTestServer`. */
-  readonly module: Context = {
+  readonly module: ModuleManifest = {
     module: module("test-tokens", { store: { reads: () => ({}), writes: () => ({}) } }),
     operations: [],
     events: [],

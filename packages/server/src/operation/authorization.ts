@@ -87,7 +87,11 @@ export interface Authorizer {
     request: RequestFacts,
   ): MaybePromise<true | Refusal>;
   /** Those of `permissions` that the principal does not hold there without a condition, or that lie outside the credential's scopes. */
-  notHeld(principal: IdentifiedPrincipal, organizationId: string | null, permissions: readonly string[]): Promise<readonly string[]>;
+  missingPermissions(
+    principal: IdentifiedPrincipal,
+    organizationId: string | null,
+    permissions: readonly string[],
+  ): Promise<readonly string[]>;
 }
 
 export interface Subject {

@@ -4,7 +4,7 @@ import { Scene } from "@gatehouse/testing/scene.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
-import { contexts } from "#runtime/modules.ts";
+import { manifests } from "#runtime/modules.ts";
 import type { Operation } from "./operation.ts";
 
 interface Node {
@@ -28,7 +28,7 @@ function unbounded(node: Node, path: string): readonly string[] {
 }
 
 it("every list that a caller sends has a bound, which the API's description says", () => {
-  const operations: readonly Operation[] = contexts.flatMap((context) => context.operations);
+  const operations: readonly Operation[] = manifests.flatMap((manifest) => manifest.operations);
   const inputs = operations.filter(({ http }) => http !== undefined);
   expect(inputs.length).toBeGreaterThan(50);
   expect(inputs.flatMap(({ name, input }) => unbounded(input as Node, name))).toEqual([]);

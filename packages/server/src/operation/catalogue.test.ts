@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { contexts } from "#runtime/modules.ts";
+import { manifests } from "#runtime/modules.ts";
 import { anyone, internal, permission, permissionsIn } from "./authorization.ts";
 import { catalogue } from "./catalogue.ts";
 import { defineError } from "./errors.ts";
 import { defineEvent } from "./event.ts";
-import { type Context, module } from "./module.ts";
+import { type ModuleManifest, module } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { Nothing, nullable, Timestamp, Type, Uuid } from "./schema.ts";
 
@@ -21,7 +21,7 @@ const sound = {
 const operation = (name: string, overrides: Readonly<Record<string, unknown>> = {}): Operation =>
   thing.query(name, { ...sound, ...overrides } as never);
 const command = (audit: unknown): Operation => thing.command("change", { ...sound, http: undefined, audit } as never);
-const contextOf = (operations: readonly Operation[], events: Context["events"] = []): Context => ({
+const contextOf = (operations: readonly Operation[], events: ModuleManifest["events"] = []): ModuleManifest => ({
   module: thing,
   operations,
   events,
@@ -169,7 +169,7 @@ describe("a program does not start with", () => {
 });
 
 describe("the product's own operations", () => {
-  const known = catalogue(contexts);
+  const known = catalogue(manifests);
 
   it("ask only for permissions that the product defines, in their scope", async () => {
     const { systemPermissions } = await import("#modules/authorization/access/index.ts");

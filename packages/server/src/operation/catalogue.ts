@@ -3,14 +3,14 @@ import { permissionsIn, type Rule } from "./authorization.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import { kernelErrors } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
-import type { Context } from "./module.ts";
+import type { ModuleManifest } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { type TSchema, timeBoundMark, timestampFormat } from "./schema.ts";
 import { faultsOfEvent, faultsOfVersion } from "./versions.ts";
 
 /** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
 export interface Catalogue {
-  readonly contexts: readonly Context[];
+  readonly manifests: readonly ModuleManifest[];
   readonly operations: readonly Operation[];
   readonly byName: ReadonlyMap<string, Operation>;
   readonly events: readonly EventDefinition[];
@@ -21,8 +21,8 @@ export interface Catalogue {
 }
 
 /** Collects the declarations and refuses what is incomplete or says two things: such a program does not start. */
-export function catalogue(contexts: readonly Context[]): Catalogue {
-  const operations = contexts.flatMap((context) => context.operations);
+export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
+  const operations = manifests.flatMap((manifest) => manifest.operations);
   const problems: string[] = [];
   const byName = unique(operations, (operation) => operation.name, "operation", problems);
   unique(
@@ -31,7 +31,7 @@ export function catalogue(contexts: readonly Context[]): Catalogue {
     "route",
     problems,
   );
-  const events = contexts.flatMap((context) => context.events);
+  const events = manifests.flatMap((manifest) => manifest.events);
   unique(events, (event) => event.type, "event", problems);
   for (const operation of operations) {
     problems.push(...faultsOf(operation));
@@ -50,7 +50,7 @@ export function catalogue(contexts: readonly Context[]): Catalogue {
   if (problems.length > 0) throw new Error(`The operations are not complete:\n  ${problems.join("\n  ")}`);
   const replaced = events.filter(({ deprecated }) => deprecated?.replacedBy !== undefined);
   const formerEvents = Map.groupBy(replaced, ({ deprecated }) => deprecated?.replacedBy as string);
-  return { contexts, operations, byName, events, formerEvents, errors };
+  return { manifests, operations, byName, events, formerEvents, errors };
 }
 
 /** Routes that differ in the names of their parameters only are the same route. */

@@ -1,4 +1,4 @@
-/** Says of an operation, or of an event, that it goes. Everything that callers are told comes from this. */
+/** Deprecates an operation or an event. Everything that callers are told comes from this. */
 export interface Deprecation {
   /** The day from which on nothing new should be built on it: `2026-12-01`, from midnight UTC. */
   readonly since: string;

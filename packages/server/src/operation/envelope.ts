@@ -10,7 +10,7 @@ import {
   UnsupportedMediaType,
 } from "./errors.ts";
 
-/** The one error envelope (docs/contract.md, "Answers"), the same from every door. */
+/** The one error envelope (docs/contract.md, "Answers"), the same on every transport. */
 export interface ErrorEnvelope {
   readonly success: false;
   readonly error: {

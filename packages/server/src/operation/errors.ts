@@ -19,7 +19,7 @@ export const defineError = <const Code extends string>(code: Code, status: numbe
   message,
 });
 
-/** A declared error on its way to the door. `cause` is for the log only. */
+/** A declared error on its way to the caller. `cause` is for the log only. */
 export class OperationError extends Error {
   readonly definition: ErrorDefinition;
   readonly details: readonly ErrorDetail[];

@@ -18,7 +18,7 @@ export interface EventDefinition<Data extends TObject = TObject> {
   readonly data: Data;
   /** Between the product's own parts: it is not published to brokers, and its schema is nobody's to rely on. */
   readonly internal?: true;
-  /** It goes. Until then it is published beside what replaces it, in the same transaction and made of it. */
+  /** Until its end a deprecated event is published beside its replacement, in the same transaction and derived from it. */
   readonly deprecated?: Deprecation & {
     /** Makes this event's data of those of the event that replaces it; `madeOf` ties the types. */
     readonly from?: (successor: never) => Static<Data>;

@@ -31,13 +31,13 @@ export const idempotencySteps: readonly SchemaStep[] = [
   },
 ];
 
-/** A client that retries later than this is not retrying. */
+/** A later request with the key counts as a new one. */
 export const keptSeconds = 24 * 3_600;
 const purpose = "idempotent answer";
 const requestPurpose = "idempotent request";
 
 const primaryKey = ["caller", "operation", "key"];
-/** What lies sealed here (docs/operations/keys.md). */
+/** Encrypted columns (docs/operations/keys.md). */
 export const idempotencySealed: readonly SealedPlace[] = [
   { table: "idempotency_keys", key: primaryKey, column: "request_hash", purpose: requestPurpose },
   { table: "idempotency_keys", key: primaryKey, column: "answer", purpose },
@@ -76,7 +76,7 @@ export function claimOf({ operation, principal, origin, idempotencyKey, input }:
   return { ...claim, caller: `anonymous:${code}` };
 }
 
-/** The same for every way to write the same JSON: the order of fields says nothing (RFC 8259 §4). */
+/** Equal for every way to write the same JSON: the order of members has no meaning (RFC 8259 §4). */
 const hashRequest = (input: unknown): string =>
   createHash("sha256")
     .update(JSON.stringify(input, (_name, value: unknown) => (isObject(value) ? sorted(value) : value)))
@@ -101,12 +101,12 @@ export async function claimKey(
   stillValid: (output: unknown) => Promise<boolean> | boolean,
 ): Promise<FirstAnswer | undefined> {
   const { caller, operation, key, now } = claim;
-  // Sealed, because a request may hold a password, and its bare hash could be searched for it.
+  // Encrypted, because a request may hold a password that could be guessed from a plain hash.
   const requestHash = keys.seal(claim.requestHash, requestPurpose);
   const claimed = await sql`insert into idempotency_keys (caller, operation, key, request_hash, created_at)
     values (${caller}, ${operation}, ${key}, ${requestHash}, ${now}) on conflict do nothing returning key`.execute(tx);
   if (claimed.rows.length > 0) return undefined;
-  // Locked, so that of several retries whose answer is not valid any more one does the work and the others get its answer.
+  // Locked, so that of several retries whose answer is no longer valid one runs the command and the others get its answer.
   const { rows } = await sql<{ request_hash: string; answer: string; revision: string }>`
     select request_hash, answer, revision from idempotency_keys
     where caller = ${caller} and operation = ${operation} and key = ${key} for update`.execute(tx);
@@ -118,18 +118,18 @@ export async function claimKey(
   return (await stillValid(output)) ? { output, revision: first.revision } : undefined;
 }
 
-/** Keeps the answer with the claim, sealed: it may hold a credential. */
+/** Stores the answer with the claim, encrypted: it may hold a credential. */
 export async function keepAnswer(tx: WriteHandle, { caller, operation, key }: Claim, answer: FirstAnswer, keys: Keys): Promise<void> {
   const sealed = keys.seal(JSON.stringify(answer.output), purpose);
   await sql`update idempotency_keys set answer = ${sealed}, revision = ${answer.revision}
     where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 
-/** Gives the claim back: what was done in this transaction is a part of the work, and its answer not yet the call's. */
+/** Releases the claim: this transaction did a part of the work, and its answer is not the call's yet. */
 export async function releaseKey(tx: WriteHandle, { caller, operation, key }: Claim): Promise<void> {
   await sql`delete from idempotency_keys where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 
-/** Forgets at most `limit` answers that no retry asks for any more, and says how many. */
+/** Deletes at most `limit` answers that are past the time for retries, and returns how many. */
 export const pruneKeys = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
   deleteSome(tx, "idempotency_keys", sql`created_at < ${new Date(now.getTime() - keptSeconds * 1_000)}`, limit);

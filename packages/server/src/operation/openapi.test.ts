@@ -5,7 +5,7 @@ import { anyone, byInput, either, internal, operatorOnly, permission, scoped, si
 import { type Catalogue, catalogue } from "./catalogue.ts";
 import { defineError } from "./errors.ts";
 import { httpDoor } from "./http/door.ts";
-import { type Context, module } from "./module.ts";
+import { type ModuleManifest, module } from "./module.ts";
 import { openapi } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { Email, Nothing, nullable, oneOf, Page, Paging, RevisionInput, Secret, Type, Uuid } from "./schema.ts";
@@ -120,7 +120,7 @@ const oil = door.command("oil", {
   run: async () => null,
 });
 
-const contextOf = (owner: Context["module"], operations: readonly Operation[]): Context => ({
+const contextOf = (owner: ModuleManifest["module"], operations: readonly Operation[]): ModuleManifest => ({
   module: owner,
   operations,
   events: [],

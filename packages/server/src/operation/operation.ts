@@ -11,7 +11,7 @@ export interface RateLimit extends Limit {
   readonly per: "address" | "principal" | "credential";
 }
 
-/** What every operation declares (ARCHITECTURE, idea 1). */
+/** What every operation declares. */
 export interface OperationDeclaration<Input extends TObject, Output extends TSchema> {
   /** `METHOD /path/:parameter`. Without one the operation has no HTTP route (the command line's own). */
   readonly http?: string;
@@ -23,14 +23,14 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   readonly output: Output;
   /** The status of success; 200, or 204 where the output is Nothing. */
   readonly status?: number;
-  /** What a caller with no standing in the tenant is told; the same as for an unknown id. */
+  /** The error that a non-member of the tenant gets; the same as for an unknown id. */
   readonly absent?: ErrorDefinition;
   readonly limit?: RateLimit;
-  /** Hashes a password: it has its place among sign-ins, not among what the database alone is busy with (S3 §10, bulkheads). */
+  /** Hashes a password: it takes a permit of the sign-in bulkhead, not one of those that bound database work. */
   readonly hashes?: true;
-  /** What is acted on has a `version`: If-Match is honoured, and the version of an answered representation becomes the ETag. */
+  /** The resource has a `version`: If-Match is honoured, and the version of an answered representation becomes the ETag. */
   readonly versioned?: boolean;
-  /** Why the operation must see rows of every tenant. Without it, it sees its tenant's and the caller's own. */
+  /** Why the operation reads and writes rows of every tenant. Without it, row-level security shows it its tenant's and the caller's own. */
   readonly everyTenant?: string;
   /** The answer is `{ mediaType, fileName, text }` and sent as that document instead of JSON; of a query. */
   readonly document?: true;
@@ -39,16 +39,16 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   /** What the operation decided, for the log; of an authorization decision: whether it was allowed, and why. */
   decision?(output: Static<Output>): Readonly<Record<string, unknown>>;
   /**
-   * Why the work may be too much for one transaction. `run` then does a part a call, and says by `context.more()` that there is another;
+   * Why the work may be too much for one transaction. `run` then does one part a call, and `context.more()` says that another follows;
    * each part is a transaction of its own, with its events and its audit entry, and the caller gets the last one's answer. A call that is
    * interrupted has done the parts before; the same call again goes on from there.
    */
   readonly inParts?: string;
-  /** It goes: callers are told on every answer, and those who still call are counted (S3 §21.1). */
+  /** The operation will be removed: callers are told on every answer, and calls are counted. */
   readonly deprecated?: Deprecation;
 }
 
-/** How a run is told apart from the declaration: the kernel calls these with the module's own context. */
+/** The functions of a command, which the kernel calls with contexts of its module. */
 export interface RunnableCommand<Context, Prepare, Input extends TObject, Output extends TSchema, Prepared> {
   /**
    * Slow or limited work before the transaction: hashing, look-ups, limits. What it returns is handed to `run`,
@@ -58,8 +58,8 @@ export interface RunnableCommand<Context, Prepare, Input extends TObject, Output
   /** `done` is the answer of the part before, of an operation that works in parts; undefined in the first. */
   run(context: Context, input: Static<Input>, prepared: Prepared, done?: Static<Output>): Promise<Static<Output>>;
   /**
-   * Whether an answer that was kept for its Idempotency-Key may be given to a retry; where not, the call is done anew. Of an answer that
-   * can lose its worth, as a session that has ended. Without it, every kept answer may.
+   * Whether an answer that was kept for its Idempotency-Key may be given to a retry; where not, the command runs again. For an answer
+   * that can become invalid, such as a session that has ended. Without it, every kept answer may.
    */
   stillValid?(context: Context, output: Static<Output>): Promise<boolean>;
 }
@@ -68,7 +68,7 @@ export interface RunnableQuery<Context, Input extends TObject, Output extends TS
   run(context: Context, input: Static<Input>): MaybePromise<Static<Output>>;
 }
 
-/** An operation as the kernel keeps it: the declaration, without the types that tied it together. */
+/** An operation as the kernel keeps it: the declaration, without the types of its contexts. */
 export interface Operation extends OperationDeclaration<TObject, TSchema> {
   /** `tenancy.removeMember`; a later major version of it ends in `.v2`. */
   readonly name: string;
@@ -84,6 +84,12 @@ export interface Operation extends OperationDeclaration<TObject, TSchema> {
   readonly prepare: ((context: never, input: never) => Promise<unknown>) | undefined;
   readonly run: (context: never, input: never, prepared: never, done?: never) => MaybePromise<unknown>;
   readonly stillValid?: ((context: never, output: never) => Promise<boolean>) | undefined;
-  /** The user whom the thing that a call names belongs to, for the rule `own`. */
+  /** The user who owns what a call names, for the rule `own`. */
   readonly ownerOf?: ((context: never, input: never) => Promise<string | undefined>) | undefined;
+}
+
+/** A declared operation with the types of its input and output, for callers in the same program. */
+export interface TypedOperation<Input extends TObject, Output extends TSchema> extends Operation {
+  readonly input: Input;
+  readonly output: Output;
 }

@@ -1,6 +1,6 @@
 import type { Keys } from "#platform/keys/keys.ts";
+import type { PageRequest } from "./context.ts";
 import { invalid } from "./errors.ts";
-import type { PageRequest } from "./module.ts";
 import { pageDefault } from "./schema.ts";
 
 /**

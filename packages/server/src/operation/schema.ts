@@ -1,8 +1,8 @@
-import Type, { type Static, type TObject, type TSchema } from "typebox";
+import Type, { type Static, type TBoolean, type TObject, type TSchema } from "typebox";
 import { Set as setFormat } from "typebox/format";
 import { readTimeBound, readTimestamp } from "#platform/timestamp.ts";
 
-export type { Static, TObject, TSchema };
+export type { Static, TBoolean, TObject, TSchema };
 export { Type };
 
 export const Uuid = Type.String({ format: "uuid" });
@@ -44,7 +44,7 @@ export const Description = Type.String({ maxLength: 2_000 });
 export const secretMark = "x-secret";
 export const Secret = (options: { minLength?: number; maxLength: number }) => Type.String({ ...options, [secretMark]: true });
 
-/** A field that tells of a person: the trail keeps it under that person's key, so that it can be forgotten (decision 0025). */
+/** A field with personal data: the audit log encrypts it under that person's key, so that it can be erased (decision 0025). */
 export const personalMark = "x-personal";
 export const PersonName = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S", [personalMark]: true });
 
@@ -59,7 +59,7 @@ export const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([
 export const oneOf = <const Values extends readonly string[]>(...values: Values) =>
   Type.Unsafe<Values[number]>({ type: "string", enum: [...values] });
 
-/** Stands at values of an answer to which more may be added within a version: whoever reads them must expect an unknown one. */
+/** Marks values of an answer to which more may be added within a version: clients must expect an unknown one. */
 export const growingMark = "x-extensible-enum";
 export const oneOfGrowing = <const Values extends readonly string[]>(...values: Values) =>
   Type.Unsafe<Values[number]>({ type: "string", enum: [...values], [growingMark]: true });

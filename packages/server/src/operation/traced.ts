@@ -5,7 +5,7 @@ import type { Operation } from "./operation.ts";
 import { isIdentified } from "./principal.ts";
 
 /**
- * The dispatch port, with a span a call (S3 §16.3, query or command received). Hands `dispatch` itself back where nobody
+ * The dispatch port, with a span a call (query or command received). Hands `dispatch` itself back where nobody
  * receives traces. A call that came without a span of this process continues the trace that it names.
  */
 export function tracedDispatch(dispatch: Dispatch, operations: ReadonlyMap<string, Operation>, tracer: Tracer): Dispatch {
@@ -30,7 +30,7 @@ export function tracedDispatch(dispatch: Dispatch, operations: ReadonlyMap<strin
   };
 }
 
-/** Background work is in the trace that it was begun in; a request has told its own at the door already. */
+/** Background work continues the trace that it was begun in; a request has named its own already. */
 const withTraceOf = (call: Call, traceId: string): Call =>
   call.principal.kind === "system" ? { ...call, origin: { ...call.origin, traceId } } : call;
 

@@ -17,7 +17,7 @@ import { eventSchemas } from "./events-schema.ts";
 import { httpDoor } from "./http/door.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { formerVersionsOf } from "./kernel/new-events.ts";
-import { type Context, module } from "./module.ts";
+import { type ModuleManifest, module } from "./module.ts";
 import { openapi } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
 import { respond } from "./rpc/responder.ts";
@@ -123,7 +123,7 @@ const exportBooks = library.query("exportBooks", {
 });
 
 const operations: readonly Operation[] = [getBook, getBookV2, lendBook, lendBookV2, lendAsBefore, exportBooks];
-const own: Context = { module: library, operations, events: [BookLent as never, BookLentV2 as never], steps: [] };
+const own: ModuleManifest = { module: library, operations, events: [BookLent as never, BookLentV2 as never], steps: [] };
 const publicUrl = "http://127.0.0.1:8080";
 const said = {
   deprecation: "@1796083200",

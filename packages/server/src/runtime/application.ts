@@ -3,14 +3,13 @@ import { type Authenticate, authenticateWith } from "#operation/authenticators.t
 import { type Catalogue, catalogue } from "#operation/catalogue.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
 import { pruneKeys } from "#operation/idempotency.ts";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
 import { formerVersionsOf } from "#operation/kernel/new-events.ts";
 import type { AnyModule, ModuleProcess } from "#operation/module.ts";
-import { system } from "#operation/principal.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
 import { pruneCalls } from "#operation/rpc/taken-calls.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
 import { type Serve, servedHere } from "#operation/serve.ts";
 import { atMostEvery } from "#platform/at-most-every.ts";
 import { type RunningTask, runBackgroundTask } from "#platform/background.ts";
@@ -32,7 +31,7 @@ import type { Configuration } from "./configuration.ts";
 import { registerConsumerGauges } from "./consumer-gauges.ts";
 import { countFromZero } from "./first-counts.ts";
 import { registerGauges } from "./gauges.ts";
-import { contexts, logReaders, pruneKeysQueue, pruneMessagesQueue, queues, removeOldEventsQueue, retiredQueues } from "./modules.ts";
+import { logReaders, manifests, pruneKeysQueue, pruneMessagesQueue, queues, removeOldEventsQueue, retiredQueues } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
 import { asksOthers, type Role } from "./roles.ts";
 import { registerStandingGauge, StandingQueues } from "./standing-queues.ts";
@@ -106,7 +105,7 @@ export interface Application {
 
 /** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
-  const modules = [...contexts, ...(overrides.modules ?? [])];
+  const modules = [...manifests, ...(overrides.modules ?? [])];
   const known = catalogue(modules);
   const ports = await openPorts(configuration, { queues, retiredQueues, formerVersions: formerVersionsOf(known) }, overrides);
   const { platform } = ports;
@@ -136,9 +135,8 @@ export async function assemble(configuration: Configuration, overrides: Override
       );
     // What runs at each start writes; a process that only answers queries leaves it to the others.
     const writes = configuration.roles.has("command") || configuration.roles.has("worker");
-    for (const { name } of writes ? modules.flatMap((context) => context.atStart ?? []) : []) {
-      await kernel.dispatch({ operation: name, input: {}, principal: system, origin: backgroundOrigin() });
-    }
+    const dispatch = internalDispatch(kernel.dispatch);
+    for (const { name } of writes ? modules.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
     const here = servedHere(kernel.dispatch, authenticate, ({ operation, origin }, began) =>
@@ -184,24 +182,24 @@ export async function assemble(configuration: Configuration, overrides: Override
         await clockGuard.start();
         const consuming: Consumer[] = [];
         for (const { module, consumers } of modules) {
-          const faces = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
-          for (const consumer of consumers?.(platform, faces) ?? []) {
+          const apis = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
+          for (const consumer of consumers?.(platform, apis) ?? []) {
             consuming.push(consumer);
             subscriptions.push(await platform.consumers.consume(consumer));
           }
         }
         registerConsumerGauges(platform, consuming, reader);
-        const backlogs = modules.flatMap((context) => context.backlogs ?? []);
+        const backlogs = modules.flatMap((manifest) => manifest.backlogs ?? []);
         standing = new StandingQueues(platform.database, backlogs, consuming);
         registerStandingGauge(platform, standing);
-        for (const task of modules.flatMap((context) => context.background?.(platform, kernel.catalogue.byName) ?? [])) {
+        for (const task of modules.flatMap((manifest) => manifest.background?.(platform, kernel.catalogue.byName) ?? [])) {
           background.push(runBackgroundTask(task, platform.logger));
         }
-        for (const job of modules.flatMap((context) => context.jobs?.(platform, kernel.dispatch) ?? [])) await platform.jobs.work(job);
+        for (const job of modules.flatMap((manifest) => manifest.jobs?.(platform, dispatch) ?? [])) await platform.jobs.work(job);
         await platform.jobs.work(pruneKeysWork(platform));
         await platform.jobs.work(pruneMessagesWork(platform));
         await platform.jobs.work(removeOldEventsWork(platform, readers));
-        const receiving = modules.flatMap((context) => context.brokerConsumers?.(platform, kernel.dispatch) ?? []);
+        const receiving = modules.flatMap((manifest) => manifest.brokerConsumers?.(platform, dispatch) ?? []);
         registerBrokerGauges(
           platform,
           receiving.map((consumer) => ({ consumer, subscription: platform.broker.consume(consumer) })),

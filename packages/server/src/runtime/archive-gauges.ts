@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { TableGauge } from "#operation/module.ts";
 import type { ReadHandle } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 
 interface Archiver {
   readonly seconds: number;
@@ -9,11 +10,14 @@ interface Archiver {
 
 /** What PostgreSQL tells of its WAL archive; undefined where it archives nothing (embedded storage, `archive_mode = off`). */
 async function archiver(db: ReadHandle): Promise<Archiver | undefined> {
-  const { rows } = await sql<{ mode: string; seconds: string; failed: string }>`
+  const rows = await rowsOf(
+    db,
+    sql<{ mode: string; seconds: string; failed: string }>`
     select current_setting('archive_mode') as mode, failed_count::text as failed,
       -- A cluster that has archived nothing yet is as late as its statistics are old.
       extract(epoch from now() - coalesce(last_archived_time, stats_reset, pg_postmaster_start_time()))::text as seconds
-    from pg_stat_archiver`.execute(db as never);
+    from pg_stat_archiver`,
+  );
   const row = rows[0];
   if (row === undefined || row.mode === "off") return undefined;
   return { seconds: Math.max(0, Number(row.seconds)), failed: Number(row.failed) };

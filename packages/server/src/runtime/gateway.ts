@@ -7,7 +7,7 @@ import type { Rpc } from "#platform/rpc/rpc.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";
 import type { Tracer } from "#platform/telemetry/tracing.ts";
 import type { Configuration } from "./configuration.ts";
-import { contexts } from "./modules.ts";
+import { manifests } from "./modules.ts";
 import { openRpc, openTelemetry } from "./ports.ts";
 import { transportKeys } from "./transport-keys.ts";
 
@@ -26,7 +26,7 @@ export interface Gateway {
 
 export async function openGateway(configuration: Configuration, overrides: { readonly logger?: Logger } = {}): Promise<Gateway> {
   const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
-  const known = catalogue(contexts);
+  const known = catalogue(manifests);
   const rpc = await openRpc(configuration, { logger, metrics, keys: transportKeys(configuration) });
   return {
     catalogue: known,

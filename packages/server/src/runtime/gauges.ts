@@ -4,11 +4,12 @@ import { recordQueueNames } from "#modules/insight/operations/index.ts";
 import type { TableGauge } from "#operation/module.ts";
 import { type RelayStatus, relayStatus } from "#platform/broker/relay.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { type LogReader, logState, readerLagSeconds } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import { archiveGauges } from "./archive-gauges.ts";
 import { inTime } from "./in-time.ts";
-import { contexts, queueNames } from "./modules.ts";
+import { manifests, queueNames } from "./modules.ts";
 
 /** Counting a table costs as much as the table is long, so what was counted serves every question of the next minute. */
 const countedForMs = 60_000;
@@ -18,10 +19,13 @@ const deadLetters: TableGauge = {
   help: "Events and records that a consumer could not handle and that are dead letters (failed events count)",
   label: "consumer",
   async read(db) {
-    const { rows } = await sql<{ consumer: string; count: string }>`
+    const rows = await rowsOf(
+      db,
+      sql<{ consumer: string; count: string }>`
       select name as consumer, (select count(*) from dead_letters d where d.consumer = name)
         + (select count(*) from record_dead_letters r where r.consumer = name) as count
-      from (select name from consumers union select unnest(${recordQueueNames}::text[])) queues`.execute(db as never);
+      from (select name from consumers union select unnest(${recordQueueNames}::text[])) queues`,
+    );
     return rows.map(({ consumer, count }) => ({ label: consumer, value: Number(count) }));
   },
 };
@@ -33,10 +37,13 @@ const jobsIn = (name: string, help: string, state: string): TableGauge => ({
   // Not "job": that is the name by which Prometheus knows us all.
   label: "task",
   async read(db) {
-    const { rows } = await sql<{ job: string; count: string }>`
+    const rows = await rowsOf(
+      db,
+      sql<{ job: string; count: string }>`
       select queue.name as job, count(job.name) as count from unnest(${queueNames}::text[]) as queue (name)
       left join jobs.job on job.name = queue.name and job.state::text = any(${state.split(" ")}::text[])
-      group by queue.name`.execute(db as never);
+      group by queue.name`,
+    );
     return rows.map(({ job, count }) => ({ label: job, value: Number(count) }));
   },
 });
@@ -94,7 +101,7 @@ async function oldestSeconds(db: ReadHandle): Promise<number> {
 export function registerGauges(platform: Platform, readers: readonly LogReader[]): void {
   const ofLog = logGauges(platform.settings.eventDays, readers);
   const declared = [
-    ...contexts.flatMap((context) => context.gauges ?? []),
+    ...manifests.flatMap((manifest) => manifest.gauges ?? []),
     ...ofLog,
     deadLetters,
     ...relayGauges(),

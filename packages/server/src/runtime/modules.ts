@@ -1,17 +1,17 @@
-import { context as access } from "#modules/authorization/access/index.ts";
-import { context as authzen } from "#modules/authorization/authzen/index.ts";
-import { context as decisions } from "#modules/authorization/decisions/index.ts";
-import { context as audit } from "#modules/foundation/audit/index.ts";
-import { context as identity } from "#modules/foundation/identity/index.ts";
-import { context as notifications } from "#modules/foundation/notifications/index.ts";
-import { context as operations } from "#modules/insight/operations/index.ts";
-import { context as entitlements } from "#modules/organization/entitlements/index.ts";
-import { context as tenancy } from "#modules/organization/tenancy/index.ts";
-import { context as authentication } from "#modules/signin/authentication/index.ts";
-import { context as sessions } from "#modules/signin/sessions/index.ts";
+import { manifest as access } from "#modules/authorization/access/index.ts";
+import { manifest as authzen } from "#modules/authorization/authzen/index.ts";
+import { manifest as decisions } from "#modules/authorization/decisions/index.ts";
+import { manifest as audit } from "#modules/foundation/audit/index.ts";
+import { manifest as identity } from "#modules/foundation/identity/index.ts";
+import { manifest as notifications } from "#modules/foundation/notifications/index.ts";
+import { manifest as operations } from "#modules/insight/operations/index.ts";
+import { manifest as entitlements } from "#modules/organization/entitlements/index.ts";
+import { manifest as tenancy } from "#modules/organization/tenancy/index.ts";
+import { manifest as authentication } from "#modules/signin/authentication/index.ts";
+import { manifest as sessions } from "#modules/signin/sessions/index.ts";
 import { auditSteps } from "#operation/audit-steps.ts";
 import { idempotencySealed, idempotencySteps } from "#operation/idempotency.ts";
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { rpcSteps } from "#operation/rpc/taken-calls.ts";
 import { relayOfLog } from "#platform/broker/relay.ts";
 import { brokerSteps } from "#platform/broker/schema-steps.ts";
@@ -28,7 +28,7 @@ import { inboxSteps } from "#platform/mail/inbox.ts";
 import { retentionSteps } from "#platform/retention/ceiling.ts";
 
 /** Every module, from the ground up: each uses those before it and none after it. */
-export const contexts: readonly Context[] = [
+export const manifests: readonly ModuleManifest[] = [
   notifications,
   identity,
   audit,
@@ -62,11 +62,11 @@ export const schemaSteps: readonly SchemaStep[] = [
   ...auditSteps,
   ...idempotencySteps,
   ...rpcSteps,
-  ...contexts.flatMap((context) => context.steps),
+  ...manifests.flatMap((manifest) => manifest.steps),
 ].sort((one, other) => (one.name < other.name ? -1 : 1));
 
 /** Rights that the application's role does not have, by table. */
-export const withheldRights: Readonly<Record<string, string>> = Object.assign({}, ...contexts.map(({ withheld }) => withheld ?? {}));
+export const withheldRights: Readonly<Record<string, string>> = Object.assign({}, ...manifests.map(({ withheld }) => withheld ?? {}));
 
 /** The kernel's own housekeeping: answers to Idempotency-Keys that nobody retries any more. */
 export const pruneKeysQueue = "operation.prune-keys";
@@ -81,7 +81,7 @@ export const removeOldEventsQueue = "log.remove-old-events";
 export const logReaders = (relayExpected: boolean): readonly LogReader[] => [
   consumersOfLog,
   relayOfLog(relayExpected),
-  ...contexts.flatMap((context) => context.logReaders ?? []),
+  ...manifests.flatMap((manifest) => manifest.logReaders ?? []),
 ];
 
 /** Queues that earlier releases had under other names. */
@@ -92,9 +92,9 @@ export const queues: readonly Queue[] = [
   removeOldEventsQueue,
   pruneKeysQueue,
   pruneMessagesQueue,
-  ...contexts.flatMap((context) => context.queues ?? []),
+  ...manifests.flatMap((manifest) => manifest.queues ?? []),
 ];
 export const queueNames: readonly string[] = queues.map((queue) => (typeof queue === "string" ? queue : queue.name));
 
 /** Every place where sealed values lie. */
-export const sealedPlaces: readonly SealedPlace[] = [...idempotencySealed, ...contexts.flatMap((context) => context.sealed ?? [])];
+export const sealedPlaces: readonly SealedPlace[] = [...idempotencySealed, ...manifests.flatMap((manifest) => manifest.sealed ?? [])];

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { DestinationStream, Logger } from "pino";
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import type { Broker } from "#platform/broker/broker.ts";
 import { databaseBroker } from "#platform/broker/database-broker.ts";
 import { instrumentedBroker } from "#platform/broker/instrumented.ts";
@@ -52,7 +52,7 @@ export interface Overrides {
   /** A migrated PGlite to begin from. */
   readonly image?: Blob;
   /** Modules above those of the product. */
-  readonly modules?: readonly Context[];
+  readonly modules?: readonly ModuleManifest[];
 }
 
 export interface Ports {

@@ -3,6 +3,7 @@ import { Gauge } from "prom-client";
 import type { Backlog, BacklogState } from "#platform/backlog.ts";
 import { relayStatus } from "#platform/broker/relay.ts";
 import { type Database, everyTenant } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import type { Platform } from "#platform/platform.ts";
 import { lagsOf } from "./consumer-gauges.ts";
@@ -79,8 +80,11 @@ const ofConsumers = (consumers: readonly Consumer[]): Backlog => ({
   async read(db) {
     const states: BacklogState[] = [];
     for (const { consumer, lag } of await lagsOf(db, consumers)) {
-      const { rows } = await sql<{ idle: string | null }>`
-        select extract(epoch from clock_timestamp() - moved_at)::text as idle from consumers where name = ${consumer}`.execute(db as never);
+      const rows = await rowsOf(
+        db,
+        sql<{ idle: string | null }>`
+        select extract(epoch from clock_timestamp() - moved_at)::text as idle from consumers where name = ${consumer}`,
+      );
       states.push({ queue: consumer, waitingSeconds: lag.seconds, idleSeconds: Number(rows[0]?.idle ?? 0) });
     }
     return states;
@@ -90,13 +94,16 @@ const ofConsumers = (consumers: readonly Consumer[]): Backlog => ({
 /** Jobs that are due. Whether the queue moves is asked only of one whose oldest job has waited. */
 const ofJobs: Backlog = {
   async read(db) {
-    const { rows } = await sql<{ name: string; waiting: string; moves: boolean }>`
+    const rows = await rowsOf(
+      db,
+      sql<{ name: string; waiting: string; moves: boolean }>`
       select w.name, w.waiting::text, exists (select from jobs.job j where j.name = w.name
         and (j.started_on > clock_timestamp() - make_interval(secs => ${standsAfterSeconds})
           or j.completed_on > clock_timestamp() - make_interval(secs => ${standsAfterSeconds}))) as moves
       from (select name, extract(epoch from clock_timestamp() - min(start_after)) as waiting from jobs.job
         where state in ('created', 'retry') and start_after <= clock_timestamp() and name not like '\\_\\_%' group by name) w
-      where w.waiting > ${standsAfterSeconds}`.execute(db as never);
+      where w.waiting > ${standsAfterSeconds}`,
+    );
     return rows.map(({ name, waiting, moves }) => ({
       queue: `jobs/${name}`,
       waitingSeconds: Number(waiting),
@@ -109,8 +116,11 @@ const ofRelay: Backlog = {
   async read(db) {
     const status = await relayStatus(db);
     if (status === undefined) return [];
-    const { rows } = await sql<{ idle: string | null }>`
-      select extract(epoch from clock_timestamp() - max(moved_at))::text as idle from relays`.execute(db as never);
+    const rows = await rowsOf(
+      db,
+      sql<{ idle: string | null }>`
+      select extract(epoch from clock_timestamp() - max(moved_at))::text as idle from relays`,
+    );
     return [{ queue: "relay", waitingSeconds: status.lagSeconds, idleSeconds: Number(rows[0]?.idle ?? Number.POSITIVE_INFINITY) }];
   },
 };

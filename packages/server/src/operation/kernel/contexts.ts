@@ -1,9 +1,10 @@
-import { everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
+import { everyTenant, type ReadHandle, type Scope, type WriteHandle } from "#platform/database/database.ts";
 import type { NewEvent } from "#platform/log/event.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { AuditDetails } from "../audit.ts";
 import { type Authorizer, onlyUsers } from "../authorization.ts";
 import type { Catalogue } from "../catalogue.ts";
+import type { DelegationRefusal, Emit, Enqueue, Services } from "../context.ts";
 import type { Call } from "../dispatch.ts";
 import {
   CredentialRequired,
@@ -15,7 +16,7 @@ import {
 } from "../errors.ts";
 import type { EventDefinition } from "../event.ts";
 import { after, type MaybePromise } from "../maybe-promise.ts";
-import type { AnyModule, Emit, Enqueue } from "../module.ts";
+import type { AnyModule } from "../module.ts";
 import { pageRequest } from "../paging.ts";
 import {
   type IdentifiedPrincipal,
@@ -28,10 +29,12 @@ import {
 import type { ModuleInstances } from "./module-instances.ts";
 import { newEvent } from "./new-events.ts";
 import { addAuditDetails, type CallProgress, type Runnable } from "./runnable.ts";
+import { scopeIn, scopeOf } from "./scope.ts";
 
 /** What contexts are made from, the same for every call of a process. */
 export interface KernelParts {
   readonly platform: Platform;
+  readonly services: Services;
   readonly catalogue: Catalogue;
   readonly modules: ModuleInstances;
   readonly authorizer: Authorizer;
@@ -39,13 +42,25 @@ export interface KernelParts {
 
 type PageInput = { readonly limit?: number; readonly cursor?: string };
 
+/** More details would not help the caller. */
+const missingShownMax = 20;
+
+type Read<T> = (store: unknown, uses: unknown) => Promise<T>;
+
 /** The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of queries from memory. */
 export type PrepareContext = ReturnType<typeof prepareContext>;
 
-export function prepareContext(parts: KernelParts, module: AnyModule, call: Call, progress: CallProgress) {
+export function prepareContext(parts: KernelParts, { operation, module }: Runnable, call: Call, progress: CallProgress) {
   const { platform, modules } = parts;
   const { principal, origin } = call;
   const now = new Date(platform.clock.now());
+  const readIn = <T>(scope: Scope, work: Read<T>): Promise<T> =>
+    platform.database.read(scope, (db) => work(module.declaration.store.reads(db), modules.apisFor(module, { db, now })));
+  const missingPermissions = async (organizationId: string | null, values: readonly string[]): Promise<readonly string[]> => {
+    if (isSystemOrOperator(principal) || values.length === 0) return [];
+    if (!isIdentified(principal)) return values;
+    return parts.authorizer.missingPermissions(principal, organizationId, values);
+  };
   return {
     ...sharedContext(parts, module, call, now),
     get user(): UserPrincipal {
@@ -55,8 +70,15 @@ export function prepareContext(parts: KernelParts, module: AnyModule, call: Call
       return identifiedOf(principal);
     },
     audit: (details: AuditDetails): void => addAuditDetails(progress, details),
-    reading: <T>(work: (store: unknown, uses: unknown) => Promise<T>): Promise<T> =>
-      platform.database.read(everyTenant, (db) => work(module.declaration.store.reads(db), modules.apisFor(module, { db, now }))),
+    reading<T>(work: Read<T>): Promise<T> {
+      if (progress.stage === "before") throw new Error(`${operation.name} reads under its tenant before the tenant is resolved`);
+      return readIn(scopeOf(operation, progress.tenant, principal), work);
+    },
+    readingTenant: <T>(organizationId: string | null, work: Read<T>): Promise<T> => readIn(scopeIn(organizationId, principal), work),
+    readingEveryTenant<T>(why: string, work: Read<T>): Promise<T> {
+      platform.logger.trace({ operation: operation.name, why }, "reads rows of every tenant");
+      return readIn(everyTenant, work);
+    },
     holds(organizationId: string | null, value: string): MaybePromise<boolean> {
       if (isSystemOrOperator(principal)) return true;
       // A credential of one organization never acts in another.
@@ -64,10 +86,15 @@ export function prepareContext(parts: KernelParts, module: AnyModule, call: Call
       const request = { origin, now: platform.clock.now() };
       return after(parts.authorizer.holds(principal, organizationId, value, request), (answer) => answer === true);
     },
-    async notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]> {
-      if (isSystemOrOperator(principal) || values.length === 0) return [];
-      if (!isIdentified(principal)) return values;
-      return parts.authorizer.notHeld(principal, organizationId, values);
+    missingPermissions,
+    async requireHeld(
+      organizationId: string | null,
+      values: readonly string[],
+      { error, field }: DelegationRefusal<ErrorDefinition>,
+    ): Promise<void> {
+      const missing = await missingPermissions(organizationId, values);
+      if (missing.length === 0) return;
+      refuse(error, ...missing.slice(0, missingShownMax).map((permission) => ({ field, rule: "held", permission })));
     },
   };
 }
@@ -134,11 +161,11 @@ export function commandContext(
 }
 
 /** `now` is one moment for the whole run. `user` and `identified` are getters of each context: they throw for other principals. */
-const sharedContext = ({ platform, modules }: KernelParts, module: AnyModule, { principal, origin }: Call, now: Date) => ({
+const sharedContext = ({ services, modules }: KernelParts, module: AnyModule, { principal, origin }: Call, now: Date) => ({
   principal,
   origin,
   now,
-  platform,
+  services,
   state: modules.stateOf<unknown>(module),
   fail: refuse,
 });

@@ -1,4 +1,4 @@
-import { everyTenant, internalScope, type Scope, tenantScope, userScope } from "#platform/database/database.ts";
+import type { Scope } from "#platform/database/database.ts";
 import { type ReplicaReads, replicaReads } from "#platform/database/replica-reads.ts";
 import type { Platform } from "#platform/platform.ts";
 import { bulkheadOf, type Places } from "#platform/resilience/bulkhead.ts";
@@ -9,11 +9,11 @@ import { canonicalInput } from "../canonical.ts";
 import type { Catalogue } from "../catalogue.ts";
 import type { Answer, Call, Dispatch } from "../dispatch.ts";
 import { CredentialRequired, OperationError } from "../errors.ts";
-import { after, type MaybePromise } from "../maybe-promise.ts";
+import { after, attempt, type MaybePromise } from "../maybe-promise.ts";
 import type { AnyModule } from "../module.ts";
 import type { Operation } from "../operation.ts";
 import type { Origin } from "../origin.ts";
-import { isSystemOrOperator, type Principal, principalKey, principalKinds } from "../principal.ts";
+import { isSystemOrOperator, principalKey, principalKinds } from "../principal.ts";
 import { tracedDispatch } from "../traced.ts";
 import { inputCheck } from "../validate.ts";
 import { CallLog } from "./call-log.ts";
@@ -22,6 +22,8 @@ import { type KernelParts, type PrepareContext, prepareContext, queryContext } f
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
 import { takeRateLimit } from "./rate-limit.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
+import { scopeOf } from "./scope.ts";
+import { servicesOf } from "./services.ts";
 
 /**
  * Runs operations: validates, authorizes, limits, opens the transaction, and records how the call ended. The in-process end of the
@@ -37,18 +39,22 @@ export class Kernel {
   readonly #calls: CallLog;
   readonly #commands: CommandTransactions;
   readonly #readQuery: ReplicaReads;
-  #authorizer: Authorizer = { holds: () => "unavailable", notHeld: async (_principal, _organizationId, permissions) => permissions };
+  #authorizer: Authorizer = {
+    holds: () => "unavailable",
+    missingPermissions: async (_principal, _organizationId, permissions) => permissions,
+  };
 
   constructor(catalogue: Catalogue, platform: Platform) {
     this.catalogue = catalogue;
     this.platform = platform;
     this.#modules = new ModuleInstances(
-      catalogue.contexts.map(({ module }) => module),
+      catalogue.manifests.map(({ module }) => module),
       platform,
     );
     const authorizer = () => this.#authorizer;
     this.#parts = {
       platform,
+      services: servicesOf(platform),
       catalogue,
       modules: this.#modules,
       get authorizer() {
@@ -102,13 +108,7 @@ export class Kernel {
       this.#calls.succeeded(runnable, call, progress, answer.output, began);
       return answer;
     };
-    let answer: MaybePromise<Answer>;
-    try {
-      answer = this.#run(runnable, call, progress);
-    } catch (error) {
-      return failed(error);
-    }
-    return answer instanceof Promise ? answer.then(succeeded, failed) : succeeded(answer);
+    return attempt(() => this.#run(runnable, call, progress), succeeded, failed);
   }
 
   #run(runnable: Runnable, received: Call, progress: CallProgress): MaybePromise<Answer> {
@@ -118,7 +118,7 @@ export class Kernel {
     runnable.check(received.input);
     const input = runnable.canonical(received.input);
     const call = input === received.input ? received : { ...received, input };
-    const context = prepareContext(this.#parts, runnable.module, call, progress);
+    const context = prepareContext(this.#parts, runnable, call, progress);
     return after(operation.tenantOf(context as never, call.input as never), (tenant) => {
       const request = { origin: call.origin, now: this.platform.clock.now() };
       const asked = { principal: call.principal, tenant, input: call.input, absent: operation.absent, request };
@@ -174,7 +174,7 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
     "sign-in": bulkheadOf("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
   };
   const found = new Map<string, Runnable>();
-  for (const { module, operations } of catalogue.contexts) {
+  for (const { module, operations } of catalogue.manifests) {
     for (const operation of operations) {
       found.set(operation.name, {
         operation,
@@ -192,15 +192,6 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
 
 /** Of the pool that commands use; an embedded database has one connection, and a queue of its own before that. */
 const connectionsOf = ({ database }: Platform): number => database.connections().find(({ pool }) => pool === "write")?.max ?? 1;
-
-/** Only a user has rows of their own: profile, sessions, memberships. */
-function scopeOf(operation: Operation, tenant: string | null | undefined, principal: Principal): Scope {
-  if (operation.everyTenant) return everyTenant;
-  const user = principal.kind === "user" ? principal.id : undefined;
-  if (typeof tenant === "string") return tenantScope(tenant, user);
-  if (tenant === null) return internalScope;
-  return user === undefined ? { tenant: "none" } : userScope(user);
-}
 
 /** A series that begins with its first call shows no increase: without a 0 nobody can tell that nobody calls. */
 function countFromZero({ name }: Operation, { metrics }: Platform): void {

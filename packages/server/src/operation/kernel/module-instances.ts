@@ -1,6 +1,7 @@
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { AnyModule, Emit, Enqueue } from "../module.ts";
+import type { Emit, Enqueue } from "../context.ts";
+import type { AnyModule } from "../module.ts";
 
 /** A transaction, and what a module API bound to it may do. Without `write` only the reading half is given. */
 export interface BoundTransaction {
@@ -30,10 +31,10 @@ export class ModuleInstances {
   #apiOf(module: AnyModule, bound: BoundTransaction): Record<string, unknown> {
     const { declaration } = module;
     const shared = { state: this.stateOf(module), uses: this.apisFor(module, bound), now: bound.now };
-    const reads = declaration.reads?.({ ...shared, store: declaration.store.reads(bound.db) }) ?? {};
+    const reads = declaration.readApi?.({ ...shared, store: declaration.store.reads(bound.db) }) ?? {};
     if (bound.write === undefined) return reads;
     const { tx, emit, enqueue } = bound.write;
     const store = { ...declaration.store.reads(bound.db), ...declaration.store.writes(tx) };
-    return { ...reads, ...declaration.writes?.({ ...shared, store, emit, enqueue }) };
+    return { ...reads, ...declaration.writeApi?.({ ...shared, store, emit, enqueue }) };
   }
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { Checkpoint } from "#modules/foundation/audit/index.ts";
+import { type Checkpoint, listChains } from "#modules/foundation/audit/index.ts";
+import type { Static } from "#operation/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import type { Command } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";
@@ -29,10 +30,7 @@ export const auditCheckpointCommand: Command = {
 export async function* headsOf(call: CallOperation): AsyncGenerator<Checkpoint> {
   let cursor: string | null | undefined;
   do {
-    const page = (await call("audit.listChains", { limit: 200, ...(cursor ? { cursor } : {}) })) as {
-      items: Checkpoint[];
-      nextCursor: string | null;
-    };
+    const page = (await call(listChains, { limit: 200, ...(cursor ? { cursor } : {}) })) as Static<typeof listChains.output>;
     yield* page.items;
     cursor = page.nextCursor;
   } while (cursor);

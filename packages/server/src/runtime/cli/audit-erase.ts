@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { erasePerson } from "#modules/foundation/audit/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { type Command, UsageError } from "./command.ts";
 import { callOperation } from "./reach.ts";
@@ -14,7 +15,7 @@ export const auditEraseCommand: Command = {
     const { user: userId, email } = values;
     if (userId === undefined && email === undefined) throw new UsageError("--user or --email is needed.");
     const input = { ...(userId === undefined ? {} : { userId }), ...(email === undefined ? {} : { email }) };
-    const { erased } = (await callOperation(readConfiguration(process.env), "audit.erasePerson", input)) as { erased: boolean };
+    const { erased } = await callOperation(readConfiguration(process.env), erasePerson, input);
     process.stdout.write(erased ? "Erased.\n" : "The audit log had nothing of this person.\n");
   },
 };

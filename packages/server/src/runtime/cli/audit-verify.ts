@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Checkpoint, checkpointsMax, type Finding } from "#modules/foundation/audit/index.ts";
+import {
+  type Checkpoint,
+  checkpointsMax,
+  type Finding,
+  verifyChain,
+  verifyCheckpoints,
+  verifyConsistency,
+} from "#modules/foundation/audit/index.ts";
+import type { Static } from "#operation/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import { headsOf, linesOf, nameOf } from "./audit-checkpoint.ts";
 import { verifyExport } from "./audit-verify-file.ts";
@@ -58,24 +66,24 @@ async function verify(call: CallOperation, only: string | undefined, kept: reado
     faults += findings.length;
     for (const { kind, text } of findings) process.stdout.write(`WRONG ${name}: ${text} (${kind})\n`);
   };
-  if (only === undefined) tell("the audit log", ((await call("audit.verifyConsistency", {})) as { findings: Finding[] }).findings);
+  if (only === undefined) tell("the audit log", (await call(verifyConsistency, {})).findings);
   const chains = new Set<string>();
   for await (const { organizationId } of headsOf(call)) {
     const name = nameOf(organizationId);
     if (only !== undefined && only !== name) continue;
     chains.add(name);
-    await verifyChain(call, organizationId, (findings) => tell(name, findings));
+    await verifyParts(call, organizationId, (findings) => tell(name, findings));
   }
   for (const [organizationId, ofChain] of Map.groupBy(kept, (one) => one.organizationId)) {
     const name = nameOf(organizationId);
-    if (only === undefined || only === name) await verifyCheckpoints(call, organizationId, ofChain, (findings) => tell(name, findings));
+    if (only === undefined || only === name) await verifyAgainst(call, organizationId, ofChain, (findings) => tell(name, findings));
   }
   if (only !== undefined && chains.size === 0) throw new UsageError(`There is no chain of ${only}.`);
   return faults;
 }
 
 /** Part by part; of a chain that is not here once is enough. */
-async function verifyCheckpoints(
+async function verifyAgainst(
   call: CallOperation,
   organizationId: string | null,
   ofChain: readonly Checkpoint[],
@@ -84,20 +92,14 @@ async function verifyCheckpoints(
   const told = new Set<string>();
   for (let from = 0; from < ofChain.length; from += checkpointsMax) {
     const checkpoints = ofChain.slice(from, from + checkpointsMax);
-    const { findings } = (await call("audit.verifyCheckpoints", { organizationId, checkpoints })) as { findings: Finding[] };
+    const { findings } = await call(verifyCheckpoints, { organizationId, checkpoints });
     tell(findings.filter(({ text }) => !told.has(text) && told.add(text)));
   }
 }
 
-interface Page {
-  readonly findings: readonly Finding[];
-  readonly next: { readonly number: number; readonly hash: string } | null;
-  readonly begins: number;
-  readonly checked: number;
-  readonly length: number;
-}
+type Page = Static<typeof verifyChain.output>;
 
-async function verifyChain(
+async function verifyParts(
   call: CallOperation,
   organizationId: string | null,
   tell: (findings: readonly Finding[]) => void,
@@ -106,7 +108,7 @@ async function verifyChain(
   let after: Page["next"] = null;
   let checked = 0;
   for (;;) {
-    const page = (await call("audit.verifyChain", { organizationId, ...(after === null ? {} : { after }) })) as Page;
+    const page: Page = await call(verifyChain, { organizationId, ...(after === null ? {} : { after }) });
     tell(page.findings);
     const before = checked;
     checked += page.checked;

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
+import { dropDeadLetter, getStatus, listDeadLetters, redriveDeadLetters } from "#modules/insight/operations/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { type Command, UsageError } from "./command.ts";
-import { callOperation } from "./reach.ts";
+import { type CallOperation, withOperations } from "./reach.ts";
 
 const about =
   "A consumer of the log is named as gatehouse events status shows it; the broker's consumer for billing is iam.billing.\n" +
@@ -12,15 +13,15 @@ const command = (
   words: readonly string[],
   usage: string,
   does: string,
-  work: (values: { consumer?: string; id?: string; after?: string; all?: boolean }) => readonly [string, Record<string, unknown>],
+  work: (call: CallOperation, values: { consumer?: string; id?: string; after?: string; all?: boolean }) => Promise<unknown>,
 ): Command => ({
   words: ["events", ...words],
   usage: `gatehouse events ${words.join(" ")}${usage}`,
   does: `${does}\n${about}`,
   async run(args) {
     const options = { consumer: { type: "string" }, id: { type: "string" }, after: { type: "string" }, all: { type: "boolean" } } as const;
-    const [operation, input] = work(parseArgs({ args: [...args], options }).values);
-    const answer = await callOperation(readConfiguration(process.env), operation, input);
+    const { values } = parseArgs({ args: [...args], options });
+    const answer = await withOperations(readConfiguration(process.env), (call) => work(call, values));
     process.stdout.write(answer === null ? "done\n" : `${JSON.stringify(answer, null, 2)}\n`);
   },
 });
@@ -31,25 +32,24 @@ const needed = (name: string, value: string | undefined): string => {
 };
 
 export const eventsCommands: readonly Command[] = [
-  command(["status"], "", "Show how far the relay and the log's consumers are.", () => ["operations.getStatus", {}]),
-  command(["dead-letters", "list"], " --consumer iam.billing [--after <next>]", "List what a consumer could not handle.", (values) => [
-    "operations.listDeadLetters",
-    { consumer: needed("consumer", values.consumer), ...(values.after === undefined ? {} : { after: values.after }) },
-  ]),
+  command(["status"], "", "Show how far the relay and the log's consumers are.", (call) => call(getStatus, {})),
+  command(
+    ["dead-letters", "list"],
+    " --consumer iam.billing [--after <next>]",
+    "List what a consumer could not handle.",
+    (call, { consumer, after }) =>
+      call(listDeadLetters, { consumer: needed("consumer", consumer), ...(after === undefined ? {} : { after }) }),
+  ),
   command(
     ["dead-letters", "redrive"],
     " --consumer iam.billing (--id <id> | --all)",
     "Hand dead letters to their consumer again.",
-    (values) => {
-      if ((values.id === undefined) === (values.all !== true)) throw new UsageError("Either --id or --all is needed.");
-      return [
-        "operations.redriveDeadLetters",
-        { consumer: needed("consumer", values.consumer), ...(values.id === undefined ? {} : { id: values.id }) },
-      ];
+    (call, { consumer, id, all }) => {
+      if ((id === undefined) === (all !== true)) throw new UsageError("Either --id or --all is needed.");
+      return call(redriveDeadLetters, { consumer: needed("consumer", consumer), ...(id === undefined ? {} : { id }) });
     },
   ),
-  command(["dead-letters", "drop"], " --consumer iam.billing --id <id>", "Forget a dead letter.", (values) => [
-    "operations.dropDeadLetter",
-    { consumer: needed("consumer", values.consumer), id: needed("id", values.id) },
-  ]),
+  command(["dead-letters", "drop"], " --consumer iam.billing --id <id>", "Forget a dead letter.", (call, { consumer, id }) =>
+    call(dropDeadLetter, { consumer: needed("consumer", consumer), id: needed("id", id) }),
+  ),
 ];

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { aesKeys, masterKeyName } from "#platform/keys/aes.ts";
 import { nameOf, purposeOf } from "#platform/keys/sealed-place.ts";
 import { holderOf } from "../data-lock.ts";
-import { contexts, sealedPlaces } from "../modules.ts";
+import { manifests, sealedPlaces } from "../modules.ts";
 
 // Each of these starts programs, which on a machine with other work takes its time; what is slow is not wrong.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 480_000 });
@@ -49,8 +49,8 @@ async function sealSomething(server: TestServer): Promise<Sealed> {
 
 /** The chains' records, with the keys that sign them and the keys of people. */
 async function appendAuditEntries({ application: { platform, kernel } }: TestServer): Promise<void> {
-  const appender = contexts
-    .flatMap((context) => context.background?.(platform, kernel.catalogue.byName) ?? [])
+  const appender = manifests
+    .flatMap((manifest) => manifest.background?.(platform, kernel.catalogue.byName) ?? [])
     .find(({ name }) => name === "audit.append-to-chains");
   await appender?.step();
 }
@@ -171,7 +171,7 @@ describe("what is sealed", () => {
     expect(found.delete("audit_personal.sealed")).toBe(true);
     for (const place of ["audit_signing_keys.sealed_private_key", "audit_person_keys.sealed_key"]) expect(found).toContain(place);
     expect(found.size).toBeGreaterThan(4);
-    for (const place of found) expect(declared, `${place} is sealed and not declared (Context.sealed)`).toContain(place);
+    for (const place of found) expect(declared, `${place} is sealed and not declared (ModuleManifest.sealed)`).toContain(place);
     for (const place of sealedPlaces) {
       if (!("table" in place)) continue;
       const { rows } = await sql<{ key: string[]; value: string | null }>`
@@ -185,7 +185,7 @@ describe("what is sealed", () => {
   });
 
   it("in a queue belongs to a queue of the product", () => {
-    const queues = contexts.flatMap((context) => context.queues ?? []).map(({ name }) => name);
+    const queues = manifests.flatMap((manifest) => manifest.queues ?? []).map(({ name }) => name);
     for (const place of sealedPlaces) if ("queue" in place) expect(queues).toContain(place.queue);
   });
 });

@@ -1,6 +1,6 @@
 import { catalogue } from "#operation/catalogue.ts";
 import { openapi } from "#operation/openapi.ts";
-import { contexts } from "../modules.ts";
+import { manifests } from "../modules.ts";
 import { version } from "../version.ts";
 import type { Command } from "./command.ts";
 
@@ -12,6 +12,6 @@ export const openapiCommand: Command = {
   usage: "gatehouse openapi > openapi.json",
   does: "Print the API's description (OpenAPI 3.1).",
   async run() {
-    process.stdout.write(`${JSON.stringify(openapi(catalogue(contexts), { version, publicUrl: placeholder }), null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(openapi(catalogue(manifests), { version, publicUrl: placeholder }), null, 2)}\n`);
   },
 };

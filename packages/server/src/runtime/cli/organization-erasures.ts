@@ -1,3 +1,4 @@
+import { listErasures } from "#modules/organization/tenancy/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import type { Command } from "./command.ts";
 import { callOperation } from "./reach.ts";
@@ -9,7 +10,7 @@ export const organizationErasuresCommand: Command = {
     "List the organizations whose data are being removed, and how far that is.\n" +
     "Works beside a running server as well as alone (docs/operations/runbook.md#gatehouseerasurestands).",
   async run() {
-    const { items } = (await callOperation(readConfiguration(process.env), "tenancy.listErasures", {})) as { items: unknown };
+    const { items } = await callOperation(readConfiguration(process.env), listErasures, {});
     process.stdout.write(`${JSON.stringify(items, null, 2)}\n`);
   },
 };

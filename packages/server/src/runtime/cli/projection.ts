@@ -1,21 +1,18 @@
 import { hostname } from "node:os";
+import {
+  askCaches,
+  listCacheReports,
+  listEntryKeys,
+  renewSnapshot,
+  repairProjection,
+  verifyProjection,
+} from "#modules/authorization/decisions/index.ts";
+import type { Static } from "#operation/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import type { Command } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";
 
-interface Difference {
-  readonly key: string;
-  readonly where: string;
-  readonly how: string;
-}
-
-interface CacheReport {
-  readonly host: string;
-  readonly pid: number;
-  readonly entries: number;
-  readonly differing: number;
-  readonly keys: readonly string[];
-}
+type Difference = Static<typeof verifyProjection.output>["differences"][number];
 
 /** A process observes the question within an eighth of a second, and compares some hundred thousand entries in a few. */
 const processesAnswerMs = 5_000;
@@ -55,19 +52,19 @@ export const projectionRebuildCommand: Command = {
     "Works beside a running server, which goes on to answer. Run it after a restore of the database.",
   run: () =>
     callOperations(readConfiguration(process.env), async (call) => {
-      const count = await eachPage(call, "written anew", async (keys) => void (await call("decisions.repairProjection", { keys })));
-      await call("decisions.renewSnapshot", {});
+      const count = await eachPage(call, "written anew", async (keys) => void (await call(repairProjection, { keys: [...keys] })));
+      await call(renewSnapshot, {});
       say(`${count} parts are written anew, and the shared copy begins anew`);
     }),
 };
 
 /** Asks every process for what it has cached, tells each answer and returns how many cached entries differed. */
 async function inCaches(call: CallOperation): Promise<number> {
-  const { checkId } = (await call("decisions.askCaches", {})) as { checkId: string };
+  const { checkId } = await call(askCaches, {});
   const told = new Set<string>();
   let differing = 0;
   for (let quietMs = 0; quietMs < processesAnswerMs; quietMs += betweenAnswersMs) {
-    const { reports } = (await call("decisions.listCacheReports", { checkId })) as { reports: readonly CacheReport[] };
+    const { reports } = await call(listCacheReports, { checkId });
     for (const report of reports) {
       const name = `${report.host}, process ${report.pid}`;
       // This command is a process, too, where it works on the storage itself.
@@ -100,7 +97,7 @@ async function eachPage(call: CallOperation, what: string, work: (keys: readonly
   let cursor: string | null = null;
   let toldAt = performance.now();
   do {
-    const page = (await call("decisions.listEntryKeys", { cursor })) as { keys: readonly string[]; next: string | null };
+    const page: Static<typeof listEntryKeys.output> = await call(listEntryKeys, { cursor });
     for (let from = 0; from < page.keys.length; from += keysMax) {
       const keys = page.keys.slice(from, from + keysMax);
       await work(keys);
@@ -119,7 +116,7 @@ async function differencesOf(call: CallOperation, keys: readonly string[]): Prom
   let differences: readonly Difference[] = [];
   for (let look = 0; look < looks && suspects.length > 0; look += 1) {
     if (look > 0) await new Promise((resolve) => setTimeout(resolve, betweenLooksMs));
-    ({ differences } = (await call("decisions.verifyProjection", { keys: suspects })) as { differences: readonly Difference[] });
+    ({ differences } = await call(verifyProjection, { keys: [...suspects] }));
     suspects = [...new Set(differences.map(({ key }) => key))];
   }
   return differences;

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorDetail, OperationError } from "#operation/errors.ts";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
+import type { TypedOperation } from "#operation/operation.ts";
 import { operator } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import type { Static, TObject, TSchema } from "#operation/schema.ts";
 import { pendingSteps } from "#platform/database/migrations.ts";
 import { StartRefused } from "#platform/start-refused.ts";
 import { assemble } from "../application.ts";
@@ -18,7 +20,10 @@ export const runningServer = ({ databaseUrl, dataDir }: Configuration): Holder |
   databaseUrl === undefined && dataDir !== "memory" ? holderOf(dataDir) : undefined;
 
 /** Calls an operation as the operator and gives its output. */
-export type CallOperation = (operation: string, input: Record<string, unknown>) => Promise<unknown>;
+export type CallOperation = <Input extends TObject, Output extends TSchema>(
+  operation: TypedOperation<Input, Output>,
+  input: Static<Input>,
+) => Promise<Static<Output>>;
 
 /** There is no installation where the configuration says; nothing was made there. */
 export class NoInstallation extends StartRefused {
@@ -29,8 +34,11 @@ export class NoInstallation extends StartRefused {
 }
 
 /** Calls one operation: through the server that runs, else on the storage itself, which is made where there is none. */
-export const callOperation = (configuration: Configuration, operation: string, input: Record<string, unknown>): Promise<unknown> =>
-  reach(configuration, (call) => call(operation, input));
+export const callOperation = <Input extends TObject, Output extends TSchema>(
+  configuration: Configuration,
+  operation: TypedOperation<Input, Output>,
+  input: Static<Input>,
+): Promise<Static<Output>> => withOperations(configuration, (call) => call(operation, input));
 
 /**
  * Lets `work` call operations on what is there, as {@link callOperation} does. Throws {@link NoInstallation} where nothing is: who wants to
@@ -38,7 +46,7 @@ export const callOperation = (configuration: Configuration, operation: string, i
  */
 export async function callOperations<T>(configuration: Configuration, work: (call: CallOperation) => Promise<T>): Promise<T> {
   await refuseWhereNothingIs(configuration);
-  return reach(configuration, work);
+  return withOperations(configuration, work);
 }
 
 async function refuseWhereNothingIs(configuration: Configuration): Promise<void> {
@@ -56,18 +64,17 @@ async function refuseWhereNothingIs(configuration: Configuration): Promise<void>
   }
 }
 
-async function reach<T>(configuration: Configuration, work: (call: CallOperation) => Promise<T>): Promise<T> {
+/** Lets `work` call operations through the server that runs, else on the storage itself, which is made where there is none. */
+export async function withOperations<T>(configuration: Configuration, work: (call: CallOperation) => Promise<T>): Promise<T> {
   const holder = runningServer(configuration);
-  if (holder) return work((operation, input) => callRunning(holder, operation, input));
+  if (holder) return work(callerOf(holder));
   const quiet = { ...configuration, logLevel: "error" };
   const lock = configuration.databaseUrl === undefined && configuration.dataDir !== "memory" ? lockOrServer(configuration) : undefined;
-  if (lock && "pid" in lock) return work((operation, input) => callRunning(lock, operation, input));
+  if (lock && "pid" in lock) return work(callerOf(lock));
   const application = await assemble(quiet);
   try {
-    return await work(
-      async (operation, input) =>
-        (await application.dispatch({ operation, input, principal: operator, origin: backgroundOrigin() })).output,
-    );
+    const dispatch = internalDispatch(application.dispatch);
+    return await work(async (called, input) => (await dispatch(called, input, { principal: operator })).output);
   } finally {
     await application.stop();
     lock?.release();
@@ -83,6 +90,12 @@ function lockOrServer({ dataDir, settings }: Configuration) {
     throw error;
   }
 }
+
+/** The server runs the same release, so its answer is of the declared type. */
+const callerOf =
+  (holder: Holder): CallOperation =>
+  async <Input extends TObject, Output extends TSchema>({ name }: TypedOperation<Input, Output>, input: Static<Input>) =>
+    (await callRunning(holder, name, input as Record<string, unknown>)) as Static<Output>;
 
 async function callRunning(holder: Holder, operation: string, input: Record<string, unknown>): Promise<unknown> {
   const response = await fetch(new URL(controlPath, holder.url), {

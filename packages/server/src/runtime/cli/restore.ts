@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
+import { restoreAdministrator, restoreOwner } from "#modules/organization/tenancy/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { type Command, UsageError } from "./command.ts";
-import { callOperations } from "./reach.ts";
+import { type CallOperation, callOperations } from "./reach.ts";
 
 const runbook = "Works beside a running server as well as alone (docs/operations/runbook.md#nobody-can-administer).";
 
@@ -13,7 +14,8 @@ const userRestoreCommand: Command = {
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { email: { type: "string" } } });
     if (!values.email) throw new UsageError("--email is needed.");
-    await restore("tenancy.restoreAdministrator", { email: values.email });
+    const { email } = values;
+    await restore((call) => call(restoreAdministrator, { email }));
   },
 };
 
@@ -25,13 +27,14 @@ const organizationRestoreCommand: Command = {
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { organization: { type: "string" }, email: { type: "string" } } });
     if (!values.organization || !values.email) throw new UsageError("--organization and --email are needed.");
-    await restore("tenancy.restoreOwner", { organizationId: values.organization, email: values.email });
+    const { organization: organizationId, email } = values;
+    await restore((call) => call(restoreOwner, { organizationId, email }));
   },
 };
 
 export const restoreCommands: readonly Command[] = [userRestoreCommand, organizationRestoreCommand];
 
-async function restore(operation: string, input: Record<string, unknown>): Promise<void> {
-  const membership = await callOperations(readConfiguration(process.env), (call) => call(operation, input));
+async function restore(work: (call: CallOperation) => Promise<unknown>): Promise<void> {
+  const membership = await callOperations(readConfiguration(process.env), work);
   process.stdout.write(`${JSON.stringify(membership, null, 2)}\n`);
 }

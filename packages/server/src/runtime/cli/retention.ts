@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { confirmRemoval, listStoppedRemovals } from "#modules/insight/operations/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { type Command, UsageError } from "./command.ts";
 import { callOperation } from "./reach.ts";
@@ -11,7 +12,7 @@ export const retentionCommands: readonly Command[] = [
     usage: "gatehouse retention status",
     does: `List removals that are stopped, because more is due at once than one run may take.\n${about}`,
     async run() {
-      const answer = await callOperation(readConfiguration(process.env), "operations.listStoppedRemovals", {});
+      const answer = await callOperation(readConfiguration(process.env), listStoppedRemovals, {});
       process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
     },
   },
@@ -23,7 +24,7 @@ export const retentionCommands: readonly Command[] = [
       const { positionals } = parseArgs({ args: [...args], options: {}, allowPositionals: true });
       const [name] = positionals;
       if (name === undefined || positionals.length > 1) throw new UsageError("One name of gatehouse retention status is needed.");
-      await callOperation(readConfiguration(process.env), "operations.confirmRemoval", { name });
+      await callOperation(readConfiguration(process.env), confirmRemoval, { name });
       process.stdout.write("done\n");
     },
   },

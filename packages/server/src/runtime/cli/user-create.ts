@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
+import { createUser } from "#modules/organization/tenancy/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { type Command, UsageError } from "./command.ts";
 import { callOperation } from "./reach.ts";
@@ -27,7 +28,7 @@ export const userCreateCommand: Command = {
     if (!email || !firstName || !lastName) throw new UsageError("--email, --first-name and --last-name are needed.");
     const configuration = readConfiguration(process.env);
     const password = await readPassword();
-    const user = await callOperation(configuration, "tenancy.createUser", { email, password, firstName, lastName, locale, administrator });
+    const user = await callOperation(configuration, createUser, { email, password, firstName, lastName, locale, administrator });
     process.stdout.write(`${JSON.stringify(user, null, 2)}\n`);
   },
 };

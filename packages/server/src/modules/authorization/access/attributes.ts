@@ -1,9 +1,10 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
-import { type ErrorDetail, invalid } from "#operation/errors.ts";
+import type { PrepareContextOf } from "#operation/contexts-of.ts";
+import { invalid } from "#operation/errors.ts";
 import { nullable, personalMark, Type, Uuid } from "#operation/schema.ts";
 import { conditionalPermissions } from "./conditional-permissions.ts";
-import type { Delegating } from "./delegating.ts";
 import { NotHeld } from "./errors.ts";
+import type { access } from "./module.ts";
 
 const Value = Type.Union([
   Type.String({ maxLength: 1_000 }),
@@ -58,13 +59,9 @@ export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant"
   if (details.length > 0) throw invalid(...details.slice(0, 20));
 }
 
-interface Preparing extends Delegating<Parameters<typeof conditionalPermissions>[0]> {
-  fail(error: typeof NotHeld, ...details: ErrorDetail[]): never;
-}
-
 /** Refuses callers who would, by their own attributes, meet a condition of one of their roles that gives what they do not hold. */
 export async function mustNotRise(
-  { state, reading, fail, notHeld }: Preparing,
+  { state, reading, requireHeld }: PrepareContextOf<typeof access, typeof NotHeld>,
   placeholder: "$user." | "$tenant.",
   userId: string,
   organizationId: string,
@@ -72,6 +69,5 @@ export async function mustNotRise(
   const given = await reading(async (store) =>
     conditionalPermissions(store, await state.compile(store), placeholder, userId, organizationId),
   );
-  const lacking = await notHeld(organizationId, given);
-  if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "attributes", rule: "held", permission: value })));
+  await requireHeld(organizationId, given, { error: NotHeld, field: "attributes" });
 }

@@ -2,6 +2,7 @@ import type { Condition } from "@gatehouse/policy";
 import { type Generated, type RawBuilder, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { anyOf } from "#platform/database/many-rows.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { mayRemove } from "#platform/retention/ceiling.ts";
 import type { Grant } from "./model.ts";
@@ -83,8 +84,11 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
   },
   /** How many grants are found, counted up to `max`. */
   async countGrants(search: GrantSearch, max: number): Promise<number> {
-    const { rows } = await sql<{ count: number }>`
-      select count(*)::int as count from (select from relationships where ${matching(search)} limit ${max}) found`.execute(db as never);
+    const rows = await rowsOf(
+      db,
+      sql<{ count: number }>`
+      select count(*)::int as count from (select from relationships where ${matching(search)} limit ${max}) found`,
+    );
     return rows[0]?.count ?? 0;
   },
   /** The relations that the grants found stand in. */
@@ -102,17 +106,21 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
   },
   /** Kinds of relationships that there are, for whoever changes the model: bounded by the models, not by the relationships. */
   async relationKinds(): Promise<readonly { readonly type: string; readonly relation: string; readonly subject: string }[]> {
-    const { rows } = await sql<{ type: string; relation: string; subject: string }>`
+    return rowsOf(
+      db,
+      sql<{ type: string; relation: string; subject: string }>`
       select distinct resource_type as type, relation, case
         when subject_type = 'user' and subject_id = '*' then 'user:*'
         when subject_relation = '' then subject_type else subject_type || '#' || subject_relation end as subject
-      from relationships`.execute(db as never);
-    return rows;
+      from relationships`,
+    );
   },
   async conditionsOfGrants(): Promise<readonly { readonly type: string; readonly condition: Condition }[]> {
-    const { rows } = await sql<{ type: string; condition: Condition }>`
-      select distinct resource_type as type, condition from relationships where condition is not null`.execute(db as never);
-    return rows;
+    return rowsOf(
+      db,
+      sql<{ type: string; condition: Condition }>`
+      select distinct resource_type as type, condition from relationships where condition is not null`,
+    );
   },
 });
 

@@ -1,13 +1,6 @@
+import { tenantOfRow } from "#operation/tenant-of-row.ts";
 import { GrantNotFound } from "./errors.ts";
-import type { GrantRow } from "./grant-store.ts";
+import type { AccessReads } from "./store.ts";
 
-interface Reading {
-  reading<T>(work: (store: { grantById(id: string): Promise<GrantRow | undefined> }) => Promise<T>): Promise<T>;
-  fail(error: typeof GrantNotFound): never;
-}
-
-/** The scope that a call about a grant acts in: the grant's own. */
-export async function tenantOfGrant({ reading, fail }: Reading, { grantId }: { readonly grantId: string }): Promise<string | null> {
-  const row = await reading((store) => store.grantById(grantId));
-  return (row ?? fail(GrantNotFound)).organization_id;
-}
+/** A call about a grant acts in the scope of the grant. */
+export const tenantOfGrant = tenantOfRow((store: AccessReads, id) => store.grantById(id), "grantId", GrantNotFound);

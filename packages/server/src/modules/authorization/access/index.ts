@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { addRolePermissions } from "./commands/add-role-permissions.ts";
 import { changeGrant } from "./commands/change-grant.ts";
 import { cloneRole } from "./commands/clone-role.ts";
@@ -99,7 +99,7 @@ export {
 } from "./system.ts";
 export { access };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: access,
   operations: [
     getModel,

@@ -40,7 +40,7 @@ export const access = module("access", {
   store: accessStore,
   state: () => new PolicyCompiler(),
   uses: { identity },
-  reads: ({ store, uses }) => ({
+  readApi: ({ store, uses }) => ({
     /** The projection entries under `keys`, as the tables have them now. */
     computeEntries: (keys: readonly string[]): Promise<readonly Computed[]> => store.computeEntries(keys, userFactsOf(uses.identity)),
     /** A page of the keys that projection entries should have. */
@@ -82,7 +82,7 @@ export const access = module("access", {
     permissionsGivenBy: (organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> =>
       permissionsGivenBy(store, organizationId, roleIds),
   }),
-  writes: ({ store, uses, emit, now }) => ({
+  writeApi: ({ store, uses, emit, now }) => ({
     /** Makes the system roles of a new organization and returns their ids by name. */
     async createSystemRoles(organizationId: string): Promise<ReadonlyMap<string, string>> {
       const made = new Map<string, string>();

@@ -1,6 +1,7 @@
 import type { AuthorizationModel, Condition, PermissionNode } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { equalOrNull, ofTenant } from "#platform/database/tenant-predicate.ts";
 
 export interface ModelVersion {
@@ -31,16 +32,19 @@ export const bytesOf = (attributes: object): number => Buffer.byteLength(JSON.st
 export const policyReads = (db: ReadHandle) => ({
   /** Changes with every change of the permission tree or of the model. */
   async policyFingerprint(): Promise<string> {
-    const { rows } = await sql<{ fingerprint: string }>`select ${policyFingerprint} as fingerprint`.execute(db as never);
+    const rows = await rowsOf(db, sql<{ fingerprint: string }>`select ${policyFingerprint} as fingerprint`);
     return rows[0]?.fingerprint ?? "";
   },
   /** The permission tree and the newest model, with the fingerprint of the same moment. */
   async policyDefinition(): Promise<PolicyDefinition> {
-    const { rows } = await sql<PolicyDefinition>`select ${policyFingerprint} as fingerprint,
+    const rows = await rowsOf(
+      db,
+      sql<PolicyDefinition>`select ${policyFingerprint} as fingerprint,
       coalesce((
         select jsonb_agg(jsonb_build_object('value', d.value, 'parent', above.value) order by d.value)
         from permission_definitions d left join permission_definitions above on above.id = d.parent_permission_id), '[]'::jsonb) as permissions,
-      coalesce((select document from authorization_models order by version desc limit 1), '{}'::jsonb) as model`.execute(db as never);
+      coalesce((select document from authorization_models order by version desc limit 1), '{}'::jsonb) as model`,
+    );
     return rows[0] as PolicyDefinition;
   },
   /** The newest model; version 0 and empty before there is one. */
@@ -51,15 +55,21 @@ export const policyReads = (db: ReadHandle) => ({
     return rows[0] ?? { version: 0, document: {} };
   },
   async attributes(organizationId: string, userId: string | null): Promise<AttributesRow | undefined> {
-    const { rows } = await sql<AttributesRow>`
+    const rows = await rowsOf(
+      db,
+      sql<AttributesRow>`
       select attributes, version from access_attributes
-      where organization_id = ${organizationId} and ${equalOrNull("user_id", userId)}`.execute(db as never);
+      where organization_id = ${organizationId} and ${equalOrNull("user_id", userId)}`,
+    );
     return rows[0];
   },
   async conditionsOfRoles(): Promise<readonly Condition[]> {
-    const { rows } = await sql<{
-      condition: Condition;
-    }>`select distinct condition from role_permissions where condition is not null`.execute(db as never);
+    const rows = await rowsOf(
+      db,
+      sql<{
+        condition: Condition;
+      }>`select distinct condition from role_permissions where condition is not null`,
+    );
     return rows.map(({ condition }) => condition);
   },
   /** Users with a role in the organization, in the order of their ids. */
@@ -73,14 +83,20 @@ export const policyReads = (db: ReadHandle) => ({
   },
   /** Roles of the organization that take something away. */
   async rolesWithDenials(organizationId: string): Promise<readonly string[]> {
-    const { rows } = await sql<{ role_id: string }>`
-      select distinct role_id from role_permissions where ${ofTenant(organizationId)} and effect = 'deny'`.execute(db as never);
+    const rows = await rowsOf(
+      db,
+      sql<{ role_id: string }>`
+      select distinct role_id from role_permissions where ${ofTenant(organizationId)} and effect = 'deny'`,
+    );
     return rows.map(({ role_id }) => role_id);
   },
   async roleIdsOf(organizationId: string | null): Promise<readonly string[]> {
-    const { rows } = await sql<{
-      id: string;
-    }>`select id from roles where ${ofTenant(organizationId)} order by is_system_role desc, name limit 200`.execute(db as never);
+    const rows = await rowsOf(
+      db,
+      sql<{
+        id: string;
+      }>`select id from roles where ${ofTenant(organizationId)} order by is_system_role desc, name limit 200`,
+    );
     return rows.map(({ id }) => id);
   },
 });

@@ -1,13 +1,6 @@
+import { tenantOfRow } from "#operation/tenant-of-row.ts";
 import { RoleNotFound } from "./errors.ts";
-import type { RoleRow } from "./store.ts";
+import type { AccessReads } from "./store.ts";
 
-interface Reading {
-  reading<T>(work: (store: { roleById(id: string): Promise<RoleRow | undefined> }) => Promise<T>): Promise<T>;
-  fail(error: typeof RoleNotFound): never;
-}
-
-/** The scope that a call about a role acts in: the role's own. */
-export async function tenantOfRole({ reading, fail }: Reading, { roleId }: { readonly roleId: string }): Promise<string | null> {
-  const row = await reading((store) => store.roleById(roleId));
-  return (row ?? fail(RoleNotFound)).organization_id;
-}
+/** A call about a role acts in the scope of the role. */
+export const tenantOfRole = tenantOfRow((store: AccessReads, id) => store.roleById(id), "roleId", RoleNotFound);

@@ -4,6 +4,7 @@ import type { Store } from "#operation/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { violatedReference } from "#platform/database/faults.ts";
 import { allOf, anyOf, insertMany } from "#platform/database/many-rows.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { changedKey, newKey, takeKey } from "#platform/names/stored-keys.ts";
 import { type Computed, computeEntries } from "./entries/compute.ts";
@@ -103,7 +104,7 @@ function reads(db: ReadHandle<Tables>) {
       .selectAll("p")
       .select("above.value as parent");
   const usersOf = async (query: RawBuilder<unknown>): Promise<readonly string[]> =>
-    (await sql<{ user_id: string }>`${query}`.execute(db as never)).rows.map(({ user_id }) => user_id);
+    (await rowsOf(db, sql<{ user_id: string }>`${query}`)).map(({ user_id }) => user_id);
   return {
     /** A page of the keys that projection entries should have. */
     entryKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> =>
@@ -135,11 +136,14 @@ function reads(db: ReadHandle<Tables>) {
     /** What the rules of roles are about: their permissions and everything below these, each once. */
     async valuesBelowRulesOf(roleIds: readonly string[]): Promise<readonly string[]> {
       if (roleIds.length === 0) return [];
-      const { rows } = await sql<{ value: string }>`
+      const rows = await rowsOf(
+        db,
+        sql<{ value: string }>`
         with recursive below as (
           select permission_definition_id as id from role_permissions where role_id = any(${roleIds}::uuid[])
           union select p.id from permission_definitions p join below on p.parent_permission_id = below.id
-        ) select d.value from below join permission_definitions d on d.id = below.id`.execute(db as never);
+        ) select d.value from below join permission_definitions d on d.id = below.id`,
+      );
       return rows.map(({ value }) => value);
     },
 
@@ -207,16 +211,22 @@ function reads(db: ReadHandle<Tables>) {
     /** Every role of those who hold this one in its scope, each once; `except` is left out. */
     async rolesOfHolders(roleId: string, organizationId: string | null, except: string | null): Promise<readonly string[]> {
       const others = except === null ? sql`true` : sql`a.user_id <> ${except}::uuid`;
-      const { rows } = await sql<{ role_id: string }>`
+      const rows = await rowsOf(
+        db,
+        sql<{ role_id: string }>`
         select distinct o.role_id from role_assignments a join role_assignments o on o.user_id = a.user_id
-        where a.role_id = ${roleId} and ${others} and ${ofTenant(organizationId, "o.organization_id")}`.execute(db as never);
+        where a.role_id = ${roleId} and ${others} and ${ofTenant(organizationId, "o.organization_id")}`,
+      );
       return rows.map(({ role_id }) => role_id);
     },
     /** Whether one of the roles takes one of the product's own permissions away. */
     async denyOwnPermissions(roleIds: readonly string[]): Promise<boolean> {
-      const { rows } = await sql<{ found: boolean }>`select exists (
+      const rows = await rowsOf(
+        db,
+        sql<{ found: boolean }>`select exists (
         select from role_permissions p join permission_definitions d on d.id = p.permission_definition_id and d.is_system_permission
-        where p.role_id = ${anyOf(roleIds, "uuid")} and p.effect = 'deny') as found`.execute(db as never);
+        where p.role_id = ${anyOf(roleIds, "uuid")} and p.effect = 'deny') as found`,
+      );
       return rows[0]?.found === true;
     },
     /** How many users hold a role. */
@@ -395,4 +405,5 @@ function writes(tx: WriteHandle<Tables>) {
   };
 }
 
-export const accessStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };
+export type AccessReads = ReturnType<typeof reads>;
+export const accessStore: Store<AccessReads, ReturnType<typeof writes>> = { reads, writes };

@@ -1,10 +1,10 @@
 import { relationEffects } from "@gatehouse/policy";
-import type { ErrorDetail } from "#operation/errors.ts";
+import type { PrepareContextOf } from "#operation/contexts-of.ts";
 import { isUser, type Principal } from "#operation/principal.ts";
-import type { Delegating } from "./delegating.ts";
 import { HoldersAbove } from "./errors.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
 import type { RoleRule } from "./model.ts";
+import type { access } from "./module.ts";
 import type { RoleRow } from "./store.ts";
 
 type GivenReads = Parameters<typeof permissionsGivenBy>[0];
@@ -16,9 +16,6 @@ export interface HolderReads extends GivenReads {
   rolesWithDenials(organizationId: string): Promise<readonly string[]>;
 }
 
-/** More would not help the caller. */
-const detailsMax = 20;
-
 /** Everything that the roles of those who hold `role` give and take, without what the caller holds as one of them. */
 export async function rightsOfHolders(
   store: HolderReads,
@@ -29,34 +26,19 @@ export async function rightsOfHolders(
   return permissionsGivenBy(store, organization_id, await store.rolesOfHolders(id, organization_id, except));
 }
 
-interface Preparing {
-  readonly principal: Principal;
-  reading<T>(work: (store: HolderReads) => Promise<T>): Promise<T>;
-  notHeld(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
-  fail(error: typeof HoldersAbove, ...details: ErrorDetail[]): never;
-}
+type Preparing = PrepareContextOf<typeof access, typeof HoldersAbove>;
 
 /**
  * Refuses to take something from the holders of a role where one of them holds more than the caller: nobody ends the rights of those
  * above. Returns the rights that were looked at, for {@link stillCovered}.
  */
 export async function mayTakeFromHolders(
-  { principal, reading, notHeld, fail }: Preparing,
+  { principal, reading, requireHeld }: Preparing,
   role: Pick<RoleRow, "id" | "organization_id">,
 ): Promise<readonly string[]> {
   const rights = await reading((store) => rightsOfHolders(store, role, principal));
-  await mustHold({ notHeld, fail }, role.organization_id, rights, "roleId");
+  await requireHeld(role.organization_id, rights, { error: HoldersAbove, field: "roleId" });
   return rights;
-}
-
-async function mustHold(
-  { notHeld, fail }: Pick<Preparing, "notHeld" | "fail">,
-  organizationId: string | null,
-  rights: readonly string[],
-  field: string,
-): Promise<void> {
-  const lacking = await notHeld(organizationId, rights);
-  if (lacking.length > 0) fail(HoldersAbove, ...lacking.slice(0, detailsMax).map((permission) => ({ field, rule: "held", permission })));
 }
 
 interface Taking {
@@ -71,7 +53,7 @@ interface Taking {
  * the owner can always revoke such a grant, because grants do not decide about the product's own operations.
  */
 export async function mayTakeByGrant(
-  context: Delegating<HolderReads> & Preparing,
+  context: Preparing,
   organizationId: string | null,
   { type, relation, subject }: Taking,
 ): Promise<void> {
@@ -86,7 +68,7 @@ export async function mayTakeByGrant(
     if (subject.type !== "user" || !isUuid(subject.id)) return takes;
     return permissionsGivenBy(store, organizationId, (await store.assignments([subject.id], organizationId)).get(subject.id) ?? []);
   });
-  await mustHold(context, organizationId, rights, "subject");
+  await context.requireHeld(organizationId, rights, { error: HoldersAbove, field: "subject" });
 }
 
 const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
@@ -109,7 +91,7 @@ export async function mayTakeByAttributes(context: Preparing, organizationId: st
     const all = denying.map(([id]) => rightsOfHolders(store, { id, organization_id: organizationId }, principal));
     return [...new Set((await Promise.all(all)).flat())];
   });
-  await mustHold(context, organizationId, rights, "attributes");
+  await context.requireHeld(organizationId, rights, { error: HoldersAbove, field: "attributes" });
 }
 
 /** A placeholder stands in a condition as a text of its own, so its JSON shows it. */

@@ -1,10 +1,10 @@
 import type { Budget, Decision as EngineDecision } from "@gatehouse/policy";
 import type { DecisionReader } from "#modules/authorization/decisions/index.ts";
 import { type CheckRequest, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
-import type { MaybePromise } from "#operation/maybe-promise.ts";
+import type { Services } from "#operation/context.ts";
+import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
 import type { Principal } from "#operation/principal.ts";
 import { type Static, Type } from "#operation/schema.ts";
-import type { Platform } from "#platform/platform.ts";
 import { type Evaluation, Facts } from "./entities.ts";
 import { checkOf, faultOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
@@ -18,7 +18,7 @@ export type Decision = Static<typeof Decision>;
 
 export interface Asking {
   readonly state: DecisionReader;
-  readonly platform: Platform;
+  readonly services: Services;
   readonly principal: Principal;
   /** One moment for all questions of a request. */
   readonly now: number;
@@ -58,15 +58,10 @@ export function decideOn(asking: Asking, question: Posed): MaybePromise<Decision
   if ("decision" in question) return question.decision;
   const { check } = question;
   const answer = (decided: EngineDecision): Decision => {
-    asking.platform.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
+    asking.services.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
     if (asking.keeps) asking.state.recorder.record(check, decided);
     if (decided.allowed) return { decision: true };
     return refused({ reason_code: decided.reason, reason: sentenceOf(decided, check.actionType) });
   };
-  try {
-    const decided = decideFor(asking.state, check, asking);
-    return decided instanceof Promise ? decided.then(answer, orThrown) : answer(decided);
-  } catch (error) {
-    return orThrown(error);
-  }
+  return attempt(() => decideFor(asking.state, check, asking), answer, orThrown);
 }

@@ -52,12 +52,12 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
   }),
   errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
-  async run({ state, platform, principal, holds, fail }, request) {
+  async run({ state, services, principal, holds, fail }, request) {
     refuseUnstorable(request);
     const { evaluations, options, ...defaults } = request;
     const items = evaluations ?? [];
     if (items.length === 0) checkWhole(defaults);
-    const shared = queryContext({ state, principal, platform });
+    const shared = queryContext({ state, principal, services });
     const questions: Posed[] = [];
     for (const item of items.length === 0 ? [{}] : items) {
       questions.push(questionOf(item, defaults, principal));
@@ -68,7 +68,7 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
     for (const tenantId of new Set(others)) {
       if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }
-    const asking = { ...shared, platform, keeps: isSmall(defaults) };
+    const asking = { ...shared, services, keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(asking, questions[0] as Posed);
     return { evaluations: await decideAll(asking, questions, options?.evaluations_semantic ?? "execute_all") };
   },

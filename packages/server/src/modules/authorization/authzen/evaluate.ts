@@ -18,14 +18,14 @@ export const evaluate = authzen.memoryQuery("evaluate", {
   errors: [PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   decision: ({ decision }) => ({ allowed: decision }),
-  run({ state, platform, principal, holds, fail }, evaluation) {
+  run({ state, services, principal, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
-    const shared = queryContext({ state, principal, platform });
+    const shared = queryContext({ state, principal, services });
     const question = posed(evaluation, principal);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
     return after(mayAsk({ principal, holds }, userId, tenantId), (may) =>
-      may ? decideOn({ ...shared, platform, keeps: true }, question) : fail(PermissionDenied, lacking),
+      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, lacking),
     );
   },
 });

@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { evaluate } from "./evaluate.ts";
 import { evaluateMany } from "./evaluate-many.ts";
 import { authzen } from "./module.ts";
@@ -9,7 +9,7 @@ import { searchSubjects } from "./search-subjects.ts";
 export { authzenMetadata, authzenMetadataPath } from "./metadata.ts";
 export { authzen };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: authzen,
   operations: [evaluate, evaluateMany, searchSubjects, searchResources, searchActions],
   events: [],

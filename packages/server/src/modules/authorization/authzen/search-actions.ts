@@ -22,7 +22,7 @@ export const searchActions = authzen.memoryQuery("searchActions", {
   output: SearchAnswer(Type.Object({ name: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, platform, principal, holds, fail }, { subject, resource, context, page }) =>
+  run: ({ state, services, principal, holds, fail }, { subject, resource, context, page }) =>
     orNothing(async () => {
       const userId = userOf(subject);
       if (userId === undefined) return nothingFound(unknownSubject);
@@ -31,9 +31,9 @@ export const searchActions = authzen.memoryQuery("searchActions", {
       const refusal = refusalOf(faultOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, resource, context };
-      const place = placeOf({ keys: platform.keys, search: "action", principal, tenantId, query, page });
+      const place = placeOf({ keys: services.keys, search: "action", principal, tenantId, query, page });
       const question = { userId, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
-      const shared = queryContext({ state, principal, platform });
+      const shared = queryContext({ state, principal, services });
       const names = await pose(shared, question, ({ view, occasion }) =>
         inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: resource.type } })),
       );

@@ -36,7 +36,7 @@ export const searchResources = authzen.memoryQuery("searchResources", {
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, platform, principal, reading, holds, fail }, { subject, action, resource, context, page }) =>
+  run: ({ state, services, principal, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const userId = userOf(subject);
       if (userId === undefined) return nothingFound(unknownSubject);
@@ -46,8 +46,8 @@ export const searchResources = authzen.memoryQuery("searchResources", {
       const refusal = refusalOf(faultOf({ type }));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
-      const place = placeOf({ keys: platform.keys, search: "resource", principal, tenantId, query, page });
-      const asking = queryContext({ state, principal, platform });
+      const place = placeOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
+      const asking = queryContext({ state, principal, services });
       const question = { userId, tenantId, contextData: requestOf(context, action) };
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       const found = await pose(asking, question, async ({ view, occasion }) => {
@@ -57,7 +57,7 @@ export const searchResources = authzen.memoryQuery("searchResources", {
         return { byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
       });
       const all = (after: string | undefined, size: number) =>
-        reading((_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
+        readingTenant(tenantId, (_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
       const find = async (after: string | undefined) =>
         (await pose(asking, question, ({ view, occasion }) =>
           orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, occasion, { after }))),

@@ -35,7 +35,7 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
   output: SearchAnswer(Type.Object({ type: Type.String(), id: Type.String() })),
   errors: [PermissionDenied, EvaluationLimit, TooManyRequests],
   tenant: () => undefined,
-  run: ({ state, platform, principal, reading, holds, fail }, { subject, action, resource, context, page }) =>
+  run: ({ state, services, principal, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const tenantId = tenantOf(subject.properties, principal);
       if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
@@ -43,8 +43,8 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
       const refusal = refusalOf(faultOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
-      const place = placeOf({ keys: platform.keys, search: "subject", principal, tenantId, query, page });
-      const asking = queryContext({ state, principal, platform });
+      const place = placeOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
+      const asking = queryContext({ state, principal, services });
       const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
         (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>
@@ -53,7 +53,7 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
       const undecided = new UndecidedOfPage();
       const found = await pageFrom(
         place,
-        (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
+        (after, size) => readingTenant(tenantId, (_store, uses) => uses.access.memberIds(tenantId, after, size)),
         async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
         asking.budget,
       );

@@ -1,9 +1,9 @@
 import type { Budget, Occasion, Pending, RelationshipReader, View } from "@gatehouse/policy";
 import { asOperationError } from "#modules/authorization/access/index.ts";
 import { either, internal, permission, type Rule, subject } from "#operation/authorization.ts";
+import type { Services } from "#operation/context.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { isForeignTo, type Principal } from "#operation/principal.ts";
-import type { Platform } from "#platform/platform.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { type CheckRequest, occasionOf, revisionText } from "./check.ts";
 import type { HeldView } from "./projection/held-view.ts";
@@ -32,11 +32,11 @@ export interface QueryContext {
 export const queryContext = ({
   state,
   principal,
-  platform,
-}: Pick<QueryContext, "state" | "principal"> & { readonly platform: Platform }): QueryContext => ({
+  services,
+}: Pick<QueryContext, "state" | "principal"> & { readonly services: Services }): QueryContext => ({
   state,
   principal,
-  now: platform.clock.now(),
+  now: services.clock.now(),
   budget: state.budgets.of(principal),
 });
 

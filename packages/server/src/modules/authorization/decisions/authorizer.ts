@@ -1,7 +1,7 @@
 import { type Decision, PolicyError } from "@gatehouse/policy";
 import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/index.ts";
 import type { Authorizer, Refusal, RequestFacts } from "#operation/authorization.ts";
-import { after, type MaybePromise } from "#operation/maybe-promise.ts";
+import { after, attempt, type MaybePromise } from "#operation/maybe-promise.ts";
 import type { IdentifiedPrincipal } from "#operation/principal.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { RequestContext } from "./projection/held-view.ts";
@@ -14,7 +14,8 @@ export const authorizerOf = (reader: DecisionReader): Authorizer => ({
     if (permission !== manageModel) return decided;
     return after(decided, (answer) => (answer === true ? true : despiteLockout(reader, principal, organizationId, answer)));
   },
-  notHeld: (principal, organizationId, permissions) => reader.notHeld(principal.id, organizationId, permissions, scopesOf(principal)),
+  missingPermissions: (principal, organizationId, permissions) =>
+    reader.notHeld(principal.id, organizationId, permissions, scopesOf(principal)),
 });
 
 function decideFrom(
@@ -24,12 +25,7 @@ function decideFrom(
   permission: string,
   request: RequestFacts,
 ): MaybePromise<true | Refusal> {
-  try {
-    const decided = reader.decide(principal.id, organizationId, permission, contextOf(principal, request));
-    return decided instanceof Promise ? decided.then(outcome, undecided) : outcome(decided);
-  } catch (error) {
-    return undecided(error);
-  }
+  return attempt(() => reader.decide(principal.id, organizationId, permission, contextOf(principal, request)), outcome, undecided);
 }
 
 /** A model that was stored before such requirements were refused is replaced by whoever holds the permission by a role. */

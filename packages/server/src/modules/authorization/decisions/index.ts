@@ -1,11 +1,11 @@
 import type { access } from "#modules/authorization/access/index.ts";
-import type { Context, ReadFacesOf } from "#operation/module.ts";
+import type { ModuleManifest, ReadApisOf } from "#operation/module.ts";
 import { askCaches } from "./commands/ask-caches.ts";
 import { pruneDecisions } from "./commands/prune-decisions.ts";
 import { renewSnapshot } from "./commands/renew-snapshot.ts";
 import { repairProjection } from "./commands/repair-projection.ts";
 import { events } from "./events.ts";
-import { pruneDecisionsJob, pruneDecisionsWork, repairJob, repairWork } from "./jobs.ts";
+import { pruneDecisionsWork, repairWork } from "./jobs.ts";
 import { decisions } from "./module.ts";
 import { projector } from "./projection/projector.ts";
 import { snapshotReconciler } from "./projection/snapshot-reconciler.ts";
@@ -21,6 +21,7 @@ import { listResources } from "./queries/list-resources.ts";
 import { listSubjects } from "./queries/list-subjects.ts";
 import { preview } from "./queries/preview.ts";
 import { verifyProjection } from "./queries/verify-projection.ts";
+import { pruneDecisionsJob, repairJob } from "./queues.ts";
 import { steps } from "./schema-steps.ts";
 import { decisionsStore } from "./store.ts";
 
@@ -36,9 +37,9 @@ export { readerOf } from "./projection/reader-of.ts";
 export { inReach, orTooMany, tooMany } from "./resources-in-reach.ts";
 export { among, decidedAmong, scanPage } from "./scan-page.ts";
 export { type DecidedItems, decideEach, isOfResource, type UndecidedItem, UndecidedOfPage } from "./undecided.ts";
-export { decisions };
+export { askCaches, decisions, listCacheReports, listEntryKeys, renewSnapshot, repairProjection, verifyProjection };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: decisions,
   operations: [
     check,
@@ -60,9 +61,9 @@ export const context: Context = {
   ],
   events,
   steps,
-  consumers: (platform, faces) => [
+  consumers: (platform, apis) => [
     projector(platform, (tx, keys, options) => {
-      const { access: source } = faces(tx) as ReadFacesOf<{ access: typeof access }>;
+      const { access: source } = apis(tx) as ReadApisOf<{ access: typeof access }>;
       return decisionsStore.writes(tx).project(keys, source.computeEntries, options);
     }),
   ],

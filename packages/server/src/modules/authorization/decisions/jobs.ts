@@ -1,29 +1,17 @@
-import type { Dispatch } from "#operation/dispatch.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
-import type { Job, JobName } from "#platform/jobs/jobs.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
+import type { Job } from "#platform/jobs/jobs.ts";
+import { pruneDecisions } from "./commands/prune-decisions.ts";
+import { repairProjection } from "./commands/repair-projection.ts";
+import { pruneDecisionsJob, type Repair, repairJob } from "./queues.ts";
 
-export interface Repair {
-  readonly keys: readonly string[];
-}
-
-/** The queue keeps the name that it was released with: what an older release has enqueued is still worked off. */
-export const repairJob: JobName<Repair> = { name: "access.repair-read-model" };
-
-/** Puts parts back that a check has found missing. */
-export const repairWork = (dispatch: Dispatch): Job<Repair> => ({
+/** Writes entries again that a check has found missing. */
+export const repairWork = (dispatch: InternalDispatch): Job<Repair> => ({
   ...repairJob,
   async handle({ keys }) {
-    await dispatch({
-      operation: "decisions.repairProjection",
-      input: { keys },
-      principal: system,
-      origin: backgroundOrigin(),
-    });
+    await dispatch(repairProjection, { keys: [...keys] });
   },
 });
 
-export const pruneDecisionsJob: JobName<object> = { name: "access.forget-old-decisions" };
-
-export const pruneDecisionsWork = (dispatch: Dispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...pruneDecisionsJob, operation: "decisions.pruneDecisions", schedule: "41 3 * * *" });
+export const pruneDecisionsWork = (dispatch: InternalDispatch): Job<object> =>
+  untilNoneIsLeft(dispatch, { ...pruneDecisionsJob, operation: pruneDecisions, schedule: "41 3 * * *" });

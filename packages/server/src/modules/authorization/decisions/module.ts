@@ -8,7 +8,7 @@ export const decisions = module("decisions", {
   store: decisionsStore,
   state: readerOf,
   uses: { access },
-  reads: ({ state }) => ({
+  readApi: ({ state }) => ({
     /**
      * True where the user may hold all of `permissions` in the scope, always or under a condition: a condition that needs a request or a
      * session is decided where the permission is used.
@@ -19,7 +19,7 @@ export const decisions = module("decisions", {
       return permissions.every((permission) => held.has(permission));
     },
   }),
-  writes: ({ store }) => ({
+  writeApi: ({ store }) => ({
     /** Removes at most `limit` recorded questions of an organization; false where none was left. */
     eraseSome: async (organizationId: string, limit: number): Promise<boolean> =>
       (await store.eraseRecordedDecisions(organizationId, limit)) > 0,

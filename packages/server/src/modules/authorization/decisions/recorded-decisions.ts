@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { deleteSome } from "#platform/database/prune.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { mayRemove } from "#platform/retention/ceiling.ts";
 
@@ -25,11 +26,13 @@ export interface RecordedQuestion {
 export const recordedReads = (db: ReadHandle) => ({
   /** Distinct questions that were decided in the organization since `since`, the most asked first. */
   async recordedQuestions(organizationId: string | null, since: Date, limit: number): Promise<readonly RecordedQuestion[]> {
-    const { rows } = await sql<RecordedQuestion>`
+    return rowsOf(
+      db,
+      sql<RecordedQuestion>`
       select user_id as "userId", question, sum(times)::float8 as times, max(last_at) as "lastAt" from recorded_decisions
       where ${ofTenant(organizationId)} and day >= ${since.toISOString().slice(0, 10)}::date
-      group by user_id, question_hash, question order by 3 desc, 4 desc limit ${limit}`.execute(db as never);
-    return rows;
+      group by user_id, question_hash, question order by 3 desc, 4 desc limit ${limit}`,
+    );
   },
 });
 

@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { chainAppender } from "./chain-appender.ts";
 import { erasePerson } from "./commands/erase-person.ts";
 import { recordEvent } from "./commands/record-event.ts";
@@ -36,9 +36,20 @@ export { recordOnStorage } from "./on-storage.ts";
 export { checkpointsMax } from "./queries/verify-checkpoints.ts";
 export { type FileReport, verifyFile } from "./verify-file.ts";
 export type { Finding } from "./verify-records.ts";
-export { audit, deadEntries, entryConsumer, forwardConsumer, unforwarded };
+export {
+  audit,
+  deadEntries,
+  entryConsumer,
+  erasePerson,
+  forwardConsumer,
+  listChains,
+  unforwarded,
+  verifyChain,
+  verifyCheckpoints,
+  verifyConsistency,
+};
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: audit,
   operations: [
     listLogs,

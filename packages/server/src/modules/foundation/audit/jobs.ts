@@ -1,7 +1,8 @@
-import type { Dispatch } from "#operation/dispatch.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
+import { removeOld } from "./commands/remove-old.ts";
+import { signCheckpoints } from "./commands/sign-checkpoints.ts";
 
 export const signCheckpointsJob: JobName<object> = { name: "audit.sign-checkpoints" };
 export const removeOldJob: JobName<object> = { name: "audit.remove-old" };
@@ -10,16 +11,15 @@ export const removeOldJob: JobName<object> = { name: "audit.remove-old" };
 const checkpointBatchesMax = 100;
 
 /** Until each chain has its checkpoint: each call is a transaction of its own. */
-export const signCheckpointsWork = (dispatch: Dispatch): Job<object> => ({
+export const signCheckpointsWork = (dispatch: InternalDispatch): Job<object> => ({
   ...signCheckpointsJob,
   schedule: "7 * * * *",
   async handle() {
     for (let batch = 0, more = true; more && batch < checkpointBatchesMax; batch += 1) {
-      const call = { operation: "audit.signCheckpoints", input: {}, principal: system, origin: backgroundOrigin() };
-      ({ more } = (await dispatch(call)).output as { more: boolean });
+      ({ more } = (await dispatch(signCheckpoints, {})).output);
     }
   },
 });
 
-export const removeOldWork = (dispatch: Dispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...removeOldJob, operation: "audit.removeOld", schedule: "52 * * * *" });
+export const removeOldWork = (dispatch: InternalDispatch): Job<object> =>
+  untilNoneIsLeft(dispatch, { ...removeOldJob, operation: removeOld, schedule: "52 * * * *" });

@@ -1,6 +1,7 @@
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { signCheckpointsWork } from "./jobs.ts";
 import { auditStore } from "./store.ts";
@@ -20,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const owner = () => server.application.platform.database.owner;
-const run = () => signCheckpointsWork(server.application.dispatch).handle({});
+const run = () => signCheckpointsWork(internalDispatch(server.application.dispatch)).handle({});
 const next = (limit: number) =>
   server.application.platform.database.transact(everyTenant, (tx) => auditStore.writes(tx).headsWithoutCheckpoint(limit));
 const checkpoints = async (): Promise<number> => {

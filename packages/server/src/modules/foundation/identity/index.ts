@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { forgotPassword } from "./commands/forgot-password.ts";
 import { recordUndeliverable } from "./commands/record-undeliverable.ts";
 import { register } from "./commands/register.ts";
@@ -49,7 +49,7 @@ export { hashPassword, matchPassword, needsRehash } from "./passwords/hashing.ts
 export { refuseNoNames } from "./person-name.ts";
 export { identity };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: identity,
   operations: [
     register,

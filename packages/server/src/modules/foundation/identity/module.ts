@@ -9,7 +9,7 @@ import { identityStore, toUser } from "./store.ts";
 export const identity = module("identity", {
   store: identityStore,
   uses: { notifications },
-  reads: ({ store }) => ({
+  readApi: ({ store }) => ({
     hashKinds: (): Promise<readonly string[]> => store.hashKinds(),
     signInFacts: (email: string): Promise<SignInFacts | undefined> => store.signInFacts(email),
     sessionFacts: (userId: string): Promise<SessionFacts | undefined> => store.sessionFacts(userId),
@@ -31,7 +31,7 @@ export const identity = module("identity", {
       return row && toUser(row);
     },
   }),
-  writes: ({ store, emit, now }) => ({
+  writeApi: ({ store, emit, now }) => ({
     replaceHash: (userId: string, from: string, to: string): Promise<void> => store.replaceHash(userId, from, to),
     /** Locks users until the transaction ends, in the order of their ids. */
     async lockUsers(ids: readonly string[]): Promise<ReadonlyMap<string, User>> {

@@ -4,6 +4,7 @@ import type { Store } from "#operation/module.ts";
 import { countAbout } from "#platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { anyOf } from "#platform/database/many-rows.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import type { SessionFacts, SignInFacts, User, UserStatus } from "./model.ts";
 import { hashKind } from "./schema-steps.ts";
 
@@ -128,11 +129,14 @@ function reads(db: ReadHandle<Tables>) {
     },
     /** What the hashes of all users begin with, each kind once. */
     async hashKinds(): Promise<readonly string[]> {
-      const { rows } = await sql<{ kind: string }>`with recursive kinds as (
+      const rows = await rowsOf(
+        db,
+        sql<{ kind: string }>`with recursive kinds as (
           (select ${hashKind} as kind from users where ${hashKind} is not null order by ${hashKind} limit 1)
           union all
           select (select ${hashKind} from users where ${hashKind} > kinds.kind order by ${hashKind} limit 1) from kinds where kinds.kind is not null
-        ) select kind from kinds where kind is not null limit ${hashKindsMax}`.execute(db as never);
+        ) select kind from kinds where kind is not null limit ${hashKindsMax}`,
+      );
       return rows.map(({ kind }) => kind);
     },
     /** Whose password a reset token changes; undefined where there is no such token. */

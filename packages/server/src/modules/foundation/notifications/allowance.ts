@@ -1,5 +1,5 @@
+import type { Services } from "#operation/context.ts";
 import type { Limit } from "#platform/limits/limits.ts";
-import type { Platform } from "#platform/platform.ts";
 import { pseudonym } from "#platform/secrets.ts";
 
 const hour = 3_600;
@@ -28,35 +28,35 @@ export type LimitedMail = keyof typeof ofMailbox;
  * Takes a mail of what a mailbox may get. Answers how many seconds to wait, 0 when it may be sent. To be called before the transaction;
  * nobody is to be told of it who does not know already whether the address has an account.
  */
-export const takeMail = (platform: Platform, kind: LimitedMail, to: string): Promise<number> =>
-  takeAll(platform, `mails ${kind} to a mailbox`, pseudonym(mailboxOf(to)), ofMailbox[kind], kind);
+export const takeMail = (services: Services, kind: LimitedMail, to: string): Promise<number> =>
+  takeAll(services, `mails ${kind} to a mailbox`, pseudonym(mailboxOf(to)), ofMailbox[kind], kind);
 
 /** What a principal makes the product send to addresses of its choice: its own limit, and that of all principals of an organization. */
 export async function takeInvitations(
-  platform: Platform,
+  services: Services,
   by: { readonly principal: string; readonly organizationId: string },
 ): Promise<number> {
-  const points = platform.settings.invitationsPerHour;
-  const ofAccount = await takeAll(platform, "invitations of an account", by.principal, [{ points, seconds: hour }], "invitation");
+  const points = services.settings.invitationsPerHour;
+  const ofAccount = await takeAll(services, "invitations of an account", by.principal, [{ points, seconds: hour }], "invitation");
   if (ofAccount > 0) return ofAccount;
   const ofOrganization = [{ points: points * organizationShare, seconds: day }];
-  return takeAll(platform, "invitations of an organization", by.organizationId, ofOrganization, "invitation");
+  return takeAll(services, "invitations of an organization", by.organizationId, ofOrganization, "invitation");
 }
 
 /** In a day an organization invites as many as four of its accounts in an hour. */
 const organizationShare = 4;
 
 /** The first limit that is used up counts; those behind it are not taken from by what is not sent. */
-async function takeAll(platform: Platform, name: string, key: string, limits: readonly Limit[], kind: LimitedMail): Promise<number> {
-  if (platform.settings.signInLimit === "off") return 0;
+async function takeAll(services: Services, name: string, key: string, limits: readonly Limit[], kind: LimitedMail): Promise<number> {
+  if (services.settings.signInLimit === "off") return 0;
   let wait = 0;
   for (const limit of limits) {
-    wait = await platform.limits.take(name, key, limit);
+    wait = await services.limits.take(name, key, limit);
     if (wait > 0) break;
   }
   if (wait > 0) {
-    platform.metrics.mailsLimited.inc({ kind });
-    platform.logger.warn({ kind, retryAfterSeconds: wait }, "a mail was not sent: its recipient or its sender has had enough of this kind");
+    services.metrics.mailsLimited.inc({ kind });
+    services.logger.warn({ kind, retryAfterSeconds: wait }, "a mail was not sent: its recipient or its sender has had enough of this kind");
   }
   return wait;
 }

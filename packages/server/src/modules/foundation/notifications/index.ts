@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { mailDataPurpose, sendMail, sendMailJob } from "./jobs.ts";
 import { notifications } from "./module.ts";
 
@@ -6,7 +6,7 @@ export { takeInvitations, takeMail } from "./allowance.ts";
 export type { MailRequest } from "./module.ts";
 export { notifications };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: notifications,
   operations: [],
   events: [],

@@ -1,6 +1,4 @@
-import type { Dispatch } from "#operation/dispatch.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { AddressRefused } from "#platform/mail/mail.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";
@@ -25,7 +23,7 @@ export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail",
  * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the
  * mail twice, which a reader survives and a lost link he does not. While the server is away the mail waits, for days where it must.
  */
-export const sendMail = ({ keys, mail, settings }: Platform, dispatch: Dispatch): Job<SendMail> => ({
+export const sendMail = ({ keys, mail, settings }: Platform, dispatch: InternalDispatch): Job<SendMail> => ({
   ...sendMailJob,
   async handle({ template, locale, sealed, onUndeliverable }) {
     const { to, data } = JSON.parse(keys.open(sealed, mailDataPurpose));
@@ -33,7 +31,7 @@ export const sendMail = ({ keys, mail, settings }: Platform, dispatch: Dispatch)
     await mail.send({ to, template, locale, ...rendered }).catch(async (error: unknown) => {
       if (!(error instanceof AddressRefused)) throw error;
       if (onUndeliverable !== undefined && error.isUndeliverable) {
-        await dispatch({ operation: onUndeliverable, input: { email: to }, principal: system, origin: backgroundOrigin() });
+        await dispatch.byName(onUndeliverable, { email: to });
       }
       throw new NonRetryableError(error.message, error);
     });

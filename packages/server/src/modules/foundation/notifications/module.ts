@@ -19,7 +19,7 @@ export const notifications = module("notifications", {
   state: ({ keys }) => ({
     seal: (data: object): string => keys.seal(JSON.stringify(data), mailDataPurpose),
   }),
-  writes: ({ state, enqueue }) => ({
+  writeApi: ({ state, enqueue }) => ({
     mail: <Name extends Template>({ template, to, locale, data, onUndeliverable }: MailRequest<Name>): Promise<void> =>
       enqueue(sendMailJob, {
         template,

@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { confirmRemoval } from "./commands/confirm-removal.ts";
 import { dropDeadLetter } from "./commands/drop-dead-letter.ts";
 import { redriveDeadLetters } from "./commands/redrive-dead-letters.ts";
@@ -8,10 +8,10 @@ import { getStatus } from "./queries/get-status.ts";
 import { listDeadLetters } from "./queries/list-dead-letters.ts";
 import { listStoppedRemovals } from "./queries/list-stopped-removals.ts";
 
-export { brokerConsumers, recordQueueNames } from "./dead-letters.ts";
-export { operations };
+export { brokerConsumers, recordQueueNames } from "./dead-letter-ports.ts";
+export { confirmRemoval, dropDeadLetter, getStatus, listDeadLetters, listStoppedRemovals, operations, redriveDeadLetters };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: operations,
   operations: [getStatus, listDeadLetters, redriveDeadLetters, dropDeadLetter, listStoppedRemovals, confirmRemoval],
   gauges: [stoppedRemovalGauge],

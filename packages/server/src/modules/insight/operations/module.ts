@@ -1,5 +1,6 @@
 import { module } from "#operation/module.ts";
+import { deadLetterPorts } from "./dead-letter-ports.ts";
 import { operationsStore } from "./store.ts";
 
-/** What an operator asks of the events' ways: how far they are, and what could not be handled. */
-export const operations = module("operations", { store: operationsStore });
+/** What an operator asks about the delivery of events: how far it is, and what could not be handled. */
+export const operations = module("operations", { store: operationsStore, state: deadLetterPorts });

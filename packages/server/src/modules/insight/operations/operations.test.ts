@@ -4,10 +4,11 @@ import { newPerson } from "@gatehouse/testing/people.ts";
 import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 import { deadLetterRecords } from "#platform/dead-letters.ts";
-import { contexts } from "#runtime/modules.ts";
-import { brokerConsumers } from "./dead-letters.ts";
+import { manifests } from "#runtime/modules.ts";
+import { brokerConsumers } from "./dead-letter-ports.ts";
 import { ConsumerNotFound } from "./errors.ts";
 
 let server: TestServer;
@@ -85,7 +86,7 @@ describe("what an operator asks of events", () => {
 
   it("knows every consumer of the broker", () => {
     const { platform, dispatch } = server.application;
-    const consuming = contexts.flatMap((context) => context.brokerConsumers?.(platform, dispatch) ?? []);
+    const consuming = manifests.flatMap((manifest) => manifest.brokerConsumers?.(platform, internalDispatch(dispatch)) ?? []);
     expect(consuming.map(({ name, exchange }) => ({ name, exchange }))).toEqual(brokerConsumers);
   });
 

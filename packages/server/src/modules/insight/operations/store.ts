@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Store } from "#operation/module.ts";
 import { type RelayStatus, relayStatus } from "#platform/broker/relay.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { type LogState, logState } from "#platform/log/retention.ts";
 import { confirmRemoval, stoppedRemovals } from "#platform/retention/ceiling.ts";
 
@@ -19,20 +20,24 @@ const reads = (db: ReadHandle) => ({
   relay: (): Promise<RelayStatus | undefined> => relayStatus(db),
   /** The consumers of the log, with how many events each has put aside. */
   async consumers(): Promise<readonly ConsumerRow[]> {
-    const { rows } = await sql<ConsumerRow>`
+    return rowsOf(
+      db,
+      sql<ConsumerRow>`
       select name, moved_at, (select count(*) from dead_letters where consumer = name)::int as dead_letters
-      from consumers order by name`.execute(db as never);
-    return rows;
+      from consumers order by name`,
+    );
   },
   stoppedRemovals: () => stoppedRemovals(db),
   /** Dead letters beside those of the log's consumers, by queue: records, and jobs that were given up. */
   async otherDeadLetters(): Promise<readonly { readonly name: string; readonly dead_letters: number }[]> {
-    const { rows } = await sql<{ name: string; dead_letters: number }>`
+    return rowsOf(
+      db,
+      sql<{ name: string; dead_letters: number }>`
       select consumer as name, count(*)::int as dead_letters from record_dead_letters group by consumer
       union all
       select ${jobsPrefix} || name, count(*)::int from jobs.job where state = 'failed' and name not like '\\_\\_%' group by name
-      order by name`.execute(db as never);
-    return rows;
+      order by name`,
+    );
   },
 });
 

@@ -1,7 +1,7 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { askLater, askLaterJob } from "./billing/ask-later.ts";
 import { billingGuard } from "./billing/client.ts";
-import { followBilling as followBillingEvents } from "./billing/consumer.ts";
+import { followBillingEvents } from "./billing/consumer.ts";
 import { deleteConfirmedWork, deletionsJob } from "./billing/delete-confirmed.ts";
 import { billingConsumer } from "./billing/name.ts";
 import { reconcileJob, reconcileWork } from "./billing/reconcile.ts";
@@ -19,7 +19,7 @@ import { steps } from "./schema-steps.ts";
 
 export { billingConsumer, entitlements };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: entitlements,
   operations: [getEntitlements, setEntitlements, followBilling, listKnown, requestDeletion, withdrawDeletion, listDueDeletions],
   events,

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Store } from "#operation/module.ts";
 import { receive } from "#platform/broker/inbox.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { billingConsumer } from "./billing/name.ts";
 import type { Subscription } from "./model.ts";
 
@@ -17,20 +18,29 @@ const aheadMinutesMax = 5;
 
 const reads = (db: ReadHandle) => ({
   async subscription(organizationId: string): Promise<SubscriptionRow | undefined> {
-    const { rows } = await sql<SubscriptionRow>`
-      select plan, entitlements, version, updated_at from subscriptions where organization_id = ${organizationId}`.execute(db as never);
+    const rows = await rowsOf(
+      db,
+      sql<SubscriptionRow>`
+      select plan, entitlements, version, updated_at from subscriptions where organization_id = ${organizationId}`,
+    );
     return rows[0];
   },
   async subscriptions(organizationIds: readonly string[]): Promise<ReadonlyMap<string, SubscriptionRow>> {
-    const { rows } = await sql<SubscriptionRow & { readonly organization_id: string }>`
+    const rows = await rowsOf(
+      db,
+      sql<SubscriptionRow & { readonly organization_id: string }>`
       select organization_id, plan, entitlements, version, updated_at from subscriptions
-      where organization_id = any(${[...organizationIds]}::uuid[])`.execute(db as never);
+      where organization_id = any(${[...organizationIds]}::uuid[])`,
+    );
     return new Map(rows.map((row) => [row.organization_id, row]));
   },
   /** By the database's clock: that of a process may be wrong. */
   async isAhead(occurredAt: Date): Promise<boolean> {
-    const { rows } = await sql<{ ahead: boolean }>`
-      select ${occurredAt}::timestamptz > now() + make_interval(mins => ${aheadMinutesMax}) as ahead`.execute(db as never);
+    const rows = await rowsOf(
+      db,
+      sql<{ ahead: boolean }>`
+      select ${occurredAt}::timestamptz > now() + make_interval(mins => ${aheadMinutesMax}) as ahead`,
+    );
     return rows[0]?.ahead ?? true;
   },
   /** Organizations whose deletion may be asked for again, the longest due first. */
@@ -42,7 +52,7 @@ const reads = (db: ReadHandle) => ({
     return rows.map((row) => row.organization_id);
   },
   async countDeletions(): Promise<number> {
-    const { rows } = await sql<{ count: string }>`select count(*) as count from deletion_requests`.execute(db as never);
+    const rows = await rowsOf(db, sql<{ count: string }>`select count(*) as count from deletion_requests`);
     return Number(rows[0]?.count);
   },
 });

@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { acceptInvitation } from "./commands/accept-invitation.ts";
 import { changeMemberRole } from "./commands/change-member-role.ts";
 import { continueErasure } from "./commands/continue-erasure.ts";
@@ -31,9 +31,9 @@ import { steps } from "./schema-steps.ts";
 
 export { MemberRemoved, OrganizationStatusChanged } from "./events.ts";
 export { OrganizationStatus } from "./model.ts";
-export { tenancy };
+export { createUser, eraseOrganization, listErasures, openSetUp, restoreAdministrator, restoreOwner, tenancy };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: tenancy,
   operations: [
     createOrganization,

@@ -1,25 +1,19 @@
-import type { Dispatch } from "#operation/dispatch.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
+
 import { horizonPasses } from "#operation/wait-for-revision.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
+import { continueErasure } from "./commands/continue-erasure.ts";
+import { expireInvitations } from "./commands/expire-invitations.ts";
+import { listErasures } from "./queries/list-erasures.ts";
 
 export const expireInvitationsJob: JobName<object> = { name: "tenancy.expire-invitations" };
 
-export const expireInvitationsWork = (dispatch: Dispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...expireInvitationsJob, operation: "tenancy.expireInvitations", schedule: "7 * * * *" });
+export const expireInvitationsWork = (dispatch: InternalDispatch): Job<object> =>
+  untilNoneIsLeft(dispatch, { ...expireInvitationsJob, operation: expireInvitations, schedule: "7 * * * *" });
 
 export const eraseOrganizationsJob: JobName<object> = { name: "tenancy.erase-organizations" };
-
-interface Erasure {
-  readonly organizationId: string;
-}
-interface Progress {
-  readonly more: boolean;
-  readonly membersRemoved: number;
-  readonly membersTotal: number;
-}
 
 /**
  * How long a batch waits for the one before to be settled, by which the projection of that is limited to a batch. A transaction elsewhere
@@ -31,14 +25,10 @@ const settledWithinMs = 10_000;
  * Goes on with every erasure that is not finished, batch by batch. Enqueued with the erasure's begin; the schedule takes up what a process
  * that ended, or a database that was away, has left.
  */
-export const eraseOrganizationsWork = ({ logger, log }: Platform, dispatch: Dispatch): Job<object> => {
-  const call = (operation: string, input: Record<string, unknown>) =>
-    dispatch({ operation, input, principal: system, origin: backgroundOrigin() });
-
-  const erase = async ({ organizationId }: Erasure): Promise<void> => {
+export const eraseOrganizationsWork = ({ logger, log }: Platform, dispatch: InternalDispatch): Job<object> => {
+  const erase = async (organizationId: string): Promise<void> => {
     for (let more = true; more; ) {
-      const { output, revision } = await call("tenancy.continueErasure", { organizationId });
-      const progress = output as Progress;
+      const { output: progress, revision } = await dispatch(continueErasure, { organizationId });
       ({ more } = progress);
       logger.info(
         { ...progress, organizationId },
@@ -52,12 +42,12 @@ export const eraseOrganizationsWork = ({ logger, log }: Platform, dispatch: Disp
     ...eraseOrganizationsJob,
     schedule: "*/5 * * * *",
     async handle() {
-      const { items } = (await call("tenancy.listErasures", {})).output as { readonly items: readonly Erasure[] };
+      const { items } = (await dispatch(listErasures, {})).output;
       const failures: unknown[] = [];
-      for (const erasure of items) {
+      for (const { organizationId } of items) {
         // The other organizations do not wait for one that cannot be erased.
-        await erase(erasure).catch((error: unknown) => {
-          logger.error({ err: error, organizationId: erasure.organizationId }, "an organization's erasure could not go on");
+        await erase(organizationId).catch((error: unknown) => {
+          logger.error({ err: error, organizationId }, "an organization's erasure could not go on");
           failures.push(error);
         });
       }

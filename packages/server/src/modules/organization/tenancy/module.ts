@@ -11,7 +11,7 @@ import { tenancyStore } from "./store.ts";
 export const tenancy = module("tenancy", {
   store: tenancyStore,
   uses: { access, decisions, identity, notifications },
-  reads: ({ store }) => ({
+  readApi: ({ store }) => ({
     async isMember(userId: string, organizationId: string): Promise<boolean> {
       return (await store.membershipOf(userId, organizationId)) !== undefined;
     },
@@ -26,7 +26,7 @@ export const tenancy = module("tenancy", {
     organizationCounts: (erasedWithinHours: number) => store.organizationCounts(erasedWithinHours),
     isErased: (organizationId: string): Promise<boolean> => store.isErased(organizationId),
   }),
-  writes: ({ store, uses, emit, now }) => ({
+  writeApi: ({ store, uses, emit, now }) => ({
     /** Suspends an organization or makes it active, with everything that depends on it. */
     async setStatus(organizationId: string, status: OrganizationStatus): Promise<void> {
       const row = await store.lockOrganization(organizationId);

@@ -1,37 +1,17 @@
 import { v7 as uuid } from "uuid";
 import { Locale, NewPassword, type User } from "#modules/foundation/identity/index.ts";
-import type { Emit } from "#operation/module.ts";
+import type { CommandContextOf } from "#operation/contexts-of.ts";
 import { Email, PersonName, type Static, Type } from "#operation/schema.ts";
 import { MemberJoined } from "./events.ts";
+import type { tenancy } from "./module.ts";
 
 /** A user whom somebody with the machine, or with the set-up link, vouches for. */
 export const NewUser = { email: Email, password: NewPassword, firstName: PersonName, lastName: PersonName, locale: Type.Optional(Locale) };
 const NewUserObject = Type.Object(NewUser);
 export type NewUser = Static<typeof NewUserObject>;
 
-interface Writing {
-  readonly store: {
-    insertMembership(row: {
-      id: string;
-      user_id: string;
-      organization_id: null;
-      role_id: string;
-      joined_at: Date;
-    }): Promise<{ id: string } | undefined>;
-    closeSetUp(): Promise<void>;
-  };
-  readonly uses: {
-    readonly access: {
-      administratorRole(): Promise<string | undefined>;
-      assign(userId: string, organizationId: null, roleIds: readonly string[]): Promise<void>;
-    };
-  };
-  readonly emit: Emit;
-  readonly now: Date;
-}
-
 /** Gives a user the internal Administrator role; the set-up link, if one is open, has done its work. */
-export async function makeAdministrator({ store, uses, emit, now }: Writing, user: User): Promise<void> {
+export async function makeAdministrator({ store, uses, emit, now }: CommandContextOf<typeof tenancy>, user: User): Promise<void> {
   const administrator = (await uses.access.administratorRole()) as string;
   const row = await store.insertMembership({ id: uuid(), user_id: user.id, organization_id: null, role_id: administrator, joined_at: now });
   await uses.access.assign(user.id, null, [administrator]);

@@ -1,15 +1,13 @@
-import type { RoleSummary } from "#modules/authorization/access/index.ts";
+import type { QueryContextOf } from "#operation/contexts-of.ts";
 import type { Invitation, Membership } from "./model.ts";
+import type { tenancy } from "./module.ts";
 import type { InvitationRow, MembershipRow } from "./store.ts";
 
-interface AccessReads {
-  rolesOf(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
-  rolesByIds(ids: readonly string[]): Promise<readonly RoleSummary[]>;
-}
+type AccessApi = QueryContextOf<typeof tenancy>["uses"]["access"];
 
 /** Memberships of one scope with the names of their roles. */
 export async function representMembers(
-  access: AccessReads,
+  access: AccessApi,
   organizationId: string | null,
   rows: readonly MembershipRow[],
 ): Promise<Membership[]> {
@@ -32,7 +30,7 @@ export async function representMembers(
   }));
 }
 
-export async function representMember(access: AccessReads, row: MembershipRow): Promise<Membership> {
+export async function representMember(access: AccessApi, row: MembershipRow): Promise<Membership> {
   return (await representMembers(access, row.organization_id, [row]))[0] as Membership;
 }
 

@@ -4,6 +4,7 @@ import { countAbout } from "#platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { anyOf, insertMany } from "#platform/database/many-rows.ts";
 import { lockForQuota } from "#platform/database/quota-lock.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { changedKey, newKey } from "#platform/names/stored-keys.ts";
 import type { InvitationStatus, Organization, OrganizationStatus } from "./model.ts";
@@ -114,15 +115,21 @@ function reads(db: ReadHandle<Tables>) {
     organizationsMadeBy: (userId: string): Promise<number> => organizationsMadeBy(db, userId),
     async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
       const counted = await countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` });
-      const { rows } = await sql<{ count: number }>`
-        select count(*)::int as count from erased_organizations where finished_at is null`.execute(db as never);
+      const rows = await rowsOf(
+        db,
+        sql<{ count: number }>`
+        select count(*)::int as count from erased_organizations where finished_at is null`,
+      );
       return [...counted, { label: "Erasing", value: rows[0]?.count ?? 0 }];
     },
     /** Seconds since the erasure moved that has stood for longest; 0 where none is under way. */
     async secondsErasureStands(): Promise<number> {
-      const { rows } = await sql<{ seconds: string | null }>`
+      const rows = await rowsOf(
+        db,
+        sql<{ seconds: string | null }>`
         select extract(epoch from clock_timestamp() - min(coalesce(moved_at, erased_at)))::text as seconds
-        from erased_organizations where finished_at is null`.execute(db as never);
+        from erased_organizations where finished_at is null`,
+      );
       return Math.max(0, Number(rows[0]?.seconds ?? 0));
     },
     /** Erasures that are not finished, the oldest first. */
@@ -405,4 +412,5 @@ function writes(tx: WriteHandle<Tables>) {
   };
 }
 
-export const tenancyStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };
+export type TenancyReads = ReturnType<typeof reads>;
+export const tenancyStore: Store<TenancyReads, ReturnType<typeof writes>> = { reads, writes };

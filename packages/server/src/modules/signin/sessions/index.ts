@@ -1,4 +1,4 @@
-import type { Context } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/module.ts";
 import { sessionAuthenticator } from "./authenticator.ts";
 import { endAllSessions } from "./commands/end-all-sessions.ts";
 import { endOtherSessions } from "./commands/end-other-sessions.ts";
@@ -20,13 +20,13 @@ export type { People } from "./live-person.ts";
 export { SessionCache } from "./session-cache.ts";
 export { sessions };
 
-export const context: Context = {
+export const manifest: ModuleManifest = {
   module: sessions,
   operations: [logout, listSessions, endSession, endOtherSessions, endSessionsOfUser, endAllSessions, getSession, removeOverSessions],
   events,
   steps,
   authenticators: (process) => [sessionAuthenticator(process)],
-  consumers: (_platform, faces) => [endSessionsOfChangedUsers(faces)],
+  consumers: (_platform, apis) => [endSessionsOfChangedUsers(apis)],
   gauges: [sessionGauge],
   queues: [removeOverSessionsJob],
   jobs: (_platform, dispatch) => [removeOverSessionsWork(dispatch)],

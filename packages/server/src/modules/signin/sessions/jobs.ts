@@ -1,8 +1,9 @@
-import type { Dispatch } from "#operation/dispatch.ts";
-import { untilNoneIsLeft } from "#operation/scheduled.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
+import { removeOverSessions } from "./commands/remove-over-sessions.ts";
 
 export const removeOverSessionsJob: JobName<object> = { name: "sessions.remove-over" };
 
-export const removeOverSessionsWork = (dispatch: Dispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...removeOverSessionsJob, operation: "sessions.removeOverSessions", schedule: "23 * * * *" });
+export const removeOverSessionsWork = (dispatch: InternalDispatch): Job<object> =>
+  untilNoneIsLeft(dispatch, { ...removeOverSessionsJob, operation: removeOverSessions, schedule: "23 * * * *" });

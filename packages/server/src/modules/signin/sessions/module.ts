@@ -25,7 +25,7 @@ export const sessions = module("sessions", {
   store: sessionStore,
   state: (platform) => new SessionCache(platform),
   uses: { identity, tenancy },
-  reads: ({ store, uses, now }) => ({
+  readApi: ({ store, uses, now }) => ({
     /** Whether a token is still one of a session, as {@link SessionCache} decides; for what hands a token out again. */
     async isLive(token: string, idleSeconds: number): Promise<boolean> {
       const row = await store.byTokenHash(hashSecret(token));
@@ -34,7 +34,7 @@ export const sessions = module("sessions", {
       return (await livePerson(row, { ...identity, ...tenancy })) !== undefined;
     },
   }),
-  writes: ({ store, emit, now }) => ({
+  writeApi: ({ store, emit, now }) => ({
     /** Begins a session; the token is given out once and kept as its hash. */
     async begin(session: NewSession): Promise<{ readonly token: string; readonly expiresAt: Date }> {
       const token = newSecret(tokenPrefix);

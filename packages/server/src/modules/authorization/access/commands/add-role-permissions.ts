@@ -20,17 +20,14 @@ export const addRolePermissions = access.command("addRolePermissions", {
   output: Role,
   errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld],
   tenant: tenantOfRole,
-  async prepare({ reading, notHeld, fail }, { roleId, permissions }) {
+  async prepare({ reading, requireHeld, fail }, { roleId, permissions }) {
     const { role, defined } = await reading(async (store) => ({
       role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
       defined: new Set((await store.permissionsByValue(permissions)).map((row) => row.value)),
     }));
     // What is not defined is said to be so, rather than not held.
-    const lacking = await notHeld(
-      role.organization_id,
-      permissions.filter((value) => defined.has(value)),
-    );
-    if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
+    const known = permissions.filter((value) => defined.has(value));
+    await requireHeld(role.organization_id, known, { error: NotHeld, field: "permissions" });
   },
   async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permissions }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);

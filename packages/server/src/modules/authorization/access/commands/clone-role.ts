@@ -29,20 +29,19 @@ export const cloneRole = access.command("cloneRole", {
   output: Role,
   errors: [RoleNotFound, RoleNameTaken, NotHeld, QuotaExceeded],
   tenant: tenantOfRole,
-  async prepare({ reading, notHeld, fail }, { roleId }) {
+  async prepare({ reading, requireHeld, fail }, { roleId }) {
     const { role, given } = await reading(async (store) => {
       const found = (await store.roleById(roleId)) ?? fail(RoleNotFound);
       return { role: found, given: (await representOne(store, found)).permissions };
     });
-    const lacking = await notHeld(role.organization_id, given);
-    if (lacking.length > 0) fail(NotHeld, ...lacking.slice(0, 20).map((value) => ({ field: "roleId", rule: "held", permission: value })));
+    await requireHeld(role.organization_id, given, { error: NotHeld, field: "roleId" });
     return given;
   },
-  async run({ store, emit, fail, audit, now, platform }, { roleId, name, description }, given) {
+  async run({ store, emit, fail, audit, now, services }, { roleId, name, description }, given) {
     requireVisible(name);
     const source = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     const organizationId = source.organization_id;
-    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);
+    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, services.settings.quotas.roles);
     const row = await store
       .insertRole({
         id: uuid(),

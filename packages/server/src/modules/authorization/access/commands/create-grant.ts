@@ -51,7 +51,7 @@ export const createGrant = access.command("createGrant", {
     await mayTakeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
   },
   async run(
-    { store, emit, fail, audit, now, principal, platform },
+    { store, emit, fail, audit, now, principal, services },
     { organizationId = null, resource, relation, subject, condition, expiresAt },
   ) {
     const { type, id, relation: ofSubject } = subjectOf(subject);
@@ -85,7 +85,7 @@ export const createGrant = access.command("createGrant", {
     const expired = await store.removeExpiredTwin(wanted, now);
     if (expired !== undefined) emit(GrantRevoked, grantEventData(expired));
     if (organizationId !== null) {
-      const { grants } = platform.settings.quotas;
+      const { grants } = services.settings.quotas;
       mustFit("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
     }
     const row = await store.insertGrant(wanted).catch((error: unknown) => {

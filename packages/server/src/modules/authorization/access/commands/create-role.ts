@@ -35,11 +35,11 @@ export const createRole = access.command("createRole", {
     if (scope === "Internal") return organizationId ? fail(ScopeMismatch, { field: "organizationId", rule: "scope" }) : null;
     return inOrganization ?? fail(ScopeMismatch, { field: "organizationId", rule: "required_in_scope" });
   },
-  async run({ store, emit, fail, now, principal, platform }, input) {
+  async run({ store, emit, fail, now, principal, services }, input) {
     requireVisible(input.name);
     const session = organizationOf(principal);
     const organizationId = input.scope === "Internal" ? null : (input.organizationId ?? session);
-    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, platform.settings.quotas.roles);
+    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, services.settings.quotas.roles);
     try {
       const row = await store.insertRole({
         id: uuid(),

@@ -16,10 +16,10 @@ export const removeExpiredGrants = access.command("removeExpiredGrants", {
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
   output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
-  async run({ store, emit, platform }) {
+  async run({ store, emit, services }) {
     const { rows, more, stopped } = await store.removeExpiredGrants(keptDays, revokedAtOnce);
     for (const row of rows) emit(GrantRevoked, grantEventData(row));
-    if (stopped) reportStopped(platform.logger, "access.grants");
+    if (stopped) reportStopped(services.logger, "access.grants");
     return { more, stopped };
   },
 });

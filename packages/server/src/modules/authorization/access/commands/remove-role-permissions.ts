@@ -24,18 +24,15 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
   errors: [RoleNotFound, SystemRole, PermissionNotFound, NotHeld, HoldersAbove],
   tenant: tenantOfRole,
   async prepare(context, { roleId, permissions }) {
-    const { reading, notHeld, fail } = context;
+    const { reading, requireHeld, fail } = context;
     const { role, rules } = await reading(async (store) => ({
       role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
       rules: ((await store.rulesOf([roleId])).get(roleId) ?? []).filter(({ permission }) => permissions.includes(permission)),
     }));
     const denied = new Set(rules.filter(({ effect }) => effect === "deny").map(({ permission }) => permission));
     // To take a denial away is to give.
-    const lacking = await notHeld(
-      role.organization_id,
-      permissions.filter((value) => denied.has(value)),
-    );
-    if (lacking.length > 0) fail(NotHeld, ...lacking.map((value) => ({ field: "permissions", rule: "held", permission: value })));
+    const given = permissions.filter((value) => denied.has(value));
+    await requireHeld(role.organization_id, given, { error: NotHeld, field: "permissions" });
     return rules.some(({ effect }) => effect === "allow") ? await mayTakeFromHolders(context, role) : undefined;
   },
   async run({ store, emit, fail, audit, expectVersion, now, principal }, { roleId, permissions }, looked) {

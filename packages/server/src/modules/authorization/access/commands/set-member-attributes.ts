@@ -29,14 +29,14 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
     if (isIdentified(principal) && principal.id === userId) await mustNotRise(context, "$user.", userId, organizationId);
     await mayTakeByAttributes(context, organizationId, userId);
   },
-  async run({ store, emit, fail, audit, expectVersion, now, platform }, { organizationId, userId, attributes }) {
+  async run({ store, emit, fail, audit, expectVersion, now, services }, { organizationId, userId, attributes }) {
     if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);
     checkAttributes((await store.currentModel()).document, "user", attributes);
     const before = await store.attributes(organizationId, userId);
     expectVersion(before?.version ?? 0);
     audit({ entity: { type: "User", id: userId }, personalBefore: { attributes: before?.attributes ?? {} } });
     const bytes = (await store.otherAttributeBytes(organizationId, userId)) + bytesOf(attributes);
-    mustFit("attributeBytes", bytes, platform.settings.quotas.attributeBytes);
+    mustFit("attributeBytes", bytes, services.settings.quotas.attributeBytes);
     const version = await store.setAttributes(organizationId, userId, attributes, now);
     emit(AttributesSet, { organizationId, userId, names: Object.keys(attributes) });
     return { organizationId, userId, attributes, version };

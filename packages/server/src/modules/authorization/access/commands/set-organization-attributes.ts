@@ -26,13 +26,13 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
     if (isIdentified(principal)) await mustNotRise(context, "$tenant.", principal.id, organizationId);
     await mayTakeByAttributes(context, organizationId, null);
   },
-  async run({ store, emit, audit, expectVersion, now, platform }, { organizationId, attributes }) {
+  async run({ store, emit, audit, expectVersion, now, services }, { organizationId, attributes }) {
     checkAttributes((await store.currentModel()).document, "tenant", attributes);
     const before = await store.attributes(organizationId, null);
     expectVersion(before?.version ?? 0);
     audit({ before: before?.attributes ?? {}, after: attributes });
     const bytes = (await store.otherAttributeBytes(organizationId, null)) + bytesOf(attributes);
-    mustFit("attributeBytes", bytes, platform.settings.quotas.attributeBytes);
+    mustFit("attributeBytes", bytes, services.settings.quotas.attributeBytes);
     const version = await store.setAttributes(organizationId, null, attributes, now);
     emit(AttributesSet, { organizationId, userId: null, names: Object.keys(attributes) });
     return { organizationId, userId: null, attributes, version };

@@ -31,7 +31,7 @@ export const setRoleRule = access.command("setRoleRule", {
   errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld, HoldersAbove, LastHolder],
   tenant: tenantOfRole,
   async prepare(context, { roleId, permission, effect = "allow", condition = null }) {
-    const { reading, notHeld, fail } = context;
+    const { reading, requireHeld, fail } = context;
     const { role, defined, rules } = await reading(async (store) => ({
       role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
       defined: (await store.permissionsByValue([permission])).length > 0,
@@ -40,8 +40,7 @@ export const setRoleRule = access.command("setRoleRule", {
     const before = rules.find((rule) => rule.permission === permission);
     // To write over a denial is to give as well, also by a weaker denial.
     const gives = defined && (effect === "allow" || before?.effect === "deny");
-    const lacking = gives ? await notHeld(role.organization_id, [permission]) : [];
-    if (lacking.length > 0) fail(NotHeld, { field: "permission", rule: "held", permission });
+    if (gives) await requireHeld(role.organization_id, [permission], { error: NotHeld, field: "permission" });
     const takes = defined && !role.is_system_role && (effect === "deny" || (condition !== null && before?.effect === "allow"));
     return takes ? await mayTakeFromHolders(context, role) : undefined;
   },

@@ -14,10 +14,10 @@ export const pruneDecisions = decisions.command("pruneDecisions", {
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
   output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
-  async run({ store, platform, now }) {
-    const before = new Date(now.getTime() - platform.settings.decisionDays * dayMs);
+  async run({ store, services, now }) {
+    const before = new Date(now.getTime() - services.settings.decisionDays * dayMs);
     const { removed, stopped } = await store.forgetRecordedBefore(before, prunedAtOnce);
-    if (stopped) reportStopped(platform.logger, "access.decisions");
+    if (stopped) reportStopped(services.logger, "access.decisions");
     return { more: removed === prunedAtOnce, stopped };
   },
 });

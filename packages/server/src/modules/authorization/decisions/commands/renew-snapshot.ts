@@ -1,7 +1,6 @@
 import { operatorOnly } from "#operation/authorization.ts";
 import { Nothing, Type } from "#operation/schema.ts";
 import { decisions } from "../module.ts";
-import { renew } from "../projection/snapshot.ts";
 
 /** Empties the shared copy of the read model; it fills again with what is asked for. Needed after the database was restored (S3 §23.3). */
 export const renewSnapshot = decisions.command("renewSnapshot", {
@@ -12,6 +11,6 @@ export const renewSnapshot = decisions.command("renewSnapshot", {
   input: Type.Object({}),
   output: Nothing,
   // Before the transaction, so that nothing waits for the cache inside of it.
-  prepare: ({ platform }) => renew(platform),
+  prepare: ({ state }) => state.renewSnapshot(),
   run: async () => null,
 });

@@ -17,12 +17,12 @@ export const repairProjection = decisions.command("repairProjection", {
   everyTenant: "the read model serves every tenant",
   input: Type.Object({ keys: EntryKeys }),
   output: Nothing,
-  async run({ store, uses, emit, platform }, { keys }) {
+  async run({ store, uses, emit, services }, { keys }) {
     // The projector and this one after the other: what is computed first must not be written last.
     await store.lockProjection();
     await store.removeEntries(keys.filter((key) => !isEntryKey(key)));
     const { number, failed } = await store.project(keys.filter(isEntryKey), uses.access.computeEntries);
-    if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
+    if (failed.length > 0) services.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
     emit(ReadModelChanged, { changeId: uuid(), handled: [], keys, number });
     return null;
   },

@@ -49,6 +49,7 @@ import { leaveLineage } from "./lineage.ts";
 import { projectorName } from "./names.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
+import { renew } from "./snapshot.ts";
 import { keysTouchedBy, policyChangeOf, projectedEndings, projectedTypes } from "./touched.ts";
 import { WaitingTime } from "./waiting-time.ts";
 
@@ -131,6 +132,16 @@ export class DecisionReader {
       return { entries: differs === undefined ? 0 : 1, keys: differs ? [policyKey] : [] };
     };
     return together([await this.#entries.compare(catchUp), await ofPolicy(), await this.#relationships.compare(catchUp)]);
+  }
+
+  /** Empties the shared snapshot of the projection; it fills again with what is asked for. */
+  renewSnapshot(): Promise<void> {
+    return renew(this.#platform);
+  }
+
+  /** The shared snapshot, for its verification. */
+  get snapshot(): Platform["snapshotCache"] {
+    return this.#platform.snapshotCache;
   }
 
   /** Writes down what is still to be written. */

@@ -1,6 +1,6 @@
 import { everyTenant } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
-import { repairJob } from "../jobs.ts";
+import { repairJob } from "../queues.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
 /** A missing entry is put right once, not by every check that misses it. */

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { isEntryKey } from "#modules/authorization/access/index.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { isolateFailures } from "#platform/database/isolated.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import type { Reading, SnapshotCache } from "#platform/snapshot-cache/snapshot-cache.ts";
 import type { Compute } from "./project.ts";
 
@@ -27,9 +28,12 @@ export async function verifyEntries(
   const { done, failed } = await isolateFailures(db as unknown as WriteHandle, keys.filter(isEntryKey), compute);
   const computed = new Map(done.map(({ key, json }) => [key, JSON.parse(json) as unknown]));
   const failing = new Set(failed.map(({ item }) => item));
-  const { rows } = await sql<{ number: string; key: string | null; value: unknown }>`
+  const rows = await rowsOf(
+    db,
+    sql<{ number: string; key: string | null; value: unknown }>`
     select m.number::text, r.key, r.value from access_read_model_marks m
-    left join access_read_model r on r.key = any(${keys}::text[])`.execute(db as never);
+    left join access_read_model r on r.key = any(${keys}::text[])`,
+  );
   const kept = new Map(rows.flatMap(({ key, value }) => (key === null ? [] : [[key, value] as const])));
   const believed = watermark !== null && watermark.number >= Number(rows[0]?.number);
   return keys.flatMap((key, index): readonly Difference[] => {

@@ -8,7 +8,7 @@ import {
 } from "#modules/authorization/access/index.ts";
 import { identified } from "#operation/authorization.ts";
 import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
 import { isIdentified, isUser } from "#operation/principal.ts";
 import { Type } from "#operation/schema.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
@@ -30,14 +30,14 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
   output: Type.Object({ results: Type.Array(CheckAnswer), revision: Type.String() }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
-  async run({ state, platform, principal, fail, holds }, { checks }) {
+  async run({ state, services, principal, fail, holds }, { checks }) {
     const others = isIdentified(principal) ? checks.filter((check) => !isUser(principal, check.userId)) : [];
     // Who may ask about one user of a tenant may ask about all of them.
     for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
       if (!(await mayAsk({ principal, holds }, about?.userId, tenantId)))
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
-    const shared = queryContext({ state, principal, platform });
+    const shared = queryContext({ state, principal, services });
     const asked: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
       asked.push(outcomeOf(() => decideFor(state, check, shared)));
@@ -49,10 +49,10 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
       "error" in each ? [asOperationError(each.error, checkFields, `checks.${index}.`)] : [],
     );
     if (failed.length > 0) throw together(failed);
-    const { revision } = platform.log;
+    const { revision } = services;
     const results = checks.map((check, index) => {
       const { decision } = decided[index] as { readonly decision: Decision };
-      platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
+      services.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
       state.recorder.record(check, decision);
       return answerOf(state, decision, check, revision);
     });
@@ -64,13 +64,11 @@ type Outcome = { readonly decision: Decision } | { readonly error: unknown };
 
 /** What came of a question. Memory answers most without a promise, which would cost as much as the answer. */
 function outcomeOf(decide: () => MaybePromise<Decision>): MaybePromise<Outcome> {
-  const failed = (error: unknown): Outcome => ({ error });
-  try {
-    const decision = decide();
-    return decision instanceof Promise ? decision.then((known) => ({ decision: known }), failed) : { decision };
-  } catch (error) {
-    return failed(error);
-  }
+  return attempt<Decision, Outcome>(
+    decide,
+    (decision) => ({ decision }),
+    (error) => ({ error }),
+  );
 }
 
 /** The first error with the places of all that are like it; one that is no fault of the request goes before any that is. */

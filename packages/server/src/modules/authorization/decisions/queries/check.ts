@@ -22,14 +22,14 @@ export const check = decisions.memoryQuery("check", {
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
-  run({ state, platform, principal, holds, fail }, request) {
+  run({ state, services, principal, holds, fail }, request) {
     const decideNow = () =>
       tellingErrors(
-        () => decideFor(state, request, queryContext({ state, principal, platform })),
+        () => decideFor(state, request, queryContext({ state, principal, services })),
         (decision) => {
-          platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
+          services.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
           state.recorder.record(request, decision);
-          return answerOf(state, decision, request, platform.log.revision);
+          return answerOf(state, decision, request, services.revision);
         },
       );
     return after(mayAsk({ principal, holds }, request.userId, request.tenantId ?? null), (may) =>

@@ -48,11 +48,11 @@ export const explain = decisions.memoryQuery("explain", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, principal, reading, holds, fail }, request) {
+  async run({ state, services, principal, reading, holds, fail }, request) {
     const tenantId = request.tenantId ?? null;
     const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((_store, uses) => uses.access.roleIdsOf(tenantId)));
-    const answer = await pose(queryContext({ state, principal, platform }), request, async ({ view, held, occasion }) => {
+    const answer = await pose(queryContext({ state, principal, services }), request, async ({ view, held, occasion }) => {
       const isMember = view.facts.roles !== undefined;
       const seen = isMember || seesAll ? view : asStranger(view);
       const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));
@@ -79,7 +79,7 @@ export const explain = decisions.memoryQuery("explain", {
         roles,
         held: (view.facts.roles ?? []).filter((role) => role !== undefined),
       }),
-      revision: platform.log.revision,
+      revision: services.revision,
     };
   },
 });

@@ -58,9 +58,9 @@ export const filter = decisions.memoryQuery("filter", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, principal, fail }, request) {
+  async run({ state, services, principal, fail }, request) {
     const { actionType, resourceType: type } = request;
-    const asking = queryContext({ state, principal, platform });
+    const asking = queryContext({ state, principal, services });
     const found = await pose(asking, { ...request, resourceType: null }, async ({ view, occasion }) => {
       const certain = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));
       if (typeof certain === "symbol") return certain;
@@ -73,7 +73,7 @@ export const filter = decisions.memoryQuery("filter", {
       filter: found.filter,
       undecided: found.undecided.map(({ id, missing }) => ({ type, id, missing: [...missing] })),
       sql: request.sql ? sqlOf(found.filter, request.sql) : null,
-      revision: platform.log.revision,
+      revision: services.revision,
     };
   },
 });

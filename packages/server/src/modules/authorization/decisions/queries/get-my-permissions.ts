@@ -21,11 +21,11 @@ export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
     revision: Type.String(),
   }),
   tenant: () => undefined,
-  async run({ state, identified: principal, platform }, input) {
+  async run({ state, identified: principal, services }, input) {
     const organizationId = input.organizationId ?? principal.organizationId;
     // A credential that is for one organization says nothing of another.
     const isHidden = isForeignTo(principal, organizationId);
     const { always, conditional } = isHidden ? nothing : await state.permissionsOf(principal.id, organizationId, scopesOf(principal));
-    return { organizationId, permissions: [...always], conditionalPermissions: [...conditional], revision: platform.log.revision };
+    return { organizationId, permissions: [...always], conditionalPermissions: [...conditional], revision: services.revision };
   },
 });

@@ -18,11 +18,11 @@ export const listActions = decisions.memoryQuery("listActions", {
   output: Type.Object({ actions: Type.Array(Type.String()), revision: Type.String() }),
   errors: [UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, principal, fail }, request) {
-    const actions = await pose(queryContext({ state, principal, platform }), request, ({ view, occasion }) =>
+  async run({ state, services, principal, fail }, request) {
+    const actions = await pose(queryContext({ state, principal, services }), request, ({ view, occasion }) =>
       inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: request.resourceType } })),
     );
     if (actions === undefined) return fail(MemberNotFound);
-    return { actions: [...actions], revision: platform.log.revision };
+    return { actions: [...actions], revision: services.revision };
   },
 });

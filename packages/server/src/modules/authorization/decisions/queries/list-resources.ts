@@ -42,9 +42,9 @@ export const listResources = decisions.memoryQuery("listResources", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, principal, reading, fail }, request) {
+  async run({ state, services, principal, reading, fail }, request) {
     const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
-    const asking = queryContext({ state, principal, platform });
+    const asking = queryContext({ state, principal, services });
     const subject = { ...request, resourceType: null };
     const found = await pose(asking, subject, async ({ view, occasion }) => {
       const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, occasion)));
@@ -64,7 +64,7 @@ export const listResources = decisions.memoryQuery("listResources", {
     const undecided = new UndecidedOfPage();
     const { items, nextCursor, end } = await scanPage(
       {
-        keys: platform.keys,
+        keys: services.keys,
         list: `access.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
         limit,
         cursor,
@@ -84,7 +84,7 @@ export const listResources = decisions.memoryQuery("listResources", {
       undecided: undecided.until(end).map(({ id, missing }) => ({ type, id, missing: [...missing] })),
       nextCursor,
       coverage: found.coverage,
-      revision: platform.log.revision,
+      revision: services.revision,
     };
   },
 });

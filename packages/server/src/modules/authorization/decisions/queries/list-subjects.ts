@@ -44,9 +44,9 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, principal, reading }, request) {
+  async run({ state, services, principal, reading }, request) {
     const { actionType, tenantId = null, direct = false, limit = pageDefault, cursor } = request;
-    const asking = queryContext({ state, principal, platform });
+    const asking = queryContext({ state, principal, services });
     const decideOn = async (userId: string): Promise<DecidedItems> =>
       (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
         inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, occasion), isOfUser)),
@@ -60,7 +60,7 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
       ...(direct ? ["direct"] : []),
     ]);
     const { items, nextCursor, end } = await scanPage(
-      { keys: platform.keys, list: `access.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
+      { keys: services.keys, list: `access.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
       (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
       async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
       asking.budget,
@@ -69,7 +69,7 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
       items: items.map((id) => ({ type: "user", id })),
       undecided: undecided.until(end).map(({ id, missing }) => ({ type: "user", id, missing: [...missing] })),
       nextCursor,
-      revision: platform.log.revision,
+      revision: services.revision,
     };
   },
 });

@@ -81,8 +81,8 @@ export const preview = decisions.memoryQuery("preview", {
   }),
   errors: [RoleNotFound, PermissionNotFound, EvaluationLimit, MemberNotFound, TooManyRequests],
   tenant: tenantOfQuestion,
-  async run({ state, platform, principal, reading, fail }, { tenantId = null, roleId, set = [], remove = [], days = 7 }) {
-    const now = platform.clock.now();
+  async run({ state, services, principal, reading, fail }, { tenantId = null, roleId, set = [], remove = [], days = 7 }) {
+    const now = services.clock.now();
     const since = new Date(now - days * dayMs);
     await state.recorder.flush();
     const { rules, questions } = await reading(async (store, uses) => {
@@ -95,7 +95,7 @@ export const preview = decisions.memoryQuery("preview", {
       return { rules, questions: await store.recordedQuestions(tenantId, since, replayedMax + 1) };
     });
     const replay = replayer(roleId, changedRules(rules, set, remove));
-    const asking = { ...queryContext({ state, principal, platform }), now };
+    const asking = { ...queryContext({ state, principal, services }), now };
     const differences: Difference[] = [];
     for (const recorded of questions.slice(0, replayedMax)) {
       const question = recorded.question as unknown as KeptQuestion;
@@ -113,7 +113,7 @@ export const preview = decisions.memoryQuery("preview", {
       losses: losses.slice(0, toldMax),
       undecided: undecided.slice(0, toldMax),
       counts: { gains: gains.length, losses: losses.length, undecided: undecided.length },
-      revision: platform.log.revision,
+      revision: services.revision,
     };
   },
 });

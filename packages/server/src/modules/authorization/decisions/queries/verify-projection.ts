@@ -12,7 +12,7 @@ export const verifyProjection = decisions.query("verifyProjection", {
   output: Type.Object({
     differences: Type.Array(Type.Object({ key: Type.String(), where: Type.String(), how: Type.String() })),
   }),
-  async run({ store, uses, platform }, { keys }) {
-    return { differences: [...(await store.verifyEntries(platform.snapshotCache, keys, uses.access.computeEntries))] };
+  async run({ store, uses, state }, { keys }) {
+    return { differences: [...(await store.verifyEntries(state.snapshot, keys, uses.access.computeEntries))] };
   },
 });

@@ -27,7 +27,7 @@ export const erasePerson = audit.command("erasePerson", {
   output: Type.Object({ erased: Type.Boolean() }),
   tenant: () => null,
   inParts: "the entries of a day that are in their chains already are removed with the personal data in them",
-  async run({ store, uses, audit: addDetails, now, platform, more }, { userId, email }) {
+  async run({ store, uses, audit: addDetails, now, services, more }, { userId, email }) {
     if (userId === undefined && email === undefined) throw invalid({ field: "userId", rule: "required", message: "or email is required" });
     const entries = await store.removeAppendedEntries(now, prunedAtOnce);
     const exports = await store.removeExports(now, exportsAtOnce);
@@ -40,7 +40,7 @@ export const erasePerson = audit.command("erasePerson", {
     const ids = [userId, addressed?.id].filter((id) => id !== undefined);
     const addresses = [email, named?.email].filter((address) => address !== undefined);
     const [row] = await store.personKeys([pepperPerson]);
-    const pepper = row === undefined ? undefined : openSecret(row, platform.keys);
+    const pepper = row === undefined ? undefined : openSecret(row, services.keys);
     const people = [
       ...ids.map(userPerson),
       ...(pepper === undefined ? [] : addresses.map((address) => addressPerson(address.toLowerCase(), pepper))),

@@ -27,16 +27,16 @@ export const removeOld = audit.command("removeOld", {
   everyTenant: "the schedule serves every chain",
   input: Type.Object({}),
   output: Type.Object({ chains: Type.Integer(), more: Type.Boolean(), stopped: Type.Boolean() }),
-  async run({ store, state, platform, now }) {
+  async run({ store, state, services, now }) {
     const entries = await store.removeAppendedEntries(new Date(now.getTime() - appendedEntryMs), prunedAtOnce);
     const exports = await store.removeExports(new Date(now.getTime() - exportMs), exportsAtOnce);
     const more = entries === prunedAtOnce || exports === exportsAtOnce;
-    const { auditDays } = platform.settings;
+    const { auditDays } = services.settings;
     if (auditDays === 0) return { chains: 0, more, stopped: false };
     const old = await store.oldest(new Date(now.getTime() - auditDays * dayMs), removedAtOnceMax);
     const due = old.reduce((sum, { count }) => sum + count, 0);
     if (!(await store.mayRemoveRecords(due))) {
-      reportStopped(platform.logger, "audit.records");
+      reportStopped(services.logger, "audit.records");
       return { chains: 0, more, stopped: true };
     }
     if (old.length === 0) return { chains: 0, more, stopped: false };

@@ -23,13 +23,13 @@ export const exportLogs = audit.query("exportLogs", {
   errors: [ExportTooLarge],
   tenant: tenantOfLog,
   async run(context, { format = "jsonl", ...search }) {
-    const { store, platform, fail } = context;
+    const { store, services, fail } = context;
     const organizationId = chainsOf(context, search);
     if (organizationId !== undefined) await store.within(organizationId);
     const wanted = { ...search, organizationId };
     const { total, last } = await store.count(wanted);
     if (total > recordsMax) fail(ExportTooLarge, { rule: "records", max: recordsMax, records: total });
-    const logs = await represent(store, await store.pageUpward(wanted, "0", last, recordsMax), platform.keys);
+    const logs = await represent(store, await store.pageUpward(wanted, "0", last, recordsMax), services.keys);
     return { mediaType: mediaTypes[format], fileName: `audit-log.${format}`, text: fileText(logs, format, true) };
   },
 });

@@ -24,10 +24,10 @@ export const getExportPart = audit.query("getExportPart", {
   output: Document,
   errors: [ExportNotFound, ExportNotReady],
   tenant: tenantOfExport,
-  async run({ store, platform, fail }, { exportId, part }) {
+  async run({ store, services, fail }, { exportId, part }) {
     const row = (await store.exportById(exportId)) ?? fail(ExportNotFound);
     const sealed = (await store.exportPart(exportId, Number(part))) ?? fail(ExportNotReady);
-    const text = platform.keys.open(sealed, partPurpose(exportId));
+    const text = services.keys.open(sealed, partPurpose(exportId));
     return { mediaType: mediaTypes[row.format], fileName: `audit-log-${exportId}-${part}.${row.format}`, text };
   },
 });

@@ -18,7 +18,7 @@ export const listLogs = audit.query("listLogs", {
   output: Type.Object({ items: Type.Array(AuditLog), nextCursor: nullable(Type.String()) }),
   tenant: tenantOfLog,
   async run(context, { limit, cursor, ...search }) {
-    const { store, page, platform } = context;
+    const { store, page, services } = context;
     const organizationId = chainsOf(context, search);
     if (organizationId !== undefined) await store.within(organizationId);
     const { fetch, after, cut } = page({ ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) });
@@ -28,6 +28,6 @@ export const listLogs = audit.query("listLogs", {
       throw invalid({ field: "cursor", rule: "cursor", message: "is not a cursor of this list" });
     const found = await store.page({ ...search, organizationId }, after?.[0], fetch);
     const { rows, nextCursor } = cut(found, ({ position }) => [position, chain]);
-    return { items: await represent(store, rows, platform.keys), nextCursor };
+    return { items: await represent(store, rows, services.keys), nextCursor };
   },
 });

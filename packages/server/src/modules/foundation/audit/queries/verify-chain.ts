@@ -30,7 +30,7 @@ export const verifyChain = audit.query("verifyChain", {
     checked: Type.Integer(),
     length: Type.Integer(),
   }),
-  async run({ store, platform }, { organizationId, after }) {
+  async run({ store, services }, { organizationId, after }) {
     // In this order: what is appended or removed in between is then above the head, or below the beginning, and no finding.
     const truncation = await store.truncation(organizationId);
     const span = await store.span(organizationId);
@@ -47,7 +47,7 @@ export const verifyChain = audit.query("verifyChain", {
     // What was put into another's place has its personal data at its own.
     const inPlace = rows.filter(({ number }) => !findings.some((one) => one.kind === "reordered" && one.number === number));
     const personal = await store.personalOf(inPlace.map(({ id }) => id));
-    const all: Finding[] = [...findings, ...verifyPersonal(inPlace, personal, platform.keys)];
+    const all: Finding[] = [...findings, ...verifyPersonal(inPlace, personal, services.keys)];
     const isLast = rows.length < pageSize;
     const hashes = new Map([from, ...rows].map(({ number, hash }) => [number, hash]));
     const known = { hashes, begins: from.number, end: head.number };

@@ -26,8 +26,8 @@ export const verifyConsistency = audit.query("verifyConsistency", {
   everyTenant: "the operator verifies every chain",
   input: Type.Object({}),
   output: Type.Object({ findings: Type.Array(FindingSchema) }),
-  async run({ store, platform, now }) {
-    const { keys, settings } = platform;
+  async run({ store, services, now }) {
+    const { keys, settings } = services;
     const signingKeys = await store.signingKeys();
     const findings = signingKeys.flatMap((key) => faultOfKey(key, keys) ?? []);
     // Read one after the other: what is appended in between makes the later one the larger.

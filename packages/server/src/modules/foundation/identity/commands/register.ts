@@ -28,16 +28,16 @@ export const register = identity.command("register", {
   output: User,
   status: 201,
   errors: [EmailTaken],
-  async prepare({ platform }, input) {
+  async prepare({ services }, input) {
     const locale = canonicalLocale(input.locale);
     if (typeof locale !== "string") throw invalid(locale);
     refuseNoNames(input);
     const { email, firstName, lastName } = input;
-    const passwordHash = await hashChosenPassword(input.password, { email, names: [firstName, lastName] }, platform.settings);
-    return { locale, passwordHash, wait: await takeMail(platform, "registration", email) };
+    const passwordHash = await hashChosenPassword(input.password, { email, names: [firstName, lastName] }, services.settings);
+    return { locale, passwordHash, wait: await takeMail(services, "registration", email) };
   },
-  async run({ store, uses, emit, fail, audit, now, platform }, input, { locale, passwordHash, wait }) {
-    const { settings } = platform;
+  async run({ store, uses, emit, fail, audit, now, services }, input, { locale, passwordHash, wait }) {
+    const { settings } = services;
     const token = newSecret();
     const registration: Registration = {
       passwordHash,

@@ -16,9 +16,9 @@ export const resendMail = identity.command("resendMail", {
   output: Nothing,
   status: 202,
   errors: [UserNotFound],
-  async prepare({ reading, platform, fail }, { userId }) {
+  async prepare({ reading, services, fail }, { userId }) {
     const { email } = (await reading((store) => store.byId(userId))) ?? fail(UserNotFound);
-    const wait = await takeMail(platform, "address-check", email);
+    const wait = await takeMail(services, "address-check", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
   },
   async run(context, { userId }) {

@@ -16,10 +16,10 @@ export const resendMyMail = identity.command("resendMyMail", {
   output: Nothing,
   status: 202,
   errors: [UserNotFound],
-  async prepare({ reading, platform, user, fail, audit }) {
+  async prepare({ reading, services, user, fail, audit }) {
     const { email } = (await reading((store) => store.byId(user.id))) ?? fail(UserNotFound);
     audit({ entity: { type: "User", id: user.id } });
-    const wait = await takeMail(platform, "address-check", email);
+    const wait = await takeMail(services, "address-check", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
   },
   async run(context) {

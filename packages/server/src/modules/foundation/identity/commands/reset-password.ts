@@ -18,10 +18,10 @@ export const resetPassword = identity.command("resetPassword", {
   input: Type.Object({ token: Token, password: NewPassword }),
   output: Nothing,
   errors: [TokenInvalid, TokenExpired],
-  async prepare({ reading, platform }, { token, password }) {
+  async prepare({ reading, services }, { token, password }) {
     const owner = await reading((store) => store.ownerOfResetToken(hashSecret(token)));
     const names = owner === undefined ? [] : [owner.first_name, owner.last_name];
-    return hashChosenPassword(password, { email: owner?.email ?? "", names }, platform.settings);
+    return hashChosenPassword(password, { email: owner?.email ?? "", names }, services.settings);
   },
   async run({ store, uses, emit, fail, now }, { token }, passwordHash) {
     const tokenHash = hashSecret(token);

@@ -11,7 +11,7 @@ export const startConfirmation = identity.command("startConfirmation", {
   audit: { action: "User.ConfirmationStarted", category: "System", severity: "Info" },
   input: Type.Object({ email: Email }),
   output: Nothing,
-  prepare: ({ platform }, { email }) => takeMail(platform, "registration", email),
+  prepare: ({ services }, { email }) => takeMail(services, "registration", email),
   async run(context, { email }, wait) {
     if (wait > 0) return null;
     const row = await context.store.lockByEmail(email);

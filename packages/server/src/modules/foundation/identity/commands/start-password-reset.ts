@@ -14,7 +14,7 @@ export const startPasswordReset = identity.command("startPasswordReset", {
   audit: { action: "User.PasswordResetStarted", category: "System", severity: "Info" },
   input: Type.Object({ email: Email }),
   output: Nothing,
-  prepare: ({ platform }, { email }) => takeMail(platform, "reset-password", email),
+  prepare: ({ services }, { email }) => takeMail(services, "reset-password", email),
   async run(context, { email }, wait) {
     if (wait > 0) return null;
     const row = await context.store.lockByEmail(email);

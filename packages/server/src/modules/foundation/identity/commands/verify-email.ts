@@ -32,7 +32,7 @@ export const verifyEmail = identity.command("verifyEmail", {
   }),
   output: User,
   errors: [TokenInvalid, TokenExpired, RegistrationPasswordWrong],
-  async prepare({ reading, platform, fail }, { token, password, newPassword }) {
+  async prepare({ reading, services, fail }, { token, password, newPassword }) {
     if (password !== undefined && newPassword !== undefined) {
       throw invalid({ field: "newPassword", rule: "one_of", message: "name either password or newPassword" });
     }
@@ -40,7 +40,7 @@ export const verifyEmail = identity.command("verifyEmail", {
     if (!found || (password === undefined && newPassword === undefined)) return {};
     const { email, firstName, lastName, passwordHash } = found;
     if (newPassword !== undefined) {
-      return { chosen: await hashChosenPassword(newPassword, { email, names: [firstName, lastName] }, platform.settings) };
+      return { chosen: await hashChosenPassword(newPassword, { email, names: [firstName, lastName] }, services.settings) };
     }
     if (!(await matchPassword(password as string, passwordHash))) fail(RegistrationPasswordWrong, { field: "password", rule: "match" });
     return { proven: passwordHash };

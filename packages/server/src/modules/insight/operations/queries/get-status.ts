@@ -16,12 +16,12 @@ export const getStatus = operations.query("getStatus", {
     consumers: Type.Array(ConsumerState),
     queues: Type.Array(QueueState),
   }),
-  async run({ platform, store }) {
+  async run({ state, store }) {
     const consumers = await store.consumers();
     const queues = await store.otherDeadLetters();
     const { oldestAt, removed, removedAt } = await store.log();
     return {
-      broker: platform.broker.kind,
+      broker: state.brokerKind,
       log: { oldestAt: oldestAt?.toISOString() ?? null, removed, removedAt: removedAt?.toISOString() ?? null },
       relay: (await store.relay()) ?? null,
       consumers: consumers.map(({ name, moved_at, dead_letters }) => ({

@@ -1,8 +1,7 @@
-import type { Dispatch } from "#operation/dispatch.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
+import { followBilling } from "../commands/follow-billing.ts";
 import { askBilling } from "./client.ts";
 
 interface AskLater {
@@ -15,7 +14,7 @@ export const askLaterJob: JobName<AskLater> = { name: "entitlements.ask-billing"
  * Asks billing for what a message left unsaid while billing was away, and follows its answer as of now. Tried as long as the queue does;
  * the hourly comparison finds what is left.
  */
-export const askLater = (platform: Platform, dispatch: Dispatch): Job<AskLater> => ({
+export const askLater = (platform: Platform, dispatch: InternalDispatch): Job<AskLater> => ({
   ...askLaterJob,
   async handle({ organizationId }) {
     const { billing } = platform.settings;
@@ -24,14 +23,13 @@ export const askLater = (platform: Platform, dispatch: Dispatch): Job<AskLater> 
     const answer = await askBilling(billing, organizationId, platform.resilience);
     if (answer === undefined) return;
     const { status, planId, entitlements } = answer;
-    const input = {
+    await dispatch(followBilling, {
       organizationId,
       messageId: `question ${askedAt} ${organizationId}`,
       occurredAt: askedAt,
       status: status === "active" ? "Active" : "Suspended",
       plan: planId,
       entitlements,
-    };
-    await dispatch({ operation: "entitlements.followBilling", input, principal: system, origin: backgroundOrigin() });
+    });
   },
 });

@@ -7,6 +7,7 @@ import { distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { system } from "#operation/principal.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
 import { everyTenant } from "#platform/database/database.ts";
@@ -151,7 +152,7 @@ describe("what billing says", () => {
 });
 
 describe("the reconciliation", () => {
-  const run = () => reconcile(platform(), scene.server.application.dispatch);
+  const run = () => reconcile(platform(), internalDispatch(scene.server.application.dispatch));
   const everybody = async (): Promise<readonly string[]> => {
     const { rows } = await platform().database.read(everyTenant, (db) =>
       sql<{ id: string }>`select id from organizations`.execute(db as never),

@@ -1,13 +1,13 @@
-import type { Dispatch } from "#operation/dispatch.ts";
 import { OperationError } from "#operation/errors.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
 import type { BrokerConsumer, Received } from "#platform/broker/broker.ts";
 import { tenantScope } from "#platform/database/database.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { Settings } from "#platform/settings.ts";
 import { Unavailable } from "#platform/unavailable.ts";
+import { followBilling } from "../commands/follow-billing.ts";
+import { requestDeletion } from "../commands/request-deletion.ts";
 import { DeletionNotConfirmed, EventFromTheFuture } from "../errors.ts";
 import { askLaterJob } from "./ask-later.ts";
 import { askBilling, type BillingAnswer } from "./client.ts";
@@ -22,16 +22,16 @@ const final: readonly string[] = [EventFromTheFuture.code, DeletionNotConfirmed.
  * API is to be asked and is away, what the message says is done, and a job asks for the rest: a message that waited would in time hold up
  * all others. A deletion is confirmed by billing's API, and done later by a job.
  */
-export const followBilling = (platform: Platform, dispatch: Dispatch): BrokerConsumer => ({
+export const followBillingEvents = (platform: Platform, dispatch: InternalDispatch): BrokerConsumer => ({
   ...billingConsumer,
   topics: billingTopics,
   async handle({ event }: Received) {
     const occurredAt = timeOf(event);
     const wish = wishOf(event);
     const message = { messageId: `${event.source} ${event.id}`, occurredAt };
-    const { operation, input } = wish.erase ? await deletion(wish, platform) : await following(wish, platform);
+    const follow = wish.erase ? await deletion(wish, platform) : await following(wish, platform);
     try {
-      await dispatch({ operation, input: { ...input, ...message }, principal: system, origin: backgroundOrigin() });
+      await follow(dispatch, message);
     } catch (error) {
       if (error instanceof OperationError && final.includes(error.definition.code)) throw new NonRetryableError(error.message, error);
       throw error;
@@ -39,33 +39,32 @@ export const followBilling = (platform: Platform, dispatch: Dispatch): BrokerCon
   },
 });
 
-interface Call {
-  readonly operation: string;
-  readonly input: Readonly<Record<string, unknown>>;
-}
+/** The command that a message asks for, with all but what every message has. */
+type Follow = (dispatch: InternalDispatch, message: { readonly messageId: string; readonly occurredAt: string }) => Promise<unknown>;
 
 const addressOf = ({ billing }: Settings, wanted: string): NonNullable<Settings["billing"]> => {
   if (billing === undefined) throw new NonRetryableError(`${wanted}, and there is no BILLING_URL to ask`);
   return billing;
 };
 
-async function deletion({ organizationId }: BillingWish, { settings, resilience }: Platform): Promise<Call> {
+async function deletion({ organizationId }: BillingWish, { settings, resilience }: Platform): Promise<Follow> {
   const billing = addressOf(settings, "billing has to confirm a deletion");
   const confirmed = await askBilling(billing, organizationId, resilience).then(
-    (answer) => (answer?.deletionRequested === true ? "yes" : "no"),
+    (answer) => (answer?.deletionRequested === true ? ("yes" as const) : ("no" as const)),
     (error) => {
       if (!(error instanceof Unavailable)) throw error;
-      return "unknown";
+      return "unknown" as const;
     },
   );
-  return { operation: "entitlements.requestDeletion", input: { organizationId, confirmed, delayHours: billing.deletionDelayHours } };
+  const wanted = { organizationId, confirmed, delayHours: billing.deletionDelayHours };
+  return (dispatch, message) => dispatch(requestDeletion, { ...wanted, ...message });
 }
 
 /** With the entitlements that billing has now, where the event does not say them. */
-async function following(wish: BillingWish, platform: Platform): Promise<Call> {
-  const operation = "entitlements.followBilling";
+async function following(wish: BillingWish, platform: Platform): Promise<Follow> {
   const { entitlementsUnsaid, ...said } = wish;
-  if (!entitlementsUnsaid) return { operation, input: said };
+  const asSaid: Follow = (dispatch, message) => dispatch(followBilling, { ...said, ...message });
+  if (!entitlementsUnsaid) return asSaid;
   const billing = addressOf(platform.settings, "the event carries no entitlements");
   const { organizationId } = wish;
   let answer: BillingAnswer | undefined;
@@ -74,8 +73,9 @@ async function following(wish: BillingWish, platform: Platform): Promise<Call> {
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
     await platform.database.transact(tenantScope(organizationId), (tx) => platform.jobs.enqueue(tx, askLaterJob, { organizationId }));
-    return { operation, input: said };
+    return asSaid;
   }
   if (answer === undefined) throw new NonRetryableError("billing knows no such organization");
-  return { operation, input: { ...said, plan: said.plan ?? answer.planId, entitlements: answer.entitlements } };
+  const { planId, entitlements } = answer;
+  return (dispatch, message) => dispatch(followBilling, { ...said, plan: said.plan ?? planId, entitlements, ...message });
 }

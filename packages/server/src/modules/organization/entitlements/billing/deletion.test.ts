@@ -7,6 +7,7 @@ import { distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { internalDispatch } from "#operation/internal-dispatch.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { deleteConfirmed } from "./delete-confirmed.ts";
 
@@ -29,7 +30,7 @@ const received = (id: string) => opened.received(id);
 
 describe("tenant.data.deletion.requested", () => {
   const wanted = { status: "inactive", planId: null, entitlements: {}, deletionRequested: true };
-  const deleteDue = () => deleteConfirmed(platform(), scene.server.application.dispatch);
+  const deleteDue = () => deleteConfirmed(platform(), internalDispatch(scene.server.application.dispatch));
   const isRequested = async ({ id }: OrganizationOf): Promise<boolean> => {
     const { rows } = await platform().database.read(everyTenant, (db) =>
       sql`select from deletion_requests where organization_id = ${id}`.execute(db as never),

@@ -1,5 +1,5 @@
 import { Compile } from "typebox/compile";
-import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { nullable, type Static, Type, Uuid } from "#operation/schema.ts";
 import { type Envelope, topicOf } from "#platform/broker/cloud-event.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import { readTimestamp } from "#platform/timestamp.ts";
@@ -34,7 +34,7 @@ export interface BillingWish {
   readonly organizationId: string;
   readonly status?: "Active" | "Suspended";
   readonly plan?: string | null;
-  readonly entitlements?: Readonly<Record<string, unknown>>;
+  readonly entitlements?: Static<typeof EntitlementValues>;
   /** The event says that they changed and not what they are: billing is to be asked. */
   readonly entitlementsUnsaid?: true;
   readonly erase?: true;
@@ -61,7 +61,7 @@ export function wishOf(event: Envelope): BillingWish {
     ...(plan === undefined ? {} : { plan }),
     ...(data["entitlements"] === undefined
       ? { entitlementsUnsaid: true as const }
-      : { entitlements: data["entitlements"] as Record<string, unknown> }),
+      : { entitlements: data["entitlements"] as Static<typeof EntitlementValues> }),
   };
 }
 

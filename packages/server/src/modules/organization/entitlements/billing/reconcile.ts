@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Dispatch } from "#operation/dispatch.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import type { Static } from "#operation/schema.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
+import { followBilling } from "../commands/follow-billing.ts";
+import { listKnown } from "../queries/list-known.ts";
 import { askBilling, type BillingAnswer } from "./client.ts";
 
 export const reconcileJob: JobName<object> = { name: "entitlements.reconcile" };
@@ -13,12 +14,7 @@ const losersShareMax = 0.1;
 const losersAlwaysAllowed = 3;
 const page = 100;
 
-interface Known {
-  readonly organizationId: string;
-  readonly status: "Active" | "Suspended";
-  readonly plan: string | null;
-  readonly entitlements: Readonly<Record<string, unknown>> | null;
-}
+type Known = Static<typeof listKnown.output>["items"][number];
 
 interface Difference extends Known {
   readonly loses: boolean;
@@ -29,27 +25,22 @@ interface Difference extends Known {
  * changed: a billing that fails in the middle changes nothing, and one that suddenly takes from many is not believed
  * (docs/security/attacks.md, 39). What billing does not know is left alone.
  */
-export const reconcileWork = (platform: Platform, dispatch: Dispatch): Job<object> => ({
+export const reconcileWork = (platform: Platform, dispatch: InternalDispatch): Job<object> => ({
   ...reconcileJob,
   schedule: "37 * * * *",
   handle: () => reconcile(platform, dispatch),
 });
 
-export async function reconcile(platform: Platform, dispatch: Dispatch): Promise<void> {
+export async function reconcile(platform: Platform, dispatch: InternalDispatch): Promise<void> {
   const { billing } = platform.settings;
   if (billing === undefined) return;
   const { metrics, logger } = platform;
   const askedAt = new Date(platform.clock.now()).toISOString();
-  const call = async (operation: string, input: Record<string, unknown>) =>
-    (await dispatch({ operation, input, principal: system, origin: backgroundOrigin() })).output;
-
   const differences: Difference[] = [];
   let compared = 0;
   let after: string | undefined;
   do {
-    const { items } = (await call("entitlements.listKnown", { limit: page, ...(after === undefined ? {} : { after }) })) as {
-      items: Known[];
-    };
+    const { items } = (await dispatch(listKnown, { limit: page, ...(after === undefined ? {} : { after }) })).output;
     for (const known of items) {
       const answer = await askBilling(billing, known.organizationId, platform.resilience).catch((error) => {
         metrics.billingReconciliations.inc({ outcome: "failed" });
@@ -71,7 +62,7 @@ export async function reconcile(platform: Platform, dispatch: Dispatch): Promise
     metrics.billingDifferences.inc({ outcome });
     if (outcome === "refused") continue;
     const entitlements = state.entitlements ?? {};
-    await call("entitlements.followBilling", {
+    await dispatch(followBilling, {
       ...state,
       entitlements,
       occurredAt: askedAt,

@@ -3,7 +3,7 @@ import { permission } from "#operation/authorization.ts";
 import { Type, Uuid } from "#operation/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound, RoleUnknown } from "../errors.ts";
 import { MemberRolesChanged } from "../events.ts";
-import { mayHandOut, rolesInScope } from "../give-roles.ts";
+import { requireRolesHeld, rolesInScope } from "../give-roles.ts";
 import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
@@ -22,7 +22,7 @@ export const changeMemberRole = tenancy.command("changeMemberRole", {
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, input.organizationId, input.membershipId));
-    await mayHandOut(context, input.organizationId, [...wanted, ...current]);
+    await requireRolesHeld(context, input.organizationId, [...wanted, ...current]);
     return wanted;
   },
   async run({ store, uses, emit, fail, audit, expectVersion }, { organizationId, membershipId }, wanted) {

@@ -28,16 +28,16 @@ export const createOrganization = tenancy.command("createOrganization", {
   errors: [NameTaken, SlugTaken, QuotaExceeded],
   // A holder of Tenant.Update sets up organizations for others, any number of them. Asked only where it matters: somebody who has just
   // registered makes an organization before the projection knows them.
-  async prepare({ reading, notHeld, principal, platform }) {
+  async prepare({ reading, missingPermissions, principal, services }) {
     if (principal.kind !== "user") return true;
     const made = await reading((store) => store.organizationsMadeBy(principal.id));
-    return made < platform.settings.quotas.organizations || (await notHeld(null, ["Tenant.Update"])).length > 0;
+    return made < services.settings.quotas.organizations || (await missingPermissions(null, ["Tenant.Update"])).length > 0;
   },
-  async run({ store, uses, user, emit, fail, audit, now, platform }, input, isLimited) {
+  async run({ store, uses, user, emit, fail, audit, now, services }, input, isLimited) {
     requireVisible(input.name);
     const fault = countryFault(input.country) ?? slugFault(input.slug);
     if (fault) throw invalid(fault);
-    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.id)) + 1, platform.settings.quotas.organizations);
+    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.id)) + 1, services.settings.quotas.organizations);
     const organization = {
       id: uuid(),
       name: input.name,

@@ -15,9 +15,9 @@ export const createUser = tenancy.command("createUser", {
   input: Type.Object({ ...NewUser, administrator: Type.Optional(Type.Boolean()) }),
   output: User,
   errors: [EmailTaken],
-  async prepare({ platform }, { email, password, firstName, lastName }) {
+  async prepare({ services }, { email, password, firstName, lastName }) {
     refuseNoNames({ firstName, lastName });
-    return hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings);
+    return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
   },
   async run(context, input, passwordHash) {
     const { uses, fail } = context;

@@ -11,7 +11,7 @@ import { violatedUnique } from "#platform/database/faults.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { AlreadyMember, InvitationExists, OrganizationNotFound, RoleUnknown } from "../errors.ts";
 import { MemberInvited } from "../events.ts";
-import { mayHandOut, rolesInScope } from "../give-roles.ts";
+import { requireRolesHeld, rolesInScope } from "../give-roles.ts";
 import { chosenRoles, Invitation, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representInvitation } from "../represent.ts";
@@ -32,21 +32,21 @@ export const inviteMember = tenancy.command("inviteMember", {
   errors: [RoleUnknown, NotHeld, AlreadyMember, InvitationExists, QuotaExceeded],
   async prepare(context, input) {
     const wanted = chosenRoles(input);
-    await mayHandOut(context, input.organizationId, wanted);
-    const { principal, platform } = context;
+    await requireRolesHeld(context, input.organizationId, wanted);
+    const { principal, services } = context;
     if (isIdentified(principal)) {
-      const wait = await takeInvitations(platform, { principal: principalKey(principal), organizationId: input.organizationId });
+      const wait = await takeInvitations(services, { principal: principalKey(principal), organizationId: input.organizationId });
       if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     }
     return wanted;
   },
-  async run({ store, uses, principal, emit, fail, now, platform }, { organizationId, email }, wanted) {
+  async run({ store, uses, principal, emit, fail, now, services }, { organizationId, email }, wanted) {
     await rolesInScope(uses.access, organizationId, wanted, fail);
     const organization = (await store.organizationById(organizationId)) as OrganizationRow;
     const invitee = await uses.identity.userByEmail(email);
     if (invitee && (await store.membershipOf(invitee.id, organizationId))) fail(AlreadyMember, { field: "email", rule: "member" });
     await store.expireInvitations(organizationId, email, now);
-    mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, platform.settings.quotas.invitations);
+    mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, services.settings.quotas.invitations);
     const inviter = principal.kind === "user" ? await uses.identity.userById(principal.id) : undefined;
     const token = newSecret();
     const row = await store
@@ -59,7 +59,7 @@ export const inviteMember = tenancy.command("inviteMember", {
           role_id: wanted[0] as string,
           status: "Pending",
           token: hashSecret(token),
-          expires_at: new Date(now.getTime() + platform.settings.invitationSeconds * 1_000),
+          expires_at: new Date(now.getTime() + services.settings.invitationSeconds * 1_000),
           created_at: now,
         },
         wanted,
@@ -69,7 +69,7 @@ export const inviteMember = tenancy.command("inviteMember", {
         throw error;
       });
     // Of the mailbox only what is sent is counted: an open invitation has been refused by here.
-    const wait = await takeMail(platform, "invitation", email);
+    const wait = await takeMail(services, "invitation", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     await uses.notifications.mail({
       template: "invitation",

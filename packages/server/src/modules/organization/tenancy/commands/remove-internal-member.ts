@@ -3,7 +3,7 @@ import { internal } from "#operation/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/schema.ts";
 import { LastAdministrator, MembershipNotFound } from "../errors.ts";
 import { MemberRemoved } from "../events.ts";
-import { mayHandOut } from "../give-roles.ts";
+import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
 /** Takes every internal role from a user; the last active administrator stays. */
@@ -20,7 +20,7 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   tenant: () => null,
   async prepare(context, { userId }) {
     const current = await context.reading((_store, uses) => uses.access.rolesOf([userId], null));
-    await mayHandOut(context, null, current.get(userId) ?? []);
+    await requireRolesHeld(context, null, current.get(userId) ?? []);
   },
   async run({ store, uses, emit, fail, audit, expectVersion, more }, { userId }) {
     await store.lockInternalScope();

@@ -4,7 +4,7 @@ import { isUser } from "#operation/principal.ts";
 import { Nothing, Type, Uuid } from "#operation/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
 import { MemberRemoved } from "../events.ts";
-import { mayHandOut } from "../give-roles.ts";
+import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
 /** Removes a member (S3 §8.2). The last active owner stays, also when two owners remove each other at the same moment. */
@@ -26,7 +26,7 @@ export const removeMember = tenancy.command("removeMember", {
     // Whoever leaves gives up what they hold, also what they could give to nobody.
     if (isUser(principal, userId)) return;
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, organizationId, membershipId));
-    await mayHandOut(context, organizationId, current);
+    await requireRolesHeld(context, organizationId, current);
   },
   async run({ store, uses, emit, fail, audit, expectVersion, more }, { organizationId, membershipId }) {
     await store.lockOrganization(organizationId);

@@ -1,8 +1,10 @@
 import { permission } from "#operation/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { tenantOfRow } from "#operation/tenant-of-row.ts";
 import { InvitationAccepted, InvitationExpired, InvitationNotFound, InvitationRevoked } from "../errors.ts";
 import { InvitationWasRevoked } from "../events.ts";
 import { tenancy } from "../module.ts";
+import type { TenancyReads } from "../store.ts";
 
 const refusals = {
   Accepted: InvitationAccepted,
@@ -21,10 +23,7 @@ export const revokeInvitation = tenancy.command("revokeInvitation", {
   input: Type.Object({ invitationId: Uuid }),
   output: Nothing,
   errors: [InvitationNotFound, InvitationAccepted, InvitationRevoked, InvitationExpired],
-  async tenant({ reading, fail }, { invitationId }) {
-    const row = await reading((store) => store.invitationById(invitationId));
-    return (row ?? fail(InvitationNotFound)).organization_id;
-  },
+  tenant: tenantOfRow((store: TenancyReads, id) => store.invitationById(id), "invitationId", InvitationNotFound),
   async run({ store, emit, fail, now }, { invitationId }) {
     const row = await store.revokeInvitation(invitationId, now);
     if (!row) {

@@ -4,7 +4,7 @@ import { internal } from "#operation/authorization.ts";
 import { Type, Uuid } from "#operation/schema.ts";
 import { LastAdministrator, RoleUnknown, UserUnknown } from "../errors.ts";
 import { MemberJoined, MemberRolesChanged } from "../events.ts";
-import { mayHandOut, rolesInScope } from "../give-roles.ts";
+import { requireRolesHeld, rolesInScope } from "../give-roles.ts";
 import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
@@ -23,7 +23,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     const current = await context.reading((_store, uses) => uses.access.rolesOf([input.userId], null));
-    await mayHandOut(context, null, [...wanted, ...(current.get(input.userId) ?? [])]);
+    await requireRolesHeld(context, null, [...wanted, ...(current.get(input.userId) ?? [])]);
     return wanted;
   },
   async run({ store, uses, emit, fail, audit, expectVersion, now }, { userId }, wanted) {

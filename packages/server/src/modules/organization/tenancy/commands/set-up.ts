@@ -21,9 +21,9 @@ export const setUp = tenancy.command("setUp", {
   input: Type.Object({ token: Token, ...NewUser }),
   output: User,
   errors: [SetUpDone, SetUpTokenInvalid, EmailTaken],
-  async prepare({ platform }, { email, password, firstName, lastName }) {
+  async prepare({ services }, { email, password, firstName, lastName }) {
     refuseNoNames({ firstName, lastName });
-    return hashChosenPassword(password, { email, names: [firstName, lastName] }, platform.settings);
+    return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
   },
   async run(context, input, passwordHash) {
     const { store, uses, fail } = context;

@@ -5,7 +5,7 @@ import { CredentialInvalid } from "#operation/errors.ts";
 import { isUser } from "#operation/principal.ts";
 import { oneOf, Type, Uuid } from "#operation/schema.ts";
 import { LastAdministrator } from "../errors.ts";
-import { mayHandOut } from "../give-roles.ts";
+import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
 /**
@@ -25,7 +25,7 @@ export const setUserStatus = tenancy.command("setUserStatus", {
   tenant: () => null,
   async prepare(context, { userId }) {
     const held = (await context.reading((_store, uses) => uses.access.rolesOf([userId], null))).get(userId) ?? [];
-    await mayHandOut(context, null, held);
+    await requireRolesHeld(context, null, held);
     return held;
   },
   async run({ uses, principal, fail, audit, expectVersion }, { userId, status }, looked) {

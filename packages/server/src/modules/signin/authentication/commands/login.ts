@@ -38,9 +38,9 @@ export const login = authentication.command("login", {
   }),
   errors: [...refusals, TooManyAttempts],
   tenant: () => undefined,
-  stillValid: ({ uses, platform }, { sessionToken }) => uses.sessions.isLive(sessionToken, platform.settings.sessionIdleSeconds),
-  async prepare({ reading, platform, origin, now, fail, audit, state }, { email, password, organizationId }) {
-    const { limits, metrics, settings } = platform;
+  stillValid: ({ uses, services }, { sessionToken }) => uses.sessions.isLive(sessionToken, services.settings.sessionIdleSeconds),
+  async prepare({ reading, services, origin, now, fail, audit, state }, { email, password, organizationId }) {
+    const { limits, metrics, settings } = services;
     const refuse = (error: Refusal): never => {
       metrics.signIns.inc({ result: error.code });
       return fail(error);
@@ -88,13 +88,13 @@ export const login = authentication.command("login", {
       : undefined;
     return { facts: account, address, rehashed };
   },
-  async run({ store, uses, principal, origin, platform, now, fail, audit }, input, { facts, address, rehashed }) {
+  async run({ store, uses, principal, origin, services, now, fail, audit }, input, { facts, address, rehashed }) {
     const { userId } = facts;
     // Between the look at the password and here, the password may have been changed or the user suspended.
     const current = await uses.identity.signInFacts(input.email);
     const session = await uses.identity.sessionFacts(userId);
     if (!session || current?.passwordHash !== facts.passwordHash || session.status !== "Active") {
-      platform.metrics.signIns.inc({ result: InvalidCredentials.code });
+      services.metrics.signIns.inc({ result: InvalidCredentials.code });
       return fail(InvalidCredentials);
     }
     if (rehashed !== undefined) await uses.identity.replaceHash(userId, facts.passwordHash, rehashed);
@@ -110,11 +110,11 @@ export const login = authentication.command("login", {
       userEpoch: session.sessionEpoch,
       ipAddress: origin.ip,
       userAgent: origin.userAgent,
-      absoluteSeconds: platform.settings.sessionAbsoluteSeconds,
-      sessionsMax: platform.settings.sessionsPerUser,
+      absoluteSeconds: services.settings.sessionAbsoluteSeconds,
+      sessionsMax: services.settings.sessionsPerUser,
     });
     const user = (await uses.identity.userById(userId)) ?? fail(InvalidCredentials);
-    platform.metrics.signIns.inc({ result: "ok" });
+    services.metrics.signIns.inc({ result: "ok" });
     return { sessionToken: token, expiresAt: expiresAt.toISOString(), user, organizationId };
   },
 });

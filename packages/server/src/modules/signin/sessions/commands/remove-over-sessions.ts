@@ -14,8 +14,8 @@ export const removeOverSessions = sessions.command("removeOverSessions", {
   everyTenant: "the schedule serves every organization",
   input: Type.Object({}),
   output: Type.Object({ removed: Type.Integer(), more: Type.Boolean() }),
-  async run({ store, now, platform, emit }) {
-    const over = await store.removeOver(now, new Date(now.getTime() - platform.settings.sessionIdleSeconds * 1_000), atOnceMax);
+  async run({ store, now, services, emit }) {
+    const over = await store.removeOver(now, new Date(now.getTime() - services.settings.sessionIdleSeconds * 1_000), atOnceMax);
     for (const { id, user_id, organization_id, expires_at } of over) {
       const reason = expires_at <= now ? "too_old" : "not_used";
       emit(SessionExpired, { sessionId: id, userId: user_id, organizationId: organization_id, reason });

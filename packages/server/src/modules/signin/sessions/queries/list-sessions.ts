@@ -10,9 +10,9 @@ export const listSessions = sessions.query("listSessions", {
   allow: signedIn(),
   input: Type.Object({ ...Paging }),
   output: Page(Session),
-  async run({ store, user, page, now, platform }, input) {
+  async run({ store, user, page, now, services }, input) {
     const request = page(input);
-    const idleSince = new Date(now.getTime() - platform.settings.sessionIdleSeconds * 1_000);
+    const idleSince = new Date(now.getTime() - services.settings.sessionIdleSeconds * 1_000);
     const found = await store.live(user.id, now, idleSince, { after: request.after?.[0], limit: request.fetch });
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     const items = rows.map((row) => ({

@@ -1,0 +1,10 @@
+import type { JobName } from "#platform/jobs/jobs.ts";
+
+export interface Repair {
+  readonly keys: readonly string[];
+}
+
+/** The queue keeps the name that it was released with: what an older release has enqueued is still worked off. */
+export const repairJob: JobName<Repair> = { name: "access.repair-read-model" };
+
+export const pruneDecisionsJob: JobName<object> = { name: "access.forget-old-decisions" };

@@ -1,0 +1,27 @@
+import type { Platform } from "#platform/platform.ts";
+import type { Services } from "../context.ts";
+
+/** The part of the platform that use cases get. Read at each use, so that a port which is replaced is replaced here as well. */
+export const servicesOf = (platform: Platform): Services => ({
+  get settings() {
+    return platform.settings;
+  },
+  get clock() {
+    return platform.clock;
+  },
+  get keys() {
+    return platform.keys;
+  },
+  get limits() {
+    return platform.limits;
+  },
+  get metrics() {
+    return platform.metrics;
+  },
+  get logger() {
+    return platform.logger;
+  },
+  get revision() {
+    return platform.log.revision;
+  },
+});

@@ -1,0 +1,186 @@
+/** A query that forgets its WHERE: whatever a use case reads, row-level security gives it no row of another tenant (docs/security/attacks.md, 20). */
+import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
+import { Scene } from "@gatehouse/testing/scene.ts";
+import { type RawBuilder, sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { access } from "../../packages/server/src/modules/authorization/access/index.ts";
+import { anyone, either, own, signedIn } from "../../packages/server/src/operation/authorization.ts";
+import { catalogue } from "../../packages/server/src/operation/catalogue.ts";
+import { internalDispatch } from "../../packages/server/src/operation/internal-dispatch.ts";
+import { Kernel } from "../../packages/server/src/operation/kernel/kernel.ts";
+import { module } from "../../packages/server/src/operation/module.ts";
+import type { Principal } from "../../packages/server/src/operation/principal.ts";
+import { nullable, Type, Uuid } from "../../packages/server/src/operation/schema.ts";
+import { rowsOf } from "../../packages/server/src/platform/database/rows.ts";
+
+interface TenantRow {
+  readonly tenant: string | null;
+}
+
+/** Statements without any filter, on tables that keep rows of several tenants. */
+const unfiltered = {
+  roles: sql<TenantRow>`select distinct organization_id as tenant from roles`,
+  memberships: sql<TenantRow>`select distinct organization_id as tenant from memberships`,
+} as const;
+
+const tenants = module("tenants", {
+  store: {
+    reads: (db) => {
+      const tenantsOf = async (statement: RawBuilder<TenantRow>) => (await rowsOf(db, statement)).map(({ tenant }) => tenant);
+      return { ofRoles: () => tenantsOf(unfiltered.roles), ofMemberships: () => tenantsOf(unfiltered.memberships) };
+    },
+    writes: () => ({}),
+  },
+  uses: { access },
+});
+
+const Seen = Type.Object({ tenants: Type.Array(nullable(Uuid)) });
+const InOrganization = Type.Object({ organizationId: nullable(Uuid) });
+const declared = { summary: "Tenants whose rows are seen.", allow: signedIn(), output: Seen } as const;
+
+const audit = { action: "Tenant.Counted", category: "System", severity: "Info" } as const;
+
+const inPrepare = tenants.command("inPrepare", {
+  ...declared,
+  audit,
+  input: InOrganization,
+  prepare: ({ reading }) => reading((store) => store.ofRoles()),
+  run: async (_context, _input, seen) => ({ tenants: seen }),
+});
+const inMemoryQuery = tenants.memoryQuery("inMemoryQuery", {
+  ...declared,
+  input: InOrganization,
+  run: async ({ reading }) => ({ tenants: await reading((store) => store.ofRoles()) }),
+});
+let seenByOwnerOf: readonly (string | null)[] = [];
+const inOwnerOf = tenants.memoryQuery("inOwnerOf", {
+  ...declared,
+  allow: either(own("thing")),
+  input: InOrganization,
+  async ownerOf({ reading, user }) {
+    seenByOwnerOf = await reading((store) => store.ofRoles());
+    return user.id;
+  },
+  run: async () => ({ tenants: [...seenByOwnerOf] }),
+});
+const ofNoTenant = tenants.command("ofNoTenant", {
+  ...declared,
+  audit,
+  input: Type.Object({}),
+  prepare: ({ reading }) => reading((store) => store.ofMemberships()),
+  run: async (_context, _input, seen) => ({ tenants: seen }),
+});
+const anonymously = tenants.memoryQuery("anonymously", {
+  ...declared,
+  allow: anyone("nothing is seen"),
+  input: Type.Object({}),
+  run: async ({ reading }) => ({ tenants: await reading((store) => store.ofMemberships()) }),
+});
+const throughApi = tenants.memoryQuery("throughApi", {
+  summary: "What a role gives, asked from within another organization.",
+  allow: signedIn(),
+  input: Type.Object({ organizationId: Uuid, ofOrganization: Uuid, roleId: Uuid }),
+  output: Type.Object({ permissions: Type.Array(Type.String()) }),
+  run: async ({ reading }, { ofOrganization, roleId }) => ({
+    permissions: [...(await reading((_store, uses) => uses.access.permissionsGivenBy(ofOrganization, [roleId])))],
+  }),
+});
+const named = tenants.memoryQuery("named", {
+  ...declared,
+  input: Type.Object({ of: nullable(Uuid) }),
+  run: async ({ readingTenant }, { of }) => ({ tenants: await readingTenant(of, (store) => store.ofRoles()) }),
+});
+const ofEveryTenant = tenants.memoryQuery("ofEveryTenant", {
+  ...declared,
+  input: InOrganization,
+  run: async ({ readingEveryTenant }) => ({
+    tenants: await readingEveryTenant("the test counts them", (store) => store.ofRoles()),
+  }),
+});
+const declaredForAll = tenants.command("declaredForAll", {
+  ...declared,
+  audit,
+  everyTenant: "the test counts them",
+  input: InOrganization,
+  prepare: ({ reading }) => reading((store) => store.ofRoles()),
+  run: async (_context, _input, seen) => ({ tenants: seen }),
+});
+const beforeItsTenant = tenants.memoryQuery("beforeItsTenant", {
+  ...declared,
+  input: Type.Object({}),
+  async tenant(context) {
+    const { reading } = context as unknown as { reading: (work: () => Promise<null>) => Promise<null> };
+    return reading(async () => null);
+  },
+  run: async () => ({ tenants: [] }),
+});
+
+describe("rows that a use case reads without a filter", () => {
+  let scene: Scene;
+  let other: OrganizationOf;
+  let otherRole: string;
+  let principal: Principal;
+  let dispatch: ReturnType<typeof internalDispatch>;
+
+  beforeAll(async () => {
+    scene = await Scene.open();
+    other = await newOrganization(scene.server);
+    otherRole = (
+      await scene.server.call(`GET /api/v1/iam/roles?scope=Organization&organizationId=${other.id}`, { token: other.owner.token })
+    ).body.items[0].id;
+    const { platform, authenticate, kernel: product } = scene.server.application;
+    const operations = [
+      ...[inPrepare, inMemoryQuery, inOwnerOf, ofNoTenant, anonymously, throughApi],
+      ...[named, ofEveryTenant, declaredForAll, beforeItsTenant],
+    ];
+    const kernel = new Kernel(catalogue([{ module: tenants, operations, events: [], steps: [] }]), platform);
+    kernel.authorizeWith(product.authorizer);
+    principal = (await authenticate(scene.owner.token)) as Principal;
+    dispatch = internalDispatch(kernel.dispatch);
+  });
+  afterAll(() => scene.close());
+
+  const id = () => scene.organization.id;
+
+  it("are the tenant's alone in prepare, in a query from memory and in ownerOf", async () => {
+    for (const operation of [inPrepare, inMemoryQuery, inOwnerOf]) {
+      const { output } = await dispatch(operation, { organizationId: id() }, { principal });
+      expect(output.tenants, operation.name).toEqual([id()]);
+    }
+  });
+
+  it("are those of the internal scope alone where the call acts there", async () => {
+    for (const operation of [inPrepare, inMemoryQuery]) {
+      const { output } = await dispatch(operation, { organizationId: null }, { principal });
+      expect(output.tenants, operation.name).toEqual([null]);
+    }
+  });
+
+  it("are the caller's own where the call acts in no tenant, and none without a caller", async () => {
+    expect((await dispatch(ofNoTenant, {}, { principal })).output.tenants).toEqual([id()]);
+    expect((await dispatch(anonymously, {}, { principal: { kind: "anonymous" } })).output.tenants).toEqual([]);
+  });
+
+  it("are the tenant's alone through the API of another module", async () => {
+    const asked = { ofOrganization: other.id, roleId: otherRole };
+    expect((await dispatch(throughApi, { ...asked, organizationId: id() }, { principal })).output.permissions).toEqual([]);
+    const { permissions } = (await dispatch(throughApi, { ...asked, organizationId: other.id }, { principal })).output;
+    expect(permissions.length).toBeGreaterThan(0);
+  });
+
+  it("are those of a tenant that the use case names, and of no other", async () => {
+    expect((await dispatch(named, { of: other.id }, { principal })).output.tenants).toEqual([other.id]);
+    expect((await dispatch(named, { of: null }, { principal })).output.tenants).toEqual([null]);
+  });
+
+  it("are every tenant's only where the use case says why", async () => {
+    for (const operation of [ofEveryTenant, declaredForAll]) {
+      const { output } = await dispatch(operation, { organizationId: id() }, { principal });
+      expect(output.tenants, operation.name).toEqual(expect.arrayContaining([null, id(), other.id]));
+    }
+  });
+
+  it("are refused before the tenant of the call is resolved", async () => {
+    await expect(dispatch(beforeItsTenant, {}, { principal })).rejects.toThrow("before the tenant is resolved");
+  });
+});

@@ -85,7 +85,7 @@ export { ConditionInput, ModelName, PermissionValue, ResourceRef, RuleEffect } f
 export { canBeMetBySigningIn } from "./model-lockout.ts";
 export type { RoleSummary } from "./module.ts";
 export { asOperationError, checkFields, tellingErrors } from "./policy-errors.ts";
-export { asRelationship, type RelationshipRow } from "./relationship-row.ts";
+export { findRelationships } from "./relationship-lookups.ts";
 export {
   administratorRole,
   isSystemPermission,

@@ -1,6 +1,6 @@
-import type { Budget, Decision as EngineDecision } from "@gatehouse/policy";
+import type { Budget } from "@gatehouse/policy";
 import type { DecisionReader } from "#modules/authorization/decisions/index.ts";
-import { type CheckRequest, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
+import { type CheckRequest, type Decided, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
 import type { Caller } from "#operation/caller.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { type Static, Type } from "#operation/schema.ts";
@@ -57,7 +57,7 @@ export function orThrown(error: unknown): Decision {
 export function decideOn(asking: Asking, question: Posed): MaybePromise<Decision> {
   if ("decision" in question) return question.decision;
   const { check } = question;
-  const answer = (decided: EngineDecision): Decision => {
+  const answer = ({ decision: decided }: Decided): Decision => {
     asking.platform.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
     if (asking.keeps) asking.state.recorder.record(check, decided);
     if (decided.allowed) return { decision: true };

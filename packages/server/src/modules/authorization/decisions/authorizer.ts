@@ -1,10 +1,10 @@
-import { type Decision, PolicyError } from "@gatehouse/policy";
+import { PolicyError } from "@gatehouse/policy";
 import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/index.ts";
 import type { Authorizer, Refusal, RequestFacts } from "#operation/authorization.ts";
 import type { UserCaller } from "#operation/caller.ts";
 import { after, type MaybePromise } from "#operation/maybe-promise.ts";
 import type { RequestContext } from "./projection/held-view.ts";
-import type { DecisionReader } from "./projection/reader.ts";
+import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 /** The read model as the kernel asks it: the same decisions that the check answers (ARCHITECTURE, idea 5). */
 export const authorizerOf = (reader: DecisionReader): Authorizer => ({
@@ -59,7 +59,7 @@ function undecided(error: unknown): Refusal {
   throw error;
 }
 
-function outcome(decision: Decision): true | Refusal {
+function outcome({ decision }: Decided): true | Refusal {
   if (decision.allowed) return true;
   switch (decision.reason) {
     case "not_a_member":

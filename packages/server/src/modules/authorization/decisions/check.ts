@@ -1,10 +1,10 @@
-import type { Budget, Decision, DecisionReason, SessionFacts } from "@gatehouse/policy";
+import { applicableEntitlements, type Budget, type Decision, type DecisionReason, type SessionFacts, type View } from "@gatehouse/policy";
 import { PermissionValue } from "#modules/authorization/access/index.ts";
 import type { Caller } from "#operation/caller.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/schema.ts";
 import type { Asked } from "./projection/held-view.ts";
-import type { DecisionReader } from "./projection/reader.ts";
+import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());
 const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
@@ -125,22 +125,25 @@ export function decideFor(
   reader: DecisionReader,
   request: CheckRequest,
   { caller, now, budget }: { readonly caller: Caller; readonly now: number; readonly budget: Budget },
-): MaybePromise<Decision> {
+): MaybePromise<Decided> {
   const tenantId = request.tenantId ?? null;
-  if (asksElsewhere(caller, tenantId)) return notHere;
+  if (asksElsewhere(caller, tenantId)) return { decision: notHere, view: undefined };
   budget.spend(questionSteps);
   const occasion = occasionOf(request, caller, now, budget);
   return reader.decide(request.userId, tenantId, request.actionType, occasion, revisionText(request.minRevision));
 }
 
-export const answerOf = (reader: DecisionReader, decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({
+export const answerOf = ({ decision, view }: Decided, request: CheckRequest, revision: string): CheckAnswer => ({
   isAuthorized: decision.allowed,
   reason: sentenceOf(decision, request.actionType),
   reasonCode: decision.reason,
   missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
-  // What the plan includes is the organization's own matter, and a stranger is told nothing of it.
-  applicableEntitlements:
-    decision.reason === "not_a_member" ? {} : reader.entitlementsFor(request.userId, request.tenantId ?? null, request.actionType),
+  // What the plan includes is the organization's own matter: a non-member is told nothing of it.
+  applicableEntitlements: decision.reason === "not_a_member" ? {} : entitlementsOf(view, request.actionType),
   decisionId: crypto.randomUUID(),
   revision,
 });
+
+/** What the plan says about the action, from the view of the decision. Empty where the action requires nothing of the plan. */
+const entitlementsOf = (view: View | undefined, action: string): Record<string, unknown> =>
+  view?.policy.action(action)?.requirement === undefined ? {} : { ...applicableEntitlements(view, action) };

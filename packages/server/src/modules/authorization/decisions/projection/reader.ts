@@ -1,5 +1,4 @@
 import {
-  applicableEntitlements,
   type Decision,
   decide,
   type Pending,
@@ -8,59 +7,46 @@ import {
   pendingDecision,
   type RelationshipReader,
   type RoleFacts,
-  View,
+  type View,
 } from "@gatehouse/policy";
-import { sql } from "kysely";
-import { LRUCache } from "lru-cache";
-import {
-  type EntitlementsEntry,
-  entitlementsKey,
-  type MembershipEntry,
-  membershipKey,
-  policyKey,
-  type RoleEntry,
-  roleKey,
-  type TenantEntry,
-  tenantStatusKey,
-  type UserEntry,
-  userKey,
-} from "#modules/authorization/access/index.ts";
+import { policyKey, type RoleEntry, roleKey, userKey } from "#modules/authorization/access/index.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { reach } from "#operation/reach.ts";
-import { everyTenant } from "#platform/database/database.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
-import { readTail } from "#platform/log/log.ts";
 import type { Platform } from "#platform/platform.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { DecisionBudgets } from "../decision-budgets.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
 import { ReadModelChanged } from "../events.ts";
+import type { PolicySource } from "../policy-source.ts";
 import { type CachedDifferences, together } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-entries.ts";
 import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
 import { type GrantOfEvent, grantEndings } from "./grant-events.ts";
-import { type Asked, type HeldView, type Question, sizeOfView } from "./held-view.ts";
+import type { Asked, HeldView, Question } from "./held-view.ts";
 import { isOfTopRole, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
-import { leaveLineage } from "./lineage.ts";
-import { projectorName } from "./names.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
-import { keysTouchedBy, policyChangeOf, projectedEndings, projectedTypes } from "./touched.ts";
+import { keysTouchedBy, policyChangeOf, projectedEndings } from "./touched.ts";
+import { ViewCache } from "./view-cache.ts";
 import { WaitingTime } from "./waiting-time.ts";
 
-const viewsMax = 200_000;
 /** A list may need many rounds of look-ups; a check that needs longer than this has a database that does not answer. */
 const settleMs = 5_000;
 
-const internalTenant: TenantEntry = { status: "Active" };
 const profileFields = new Set(["email", "name", "firstName", "lastName", "locale"].map((name) => `$user.${name}`));
 const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
 const anywhere: Asked = {};
-const noEntitlements: Readonly<Record<string, unknown>> = {};
+
+/** A decision and the view that it was made from; undefined where the data for one was missing. */
+export interface Decided {
+  readonly decision: Decision;
+  readonly view: View | undefined;
+}
 
 /**
  * Answers decisions from the read model: memory, then the cache, then the read model's table (decision 0002); never from the
@@ -69,26 +55,28 @@ const noEntitlements: Readonly<Record<string, unknown>> = {};
 export class DecisionReader {
   readonly #platform: Platform;
   readonly #listensSince: number;
+  readonly #source: PolicySource;
   readonly #entries: EntryCache;
   readonly #relationships: RelationshipCache;
-  readonly #views: LRUCache<string, HeldView>;
+  readonly #views: ViewCache;
   readonly #policies: CurrentPolicy;
   readonly #repairs: Repairs;
   readonly recorder: DecisionRecorder;
   readonly budgets: DecisionBudgets;
 
-  constructor(platform: Platform) {
-    this.budgets = new DecisionBudgets(platform);
-    this.#views = new LRUCache({ max: viewsMax, maxSize: platform.settings.cacheBytes / 4, sizeCalculation: sizeOfView });
+  constructor(platform: Platform, source: PolicySource) {
     this.#platform = platform;
+    this.#source = source;
+    this.budgets = new DecisionBudgets(platform);
     this.#listensSince = platform.clock.now();
     this.recorder = new DecisionRecorder(platform);
-    this.#entries = new EntryCache(platform);
+    this.#entries = new EntryCache(platform, source);
     this.#policies = new CurrentPolicy({
       fetch: () => this.#entries.kept(policyKey),
       isProjected: (eventId) => this.#entries.isProjected(eventId),
     });
-    this.#relationships = new RelationshipCache(platform);
+    this.#views = new ViewCache(this.#entries, this.#policies, platform.settings.cacheBytes / 4);
+    this.#relationships = new RelationshipCache(platform, source);
     this.#repairs = new Repairs(platform, (keys) => {
       this.#entries.forget(keys);
       if (keys.includes(policyKey)) this.#policies.forget();
@@ -103,15 +91,7 @@ export class DecisionReader {
 
   /** Finds out what the projector has still to handle from before this process began to listen. */
   async start(): Promise<void> {
-    const { events } = await this.#platform.database.read(everyTenant, async (db) => {
-      const { rows } = await sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`.execute(
-        db as never,
-      );
-      return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
-    });
-    for (const event of events) this.#observe(event);
-    await leaveLineage(this.#platform);
-    await this.#entries.start();
+    for (const event of await this.#source.start()) this.#observe(event);
   }
 
   /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
@@ -161,16 +141,16 @@ export class DecisionReader {
     action: string,
     asked: Asked = anywhere,
     minRevision?: string,
-  ): MaybePromise<Decision> {
+  ): MaybePromise<Decided> {
     const { log } = this.#platform;
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
-      const held = this.#views.get(viewKey(userId, organizationId));
-      if (held?.view !== undefined && !this.#isStale(held) && !this.#policies.concerns(action)) {
+      const held = this.#views.current(userId, organizationId);
+      if (held?.view !== undefined && !this.#policies.concerns(action)) {
         try {
           const decision = this.#decideAtOnce(held.view, organizationId, action, asked);
           if (decision !== pendingDecision) {
             this.#platform.metrics.readModelHits.count += held.entries.length;
-            return decision;
+            return { decision, view: held.view };
           }
         } catch (error) {
           this.#missesProfile(error, held);
@@ -211,17 +191,17 @@ export class DecisionReader {
     action: string,
     asked: Asked,
     minRevision: string | undefined,
-  ): Promise<Decision> {
+  ): Promise<Decided> {
     const about = { userId, organizationId, minRevision, action };
     const decided = await this.settle(about, ({ view, entries }, relationships) => {
       const decision = view ? decide(view, action, { ...asked, relationships }) : dataUnavailable;
-      return decision === pendingDecision ? pendingDecision : { decision, entries };
+      return decision === pendingDecision ? pendingDecision : { decision, view, entries };
     });
     const { reason } = decided.decision;
     if (reason === "permission_data_unavailable") this.#repairs.ask(decided.entries);
     // A plan that nobody has told us is no fault of the read model; a row that is not there is.
     if (reason === "entitlement_data_unavailable") this.#repairs.ask(decided.entries.filter(({ version }) => version === null));
-    return decided.decision;
+    return { decision: decided.decision, view: decided.view };
   }
 
   /**
@@ -272,18 +252,9 @@ export class DecisionReader {
     await this.#policies.settled(this.#policies.about(actions), now + revocationBoundMs);
   }
 
-  /** What the plan says about an action that was just decided (S3 §8, applicableEntitlements). */
-  entitlementsFor(userId: string, organizationId: string | null, action: string): Readonly<Record<string, unknown>> {
-    // Few installations require entitlements, and of few actions.
-    const held = this.#views.get(viewKey(userId, organizationId));
-    if (held?.view?.policy.action(action)?.requirement === undefined) return noEntitlements;
-    return held.view ? applicableEntitlements(held.view, action) : noEntitlements;
-  }
-
   /** The view in memory, where it may be decided from now. */
   #current(userId: string, organizationId: string | null): HeldView | undefined {
-    const held = this.#platform.log.fresh ? this.#views.get(viewKey(userId, organizationId)) : undefined;
-    return held && !this.#isStale(held) ? held : undefined;
+    return this.#platform.log.fresh ? this.#views.current(userId, organizationId) : undefined;
   }
 
   /** The facts of roles, without those that are not there. */
@@ -324,24 +295,13 @@ export class DecisionReader {
     return answer(held.view, held.entries);
   }
 
-  /** Looks at a view's entries only where some entry has become stale since: of thousands of decisions few come after a change. */
-  #isStale(held: HeldView): boolean {
-    const staled = this.#entries.staled + this.#policies.replaced;
-    if (held.lookedAt === staled) return false;
-    for (const entry of held.entries) if (entry.stale) return true;
-    held.lookedAt = staled;
-    return false;
-  }
-
   /** Puts a view together, again when an entry changed meanwhile, until the revocation bound is over. */
   async #view(userId: string, organizationId: string | null): Promise<HeldView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
       await this.#waitUntilFresh();
-      const view = await this.#compose(userId, organizationId, deadline);
-      if (this.#isStale(view)) continue;
-      this.#views.set(viewKey(userId, organizationId), view);
-      return view;
+      const held = await this.#views.compose(userId, organizationId, deadline);
+      if (held !== undefined) return held;
     }
     throw new Unavailable("access read model", undefined);
   }
@@ -352,40 +312,10 @@ export class DecisionReader {
     if (!log.fresh && !(await log.heard())) throw new Unavailable("event log", undefined);
   }
 
-  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
-    const keys = [membershipKey(userId, organizationId), userKey(userId)];
-    if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
-    const [membership, user, tenant, entitlements] = (await this.#entries.load(keys, deadline)) as [
-      CachedEntry<MembershipEntry>,
-      CachedEntry<UserEntry>,
-      CachedEntry<TenantEntry> | undefined,
-      CachedEntry<EntitlementsEntry> | undefined,
-    ];
-    const roleIds = membership.value?.roleIds ?? [];
-    const roles = (await this.#entries.load<RoleEntry>(roleIds.map(roleKey), deadline)) as readonly CachedEntry<RoleEntry>[];
-    // Last, because it may be replaced at any time, and what is put together with it is then put together again.
-    const policy = await this.#policies.entry();
-    const entries = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles];
-    const { value } = policy;
-    if (value === null || entries.some(({ unavailable }) => unavailable)) return { view: undefined, entries, lookedAt: -1 };
-    const inScope = organizationId === null ? internalTenant : tenant?.value;
-    const facts = {
-      user: { id: userId, status: user.value?.status, profile: user.value?.profile, attributes: membership.value?.attributes },
-      tenant: {
-        id: organizationId,
-        status: inScope?.status,
-        attributes: inScope?.attributes,
-        entitlements: entitlements?.value ?? undefined,
-      },
-      roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, value)),
-    };
-    return { view: new View(policyOf(value), facts), entries, lookedAt: -1 };
-  }
-
   #observe(event: LoggedEvent): void {
     if (event.type === ReadModelChanged.type) {
-      const { handled, keys, number } = event.data as { handled: readonly string[]; keys: readonly string[]; number?: number };
-      this.#entries.announced(handled, keys, number, BigInt(event.position.transaction));
+      const { handled, keys } = event.data as { readonly handled: readonly string[]; readonly keys: readonly string[] };
+      this.#entries.announced(handled, keys);
       if (keys.includes(policyKey)) this.#policies.announced();
       this.#policies.handled();
       return;
@@ -407,5 +337,3 @@ export class DecisionReader {
     if (change !== undefined) this.#policies.changed(event.id, change);
   }
 }
-
-const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;

@@ -1,4 +1,3 @@
-import type { Decision } from "@gatehouse/policy";
 import {
   asOperationError,
   checkFields,
@@ -15,6 +14,7 @@ import { queryContext } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { mayAsk } from "../may-ask.ts";
 import { decisions } from "../module.ts";
+import type { Decided } from "../projection/reader.ts";
 
 /** Of a request that is read at once; the budget bounds what the checks cost (decision 0038). */
 const checksMax = 1_000;
@@ -50,23 +50,24 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
     if (failed.length > 0) throw together(failed);
     const { revision } = platform.log;
     const results = checks.map((check, index) => {
-      const { decision } = decided[index] as { readonly decision: Decision };
+      const answer = decided[index] as Decided;
+      const { decision } = answer;
       platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
       state.recorder.record(check, decision);
-      return answerOf(state, decision, check, revision);
+      return answerOf(answer, check, revision);
     });
     return { results, revision };
   },
 });
 
-type Outcome = { readonly decision: Decision } | { readonly error: unknown };
+type Outcome = Decided | { readonly error: unknown };
 
 /** What came of a question. Memory answers most without a promise, which would cost as much as the answer. */
-function outcomeOf(decide: () => MaybePromise<Decision>): MaybePromise<Outcome> {
+function outcomeOf(decide: () => MaybePromise<Decided>): MaybePromise<Outcome> {
   const failed = (error: unknown): Outcome => ({ error });
   try {
-    const decision = decide();
-    return decision instanceof Promise ? decision.then((known) => ({ decision: known }), failed) : { decision };
+    const decided = decide();
+    return decided instanceof Promise ? decided.catch(failed) : decided;
   } catch (error) {
     return failed(error);
   }

@@ -26,10 +26,11 @@ export const check = decisions.memoryQuery("check", {
     const decideNow = () =>
       tellingErrors(
         () => decideFor(state, request, queryContext({ state, caller, platform })),
-        (decision) => {
+        (decided) => {
+          const { decision } = decided;
           platform.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
           state.recorder.record(request, decision);
-          return answerOf(state, decision, request, platform.log.revision);
+          return answerOf(decided, request, platform.log.revision);
         },
       );
     return after(mayAsk({ caller, holds }, request.userId, request.tenantId ?? null), (may) =>

@@ -131,7 +131,7 @@ export const RolesAssigned = defineEvent({
     userId: Uuid,
     organizationId: nullable(Uuid),
     roleIds: Type.Array(Uuid),
-    /** Of these, which he did not have before, and which he had and has no more. */
+    /** Which of the roles are new for the user, and which were removed. */
     addedRoleIds: Type.Array(Uuid),
     removedRoleIds: Type.Array(Uuid),
   }),

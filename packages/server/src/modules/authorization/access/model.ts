@@ -1,11 +1,11 @@
 import { type Condition, namePattern } from "@gatehouse/policy";
 import { Description, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
 
-/** Where a permission or a role counts: inside an organization, or across the installation (S3 §6.1). */
+/** Where a permission or a role counts: inside an organization, or across the installation. */
 export const AccessScope = oneOf("Internal", "Organization");
 export type AccessScope = Static<typeof AccessScope>;
 
-/** `Entity.Action`, with any number of levels (S3 §8): parts of letters, digits, `_`, `-` and `:`. */
+/** `Entity.Action`, with any number of levels: parts of letters, digits, `_`, `-` and `:`. */
 export const PermissionValue = Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_:-]*(\\.[A-Za-z0-9_:-]+)*$", maxLength: 255 });
 
 export const Permission = Type.Object({
@@ -24,7 +24,7 @@ export type Permission = Static<typeof Permission>;
 /** Whether a rule gives its permission or takes it away, whatever else gives it. */
 export const RuleEffect = oneOf("allow", "deny");
 
-/** A condition (S4 §8.4): JSON, whose form is served as a schema and which the policy engine checks against the model. */
+/** A condition: JSON, whose form is served as a schema and which the policy engine checks against the model. */
 export const ConditionInput = Type.Unsafe<Condition>({
   type: "object",
   description: "A condition: a comparison, or all, any or not of conditions. Its schema is served at /schemas/condition.",

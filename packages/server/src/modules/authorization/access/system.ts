@@ -67,7 +67,7 @@ export const isSystemPermission = (value: string): boolean => systemValues.has(v
 /** Who holds this can take any requirement back, so it must stay within reach of its holders. */
 export const manageModel = "Authorization.ManageModel";
 
-/** Only owners: with these, an administrator could make himself one. The root of the tree holds them too. */
+/** Only owners: with these, an administrator could become one. The root of the tree holds them too. */
 const ownersOnly = new Set(["Organization", "Organization.ManageOwners"]);
 const memberHolds = new Set(["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"]);
 

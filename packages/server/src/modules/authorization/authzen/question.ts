@@ -35,8 +35,8 @@ export function faultOf({ type, id }: { readonly type: string; readonly id?: str
 }
 
 /**
- * `$request`: the context, and below `action` the properties of the action. The subject's own properties are the shared's word about
- * somebody of whom we know more, so they stand nowhere.
+ * `$request`: the context, and below `action` the properties of the action. The subject's own properties are ignored: the caller
+ * says them about a user of whom the projection knows more.
  */
 export function requestOf(context: Facts | null | undefined, action?: Action): Facts {
   const { properties } = action ?? {};

@@ -6,7 +6,7 @@ import { after, type MaybePromise } from "#operation/maybe-promise.ts";
 import type { RequestContext } from "./projection/held-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
-/** The read model as the kernel asks it: the same decisions that the check answers (ARCHITECTURE, idea 5). */
+/** The projection as the kernel asks it: the same decisions that the check answers (ARCHITECTURE, idea 5). */
 export const authorizerOf = (reader: DecisionReader): Authorizer => ({
   holds(caller, organizationId, permission, request) {
     const decided = decideFrom(reader, caller, organizationId, permission, request);

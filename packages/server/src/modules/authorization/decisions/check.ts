@@ -3,17 +3,17 @@ import { PermissionValue } from "#modules/authorization/access/index.ts";
 import type { Caller } from "#operation/caller.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/schema.ts";
-import type { Asked } from "./projection/held-view.ts";
+import type { RequestContext } from "./projection/held-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());
 const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
 
-/** What every question about one user's rights knows beside the action: S3 §8, with the parts that conditions need. */
-export const OccasionInput = {
+/** What every query about one user's rights takes beside the action, for conditions. */
+export const RequestContextInput = {
   /** `$request` in conditions. */
   contextData: Type.Optional(nullable(Data)),
-  /** `$session`; for the caller himself his own session stands above it. */
+  /** `$session`. Callers who ask about themselves are evaluated with their own session instead. */
   sessionData: Type.Optional(nullable(Data)),
   /** Permissions that the credential in use is limited to. */
   scopes: Type.Optional(nullable(Type.Array(PermissionValue, { maxItems: 200 }))),
@@ -29,11 +29,11 @@ export const ResourceInput = {
   resourceData: Type.Optional(nullable(Data)),
 };
 
-/** S3 §8, the request of the authorization check; what S3 does not have is ours (docs/contract.md). */
-export const CheckRequest = Type.Object({ ...SubjectInput, actionType: PermissionValue, ...ResourceInput, ...OccasionInput });
+/** The request of the authorization check (docs/contract.md). */
+export const CheckRequest = Type.Object({ ...SubjectInput, actionType: PermissionValue, ...ResourceInput, ...RequestContextInput });
 export type CheckRequest = Static<typeof CheckRequest>;
 
-/** The part that decided, in one word beside S3's sentence. */
+/** What decided, as a code beside the sentence. */
 const reasonCodes = [
   "role",
   "grant",
@@ -53,7 +53,7 @@ export const ReasonCode = oneOfGrowing(...reasonCodes);
 /** Every reason of a decision. */
 export const decisionReasons: readonly DecisionReason[] = reasonCodes;
 
-/** S3 §8, the answer of the authorization check. */
+/** The answer of the authorization check. */
 export const CheckAnswer = Type.Object({
   isAuthorized: Type.Boolean(),
   reason: Type.String(),
@@ -79,7 +79,7 @@ const denials: Readonly<Record<Exclude<DecisionReason, "role" | "grant">, (actio
   entitlement_data_unavailable: () => "entitlement data not available",
 };
 
-/** The sentence of S3 §8, for a person who looks at a log or a test. */
+/** The reason as a sentence, for logs and tests. */
 export function sentenceOf({ reason, role }: Decision, action: string): string {
   if (reason === "role") return `Allowed by role '${role?.name}'`;
   if (reason === "grant") return "Allowed by a relation to the resource";
@@ -88,14 +88,19 @@ export function sentenceOf({ reason, role }: Decision, action: string): string {
 
 const notHere: Decision = { allowed: false, reason: "not_a_member" };
 
-/** A session that was begun for one organization is a stranger's everywhere else (decision 0014), also in what it may ask. */
+/** A session that was begun for one organization counts as a non-member's everywhere else (decision 0014), also for queries. */
 export const asksElsewhere = (caller: Caller, tenantId: string | null): boolean =>
   caller.kind === "user" && caller.organizationId !== null && caller.organizationId !== tenantId;
 
-type Occasioned = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof OccasionInput]?: unknown };
+type WithRequestContext = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof RequestContextInput]?: unknown };
 
-/** What a question knows of its occasion. */
-export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: Caller, now: number, budget: Budget): Asked {
+/** The request context of a query, as the engine takes it. */
+export function requestContextOf(
+  request: WithRequestContext & Partial<CheckRequest>,
+  caller: Caller,
+  now: number,
+  budget: Budget,
+): RequestContext {
   const { resourceType, resourceId, resourceData, contextData, sessionData, scopes } = request;
   const names = resourceType != null || resourceId != null || resourceData != null;
   return {
@@ -108,7 +113,7 @@ export function occasionOf(request: Occasioned & Partial<CheckRequest>, caller: 
   };
 }
 
-/** Who asks about himself asks with the session that he has; who asks about another says which one he means. */
+/** Callers who ask about themselves ask with their own session; about another user, the request says which session is meant. */
 function sessionOf(given: SessionFacts | undefined, userId: string, caller: Caller): SessionFacts | undefined {
   if (caller.kind !== "user" || caller.userId !== userId) return given;
   return { ...given, id: caller.sessionId, authenticatedAt: caller.authenticatedAt, methods: caller.methods };
@@ -129,8 +134,8 @@ export function decideFor(
   const tenantId = request.tenantId ?? null;
   if (asksElsewhere(caller, tenantId)) return { decision: notHere, view: undefined };
   budget.spend(questionSteps);
-  const occasion = occasionOf(request, caller, now, budget);
-  return reader.decide(request.userId, tenantId, request.actionType, occasion, revisionText(request.minRevision));
+  const context = requestContextOf(request, caller, now, budget);
+  return reader.decide(request.userId, tenantId, request.actionType, context, revisionText(request.minRevision));
 }
 
 export const answerOf = ({ decision, view }: Decided, request: CheckRequest, revision: string): CheckAnswer => ({

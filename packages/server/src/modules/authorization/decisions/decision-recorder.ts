@@ -17,7 +17,7 @@ export interface KeptQuestion {
 }
 
 /** A question as it is taken down. Its data is text, so that nothing large is held, and null where there is none. */
-interface Asked {
+interface RecordedQuestionDraft {
   readonly userId: string;
   readonly tenantId: string | null;
   readonly actionType: string;
@@ -40,7 +40,7 @@ const dataLengthMax = 4_000;
 /** Keeps which questions were decided and how often, for previews of policy changes. Loses what a crash finds unwritten. */
 export class DecisionRecorder {
   readonly #platform: Platform;
-  readonly #asked = new FairSample<Asked>(askedMax);
+  readonly #asked = new FairSample<RecordedQuestionDraft>(askedMax);
   #notKept = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -90,7 +90,7 @@ export class DecisionRecorder {
     return this.flush();
   }
 
-  async #write(asked: readonly Asked[]): Promise<void> {
+  async #write(asked: readonly RecordedQuestionDraft[]): Promise<void> {
     const { clock, database, logger, metrics } = this.#platform;
     try {
       const rows = rowsOf(asked, new Date(clock.now()).toISOString());
@@ -113,7 +113,7 @@ function textOf(data: unknown): string | undefined {
 }
 
 /** Each question once, with how often it was asked and its last answer. */
-function rowsOf(asked: readonly Asked[], lastAt: string): readonly RecordedRow[] {
+function rowsOf(asked: readonly RecordedQuestionDraft[], lastAt: string): readonly RecordedRow[] {
   const rows = new Map<string, RecordedRow>();
   for (const { allowed, ...question } of asked) {
     const key = JSON.stringify(question);
@@ -131,7 +131,7 @@ function rowsOf(asked: readonly Asked[], lastAt: string): readonly RecordedRow[]
   return [...rows.values()];
 }
 
-function kept({ data, ...question }: Omit<Asked, "allowed">): KeptQuestion {
+function kept({ data, ...question }: Omit<RecordedQuestionDraft, "allowed">): KeptQuestion {
   const [resourceData, contextData] =
     data === null ? [null, null] : (JSON.parse(data) as [KeptQuestion["resourceData"], KeptQuestion["contextData"]]);
   const given = Object.entries({ ...question, resourceData, contextData }).filter(([, value]) => value !== null && value !== undefined);

@@ -24,10 +24,10 @@ import { verifyProjection } from "./queries/verify-projection.ts";
 import { steps } from "./schema-steps.ts";
 import { decisionsStore } from "./store.ts";
 
-export { pose, type QueryContext, queryContext } from "./asking.ts";
 export { authorizerOf } from "./authorizer.ts";
 export { type CheckRequest, decideFor, decisionReasons, sentenceOf } from "./check.ts";
 export { withoutSystemRoles } from "./direct-access.ts";
+export { evaluate, type QueryContext, queryContext } from "./evaluate.ts";
 export { lacking, mayAsk } from "./may-ask.ts";
 export type { FoundRelationships, LaggingEntries, PolicySource, RelationshipLookup, SourceEntry } from "./policy-source.ts";
 export { entryDeadLetters } from "./projection/entry-dead-letters.ts";

@@ -1,6 +1,6 @@
 import type { Change } from "@gatehouse/policy";
 
-/** Who may make a change: the holders of a permission, or somebody by his part in it. */
+/** Who may make a change: the holders of a permission, or a person by their part in it. */
 export interface WhoMay {
   readonly scope: "Organization" | "Internal" | null;
   readonly permission: string | null;
@@ -13,7 +13,7 @@ const holders = (inTenant: string, internal: string, tenantId: string | null): W
 const operators = (permission: string): WhoMay => ({ scope: "Internal", permission, who: null });
 const somebody = (who: NonNullable<WhoMay["who"]>): WhoMay => ({ scope: null, permission: null, who });
 
-/** Who may make a change that an explanation proposes. A role is given to a stranger by inviting him. */
+/** Who may make a change that an explanation proposes. A non-member gets a role by an invitation. */
 export function whoMay(change: Change, tenantId: string | null, isMember: boolean): WhoMay {
   switch (change.kind) {
     case "give_role":

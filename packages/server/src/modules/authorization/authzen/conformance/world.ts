@@ -13,7 +13,7 @@ import { type Answer, type AnyBody, type CallOptions, startTestServer, type Test
 import { expect } from "vitest";
 import { faults } from "./schemas.ts";
 
-/** What the standard's and the certification's examples take for granted: who there is, and what he may. */
+/** What the standard's and the certification's examples take for granted: who there is, and what they may do. */
 export interface World {
   readonly server: TestServer;
   readonly administrator: Person;

@@ -105,7 +105,7 @@ export class EntryCache {
     const projectedBy = lagging === undefined ? deadline : Math.min(deadline, performance.now() + projectorHasMs);
     if (await this.#pending.settled(keys, projectedBy)) return;
     const others = lagging === undefined ? keys : keys.filter((key) => !lagging.covers(key));
-    if (!(await this.#pending.settled(others, deadline))) throw new Unavailable("access read model", undefined);
+    if (!(await this.#pending.settled(others, deadline))) throw new Unavailable("authorization projection", undefined);
   }
 
   /** Reads entries of the source. One that the projector has not written yet is computed from the tables (decision 0031). */

@@ -11,18 +11,17 @@ export interface HeldView {
   lookedAt: number;
 }
 
-/** Whom and what a question is about. */
-export interface Question {
+/** Whom and what a query is about. */
+export interface DecisionQuery {
   readonly userId: string;
   readonly organizationId: string | null;
   readonly minRevision?: string | undefined;
-  /** The one action that is asked about; without it the question is about all of them. */
+  /** The one action that is queried; without it the query is about all of them. */
   readonly action?: string | undefined;
 }
 
-/** What a question knows beside the subject and the tenant. */
+/** What a query knows beside the subject and the tenant. */
 export type RequestContext = Omit<Occasion, "relationships">;
-export type Asked = RequestContext;
 
 /** A view holds the values of its entries, also of those that are no longer kept by themselves. The policy is every view's. */
 const viewBytes = 500;

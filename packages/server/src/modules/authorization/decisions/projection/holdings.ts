@@ -1,5 +1,5 @@
 import type { View } from "@gatehouse/policy";
-import { isRoleKey, isSystemPermission, isTopRole, type RoleEntry } from "#modules/authorization/access/index.ts";
+import { isSystemPermission, isTopRole, parseKey, type RoleEntry } from "#modules/authorization/access/index.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
 export interface PermissionsOfUser {
@@ -37,4 +37,5 @@ export function notHeld(view: View | undefined, values: readonly string[], isTop
 }
 
 /** Whether what a view is made of is the highest role of its scope. */
-export const isOfTopRole = ({ key, value }: CachedEntry): boolean => isRoleKey(key) && value !== null && isTopRole(value as RoleEntry);
+export const isOfTopRole = ({ key, value }: CachedEntry): boolean =>
+  parseKey(key)?.kind === "role" && value !== null && isTopRole(value as RoleEntry);

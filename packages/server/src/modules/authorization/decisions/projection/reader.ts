@@ -27,7 +27,7 @@ import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
 import { type GrantOfEvent, grantEndings } from "./grant-events.ts";
-import type { Asked, HeldView, Question } from "./held-view.ts";
+import type { DecisionQuery, HeldView, RequestContext } from "./held-view.ts";
 import { isOfTopRole, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
@@ -40,7 +40,7 @@ const settleMs = 5_000;
 
 const profileFields = new Set(["email", "name", "firstName", "lastName", "locale"].map((name) => `$user.${name}`));
 const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
-const anywhere: Asked = {};
+const noContext: RequestContext = {};
 
 /** A decision and the view that it was made from; undefined where the data for one was missing. */
 export interface Decided {
@@ -49,8 +49,8 @@ export interface Decided {
 }
 
 /**
- * Answers decisions from the read model: memory, then the cache, then the read model's table (decision 0002); never from the
- * tables that commands write. Relationships are read from their own table by index. One a process.
+ * Makes decisions from a {@link PolicySource}, through in-process caches that the event log invalidates (decision 0002). Never reads the
+ * tables that commands write. One a process.
  */
 export class DecisionReader {
   readonly #platform: Platform;
@@ -81,7 +81,7 @@ export class DecisionReader {
       this.#entries.forget(keys);
       if (keys.includes(policyKey)) this.#policies.forget();
     });
-    // What the worker has made of an event is no ending: until it is heard, what the event touched is not decided from.
+    // Until the projector's announcement arrives, nothing is decided from the entries that an event has changed.
     platform.log.onEvent((event) => this.#observe(event), { ...projectedEndings, ...grantEndings });
     platform.log.onRestart(() => {
       this.forgetAll();
@@ -139,7 +139,7 @@ export class DecisionReader {
     userId: string,
     organizationId: string | null,
     action: string,
-    asked: Asked = anywhere,
+    context: RequestContext = noContext,
     minRevision?: string,
   ): MaybePromise<Decided> {
     const { log } = this.#platform;
@@ -147,7 +147,7 @@ export class DecisionReader {
       const held = this.#views.current(userId, organizationId);
       if (held?.view !== undefined && !this.#policies.concerns(action)) {
         try {
-          const decision = this.#decideAtOnce(held.view, organizationId, action, asked);
+          const decision = this.#decideAtOnce(held.view, organizationId, action, context);
           if (decision !== pendingDecision) {
             this.#platform.metrics.readModelHits.count += held.entries.length;
             return { decision, view: held.view };
@@ -158,13 +158,13 @@ export class DecisionReader {
         }
       }
     }
-    return this.#decideSlowly(userId, organizationId, action, asked, minRevision);
+    return this.#decideSlowly(userId, organizationId, action, context, minRevision);
   }
 
-  #decideAtOnce(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+  #decideAtOnce(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
     // Most actions have no rule about relations, and without a resource there is nothing that they could say.
-    const related = asked.resource !== undefined && view.plan(action).rules !== undefined;
-    return related ? this.#decideFromMemory(view, organizationId, action, asked) : decide(view, action, asked);
+    const related = context.resource !== undefined && view.plan(action).rules !== undefined;
+    return related ? this.#decideFromMemory(view, organizationId, action, context) : decide(view, action, context);
   }
 
   /** Whether a name that the policy at hand does not know may be one that it does not contain yet. */
@@ -180,37 +180,37 @@ export class DecisionReader {
       this.#repairs.renew(entries.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
   }
 
-  #decideFromMemory(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+  #decideFromMemory(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
     const relationships = this.#relationships.reading(organizationId);
-    return orPending(relationships, () => decide(view, action, { ...asked, relationships }));
+    return orPending(relationships, () => decide(view, action, { ...context, relationships }));
   }
 
   async #decideSlowly(
     userId: string,
     organizationId: string | null,
     action: string,
-    asked: Asked,
+    context: RequestContext,
     minRevision: string | undefined,
   ): Promise<Decided> {
     const about = { userId, organizationId, minRevision, action };
     const decided = await this.settle(about, ({ view, entries }, relationships) => {
-      const decision = view ? decide(view, action, { ...asked, relationships }) : dataUnavailable;
+      const decision = view ? decide(view, action, { ...context, relationships }) : dataUnavailable;
       return decision === pendingDecision ? pendingDecision : { decision, view, entries };
     });
     const { reason } = decided.decision;
     if (reason === "permission_data_unavailable") this.#repairs.ask(decided.entries);
-    // A plan that nobody has told us is no fault of the read model; a row that is not there is.
+    // A plan that nobody has told us is no fault of the projection; a row that is not there is.
     if (reason === "entitlement_data_unavailable") this.#repairs.ask(decided.entries.filter(({ version }) => version === null));
     return { decision: decided.decision, view: decided.view };
   }
 
   /**
-   * Asks a question of a view that is current, again after loading the relationships that it missed, until it has its answer. A
-   * question that is long pauses itself. Throws as `decide` does.
+   * Evaluates a query on a current view, again after loading the relationships that it missed, until there is an answer. A long query
+   * yields to the event loop itself. Throws as `decide` does.
    */
   async settle<Answer>(
-    { userId, organizationId, minRevision, action }: Question,
-    question: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
+    { userId, organizationId, minRevision, action }: DecisionQuery,
+    query: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
   ): Promise<Answer> {
     if (minRevision !== undefined) await reach(this.#platform.log, minRevision);
     await this.#containing(action === undefined ? undefined : [action]);
@@ -218,14 +218,14 @@ export class DecisionReader {
     for (let mayBeNew = true; !waiting.isOver; ) {
       if (isSliceOver()) await nextSlice();
       const held = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
-      // What was heard of while the view was put together counts, too.
+      // A change that was observed while the view was composed counts, too.
       if (action !== undefined && this.#policies.concerns(action)) {
         await waiting.on(() => this.#containing([action]));
         continue;
       }
       const relationships = this.#relationships.reading(organizationId);
       try {
-        const answer = await orPendingLater(relationships, async () => question(held, relationships));
+        const answer = await orPendingLater(relationships, async () => query(held, relationships));
         if (answer !== pendingDecision) return answer;
         await waiting.on(() => this.#relationships.load(relationships));
       } catch (error) {
@@ -270,7 +270,7 @@ export class DecisionReader {
     await this.#waitUntilFresh();
     await this.#policies.settled(modelChanges, performance.now() + revocationBoundMs);
     const { value } = await this.#policies.entry();
-    if (value === null) throw new Unavailable("access read model", undefined);
+    if (value === null) throw new Unavailable("authorization projection", undefined);
     return policyOf(value);
   }
 
@@ -295,7 +295,7 @@ export class DecisionReader {
     return answer(held.view, held.entries);
   }
 
-  /** Puts a view together, again when an entry changed meanwhile, until the revocation bound is over. */
+  /** Composes a view, again when an entry changed meanwhile, until the revocation bound is over. */
   async #view(userId: string, organizationId: string | null): Promise<HeldView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
@@ -303,10 +303,10 @@ export class DecisionReader {
       const held = await this.#views.compose(userId, organizationId, deadline);
       if (held !== undefined) return held;
     }
-    throw new Unavailable("access read model", undefined);
+    throw new Unavailable("authorization projection", undefined);
   }
 
-  /** Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9). */
+  /** Throws {@link Unavailable} while this process does not follow the log: its caches are not trusted then (ARCHITECTURE, idea 9). */
   async #waitUntilFresh(): Promise<void> {
     const { log } = this.#platform;
     if (!log.fresh && !(await log.heard())) throw new Unavailable("event log", undefined);

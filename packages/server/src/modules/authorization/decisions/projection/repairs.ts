@@ -25,7 +25,7 @@ export class Repairs {
     );
     if (missing.length === 0) return;
     const keys = missing.map((entry) => entry.key);
-    this.#platform.logger.warn({ keys }, "entries of the access read model are missing; their checks are denied until they are put back");
+    this.#platform.logger.warn({ keys }, "entries of the projection are missing; their checks are denied until they are put back");
     this.#enqueue(keys, now);
   }
 
@@ -42,7 +42,7 @@ export class Repairs {
     this.#forget(keys);
     database
       .transact(everyTenant, (tx) => jobs.enqueue(tx, repairJob, { keys }))
-      .catch((error) => logger.error({ err: error }, "the repair of the access read model could not be asked for"));
+      .catch((error) => logger.error({ err: error }, "the repair of the projection could not be asked for"));
   }
 
   forgetAll(): void {

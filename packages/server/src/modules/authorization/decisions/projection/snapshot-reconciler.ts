@@ -6,7 +6,7 @@ import { beginAt, lastNumber, unlessAway } from "./snapshot.ts";
 const lookEveryMs = 2_000;
 
 /**
- * Makes sure that the shared copy has come to the database's number (decision 0022). It heals what the next write would heal too, so
+ * Makes sure that the Redis snapshot has come to the database's number (decision 0022). It heals what the next write would heal too, so
  * that a copy is of use again where nothing is written for a long time. Each worker has one.
  */
 export class SnapshotReconciler {

@@ -10,8 +10,8 @@ import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } f
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { Type } from "#operation/schema.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
-import { queryContext } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
+import { queryContext } from "../evaluate.ts";
 import { mayAsk } from "../may-ask.ts";
 import { decisions } from "../module.ts";
 import type { Decided } from "../projection/reader.ts";

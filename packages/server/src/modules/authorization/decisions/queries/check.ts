@@ -2,13 +2,13 @@ import { EvaluationLimit, tellingErrors, UnknownPermission, UnknownResourceType 
 import { signedIn } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { after } from "#operation/maybe-promise.ts";
-import { queryContext } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
+import { queryContext } from "../evaluate.ts";
 import { mayAsk } from "../may-ask.ts";
 import { decisions } from "../module.ts";
 
 /**
- * Whether a user may perform an action in a scope (S3 §8, authorization check), from the read model alone. Everybody
+ * Whether a user may perform an action in a scope, from the projection alone. Everybody
  * may ask about themselves; asking about others takes `Authorization.Check`, or `Organization.CheckAccess` in the organization.
  */
 export const check = decisions.memoryQuery("check", {

@@ -5,18 +5,18 @@ import type { Caller } from "#operation/caller.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import type { Platform } from "#platform/platform.ts";
 import { Unavailable } from "#platform/unavailable.ts";
-import { asksElsewhere, type CheckRequest, occasionOf, revisionText } from "./check.ts";
+import { asksElsewhere, type CheckRequest, requestContextOf, revisionText } from "./check.ts";
 import type { HeldView } from "./projection/held-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
-/** Questions about one user: he himself, whoever may check for the whole installation, and who may for the organization. */
+/** Queries about one user: for that user, for who may check in the whole installation, and for who may check in the organization. */
 export const aboutUser: Rule = either(subject("userId"), internal("Authorization.Check"), permission("Organization.CheckAccess"));
-/** Questions about everybody in a tenant. */
+/** Queries about everybody in a tenant. */
 export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
 
-export const tenantOfQuestion = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
+export const tenantOfQuery = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
 
-/** What all questions of one request share: the caller, one moment, and what they may cost together. */
+/** What all queries of one request share: the caller, one moment, and what they may cost together. */
 export interface QueryContext {
   readonly state: DecisionReader;
   readonly caller: Caller;
@@ -36,34 +36,34 @@ export const queryContext = ({
   budget: state.budgets.of(caller),
 });
 
-type Asking = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
+type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
 
-/** A view that is there, and what the engine takes beside it. */
-export interface Posed {
+/** What a query is evaluated on: a view, and what the engine takes beside it. */
+export interface EvaluationTarget {
   readonly view: View;
   readonly held: HeldView;
-  readonly occasion: Occasion;
+  readonly context: Occasion;
 }
 
 /**
- * Poses a question to the engine about one user in one tenant, again after what it missed was loaded. Undefined where the caller's
- * session is for another organization: there the user is a stranger to him.
+ * Evaluates a query about one user in one tenant, again after loading the relationships that it lacked. Undefined where the caller's
+ * session is for another organization: there the caller is treated as a non-member.
  */
-export async function pose<Answer>(
+export async function evaluate<Answer>(
   { state, caller, now, budget }: QueryContext,
-  request: Asking,
-  question: (posed: Posed) => MaybePromise<Answer | Pending>,
+  request: EvaluationRequest,
+  query: (target: EvaluationTarget) => MaybePromise<Answer | Pending>,
 ): Promise<Answer | undefined> {
   const tenantId = request.tenantId ?? null;
   if (asksElsewhere(caller, tenantId)) return undefined;
-  const asked = occasionOf(request as CheckRequest, caller, now, budget);
-  const ask = (held: HeldView, relationships: RelationshipReader) => {
-    if (held.view === undefined) throw new Unavailable("access read model", undefined);
-    return question({ view: held.view, held, occasion: { ...asked, relationships } });
+  const context = requestContextOf(request as CheckRequest, caller, now, budget);
+  const evaluateOn = (held: HeldView, relationships: RelationshipReader) => {
+    if (held.view === undefined) throw new Unavailable("authorization projection", undefined);
+    return query({ view: held.view, held, context: { ...context, relationships } });
   };
   try {
     const about = { userId: request.userId, organizationId: tenantId, action: request.actionType };
-    return await state.settle({ ...about, minRevision: revisionText(request.minRevision) }, ask);
+    return await state.settle({ ...about, minRevision: revisionText(request.minRevision) }, evaluateOn);
   } catch (error) {
     throw asOperationError(error);
   }

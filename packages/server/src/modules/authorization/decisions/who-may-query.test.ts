@@ -1,4 +1,5 @@
-import { expectError, expectWritten, withoutTrace } from "@gatehouse/testing/answers.ts";
+import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import {
   joinAs,
   newAdministrator,
@@ -8,7 +9,7 @@ import {
   type Person,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
@@ -42,12 +43,12 @@ const subject = () => ({ type: "user", id: member.id, properties: { tenantId: or
 const evaluation = () => ({ subject: subject(), action: { name: action }, resource: { type: "none", id: "1" } });
 
 /** Every surface that answers about one user, with its body and whether the answer says that the member may. */
-const surfaces: readonly [string, () => object, (body: Record<string, never>) => unknown][] = [
+const surfaces: readonly [string, () => object, (body: AnyBody) => unknown][] = [
   [`POST ${iam}/authorization/check`, () => ({ ...aboutMember(), actionType: action }), (body) => body["isAuthorized"]],
   [
     `POST ${iam}/authorization/check-batch`,
     () => ({ checks: [{ ...aboutMember(), actionType: action }] }),
-    ({ results }) => (results as { isAuthorized: boolean }[])[0]?.isAuthorized,
+    ({ results }) => results[0]?.isAuthorized,
   ],
   [`POST ${iam}/authorization/explain`, () => ({ ...aboutMember(), actionType: action }), (body) => body["isAuthorized"]],
 ];

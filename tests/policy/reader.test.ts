@@ -58,10 +58,10 @@ function opened(file: CorpusFile) {
   const engine = new Engine(file);
   const reader = readerOf(new MemoryPolicySource(file, file.subjects.values()));
   const contextOf = (question: Case) => {
-    const { relationships: _inMemory, ...context } = engine.occasion(question);
+    const { relationships: _inMemory, ...context } = engine.context(question);
     return context;
   };
-  type Context = ReturnType<Engine["occasion"]>;
+  type Context = ReturnType<Engine["context"]>;
   const settle = <T>(question: Case, evaluate: (view: View, context: Context) => T | Pending): Promise<T> =>
     reader.settle(
       { userId: question.subject.user.id, organizationId: question.subject.tenant.id, action: question.action },
@@ -79,7 +79,7 @@ async function answerOf(ask: () => Promise<{ readonly allowed: boolean; readonly
     return { allowed, reason };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
-    return { error: error.code, fields: [...new Set(error.faults.map(({ field }) => field))].sort() };
+    return { error: error.code, fields: [...new Set(error.issues.map(({ field }) => field))].sort() };
   }
 }
 
@@ -105,7 +105,7 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
     for (const question of [...questions, ...questions]) {
       const { user, tenant } = question.subject;
       const decide = async () => (await reader.decide(user.id, tenant.id, question.action, contextOf(question))).decision;
-      const expected = decideDirectly(engine.view(question.subject), question.action, engine.occasion(question));
+      const expected = decideDirectly(engine.view(question.subject), question.action, engine.context(question));
       expect(await answerOf(decide), question.name).toEqual(expected);
     }
   });
@@ -118,7 +118,7 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
           const explanation = explain(view, question.action, context);
           return explanation === pendingDecision ? pendingDecision : explanation.decision;
         });
-      const expected = decideDirectly(engine.view(question.subject), question.action, engine.occasion(question));
+      const expected = decideDirectly(engine.view(question.subject), question.action, engine.context(question));
       expect(await answerOf(explained), question.name).toEqual(expected);
     }
   });
@@ -131,9 +131,9 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
       if (type === undefined) continue;
       asked += 1;
       const view = engine.view(question.subject);
-      const { resource: _one, ...context } = engine.occasion(question);
+      const { resource: _one, ...context } = engine.context(question);
       const row = { ...attributes, id };
-      const ways: readonly ((view: View, context: ReturnType<Engine["occasion"]>) => unknown)[] = [
+      const ways: readonly ((view: View, context: ReturnType<Engine["context"]>) => unknown)[] = [
         (of, known) => listActions(of, { ...known, resource: { type, id, attributes } }),
         (of, { resource: _of, ...known }) => resourcesByRelation(of, question.action, type, known),
         (of, { resource: _of, ...known }) => {
@@ -157,7 +157,7 @@ describe("what a source does not have", () => {
   ) as Case;
   const { user, tenant } = question.subject;
   const decideFrom = async (source: MemoryPolicySource) => {
-    const { relationships: _inMemory, ...context } = new Engine(file).occasion(question);
+    const { relationships: _inMemory, ...context } = new Engine(file).context(question);
     return (await readerOf(source).decide(user.id, tenant.id, question.action, context)).decision;
   };
   const sourceOf = () => new MemoryPolicySource(file, file.subjects.values());

@@ -1,4 +1,4 @@
-import type { Budget, Occasion, Pending, RelationshipReader, View } from "@gatehouse/policy";
+import type { Budget, Pending, RelationshipReader, RequestContext, View } from "@gatehouse/policy";
 import { asOperationError } from "#modules/authorization/access/index.ts";
 import { either, internal, permission, type Rule, subject } from "#operation/authorization.ts";
 import type { Caller } from "#operation/caller.ts";
@@ -42,7 +42,7 @@ type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision
 export interface EvaluationTarget {
   readonly view: View;
   readonly held: HeldView;
-  readonly context: Occasion;
+  readonly context: RequestContext;
 }
 
 /**

@@ -1,5 +1,4 @@
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
-import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import {
   joinAs,
   newAdministrator,
@@ -10,6 +9,7 @@ import {
   unique,
 } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";

@@ -1,4 +1,4 @@
-import type { Occasion, View } from "@gatehouse/policy";
+import type { RequestContext as EngineContext, View } from "@gatehouse/policy";
 import { policyKey } from "#modules/authorization/access/index.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
@@ -21,7 +21,7 @@ export interface DecisionQuery {
 }
 
 /** What a query knows beside the subject and the tenant. */
-export type RequestContext = Omit<Occasion, "relationships">;
+export type RequestContext = Omit<EngineContext, "relationships">;
 
 /** A view holds the values of its entries, also of those that are no longer kept by themselves. The policy is every view's. */
 const viewBytes = 500;

@@ -176,7 +176,7 @@ export class DecisionReader {
   /** An entry of the release before has no profile; it is written anew when a condition asks for it. */
   #missesProfile(error: unknown, { view, entries }: HeldView): void {
     if (view?.facts.user.profile !== undefined || !(error instanceof PolicyError) || error.code !== "invalid_input") return;
-    if (error.faults.some(({ field }) => profileFields.has(field)))
+    if (error.issues.some(({ field }) => profileFields.has(field)))
       this.#repairs.renew(entries.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
   }
 

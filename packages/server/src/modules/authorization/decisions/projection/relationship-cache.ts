@@ -155,6 +155,6 @@ export async function orPendingLater<Answer>(
 function pendingUnlessWhole(missing: ReadonlySet<string>, error: unknown): Pending {
   const isLimit = error instanceof PolicyError && error.code === "evaluation_limit";
   // What one request may cost is not more because something has to be loaded for it.
-  if (missing.size > 0 && isLimit && !error.faults.some(({ rule }) => rule === "request_steps")) return pendingDecision;
+  if (missing.size > 0 && isLimit && !error.issues.some(({ rule }) => rule === "request_steps")) return pendingDecision;
   throw error;
 }

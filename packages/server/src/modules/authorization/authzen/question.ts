@@ -14,7 +14,7 @@ export const userOf = ({ type, id }: Pick<Subject, "type" | "id">): string | und
 /**
  * The tenant that a question is about. AuthZEN has no member for it. It is the session's organization; a session without one may
  * name the tenant by the subject's property `tenantId`, and asks about the internal scope where it does not. A session with an
- * organization that names another is a stranger there, as everywhere (decision 0014): it is never answered about its own instead.
+ * organization that names another counts as a non-member there (decision 0014): it is never answered about its own instead.
  * Throws `common.validation_failed` where the property is no id.
  */
 export function tenantOf(properties: Facts | null | undefined, caller: Caller): string | null {

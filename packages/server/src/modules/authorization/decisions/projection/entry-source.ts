@@ -31,7 +31,7 @@ export class EntrySource {
   readonly #platform: Platform;
   /** The newest write of the projection that this process knows of; a copy that has not come to it is not believed. */
   #observed = 0;
-  /** The version that each key was last written under, as far as this process has heard of it. An entry lives no longer than this is known. */
+  /** The version that each key was last written under, as far as this process has observed it. An entry lives no longer than this is known. */
   readonly #written = new LRUCache<string, bigint>({ max: writtenMax, ttl: 2 * cacheSecondsMax * 1_000, ttlAutopurge: false });
 
   constructor(platform: Platform) {
@@ -53,7 +53,7 @@ export class EntrySource {
     for (const key of keys) if ((this.#written.get(key) ?? 0n) < version) this.#written.set(key, version);
   }
 
-  /** The database may have lost transactions, and with them what was heard of. */
+  /** Forgets the observed versions: the database may have lost the transactions that they are of. */
   forgetWritten(): void {
     this.#written.clear();
   }
@@ -125,7 +125,7 @@ export class EntrySource {
     return { number, rows: rows.filter(({ key }) => key !== null) };
   }
 
-  /** Not waited for. Rows of a replica may be older than the mark; those are not given. */
+  /** Not waited for. Rows of a replica may be older than the watermark; those are not given. */
   #give({ number, rows }: Rows, { mark }: Reading): void {
     if (mark === null || number < mark.number || rows.length === 0) return;
     const entries = rows.map(({ key, value, version }) => entryOf(key, JSON.stringify(value), BigInt(version)));

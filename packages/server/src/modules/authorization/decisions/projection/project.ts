@@ -64,7 +64,7 @@ async function write(tx: WriteHandle, entries: readonly Computed[]): Promise<voi
     where access_read_model.version <= excluded.version`.execute(tx);
 }
 
-/** Without a mark, a membership that could not be computed would look like none. What cannot even be marked is deleted. */
+/** Unmarked, a membership that could not be computed would look like none. An entry that cannot even be marked is deleted. */
 async function markUnavailable(tx: WriteHandle, key: string): Promise<void> {
   try {
     await inSavepoint(tx, () => write(tx, [{ key, organizationId: null, json: JSON.stringify(unavailableValue) }]));

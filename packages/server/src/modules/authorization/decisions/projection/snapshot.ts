@@ -33,7 +33,7 @@ export async function renew(platform: Platform): Promise<void> {
   }
 }
 
-/** Begins a generation at `number` unless somebody has moved the mark from `seen`. */
+/** Begins a generation at `number` unless another process has moved the watermark from `seen`. */
 export async function beginAt({ cache, logger, metrics }: Platform, number: number, seen: Mark | null): Promise<boolean> {
   const begun = await cache.begin(number, seen);
   if (begun) {
@@ -43,7 +43,7 @@ export async function beginAt({ cache, logger, metrics }: Platform, number: numb
   return begun;
 }
 
-/** A copy that is away is no fault: what it misses, its mark tells. */
+/** Runs `work`. A snapshot that is unavailable is no error: its watermark shows what it misses. */
 export async function unlessAway({ logger }: Platform, work: () => Promise<void>): Promise<void> {
   try {
     await work();

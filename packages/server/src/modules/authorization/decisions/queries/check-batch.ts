@@ -37,13 +37,13 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const shared = queryContext({ state, caller, platform });
-    const asked: MaybePromise<Outcome>[] = [];
+    const pending: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
-      asked.push(outcomeOf(() => decideFor(state, check, shared)));
+      pending.push(outcomeOf(() => decideFor(state, check, shared)));
       if (isSliceOver()) await nextSlice();
     }
-    // All are waited for: of several that fail, none is left that nobody hears of.
-    const decided = asked.some((each) => each instanceof Promise) ? await Promise.all(asked) : (asked as readonly Outcome[]);
+    // Waits for all of them, so that no rejection is left unhandled.
+    const decided = pending.some((each) => each instanceof Promise) ? await Promise.all(pending) : (pending as readonly Outcome[]);
     const failed = decided.flatMap((each, index) =>
       "error" in each ? [asOperationError(each.error, checkFields, `checks.${index}.`)] : [],
     );

@@ -77,7 +77,7 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
 
 function questionOf(item: unknown, defaults: Defaults, caller: Caller): ParsedEvaluation {
   const whole = completed(item, defaults);
-  return "decision" in whole ? { decision: whole } : parseEvaluation(whole as never, caller);
+  return "decision" in whole ? { decision: whole } : parseEvaluation(whole, caller);
 }
 
 /** Defaults are each question's own when it is kept: large ones are written out for none of a thousand. */

@@ -95,6 +95,11 @@ async function outcomeOf<T>(ask: () => T | Pending | Promise<T>): Promise<T | st
   }
 }
 
+it("lists and filters have resources to choose from in most of the files", () => {
+  const aboutTypes = chosen.filter((name) => files.get(name)?.cases.some(({ resource }) => resource?.type !== undefined));
+  expect(aboutTypes.length).toBeGreaterThan(5);
+});
+
 describe.each(chosen)("corpus %s, from a source in memory", (name) => {
   const file = files.get(name) as CorpusFile;
   const questions = file.cases.filter(canBeAsked);
@@ -125,11 +130,9 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
 
   it("lists and filters choose what they choose with everything at hand", async () => {
     const { engine, settle } = opened(file);
-    let asked = 0;
     for (const question of questions) {
       const { type, id = "", attributes } = question.resource ?? {};
       if (type === undefined) continue;
-      asked += 1;
       const view = engine.view(question.subject);
       const { resource: _one, ...context } = engine.context(question);
       const row = { ...attributes, id };
@@ -146,7 +149,6 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
         expect(await outcomeOf(() => settle(question, way)), question.name).toEqual(expected);
       }
     }
-    expect(asked).toBeGreaterThan(0);
   });
 });
 

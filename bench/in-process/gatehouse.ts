@@ -3,10 +3,10 @@ import {
   compileRules,
   type Decision,
   decide,
-  type Occasion,
   type Pending,
   type Policy,
   pendingDecision,
+  type RequestContext,
   type RoleFacts,
   type RoleRule,
   type SubjectFacts,
@@ -37,7 +37,7 @@ const factsOf = ({ id, classId }: Subject, roles: readonly RoleFacts[]): Subject
   roles,
 });
 
-const occasionOf = ({ classId }: Question): Occasion => ({ request: { class_id: classId } });
+const occasionOf = ({ classId }: Question): RequestContext => ({ request: { class_id: classId } });
 
 const isAllowed = (decision: Decision | Pending): boolean => decision !== pendingDecision && decision.allowed;
 
@@ -58,15 +58,15 @@ export function warm(school: School): Contestant {
   const asked = school.questions.map((question) => ({
     subject: question.subject,
     action: question.action,
-    occasion: occasionOf(question),
+    context: occasionOf(question),
   }));
   return {
     name: "gatehouse",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, action, occasion } = asked[index] as (typeof asked)[number];
-        if (isAllowed(decide(views[subject] as View, action, occasion))) allowed += 1;
+        const { subject, action, context } = asked[index] as (typeof asked)[number];
+        if (isAllowed(decide(views[subject] as View, action, context))) allowed += 1;
       }
       return allowed;
     },
@@ -116,16 +116,16 @@ function coldWith(name: string, school: School, policy: Policy, rolesOf: (subjec
   const asked = school.questions.map((question) => ({
     subject: question.subject,
     action: question.action,
-    occasion: occasionOf(question),
+    context: occasionOf(question),
   }));
   return {
     name,
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, action, occasion } = asked[index] as (typeof asked)[number];
+        const { subject, action, context } = asked[index] as (typeof asked)[number];
         const view = new View(policy, factsOf(subjects[subject] as Subject, rolesOf(subject)));
-        if (isAllowed(decide(view, action, occasion))) allowed += 1;
+        if (isAllowed(decide(view, action, context))) allowed += 1;
       }
       return allowed;
     },

@@ -51,9 +51,9 @@ class Runner {
     const times: number[] = [];
     for (const question of this.#questions) {
       const start = performance.now();
-      const { allowed } = await this.#reader.decide(question.userId, question.organizationId, question.action);
+      const { decision } = await this.#reader.decide(question.userId, question.organizationId, question.action);
       times.push(performance.now() - start);
-      expect(question, allowed);
+      expect(question, decision.allowed);
     }
     return times;
   }
@@ -65,11 +65,11 @@ class Runner {
       const to = Math.min(this.#at + 256, this.#questions.length);
       for (let index = this.#at; index < to; index += 1) {
         const question = this.#questions[index] as Question;
-        const decision = this.#reader.decide(question.userId, question.organizationId, question.action);
-        if (decision instanceof Promise) {
+        const decided = this.#reader.decide(question.userId, question.organizationId, question.action);
+        if (decided instanceof Promise) {
           this.waited += 1;
-          expect(question, (await decision).allowed);
-        } else if (decision.allowed !== question.allowed) expect(question, decision.allowed);
+          expect(question, (await decided).decision.allowed);
+        } else if (decided.decision.allowed !== question.allowed) expect(question, decided.decision.allowed);
       }
       this.#answered += to - this.#at;
       this.#at = to === this.#questions.length ? 0 : to;

@@ -1,6 +1,6 @@
 /**
  * A population of any size, written straight into the read model that decisions are made from, in the form in which the
- * projector writes it (packages/server/src/modules/authorization/access/read-model: keys.ts, compute.ts). The row that uses it asks the
+ * projector writes it (packages/server/src/modules/authorization/access/entries: entry-key.ts, compute-kinds.ts). The row that uses it asks the
  * server for decisions and fails when one is wrong, so a change of that form cannot pass unseen.
  */
 import { createHash } from "node:crypto";

@@ -4,9 +4,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rootFolder } from "../lib/paths.ts";
 
-/** The part of the server's AccessReader that is measured. */
+interface Decided {
+  readonly decision: { readonly allowed: boolean };
+}
+
+/** The part of the server's DecisionReader that is measured. */
 export interface Reader {
-  decide(userId: string, organizationId: string, action: string): { readonly allowed: boolean } | Promise<{ readonly allowed: boolean }>;
+  decide(userId: string, organizationId: string, action: string): Decided | Promise<Decided>;
 }
 
 export interface Product {

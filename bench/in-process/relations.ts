@@ -115,15 +115,15 @@ function gatehouse(site: Site, asked: readonly Asked[]): Contestant {
   );
   const questions = asked.map(({ user, camera }) => ({
     user,
-    occasion: { resource: { type: "Camera", id: `camera-${camera}` }, relationships },
+    context: { resource: { type: "Camera", id: `camera-${camera}` }, relationships },
   }));
   return {
     name: "gatehouse",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { user, occasion } = questions[index] as (typeof questions)[number];
-        const decision = decide(views[user] as View, "Camera.View", occasion);
+        const { user, context } = questions[index] as (typeof questions)[number];
+        const decision = decide(views[user] as View, "Camera.View", context);
         if (decision !== pendingDecision && decision.allowed) allowed += 1;
       }
       return allowed;

@@ -26,7 +26,8 @@ const questions = questionsAbout(size, size.users, size.users);
 const ask = async (from: number, to: number): Promise<void> => {
   for (const { userId, organizationId, action, allowed } of questions.slice(from, to)) {
     const answer = await product.reader.decide(userId, organizationId, action);
-    if (answer.allowed !== allowed) throw new Error(`${action} of user ${userId} was ${answer.allowed ? "allowed" : "denied"}`);
+    if (answer.decision.allowed !== allowed)
+      throw new Error(`${action} of user ${userId} was ${answer.decision.allowed ? "allowed" : "denied"}`);
   }
   garbage();
   garbage();

@@ -58,7 +58,7 @@ function faults(place: () => Place): void {
     expect(found.output).toContain("4 not as the tables say");
     const rebuilt = await run("rebuild");
     expect(rebuilt.code, rebuilt.output).toBe(0);
-    expect(rebuilt.output).toMatch(/\d+ parts are written anew/);
+    expect(rebuilt.output).toMatch(/\d+ entries are written anew/);
     const after = await run("verify");
     expect(after.output).toContain("all as the tables say");
     expect(after.code).toBe(0);

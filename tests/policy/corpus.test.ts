@@ -15,9 +15,9 @@ describe.each(files)("corpus $name", (file) => {
   describe.each(surfaces)("$name", (surface) => {
     const ask = surface.open(file);
     for (const question of file.cases) {
-      const isKnownFault = Object.keys(question.known).some((name) => surface.name.startsWith(name));
+      const isKnownIssue = Object.keys(question.known).some((name) => surface.name.startsWith(name));
       const skipped = surface.skips?.(question, file);
-      const test = skipped ? it.skip : isKnownFault ? it.fails : it;
+      const test = skipped ? it.skip : isKnownIssue ? it.fails : it;
       test(skipped ? `${question.name} (skipped: ${skipped})` : question.name, async () => {
         const answer = await ask(question);
         expect(answer).toEqual(partOf(surface.says?.(question.expect) ?? question.expect, answer));
@@ -28,7 +28,7 @@ describe.each(files)("corpus $name", (file) => {
   it.each(file.refused)("refuses a model: $name", ({ model, field }) => {
     const refused = (): unknown => compilePolicy(file.permissions, model);
     expect(refused).toThrow(PolicyError);
-    expect(refused).toThrow(expect.objectContaining({ code: "invalid_definition", faults: [expect.objectContaining({ field })] }));
+    expect(refused).toThrow(expect.objectContaining({ code: "invalid_definition", issues: [expect.objectContaining({ field })] }));
   });
 });
 

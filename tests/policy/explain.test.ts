@@ -55,7 +55,7 @@ it("proposes what allows, and misses no single change, in generated worlds", { t
         world.questions.flatMap(({ subject }) => (subject.roles ?? []).flatMap((role) => (role ? [[role.id, role] as const] : []))),
       );
       for (const question of world.questions) {
-        const answer = decideDirectly(engine.view(question.subject), question.action, engine.occasion(question));
+        const answer = decideDirectly(engine.view(question.subject), question.action, engine.context(question));
         if ("error" in answer || answer.allowed) continue;
         const { changes } = explained(engine, question, roles);
         denials += 1;
@@ -110,7 +110,7 @@ function expectNoneMissed(engine: Engine, world: World, question: Question, sets
 function explained(engine: Engine, question: Question, roles: Roles): Explanation {
   const others = [...roles.values()].map(({ id, name, rules }): RoleFacts => ({ id, name, rules: compileRules(rules) }));
   const view = engine.view(question.subject);
-  return inRounds(engine.occasion(question), (occasion) => explain(view, question.action, occasion, others));
+  return inRounds(engine.context(question), (context) => explain(view, question.action, context, others));
 }
 
 /** What the engine and the naive evaluator say once the changes are made. */
@@ -118,7 +118,7 @@ function answersAfter(world: World, question: Question, changes: readonly Change
   const start: Asked = { world, question };
   const asked = changes.reduce((at, change) => afterChange(at, change, roles), start);
   const engine = new Engine(asked.world);
-  const answer = decideDirectly(engine.view(asked.question.subject), question.action, engine.occasion(asked.question));
+  const answer = decideDirectly(engine.view(asked.question.subject), question.action, engine.context(asked.question));
   return [answer, decideNaively(asked.world, asked.question)];
 }
 
@@ -137,7 +137,7 @@ function answerAfter(engine: Engine, world: World, question: Question, change: S
     indirect: (...asked) => join(relationships.indirect(...asked), added.indirect(...asked)),
     reverse: (...asked) => join(relationships.reverse(...asked), added.reverse(...asked)),
   };
-  return decideDirectly(engine.view(after.question.subject), question.action, { ...engine.occasion(question), relationships: reader });
+  return decideDirectly(engine.view(after.question.subject), question.action, { ...engine.context(question), relationships: reader });
 }
 
 /** Undefined for a model that is refused. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { faultsOfCondition, filter, matches, PolicyError } from "../../packages/policy/src/index.ts";
+import { filter, issuesOfCondition, matches, PolicyError } from "../../packages/policy/src/index.ts";
 import { atOnce, decideDirectly, decideInRounds, Engine } from "./support/engine.ts";
 import { circles, type Generated, generated, ids, questionsAWorld } from "./support/generators.ts";
 import { decideNaively } from "./support/naive.ts";
@@ -56,9 +56,9 @@ describe("the engine and the naive evaluator", () => {
         fc.pre(engine !== undefined);
         for (const question of world.questions) {
           const view = engine.view(question.subject);
-          const occasion = engine.occasion(question);
-          const answer = decideDirectly(view, question.action, occasion);
-          expect(decideInRounds(view, question.action, occasion)).toEqual(answer);
+          const context = engine.context(question);
+          const answer = decideDirectly(view, question.action, context);
+          expect(decideInRounds(view, question.action, context)).toEqual(answer);
           expect("error" in answer ? { ...answer, fields: undefined } : answer).toEqual(decideNaively(world, question));
           if ("error" in answer) expect(answer.fields).not.toEqual([]);
           const outcome = "error" in answer ? answer.error : answer.reason;
@@ -85,8 +85,8 @@ describe("the engine and the naive evaluator", () => {
         const engine = new Engine(world);
         for (const question of world.questions) {
           const view = engine.view(question.subject);
-          const answer = decideDirectly(view, question.action, engine.occasion(question));
-          expect(decideInRounds(view, question.action, engine.occasion(question))).toEqual(answer);
+          const answer = decideDirectly(view, question.action, engine.context(question));
+          expect(decideInRounds(view, question.action, engine.context(question))).toEqual(answer);
           expect("error" in answer ? { ...answer, fields: undefined } : answer).toEqual(decideNaively(world, question));
           const outcome = "error" in answer ? answer.error : answer.reason;
           outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
@@ -106,13 +106,13 @@ describe("the engine and the naive evaluator", () => {
         fc.pre(engine !== undefined);
         const rows = world.questions.flatMap(({ resource }) => (resource?.attributes ? [resource.attributes] : []));
         for (const question of world.questions) {
-          const { resource, ...occasion } = engine.occasion(question);
+          const { resource, ...context } = engine.context(question);
           const { type } = resource ?? {};
           if (type === undefined) continue;
           const asked = rows.flatMap((attributes) => ids.map((id) => ({ ...question, resource: { type, id, attributes } })));
           const expected = asked.map((each) => decideNaively(world, each));
           try {
-            const chosen = filter(engine.view(question.subject), question.action, type, occasion);
+            const chosen = filter(engine.view(question.subject), question.action, type, context);
             for (const [index, { resource: row }] of asked.entries()) {
               const isChosen = matches(atOnce(chosen), { ...row.attributes, id: row.id });
               expect({ row, isChosen }).toEqual({ row, isChosen: isAllowed(expected[index]) });
@@ -137,13 +137,13 @@ describe("the engine and the naive evaluator", () => {
 
 const isAllowed = (answer: Answer | undefined): boolean => answer !== undefined && "allowed" in answer && answer.allowed;
 
-/** The engine, or undefined for a model that it refuses. Conditions are without faults in any case: they are made so. */
+/** The engine, or undefined for a model that it refuses. Conditions are without issues in any case: they are made so. */
 function compiled(world: Generated): Engine | undefined {
   const conditions = [
     ...world.relationships.map(({ condition }) => condition),
     ...world.questions.flatMap(({ subject }) => subject.roles ?? []).flatMap((role) => role?.rules.map((rule) => rule.condition) ?? []),
   ];
-  expect(conditions.flatMap((condition) => (condition ? faultsOfCondition(condition) : []))).toEqual([]);
+  expect(conditions.flatMap((condition) => (condition ? issuesOfCondition(condition) : []))).toEqual([]);
   try {
     return new Engine(world);
   } catch (error) {

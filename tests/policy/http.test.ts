@@ -50,8 +50,8 @@ describe.each(files)(`corpus $name ${surface}`, (file) => {
 
   for (const question of file.cases) {
     const reason = cannotBeHad(question, file);
-    const isKnownFault = Object.keys(question.known).some((name) => surface.startsWith(name));
-    const test = reason !== undefined ? it.skip : isKnownFault ? it.fails : it;
+    const isKnownIssue = Object.keys(question.known).some((name) => surface.startsWith(name));
+    const test = reason !== undefined ? it.skip : isKnownIssue ? it.fails : it;
     test(reason === undefined ? question.name : `${question.name} (${reason})`, () => asksEveryWay(world, question));
   }
 

@@ -8,8 +8,8 @@ import { decide } from "./decision/decide.ts";
 import { allowedAmongInSteps, resourcesByRelationInSteps } from "./decision/list.ts";
 import { View } from "./decision/view.ts";
 import { explain, explainInSteps } from "./explain/explain.ts";
-import { PolicyError } from "./faults.ts";
 import { filterInSteps } from "./filter/make-filter.ts";
+import { PolicyError } from "./issues.ts";
 import { compilePolicy } from "./model/policy.ts";
 import { compileRules } from "./model/role.ts";
 import { RelationshipIndex } from "./relation/index-in-memory.ts";
@@ -136,7 +136,7 @@ describe("a decision costs a bounded number of steps", () => {
     );
   });
 
-  it("and a list longer than any operator takes is a fault of the input, though a condition says that there must be none", () => {
+  it("and a list longer than any operator takes is an issue of the input, though a condition says that there must be none", () => {
     const request = { a: made("ascending", evaluationLimits.listLength + 1), b: [1] };
     for (const condition of [comparison("contains_all"), { not: comparison("exists") }, comparison("exists")]) {
       expect(() => decide(viewWith(condition), "Doc.Read", { request })).toThrow("at most 10000");
@@ -184,15 +184,15 @@ describe.each(Object.entries(worlds))(
   `with %s no piece of work without a pause takes ${pieceMsMax} ms of processor`,
   (_name, relationships) => {
     const view = viewWith();
-    const occasion = { relationships, request: { flag: true, a: "10.0.0.1" } };
-    const about = { ...occasion, resource: { type: "Doc", id: "d" } };
+    const context = { relationships, request: { flag: true, a: "10.0.0.1" } };
+    const about = { ...context, resource: { type: "Doc", id: "d" } };
     const ids = Array.from({ length: 500 }, (_none, index) => `d${index}`);
     it.each<[string, () => Generator<void, unknown>]>([
       ["decide", () => once(() => decide(view, "Doc.Read", about))],
       ["explain", () => explainInSteps(view, "Doc.Read", about)],
-      ["filter", () => filterInSteps(view, "Doc.Read", "Doc", occasion)],
-      ["list", () => resourcesByRelationInSteps(view, "Doc.Read", "Doc", occasion)],
-      ["allowed among", () => allowedAmongInSteps(view, "Doc.Read", "Doc", ids, occasion)],
+      ["filter", () => filterInSteps(view, "Doc.Read", "Doc", context)],
+      ["list", () => resourcesByRelationInSteps(view, "Doc.Read", "Doc", context)],
+      ["allowed among", () => allowedAmongInSteps(view, "Doc.Read", "Doc", ids, context)],
     ])("%s", (_what, run) => {
       expect(longestPieceMs(run)).toBeLessThan(pieceMsMax);
     });

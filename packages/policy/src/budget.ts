@@ -1,4 +1,4 @@
-import { PolicyError } from "./faults.ts";
+import { PolicyError } from "./issues.ts";
 
 /**
  * Work is counted in steps of some 50 ns, so that a bound says the same on every machine and a test can hold it without a clock.

@@ -1,5 +1,5 @@
 export { Budget, evaluationLimits, stepCosts } from "./budget.ts";
-export { faultsOfCondition, type Vocabulary } from "./condition/check.ts";
+export { issuesOfCondition, type Vocabulary } from "./condition/check.ts";
 export { type ConditionTrace, compileCondition } from "./condition/compile.ts";
 export {
   type Comparison,
@@ -23,18 +23,18 @@ export {
   resourcesByRelation,
   resourcesByRelationInSteps,
 } from "./decision/list.ts";
-export type { Occasion, SessionFacts } from "./decision/occasion.ts";
+export type { RequestContext, SessionFacts } from "./decision/request-context.ts";
 export { type SubjectFacts, type UserProfile, View } from "./decision/view.ts";
 export { explain, explainInSteps } from "./explain/explain.ts";
 export type { Change, Explanation, Outcome, Step } from "./explain/explanation.ts";
 export type { RelationTrace } from "./explain/trace.ts";
-export { type Fault, PolicyError, type PolicyErrorCode } from "./faults.ts";
 export { FilterError } from "./filter/errors.ts";
 export type { Filter, FilterComparison, FilterOperand, FilterOperator } from "./filter/filter.ts";
 export { filter, filterInSteps, filterOfCertain, filterOfCertainInSteps } from "./filter/make-filter.ts";
 export { compileFilter, matches } from "./filter/match.ts";
 export { type ColumnType, type SqlOptions, type SqlPredicate, toSql } from "./filter/sql.ts";
-export { faultsOfModel, namePattern, vocabularyOf } from "./model/check-model.ts";
+export { type Issue, PolicyError, type PolicyErrorCode } from "./issues.ts";
+export { issuesOfModel, namePattern, vocabularyOf } from "./model/check-model.ts";
 export type {
   Attributes,
   AttributeType,

@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import {
   type AuthorizationModel,
   type Condition,
-  faultsOfCondition,
+  issuesOfCondition,
   type PermissionNode,
   type Relationship,
   type ResourceRef,
@@ -161,8 +161,8 @@ function readRole(id: string, written: WrittenRole, at: string): Role {
 /** Throws where the engine would not take the condition. */
 function readCondition(written: WrittenCondition, at: string): Condition {
   const condition = expand(written);
-  const faults = faultsOfCondition(condition);
-  if (faults.length > 0) throw new Error(`${at}: ${faults.map(({ field, message }) => `condition ${field} ${message}`).join("; ")}`);
+  const issues = issuesOfCondition(condition);
+  if (issues.length > 0) throw new Error(`${at}: ${issues.map(({ field, message }) => `condition ${field} ${message}`).join("; ")}`);
   return condition;
 }
 

@@ -2,7 +2,6 @@ import {
   compilePolicy,
   compileRules,
   decide,
-  type Occasion,
   type Pending,
   type Policy,
   PolicyError,
@@ -10,6 +9,7 @@ import {
   type Relationship,
   RelationshipIndex,
   type RelationshipReader,
+  type RequestContext,
   type ResourceRef,
   type RoleFacts,
   type SubjectRef,
@@ -34,7 +34,7 @@ export class Engine {
     return new View(this.policy, { user, tenant, roles: roles?.map((role) => role && this.#roleFacts(role)) });
   }
 
-  occasion({ resource, request, session, scopes, now }: Question): Occasion {
+  context({ resource, request, session, scopes, now }: Question): RequestContext {
     return { resource, request, session, scopes: scopes && new Set(scopes), now, relationships: this.relationships };
   }
 
@@ -47,12 +47,12 @@ export class Engine {
 }
 
 /** Decides with everything at hand. */
-export const decideDirectly = (view: View, action: string, occasion: Occasion): Answer =>
-  answerOf(() => atOnce(decide(view, action, occasion)));
+export const decideDirectly = (view: View, action: string, context: RequestContext): Answer =>
+  answerOf(() => atOnce(decide(view, action, context)));
 
 /** Decides as a process without memory does: nothing is at hand at first, and only what was asked for is loaded. */
-export const decideInRounds = (view: View, action: string, occasion: Occasion): Answer =>
-  answerOf(() => inRounds(occasion, (known) => decide(view, action, known)));
+export const decideInRounds = (view: View, action: string, context: RequestContext): Answer =>
+  answerOf(() => inRounds(context, (known) => decide(view, action, known)));
 
 /** The answer to what was asked with everything at hand. */
 export function atOnce<T>(answer: T | Pending): T {
@@ -61,11 +61,11 @@ export function atOnce<T>(answer: T | Pending): T {
 }
 
 /** Asks, loads what was asked for, and asks again. */
-export function inRounds<T>(occasion: Occasion, ask: (known: Occasion) => T | Pending): T {
-  const reader = new RelationshipsInRounds(occasion.relationships as RelationshipReader);
+export function inRounds<T>(context: RequestContext, ask: (known: RequestContext) => T | Pending): T {
+  const reader = new RelationshipsInRounds(context.relationships as RelationshipReader);
   // One round a step at most, there and (for a filter, which looks for candidates first) back.
   for (let round = 0; round <= 2 * (walkLimits.depth + 1); round++) {
-    const answer = ask({ ...occasion, relationships: reader });
+    const answer = ask({ ...context, relationships: reader });
     if (answer !== pendingDecision) return answer as T;
     if (reader.load() === 0) throw new Error("pending although everything that was asked for is at hand");
   }
@@ -79,7 +79,7 @@ export function answerOf(ask: () => { readonly allowed: boolean; readonly reason
     return { allowed, reason };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
-    return { error: error.code, fields: [...new Set(error.faults.map(({ field }) => field))].sort() };
+    return { error: error.code, fields: [...new Set(error.issues.map(({ field }) => field))].sort() };
   }
 }
 

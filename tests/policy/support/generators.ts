@@ -228,17 +228,17 @@ const subject = (all: readonly Role[]): fc.Arbitrary<Subject> =>
         fc.record({ export: oneOf<unknown>([true, false, 2]), seats: oneOf<unknown>([0, 1, 2, "unlimited"]) }, { requiredKeys: [] }),
       ),
       held: some(all, 1),
-      fault: seldom(1, oneOf(["user", "tenant", "user unknown", "tenant unknown", "role", "membership", "no role"] as const)),
+      issue: seldom(1, oneOf(["user", "tenant", "user unknown", "tenant unknown", "role", "membership", "no role"] as const)),
     })
-    .map(({ id, tenantId, user, tenant, entitlements, held, fault }) => ({
-      user: { id, status: fault === "user" ? "Inactive" : fault === "user unknown" ? undefined : "Active", attributes: user },
+    .map(({ id, tenantId, user, tenant, entitlements, held, issue }) => ({
+      user: { id, status: issue === "user" ? "Inactive" : issue === "user unknown" ? undefined : "Active", attributes: user },
       tenant: {
         id: tenantId,
-        status: fault === "tenant" ? "Suspended" : fault === "tenant unknown" ? undefined : "Active",
+        status: issue === "tenant" ? "Suspended" : issue === "tenant unknown" ? undefined : "Active",
         attributes: tenant,
         entitlements,
       },
-      roles: fault === "membership" ? undefined : fault === "no role" ? [] : fault === "role" ? [...held, undefined] : held,
+      roles: issue === "membership" ? undefined : issue === "no role" ? [] : issue === "role" ? [...held, undefined] : held,
     }));
 
 const session: fc.Arbitrary<Attributes> = fc

@@ -10,7 +10,7 @@ import {
   roleKey,
   tenantStatusKey,
   userKey,
-} from "../../../packages/server/src/modules/authorization/access/entries/keys.ts";
+} from "../../../packages/server/src/modules/authorization/access/entries/entry-key.ts";
 import { PermissionValue } from "../../../packages/server/src/modules/authorization/access/model.ts";
 import type { Case, CorpusFile } from "./corpus.ts";
 import type { Attributes, Role, Subject } from "./world.ts";

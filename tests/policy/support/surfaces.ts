@@ -5,8 +5,8 @@ import {
   filter,
   listActions,
   matches,
-  type Occasion,
   PolicyError,
+  type RequestContext,
   resourcesByRelation,
   type View,
 } from "../../../packages/policy/src/index.ts";
@@ -48,7 +48,7 @@ const fresh: Surface = {
   name: "decide, of a view made for the question",
   open: (file) => (question) => {
     const engine = new Engine(file);
-    return decideDirectly(engine.view(question.subject), question.action, engine.occasion(question));
+    return decideDirectly(engine.view(question.subject), question.action, engine.context(question));
   },
 };
 
@@ -57,7 +57,7 @@ const warmed = (name: string, order: (cases: readonly Case[]) => readonly Case[]
   name,
   open: (file) => {
     const { engine, viewOf } = shared(file);
-    const ask = (question: Case): Answer => decideDirectly(viewOf(question.subject), question.action, engine.occasion(question));
+    const ask = (question: Case): Answer => decideDirectly(viewOf(question.subject), question.action, engine.context(question));
     for (const question of [...order(file.cases), ...order(file.cases)]) ask(question);
     return ask;
   },
@@ -67,7 +67,7 @@ const rounds: Surface = {
   name: "decide, with nothing at hand at first",
   open: (file) => {
     const { engine, viewOf } = shared(file);
-    return (question) => decideInRounds(viewOf(question.subject), question.action, engine.occasion(question));
+    return (question) => decideInRounds(viewOf(question.subject), question.action, engine.context(question));
   },
 };
 
@@ -76,9 +76,7 @@ const explained: Surface = {
   open: (file) => {
     const { engine, viewOf } = shared(file);
     return (question) =>
-      answerOf(
-        () => inRounds(engine.occasion(question), (occasion) => explain(viewOf(question.subject), question.action, occasion)).decision,
-      );
+      answerOf(() => inRounds(engine.context(question), (context) => explain(viewOf(question.subject), question.action, context)).decision);
   },
 };
 
@@ -110,11 +108,14 @@ async function choice(isChosen: () => boolean | Promise<boolean>): Promise<Parti
   }
 }
 
-/** The occasion without its resource, and what is known of that. */
-function opened(engine: Engine, question: Case): { type: string; id: string; occasion: Occasion; row: Readonly<Record<string, unknown>> } {
-  const { resource, ...occasion } = engine.occasion(question);
+/** The context without its resource, and what is known of that. */
+function opened(
+  engine: Engine,
+  question: Case,
+): { type: string; id: string; context: RequestContext; row: Readonly<Record<string, unknown>> } {
+  const { resource, ...context } = engine.context(question);
   const { type = "", id = "", attributes } = resource ?? {};
-  return { type, id, occasion, row: { ...attributes, id } };
+  return { type, id, context, row: { ...attributes, id } };
 }
 
 /** Found from the subject's end, so that what is too much to look at from the resource's is not in the way. */
@@ -151,10 +152,10 @@ const filtered: Surface = {
   open: (file) => {
     const { engine, viewOf } = shared(file);
     return (question) => {
-      const { type, occasion, row } = opened(engine, question);
+      const { type, context, row } = opened(engine, question);
       return choiceOfFilter(file, question, () =>
         matches(
-          inRounds(occasion, (known) => filter(viewOf(question.subject), question.action, type, known)),
+          inRounds(context, (known) => filter(viewOf(question.subject), question.action, type, known)),
           row,
         ),
       );
@@ -172,9 +173,9 @@ const filteredBySql: Surface = {
     const { engine, viewOf } = shared(file);
     const rows = new SqlRows(file);
     return (question) => {
-      const { type, id, occasion } = opened(engine, question);
+      const { type, id, context } = opened(engine, question);
       return choiceOfFilter(file, question, async () =>
-        (await rows.chosen(type, atOnce(filter(viewOf(question.subject), question.action, type, occasion)))).includes(id),
+        (await rows.chosen(type, atOnce(filter(viewOf(question.subject), question.action, type, context)))).includes(id),
       );
     };
   },
@@ -193,10 +194,10 @@ const actions: Surface = {
     return async (question) => {
       const view = viewOf(question.subject);
       const { type = "", ...resource } = question.resource ?? {};
-      const ask = (occasion: Occasion) => listActions(view, { ...occasion, resource: { type, ...resource } });
-      const answer = await choice(() => inRounds(engine.occasion(question), ask).includes(question.action));
+      const ask = (context: RequestContext) => listActions(view, { ...context, resource: { type, ...resource } });
+      const answer = await choice(() => inRounds(engine.context(question), ask).includes(question.action));
       // The list is one answer about every action: one that is too much to look at leaves none of the others.
-      const isTooMuch = (action: string): boolean => isDeepEqual(decideDirectly(view, action, engine.occasion(question)), tooMuch);
+      const isTooMuch = (action: string): boolean => isDeepEqual(decideDirectly(view, action, engine.context(question)), tooMuch);
       return isDeepEqual(answer, { error: "evaluation_limit" }) && engine.policy.actionsOn(type).some(isTooMuch) ? {} : answer;
     };
   },
@@ -213,8 +214,8 @@ const among: Surface = {
     const { engine, viewOf } = shared(file);
     return (question) =>
       choice(() => {
-        const { type, id, occasion } = opened(engine, question);
-        return inRounds(occasion, (known) =>
+        const { type, id, context } = opened(engine, question);
+        return inRounds(context, (known) =>
           allowedAmong(viewOf(question.subject), question.action, type, ["no such id", id], known),
         ).includes(id);
       });
@@ -232,8 +233,8 @@ const byRelation: Surface = {
     const { engine, viewOf } = shared(file);
     return (question) =>
       choice(() => {
-        const { type, id, occasion } = opened(engine, question);
-        return inRounds(occasion, (known) => resourcesByRelation(viewOf(question.subject), question.action, type, known)).includes(id);
+        const { type, id, context } = opened(engine, question);
+        return inRounds(context, (known) => resourcesByRelation(viewOf(question.subject), question.action, type, known)).includes(id);
       });
   },
 };

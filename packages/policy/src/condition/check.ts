@@ -1,4 +1,4 @@
-import { below, type Fault } from "../faults.ts";
+import { below, type Issue } from "../issues.ts";
 import type { Attributes, AttributeType } from "../model/model.ts";
 import { type Comparison, conditionLimits, type Operand, operators, type Root } from "./condition.ts";
 import { literalOf, type Placeholder, placeholderOf } from "./operands.ts";
@@ -17,16 +17,16 @@ const builtIn = {
 } as const satisfies Vocabulary;
 
 /** Everything that is wrong with a condition, each with its place in it; empty when it can be compiled. */
-export function faultsOfCondition(condition: unknown, vocabulary: Vocabulary = {}): Fault[] {
+export function issuesOfCondition(condition: unknown, vocabulary: Vocabulary = {}): Issue[] {
   const checker = new Checker(vocabulary);
   checker.check(condition, "", 1);
-  return checker.faults;
+  return checker.issues;
 }
 
-type Wrong = Pick<Fault, "rule" | "message">;
+type Wrong = Pick<Issue, "rule" | "message">;
 
 class Checker {
-  readonly faults: Fault[] = [];
+  readonly issues: Issue[] = [];
   readonly #vocabulary: Vocabulary;
   #nodes = 0;
 
@@ -36,10 +36,10 @@ class Checker {
 
   check(condition: unknown, at: string, depth: number): void {
     this.#nodes += 1;
-    const fault = (rule: string, message: string) => this.faults.push({ field: at, rule, message });
-    if (this.#nodes === conditionLimits.nodes + 1) fault("max_nodes", `has more than ${conditionLimits.nodes} parts`);
-    else if (depth > conditionLimits.depth) fault("max_depth", `is nested more than ${conditionLimits.depth} deep`);
-    else if (typeof condition !== "object" || condition === null || Array.isArray(condition)) fault("type", "is not a condition");
+    const issue = (rule: string, message: string) => this.issues.push({ field: at, rule, message });
+    if (this.#nodes === conditionLimits.nodes + 1) issue("max_nodes", `has more than ${conditionLimits.nodes} parts`);
+    else if (depth > conditionLimits.depth) issue("max_depth", `is nested more than ${conditionLimits.depth} deep`);
+    else if (typeof condition !== "object" || condition === null || Array.isArray(condition)) issue("type", "is not a condition");
     else if (this.#nodes <= conditionLimits.nodes) this.#part(condition as Record<string, unknown>, at, depth);
   }
 
@@ -49,21 +49,21 @@ class Checker {
     const inner = kind && condition[kind];
     if (kind === undefined) this.#comparison(condition, at);
     else if (Object.keys(condition).length > 1) {
-      this.faults.push({
+      this.issues.push({
         field: at,
         rule: "one_of",
         message: `has '${kind}' and something else: a part is one of all, any, not, or a comparison`,
       });
     } else if (kind === "not") this.check(inner, place, depth + 1);
     else if (!Array.isArray(inner) || inner.length === 0) {
-      this.faults.push({ field: place, rule: "min_items", message: "is not a list of at least one condition" });
+      this.issues.push({ field: place, rule: "min_items", message: "is not a list of at least one condition" });
     } else for (const [index, part] of inner.entries()) this.check(part, `${place}.${index}`, depth + 1);
   }
 
   #comparison(comparison: Record<string, unknown>, at: string): void {
     const { operator, left, right, zone, ...rest } = comparison;
     const add = (field: string, wrong: Wrong | undefined) => {
-      if (wrong) this.faults.push(...below(at, [{ field, ...wrong }]));
+      if (wrong) this.issues.push(...below(at, [{ field, ...wrong }]));
     };
     for (const key of Object.keys(rest)) add(key, { rule: "unknown_field", message: "is not a field of a condition" });
     if (!operators.includes(operator as never)) {
@@ -89,7 +89,7 @@ class Checker {
     if (operand === undefined) return { rule: "required", message: "is required" };
     const placeholder = placeholderOf(operand as Operand);
     if (placeholder !== undefined) {
-      if ("fault" in placeholder) return { rule: "placeholder", message: placeholder.fault };
+      if ("issue" in placeholder) return { rule: "placeholder", message: placeholder.issue };
       if (literal) return { rule: "literal", message: `must be written out: ${kindsInWords[kind]}` };
       const type = this.#typeOf(placeholder);
       if (type === "unknown") return { rule: "placeholder", message: `names ${placeholder.text}, which the model does not declare` };
@@ -124,7 +124,7 @@ class Checker {
     const [a, b] = [left, right].map((operand) => {
       const placeholder = placeholderOf(operand as Operand);
       if (placeholder === undefined) return primitive(typeof literalOf(operand as Operand));
-      return "fault" in placeholder ? undefined : primitive(this.#typeOf(placeholder));
+      return "issue" in placeholder ? undefined : primitive(this.#typeOf(placeholder));
     });
     return a !== undefined && b !== undefined && a !== b ? { rule: "type", message: `is ${b}, the left side ${a}` } : undefined;
   }

@@ -1,5 +1,5 @@
 import { costOf, stepCosts } from "../budget.ts";
-import type { Fault } from "../faults.ts";
+import type { Issue } from "../issues.ts";
 import { allOf, anyOf, invalid, notOf, type Truth } from "../truth.ts";
 import type { Comparison, Condition, Environment, Operand } from "./condition.ts";
 import { type Getter, getterOf, literalOf, type Placeholder, placeholderOf } from "./operands.ts";
@@ -10,7 +10,7 @@ export type CompiledCondition = (environment: Environment) => Truth;
 const compiled = new WeakMap<object, CompiledCondition>();
 
 /**
- * The condition as a function; made once for each condition object. The condition must be without faults. Where it is made for a
+ * The condition as a function; made once for each condition object. The condition must be without issues. Where it is made for a
  * decision, the work is counted in the decision's environment.
  */
 export function compileCondition(condition: Condition, environment?: Environment): CompiledCondition {
@@ -97,13 +97,13 @@ function counted(operand: Operand, more: number, searching: boolean): Getter {
 }
 
 /** Which placeholders make the condition invalid in this environment: missing ones and those of the wrong type. */
-export function invalidPlaceholders(condition: Condition, environment: Environment): Fault[] {
+export function invalidPlaceholders(condition: Condition, environment: Environment): Issue[] {
   if ("all" in condition) return condition.all.flatMap((part) => invalidPlaceholders(part, environment));
   if ("any" in condition) return condition.any.flatMap((part) => invalidPlaceholders(part, environment));
   if ("not" in condition) return invalidPlaceholders(condition.not, environment);
   if (compileCondition(condition, environment)(environment) !== invalid) return [];
   const definition = operatorDefinitions[condition.operator];
-  const faults: Fault[] = [];
+  const issues: Issue[] = [];
   for (const [operand, kind] of [
     [condition.left, definition.left],
     [condition.right, definition.right],
@@ -113,11 +113,11 @@ export function invalidPlaceholders(condition: Condition, environment: Environme
     const value = getterOf(placeholder as Placeholder)(environment);
     const field = (placeholder as Placeholder).text;
     if (value === undefined || value === null)
-      faults.push({ field, rule: "required", message: `is required by a condition (${condition.operator})` });
+      issues.push({ field, rule: "required", message: `is required by a condition (${condition.operator})` });
     else if (!isOfKind(kind, value))
-      faults.push({ field, rule: "type", message: `must be ${kindsInWords[kind]} for a condition (${condition.operator})` });
+      issues.push({ field, rule: "type", message: `must be ${kindsInWords[kind]} for a condition (${condition.operator})` });
   }
-  if (faults.length > 0) return faults;
+  if (issues.length > 0) return issues;
   // Both sides are what the operator takes, but not of one type: either may be the wrong one.
   return [condition.left, condition.right]
     .filter((operand): operand is string => operand !== undefined && placeholderOf(operand) !== undefined)

@@ -12,15 +12,15 @@ const name = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 const barred = new Set(["__proto__", "prototype", "constructor"]);
 
 /** The placeholder that an operand is, undefined for a literal, and an explanation for a text that is neither. */
-export function placeholderOf(operand: Operand | undefined): Placeholder | undefined | { readonly fault: string } {
+export function placeholderOf(operand: Operand | undefined): Placeholder | undefined | { readonly issue: string } {
   if (typeof operand !== "string" || !operand.startsWith("$")) return undefined;
   const [root, ...path] = operand.slice(1).split(".");
   if (!roots.includes(root as Root))
-    return { fault: `has no placeholder '$${root}'; there are ${roots.map((each) => `$${each}`).join(", ")}` };
-  if (root === "now" && path.length > 0) return { fault: "names a part of $now, which has none" };
-  if (root !== "now" && path.length === 0) return { fault: `needs an attribute: $${root}.name` };
-  if (!path.every((part) => name.test(part) && !barred.has(part))) return { fault: "has a name that is not letters, digits, _ and -" };
-  if (path.length > conditionLimits.pathLength) return { fault: `is longer than ${conditionLimits.pathLength} names` };
+    return { issue: `has no placeholder '$${root}'; there are ${roots.map((each) => `$${each}`).join(", ")}` };
+  if (root === "now" && path.length > 0) return { issue: "names a part of $now, which has none" };
+  if (root !== "now" && path.length === 0) return { issue: `needs an attribute: $${root}.name` };
+  if (!path.every((part) => name.test(part) && !barred.has(part))) return { issue: "has a name that is not letters, digits, _ and -" };
+  if (path.length > conditionLimits.pathLength) return { issue: `is longer than ${conditionLimits.pathLength} names` };
   return { text: operand, root: root as Root, path };
 }
 

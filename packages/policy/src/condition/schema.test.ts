@@ -1,6 +1,6 @@
 import Schema from "typebox/schema";
 import { describe, expect, it } from "vitest";
-import { faultsOfCondition } from "./check.ts";
+import { issuesOfCondition } from "./check.ts";
 import { operators } from "./condition.ts";
 import { conditionSchema } from "./schema.ts";
 
@@ -34,7 +34,7 @@ const sound: readonly unknown[] = [
   { operator: "exists", left: "$resource.owner" },
 ];
 
-/** Faults of form: what only a model or a value tells is not the schema's to say. */
+/** Issues of form: what only a model or a value tells is not the schema's to say. */
 const faulty: readonly unknown[] = [
   null,
   [],
@@ -64,12 +64,12 @@ describe("the schema of conditions", () => {
   });
 
   it.each(sound)("takes what the engine takes: %j", (condition) => {
-    expect(faultsOfCondition(condition)).toEqual([]);
+    expect(issuesOfCondition(condition)).toEqual([]);
     expect(validator.Check(condition)).toBe(true);
   });
 
   it.each(faulty)("refuses what the engine refuses: %j", (condition) => {
-    expect(faultsOfCondition(condition)).not.toEqual([]);
+    expect(issuesOfCondition(condition)).not.toEqual([]);
     expect(validator.Check(condition)).toBe(false);
   });
 });

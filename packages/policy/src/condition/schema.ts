@@ -14,7 +14,7 @@ const placeholder = {
 const wrapped = (value: object) => ({ type: "object", properties: { value }, required: ["value"], additionalProperties: false });
 const either = (...values: readonly object[]) => ({ anyOf: [placeholder, ...values, ...values.map(wrapped)] });
 
-/** What each side takes; that a placeholder's declared type fits, only the model can say (`faultsOfCondition`). */
+/** What each side takes; that a placeholder's declared type fits, only the model can say (`issuesOfCondition`). */
 const sides: Readonly<Record<Kind, object>> = {
   scalar: either(text, { type: "number" }, { type: "boolean" }),
   text: either(text),

@@ -1,7 +1,7 @@
 import { invalidPlaceholders } from "../condition/compile.ts";
 import type { Condition, Environment } from "../condition/condition.ts";
 import { timeOf } from "../condition/time.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { RelationExpression, SessionRule } from "../model/model.ts";
 import type { ActionPlan, PlannedRule } from "../model/plans.ts";
 import type { RoleFacts } from "../model/role.ts";
@@ -9,31 +9,31 @@ import { truths } from "../relation/truths.ts";
 import { Walk, type WalkInput } from "../relation/walk.ts";
 import { allOf, invalid, no, notOf, pending, type Truth, yes } from "../truth.ts";
 import { allowedByGrant, type Decision, denied, type Pending, pendingDecision } from "./decision.ts";
-import { faultOfLimit, meets } from "./entitlements.ts";
-import { environmentOf, noRelationships, type Occasion } from "./occasion.ts";
+import { issueOfLimit, meets } from "./entitlements.ts";
+import { environmentOf, noRelationships, type RequestContext } from "./request-context.ts";
 import type { View } from "./view.ts";
 
-const nowhere: Occasion = {};
+const nowhere: RequestContext = {};
 /** Thousands of relationships may have a condition that lacks something; nobody needs to hear of all. */
 const invalidToldMax = 50;
 
 /**
- * Decides whether the subject may perform `action` on an occasion; the rules are decision 0019.
+ * Decides whether the subject may perform `action` on an context; the rules are decision 0019.
  *
  * Returns `pendingDecision` while the reader of relationships does not have all that is needed: load what it was asked for
  * and decide again. Throws {@link PolicyError}: `unknown_permission`, `unknown_resource_type`, `invalid_input` with the
  * placeholders that are missing or of the wrong type, `evaluation_limit`.
  */
-export function decide(view: View, action: string, occasion: Occasion = nowhere): Decision | Pending {
+export function decide(view: View, action: string, context: RequestContext = nowhere): Decision | Pending {
   const plan = view.plan(action);
-  const type = occasion.resource?.type;
+  const type = context.resource?.type;
   if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();
   if (view.refusal !== undefined) return view.refusal;
-  if (occasion.scopes === undefined && occasion.callerScopes === undefined) {
+  if (context.scopes === undefined && context.callerScopes === undefined) {
     if (plan.always !== undefined) return "reason" in plan.always ? plan.always : decisionBy(plan.always, view);
-    if (plan.plain) return decideByConditions(view, plan, occasion);
+    if (plan.plain) return decideByConditions(view, plan, context);
   }
-  return new Deciding(view, plan, occasion).decide();
+  return new Deciding(view, plan, context).decide();
 }
 
 /** The decision when it is this rule that decides. */
@@ -43,8 +43,8 @@ const decisionBy = ({ effect, place }: PlannedRule, { roles }: View): Decision =
 };
 
 /** Where only the conditions of roles are left to look at: the usual case of a condition, and a short way. */
-function decideByConditions(view: View, plan: ActionPlan, occasion: Occasion): Decision | Pending {
-  const environment = environmentOf(view, occasion);
+function decideByConditions(view: View, plan: ActionPlan, context: RequestContext): Decision | Pending {
+  const environment = environmentOf(view, context);
   let invalidSeen = false;
   for (const rule of plan.allowing) {
     const truth = rule.holds === undefined ? yes : rule.holds(environment);
@@ -52,7 +52,7 @@ function decideByConditions(view: View, plan: ActionPlan, occasion: Occasion): D
     if (truth === invalid) invalidSeen = true;
   }
   // The long way tells what was invalid.
-  return invalidSeen ? new Deciding(view, plan, occasion).decide() : denied.condition;
+  return invalidSeen ? new Deciding(view, plan, context).decide() : denied.condition;
 }
 
 export const unknownType = (): PolicyError =>
@@ -64,21 +64,21 @@ export const unknownType = (): PolicyError =>
 class Deciding {
   readonly #view: View;
   readonly #plan: ActionPlan;
-  readonly #occasion: Occasion;
+  readonly #context: RequestContext;
   #incomplete = false;
   readonly #invalid = { allow: [] as Condition[], deny: [] as Condition[] };
   #environment: Environment | undefined;
 
-  constructor(view: View, plan: ActionPlan, occasion: Occasion) {
+  constructor(view: View, plan: ActionPlan, context: RequestContext) {
     this.#view = view;
     this.#plan = plan;
-    this.#occasion = occasion;
+    this.#context = context;
   }
 
   decide(): Decision | Pending {
     const { requirement } = this.#plan;
-    if (!withinScopes(this.#plan, this.#occasion)) return denied.keyScope;
-    if (requirement && !requirement.sessions.every((rule) => isStrongEnough(rule, this.#occasion))) return denied.sessionStrength;
+    if (!withinScopes(this.#plan, this.#context)) return denied.keyScope;
+    if (requirement && !requirement.sessions.every((rule) => isStrongEnough(rule, this.#context))) return denied.sessionStrength;
     const deny = this.#deny();
     if (typeof deny !== "number") return deny;
     const allow = this.#allow();
@@ -128,7 +128,7 @@ class Deciding {
   }
 
   #byRelation(effect: "allow" | "deny"): Truth {
-    const { resource, relationships = noRelationships } = this.#occasion;
+    const { resource, relationships = noRelationships } = this.#context;
     const type = resource?.type ?? this.#plan.soleType;
     const expression = type === undefined ? undefined : this.#plan.rules?.get(type)?.[effect];
     if (expression === undefined || type === undefined || resource?.id === undefined) return no;
@@ -157,7 +157,7 @@ class Deciding {
   }
 
   get environment(): Environment {
-    this.#environment ??= environmentOf(this.#view, this.#occasion);
+    this.#environment ??= environmentOf(this.#view, this.#context);
     return this.#environment;
   }
 
@@ -169,15 +169,15 @@ class Deciding {
     const limits = (this.#plan.requirement?.entitlements ?? []).filter(
       (rule) => meets(rule, entitlements, () => this.environment) === invalid,
     );
-    const faults = [
+    const issues = [
       ...conditions.flatMap((condition) => invalidPlaceholders(condition, this.environment)),
-      ...limits.flatMap((rule) => faultOfLimit(rule, this.environment)),
+      ...limits.flatMap((rule) => issueOfLimit(rule, this.environment)),
     ];
-    return new PolicyError("invalid_input", [...new Map(faults.map((fault) => [`${fault.field} ${fault.rule}`, fault])).values()]);
+    return new PolicyError("invalid_input", [...new Map(issues.map((issue) => [`${issue.field} ${issue.rule}`, issue])).values()]);
   }
 }
 
-export const walkInput = (view: View, reader: NonNullable<Occasion["relationships"]>, moment: WalkInput["moment"]): WalkInput => ({
+export const walkInput = (view: View, reader: NonNullable<RequestContext["relationships"]>, moment: WalkInput["moment"]): WalkInput => ({
   policy: view.policy,
   userId: view.facts.user.id,
   roleIds: view.roles.map(({ id }) => id),
@@ -186,14 +186,14 @@ export const walkInput = (view: View, reader: NonNullable<Occasion["relationship
 });
 
 /** Whether the action, or a permission above it, is among the scopes; of two limits it must be among both. */
-export const withinScopes = ({ lineage }: Pick<ActionPlan, "lineage">, { scopes, callerScopes }: Occasion): boolean =>
+export const withinScopes = ({ lineage }: Pick<ActionPlan, "lineage">, { scopes, callerScopes }: RequestContext): boolean =>
   isAmong(lineage, scopes) && isAmong(lineage, callerScopes);
 
 const isAmong = (lineage: readonly string[], scopes: ReadonlySet<string> | undefined): boolean =>
   scopes === undefined || lineage.some((value) => scopes.has(value));
 
 /** Whether the session meets a rule; no session meets none. */
-export function isStrongEnough({ anyMethod, maxAgeSeconds }: SessionRule, { session, now = Date.now() }: Occasion): boolean {
+export function isStrongEnough({ anyMethod, maxAgeSeconds }: SessionRule, { session, now = Date.now() }: RequestContext): boolean {
   if (anyMethod !== undefined && !session?.methods?.some((method) => anyMethod.includes(method))) return false;
   if (maxAgeSeconds === undefined) return true;
   const ageMs = now - timeOf(session?.authenticatedAt);

@@ -1,6 +1,6 @@
 import type { Environment } from "../condition/condition.ts";
 import { getterOf, type Placeholder, placeholderOf } from "../condition/operands.ts";
-import type { Fault } from "../faults.ts";
+import type { Issue } from "../issues.ts";
 import type { EntitlementRule } from "../model/model.ts";
 import { invalid, no, type Truth, truthOf } from "../truth.ts";
 import type { View } from "./view.ts";
@@ -29,7 +29,7 @@ export const currentOfLimit = (rule: EntitlementRule, environment: Environment):
 const currentOf = (placeholder: string, environment: Environment): unknown =>
   getterOf(placeholderOf(placeholder) as Placeholder)(environment);
 
-export function faultOfLimit(rule: EntitlementRule, environment: Environment): Fault[] {
+export function issueOfLimit(rule: EntitlementRule, environment: Environment): Issue[] {
   if (!("limit" in rule)) return [];
   const current = currentOf(rule.current, environment);
   if (typeof current === "number" && Number.isFinite(current)) return [];

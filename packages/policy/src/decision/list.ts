@@ -1,10 +1,10 @@
 import { evaluationLimits, toEnd } from "../budget.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { RelationExpression } from "../model/model.ts";
 import { candidates, reachMax } from "../relation/reach.ts";
 import { decide, unknownType, walkInput } from "./decide.ts";
 import { type Decision, type Pending, pendingDecision } from "./decision.ts";
-import { environmentOf, noRelationships, type Occasion } from "./occasion.ts";
+import { environmentOf, noRelationships, type RequestContext } from "./request-context.ts";
 import type { View } from "./view.ts";
 
 /** Where a page begins, and how long it is at most. */
@@ -23,24 +23,24 @@ export const resourcesByRelation = (
   view: View,
   action: string,
   type: string,
-  occasion: Occasion = {},
+  context: RequestContext = {},
   page: ReachPage = {},
-): readonly string[] | Pending => toEnd(resourcesByRelationInSteps(view, action, type, occasion, page));
+): readonly string[] | Pending => toEnd(resourcesByRelationInSteps(view, action, type, context, page));
 
 /** The same, with a pause after each subject that was looked at. */
 export function* resourcesByRelationInSteps(
   view: View,
   action: string,
   type: string,
-  occasion: Occasion = {},
+  context: RequestContext = {},
   { after, limit = reachMax }: ReachPage = {},
 ): Generator<void, readonly string[] | Pending> {
   const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
   const expression = plan.rules?.get(type)?.allow as RelationExpression | undefined;
   if (view.refusal !== undefined || expression === undefined) return [];
-  const environment = environmentOf(view, occasion, evaluationLimits.listSteps);
-  const found = yield* candidates(walkInput(view, occasion.relationships ?? noRelationships, environment), expression, type);
+  const environment = environmentOf(view, context, evaluationLimits.listSteps);
+  const found = yield* candidates(walkInput(view, context.relationships ?? noRelationships, environment), expression, type);
   if (found === undefined) return pendingDecision;
   const left = after === undefined ? [...found] : [...found].filter((id) => id > after);
   return left.sort().slice(0, limit);
@@ -52,8 +52,8 @@ export const allowedAmong = (
   action: string,
   type: string,
   ids: readonly string[],
-  occasion: Occasion = {},
-): readonly string[] | Pending => toEnd(allowedAmongInSteps(view, action, type, ids, occasion));
+  context: RequestContext = {},
+): readonly string[] | Pending => toEnd(allowedAmongInSteps(view, action, type, ids, context));
 
 /** The same, with a pause after each resource. */
 export function allowedAmongInSteps(
@@ -61,20 +61,20 @@ export function allowedAmongInSteps(
   action: string,
   type: string,
   ids: readonly string[],
-  occasion: Occasion = {},
+  context: RequestContext = {},
 ): Generator<void, readonly string[] | Pending> {
-  return among(ids, (id) => decide(view, action, { ...occasion, resource: { type, id } }));
+  return among(ids, (id) => decide(view, action, { ...context, resource: { type, id } }));
 }
 
 /** What the subject may do to a resource, sorted. An action that cannot be decided without more input is not among them. */
-export const listActions = (view: View, occasion: OnType): readonly string[] | Pending => toEnd(listActionsInSteps(view, occasion));
+export const listActions = (view: View, context: OnType): readonly string[] | Pending => toEnd(listActionsInSteps(view, context));
 
-type OnType = Occasion & { readonly resource: { readonly type: string } };
+type OnType = RequestContext & { readonly resource: { readonly type: string } };
 
 /** The same, with a pause after each action. */
-export function listActionsInSteps(view: View, occasion: OnType): Generator<void, readonly string[] | Pending> {
-  if (!view.policy.knowsType(occasion.resource.type)) throw unknownType();
-  return among(view.policy.actionsOn(occasion.resource.type), (action) => decide(view, action, occasion));
+export function listActionsInSteps(view: View, context: OnType): Generator<void, readonly string[] | Pending> {
+  if (!view.policy.knowsType(context.resource.type)) throw unknownType();
+  return among(view.policy.actionsOn(context.resource.type), (action) => decide(view, action, context));
 }
 
 function* among(items: readonly string[], decideOn: (item: string) => Decision | Pending): Generator<void, readonly string[] | Pending> {

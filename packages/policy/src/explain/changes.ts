@@ -1,5 +1,5 @@
 import { currentOfLimit, nameOf } from "../decision/entitlements.ts";
-import { environmentOf, type Occasion } from "../decision/occasion.ts";
+import { environmentOf, type RequestContext } from "../decision/request-context.ts";
 import type { View } from "../decision/view.ts";
 import type { EntitlementRule } from "../model/model.ts";
 import type { RoleFacts } from "../model/role.ts";
@@ -26,17 +26,17 @@ type Allows = (changes: ChangeSet) => boolean;
 export function changesThatAllow(
   view: View,
   action: string,
-  occasion: Occasion,
+  context: RequestContext,
   steps: readonly Step[],
   otherRoles: readonly RoleFacts[],
   isComplete: () => boolean,
 ): readonly ChangeSet[] {
   const held = view.facts.roles ?? [];
   const rolesById = new Map([...otherRoles, ...held.filter((role) => role !== undefined)].map((role) => [role.id, role]));
-  const allows: Allows = (changes) => wouldAllow(view, action, occasion, changes, rolesById);
-  const required = requiredChanges(view, action, occasion, steps);
+  const allows: Allows = (changes) => wouldAllow(view, action, context, changes, rolesById);
+  const required = requiredChanges(view, action, context, steps);
   if (allows(required)) return [minimal(required, allows)];
-  const ofRelationships = relationshipChanges(view, action, occasion);
+  const ofRelationships = relationshipChanges(view, action, context);
   const { narrow } = ofRelationships;
   // While relationships are not at hand, it is all asked again: nothing is tried in vain.
   if (!isComplete()) return [];
@@ -114,7 +114,7 @@ function minimal(changes: ChangeSet, allows: Allows): ChangeSet {
 const narrowest = (changes: ChangeSet, allows: Allows): ChangeSet => minimal(changes.toReversed(), allows).toReversed();
 
 /** What stands in the way whatever allows: status, credential, denials of roles, the plan. */
-function requiredChanges(view: View, action: string, occasion: Occasion, steps: readonly Step[]): Change[] {
+function requiredChanges(view: View, action: string, context: RequestContext, steps: readonly Step[]): Change[] {
   const { user, tenant } = view.facts;
   const changes: Change[] = [];
   if (user.status !== undefined && user.status !== "Active") changes.push({ kind: "activate_user" });
@@ -127,13 +127,13 @@ function requiredChanges(view: View, action: string, occasion: Occasion, steps: 
     if (step.part === "role" && step.effect === "deny" && step.outcome === "passed") {
       changes.push({ kind: "take_role", roleId: step.role.id, roleName: step.role.name });
     }
-    if (step.part === "entitlement" && step.outcome === "failed") changes.push(entitlementChange(view, step.rule, occasion));
+    if (step.part === "entitlement" && step.outcome === "failed") changes.push(entitlementChange(view, step.rule, context));
   }
   return changes;
 }
 
-function entitlementChange(view: View, rule: EntitlementRule, occasion: Occasion): Change {
+function entitlementChange(view: View, rule: EntitlementRule, context: RequestContext): Change {
   if ("feature" in rule) return { kind: "entitlement", name: nameOf(rule), needs: "feature" };
-  const current = currentOfLimit(rule, environmentOf(view, occasion));
+  const current = currentOfLimit(rule, environmentOf(view, context));
   return { kind: "entitlement", name: nameOf(rule), needs: "limit", ...(typeof current === "number" ? { above: current } : {}) };
 }

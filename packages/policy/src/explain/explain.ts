@@ -4,9 +4,9 @@ import type { Environment } from "../condition/condition.ts";
 import { decide, isStrongEnough, walkInput, withinScopes } from "../decision/decide.ts";
 import { type Pending, partOf, pendingDecision } from "../decision/decision.ts";
 import { meets, nameOf } from "../decision/entitlements.ts";
-import { environmentOf, noRelationships, type Occasion } from "../decision/occasion.ts";
+import { environmentOf, noRelationships, type RequestContext } from "../decision/request-context.ts";
 import type { View } from "../decision/view.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { ActionPlan, PlannedRule } from "../model/plans.ts";
 import type { RoleFacts } from "../model/role.ts";
@@ -23,19 +23,19 @@ import { type RelationTrace, traces } from "./trace.ts";
 export const explain = (
   view: View,
   action: string,
-  occasion: Occasion = {},
+  context: RequestContext = {},
   otherRoles: readonly RoleFacts[] = [],
-): Explanation | Pending => toEnd(explainInSteps(view, action, occasion, otherRoles));
+): Explanation | Pending => toEnd(explainInSteps(view, action, context, otherRoles));
 
 /** The same, with a pause between the decision, its trace, and the changes that are tried. */
 export function* explainInSteps(
   view: View,
   action: string,
-  occasion: Occasion = {},
+  context: RequestContext = {},
   otherRoles: readonly RoleFacts[] = [],
 ): Generator<void, Explanation | Pending> {
   // One moment for all that is looked at.
-  const fixed: Occasion = { ...occasion, now: occasion.now ?? Date.now() };
+  const fixed: RequestContext = { ...context, now: context.now ?? Date.now() };
   const decision = decide(view, action, fixed);
   if (decision === pendingDecision) return pendingDecision;
   yield;
@@ -45,7 +45,11 @@ export function* explainInSteps(
   const watched = watch(fixed.relationships);
   yield;
   // Each change is tried by a decision. Those for which no steps are left are not offered.
-  const trying: Occasion = { ...fixed, relationships: watched.reader, budget: new Budget(evaluationLimits.decisionSteps, fixed.budget) };
+  const trying: RequestContext = {
+    ...fixed,
+    relationships: watched.reader,
+    budget: new Budget(evaluationLimits.decisionSteps, fixed.budget),
+  };
   const changes = decision.allowed ? [] : changesThatAllow(view, action, trying, steps, otherRoles, () => !watched.missed());
   return watched.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
 }
@@ -77,10 +81,10 @@ const outcomes: Readonly<Record<RelationTrace["outcome"], Outcome>> = {
 const passed = (value: boolean): Outcome => (value ? "passed" : "failed");
 const named = ({ id, name }: RoleFacts) => ({ id, name });
 
-function stepsOf(view: View, action: string, occasion: Occasion): Step[] {
+function stepsOf(view: View, action: string, context: RequestContext): Step[] {
   const { user, tenant, roles = [] } = view.facts;
   const plan = view.plan(action);
-  const environment = environmentOf(view, occasion);
+  const environment = environmentOf(view, context);
   const known = roles.filter((role) => role !== undefined);
   const steps: Step[] = [
     { part: "membership", outcome: passed(roles.length > 0), roles: known.map(named) },
@@ -91,16 +95,16 @@ function stepsOf(view: View, action: string, occasion: Occasion): Step[] {
       tenant: tenant.status ?? null,
     },
   ];
-  for (const scopes of [occasion.scopes, occasion.callerScopes]) {
+  for (const scopes of [context.scopes, context.callerScopes]) {
     if (scopes) steps.push({ part: "key_scope", outcome: passed(withinScopes(plan, { scopes })), scopes: [...scopes] });
   }
   for (const rule of plan.requirement?.sessions ?? []) {
-    steps.push({ part: "session_strength", outcome: passed(isStrongEnough(rule, occasion)), rule });
+    steps.push({ part: "session_strength", outcome: passed(isStrongEnough(rule, context)), rule });
   }
   return [
     ...steps,
     ...ruleSteps(view, plan, environment),
-    ...grantSteps(view, plan, occasion, environment),
+    ...grantSteps(view, plan, context, environment),
     ...entitlementSteps(view, plan, environment),
   ];
 }
@@ -120,7 +124,7 @@ function ruleSteps({ roles }: View, plan: ActionPlan, environment: Environment):
 function grantSteps(
   view: View,
   plan: ActionPlan,
-  { resource, relationships = noRelationships }: Occasion,
+  { resource, relationships = noRelationships }: RequestContext,
   environment: Environment,
 ): Step[] {
   const type = resource?.type ?? plan.soleType;

@@ -1,9 +1,9 @@
 import { toEnd } from "../budget.ts";
 import { traceCondition } from "../condition/compile.ts";
 import { walkInput } from "../decision/decide.ts";
-import { environmentOf, noRelationships, type Occasion } from "../decision/occasion.ts";
+import { environmentOf, noRelationships, type RequestContext } from "../decision/request-context.ts";
 import type { View } from "../decision/view.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { PreparedRelation } from "../model/prepared-relation.ts";
 import { relationEffects } from "../relation/effects.ts";
@@ -55,11 +55,11 @@ interface Open {
 }
 
 /** Looks from the resource along every relation that the rules about the action depend on, the nearest first. */
-export function relationshipChanges(view: View, action: string, occasion: Occasion): RelationshipChanges {
+export function relationshipChanges(view: View, action: string, context: RequestContext): RelationshipChanges {
   const plan = view.plan(action);
-  const type = occasion.resource?.type ?? plan.soleType;
-  const id = occasion.resource?.id;
-  const search = new Search(view, occasion);
+  const type = context.resource?.type ?? plan.soleType;
+  const id = context.resource?.id;
+  const search = new Search(view, context);
   const rule = type === undefined ? undefined : plan.rules?.get(type);
   if (rule !== undefined && type !== undefined && id !== undefined) {
     const start = { resource: { type, id }, way: 0, hops: 0 } as const;
@@ -72,7 +72,7 @@ export function relationshipChanges(view: View, action: string, occasion: Occasi
 
 class Search implements RelationshipChanges {
   readonly #view: View;
-  readonly #occasion: Occasion;
+  readonly #context: RequestContext;
   readonly #reader: RelationshipReader;
   readonly #now: number;
   readonly #user: SubjectRef;
@@ -85,11 +85,11 @@ class Search implements RelationshipChanges {
   readonly conditional: Change[] = [];
   takesRoles = false;
 
-  constructor(view: View, occasion: Occasion) {
+  constructor(view: View, context: RequestContext) {
     this.#view = view;
-    this.#occasion = occasion;
-    this.#reader = occasion.relationships ?? noRelationships;
-    this.#now = occasion.now ?? Date.now();
+    this.#context = context;
+    this.#reader = context.relationships ?? noRelationships;
+    this.#now = context.now ?? Date.now();
     this.#user = { type: "user", id: view.facts.user.id };
     this.#roleIds = (view.facts.roles ?? []).flatMap((role) => (role ? [role.id] : []));
   }
@@ -203,13 +203,13 @@ class Search implements RelationshipChanges {
 
   #conditionOf(relationship: Relationship): void {
     if (!relationship.condition) return;
-    const condition = traceCondition(relationship.condition, environmentOf(this.#view, this.#occasion));
+    const condition = traceCondition(relationship.condition, environmentOf(this.#view, this.#context));
     if (condition.outcome !== "true") this.conditional.push({ kind: "meet_condition", relationship, condition });
   }
 
   /** Resources in whose relation the user seems to stand; whoever links them tries it. */
   #within(relation: string, type: string): readonly ResourceRef[] {
-    const environment = environmentOf(this.#view, this.#occasion);
+    const environment = environmentOf(this.#view, this.#context);
     const input = { ...walkInput(this.#view, this.#reader, environment), roleIds: this.#roleIds };
     const found = orNone(() => toEnd(candidates(input, relation, type))) ?? [];
     return [...found]

@@ -1,8 +1,8 @@
 import { decide, withinScopes } from "../decision/decide.ts";
 import { pendingDecision } from "../decision/decision.ts";
-import { noRelationships, type Occasion } from "../decision/occasion.ts";
+import { noRelationships, type RequestContext } from "../decision/request-context.ts";
 import { type SubjectFacts, View } from "../decision/view.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import { type RoleFacts, rulesWith } from "../model/role.ts";
 import { RelationshipIndex } from "../relation/index-in-memory.ts";
 import type { Relationship, RelationshipReader } from "../relation/relationship.ts";
@@ -12,12 +12,12 @@ import type { Change } from "./explanation.ts";
 function withChanges(
   view: View,
   action: string,
-  occasion: Occasion,
+  context: RequestContext,
   changes: readonly Change[],
   rolesById: ReadonlyMap<string, RoleFacts>,
-): { readonly view: View; readonly occasion: Occasion } {
+): { readonly view: View; readonly context: RequestContext } {
   let facts: SubjectFacts = view.facts;
-  let changed: Occasion = occasion;
+  let changed: RequestContext = context;
   for (const change of changes) {
     const roles = facts.roles ?? [];
     switch (change.kind) {
@@ -73,21 +73,21 @@ function withChanges(
         break;
     }
   }
-  return { view: new View(view.policy, facts), occasion: changed };
+  return { view: new View(view.policy, facts), context: changed };
 }
 
 /** Whether the changes are enough; what is not at hand, or stays invalid, is not. */
 export function wouldAllow(
   view: View,
   action: string,
-  occasion: Occasion,
+  context: RequestContext,
   changes: readonly Change[],
   rolesById: ReadonlyMap<string, RoleFacts>,
 ): boolean {
-  const changed = withChanges(view, action, occasion, changes, rolesById);
+  const changed = withChanges(view, action, context, changes, rolesById);
   try {
-    const decision = decide(changed.view, action, changed.occasion);
-    return decision !== pendingDecision && decision.allowed && withinScopes(changed.view.plan(action), changed.occasion);
+    const decision = decide(changed.view, action, changed.context);
+    return decision !== pendingDecision && decision.allowed && withinScopes(changed.view.plan(action), changed.context);
   } catch (error) {
     if (error instanceof PolicyError) return false;
     throw error;

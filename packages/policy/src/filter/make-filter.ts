@@ -3,10 +3,10 @@ import type { Condition, Environment } from "../condition/condition.ts";
 import { placeholderOf } from "../condition/operands.ts";
 import { isStrongEnough, unknownType, walkInput, withinScopes } from "../decision/decide.ts";
 import { type Pending, pendingDecision } from "../decision/decision.ts";
-import { faultOfLimit, meets, nameOf } from "../decision/entitlements.ts";
-import { environmentOf, noRelationships, type Occasion } from "../decision/occasion.ts";
+import { issueOfLimit, meets, nameOf } from "../decision/entitlements.ts";
+import { environmentOf, noRelationships, type RequestContext } from "../decision/request-context.ts";
 import type { View } from "../decision/view.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { EntitlementRule, RelationExpression } from "../model/model.ts";
 import type { ActionPlan, PlannedRule } from "../model/plans.ts";
 import type { Algebra } from "../relation/algebra.ts";
@@ -18,7 +18,7 @@ import {
   allOfResiduals,
   always,
   anyOfResiduals,
-  faultsOfResidual,
+  issuesOfResidual,
   never,
   notOfResidual,
   type Residual,
@@ -32,12 +32,12 @@ import {
  * other than the resource's is missing and the answer depends on it; `evaluation_limit` where it would name more than 10,000
  * resources by their ids.
  */
-export const filter = (view: View, action: string, type: string, occasion: Occasion = {}): Filter | Pending =>
-  toEnd(filterInSteps(view, action, type, occasion));
+export const filter = (view: View, action: string, type: string, context: RequestContext = {}): Filter | Pending =>
+  toEnd(filterInSteps(view, action, type, context));
 
 /** The same, with a pause after each resource that was looked at. */
-export const filterInSteps = (view: View, action: string, type: string, occasion: Occasion = {}): Generator<void, Filter | Pending> =>
-  makeInSteps(view, action, type, occasion, undefined);
+export const filterInSteps = (view: View, action: string, type: string, context: RequestContext = {}): Generator<void, Filter | Pending> =>
+  makeInSteps(view, action, type, context, undefined);
 
 /** What is certain of a filter. */
 export interface CertainFilter {
@@ -51,34 +51,34 @@ export interface CertainFilter {
  * `open` has the others that might be allowed, by their ids; a check of each says what is missing. What is missing of a role's condition
  * or of the plan is about every resource, and throws as in `filter`.
  */
-export const filterOfCertain = (view: View, action: string, type: string, occasion: Occasion = {}): CertainFilter | Pending =>
-  toEnd(filterOfCertainInSteps(view, action, type, occasion));
+export const filterOfCertain = (view: View, action: string, type: string, context: RequestContext = {}): CertainFilter | Pending =>
+  toEnd(filterOfCertainInSteps(view, action, type, context));
 
 /** The same, with a pause after each resource that was looked at. */
 export function* filterOfCertainInSteps(
   view: View,
   action: string,
   type: string,
-  occasion: Occasion = {},
+  context: RequestContext = {},
 ): Generator<void, CertainFilter | Pending> {
   const open = new Set<string>();
-  const found = yield* makeInSteps(view, action, type, occasion, open);
+  const found = yield* makeInSteps(view, action, type, context, open);
   return found === pendingDecision ? pendingDecision : { filter: found, open: [...open].sort() };
 }
 
-/** `unsettled` takes the resources whose relationships are left undecided; without it they are faults. */
+/** `unsettled` takes the resources whose relationships are left undecided; without it they are issues. */
 function* makeInSteps(
   view: View,
   action: string,
   type: string,
-  occasion: Occasion,
+  context: RequestContext,
   unsettled: Set<string> | undefined,
 ): Generator<void, Filter | Pending> {
   const plan = view.plan(action);
   if (!view.policy.knowsType(type)) throw unknownType();
-  if (view.refusal !== undefined || !withinScopes(plan, occasion)) return never;
-  if (plan.requirement && !plan.requirement.sessions.every((rule) => isStrongEnough(rule, occasion))) return never;
-  const open: Occasion = { ...occasion, resource: { type } };
+  if (view.refusal !== undefined || !withinScopes(plan, context)) return never;
+  if (plan.requirement && !plan.requirement.sessions.every((rule) => isStrongEnough(rule, context))) return never;
+  const open: RequestContext = { ...context, resource: { type } };
   const environment = environmentOf(view, open, evaluationLimits.listSteps);
   function* part(effect: "allow" | "deny", rules: readonly PlannedRule[]): Generator<void, Residual> {
     const ofRoles = anyOfResiduals(rules.map((rule) => ofRule(rule, environment)));
@@ -92,9 +92,9 @@ function* makeInSteps(
     ofEntitlements(view, plan.requirement?.entitlements ?? [], environment),
   ]);
   if (residual.kind === "pending") return pendingDecision;
-  const faults = faultsOfResidual(residual);
-  if (faults.length > 0)
-    throw new PolicyError("invalid_input", [...new Map(faults.map((fault) => [`${fault.field} ${fault.rule}`, fault])).values()]);
+  const issues = issuesOfResidual(residual);
+  if (issues.length > 0)
+    throw new PolicyError("invalid_input", [...new Map(issues.map((issue) => [`${issue.field} ${issue.rule}`, issue])).values()]);
   return residual as Filter;
 }
 
@@ -106,13 +106,13 @@ function* ofRelations(
   plan: ActionPlan,
   effect: "allow" | "deny",
   type: string,
-  occasion: Occasion,
+  context: RequestContext,
   environment: Environment,
   unsettled: Set<string> | undefined,
 ): Generator<void, Residual> {
   const expression = plan.rules?.get(type)?.[effect] as RelationExpression | undefined;
   if (expression === undefined) return never;
-  const input = walkInput(view, occasion.relationships ?? noRelationships, environment);
+  const input = walkInput(view, context.relationships ?? noRelationships, environment);
   const ids = yield* candidates(input, expression, type);
   if (ids === undefined) return { kind: "pending" };
   if (ids.size > reachMax) throw tooManyInReach();
@@ -123,7 +123,7 @@ function* ofRelations(
     const of = about(environment, { type, id });
     const walked = new Walk({ ...input, moment: of }, residuals(of)).expression(expression, { type, id });
     const outcome =
-      unsettled !== undefined && faultsOfResidual(walked).length > 0 ? settled(walked, effect === "allow" ? never : always) : walked;
+      unsettled !== undefined && issuesOfResidual(walked).length > 0 ? settled(walked, effect === "allow" ? never : always) : walked;
     if (outcome !== walked) unsettled?.add(id);
     if (outcome.kind === "always") certain.push(id);
     else if (outcome.kind === "pending") conditional.push(outcome);
@@ -175,7 +175,7 @@ function ofEntitlements(view: View, rules: readonly EntitlementRule[], environme
         return { kind: "compare", operator: "less_than", left: { attribute: current.path.join(".") }, right: { value: limit } };
       }
       const truth = meets(rule, entitlements, () => environment);
-      if (truth === invalid) return { kind: "invalid", faults: faultOfLimit(rule, environment) };
+      if (truth === invalid) return { kind: "invalid", issues: issueOfLimit(rule, environment) };
       return truth === yes ? always : never;
     }),
   );

@@ -3,12 +3,12 @@ import { compileCondition, invalidPlaceholders } from "../condition/compile.ts";
 import type { Comparison, Condition, Environment, Literal, Operand } from "../condition/condition.ts";
 import { getterOf, literalOf, type Placeholder, placeholderOf } from "../condition/operands.ts";
 import { isOfKind, type Kind, kindsInWords, operatorDefinitions } from "../condition/operators.ts";
-import type { Fault } from "../faults.ts";
+import type { Issue } from "../issues.ts";
 import { invalid, yes } from "../truth.ts";
 import type { Filter, FilterOperand, FilterOperator } from "./filter.ts";
 
 /** What is left of a policy when all but the resource's attributes is known; with what may not be left in the end. */
-export type Residual = Filter | { readonly kind: "invalid"; readonly faults: readonly Fault[] } | { readonly kind: "pending" };
+export type Residual = Filter | { readonly kind: "invalid"; readonly issues: readonly Issue[] } | { readonly kind: "pending" };
 
 export const always: Filter = { kind: "always" };
 export const never: Filter = { kind: "never" };
@@ -65,11 +65,11 @@ export function settled(part: Residual, unknown: Filter): Residual {
   }
 }
 
-/** The faults in what is left, if any of it matters still. */
-export function faultsOfResidual(part: Residual): readonly Fault[] {
-  if (part.kind === "invalid") return part.faults;
-  if (part.kind === "any" || part.kind === "all") return part.of.flatMap(faultsOfResidual);
-  return part.kind === "not" ? faultsOfResidual(part.of) : [];
+/** The issues in what is left, if any of it matters still. */
+export function issuesOfResidual(part: Residual): readonly Issue[] {
+  if (part.kind === "invalid") return part.issues;
+  if (part.kind === "any" || part.kind === "all") return part.of.flatMap(issuesOfResidual);
+  return part.kind === "not" ? issuesOfResidual(part.of) : [];
 }
 
 /** Works a condition out as far as the environment goes. What the environment says of the resource counts as known. */
@@ -81,7 +81,7 @@ export function residualOf(condition: Condition, environment: Environment): Resi
   const right = condition.right === undefined ? undefined : sideOf(condition.right, environment);
   if (!("attribute" in left) && !(right && "attribute" in right)) {
     const truth = compileCondition(condition, environment)(environment);
-    if (truth === invalid) return { kind: "invalid", faults: invalidPlaceholders(condition, environment) };
+    if (truth === invalid) return { kind: "invalid", issues: invalidPlaceholders(condition, environment) };
     return truth === yes ? always : never;
   }
   return residualComparison(condition, left, right, environment);
@@ -110,8 +110,8 @@ function residualComparison(
   const definition = operatorDefinitions[operator];
   // What stays open is written out, so its values count too.
   environment.spend?.(stepCosts.residual + valueCost(left) + valueCost(right));
-  const faults = [...faultsOf(left, definition.left), ...(right && definition.right ? faultsOf(right, definition.right) : [])];
-  if (faults.length > 0) return { kind: "invalid", faults };
+  const issues = [...faultsOf(left, definition.left), ...(right && definition.right ? faultsOf(right, definition.right) : [])];
+  if (issues.length > 0) return { kind: "invalid", issues };
   const side = (operand: { attribute: string } | Known): FilterOperand =>
     "attribute" in operand ? operand : { value: operand.value as Literal | readonly Literal[] };
   if (operator === "within_last") {
@@ -128,7 +128,7 @@ function residualComparison(
 const valueCost = (side: { attribute: string } | Known | undefined): number =>
   side === undefined || "attribute" in side ? 0 : costOf(side.value);
 
-function faultsOf(operand: { attribute: string } | Known, kind: Kind): Fault[] {
+function faultsOf(operand: { attribute: string } | Known, kind: Kind): Issue[] {
   if ("attribute" in operand || isOfKind(kind, operand.value)) return [];
   const missing = operand.value === undefined || operand.value === null;
   return [

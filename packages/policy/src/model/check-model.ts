@@ -1,8 +1,8 @@
 import type { Vocabulary } from "../condition/check.ts";
 import { placeholderOf } from "../condition/operands.ts";
-import { below, type Fault } from "../faults.ts";
+import { below, type Issue } from "../issues.ts";
 import type { AttributeType, AuthorizationModel, RelationExpression, Requirement, ResourceType } from "./model.ts";
-import { faultsOfSelfReference } from "./self-reference.ts";
+import { issuesOfSelfReference } from "./self-reference.ts";
 import { whyNoSubject, whyReserved } from "./subject-kinds.ts";
 import type { PermissionTree } from "./tree.ts";
 
@@ -15,11 +15,11 @@ const expressionDepthMax = 8;
 type Add = (field: string, rule: string, message: string) => void;
 
 /** Everything that is wrong with a model, each with its place; empty when it can be compiled. */
-export function faultsOfModel(model: AuthorizationModel, tree: PermissionTree): Fault[] {
-  const faults: Fault[] = [];
-  const add: Add = (field, rule, message) => faults.push({ field, rule, message });
+export function issuesOfModel(model: AuthorizationModel, tree: PermissionTree): Issue[] {
+  const issues: Issue[] = [];
+  const add: Add = (field, rule, message) => issues.push({ field, rule, message });
   for (const root of ["user", "tenant", "request", "session"] as const) {
-    faults.push(...below(`attributes.${root}`, faultsOfAttributes(model.attributes?.[root] ?? {})));
+    issues.push(...below(`attributes.${root}`, issuesOfAttributes(model.attributes?.[root] ?? {})));
   }
   const types = model.resourceTypes ?? {};
   for (const [name, type] of Object.entries(types)) {
@@ -27,32 +27,32 @@ export function faultsOfModel(model: AuthorizationModel, tree: PermissionTree): 
     const reserved = whyReserved(name);
     if (reserved) add(at, "reserved", reserved);
     else if (!namePattern.test(name)) add(at, "name", `is not a name for a resource type: ${nameInWords}`);
-    faults.push(...below(at, faultsOfType(name, type, types, tree)));
+    issues.push(...below(at, issuesOfType(name, type, types, tree)));
   }
   for (const [permission, requirement] of Object.entries(model.requirements ?? {})) {
     const at = `requirements.${permission}`;
     if (!tree.has(permission)) add(at, "permission", "is not a defined permission");
-    faults.push(...below(at, faultsOfRequirement(requirement)));
+    issues.push(...below(at, issuesOfRequirement(requirement)));
   }
-  if (faults.length > 0) return faults;
-  const exclusions = faultsOfExclusions(types);
-  return exclusions.length > 0 ? exclusions : faultsOfSelfReference(types);
+  if (issues.length > 0) return issues;
+  const exclusions = issuesOfExclusions(types);
+  return exclusions.length > 0 ? exclusions : issuesOfSelfReference(types);
 }
 
-function faultsOfAttributes(attributes: Readonly<Record<string, string>>): Fault[] {
+function issuesOfAttributes(attributes: Readonly<Record<string, string>>): Issue[] {
   return Object.entries(attributes).flatMap(([name, type]) => {
-    const faults: Fault[] = [];
+    const issues: Issue[] = [];
     if (!name.split(".").every((part) => namePattern.test(part)))
-      faults.push({ field: name, rule: "name", message: `is not a name for an attribute: ${nameInWords}` });
+      issues.push({ field: name, rule: "name", message: `is not a name for an attribute: ${nameInWords}` });
     if (!attributeTypes.includes(type as AttributeType))
-      faults.push({ field: name, rule: "enum", message: `is none of ${attributeTypes.join(", ")}` });
-    return faults;
+      issues.push({ field: name, rule: "enum", message: `is none of ${attributeTypes.join(", ")}` });
+    return issues;
   });
 }
 
-function faultsOfType(name: string, type: ResourceType, types: Readonly<Record<string, ResourceType>>, tree: PermissionTree): Fault[] {
-  const faults: Fault[] = [...below("attributes", faultsOfAttributes(type.attributes ?? {}))];
-  const add: Add = (field, rule, message) => faults.push({ field, rule, message });
+function issuesOfType(name: string, type: ResourceType, types: Readonly<Record<string, ResourceType>>, tree: PermissionTree): Issue[] {
+  const issues: Issue[] = [...below("attributes", issuesOfAttributes(type.attributes ?? {}))];
+  const add: Add = (field, rule, message) => issues.push({ field, rule, message });
   for (const [relationName, relation] of Object.entries(type.relations ?? {})) {
     const at = `relations.${relationName}`;
     if (!namePattern.test(relationName)) add(at, "name", `is not a name for a relation: ${nameInWords}`);
@@ -70,7 +70,7 @@ function faultsOfType(name: string, type: ResourceType, types: Readonly<Record<s
     if (rule.allow !== undefined) checkExpression(rule.allow, name, types, `${at}.allow`, add);
     if (rule.deny !== undefined) checkExpression(rule.deny, name, types, `${at}.deny`, add);
   }
-  return faults;
+  return issues;
 }
 
 function checkExpression(
@@ -125,33 +125,33 @@ function isExpression(value: unknown): value is RelationExpression {
   return lists && expressionForms.includes(Object.keys(value).sort().join());
 }
 
-function faultsOfRequirement(requirement: Requirement): Fault[] {
-  const faults: Fault[] = [];
+function issuesOfRequirement(requirement: Requirement): Issue[] {
+  const issues: Issue[] = [];
   const { anyMethod, maxAgeSeconds } = requirement.session ?? {};
   if (
     anyMethod !== undefined &&
     !(Array.isArray(anyMethod) && anyMethod.length > 0 && anyMethod.every((method) => typeof method === "string"))
   ) {
-    faults.push({ field: "session.anyMethod", rule: "type", message: "is not a list of at least one method" });
+    issues.push({ field: "session.anyMethod", rule: "type", message: "is not a list of at least one method" });
   }
   if (maxAgeSeconds !== undefined && !(typeof maxAgeSeconds === "number" && maxAgeSeconds >= 0)) {
-    faults.push({ field: "session.maxAgeSeconds", rule: "type", message: "is not a number of seconds" });
+    issues.push({ field: "session.maxAgeSeconds", rule: "type", message: "is not a number of seconds" });
   }
   for (const [index, rule] of (requirement.entitlements ?? []).entries()) {
     if (!("limit" in rule)) continue;
     const current = placeholderOf(rule.current);
-    if (current === undefined || "fault" in current)
-      faults.push({
+    if (current === undefined || "issue" in current)
+      issues.push({
         field: `entitlements.${index}.current`,
         rule: "placeholder",
         message: "is not a placeholder for a number, like $request.count",
       });
   }
-  return faults;
+  return issues;
 }
 
 /** A relation that depends on its own exclusion has no answer: whoever is in it would not be in it. */
-function faultsOfExclusions(types: Readonly<Record<string, ResourceType>>): Fault[] {
+function issuesOfExclusions(types: Readonly<Record<string, ResourceType>>): Issue[] {
   const edges = new Map<string, { to: string; excluded: boolean }[]>();
   for (const [type, { relations = {} }] of Object.entries(types)) {
     for (const [name, relation] of Object.entries(relations)) {

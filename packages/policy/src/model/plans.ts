@@ -1,7 +1,7 @@
 import { type CompiledCondition, compileCondition } from "../condition/compile.ts";
 import type { Condition } from "../condition/condition.ts";
 import { type Decision, denied } from "../decision/decision.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { EffectiveRequirement, PermissionRule } from "./model.ts";
 import type { RoleRules } from "./role.ts";
 

@@ -1,5 +1,5 @@
-import { PolicyError } from "../faults.ts";
-import { faultsOfModel } from "./check-model.ts";
+import { PolicyError } from "../issues.ts";
+import { issuesOfModel } from "./check-model.ts";
 import type { AuthorizationModel, EffectiveRequirement, PermissionNode, PermissionRule, ResourceType } from "./model.ts";
 import { type ActionFacts, Plans } from "./plans.ts";
 import { type PreparedRelation, prepare } from "./prepared-relation.ts";
@@ -101,10 +101,10 @@ export class Policy {
 /** Combinations of rules that begin with the same ones; looked through one by one. */
 const combinationsMax = 64;
 
-/** Throws `invalid_definition` with every fault and its place. */
+/** Throws `invalid_definition` with every issue and its place. */
 export function compilePolicy(permissions: Iterable<PermissionNode>, model: AuthorizationModel = {}): Policy {
   const tree = new PermissionTree(permissions);
-  const faults = faultsOfModel(model, tree);
-  if (faults.length > 0) throw new PolicyError("invalid_definition", faults);
+  const issues = issuesOfModel(model, tree);
+  if (issues.length > 0) throw new PolicyError("invalid_definition", issues);
   return new Policy(tree, model);
 }

@@ -1,4 +1,4 @@
-import type { Fault } from "../faults.ts";
+import type { Issue } from "../issues.ts";
 import type { RelationExpression, ResourceType } from "./model.ts";
 
 interface Named {
@@ -8,14 +8,14 @@ interface Named {
 
 /**
  * Relations that name themselves on the same resource, directly or over others of it. Such a name puts nobody into the relation: with
- * `all` it looks like a condition on the relation's own subjects and is none. One fault a circle, at the name that begins it. Over
+ * `all` it looks like a condition on the relation's own subjects and is none. One issue a circle, at the name that begins it. Over
  * another resource (`through`, or subjects like `Group#member`) a relation may lead back to its own name.
  */
-export function faultsOfSelfReference(types: Readonly<Record<string, ResourceType>>): Fault[] {
+export function issuesOfSelfReference(types: Readonly<Record<string, ResourceType>>): Issue[] {
   return Object.entries(types).flatMap(([type, { relations = {} }]) => {
     const names = new Map(Object.entries(relations).map(([name, { from }]) => [name, from === undefined ? [] : namesIn(from, "from")]));
     const told = new Set<string>();
-    return [...names].flatMap(([name, named]): Fault[] => {
+    return [...names].flatMap(([name, named]): Issue[] => {
       if (told.has(name)) return [];
       const first = named.find((each) => reaches(names, each.name, name));
       if (first === undefined) return [];

@@ -1,5 +1,5 @@
-import { faultsOfCondition } from "../condition/check.ts";
-import { below, type Fault, PolicyError } from "../faults.ts";
+import { issuesOfCondition } from "../condition/check.ts";
+import { below, type Issue, PolicyError } from "../issues.ts";
 import { vocabularyOf } from "../model/check-model.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Relationship, SubjectRef } from "./relationship.ts";
@@ -22,12 +22,12 @@ export function checkRelationship(policy: Policy, { resource, relation, subject,
   if (type === undefined) fail("unknown_resource_type", "resource.type", "is not declared in the authorization model");
   const declared = type?.relations && Object.hasOwn(type.relations, relation) ? type.relations[relation] : undefined;
   if (declared === undefined) fail("unknown_relation", "relation", "is not a relation of the resource type");
-  const faults: Fault[] = [];
+  const issues: Issue[] = [];
   const takes = declared?.subjects ?? [];
   if (!takes.includes(kindOfSubject(subject))) {
     const words = takes.length > 0 ? takes.join(", ") : "none: it follows from others";
-    faults.push({ field: "subject", rule: "subject", message: `is not of a kind that the relation takes (${words})` });
+    issues.push({ field: "subject", rule: "subject", message: `is not of a kind that the relation takes (${words})` });
   }
-  if (condition) faults.push(...below("condition", faultsOfCondition(condition, vocabularyOf(policy.model))));
-  if (faults.length > 0) throw new PolicyError("invalid_definition", faults);
+  if (condition) issues.push(...below("condition", issuesOfCondition(condition, vocabularyOf(policy.model))));
+  if (issues.length > 0) throw new PolicyError("invalid_definition", issues);
 }

@@ -1,5 +1,5 @@
 import { stepCosts } from "../budget.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
 import { kindOfSubject } from "./check-relationship.ts";

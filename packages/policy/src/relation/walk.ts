@@ -1,6 +1,6 @@
 import { stepCosts } from "../budget.ts";
 import type { Environment } from "../condition/condition.ts";
-import { PolicyError } from "../faults.ts";
+import { PolicyError } from "../issues.ts";
 import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
 import type { PreparedRelation } from "../model/prepared-relation.ts";

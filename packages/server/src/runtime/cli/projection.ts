@@ -26,7 +26,7 @@ export const projectionVerifyCommand: Command = {
   words: ["projection", "verify"],
   usage: "gatehouse projection verify",
   does:
-    "Compare the access read model with the tables that it follows from, and name each part that differs, is missing, is left over or cannot be computed.\n" +
+    "Compare the projection that decisions are made from with its tables, and name each entry that differs, is missing, is left over or cannot be computed.\n" +
     "Looks into the shared copy (REDIS_URL), and asks every running process to look into its own caches, which forget what differs.\n" +
     "Changes no table; exits 1 when there is any. Works beside a running server.",
   run: () =>
@@ -48,13 +48,13 @@ export const projectionRebuildCommand: Command = {
   words: ["projection", "rebuild"],
   usage: "gatehouse projection rebuild",
   does:
-    "Compute every part of the access read model anew from the tables and begin its shared copy anew.\n" +
+    "Compute every entry of the projection anew from the tables and begin its Redis snapshot anew.\n" +
     "Works beside a running server, which goes on to answer. Run it after a restore of the database.",
   run: () =>
     callOperations(readConfiguration(process.env), async (call) => {
       const count = await eachPage(call, "written anew", async (keys) => void (await call(repairProjection, { keys: [...keys] })));
       await call(renewSnapshot, {});
-      say(`${count} parts are written anew, and the shared copy begins anew`);
+      say(`${count} entries are written anew, and the Redis snapshot begins anew`);
     }),
 };
 

@@ -1,7 +1,7 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
 import { oneOf, Type } from "#operation/schema.ts";
 
-// The shape only; that names fit together the policy engine checks (faultsOfModel).
+// The shape only; that names fit together the policy engine checks (issuesOfModel).
 const AttributeKind = Type.Unsafe<AttributeType>(oneOf("text", "number", "boolean", "time", "address", "texts", "numbers"));
 const Attributes = Type.Record(Type.String({ maxLength: 255 }), AttributeKind);
 const closed = { additionalProperties: false } as const;

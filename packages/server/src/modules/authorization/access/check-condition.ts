@@ -1,4 +1,4 @@
-import { type AuthorizationModel, type Condition, faultsOfCondition, vocabularyOf } from "@gatehouse/policy";
+import { type AuthorizationModel, type Condition, issuesOfCondition, vocabularyOf } from "@gatehouse/policy";
 import { invalid } from "#operation/errors.ts";
 
 interface Reads {
@@ -18,7 +18,7 @@ export async function checkConditionToKeep(store: Writes, condition: Condition |
 export async function checkCondition(store: Reads, condition: Condition | null): Promise<void> {
   if (condition === null) return;
   const { document } = await store.currentModel();
-  const faults = faultsOfCondition(condition, vocabularyOf(document));
-  if (faults.length === 0) return;
-  throw invalid(...faults.map((fault) => ({ ...fault, field: fault.field === "" ? "condition" : `condition.${fault.field}` })));
+  const issues = issuesOfCondition(condition, vocabularyOf(document));
+  if (issues.length === 0) return;
+  throw invalid(...issues.map((issue) => ({ ...issue, field: issue.field === "" ? "condition" : `condition.${issue.field}` })));
 }

@@ -131,7 +131,7 @@ export const RolesAssigned = defineEvent({
     userId: Uuid,
     organizationId: nullable(Uuid),
     roleIds: Type.Array(Uuid),
-    /** Of these, that they did not have before, and that they had and have no more. */
+    /** Which of the roles are new for the user, and which were removed. */
     addedRoleIds: Type.Array(Uuid),
     removedRoleIds: Type.Array(Uuid),
   }),

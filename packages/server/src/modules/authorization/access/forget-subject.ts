@@ -36,7 +36,7 @@ export const grantsOf = (organizationId: string | null, userId: string): GrantSe
   subjectId: userId,
 });
 
-/** Removes all that a leaving member had: grants and attributes must not return with a later membership. */
+/** Removes the grants and attributes of a leaving member: they must not come back with a later membership. */
 export async function forgetSubject(context: Forgetting, organizationId: string | null, userId: string): Promise<void> {
   // All in this transaction: a subject with more than a batch of grants is removed in parts, and these are the rest.
   while ((await revokeSomeGrants(context, grantsOf(organizationId, userId))).more);

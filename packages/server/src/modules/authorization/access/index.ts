@@ -32,26 +32,32 @@ import { listPermissions } from "./queries/list-permissions.ts";
 import { listRoles } from "./queries/list-roles.ts";
 import { steps } from "./schema-steps.ts";
 
-export { type Computed, computeEntries, isEntryKey, isOfOwnTables } from "./entries/compute.ts";
-export type { KeyPage } from "./entries/key-pages.ts";
+export { type Computed, computeEntries } from "./entries/compute.ts";
+export type { UserFactsById } from "./entries/compute-kinds.ts";
 export {
-  type EntitlementsEntry,
+  type EntryKey,
   entitlementsKey,
-  isRoleKey,
-  type MembershipEntry,
+  formatKey,
+  isEntryKey,
+  isOfOwnTables,
+  listKey,
   membershipKey,
-  type PolicyEntry,
+  parseKey,
   policyKey,
-  type RoleEntry,
-  roleIdOf,
   roleKey,
-  type TenantEntry,
+  systemListKey,
   tenantStatusKey,
-  type UserEntry,
   userKey,
-} from "./entries/keys.ts";
-export type { UserFactsById } from "./entries/kind.ts";
-export { listKey, systemListKey } from "./entries/older-lists.ts";
+} from "./entries/entry-key.ts";
+export type { KeyPage } from "./entries/key-pages.ts";
+export type {
+  EntitlementsEntry,
+  MembershipEntry,
+  PolicyEntry,
+  RoleEntry,
+  TenantEntry,
+  UserEntry,
+} from "./entries/values.ts";
 export {
   EvaluationLimit,
   MemberNotFound,
@@ -85,7 +91,7 @@ export { ConditionInput, ModelName, PermissionValue, ResourceRef, RuleEffect } f
 export { canBeMetBySigningIn } from "./model-lockout.ts";
 export type { RoleSummary } from "./module.ts";
 export { asOperationError, checkFields, tellingErrors } from "./policy-errors.ts";
-export { asRelationship, type RelationshipRow } from "./relationship-row.ts";
+export { findRelationships } from "./relationship-lookups.ts";
 export {
   administratorRole,
   isSystemPermission,

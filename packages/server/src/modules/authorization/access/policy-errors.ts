@@ -18,7 +18,7 @@ const definitions = {
 /** The engine's error as the API tells it; anything else as it is. `prefix` is the place of the question in a batch. */
 export function asOperationError(error: unknown, fields: FieldNames = checkFields, prefix = ""): unknown {
   if (!(error instanceof PolicyError)) return error;
-  const details = error.faults.map((fault): ErrorDetail => ({ ...fault, field: `${prefix}${fields[fault.field] ?? fault.field}` }));
+  const details = error.issues.map((issue): ErrorDetail => ({ ...issue, field: `${prefix}${fields[issue.field] ?? issue.field}` }));
   if (error.code === "invalid_input" || error.code === "invalid_definition") return invalid(...details);
   return new OperationError(definitions[error.code], details);
 }

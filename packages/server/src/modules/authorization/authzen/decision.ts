@@ -1,8 +1,7 @@
-import type { Budget, Decision as EngineDecision } from "@gatehouse/policy";
-import type { DecisionReader } from "#modules/authorization/decisions/index.ts";
-import { type CheckRequest, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
+import type { Budget } from "@gatehouse/policy";
+import { type CheckRequest, type Decided, type DecisionReader, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
 import type { Services } from "#operation/context.ts";
-import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
+import type { MaybePromise } from "#operation/maybe-promise.ts";
 import type { Principal } from "#operation/principal.ts";
 import { type Static, Type } from "#operation/schema.ts";
 import { type Evaluation, Facts } from "./entities.ts";
@@ -10,13 +9,13 @@ import { checkOf, faultOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 
 /**
- * AuthZEN 1.0, 5.5. The context of a denial says why. A permit has none: an shared may refuse a permit whose context it does not
+ * AuthZEN 1.0, 5.5. The context of a denial says why. A permit has none: an evaluation point may refuse a permit whose context it does not
  * understand. Nothing in it differs from one answer to the next while the decision is the same.
  */
 export const Decision = Type.Object({ decision: Type.Boolean(), context: Type.Optional(Facts) });
 export type Decision = Static<typeof Decision>;
 
-export interface Asking {
+export interface EvaluationContext {
   readonly state: DecisionReader;
   readonly services: Services;
   readonly principal: Principal;
@@ -31,9 +30,9 @@ export interface Asking {
 const refused = (context: Facts): Decision => ({ decision: false, context });
 
 /** A question that can be put to the engine, or the decision about one that cannot. */
-export type Posed = { readonly check: CheckRequest & { readonly tenantId: string | null } } | { readonly decision: Decision };
+export type ParsedEvaluation = { readonly check: CheckRequest & { readonly tenantId: string | null } } | { readonly decision: Decision };
 
-export function posed(evaluation: Evaluation, principal: Principal): Posed {
+export function parseEvaluation(evaluation: Evaluation, principal: Principal): ParsedEvaluation {
   const userId = userOf(evaluation.subject);
   if (userId === undefined) return { decision: refused(unknownSubject) };
   try {
@@ -54,14 +53,19 @@ export function orThrown(error: unknown): Decision {
 }
 
 /** Decides from the same reader as the check API does. Who may ask has been seen to before. */
-export function decideOn(asking: Asking, question: Posed): MaybePromise<Decision> {
+export function decideOn(context: EvaluationContext, question: ParsedEvaluation): MaybePromise<Decision> {
   if ("decision" in question) return question.decision;
   const { check } = question;
-  const answer = (decided: EngineDecision): Decision => {
-    asking.services.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
-    if (asking.keeps) asking.state.recorder.record(check, decided);
+  const answer = ({ decision: decided }: Decided): Decision => {
+    context.services.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
+    if (context.keeps) context.state.recorder.record(check, decided);
     if (decided.allowed) return { decision: true };
     return refused({ reason_code: decided.reason, reason: sentenceOf(decided, check.actionType) });
   };
-  return attempt(() => decideFor(asking.state, check, asking), answer, orThrown);
+  try {
+    const decided = decideFor(context.state, check, context);
+    return decided instanceof Promise ? decided.then(answer, orThrown) : answer(decided);
+  } catch (error) {
+    return orThrown(error);
+  }
 }

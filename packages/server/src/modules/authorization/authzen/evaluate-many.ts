@@ -5,7 +5,7 @@ import { isUser, type Principal } from "#operation/principal.ts";
 import { nullable, oneOf, type Static, Type } from "#operation/schema.ts";
 import { refuseUnstorable } from "#operation/storable.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
-import { type Asking, Decision, decideOn, type Posed, posed } from "./decision.ts";
+import { Decision, decideOn, type EvaluationContext, type ParsedEvaluation, parseEvaluation } from "./decision.ts";
 import { Facts, open, optionalFacts } from "./entities.ts";
 import { checkWhole, completed, type Defaults } from "./items.ts";
 import { authzen } from "./module.ts";
@@ -58,7 +58,7 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
     const items = evaluations ?? [];
     if (items.length === 0) checkWhole(defaults);
     const shared = queryContext({ state, principal, services });
-    const questions: Posed[] = [];
+    const questions: ParsedEvaluation[] = [];
     for (const item of items.length === 0 ? [{}] : items) {
       questions.push(questionOf(item, defaults, principal));
       if (isSliceOver()) await nextSlice();
@@ -68,45 +68,45 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
     for (const tenantId of new Set(others)) {
       if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }
-    const asking = { ...shared, services, keeps: isSmall(defaults) };
-    if (items.length === 0) return decideOn(asking, questions[0] as Posed);
-    return { evaluations: await decideAll(asking, questions, options?.evaluations_semantic ?? "execute_all") };
+    const context = { ...shared, services, keeps: isSmall(defaults) };
+    if (items.length === 0) return decideOn(context, questions[0] as ParsedEvaluation);
+    return { evaluations: await decideAll(context, questions, options?.evaluations_semantic ?? "execute_all") };
   },
 });
 
-function questionOf(item: unknown, defaults: Defaults, principal: Principal): Posed {
+function questionOf(item: unknown, defaults: Defaults, principal: Principal): ParsedEvaluation {
   const whole = completed(item, defaults);
-  return "decision" in whole ? { decision: whole } : posed(whole as never, principal);
+  return "decision" in whole ? { decision: whole } : parseEvaluation(whole, principal);
 }
 
 /** Defaults are each question's own when it is kept: large ones are written out for none of a thousand. */
 const defaultsLengthMax = 4_000;
 const isSmall = (defaults: object): boolean => JSON.stringify(defaults).length <= defaultsLengthMax;
 
-/** Asked side by side, so that what they lack is loaded in few batches; not all, so that the first are answered before the budget ends. */
+/** Evaluated side by side, so that what they lack is loaded in few batches; not all, so that the first are answered before the budget ends. */
 const sideBySide = 100;
 
-async function decideEach(asking: Asking, questions: readonly Posed[]): Promise<Decision[]> {
+async function decideEach(context: EvaluationContext, questions: readonly ParsedEvaluation[]): Promise<Decision[]> {
   const decided: Decision[] = [];
   for (let from = 0; from < questions.length; from += sideBySide) {
     const some = questions.slice(from, from + sideBySide);
-    decided.push(...(await Promise.all(some.map((question) => decideInTurn(asking, question)))));
+    decided.push(...(await Promise.all(some.map((question) => decideInTurn(context, question)))));
   }
   return decided;
 }
 
-async function decideInTurn(asking: Asking, question: Posed): Promise<Decision> {
+async function decideInTurn(context: EvaluationContext, question: ParsedEvaluation): Promise<Decision> {
   if (isSliceOver()) await nextSlice();
-  return decideOn(asking, question);
+  return decideOn(context, question);
 }
 
 /** 7.1.2.1: all, or in order up to and including the first that settles it; the rest is not evaluated and not answered. */
-async function decideAll(asking: Asking, questions: readonly Posed[], semantic: Semantic): Promise<Decision[]> {
-  if (semantic === "execute_all") return decideEach(asking, questions);
+async function decideAll(context: EvaluationContext, questions: readonly ParsedEvaluation[], semantic: Semantic): Promise<Decision[]> {
+  if (semantic === "execute_all") return decideEach(context, questions);
   const settling = semantic === "permit_on_first_permit";
   const decided: Decision[] = [];
   for (const question of questions) {
-    const decision = await decideInTurn(asking, question);
+    const decision = await decideInTurn(context, question);
     decided.push(decision);
     if (decision.decision === settling) break;
   }

@@ -3,7 +3,7 @@ import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { after } from "#operation/maybe-promise.ts";
 import { refuseUnstorable } from "#operation/storable.ts";
-import { Decision, decideOn, posed } from "./decision.ts";
+import { Decision, decideOn, parseEvaluation } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
 import { authzen } from "./module.ts";
 
@@ -21,7 +21,7 @@ export const evaluate = authzen.memoryQuery("evaluate", {
   run({ state, services, principal, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
     const shared = queryContext({ state, principal, services });
-    const question = posed(evaluation, principal);
+    const question = parseEvaluation(evaluation, principal);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
     return after(mayAsk({ principal, holds }, userId, tenantId), (may) =>

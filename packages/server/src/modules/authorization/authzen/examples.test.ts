@@ -16,7 +16,7 @@ interface Example {
 }
 
 /** The non-normative examples of AuthZEN 1.0, and the scenario of its certification. */
-const examples = JSON.parse(readFileSync(new URL("contract/examples.json", import.meta.url), "utf8")) as Readonly<
+const examples = JSON.parse(readFileSync(new URL("conformance/examples.json", import.meta.url), "utf8")) as Readonly<
   Record<"specification" | "certification", readonly Example[]>
 >;
 

@@ -14,7 +14,7 @@ export const userOf = ({ type, id }: Pick<Subject, "type" | "id">): string | und
 /**
  * The tenant that a question is about. AuthZEN has no member for it. It is the session's organization; a session without one may
  * name the tenant by the subject's property `tenantId`, and asks about the internal scope where it does not. A session with an
- * organization that names another is a stranger there, as everywhere (decision 0014): it is never answered about its own instead.
+ * organization that names another counts as a non-member there (decision 0014): it is never answered about its own instead.
  * Throws `common.validation_failed` where the property is no id.
  */
 export function tenantOf(properties: Facts | null | undefined, principal: Principal): string | null {
@@ -35,8 +35,8 @@ export function faultOf({ type, id }: { readonly type: string; readonly id?: str
 }
 
 /**
- * `$request`: the context, and below `action` the properties of the action. The subject's own properties are the shared's word about
- * somebody of whom we know more, so they stand nowhere.
+ * `$request`: the context, and below `action` the properties of the action. The subject's own properties are ignored: the caller
+ * says them about a user of whom the projection knows more.
  */
 export function requestOf(context: Facts | null | undefined, action?: Action): Facts {
   const { properties } = action ?? {};

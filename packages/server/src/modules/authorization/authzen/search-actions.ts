@@ -1,6 +1,6 @@
 import { listActionsInSteps } from "@gatehouse/policy";
 import { EvaluationLimit } from "#modules/authorization/access/index.ts";
-import { among, lacking, mayAsk, pose, queryContext } from "#modules/authorization/decisions/index.ts";
+import { among, evaluate, lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { Type } from "#operation/schema.ts";
@@ -34,8 +34,8 @@ export const searchActions = authzen.memoryQuery("searchActions", {
       const place = placeOf({ keys: services.keys, search: "action", principal, tenantId, query, page });
       const question = { userId, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
       const shared = queryContext({ state, principal, services });
-      const names = await pose(shared, question, ({ view, occasion }) =>
-        inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: resource.type } })),
+      const names = await evaluate(shared, question, ({ view, context: known }) =>
+        inSlices(listActionsInSteps(view, { ...known, resource: { ...known.resource, type: resource.type } })),
       );
       const found = await pageFrom(place, among(names ?? []), async (ids) => ids, shared.budget);
       return { page: found.page, results: found.ids.map((name) => ({ name })) };

@@ -2,12 +2,12 @@ import { decide, resourcesByRelationInSteps } from "@gatehouse/policy";
 import { EvaluationLimit } from "#modules/authorization/access/index.ts";
 import {
   decideEach,
+  evaluate,
   inReach,
   isOfResource,
   lacking,
   mayAsk,
   orTooMany,
-  pose,
   queryContext,
   tooMany,
   UndecidedOfPage,
@@ -47,32 +47,32 @@ export const searchResources = authzen.memoryQuery("searchResources", {
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
       const place = placeOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
-      const asking = queryContext({ state, principal, services });
+      const shared = queryContext({ state, principal, services });
       const question = { userId, tenantId, contextData: requestOf(context, action) };
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-      const found = await pose(asking, question, async ({ view, occasion }) => {
-        // Asked before the role is, because it refuses a type that nobody knows.
-        const byRelation = await orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, occasion)));
+      const found = await evaluate(shared, question, async ({ view, context: known }) => {
+        // Evaluated before the role is, because it refuses an unknown type.
+        const byRelation = await orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, known)));
         if (byRelation !== tooMany && typeof byRelation === "symbol") return byRelation;
         return { byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
       });
       const all = (after: string | undefined, size: number) =>
         readingTenant(tenantId, (_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
       const find = async (after: string | undefined) =>
-        (await pose(asking, question, ({ view, occasion }) =>
-          orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, occasion, { after }))),
+        (await evaluate(shared, question, ({ view, context: known }) =>
+          orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, known, { after }))),
         )) ?? [];
       const undecided = new UndecidedOfPage();
       const chosen = await pageFrom(
         place,
         found?.byRole ? all : inReach(find, all),
         async (ids) => {
-          const decided = await pose(asking, question, ({ view, occasion }) =>
-            inSlices(decideEach(ids, (id) => decide(view, action.name, { ...occasion, resource: { type, id } }), isOfResource)),
+          const decided = await evaluate(shared, question, ({ view, context: known }) =>
+            inSlices(decideEach(ids, (id) => decide(view, action.name, { ...known, resource: { type, id } }), isOfResource)),
           );
           return decided === undefined ? [] : undecided.take(decided);
         },
-        asking.budget,
+        shared.budget,
       );
       return { page: chosen.page, ...contextOf(type, undecided.until(chosen.end)), results: chosen.ids.map((id) => ({ type, id })) };
     }),

@@ -4,9 +4,9 @@ import {
   type DecidedItems,
   decidedAmong,
   decideEach,
+  evaluate,
   lacking,
   mayAsk,
-  pose,
   queryContext,
   UndecidedOfPage,
   withoutSystemRoles,
@@ -44,18 +44,18 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
-      const asking = queryContext({ state, principal, services });
+      const shared = queryContext({ state, principal, services });
       const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
-        (await pose(asking, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, occasion }) =>
-          inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, action.name, occasion), isOfUser)),
+        (await evaluate(shared, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, context: known }) =>
+          inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, action.name, known), isOfUser)),
         )) ?? { allowed: [], undecided: [] };
       const undecided = new UndecidedOfPage();
       const found = await pageFrom(
         place,
         (after, size) => readingTenant(tenantId, (_store, uses) => uses.access.memberIds(tenantId, after, size)),
         async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
-        asking.budget,
+        shared.budget,
       );
       return {
         page: found.page,

@@ -1,13 +1,13 @@
-import { type Decision, PolicyError } from "@gatehouse/policy";
+import { PolicyError } from "@gatehouse/policy";
 import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/index.ts";
 import type { Authorizer, Refusal, RequestFacts } from "#operation/authorization.ts";
 import { after, attempt, type MaybePromise } from "#operation/maybe-promise.ts";
 import type { IdentifiedPrincipal } from "#operation/principal.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { RequestContext } from "./projection/held-view.ts";
-import type { DecisionReader } from "./projection/reader.ts";
+import type { Decided, DecisionReader } from "./projection/reader.ts";
 
-/** The projection as the kernel asks it: the same decisions that the check answers. */
+/** The projection as the kernel asks it: the same decisions that the check answers (ARCHITECTURE, idea 5). */
 export const authorizerOf = (reader: DecisionReader): Authorizer => ({
   holds(principal, organizationId, permission, request) {
     const decided = decideFrom(reader, principal, organizationId, permission, request);
@@ -57,7 +57,7 @@ function undecided(error: unknown): Refusal {
   throw error;
 }
 
-function outcome(decision: Decision): true | Refusal {
+function outcome({ decision }: Decided): true | Refusal {
   if (decision.allowed) return true;
   switch (decision.reason) {
     case "not_a_member":

@@ -1,20 +1,20 @@
-import type { Budget, Decision, DecisionReason } from "@gatehouse/policy";
+import { applicableEntitlements, type Budget, type Decision, type DecisionReason, type View } from "@gatehouse/policy";
 import { PermissionValue } from "#modules/authorization/access/index.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { isForeignTo, isUser, type Principal } from "#operation/principal.ts";
 import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/schema.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
-import type { Asked } from "./projection/held-view.ts";
-import type { DecisionReader } from "./projection/reader.ts";
+import type { RequestContext } from "./projection/held-view.ts";
+import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());
 const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
 
-/** What every question about one user's rights knows beside the action: S3 §8, with the parts that conditions need. */
-export const OccasionInput = {
+/** What every query about one user's rights takes beside the action, for conditions. */
+export const RequestContextInput = {
   /** `$request` in conditions. */
   contextData: Type.Optional(nullable(Data)),
-  /** `$session`; in a question about oneself, one's own session replaces it. */
+  /** `$session`. Callers who ask about themselves are evaluated with their own session instead. */
   sessionData: Type.Optional(nullable(Data)),
   /** Permissions that the credential in use is limited to. */
   scopes: Type.Optional(nullable(Type.Array(PermissionValue, { maxItems: 200 }))),
@@ -30,11 +30,11 @@ export const ResourceInput = {
   resourceData: Type.Optional(nullable(Data)),
 };
 
-/** S3 §8, the request of the authorization check; what S3 does not have is ours (docs/contract.md). */
-export const CheckRequest = Type.Object({ ...SubjectInput, actionType: PermissionValue, ...ResourceInput, ...OccasionInput });
+/** The request of the authorization check (docs/contract.md). */
+export const CheckRequest = Type.Object({ ...SubjectInput, actionType: PermissionValue, ...ResourceInput, ...RequestContextInput });
 export type CheckRequest = Static<typeof CheckRequest>;
 
-/** The part that decided, in one word beside S3's sentence. */
+/** What decided, as a code beside the sentence. */
 const reasonCodes = [
   "role",
   "grant",
@@ -54,7 +54,7 @@ export const ReasonCode = oneOfGrowing(...reasonCodes);
 /** Every reason of a decision. */
 export const decisionReasons: readonly DecisionReason[] = reasonCodes;
 
-/** S3 §8, the answer of the authorization check. */
+/** The answer of the authorization check. */
 export const CheckAnswer = Type.Object({
   isAuthorized: Type.Boolean(),
   reason: Type.String(),
@@ -80,7 +80,7 @@ const denials: Readonly<Record<Exclude<DecisionReason, "role" | "grant">, (actio
   entitlement_data_unavailable: () => "entitlement data not available",
 };
 
-/** The sentence of S3 §8, for a person who looks at a log or a test. */
+/** The reason as a sentence, for logs and tests. */
 export function sentenceOf({ reason, role }: Decision, action: string): string {
   if (reason === "role") return `Allowed by role '${role?.name}'`;
   if (reason === "grant") return "Allowed by a relation to the resource";
@@ -89,10 +89,15 @@ export function sentenceOf({ reason, role }: Decision, action: string): string {
 
 const notHere: Decision = { allowed: false, reason: "not_a_member" };
 
-type Occasioned = Pick<CheckRequest, "userId" | "contextData" | "sessionData" | "scopes" | "minRevision">;
+type WithRequestContext = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof RequestContextInput]?: unknown };
 
-/** What a question knows of its occasion. */
-export function occasionOf(request: Occasioned & Partial<CheckRequest>, principal: Principal, now: number, budget: Budget): Asked {
+/** The request context of a query, as the engine takes it. */
+export function requestContextOf(
+  request: WithRequestContext & Partial<CheckRequest>,
+  principal: Principal,
+  now: number,
+  budget: Budget,
+): RequestContext {
   const { resourceType, resourceId, resourceData, contextData } = request;
   const names = resourceType != null || resourceId != null || resourceData != null;
   return {
@@ -105,21 +110,21 @@ export function occasionOf(request: Occasioned & Partial<CheckRequest>, principa
 }
 
 /**
- * The session and the scopes that a question is decided with. A question about oneself is decided with one's own credential, which the
- * request cannot widen; a question about somebody else says which credential it means.
+ * The session and the scopes that a query is decided with. A query about oneself is decided with one's own credential, which the request
+ * cannot widen; a query about another user says which credential it means.
  */
 function credentialOf(
-  { userId, sessionData, scopes }: Occasioned,
+  { userId, sessionData, scopes }: Pick<CheckRequest, "userId" | "sessionData" | "scopes">,
   principal: Principal,
-): Pick<Asked, "session" | "scopes" | "callerScopes"> {
+): Pick<RequestContext, "session" | "scopes" | "callerScopes"> {
   const session = sessionData ?? undefined;
-  const asked = scopes ? new Set(scopes) : undefined;
-  if (!isUser(principal, userId)) return { session, scopes: asked };
+  const given = scopes ? new Set(scopes) : undefined;
+  if (!isUser(principal, userId)) return { session, scopes: given };
   const own = scopesOf(principal);
   return {
     session: { ...session, ...sessionFactsOf(principal) },
-    scopes: asked ?? own,
-    callerScopes: asked === undefined ? undefined : own,
+    scopes: given ?? own,
+    callerScopes: given === undefined ? undefined : own,
   };
 }
 
@@ -134,22 +139,25 @@ export function decideFor(
   reader: DecisionReader,
   request: CheckRequest,
   { principal, now, budget }: { readonly principal: Principal; readonly now: number; readonly budget: Budget },
-): MaybePromise<Decision> {
+): MaybePromise<Decided> {
   const tenantId = request.tenantId ?? null;
-  if (isForeignTo(principal, tenantId)) return notHere;
+  if (isForeignTo(principal, tenantId)) return { decision: notHere, view: undefined };
   budget.spend(questionSteps);
-  const occasion = occasionOf(request, principal, now, budget);
-  return reader.decide(request.userId, tenantId, request.actionType, occasion, revisionText(request.minRevision));
+  const context = requestContextOf(request, principal, now, budget);
+  return reader.decide(request.userId, tenantId, request.actionType, context, revisionText(request.minRevision));
 }
 
-export const answerOf = (reader: DecisionReader, decision: Decision, request: CheckRequest, revision: string): CheckAnswer => ({
+export const answerOf = ({ decision, view }: Decided, request: CheckRequest, revision: string): CheckAnswer => ({
   isAuthorized: decision.allowed,
   reason: sentenceOf(decision, request.actionType),
   reasonCode: decision.reason,
   missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
-  // What the plan includes is disclosed to members only.
-  applicableEntitlements:
-    decision.reason === "not_a_member" ? {} : reader.entitlementsFor(request.userId, request.tenantId ?? null, request.actionType),
+  // What the plan includes is the organization's own matter: a non-member is told nothing of it.
+  applicableEntitlements: decision.reason === "not_a_member" ? {} : entitlementsOf(view, request.actionType),
   decisionId: crypto.randomUUID(),
   revision,
 });
+
+/** What the plan says about the action, from the view of the decision. Empty where the action requires nothing of the plan. */
+const entitlementsOf = (view: View | undefined, action: string): Record<string, unknown> =>
+  view?.policy.action(action)?.requirement === undefined ? {} : { ...applicableEntitlements(view, action) };

@@ -17,7 +17,7 @@ export interface KeptQuestion {
 }
 
 /** A question as it is taken down. Its data is text, so that nothing large is held, and null where there is none. */
-interface Asked {
+interface QuestionDraft {
   readonly userId: string;
   readonly tenantId: string | null;
   readonly actionType: string;
@@ -33,14 +33,14 @@ const flushMs = 10_000;
  * sample is kept, in which each tenant has an equal share: a preview needs the variety, and the questions that are asked most are in
  * every sample.
  */
-const askedMax = 2_000;
+const draftsMax = 2_000;
 /** A question with more data than this is decided, but not kept. */
 const dataLengthMax = 4_000;
 
 /** Keeps which questions were decided and how often, for previews of policy changes. Loses what a crash finds unwritten. */
 export class DecisionRecorder {
   readonly #platform: Platform;
-  readonly #asked = new FairSample<Asked>(askedMax);
+  readonly #drafts = new FairSample<QuestionDraft>(draftsMax);
   #notKept = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -49,12 +49,12 @@ export class DecisionRecorder {
     this.#platform = platform;
   }
 
-  /** Takes a question down; it is written later. What strangers ask is not the organization's: it could only fill its previews. */
+  /** Takes a question down; it is written later. Queries about non-members are not recorded: they could only fill the organization's previews. */
   record(question: KeptQuestion, { allowed, reason }: Decision): void {
     if (this.#platform.settings.decisionDays === 0 || reason === "not_a_member") return;
     const { userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData } = question;
     const tenant = tenantId ?? "";
-    if (!this.#asked.hasRoom(tenant)) {
+    if (!this.#drafts.hasRoom(tenant)) {
       this.#notKept += 1;
       return;
     }
@@ -63,7 +63,7 @@ export class DecisionRecorder {
       this.#notKept += 1;
       return;
     }
-    this.#notKept += this.#asked.add(tenant, {
+    this.#notKept += this.#drafts.add(tenant, {
       userId,
       tenantId: tenantId ?? null,
       actionType,
@@ -79,10 +79,10 @@ export class DecisionRecorder {
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const asked = this.#asked.take();
+    const drafts = this.#drafts.take();
     this.#platform.metrics.decisionsNotKept.inc(this.#notKept);
     this.#notKept = 0;
-    if (asked.length > 0) this.#writing = this.#writing.then(() => this.#write(asked));
+    if (drafts.length > 0) this.#writing = this.#writing.then(() => this.#write(drafts));
     return this.#writing;
   }
 
@@ -90,13 +90,13 @@ export class DecisionRecorder {
     return this.flush();
   }
 
-  async #write(asked: readonly Asked[]): Promise<void> {
+  async #write(drafts: readonly QuestionDraft[]): Promise<void> {
     const { clock, database, logger, metrics } = this.#platform;
     try {
-      const rows = rowsOf(asked, new Date(clock.now()).toISOString());
+      const rows = rowsOf(drafts, new Date(clock.now()).toISOString());
       await database.transact(everyTenant, (tx) => recordedWrites(tx).recordDecisions(rows));
     } catch (error) {
-      metrics.decisionsNotKept.inc(asked.length);
+      metrics.decisionsNotKept.inc(drafts.length);
       logger.warn({ err: error }, "decided questions could not be kept for previews");
     }
   }
@@ -113,9 +113,9 @@ function textOf(data: unknown): string | undefined {
 }
 
 /** Each question once, with how often it was asked and its last answer. */
-function rowsOf(asked: readonly Asked[], lastAt: string): readonly RecordedRow[] {
+function rowsOf(drafts: readonly QuestionDraft[], lastAt: string): readonly RecordedRow[] {
   const rows = new Map<string, RecordedRow>();
-  for (const { allowed, ...question } of asked) {
+  for (const { allowed, ...question } of drafts) {
     const key = JSON.stringify(question);
     rows.set(key, {
       organizationId: question.tenantId,
@@ -131,7 +131,7 @@ function rowsOf(asked: readonly Asked[], lastAt: string): readonly RecordedRow[]
   return [...rows.values()];
 }
 
-function kept({ data, ...question }: Omit<Asked, "allowed">): KeptQuestion {
+function kept({ data, ...question }: Omit<QuestionDraft, "allowed">): KeptQuestion {
   const [resourceData, contextData] =
     data === null ? [null, null] : (JSON.parse(data) as [KeptQuestion["resourceData"], KeptQuestion["contextData"]]);
   const given = Object.entries({ ...question, resourceData, contextData }).filter(([, value]) => value !== null && value !== undefined);

@@ -4,13 +4,13 @@ import { Type, Uuid } from "#operation/schema.ts";
 export const ReadModelChanged = defineEvent({
   type: "access.read_model_changed.v1",
   internal: true,
-  says: "The read model of decisions now contains what these events changed.",
+  says: "The projection that decisions are made from now contains what these events changed.",
   subject: ["read-model", "changeId"],
   data: Type.Object({
     changeId: Uuid,
     handled: Type.Array(Uuid),
     keys: Type.Array(Type.String()),
-    /** Counts the writes of the read model; absent in events of older releases. */
+    /** Counts the writes of the projection; absent in events of older releases. */
     number: Type.Optional(Type.Integer()),
   }),
 });
@@ -18,7 +18,7 @@ export const ReadModelChanged = defineEvent({
 export const CachesAsked = defineEvent({
   type: "access.caches_asked.v1",
   internal: true,
-  says: "An operator asks every process to compare its caches with the access read model.",
+  says: "An operator asks every process to compare its caches with the projection that decisions are made from.",
   subject: ["cache-check", "checkId"],
   data: Type.Object({ checkId: Uuid }),
 });

@@ -25,14 +25,15 @@ import { pruneDecisionsJob, repairJob } from "./queues.ts";
 import { steps } from "./schema-steps.ts";
 import { decisionsStore } from "./store.ts";
 
-export { pose, type QueryContext, queryContext } from "./asking.ts";
 export { authorizerOf } from "./authorizer.ts";
 export { type CheckRequest, decideFor, decisionReasons, sentenceOf } from "./check.ts";
 export { withoutSystemRoles } from "./direct-access.ts";
+export { evaluate, type QueryContext, queryContext } from "./evaluate.ts";
 export { lacking, mayAsk } from "./may-ask.ts";
+export type { FoundRelationships, LaggingEntries, PolicySource, RelationshipLookup, SourceEntry } from "./policy-source.ts";
 export { entryDeadLetters } from "./projection/entry-dead-letters.ts";
 export { entriesConsumer } from "./projection/names.ts";
-export type { DecisionReader } from "./projection/reader.ts";
+export type { Decided, DecisionReader } from "./projection/reader.ts";
 export { readerOf } from "./projection/reader-of.ts";
 export { inReach, orTooMany, tooMany } from "./resources-in-reach.ts";
 export { among, decidedAmong, scanPage } from "./scan-page.ts";

@@ -19,7 +19,7 @@ export interface DecidedItems {
 }
 
 /**
- * Decides each of `ids`, with a pause after each. One that lacks data is named and takes none of the others with it. `isExpected` tells faults that a list always
+ * Decides each of `ids`, with a pause after each. One that lacks data is named and takes none of the others with it. `isExpected` tells issues that a list always
  * has, as attributes of resources that only the application knows: such items are left out, as the filter covers them.
  */
 export function* decideEach(
@@ -37,7 +37,7 @@ export function* decideEach(
       else if (decision.allowed) allowed.push(id);
     } catch (error) {
       if (!(error instanceof PolicyError) || error.code !== "invalid_input") throw error;
-      if (!error.faults.every(({ field }) => isExpected(field))) undecided.push({ id, missing: error.faults });
+      if (!error.issues.every(({ field }) => isExpected(field))) undecided.push({ id, missing: error.issues });
     }
     yield;
   }

@@ -1,6 +1,6 @@
 import type { Change } from "@gatehouse/policy";
 
-/** Who may make a change: the holders of a permission, or somebody by their part in it. */
+/** Who may make a change: the holders of a permission, or a person by their part in it. */
 export interface WhoMay {
   readonly scope: "Organization" | "Internal" | null;
   readonly permission: string | null;

@@ -1,7 +1,6 @@
-
-import { horizonPasses } from "#operation/wait-for-revision.ts";
 import type { InternalDispatch } from "#operation/internal-dispatch.ts";
 import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
+import { horizonPasses } from "#operation/wait-for-revision.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
 import { continueErasure } from "./commands/continue-erasure.ts";

@@ -8,7 +8,7 @@ import { access } from "../module.ts";
 import { representOne, rulesOf } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
-/** Gives a role permissions (S3 §8.2, §8.3). Nobody gives what he does not hold himself. */
+/** Gives a role permissions. Callers give only what they hold themselves. */
 export const addRolePermissions = access.command("addRolePermissions", {
   http: "POST /api/v1/iam/roles/:roleId/permissions",
   summary: "Add permissions to a role.",

@@ -14,8 +14,8 @@ import { representOne } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
 /**
- * Makes a role of one's own from another of the same scope, with its rules and conditions (S4 §8.1). Of a system role the copy is
- * given what the system role gives today. Nobody gives what he does not hold himself.
+ * Makes a role of one's own from another of the same scope, with its rules and conditions. Of a system role the copy is
+ * given what the system role gives today. Callers give only what they hold themselves.
  */
 export const cloneRole = access.command("cloneRole", {
   http: "POST /api/v1/iam/roles/:roleId/clone",

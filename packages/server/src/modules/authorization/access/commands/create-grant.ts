@@ -20,7 +20,7 @@ const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 /**
  * Puts a subject into a relation of a resource: a user, everybody, a role, another resource, or all who stand in a relation of
- * another resource; until a moment, and under a condition, where they are given (S2, permission management).
+ * another resource; until a moment, and under a condition, where they are given.
  */
 export const createGrant = access.command("createGrant", {
   http: "POST /api/v1/iam/grants",

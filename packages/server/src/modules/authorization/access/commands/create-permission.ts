@@ -10,7 +10,7 @@ import { access } from "../module.ts";
 import { toPermission } from "../store.ts";
 
 /**
- * Defines a permission (S3 §8.3). Without `parent` it stands below the one that its name continues, where that is
+ * Defines a permission. Without `parent` it stands below the one that its name continues, where that is
  * defined: `Product.Create` below `Product`; `parent: null` makes it a root.
  */
 export const createPermission = access.command("createPermission", {

@@ -9,7 +9,7 @@ import { access } from "../module.ts";
 const namesPermission = ({ resourceTypes = {}, requirements = {} }: AuthorizationModel, value: string): boolean =>
   Object.hasOwn(requirements, value) || Object.values(resourceTypes).some(({ permissions = {} }) => Object.hasOwn(permissions, value));
 
-/** Deletes a permission that no role holds, that the authorization model does not name, and that has none below it (S3 §8.3). */
+/** Deletes a permission that no role holds, that the authorization model does not name, and that has none below it. */
 export const deletePermission = access.command("deletePermission", {
   http: "DELETE /api/v1/iam/permissions/:permissionId",
   summary: "Delete a permission definition that is not in use.",

@@ -8,7 +8,7 @@ import { access } from "../module.ts";
 import { representOne } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
-/** Deletes a role that nobody holds and no open invitation offers (S3 §8.2, §8.3). */
+/** Deletes a role that nobody holds and no open invitation offers. */
 export const deleteRole = access.command("deleteRole", {
   http: "DELETE /api/v1/iam/roles/:roleId",
   summary: "Delete a role that is not in use.",

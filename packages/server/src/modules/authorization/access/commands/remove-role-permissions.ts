@@ -9,7 +9,7 @@ import { tenantOfRole } from "../role-tenant.ts";
 import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
 
 /**
- * Takes permissions from a role (S3 §8.2, §8.3), from no holder who holds more than the caller. One that it was not given is no error: it
+ * Takes permissions from a role, from no holder who holds more than the caller. One that it was not given is no error: it
  * is not there afterwards.
  */
 export const removeRolePermissions = access.command("removeRolePermissions", {

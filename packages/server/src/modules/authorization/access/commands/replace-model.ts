@@ -1,4 +1,4 @@
-import { type AuthorizationModel, faultsOfCondition, faultsOfModel, PermissionTree, vocabularyOf } from "@gatehouse/policy";
+import { type AuthorizationModel, issuesOfCondition, issuesOfModel, PermissionTree, vocabularyOf } from "@gatehouse/policy";
 import { internal } from "#operation/authorization.ts";
 import { type ErrorDetail, invalid } from "#operation/errors.ts";
 import { Type } from "#operation/schema.ts";
@@ -30,8 +30,8 @@ export const replaceModel = access.command("replaceModel", {
     const current = await store.currentModel();
     expectVersion(current.version);
     const tree = new PermissionTree(await store.permissionPage({ limit: Number.MAX_SAFE_INTEGER }));
-    const faults = faultsOfModel(model, tree).slice(0, detailsMax);
-    if (faults.length > 0) throw invalid(...faults.map((fault) => ({ ...fault, field: `model.${fault.field}` })));
+    const issues = issuesOfModel(model, tree).slice(0, detailsMax);
+    if (issues.length > 0) throw invalid(...issues.map((issue) => ({ ...issue, field: `model.${issue.field}` })));
     const lockouts = lockoutsOf(model);
     if (lockouts.length > 0) throw invalid(...lockouts);
     const left = [
@@ -61,7 +61,7 @@ function lostRelations(model: AuthorizationModel, kinds: Kinds): ErrorDetail[] {
     }));
 }
 
-type Conditions = readonly Parameters<typeof faultsOfCondition>[0][];
+type Conditions = readonly Parameters<typeof issuesOfCondition>[0][];
 type GrantConditions = readonly { readonly type: string; readonly condition: unknown }[];
 
 /** Conditions that name what the new model does not declare. */
@@ -72,6 +72,6 @@ function lostConditions(model: AuthorizationModel, ofRoles: Conditions, ofGrants
     ...ofGrants.map(({ condition }) => ["used_by_grants", condition] as const),
   ];
   return used.flatMap(([rule, condition]) =>
-    faultsOfCondition(condition, vocabulary).map(({ message }) => ({ field: "model.attributes", rule, message: `a condition ${message}` })),
+    issuesOfCondition(condition, vocabulary).map(({ message }) => ({ field: "model.attributes", rule, message: `a condition ${message}` })),
   );
 }

@@ -11,8 +11,8 @@ import { bytesOf } from "../policy-store.ts";
 import { mayTakeByAttributes } from "../take-rights.ts";
 
 /**
- * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher (S4 §8.4). Nobody
- * rises by it himself.
+ * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher. No caller
+ * gains permissions by it.
  */
 export const setMemberAttributes = access.command("setMemberAttributes", {
   http: "PUT /api/v1/iam/organizations/:organizationId/members/:userId/attributes",

@@ -11,7 +11,7 @@ import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
 import { topHolders } from "../top-holders.ts";
 
 /**
- * Says how a role gives one permission: under a condition, without one, or not at all whatever else gives it (S4 §2, §8.4).
+ * Says how a role gives one permission: under a condition, without one, or not at all whatever else gives it.
  * Nobody gives what they do not hold, or takes from those who hold more; somebody who can undo every change is left.
  */
 export const setRoleRule = access.command("setRoleRule", {

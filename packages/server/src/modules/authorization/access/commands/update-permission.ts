@@ -6,7 +6,7 @@ import { Permission, PermissionValue } from "../model.ts";
 import { access } from "../module.ts";
 import { toPermission } from "../store.ts";
 
-/** Changes a permission's description or its place in the tree (S3 §8.3). Its value is its name and stays. */
+/** Changes a permission's description or its place in the tree. Its value is its name and stays. */
 export const updatePermission = access.command("updatePermission", {
   http: "PUT /api/v1/iam/permissions/:permissionId",
   summary: "Update a permission definition.",

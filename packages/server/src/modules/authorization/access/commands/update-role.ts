@@ -10,7 +10,7 @@ import { access } from "../module.ts";
 import { representOne } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
-/** Changes a role's name or description (S3 §8.2, §8.3). */
+/** Changes a role's name or description. */
 export const updateRole = access.command("updateRole", {
   http: "PUT /api/v1/iam/roles/:roleId",
   summary: "Update a role.",

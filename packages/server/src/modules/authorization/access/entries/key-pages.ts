@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle } from "#platform/database/database.ts";
-import { entitlementsKey, membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./keys.ts";
+import { entitlementsKey, membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./entry-key.ts";
 
 /** A page of keys, and where the next one begins; null after the last. */
 export interface KeyPage {

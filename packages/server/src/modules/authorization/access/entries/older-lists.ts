@@ -6,35 +6,39 @@
 import { PermissionTree, type RoleRule, type StoredRule } from "@gatehouse/policy";
 import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "#platform/database/database.ts";
-import { type SystemRoleDefinition, systemRoles } from "../system.ts";
-import type { PermissionEntry } from "./keys.ts";
-import type { Found, Kind } from "./kind.ts";
-
-const id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-export const listKey = (roleId: string): string => `iam:role:${roleId}:effective_permissions`;
-export const systemListKey = ({ scope, name }: SystemRoleDefinition): string => `iam:role:system:${scope}:${name}:effective_permissions`;
+import { systemRoles } from "../system.ts";
+import type { Found, FoundByKey } from "./compute-kinds.ts";
+import { formatKey, type KeyOf } from "./entry-key.ts";
+import type { PermissionEntry } from "./values.ts";
 
 /** The lists of the release before, by their keys. */
-export const olderLists: Kind = {
-  pattern: new RegExp(`^iam:role:(?:system:\\w+:\\w+|(${id})):effective_permissions$`),
-  async compute(db, keys) {
-    const { rows: permissions } = await sql<PermissionEntry>`
-      select d.value, above.value as parent, d.scope from permission_definitions d
-      left join permission_definitions above on above.id = d.parent_permission_id order by d.value`.execute(db);
-    const tree = new PermissionTree(permissions);
-    const roleIds = keys.flatMap(([, roleId]) => roleId ?? []);
-    const rules = await rulesOf(db, roleIds);
-    const found = new Map<string, Found>();
-    for (const [roleId, role] of rules) {
-      found.set(listKey(roleId), { organizationId: role.organizationId, json: JSON.stringify(everythingBelow(tree, role.rules)) });
-    }
-    for (const definition of systemRoles) {
-      const given = permissions.filter(({ scope, value }) => scope === definition.scope && definition.gives(value));
-      found.set(systemListKey(definition), { organizationId: null, json: JSON.stringify(given.map(({ value }) => value)) });
-    }
-    return new Map(keys.flatMap(([key]) => (found.has(key) ? [[key, found.get(key) as Found]] : [])));
-  },
-};
+export async function computeOlderLists(
+  db: Kysely<AnyTables>,
+  keys: readonly KeyOf<"olderList" | "olderSystemList">[],
+): Promise<FoundByKey> {
+  const { rows: permissions } = await sql<PermissionEntry>`
+    select d.value, above.value as parent, d.scope from permission_definitions d
+    left join permission_definitions above on above.id = d.parent_permission_id order by d.value`.execute(db);
+  const tree = new PermissionTree(permissions);
+  const rules = await rulesOf(
+    db,
+    keys.flatMap((key) => (key.kind === "olderList" ? [key.roleId] : [])),
+  );
+  const found = new Map<string, Found>();
+  for (const key of keys) {
+    const json = key.kind === "olderList" ? undefined : systemList(key, permissions);
+    const role = key.kind === "olderList" ? rules.get(key.roleId) : undefined;
+    if (role) found.set(formatKey(key), { organizationId: role.organizationId, json: JSON.stringify(everythingBelow(tree, role.rules)) });
+    else if (json !== undefined) found.set(formatKey(key), { organizationId: null, json });
+  }
+  return found;
+}
+
+function systemList({ scope, name }: KeyOf<"olderSystemList">, permissions: readonly PermissionEntry[]): string | undefined {
+  const definition = systemRoles.find((role) => role.scope === scope && role.name === name);
+  if (definition === undefined) return undefined;
+  return JSON.stringify(permissions.filter((each) => each.scope === scope && definition.gives(each.value)).map(({ value }) => value));
+}
 
 interface GivenTo {
   readonly organizationId: string | null;

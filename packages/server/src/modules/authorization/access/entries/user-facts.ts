@@ -1,6 +1,6 @@
 import type { User } from "#modules/foundation/identity/index.ts";
-import type { UserEntry } from "./keys.ts";
-import type { UserFactsById } from "./kind.ts";
+import type { UserFactsById } from "./compute-kinds.ts";
+import type { UserEntry } from "./values.ts";
 
 /** Status and profile of people, from what the identity module tells of them. */
 export const userFactsOf =

@@ -5,7 +5,7 @@ import { access } from "../module.ts";
 import { toPermission } from "../store.ts";
 
 /**
- * Permission definitions in the order of their values (S3 §8.3). Those of organizations are the vocabulary that every
+ * Permission definitions in the order of their values. Those of organizations are the vocabulary that every
  * user makes roles from; internal ones are shown to whoever may read them.
  */
 export const listPermissions = access.query("listPermissions", {

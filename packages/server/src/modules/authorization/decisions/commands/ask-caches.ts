@@ -4,9 +4,9 @@ import { Type, Uuid } from "#operation/schema.ts";
 import { CachesAsked } from "../events.ts";
 import { decisions } from "../module.ts";
 
-/** Asks every process to compare what it has cached of the read model with the database, and to forget what differs. */
+/** Asks every process to compare what it has cached of the projection with the database, and to forget what differs. */
 export const askCaches = decisions.command("askCaches", {
-  summary: "Ask every process to compare its caches with the access read model.",
+  summary: "Ask every process to compare its caches with the projection.",
   allow: operatorOnly(),
   audit: { action: "ReadModel.CachesAsked", category: "System", severity: "Info" },
   everyTenant: "the caches serve every tenant",

@@ -2,12 +2,12 @@ import { operatorOnly } from "#operation/authorization.ts";
 import { Nothing, Type } from "#operation/schema.ts";
 import { decisions } from "../module.ts";
 
-/** Empties the shared copy of the read model; it fills again with what is asked for. Needed after the database was restored (S3 §23.3). */
+/** Empties the Redis snapshot of the projection; it fills again with what is asked for. Needed after the database was restored. */
 export const renewSnapshot = decisions.command("renewSnapshot", {
-  summary: "Begin the shared copy of the access read model anew.",
+  summary: "Begin the Redis snapshot of the projection anew.",
   allow: operatorOnly(),
   audit: { action: "ReadModel.SharedCopyRenewed", category: "System", severity: "Info" },
-  everyTenant: "the read model serves every tenant",
+  everyTenant: "the projection serves every tenant",
   input: Type.Object({}),
   output: Nothing,
   // Before the transaction, so that nothing waits for the cache inside of it.

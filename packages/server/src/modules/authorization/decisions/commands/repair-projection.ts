@@ -7,14 +7,14 @@ import { ReadModelChanged } from "../events.ts";
 import { decisions } from "../module.ts";
 
 /**
- * Computes parts of the read model anew from the tables: after a check has found them missing (decision 0002), and all of them for
- * `gatehouse projection rebuild`. What lies under a key that no part has is removed.
+ * Computes projection entries anew from the tables: after a check has found them missing (decision 0002), and all of them for
+ * `gatehouse projection rebuild`. What lies under a key that no entry has is removed.
  */
 export const repairProjection = decisions.command("repairProjection", {
-  summary: "Put missing parts of the access read model back.",
+  summary: "Put missing projection entries back.",
   allow: operatorOnly(),
   audit: { action: "ReadModel.Repaired", category: "System", severity: "Info" },
-  everyTenant: "the read model serves every tenant",
+  everyTenant: "the projection serves every tenant",
   input: Type.Object({ keys: EntryKeys }),
   output: Nothing,
   async run({ store, uses, emit, services }, { keys }) {

@@ -121,7 +121,7 @@ export class CurrentPolicy {
   /** The policy at hand; loaded where there is none. */
   async entry(): Promise<CachedEntry<PolicyEntry>> {
     while (this.#entry === undefined) {
-      if (this.#stopped) throw new Unavailable("access read model", undefined);
+      if (this.#stopped) throw new Unavailable("authorization projection", undefined);
       this.#wanted = true;
       this.#hurry?.();
       await Promise.race([this.#begin(), this.#progress.promise]);
@@ -138,7 +138,7 @@ export class CurrentPolicy {
     try {
       while (ids.some((id) => this.#changes.has(id))) {
         const left = deadline - performance.now();
-        if (left <= 0) throw new Unavailable("access read model", undefined);
+        if (left <= 0) throw new Unavailable("authorization projection", undefined);
         if (ids.some((id) => this.#changes.has(id) && !this.#loading.has(id) && this.#source.isProjected(id))) {
           this.#wanted = true;
           void this.#begin();

@@ -1,7 +1,7 @@
 import { LoadingCache } from "#platform/log/loading-cache.ts";
 import { sizeOf } from "#platform/snapshot-cache/size-of.ts";
 
-/** What was read of the read model's table or cache. `version` is the revision that the value came with. */
+/** What was read of the projection's table or cache. `version` is the revision that the value came with. */
 export interface LoadedEntry {
   readonly value: unknown;
   readonly version: string;
@@ -9,10 +9,10 @@ export interface LoadedEntry {
   readonly unavailable?: boolean;
 }
 
-/** One value of the read model in memory. Views hold entries; a stale one is never decided from. */
+/** One value of the projection in memory. Views hold entries; a stale one is never decided from. */
 export interface CachedEntry<Value = unknown> {
   readonly key: string;
-  /** Null where the read model has nothing under the key. */
+  /** Null where the projection has nothing under the key. */
   readonly value: Value | null;
   /** The revision that the value came with; null where nothing is under the key. */
   readonly version: string | null;

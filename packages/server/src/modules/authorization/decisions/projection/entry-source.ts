@@ -15,7 +15,7 @@ interface Row {
   readonly key: string;
   readonly value: unknown;
   readonly version: string;
-  /** Of the last write of the read model. */
+  /** Of the last write of the projection. */
   readonly number: string;
 }
 interface Rows {
@@ -24,21 +24,21 @@ interface Rows {
 }
 
 /**
- * Where entries come from that are not in memory: the shared copy, as far as it can be trusted, then the read model's table. What the
+ * Where entries come from that are not in memory: the Redis snapshot, as far as it can be trusted, then the projection's table. What the
  * table has is given to the copy. One a process.
  */
 export class EntrySource {
   readonly #platform: Platform;
-  /** The newest write of the read model that this process knows of; a copy that has not come to it is not believed. */
+  /** The newest write of the projection that this process knows of; a copy that has not come to it is not believed. */
   #observed = 0;
-  /** The version that each key was last written under, as far as this process has heard of it. An entry lives no longer than this is known. */
+  /** The version that each key was last written under, as far as this process has observed it. An entry lives no longer than this is known. */
   readonly #written = new LRUCache<string, bigint>({ max: writtenMax, ttl: 2 * cacheSecondsMax * 1_000, ttlAutopurge: false });
 
   constructor(platform: Platform) {
     this.#platform = platform;
   }
 
-  /** Finds out how far the read model has come before this process began to listen. */
+  /** Finds out how far the projection has come before this process began to listen. */
   async start(): Promise<void> {
     await this.#queryRows([]);
   }
@@ -53,7 +53,7 @@ export class EntrySource {
     for (const key of keys) if ((this.#written.get(key) ?? 0n) < version) this.#written.set(key, version);
   }
 
-  /** The database may have lost transactions, and with them what was heard of. */
+  /** Forgets the observed versions: the database may have lost the transactions that they are of. */
   forgetWritten(): void {
     this.#written.clear();
   }
@@ -84,7 +84,7 @@ export class EntrySource {
     return keys.map((key) => found.get(key) ?? null);
   }
 
-  /** What the table has under `keys`, whatever the shared copy has. */
+  /** What the table has under `keys`, whatever the Redis snapshot has. */
   async fromTable(keys: readonly string[]): Promise<readonly (LoadedEntry | null)[]> {
     const { rows } = await this.#queryRows(keys);
     const found = new Map(rows.map(({ key, value, version }) => [key, loadedOf(key, value, version)]));
@@ -130,7 +130,7 @@ export class EntrySource {
     if (watermark === null || number < watermark.number || rows.length === 0) return;
     const entries = rows.map(({ key, value, version }) => entryOf(key, JSON.stringify(value), BigInt(version)));
     this.#platform.snapshotCache.fill(entries, watermark).catch((error) => {
-      if (!(error instanceof Unavailable)) this.#platform.logger.error({ err: error }, "the shared copy could not be filled");
+      if (!(error instanceof Unavailable)) this.#platform.logger.error({ err: error }, "the Redis snapshot could not be filled");
     });
   }
 }

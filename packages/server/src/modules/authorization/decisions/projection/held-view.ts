@@ -1,4 +1,4 @@
-import type { Occasion, View } from "@gatehouse/policy";
+import type { RequestContext as EngineContext, View } from "@gatehouse/policy";
 import { policyKey } from "#modules/authorization/access/index.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
@@ -11,18 +11,17 @@ export interface HeldView {
   lookedAt: number;
 }
 
-/** Whom and what a question is about. */
-export interface Question {
+/** Whom and what a query is about. */
+export interface DecisionQuery {
   readonly userId: string;
   readonly organizationId: string | null;
   readonly minRevision?: string | undefined;
-  /** The one action that is asked about; without it the question is about all of them. */
+  /** The one action that is queried; without it the query is about all of them. */
   readonly action?: string | undefined;
 }
 
-/** What a question knows beside the subject and the tenant. */
-export type RequestContext = Omit<Occasion, "relationships">;
-export type Asked = RequestContext;
+/** What a query knows beside the subject and the tenant. */
+export type RequestContext = Omit<EngineContext, "relationships">;
 
 /** A view holds the values of its entries, also of those that are no longer kept by themselves. The policy is every view's. */
 const viewBytes = 500;

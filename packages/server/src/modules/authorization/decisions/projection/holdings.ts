@@ -1,5 +1,5 @@
 import { type View, withinScopes } from "@gatehouse/policy";
-import { isRoleKey, isSystemPermission, isTopRole, type RoleEntry } from "#modules/authorization/access/index.ts";
+import { isSystemPermission, isTopRole, parseKey, type RoleEntry } from "#modules/authorization/access/index.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
 export interface PermissionsOfUser {
@@ -45,4 +45,5 @@ export function notHeld(
 }
 
 /** Whether what a view is made of is the highest role of its scope. */
-export const isOfTopRole = ({ key, value }: CachedEntry): boolean => isRoleKey(key) && value !== null && isTopRole(value as RoleEntry);
+export const isOfTopRole = ({ key, value }: CachedEntry): boolean =>
+  parseKey(key)?.kind === "role" && value !== null && isTopRole(value as RoleEntry);

@@ -7,7 +7,7 @@ import { renew, unlessAway } from "./snapshot.ts";
 const numbersApart = 1_000_000;
 
 /**
- * Makes a Redis snapshot of another lineage of the database one that is not believed (decision 0035). The number of the read model's
+ * Makes a Redis snapshot of another lineage of the database one that is not believed (decision 0035). The number of the projection's
  * writes leaps once a lineage, in the database itself: so every process sees it, also one that reaches Redis only later. The process
  * that makes it leap begins the snapshot anew.
  */

@@ -2,7 +2,7 @@
 const handledBeforeMax = 10_000;
 
 /**
- * Which parts have changed in the tables but not yet in the read model. A decision that needs one of them waits, so it
+ * Which parts have changed in the tables but not yet in the projection. A decision that needs one of them waits, so it
  * is never older than a write that this process knows of, its own or another's.
  */
 export class Pending {

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Computed } from "#modules/authorization/access/index.ts";
-import { policyKey, roleIdOf } from "#modules/authorization/access/index.ts";
+import { parseKey, policyKey } from "#modules/authorization/access/index.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import { inSavepoint, isolateFailures } from "#platform/database/isolated.ts";
 import { deadLetterRecords, resolveRecords } from "#platform/dead-letters.ts";
@@ -46,9 +46,9 @@ export async function projectKeys(
     entriesConsumer,
     done.map(({ key }) => key),
   );
-  const dropped = await dropLists(tx, keys.flatMap(roleIdOf));
+  const dropped = await dropLists(tx, roleIdsOf(keys));
   const entries = [...done, ...dropped.map((key): Computed => ({ key, organizationId: null, json: "null" }))];
-  // A shared copy that misses a number begins anew, without the lists.
+  // A Redis snapshot that misses a number begins anew, without the lists.
   const missed = treeMoved && (await dropEveryList(tx)) ? 1 : 0;
   return { entries, failed: failedKeys, version: BigInt(await revisionOf(tx)), number: await nextNumber(tx, 1 + missed) };
 }
@@ -64,7 +64,7 @@ async function write(tx: WriteHandle, entries: readonly Computed[]): Promise<voi
     where access_read_model.version <= excluded.version`.execute(tx);
 }
 
-/** Without a mark, a membership that could not be computed would look like none. What cannot even be marked is deleted. */
+/** Unmarked, a membership that could not be computed would look like none. An entry that cannot even be marked is deleted. */
 async function markUnavailable(tx: WriteHandle, key: string): Promise<void> {
   try {
     await inSavepoint(tx, () => write(tx, [{ key, organizationId: null, json: JSON.stringify(unavailableValue) }]));
@@ -73,9 +73,16 @@ async function markUnavailable(tx: WriteHandle, key: string): Promise<void> {
   }
 }
 
-/** Counts a write of the read model, in its transaction; the next writer waits until that has ended. */
+/** Counts a write of the projection, in its transaction; the next writer waits until that has ended. */
 async function nextNumber(tx: WriteHandle, by: number): Promise<number> {
   const { rows } = await sql<{ number: string }>`
     update access_read_model_marks set number = number + ${by}::bigint returning number::text`.execute(tx);
   return Number((rows[0] as { number: string }).number);
+}
+
+function roleIdsOf(keys: readonly string[]): readonly string[] {
+  return keys.flatMap((text) => {
+    const key = parseKey(text);
+    return key?.kind === "role" ? [key.roleId] : [];
+  });
 }

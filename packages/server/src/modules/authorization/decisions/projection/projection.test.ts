@@ -15,7 +15,7 @@ import {
 } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { UserFactsById } from "#modules/authorization/access/entries/kind.ts";
+import type { UserFactsById } from "#modules/authorization/access/entries/compute-kinds.ts";
 import { computeEntries, membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "#modules/authorization/access/index.ts";
 import { everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
 import { steps } from "../schema-steps.ts";

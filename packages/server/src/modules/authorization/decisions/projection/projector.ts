@@ -22,7 +22,7 @@ export type Project = (tx: WriteHandle, keys: readonly string[], options: { read
 const batch = 500;
 
 /**
- * The worker's half: keeps the read model in step with the log. It computes each entry anew from the tables, so the order
+ * The worker's half: keeps the projection in step with the log. It computes each entry anew from the tables, so the order
  * of events is nothing to it and a repeated one does no harm; that is why it may be eager.
  */
 export function projector(platform: Platform, project: Project): Consumer {

@@ -1,4 +1,5 @@
 import type { Platform } from "#platform/platform.ts";
+import { ProjectionSource } from "./projection-source.ts";
 import { DecisionReader } from "./reader.ts";
 import { answerCacheChecks } from "./report-cached.ts";
 
@@ -8,7 +9,7 @@ const readers = new WeakMap<Platform, DecisionReader>();
 export function readerOf(platform: Platform): DecisionReader {
   const known = readers.get(platform);
   if (known !== undefined) return known;
-  const reader = new DecisionReader(platform);
+  const reader = new DecisionReader(platform, new ProjectionSource(platform));
   answerCacheChecks(platform, () => reader.compareCached());
   readers.set(platform, reader);
   return reader;

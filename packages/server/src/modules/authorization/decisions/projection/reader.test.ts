@@ -197,7 +197,7 @@ describe("after a restart", () => {
       expect((await ask(at, first)).isAuthorized).toBe(true);
       await first.close();
 
-      // Nobody projects: the change is in the log and not in the read model when the process ends.
+      // Nobody projects: the change is in the log and not in the projection when the process ends.
       const second = await restarted(false);
       const taken = await second.call(`DELETE /api/v1/iam/roles/${at.role}/permissions`, {
         token: at.organization.owner.token,

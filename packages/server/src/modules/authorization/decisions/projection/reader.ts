@@ -1,5 +1,4 @@
 import {
-  applicableEntitlements,
   type Decision,
   decide,
   type Pending,
@@ -8,93 +7,82 @@ import {
   pendingDecision,
   type RelationshipReader,
   type RoleFacts,
-  View,
+  type View,
 } from "@gatehouse/policy";
-import { sql } from "kysely";
-import { LRUCache } from "lru-cache";
-import {
-  type EntitlementsEntry,
-  entitlementsKey,
-  type MembershipEntry,
-  membershipKey,
-  policyKey,
-  type RoleEntry,
-  roleKey,
-  type TenantEntry,
-  tenantStatusKey,
-  type UserEntry,
-  userKey,
-} from "#modules/authorization/access/index.ts";
+import { policyKey, type RoleEntry, roleKey, userKey } from "#modules/authorization/access/index.ts";
 import type { MaybePromise } from "#operation/maybe-promise.ts";
 import { waitForRevision } from "#operation/wait-for-revision.ts";
-import { everyTenant } from "#platform/database/database.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
-import { readTail } from "#platform/log/log.ts";
 import type { Platform } from "#platform/platform.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { DecisionBudgets } from "../decision-budgets.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
 import { ReadModelChanged } from "../events.ts";
+import type { PolicySource } from "../policy-source.ts";
 import { type CachedDifferences, together } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-entries.ts";
 import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
 import { type GrantOfEvent, grantEndings } from "./grant-events.ts";
-import { type Asked, type HeldView, type Question, sizeOfView } from "./held-view.ts";
+import type { DecisionQuery, HeldView, RequestContext } from "./held-view.ts";
 import { isOfTopRole, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
-import { leaveLineage } from "./lineage.ts";
-import { projectorName } from "./names.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
 import { renew } from "./snapshot.ts";
-import { keysTouchedBy, policyChangeOf, projectedEndings, projectedTypes } from "./touched.ts";
+import { keysTouchedBy, policyChangeOf, projectedEndings } from "./touched.ts";
+import { ViewCache } from "./view-cache.ts";
 import { WaitingTime } from "./waiting-time.ts";
 
-const viewsMax = 200_000;
 /** A list may need many rounds of look-ups; a check that needs longer than this has a database that does not answer. */
 const settleMs = 5_000;
 
-const internalTenant: TenantEntry = { status: "Active" };
 const profileFields = new Set(["email", "name", "firstName", "lastName", "locale"].map((name) => `$user.${name}`));
 const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
-const anywhere: Asked = {};
-const noEntitlements: Readonly<Record<string, unknown>> = {};
+const noContext: RequestContext = {};
+
+/** A decision and the view that it was made from; undefined where the data for one was missing. */
+export interface Decided {
+  readonly decision: Decision;
+  readonly view: View | undefined;
+}
 
 /**
- * Answers decisions from the read model: memory, then the cache, then the read model's table (decision 0002); never from the
- * tables that commands write. Relationships are read from their own table by index. One a process.
+ * Makes decisions from a {@link PolicySource}, through in-process caches that the event log invalidates (decision 0002). Never reads the
+ * tables that commands write. One a process.
  */
 export class DecisionReader {
   readonly #platform: Platform;
   readonly #listensSince: number;
+  readonly #source: PolicySource;
   readonly #entries: EntryCache;
   readonly #relationships: RelationshipCache;
-  readonly #views: LRUCache<string, HeldView>;
+  readonly #views: ViewCache;
   readonly #policies: CurrentPolicy;
   readonly #repairs: Repairs;
   readonly recorder: DecisionRecorder;
   readonly budgets: DecisionBudgets;
 
-  constructor(platform: Platform) {
-    this.budgets = new DecisionBudgets(platform.settings);
-    this.#views = new LRUCache({ max: viewsMax, maxSize: platform.settings.cacheBytes / 4, sizeCalculation: sizeOfView });
+  constructor(platform: Platform, source: PolicySource) {
     this.#platform = platform;
+    this.#source = source;
+    this.budgets = new DecisionBudgets(platform.settings);
     this.#listensSince = platform.clock.now();
     this.recorder = new DecisionRecorder(platform);
-    this.#entries = new EntryCache(platform);
+    this.#entries = new EntryCache(platform, source);
     this.#policies = new CurrentPolicy({
       fetch: () => this.#entries.kept(policyKey),
       isProjected: (eventId) => this.#entries.isProjected(eventId),
     });
-    this.#relationships = new RelationshipCache(platform);
+    this.#views = new ViewCache(this.#entries, this.#policies, platform.settings.cacheBytes / 4);
+    this.#relationships = new RelationshipCache(platform, source);
     this.#repairs = new Repairs(platform, (keys) => {
       this.#entries.forget(keys);
       if (keys.includes(policyKey)) this.#policies.forget();
     });
-    // What the worker has made of an event is no ending: until it is heard, what the event touched is not decided from.
+    // Until the projector's announcement arrives, nothing is decided from the entries that an event has changed.
     platform.log.onEvent((event) => this.#observe(event), { ...projectedEndings, ...grantEndings });
     platform.log.onRestart(() => {
       this.forgetAll();
@@ -104,15 +92,7 @@ export class DecisionReader {
 
   /** Finds out what the projector has still to handle from before this process began to listen. */
   async start(): Promise<void> {
-    const { events } = await this.#platform.database.read(everyTenant, async (db) => {
-      const { rows } = await sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`.execute(
-        db as never,
-      );
-      return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
-    });
-    for (const event of events) this.#observe(event);
-    await leaveLineage(this.#platform);
-    await this.#entries.start();
+    for (const event of await this.#source.start()) this.#observe(event);
   }
 
   /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
@@ -170,18 +150,18 @@ export class DecisionReader {
     userId: string,
     organizationId: string | null,
     action: string,
-    asked: Asked = anywhere,
+    context: RequestContext = noContext,
     minRevision?: string,
-  ): MaybePromise<Decision> {
+  ): MaybePromise<Decided> {
     const { log } = this.#platform;
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
-      const held = this.#views.get(viewKey(userId, organizationId));
-      if (held?.view !== undefined && !this.#isStale(held) && !this.#policies.concerns(action)) {
+      const held = this.#views.current(userId, organizationId);
+      if (held?.view !== undefined && !this.#policies.concerns(action)) {
         try {
-          const decision = this.#decideAtOnce(held.view, organizationId, action, asked);
+          const decision = this.#decideAtOnce(held.view, organizationId, action, context);
           if (decision !== pendingDecision) {
             this.#platform.metrics.readModelHits.count += held.entries.length;
-            return decision;
+            return { decision, view: held.view };
           }
         } catch (error) {
           this.#missesProfile(error, held);
@@ -189,13 +169,13 @@ export class DecisionReader {
         }
       }
     }
-    return this.#decideSlowly(userId, organizationId, action, asked, minRevision);
+    return this.#decideSlowly(userId, organizationId, action, context, minRevision);
   }
 
-  #decideAtOnce(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+  #decideAtOnce(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
     // Most actions have no rule about relations, and without a resource there is nothing that they could say.
-    const related = asked.resource !== undefined && view.plan(action).rules !== undefined;
-    return related ? this.#decideFromMemory(view, organizationId, action, asked) : decide(view, action, asked);
+    const related = context.resource !== undefined && view.plan(action).rules !== undefined;
+    return related ? this.#decideFromMemory(view, organizationId, action, context) : decide(view, action, context);
   }
 
   /** Whether a name that the policy at hand does not know may be one that it does not contain yet. */
@@ -207,41 +187,41 @@ export class DecisionReader {
   /** An entry of the release before has no profile; it is written anew when a condition asks for it. */
   #missesProfile(error: unknown, { view, entries }: HeldView): void {
     if (view?.facts.user.profile !== undefined || !(error instanceof PolicyError) || error.code !== "invalid_input") return;
-    if (error.faults.some(({ field }) => profileFields.has(field)))
+    if (error.issues.some(({ field }) => profileFields.has(field)))
       this.#repairs.renew(entries.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
   }
 
-  #decideFromMemory(view: View, organizationId: string | null, action: string, asked: Asked): Decision | Pending {
+  #decideFromMemory(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
     const relationships = this.#relationships.reading(organizationId);
-    return orPending(relationships, () => decide(view, action, { ...asked, relationships }));
+    return orPending(relationships, () => decide(view, action, { ...context, relationships }));
   }
 
   async #decideSlowly(
     userId: string,
     organizationId: string | null,
     action: string,
-    asked: Asked,
+    context: RequestContext,
     minRevision: string | undefined,
-  ): Promise<Decision> {
+  ): Promise<Decided> {
     const about = { userId, organizationId, minRevision, action };
     const decided = await this.settle(about, ({ view, entries }, relationships) => {
-      const decision = view ? decide(view, action, { ...asked, relationships }) : dataUnavailable;
-      return decision === pendingDecision ? pendingDecision : { decision, entries };
+      const decision = view ? decide(view, action, { ...context, relationships }) : dataUnavailable;
+      return decision === pendingDecision ? pendingDecision : { decision, view, entries };
     });
     const { reason } = decided.decision;
     if (reason === "permission_data_unavailable") this.#repairs.ask(decided.entries);
-    // A plan that nobody has told us is no fault of the read model; a row that is not there is.
+    // A plan that nobody has told us is no fault of the projection; a row that is not there is.
     if (reason === "entitlement_data_unavailable") this.#repairs.ask(decided.entries.filter(({ version }) => version === null));
-    return decided.decision;
+    return { decision: decided.decision, view: decided.view };
   }
 
   /**
-   * Asks a question of a view that is current, again after loading the relationships that it missed, until it has its answer. A
-   * question that is long pauses itself. Throws as `decide` does.
+   * Evaluates a query on a current view, again after loading the relationships that it missed, until there is an answer. A long query
+   * yields to the event loop itself. Throws as `decide` does.
    */
   async settle<Answer>(
-    { userId, organizationId, minRevision, action }: Question,
-    question: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
+    { userId, organizationId, minRevision, action }: DecisionQuery,
+    query: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
   ): Promise<Answer> {
     if (minRevision !== undefined) await waitForRevision(this.#platform.log, minRevision);
     await this.#containing(action === undefined ? undefined : [action]);
@@ -249,14 +229,14 @@ export class DecisionReader {
     for (let mayBeNew = true; !waiting.isOver; ) {
       if (isSliceOver()) await nextSlice();
       const held = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
-      // What was heard of while the view was put together counts, too.
+      // A change that was observed while the view was composed counts, too.
       if (action !== undefined && this.#policies.concerns(action)) {
         await waiting.on(() => this.#containing([action]));
         continue;
       }
       const relationships = this.#relationships.reading(organizationId);
       try {
-        const answer = await orPendingLater(relationships, async () => question(held, relationships));
+        const answer = await orPendingLater(relationships, async () => query(held, relationships));
         if (answer !== pendingDecision) return answer;
         await waiting.on(() => this.#relationships.load(relationships));
       } catch (error) {
@@ -283,18 +263,9 @@ export class DecisionReader {
     await this.#policies.settled(this.#policies.about(actions), now + revocationBoundMs);
   }
 
-  /** What the plan says about an action that was just decided (S3 §8, applicableEntitlements). */
-  entitlementsFor(userId: string, organizationId: string | null, action: string): Readonly<Record<string, unknown>> {
-    // Few installations require entitlements, and of few actions.
-    const held = this.#views.get(viewKey(userId, organizationId));
-    if (held?.view?.policy.action(action)?.requirement === undefined) return noEntitlements;
-    return held.view ? applicableEntitlements(held.view, action) : noEntitlements;
-  }
-
   /** The view in memory, where it may be decided from now. */
   #current(userId: string, organizationId: string | null): HeldView | undefined {
-    const held = this.#platform.log.fresh ? this.#views.get(viewKey(userId, organizationId)) : undefined;
-    return held && !this.#isStale(held) ? held : undefined;
+    return this.#platform.log.fresh ? this.#views.current(userId, organizationId) : undefined;
   }
 
   /** The facts of roles, without those that are not there. */
@@ -310,7 +281,7 @@ export class DecisionReader {
     await this.#waitUntilFresh();
     await this.#policies.settled(modelChanges, performance.now() + revocationBoundMs);
     const { value } = await this.#policies.entry();
-    if (value === null) throw new Unavailable("access read model", undefined);
+    if (value === null) throw new Unavailable("authorization projection", undefined);
     return policyOf(value);
   }
 
@@ -345,68 +316,27 @@ export class DecisionReader {
     return answer(held.view, held.entries);
   }
 
-  /** Looks at a view's entries only where some entry has become stale since: of thousands of decisions few come after a change. */
-  #isStale(held: HeldView): boolean {
-    const staled = this.#entries.staled + this.#policies.replaced;
-    if (held.lookedAt === staled) return false;
-    for (const entry of held.entries) if (entry.stale) return true;
-    held.lookedAt = staled;
-    return false;
-  }
-
-  /** Puts a view together, again when an entry changed meanwhile, until the revocation bound is over. */
+  /** Composes a view, again when an entry changed meanwhile, until the revocation bound is over. */
   async #view(userId: string, organizationId: string | null): Promise<HeldView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
       await this.#waitUntilFresh();
-      const view = await this.#compose(userId, organizationId, deadline);
-      if (this.#isStale(view)) continue;
-      this.#views.set(viewKey(userId, organizationId), view);
-      return view;
+      const held = await this.#views.compose(userId, organizationId, deadline);
+      if (held !== undefined) return held;
     }
-    throw new Unavailable("access read model", undefined);
+    throw new Unavailable("authorization projection", undefined);
   }
 
-  /** Cut off from the log, memory is not trusted and neither is what was asked of it (ARCHITECTURE, idea 9). */
+  /** Throws {@link Unavailable} while this process does not follow the log: its caches are not trusted then (ARCHITECTURE, idea 9). */
   async #waitUntilFresh(): Promise<void> {
     const { log } = this.#platform;
     if (!log.fresh && !(await log.observed())) throw new Unavailable("event log", undefined);
   }
 
-  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
-    const keys = [membershipKey(userId, organizationId), userKey(userId)];
-    if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
-    const [membership, user, tenant, entitlements] = (await this.#entries.load(keys, deadline)) as [
-      CachedEntry<MembershipEntry>,
-      CachedEntry<UserEntry>,
-      CachedEntry<TenantEntry> | undefined,
-      CachedEntry<EntitlementsEntry> | undefined,
-    ];
-    const roleIds = membership.value?.roleIds ?? [];
-    const roles = (await this.#entries.load<RoleEntry>(roleIds.map(roleKey), deadline)) as readonly CachedEntry<RoleEntry>[];
-    // Last, because it may be replaced at any time, and what is put together with it is then put together again.
-    const policy = await this.#policies.entry();
-    const entries = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles];
-    const { value } = policy;
-    if (value === null || entries.some(({ unavailable }) => unavailable)) return { view: undefined, entries, lookedAt: -1 };
-    const inScope = organizationId === null ? internalTenant : tenant?.value;
-    const facts = {
-      user: { id: userId, status: user.value?.status, profile: user.value?.profile, attributes: membership.value?.attributes },
-      tenant: {
-        id: organizationId,
-        status: inScope?.status,
-        attributes: inScope?.attributes,
-        entitlements: entitlements?.value ?? undefined,
-      },
-      roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, value)),
-    };
-    return { view: new View(policyOf(value), facts), entries, lookedAt: -1 };
-  }
-
   #observe(event: LoggedEvent): void {
     if (event.type === ReadModelChanged.type) {
-      const { handled, keys, number } = event.data as { handled: readonly string[]; keys: readonly string[]; number?: number };
-      this.#entries.announced(handled, keys, number, BigInt(event.position.transaction));
+      const { handled, keys } = event.data as { readonly handled: readonly string[]; readonly keys: readonly string[] };
+      this.#entries.announced(handled, keys);
       if (keys.includes(policyKey)) this.#policies.announced();
       this.#policies.handled();
       return;
@@ -428,5 +358,3 @@ export class DecisionReader {
     if (change !== undefined) this.#policies.changed(event.id, change);
   }
 }
-
-const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;

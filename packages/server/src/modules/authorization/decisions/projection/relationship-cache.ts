@@ -9,16 +9,13 @@ import {
   type SubjectRef,
   walkLimits,
 } from "@gatehouse/policy";
-import { sql } from "kysely";
-import { asRelationship, type RelationshipRow } from "#modules/authorization/access/index.ts";
-import { internalScope, tenantScope } from "#platform/database/database.ts";
-import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import type { Platform } from "#platform/platform.ts";
+import type { PolicySource, RelationshipLookup } from "../policy-source.ts";
 import { type CachedDifferences, compareCached } from "./compare-cached.ts";
 import { EntryMap, type LoadedEntry } from "./entry-map.ts";
 
 /** One look-up as a key: the fixed names, then the two identifiers, which may hold anything, told apart by a length. */
-type Lookup = "direct" | "indirect" | "reverse";
+type Lookup = RelationshipLookup["kind"];
 const keyOf = (
   organizationId: string | null,
   lookup: Lookup,
@@ -30,35 +27,29 @@ const keyOf = (
   `${organizationId ?? ""}|${lookup}|${type}|${relation}|${subject.type}|${subject.relation ?? ""}|${resourceId.length}|${resourceId}${subject.id}`;
 const nobody: SubjectRef = { type: "", id: "" };
 
-interface LookupRow {
-  readonly key: string;
-  readonly lookup: Lookup;
-  readonly rt: string;
-  readonly rel: string;
-  readonly st: string;
-  readonly sr: string;
-  readonly ri: string;
-  readonly si: string;
-}
-
-function parse(key: string): LookupRow {
+function parse(key: string): RelationshipLookup {
   const parts = key.split("|", 7);
-  const [, lookup, rt, rel, st, sr, length] = parts as [string, Lookup, string, string, string, string, string];
+  const [, kind, type, relation, subjectType, subjectRelation, length] = parts as [string, Lookup, string, string, string, string, string];
   const ids = key.slice(parts.join("|").length + 1);
-  return { key, lookup, rt, rel, st, sr, ri: ids.slice(0, Number(length)), si: ids.slice(Number(length)) };
+  return {
+    kind,
+    resource: { type, id: ids.slice(0, Number(length)) },
+    relation,
+    subject: { type: subjectType, id: ids.slice(Number(length)), relation: subjectRelation },
+  };
 }
 
 /** A relation that has more than this is not decided over (docs/security/attacks.md, 34). */
 const listMax = walkLimits.lookups;
 const tooMany = "more than can be decided over";
 
-/** Relationships as decisions read them: each look-up from memory, else from the table by its index. One a process. */
+/** Relationships as decisions read them: each look-up from the in-process cache, else from the source. One a process. */
 export class RelationshipCache {
-  readonly #platform: Platform;
+  readonly #source: PolicySource;
   readonly #entries: EntryMap;
 
-  constructor(platform: Platform) {
-    this.#platform = platform;
+  constructor(platform: Platform, source: PolicySource) {
+    this.#source = source;
     this.#entries = new EntryMap((keys) => this.#fetch(keys), platform.settings.cacheBytes / 4);
   }
 
@@ -89,50 +80,16 @@ export class RelationshipCache {
   }
 
   async #fetch(keys: readonly string[]): Promise<readonly (LoadedEntry | null)[]> {
-    const found = new Map<string, Relationship[]>(keys.map((key) => [key, []]));
-    const versions = new Map<string, bigint>();
+    const found = new Map<string, LoadedEntry>();
     for (const [organization, ofOrganization] of Map.groupBy(keys, (key) => key.slice(0, key.indexOf("|")))) {
       const organizationId = organization === "" ? null : organization;
-      for (const row of await this.#rows(organizationId, ofOrganization.map(parse))) {
-        found.get(row.key)?.push(asRelationship(row));
-        const version = BigInt(row.revision);
-        if (version > (versions.get(row.key) ?? 0n)) versions.set(row.key, version);
+      const answers = await this.#source.relationships(organizationId, ofOrganization.map(parse), listMax);
+      for (const [index, { relationships, version }] of answers.entries()) {
+        const value = relationships.length > listMax ? tooMany : relationships;
+        found.set(ofOrganization[index] as string, { value, version });
       }
     }
-    return keys.map((key) => {
-      const list = found.get(key) as Relationship[];
-      return { value: list.length > listMax ? tooMany : list, version: String(versions.get(key) ?? "0") };
-    });
-  }
-
-  async #rows(
-    organizationId: string | null,
-    lookups: readonly LookupRow[],
-  ): Promise<readonly (RelationshipRow & { readonly key: string })[]> {
-    const scope = organizationId === null ? internalScope : tenantScope(organizationId);
-    const kinds = Map.groupBy(lookups, ({ lookup }) => lookup);
-    const where = {
-      direct: sql`r.resource_type = k.rt and r.resource_id = k.ri and r.relation = k.rel
-        and r.subject_type = k.st and r.subject_id = k.si and r.subject_relation = k.sr`,
-      indirect: sql`r.resource_type = k.rt and r.resource_id = k.ri and r.relation = k.rel and r.subject_type not in ('user', 'role')`,
-      reverse: sql`r.subject_type = k.st and r.subject_id = k.si and r.subject_relation = k.sr and r.resource_type = k.rt and r.relation = k.rel`,
-    } as const;
-    this.#platform.metrics.readModelLookups.inc({ found: "database" }, lookups.length);
-    return this.#platform.log.whileObserved(() =>
-      this.#platform.database.read(scope, async (db) => {
-        const rows: (RelationshipRow & { readonly key: string })[] = [];
-        for (const [lookup, ofKind] of kinds) {
-          const result = await sql<RelationshipRow & { readonly key: string }>`
-          select k.key, r.* from jsonb_to_recordset(${JSON.stringify(ofKind)}::jsonb)
-            as k (key text, rt text, rel text, st text, sr text, ri text, si text)
-          cross join lateral (select r.* from relationships r where ${ofTenant(organizationId, "r.organization_id")} and ${where[lookup]} limit ${listMax + 1}) r`.execute(
-            db as never,
-          );
-          rows.push(...result.rows);
-        }
-        return rows;
-      }),
-    );
+    return keys.map((key) => found.get(key) ?? null);
   }
 }
 
@@ -198,6 +155,6 @@ export async function orPendingLater<Answer>(
 function pendingUnlessWhole(missing: ReadonlySet<string>, error: unknown): Pending {
   const isLimit = error instanceof PolicyError && error.code === "evaluation_limit";
   // What one request may cost is not more because something has to be loaded for it.
-  if (missing.size > 0 && isLimit && !error.faults.some(({ rule }) => rule === "request_steps")) return pendingDecision;
+  if (missing.size > 0 && isLimit && !error.issues.some(({ rule }) => rule === "request_steps")) return pendingDecision;
   throw error;
 }

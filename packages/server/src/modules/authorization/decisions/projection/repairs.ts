@@ -10,7 +10,7 @@ const repairEveryMs = 10_000;
 export class Repairs {
   readonly #platform: Platform;
   readonly #forget: (keys: readonly string[]) => void;
-  readonly #asked = new Map<string, number>();
+  readonly #requestedAt = new Map<string, number>();
 
   /** `forget` drops what is in memory of the entries, so that they are read again. */
   constructor(platform: Platform, forget: (keys: readonly string[]) => void) {
@@ -21,31 +21,33 @@ export class Repairs {
   ask(entries: readonly CachedEntry[]): void {
     const now = performance.now();
     const missing = entries.filter(
-      (entry) => entry.value === null && (this.#asked.get(entry.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs,
+      (entry) => entry.value === null && (this.#requestedAt.get(entry.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs,
     );
     if (missing.length === 0) return;
     const keys = missing.map((entry) => entry.key);
-    this.#platform.logger.warn({ keys }, "entries of the access read model are missing; their checks are denied until they are put back");
+    this.#platform.logger.warn({ keys }, "entries of the projection are missing; their checks are denied until they are put back");
     this.#enqueue(keys, now);
   }
 
   /** Asks for entries to be written in the form of this release. */
   renew(entries: readonly CachedEntry[]): void {
     const now = performance.now();
-    const keys = entries.map(({ key }) => key).filter((key) => (this.#asked.get(key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs);
+    const keys = entries
+      .map(({ key }) => key)
+      .filter((key) => (this.#requestedAt.get(key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs);
     if (keys.length > 0) this.#enqueue(keys, now);
   }
 
   #enqueue(keys: readonly string[], now: number): void {
     const { database, jobs, logger } = this.#platform;
-    for (const key of keys) this.#asked.set(key, now);
+    for (const key of keys) this.#requestedAt.set(key, now);
     this.#forget(keys);
     database
       .transact(everyTenant, (tx) => jobs.enqueue(tx, repairJob, { keys }))
-      .catch((error) => logger.error({ err: error }, "the repair of the access read model could not be asked for"));
+      .catch((error) => logger.error({ err: error }, "the repair of the projection could not be requested"));
   }
 
   forgetAll(): void {
-    this.#asked.clear();
+    this.#requestedAt.clear();
   }
 }

@@ -24,7 +24,7 @@ export function answerCacheChecks(platform: Platform, compare: () => Promise<Cac
     const { checkId } = data as { checkId: string };
     compare()
       .then((found) => reportCached(platform, checkId, found))
-      .catch((error) => platform.logger.warn({ err: error, checkId }, "the caches could not be compared with the read model"));
+      .catch((error) => platform.logger.warn({ err: error, checkId }, "the caches could not be compared with the projection"));
   });
 }
 

@@ -7,8 +7,8 @@ import { beginAt, lastNumber, unlessAway } from "./snapshot.ts";
 const lookEveryMs = 2_000;
 
 /**
- * Repairs the Redis snapshot where it is lost, ahead of the database's number, or behind it for good. The next write would repair it too;
- * this does so where nothing is written for a long time (decision 0022).
+ * Makes sure that the Redis snapshot has come to the database's number (decision 0022). It heals what the next write would heal too, so
+ * that a copy is of use again where nothing is written for a long time. Each worker has one.
  */
 export function snapshotReconciler(platform: Platform): BackgroundTask {
   const { snapshotCache: cache, database } = platform;

@@ -10,7 +10,7 @@ import { cacheSecondsOf } from "./stored-entry.ts";
 const turnMs = 10;
 const turnsMax = 5;
 
-/** Stores what was written in the shared copy, once it is committed and in the order of the writes. Never rejects. */
+/** Stores what was written in the Redis snapshot, once it is committed and in the order of the writes. Never rejects. */
 export async function publish(platform: Platform, projected: Projected): Promise<void> {
   const { failed, version, number } = projected;
   const entries = projected.entries.map(({ key, json }) => entryOf(key, json, version));
@@ -33,7 +33,7 @@ export async function renew(platform: Platform): Promise<void> {
   }
 }
 
-/** Begins a generation at `number` unless somebody has moved the watermark from `seen`. */
+/** Begins a generation at `number` unless another process has moved the watermark from `seen`. */
 export async function beginAt(
   { snapshotCache: cache, logger, metrics }: Platform,
   number: number,
@@ -42,24 +42,24 @@ export async function beginAt(
   const begun = await cache.begin(number, seen);
   if (begun) {
     metrics.sharedCopyBegun.inc();
-    logger.info({ before: seen?.number ?? null, number }, "the shared copy of the read model begins anew");
+    logger.info({ before: seen?.number ?? null, number }, "the Redis snapshot of the projection begins anew");
   }
   return begun;
 }
 
-/** A copy that is away is no fault: what it misses, its watermark tells. */
+/** Runs `work`. A snapshot that is unavailable is no error: its watermark shows what it misses. */
 export async function unlessAway({ logger }: Platform, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (error instanceof Unavailable) logger.debug({ err: error }, "the shared copy of the read model was not reached");
-    else logger.error({ err: error }, "the shared copy of the read model could not be kept");
+    if (error instanceof Unavailable) logger.debug({ err: error }, "the Redis snapshot of the projection was not reached");
+    else logger.error({ err: error }, "the Redis snapshot of the projection could not be kept");
   }
 }
 
 export const entryOf = (key: string, value: string, version: bigint): Entry => ({ key, value, version, ttlSeconds: cacheSecondsOf(key) });
 
-/** The number of the read model's last committed write; asked of the primary, because a replica may lag behind the copy. */
+/** The number of the projection's last committed write; asked of the primary, because a replica may lag behind the copy. */
 export const lastNumber = (database: Database): Promise<number> =>
   database.transact(everyTenant, async (tx) => {
     const { rows } = await sql<{ number: string }>`select number::text from access_read_model_marks`.execute(tx);

@@ -1,7 +1,7 @@
-import { isRoleKey, type PolicyEntry, policyKey } from "#modules/authorization/access/index.ts";
+import { type PolicyEntry, parseKey, policyKey } from "#modules/authorization/access/index.ts";
 
 /**
- * A second line behind the mark: how long a shared copy keeps a part. What roles give is asked for by everybody who holds
+ * How long the Redis snapshot keeps an entry, as a second line behind its watermark. What roles give is read for everybody who holds
  * them and changes seldom: the hour of the permission cache. What is about one user or organization is an entity: half an hour, so
  * that those who have gone leave sooner.
  */
@@ -14,7 +14,7 @@ export const cacheSecondsMax = 3_600;
  */
 export function hasPresentForm(key: string, value: unknown): boolean {
   if (value === null) return true;
-  if (isRoleKey(key)) return "isSystem" in (value as object);
+  if (parseKey(key)?.kind === "role") return "isSystem" in (value as object);
   return key !== policyKey || (value as PolicyEntry).permissions.every(({ scope }) => scope !== undefined);
 }
 

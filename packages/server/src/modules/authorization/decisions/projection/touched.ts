@@ -74,7 +74,7 @@ const touches: Readonly<Record<string, Touch>> = {
   },
 };
 
-/** The events that the read model depends on. */
+/** The events that the projection depends on. */
 export const projectedTypes: readonly string[] = Object.keys(touches);
 
 /** The same, with the fields by which the parts are found that they change. */

@@ -10,13 +10,13 @@ import type { Compute } from "./project.ts";
 /** An entry that is not what the tables say. */
 export interface Difference {
   readonly key: string;
-  /** The read model's table, or the shared copy of it. */
+  /** The projection's table, or the Redis snapshot of it. */
   readonly where: "table" | "copy";
   /** `failed`: what the tables say cannot be computed. */
   readonly how: "differs" | "missing" | "left over" | "failed";
 }
 
-/** Compares what is kept under `keys` with what follows from the tables, in the read model's table and in a copy that is believed. */
+/** Compares what is kept under `keys` with what follows from the tables, in the projection's table and in a copy that is believed. */
 export async function verifyEntries(
   db: ReadHandle,
   cache: SnapshotCache,

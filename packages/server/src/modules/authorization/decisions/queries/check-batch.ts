@@ -1,4 +1,3 @@
-import type { Decision } from "@gatehouse/policy";
 import {
   asOperationError,
   checkFields,
@@ -12,10 +11,11 @@ import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
 import { isIdentified, isUser } from "#operation/principal.ts";
 import { Type } from "#operation/schema.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
-import { queryContext } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
+import { queryContext } from "../evaluate.ts";
 import { mayAsk } from "../may-ask.ts";
 import { decisions } from "../module.ts";
+import type { Decided } from "../projection/reader.ts";
 
 /** Of a request that is read at once; the budget bounds what the checks cost (decision 0038). */
 const checksMax = 1_000;
@@ -38,35 +38,36 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const shared = queryContext({ state, principal, services });
-    const asked: MaybePromise<Outcome>[] = [];
+    const pending: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
-      asked.push(outcomeOf(() => decideFor(state, check, shared)));
+      pending.push(outcomeOf(() => decideFor(state, check, shared)));
       if (isSliceOver()) await nextSlice();
     }
-    // All are waited for: of several that fail, none is left that nobody hears of.
-    const decided = asked.some((each) => each instanceof Promise) ? await Promise.all(asked) : (asked as readonly Outcome[]);
+    // Waits for all of them, so that no rejection is left unhandled.
+    const decided = pending.some((each) => each instanceof Promise) ? await Promise.all(pending) : (pending as readonly Outcome[]);
     const failed = decided.flatMap((each, index) =>
       "error" in each ? [asOperationError(each.error, checkFields, `checks.${index}.`)] : [],
     );
     if (failed.length > 0) throw together(failed);
     const { revision } = services;
     const results = checks.map((check, index) => {
-      const { decision } = decided[index] as { readonly decision: Decision };
+      const answer = decided[index] as Decided;
+      const { decision } = answer;
       services.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
       state.recorder.record(check, decision);
-      return answerOf(state, decision, check, revision);
+      return answerOf(answer, check, revision);
     });
     return { results, revision };
   },
 });
 
-type Outcome = { readonly decision: Decision } | { readonly error: unknown };
+type Outcome = Decided | { readonly error: unknown };
 
 /** What came of a question. Memory answers most without a promise, which would cost as much as the answer. */
-function outcomeOf(decide: () => MaybePromise<Decision>): MaybePromise<Outcome> {
-  return attempt<Decision, Outcome>(
+function outcomeOf(decide: () => MaybePromise<Decided>): MaybePromise<Outcome> {
+  return attempt<Decided, Outcome>(
     decide,
-    (decision) => ({ decision }),
+    (decided) => decided,
     (error) => ({ error }),
   );
 }

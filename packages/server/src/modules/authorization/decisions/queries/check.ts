@@ -2,13 +2,13 @@ import { EvaluationLimit, tellingErrors, UnknownPermission, UnknownResourceType 
 import { identified } from "#operation/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
 import { after } from "#operation/maybe-promise.ts";
-import { queryContext } from "../asking.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
+import { queryContext } from "../evaluate.ts";
 import { mayAsk } from "../may-ask.ts";
 import { decisions } from "../module.ts";
 
 /**
- * Whether a user may perform an action in a scope (S3 §8, authorization check), from the read model alone. Everybody
+ * Whether a user may perform an action in a scope, from the projection alone. Everybody
  * may ask about themselves; asking about others takes `Authorization.Check`, or `Organization.CheckAccess` in the organization.
  */
 export const check = decisions.memoryQuery("check", {
@@ -26,10 +26,11 @@ export const check = decisions.memoryQuery("check", {
     const decideNow = () =>
       tellingErrors(
         () => decideFor(state, request, queryContext({ state, principal, services })),
-        (decision) => {
+        (decided) => {
+          const { decision } = decided;
           services.metrics.decisions.inc(decision.allowed ? "true" : "false", decision.reason);
           state.recorder.record(request, decision);
-          return answerOf(state, decision, request, services.revision);
+          return answerOf(decided, request, services.revision);
         },
       );
     return after(mayAsk({ principal, holds }, request.userId, request.tenantId ?? null), (may) =>

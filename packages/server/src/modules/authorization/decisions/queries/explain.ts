@@ -4,8 +4,8 @@ import { TooManyRequests } from "#operation/errors.ts";
 import { isUser } from "#operation/principal.ts";
 import { nullable, oneOf, Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
-import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
+import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { type ExplainedChange, explainedChanges } from "../explained-changes.ts";
 import { withoutAttributes } from "../hidden-attributes.ts";
 import { decisions } from "../module.ts";
@@ -47,22 +47,22 @@ export const explain = decisions.memoryQuery("explain", {
     revision: Type.String(),
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
-  tenant: tenantOfQuestion,
+  tenant: tenantOfQuery,
   async run({ state, services, principal, reading, holds, fail }, request) {
     const tenantId = request.tenantId ?? null;
     const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((_store, uses) => uses.access.roleIdsOf(tenantId)));
-    const answer = await pose(queryContext({ state, principal, services }), request, async ({ view, held, occasion }) => {
+    const answer = await evaluate(queryContext({ state, principal, services }), request, async ({ view, held, context }) => {
       const isMember = view.facts.roles !== undefined;
-      const seen = isMember || seesAll ? view : asStranger(view);
-      const explanation = await inSlices(explainInSteps(seen, request.actionType, occasion, roles));
+      const seen = isMember || seesAll ? view : asNonMember(view);
+      const explanation = await inSlices(explainInSteps(seen, request.actionType, context, roles));
       return typeof explanation === "symbol" ? explanation : { explanation, parts: held.entries, isMember, view };
     });
     if (answer === undefined) return fail(MemberNotFound);
     const { isMember, view } = answer;
     const isAboutSelf = isUser(principal, request.userId);
     const { explanation: whole, parts } =
-      isMember || seesAll ? answer : ofStranger(answer, isAboutSelf ? undefined : userKey(request.userId));
+      isMember || seesAll ? answer : ofNonMember(answer, isAboutSelf ? undefined : userKey(request.userId));
     const readsAttributes = tenantId === null ? seesAll : await holds(tenantId, "Organization.ReadAttributes");
     const explanation = seesAll || readsAttributes ? whole : withoutAttributes(whole);
     return {
@@ -84,8 +84,8 @@ export const explain = decisions.memoryQuery("explain", {
   },
 });
 
-/** Whether someone who does not belong here exists elsewhere, and how he stands, is not told (docs/security/attacks.md, 20). */
-const asStranger = ({ policy, facts }: View): View => new View(policy, { ...facts, user: { ...facts.user, status: "Active" } });
+/** Hides whether a non-member exists elsewhere, and their status (docs/security/attacks.md, 20). */
+const asNonMember = ({ policy, facts }: View): View => new View(policy, { ...facts, user: { ...facts.user, status: "Active" } });
 
 interface Explained {
   readonly explanation: Explanation;
@@ -93,10 +93,10 @@ interface Explained {
 }
 
 /**
- * What is told about someone who does not belong: that. The one who asks for the scope is also told how to let him in; to the
- * stranger himself a scope in which he is not is as one that is not.
+ * Says of a non-member only that they are none, and to who may check in the scope also how to let them in. To the non-member, the
+ * scope looks as one that does not exist.
  */
-function ofStranger({ explanation, parts }: Explained, user: string | undefined): Explained {
+function ofNonMember({ explanation, parts }: Explained, user: string | undefined): Explained {
   const steps = explanation.steps.filter(({ part }) => part === "membership");
   if (user === undefined) return { explanation: { ...explanation, steps, changes: [] }, parts: [] };
   return { explanation: { ...explanation, steps }, parts: parts.filter(({ key }) => key !== user) };

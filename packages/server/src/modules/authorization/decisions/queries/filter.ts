@@ -10,8 +10,8 @@ import {
 import { invalid, TooManyRequests } from "#operation/errors.ts";
 import { nullable, oneOf, type Static, Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
-import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
-import { OccasionInput, SubjectInput } from "../check.ts";
+import { RequestContextInput, SubjectInput } from "../check.ts";
+import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
 import { decideEach, isOfResource, Missing, undecidedMax } from "../undecided.ts";
 
@@ -46,7 +46,7 @@ export const filter = decisions.memoryQuery("filter", {
     ...SubjectInput,
     actionType: PermissionValue,
     resourceType: ModelName,
-    ...OccasionInput,
+    ...RequestContextInput,
     sql: Type.Optional(nullable(SqlInput)),
   }),
   output: Type.Object({
@@ -57,14 +57,14 @@ export const filter = decisions.memoryQuery("filter", {
     revision: Type.String(),
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
-  tenant: tenantOfQuestion,
+  tenant: tenantOfQuery,
   async run({ state, services, principal, fail }, request) {
     const { actionType, resourceType: type } = request;
-    const asking = queryContext({ state, principal, services });
-    const found = await pose(asking, { ...request, resourceType: null }, async ({ view, occasion }) => {
-      const certain = await inSlices(filterOfCertainInSteps(view, actionType, type, occasion));
+    const shared = queryContext({ state, principal, services });
+    const found = await evaluate(shared, { ...request, resourceType: null }, async ({ view, context }) => {
+      const certain = await inSlices(filterOfCertainInSteps(view, actionType, type, context));
       if (typeof certain === "symbol") return certain;
-      const ofOne = (id: string) => decide(view, actionType, { ...occasion, resource: { type, id } });
+      const ofOne = (id: string) => decide(view, actionType, { ...context, resource: { type, id } });
       const each = await inSlices(decideEach(certain.open.slice(0, undecidedMax), ofOne, isOfResource));
       return typeof each === "symbol" ? each : { filter: certain.filter, undecided: each.undecided };
     });

@@ -3,8 +3,8 @@ import { EvaluationLimit, MemberNotFound, ModelName, UnknownResourceType } from 
 import { TooManyRequests } from "#operation/errors.ts";
 import { Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
-import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
-import { OccasionInput, ResourceInput, SubjectInput } from "../check.ts";
+import { RequestContextInput, ResourceInput, SubjectInput } from "../check.ts";
+import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
 
 /** What a user may do to a resource: one question instead of a check for each button of a page. */
@@ -14,13 +14,13 @@ export const listActions = decisions.memoryQuery("listActions", {
   summary: "Which actions a user may perform on a resource.",
   allow: aboutUser,
   absent: MemberNotFound,
-  input: Type.Object({ ...SubjectInput, ...ResourceInput, resourceType: ModelName, ...OccasionInput }),
+  input: Type.Object({ ...SubjectInput, ...ResourceInput, resourceType: ModelName, ...RequestContextInput }),
   output: Type.Object({ actions: Type.Array(Type.String()), revision: Type.String() }),
   errors: [UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
-  tenant: tenantOfQuestion,
+  tenant: tenantOfQuery,
   async run({ state, services, principal, fail }, request) {
-    const actions = await pose(queryContext({ state, principal, services }), request, ({ view, occasion }) =>
-      inSlices(listActionsInSteps(view, { ...occasion, resource: { ...occasion.resource, type: request.resourceType } })),
+    const actions = await evaluate(queryContext({ state, principal, services }), request, ({ view, context }) =>
+      inSlices(listActionsInSteps(view, { ...context, resource: { ...context.resource, type: request.resourceType } })),
     );
     if (actions === undefined) return fail(MemberNotFound);
     return { actions: [...actions], revision: services.revision };

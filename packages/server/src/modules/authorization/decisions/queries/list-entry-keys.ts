@@ -5,11 +5,11 @@ import { decisions } from "../module.ts";
 /** As many as a repair takes at most, also where each row of the page stands for two parts. */
 const rowsOfPage = 500;
 
-/** Lists the keys of the access read model's parts, those that are there and those that should be (`gatehouse projection`). */
+/** Lists the keys of the projection's entries, those that are there and those that should be (`gatehouse projection`). */
 export const listEntryKeys = decisions.query("listEntryKeys", {
-  summary: "List the parts that the access read model has or should have.",
+  summary: "List the entries that the projection has or should have.",
   allow: operatorOnly(),
-  everyTenant: "the read model serves every tenant",
+  everyTenant: "the projection serves every tenant",
   input: Type.Object({ cursor: nullable(Type.String({ maxLength: 400 })) }),
   output: Type.Object({ keys: Type.Array(Type.String()), next: nullable(Type.String()) }),
   async run({ store, uses }, { cursor }) {

@@ -12,8 +12,8 @@ import { TooManyRequests } from "#operation/errors.ts";
 import { principalKey } from "#operation/principal.ts";
 import { nullable, oneOf, Paging, pageDefault, Type } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
-import { aboutUser, pose, queryContext, tenantOfQuestion } from "../asking.ts";
-import { OccasionInput, SubjectInput } from "../check.ts";
+import { RequestContextInput, SubjectInput } from "../check.ts";
+import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
 import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
 import { scanPage } from "../scan-page.ts";
@@ -30,7 +30,7 @@ export const listResources = decisions.memoryQuery("listResources", {
   summary: "Which resources a user may act on.",
   allow: aboutUser,
   absent: MemberNotFound,
-  input: Type.Object({ ...SubjectInput, actionType: PermissionValue, resourceType: ModelName, ...OccasionInput, ...Paging }),
+  input: Type.Object({ ...SubjectInput, actionType: PermissionValue, resourceType: ModelName, ...RequestContextInput, ...Paging }),
   output: Type.Object({
     items: Type.Array(ResourceRef),
     /** Of what this page has looked at: what cannot be decided without more data, a hundred at most. */
@@ -41,13 +41,13 @@ export const listResources = decisions.memoryQuery("listResources", {
     revision: Type.String(),
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
-  tenant: tenantOfQuestion,
+  tenant: tenantOfQuery,
   async run({ state, services, principal, reading, fail }, request) {
     const { actionType, resourceType: type, limit = pageDefault, cursor, tenantId = null } = request;
-    const asking = queryContext({ state, principal, services });
+    const shared = queryContext({ state, principal, services });
     const subject = { ...request, resourceType: null };
-    const found = await pose(asking, subject, async ({ view, occasion }) => {
-      const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, occasion)));
+    const found = await evaluate(shared, subject, async ({ view, context }) => {
+      const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, context)));
       if (chosen !== tooMany && typeof chosen === "symbol") return chosen;
       const byRole = view.refusal === undefined && view.plan(actionType).allowing.length > 0;
       // What relationships give is listed in any case; beside it there may be what roles give.
@@ -58,8 +58,8 @@ export const listResources = decisions.memoryQuery("listResources", {
     const all = (after: string | undefined, size: number) =>
       reading((_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
     const find = async (after: string | undefined) =>
-      (await pose(asking, subject, ({ view, occasion }) =>
-        orTooMany(() => inSlices(resourcesByRelationInSteps(view, actionType, type, occasion, { after }))),
+      (await evaluate(shared, subject, ({ view, context }) =>
+        orTooMany(() => inSlices(resourcesByRelationInSteps(view, actionType, type, context, { after }))),
       )) ?? [];
     const undecided = new UndecidedOfPage();
     const { items, nextCursor, end } = await scanPage(
@@ -72,12 +72,12 @@ export const listResources = decisions.memoryQuery("listResources", {
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       found.byRole ? all : inReach(find, all),
       async (ids) => {
-        const decided = await pose(asking, subject, ({ view, occasion }) =>
-          inSlices(decideEach(ids, (id) => decide(view, actionType, { ...occasion, resource: { type, id } }), isOfResource)),
+        const decided = await evaluate(shared, subject, ({ view, context }) =>
+          inSlices(decideEach(ids, (id) => decide(view, actionType, { ...context, resource: { type, id } }), isOfResource)),
         );
         return decided === undefined ? [] : undecided.take(decided);
       },
-      asking.budget,
+      shared.budget,
     );
     return {
       items: items.map((id) => ({ type, id })),

@@ -10,9 +10,9 @@ import { TooManyRequests } from "#operation/errors.ts";
 import { principalKey } from "#operation/principal.ts";
 import { nullable, Page, Paging, pageDefault, Type, Uuid } from "#operation/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
-import { aboutTenant, pose, queryContext, tenantOfQuestion } from "../asking.ts";
-import { OccasionInput, ResourceInput } from "../check.ts";
+import { RequestContextInput, ResourceInput } from "../check.ts";
 import { withoutSystemRoles } from "../direct-access.ts";
+import { aboutTenant, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
 import { decidedAmong, scanPage } from "../scan-page.ts";
 import { type DecidedItems, decideEach, Missing, UndecidedOfPage } from "../undecided.ts";
@@ -31,7 +31,7 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
     tenantId: Type.Optional(nullable(Uuid)),
     actionType: PermissionValue,
     ...ResourceInput,
-    ...OccasionInput,
+    ...RequestContextInput,
     /** Leaves out who may by a role of the system alone: an owner may everything, and is of every list. */
     direct: Type.Optional(Type.Boolean()),
     ...Paging,
@@ -43,13 +43,13 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
     revision: Type.String(),
   }),
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, MemberNotFound, TooManyRequests],
-  tenant: tenantOfQuestion,
+  tenant: tenantOfQuery,
   async run({ state, services, principal, reading }, request) {
     const { actionType, tenantId = null, direct = false, limit = pageDefault, cursor } = request;
-    const asking = queryContext({ state, principal, services });
+    const shared = queryContext({ state, principal, services });
     const decideOn = async (userId: string): Promise<DecidedItems> =>
-      (await pose(asking, { ...request, userId }, ({ view, occasion }) =>
-        inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, occasion), isOfUser)),
+      (await evaluate(shared, { ...request, userId }, ({ view, context }) =>
+        inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, context), isOfUser)),
       )) ?? { allowed: [], undecided: [] };
     const undecided = new UndecidedOfPage();
     const about = JSON.stringify([
@@ -63,7 +63,7 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
       { keys: services.keys, list: `access.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
       (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
       async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
-      asking.budget,
+      shared.budget,
     );
     return {
       items: items.map((id) => ({ type: "user", id })),

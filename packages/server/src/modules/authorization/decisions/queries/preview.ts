@@ -19,8 +19,8 @@ import {
 } from "#modules/authorization/access/index.ts";
 import { TooManyRequests } from "#operation/errors.ts";
 import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
-import { aboutTenant, type Posed, pose, queryContext, tenantOfQuestion } from "../asking.ts";
 import type { KeptQuestion } from "../decision-recorder.ts";
+import { aboutTenant, type EvaluationTarget, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
 import type { RecordedQuestion } from "../recorded-decisions.ts";
 
@@ -80,7 +80,7 @@ export const preview = decisions.memoryQuery("preview", {
     revision: Type.String(),
   }),
   errors: [RoleNotFound, PermissionNotFound, EvaluationLimit, MemberNotFound, TooManyRequests],
-  tenant: tenantOfQuestion,
+  tenant: tenantOfQuery,
   async run({ state, services, principal, reading, fail }, { tenantId = null, roleId, set = [], remove = [], days = 7 }) {
     const now = services.clock.now();
     const since = new Date(now - days * dayMs);
@@ -95,11 +95,11 @@ export const preview = decisions.memoryQuery("preview", {
       return { rules, questions: await store.recordedQuestions(tenantId, since, replayedMax + 1) };
     });
     const replay = replayer(roleId, changedRules(rules, set, remove));
-    const asking = { ...queryContext({ state, principal, services }), now };
+    const shared = { ...queryContext({ state, principal, services }), now };
     const differences: Difference[] = [];
     for (const recorded of questions.slice(0, replayedMax)) {
       const question = recorded.question as unknown as KeptQuestion;
-      const both = await pose(asking, { ...question, tenantId }, (posed) => replay(posed, question.actionType));
+      const both = await evaluate(shared, { ...question, tenantId }, (target) => replay(target, question.actionType));
       if (both !== undefined && both.before !== both.after) differences.push({ ...shown(recorded, question), ...both });
     }
     const undecided = differences.filter(({ before, after }) => before === "invalid" || after === "invalid");
@@ -129,15 +129,15 @@ interface Both {
 }
 
 /** Decides a question with the role as it is and as it would be. The changed role is compiled once. */
-function replayer(roleId: string, rules: readonly Rule[]): (posed: Posed, action: string) => Both | Pending {
+function replayer(roleId: string, rules: readonly Rule[]): (target: EvaluationTarget, action: string) => Both | Pending {
   const changed = compileRules(rules);
-  return ({ view, occasion }, action) => {
-    const before = outcomeOf(() => decide(view, action, occasion));
+  return ({ view, context }, action) => {
+    const before = outcomeOf(() => decide(view, action, context));
     if (before === pendingDecision) return pendingDecision;
     const roles = view.facts.roles ?? [];
     if (!roles.some((role) => role?.id === roleId)) return { before, after: before };
     const changedRoles = roles.map((role) => (role?.id === roleId ? { ...role, rules: changed } : role));
-    const after = outcomeOf(() => decide(new View(view.policy, { ...view.facts, roles: changedRoles }), action, occasion));
+    const after = outcomeOf(() => decide(new View(view.policy, { ...view.facts, roles: changedRoles }), action, context));
     return after === pendingDecision ? pendingDecision : { before, after };
   };
 }

@@ -5,9 +5,9 @@ import { decisions } from "../module.ts";
 
 /** Computes parts anew and tells which are kept otherwise. An event that is not projected yet shows as a difference, too. */
 export const verifyProjection = decisions.query("verifyProjection", {
-  summary: "Tell which parts of the access read model are not what the tables say.",
+  summary: "Tell which projection entries are not what the tables say.",
   allow: operatorOnly(),
-  everyTenant: "the read model serves every tenant",
+  everyTenant: "the projection serves every tenant",
   input: Type.Object({ keys: EntryKeys }),
   output: Type.Object({
     differences: Type.Array(Type.Object({ key: Type.String(), where: Type.String(), how: Type.String() })),

@@ -15,7 +15,7 @@ export interface SessionFacts {
 }
 
 /** What a question is about, beside the subject and the action. */
-export interface Occasion {
+export interface RequestContext {
   /** Absent parts are not known: a resource without an id is the type as a whole. */
   readonly resource?:
     | {
@@ -45,22 +45,22 @@ export const noRelationships: RelationshipReader = new RelationshipIndex();
 /** The values of the placeholders for one question. What costs something is worked out when a condition asks for it, once. */
 class OccasionEnvironment implements Environment {
   readonly #view: View;
-  readonly #occasion: Occasion;
+  readonly #context: RequestContext;
   #now: number | undefined;
   #resource: Environment["resource"] | undefined;
   #stepsLeft: number;
 
-  constructor(view: View, occasion: Occasion, steps: number) {
+  constructor(view: View, context: RequestContext, steps: number) {
     this.#view = view;
-    this.#occasion = occasion;
-    this.#now = occasion.now;
+    this.#context = context;
+    this.#now = context.now;
     this.#stepsLeft = steps;
   }
 
   spend(steps: number): void {
     this.#stepsLeft -= steps;
     if (this.#stepsLeft < 0) throw tooManySteps("decision");
-    this.#occasion.budget?.spend(steps);
+    this.#context.budget?.spend(steps);
   }
 
   get user(): Environment["user"] {
@@ -72,15 +72,15 @@ class OccasionEnvironment implements Environment {
   }
 
   get session(): Environment["session"] {
-    return (this.#occasion.session as Environment["session"] | undefined) ?? nothing;
+    return (this.#context.session as Environment["session"] | undefined) ?? nothing;
   }
 
   get request(): Environment["request"] {
-    return this.#occasion.request ?? nothing;
+    return this.#context.request ?? nothing;
   }
 
   get resource(): Environment["resource"] {
-    const { resource } = this.#occasion;
+    const { resource } = this.#context;
     if (this.#resource === undefined) {
       this.#resource = resource === undefined ? nothing : { ...resource.attributes, id: resource.id, type: resource.type };
       this.spend(Object.keys(this.#resource).length * stepCosts.member);
@@ -96,5 +96,5 @@ class OccasionEnvironment implements Environment {
 }
 
 /** `steps`: what the question may cost. */
-export const environmentOf = (view: View, occasion: Occasion, steps: number = evaluationLimits.decisionSteps): Environment =>
-  new OccasionEnvironment(view, occasion, steps);
+export const environmentOf = (view: View, context: RequestContext, steps: number = evaluationLimits.decisionSteps): Environment =>
+  new OccasionEnvironment(view, context, steps);

@@ -1,5 +1,5 @@
 /** One thing wrong in a definition or an input: the place, the broken rule and a sentence. Never the value. */
-export interface Fault {
+export interface Issue {
   readonly field: string;
   readonly rule: string;
   readonly message: string;
@@ -19,16 +19,16 @@ export type PolicyErrorCode =
 /** What the engine throws. An unknown name or an invalid input is never answered with a silent no. */
 export class PolicyError extends Error {
   readonly code: PolicyErrorCode;
-  readonly faults: readonly Fault[];
+  readonly issues: readonly Issue[];
 
-  constructor(code: PolicyErrorCode, faults: readonly Fault[]) {
-    super(`${code}: ${faults.map(({ field, message }) => `${field} ${message}`).join("; ")}`);
+  constructor(code: PolicyErrorCode, issues: readonly Issue[]) {
+    super(`${code}: ${issues.map(({ field, message }) => `${field} ${message}`).join("; ")}`);
     this.name = "PolicyError";
     this.code = code;
-    this.faults = faults;
+    this.issues = issues;
   }
 }
 
-/** Faults found below `field` as seen from above it; either may be the whole, which has no name. */
-export const below = (field: string, faults: readonly Fault[]): Fault[] =>
-  faults.map((fault) => ({ ...fault, field: [field, fault.field].filter((part) => part !== "").join(".") }));
+/** Issues found below `field` as seen from above it; either may be the whole, which has no name. */
+export const below = (field: string, issues: readonly Issue[]): Issue[] =>
+  issues.map((issue) => ({ ...issue, field: [field, issue.field].filter((part) => part !== "").join(".") }));

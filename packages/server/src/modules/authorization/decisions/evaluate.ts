@@ -1,0 +1,70 @@
+import type { Budget, Pending, RelationshipReader, RequestContext, View } from "@gatehouse/policy";
+import { asOperationError } from "#modules/authorization/access/index.ts";
+import { either, internal, permission, type Rule, subject } from "#operation/authorization.ts";
+import type { Services } from "#operation/context.ts";
+import type { MaybePromise } from "#operation/maybe-promise.ts";
+import { isForeignTo, type Principal } from "#operation/principal.ts";
+import { Unavailable } from "#platform/unavailable.ts";
+import { type CheckRequest, requestContextOf, revisionText } from "./check.ts";
+import type { HeldView } from "./projection/held-view.ts";
+import type { DecisionReader } from "./projection/reader.ts";
+
+/** Queries about one user: for that user, for who may check in the whole installation, and for who may check in the organization. */
+export const aboutUser: Rule = either(subject("userId"), internal("Authorization.Check"), permission("Organization.CheckAccess"));
+/** Queries about everybody in a tenant. */
+export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
+
+export const tenantOfQuery = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
+
+/** What all queries of one request share: the caller, one moment, and what they may cost together. */
+export interface QueryContext {
+  readonly state: DecisionReader;
+  readonly principal: Principal;
+  readonly now: number;
+  readonly budget: Budget;
+}
+
+/** Throws `common.too_many_requests` where the caller's decisions have cost more than its share. */
+export const queryContext = ({
+  state,
+  principal,
+  services,
+}: Pick<QueryContext, "state" | "principal"> & { readonly services: Services }): QueryContext => ({
+  state,
+  principal,
+  now: services.clock.now(),
+  budget: state.budgets.of(principal),
+});
+
+type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
+
+/** What a query is evaluated on: a view, and what the engine takes beside it. */
+export interface EvaluationTarget {
+  readonly view: View;
+  readonly held: HeldView;
+  readonly context: RequestContext;
+}
+
+/**
+ * Evaluates a query about one user in one tenant, again after loading the relationships that it lacked. Undefined where the principal's
+ * session is for another organization: there the principal is treated as a non-member.
+ */
+export async function evaluate<Answer>(
+  { state, principal, now, budget }: QueryContext,
+  request: EvaluationRequest,
+  query: (target: EvaluationTarget) => MaybePromise<Answer | Pending>,
+): Promise<Answer | undefined> {
+  const tenantId = request.tenantId ?? null;
+  if (isForeignTo(principal, tenantId)) return undefined;
+  const context = requestContextOf(request as CheckRequest, principal, now, budget);
+  const evaluateOn = (held: HeldView, relationships: RelationshipReader) => {
+    if (held.view === undefined) throw new Unavailable("authorization projection", undefined);
+    return query({ view: held.view, held, context: { ...context, relationships } });
+  };
+  try {
+    const about = { userId: request.userId, organizationId: tenantId, action: request.actionType };
+    return await state.settle({ ...about, minRevision: revisionText(request.minRevision) }, evaluateOn);
+  } catch (error) {
+    throw asOperationError(error);
+  }
+}

@@ -1,0 +1,82 @@
+import { sql } from "kysely";
+import { computeEntries, findRelationships, isOfOwnTables, type UserFactsById } from "#modules/authorization/access/index.ts";
+import { everyTenant, internalScope, tenantScope } from "#platform/database/database.ts";
+import type { LoggedEvent } from "#platform/log/event.ts";
+import { readTail } from "#platform/log/log.ts";
+import type { Platform } from "#platform/platform.ts";
+import { ReadModelChanged } from "../events.ts";
+import type { FoundRelationships, LaggingEntries, PolicySource, RelationshipLookup, SourceEntry } from "../policy-source.ts";
+import { EntrySource } from "./entry-source.ts";
+import { leaveLineage } from "./lineage.ts";
+import { projectorName } from "./names.ts";
+import { projectedTypes } from "./touched.ts";
+
+/** Users belong to another module's tables; no entry about one is computed here. */
+const noUsers: UserFactsById = async () => new Map();
+
+/** The source of the installation that holds the rights itself: its projection, and the relationships of the access module. One a process. */
+export class ProjectionSource implements PolicySource {
+  readonly #platform: Platform;
+  readonly #stored: EntrySource;
+  readonly lagging: LaggingEntries | undefined;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    this.#stored = new EntrySource(platform);
+    // A replica of the database may lack the change that an event told of, so there only the projector's announcement counts.
+    if (platform.database.replica === undefined) this.lagging = { covers: isOfOwnTables, compute: (keys) => this.#compute(keys) };
+    platform.log.onEvent((event) => this.#observe(event));
+    platform.log.onRestart(async () => this.#stored.forgetWritten());
+  }
+
+  async start(): Promise<readonly LoggedEvent[]> {
+    const { events } = await this.#platform.database.read(everyTenant, async (db) => {
+      const { rows } = await sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`.execute(
+        db as never,
+      );
+      return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
+    });
+    for (const event of events) this.#observe(event);
+    await leaveLineage(this.#platform);
+    await this.#stored.start();
+    return events;
+  }
+
+  entries(
+    keys: readonly string[],
+    { bypassSnapshot = false }: { readonly bypassSnapshot?: boolean } = {},
+  ): Promise<readonly (SourceEntry | null)[]> {
+    return bypassSnapshot ? this.#stored.fromTable(keys) : this.#stored.fetch(keys);
+  }
+
+  async relationships(
+    organizationId: string | null,
+    lookups: readonly RelationshipLookup[],
+    max: number,
+  ): Promise<readonly FoundRelationships[]> {
+    const { database, log, metrics } = this.#platform;
+    metrics.readModelLookups.inc({ found: "database" }, lookups.length);
+    const scope = organizationId === null ? internalScope : tenantScope(organizationId);
+    const found = await log.whileObserved(() => database.read(scope, (db) => findRelationships(db, organizationId, lookups, max + 1)));
+    return found.map((relationships) => ({ relationships, version: newest(relationships.map(({ revision }) => revision)) }));
+  }
+
+  async #compute(keys: readonly string[]): Promise<readonly SourceEntry[]> {
+    const { database, log, metrics } = this.#platform;
+    const version = log.revision;
+    const computed = await log.whileObserved(() => database.read(everyTenant, (db) => computeEntries(db, keys, noUsers)));
+    metrics.readModelLookups.inc({ found: "computed" }, keys.length);
+    return computed.map(({ json }) => ({ value: JSON.parse(json) as unknown, version }));
+  }
+
+  /** The projector announces what it has written: an older snapshot is not believed from here on. */
+  #observe({ type, data, position }: LoggedEvent): void {
+    if (type !== ReadModelChanged.type) return;
+    const { keys, number } = data as { readonly keys: readonly string[]; readonly number?: number };
+    if (number !== undefined) this.#stored.observe(number);
+    this.#stored.observeWritten(keys, BigInt(position.transaction));
+  }
+}
+
+const newest = (revisions: readonly (string | undefined)[]): string =>
+  revisions.reduce<bigint>((max, revision) => (BigInt(revision ?? 0) > max ? BigInt(revision ?? 0) : max), 0n).toString();

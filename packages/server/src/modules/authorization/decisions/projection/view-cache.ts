@@ -1,0 +1,94 @@
+import { View } from "@gatehouse/policy";
+import { LRUCache } from "lru-cache";
+import {
+  type EntitlementsEntry,
+  entitlementsKey,
+  type MembershipEntry,
+  membershipKey,
+  type RoleEntry,
+  roleKey,
+  type TenantEntry,
+  tenantStatusKey,
+  type UserEntry,
+  userKey,
+} from "#modules/authorization/access/index.ts";
+import { policyOf, roleFacts } from "./compiled-entries.ts";
+import type { CurrentPolicy } from "./current-policy.ts";
+import type { EntryCache } from "./entry-cache.ts";
+import type { CachedEntry } from "./entry-map.ts";
+import { type HeldView, sizeOfView } from "./held-view.ts";
+
+const viewsMax = 200_000;
+const internalTenant: TenantEntry = { status: "Active" };
+
+/** The views of this process, each with the entries that it was composed of. A view with a stale entry is never returned. One a process. */
+export class ViewCache {
+  readonly #entries: EntryCache;
+  readonly #policies: CurrentPolicy;
+  readonly #views: LRUCache<string, HeldView>;
+
+  constructor(entries: EntryCache, policies: CurrentPolicy, bytesMax: number) {
+    this.#entries = entries;
+    this.#policies = policies;
+    this.#views = new LRUCache({ max: viewsMax, maxSize: bytesMax, sizeCalculation: sizeOfView });
+  }
+
+  /** The view, where it is cached and each of its entries is current. */
+  current(userId: string, organizationId: string | null): HeldView | undefined {
+    const held = this.#views.get(viewKey(userId, organizationId));
+    return held === undefined || this.#isStale(held) ? undefined : held;
+  }
+
+  clear(): void {
+    this.#views.clear();
+  }
+
+  /** Composes the view and keeps it. Undefined where an entry changed meanwhile: then it has to be composed again. */
+  async compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView | undefined> {
+    const held = await this.#compose(userId, organizationId, deadline);
+    if (this.#isStale(held)) return undefined;
+    this.#views.set(viewKey(userId, organizationId), held);
+    return held;
+  }
+
+  /** Looks at a view's entries only where some entry has become stale since: of thousands of decisions few come after a change. */
+  #isStale(held: HeldView): boolean {
+    const staled = this.#entries.staled + this.#policies.replaced;
+    if (held.lookedAt === staled) return false;
+    for (const entry of held.entries) if (entry.stale) return true;
+    held.lookedAt = staled;
+    return false;
+  }
+
+  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
+    const keys = [membershipKey(userId, organizationId), userKey(userId)];
+    if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
+    const [membership, user, tenant, entitlements] = (await this.#entries.load(keys, deadline)) as [
+      CachedEntry<MembershipEntry>,
+      CachedEntry<UserEntry>,
+      CachedEntry<TenantEntry> | undefined,
+      CachedEntry<EntitlementsEntry> | undefined,
+    ];
+    const roleIds = membership.value?.roleIds ?? [];
+    const roles = await this.#entries.load<RoleEntry>(roleIds.map(roleKey), deadline);
+    // Last, because it may be replaced at any time, and what is composed with it is then composed again.
+    const policy = await this.#policies.entry();
+    const entries = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles];
+    const { value } = policy;
+    if (value === null || entries.some(({ unavailable }) => unavailable)) return { view: undefined, entries, lookedAt: -1 };
+    const inScope = organizationId === null ? internalTenant : tenant?.value;
+    const facts = {
+      user: { id: userId, status: user.value?.status, profile: user.value?.profile, attributes: membership.value?.attributes },
+      tenant: {
+        id: organizationId,
+        status: inScope?.status,
+        attributes: inScope?.attributes,
+        entitlements: entitlements?.value ?? undefined,
+      },
+      roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, value)),
+    };
+    return { view: new View(policyOf(value), facts), entries, lookedAt: -1 };
+  }
+}
+
+const viewKey = (userId: string, organizationId: string | null): string => `${userId}/${organizationId ?? ""}`;

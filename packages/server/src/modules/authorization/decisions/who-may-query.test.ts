@@ -1,0 +1,82 @@
+import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
+import {
+  joinAs,
+  newAdministrator,
+  newOrganization,
+  newPerson,
+  type OrganizationOf,
+  type Person,
+  unique,
+} from "@gatehouse/testing/people.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const iam = "/api/v1/iam";
+const action = "Organization.Read";
+let server: TestServer;
+let organization: OrganizationOf;
+let member: Person;
+let helpdesk: Person;
+let colleague: Person;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  await newAdministrator(server);
+  organization = await newOrganization(server);
+  const { token } = organization.owner;
+  const newRole = async (permission: string): Promise<string> => {
+    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id };
+    const { id } = (await server.call(`POST ${iam}/roles`, { token, body })).body;
+    expectWritten(await server.call(`POST ${iam}/roles/${id}/permissions`, { token, body: { permissions: [permission] } }), 200);
+    return id;
+  };
+  [member, helpdesk, colleague] = [await newPerson(server), await newPerson(server), await newPerson(server)];
+  await joinAs(server, organization, member, await newRole(action));
+  await joinAs(server, organization, helpdesk, await newRole("Organization.CheckAccess"));
+  await joinAs(server, organization, colleague, await newRole(action));
+});
+afterAll(() => server.close());
+
+const aboutMember = () => ({ userId: member.id, tenantId: organization.id });
+const subject = () => ({ type: "user", id: member.id, properties: { tenantId: organization.id } });
+const evaluation = () => ({ subject: subject(), action: { name: action }, resource: { type: "none", id: "1" } });
+
+/** Every surface that answers about one user, with its body and whether the answer says that the member may. */
+const surfaces: readonly [string, () => object, (body: AnyBody) => unknown][] = [
+  [`POST ${iam}/authorization/check`, () => ({ ...aboutMember(), actionType: action }), (body) => body["isAuthorized"]],
+  [
+    `POST ${iam}/authorization/check-batch`,
+    () => ({ checks: [{ ...aboutMember(), actionType: action }] }),
+    ({ results }) => results[0]?.isAuthorized,
+  ],
+  [`POST ${iam}/authorization/explain`, () => ({ ...aboutMember(), actionType: action }), (body) => body["isAuthorized"]],
+];
+
+describe("the holder of Organization.CheckAccess", () => {
+  it.each(surfaces)("is answered about a member by %s, and nobody else in the organization is", async (route, bodyOf, mayOf) => {
+    const answer = await server.call(route, { token: helpdesk.token, body: bodyOf() });
+    expect(answer.status).toBe(200);
+    expect(mayOf(answer.body)).toBe(true);
+    const refused = await withoutTrace(server, () => server.call(route, { token: colleague.token, body: bodyOf() }));
+    expectError(refused, 403, "auth.permission_denied");
+  });
+
+  it("is answered by AuthZEN, and nobody else in the organization is", async () => {
+    // Answered with the reason that the type is unknown: the question was admitted.
+    const answer = await server.call("POST /access/v1/evaluation", { token: helpdesk.token, body: evaluation() });
+    expect(answer.status).toBe(200);
+    const refused = await server.call("POST /access/v1/evaluation", { token: colleague.token, body: evaluation() });
+    expectError(refused, 403, "auth.permission_denied");
+  });
+
+  it("is refused about another organization by check and by check-batch", async () => {
+    const other = await newOrganization(server);
+    const elsewhere = { userId: other.owner.id, tenantId: other.id, actionType: action };
+    for (const [route, body] of [
+      [`POST ${iam}/authorization/check`, elsewhere],
+      [`POST ${iam}/authorization/check-batch`, { checks: [elsewhere] }],
+    ] as const)
+      expectError(await server.call(route, { token: helpdesk.token, body }), 403, "auth.permission_denied");
+  });
+});

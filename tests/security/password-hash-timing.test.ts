@@ -20,7 +20,9 @@ beforeAll(async () => {
     current.push((await newPerson(server, "current")).email);
   }
   for (const email of old) {
-    await sql`update users set password_hash = ${hashed} where email = ${email}`.execute(server.application.platform.database.owner);
+    await sql`update credentials set secret = ${hashed} from users where users.id = user_id and email = ${email}`.execute(
+      server.application.platform.database.owner,
+    );
   }
 });
 afterAll(() => server.close());

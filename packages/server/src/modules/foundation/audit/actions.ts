@@ -26,6 +26,7 @@ const row = (category: Category, severity: Severity, action: string, entity?: st
  */
 export const actions: Readonly<Record<string, Action>> = {
   "authentication.login": { ...row("Security", "Info", "User.Login", "User"), byHimself: true },
+  "authentication.pruneTokens": row("System", "Info", "OneTimeTokens.Pruned"),
   "sessions.logout": row("Security", "Info", "User.Logout", "Session"),
   "sessions.endSession": row("Security", "Info", "Session.Ended", "Session"),
   "sessions.endOtherSessions": row("Security", "Info", "Session.OthersEnded", "User"),

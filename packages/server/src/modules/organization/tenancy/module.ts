@@ -1,8 +1,9 @@
+import { v7 as uuid } from "uuid";
 import { access } from "#modules/authorization/access/index.ts";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { notifications } from "#modules/foundation/notifications/index.ts";
 import { module } from "#operation/module.ts";
-import { OrganizationStatusChanged } from "./events.ts";
+import { MemberJoined, OrganizationStatusChanged } from "./events.ts";
 import type { OrganizationStatus } from "./model.ts";
 import { tenancyStore } from "./store.ts";
 
@@ -10,7 +11,7 @@ import { tenancyStore } from "./store.ts";
 export const tenancy = module("tenancy", {
   store: tenancyStore,
   uses: { access, identity, notifications },
-  reads: ({ store }) => ({
+  reads: ({ store, uses }) => ({
     async isMember(userId: string, organizationId: string): Promise<boolean> {
       return (await store.membershipOf(userId, organizationId)) !== undefined;
     },
@@ -23,6 +24,10 @@ export const tenancy = module("tenancy", {
     },
     /** How many organizations there are, and how many were erased within the last hours. */
     organizationCounts: (erasedWithinHours: number) => store.organizationCounts(erasedWithinHours),
+    /** Whether anybody has the internal Administrator role. */
+    async hasAdministrator(): Promise<boolean> {
+      return (await uses.access.holders((await uses.access.administratorRole()) as string)) > 0;
+    },
     isErased: (organizationId: string): Promise<boolean> => store.isErased(organizationId),
   }),
   writes: ({ store, uses, emit, now }) => ({
@@ -34,6 +39,13 @@ export const tenancy = module("tenancy", {
       await store.updateOrganization(organizationId, { name, slug, country, logo_asset_id, status }, now);
       await uses.access.setTenantStatus(organizationId, status);
       emit(OrganizationStatusChanged, { organizationId, status });
+    },
+    /** Gives a user the internal Administrator role. */
+    async makeAdministrator(userId: string): Promise<void> {
+      const roleId = (await uses.access.administratorRole()) as string;
+      const row = await store.insertMembership({ id: uuid(), user_id: userId, organization_id: null, role_id: roleId, joined_at: now });
+      await uses.access.assign(userId, null, [roleId]);
+      if (row) emit(MemberJoined, { membershipId: row.id, userId, organizationId: null, roleIds: [roleId] });
     },
   }),
 });

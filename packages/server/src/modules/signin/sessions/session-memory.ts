@@ -52,9 +52,6 @@ const forgottenBy = new Set([...Object.keys(endings), ProfileUpdated.type, MailU
 /** Stands for the sessions of all users. */
 const everyone = "*";
 
-/** How every session is begun until there is another way (RFC 8176). */
-const passwordOnly: readonly string[] = ["pwd"];
-
 /**
  * Tells who a session token belongs to: from memory while the log is heard, else from the database (ARCHITECTURE, idea 9).
  * A session that was ended anywhere is forgotten here as soon as the log tells of it. One a process.
@@ -186,8 +183,8 @@ export class SessionMemory {
           userId: row.user_id,
           sessionId: row.id,
           organizationId: row.organization_id,
-          authenticatedAt: row.created_at.getTime(),
-          methods: passwordOnly,
+          authenticatedAt: row.authenticated_at.getTime(),
+          methods: row.authentication_methods,
         },
         id: row.id,
         shown: {

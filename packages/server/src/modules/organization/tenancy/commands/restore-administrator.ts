@@ -19,8 +19,6 @@ export const restoreAdministrator = tenancy.command("restoreAdministrator", {
     await store.lockInternalScope();
     const role = (await uses.access.administratorRole()) as string;
     const row = await restoreHolder(context, email, null, role);
-    // The set-up link, if one is open, has done its work.
-    await store.closeSetUp();
     audit({ entity: { type: "User", id: row.user_id }, after: { roleIds: [role] } });
     return representMember(uses.access, row);
   },

@@ -1,6 +1,6 @@
 import { system } from "#operation/caller.ts";
 import type { Dispatch } from "#operation/dispatch.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import { backgroundOrigin, untilNoneIsLeft } from "#operation/scheduled.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 
 export interface AddressedMail {
@@ -9,6 +9,7 @@ export interface AddressedMail {
   readonly traceId: string;
 }
 
+/** The queues keep the names of the module that had them: jobs of the build before wait in them. */
 export const startConfirmationJob: JobName<AddressedMail> = { name: "identity.start-confirmation" };
 
 /** The same for an address that is to be confirmed. */
@@ -38,3 +39,8 @@ export const startPasswordResetWork = (dispatch: Dispatch): Job<AddressedMail> =
     });
   },
 });
+
+export const pruneTokensJob: JobName<object> = { name: "authentication.prune-tokens" };
+
+export const pruneTokensWork = (dispatch: Dispatch): Job<object> =>
+  untilNoneIsLeft(dispatch, { ...pruneTokensJob, operation: "authentication.pruneTokens", schedule: "41 * * * *" });

@@ -1,0 +1,19 @@
+import { recordUndeliverableOperation, type User } from "#modules/foundation/identity/index.ts";
+import { hashSecret, newSecret } from "#platform/secrets.ts";
+import { PasswordResetRequested } from "./events.ts";
+import type { Writing } from "./module.ts";
+
+/** Mails a link to choose a new password, beside those that work already; where there are enough of them, none. */
+export async function mailResetLink({ store, uses, emit, now, platform }: Writing, user: User): Promise<void> {
+  const token = newSecret();
+  const expiresAt = new Date(now.getTime() + platform.settings.resetPasswordSeconds * 1_000);
+  if (!(await store.addResetLink(user.id, { hash: hashSecret(token), expiresAt }, now))) return;
+  await uses.notifications.mail({
+    template: "reset-password",
+    to: user.email,
+    locale: user.locale,
+    data: { firstName: user.firstName, token },
+    onUndeliverable: recordUndeliverableOperation,
+  });
+  emit(PasswordResetRequested, { userId: user.id });
+}

@@ -8,7 +8,6 @@ import { expireInvitations } from "./commands/expire-invitations.ts";
 import { inviteMember } from "./commands/invite-member.ts";
 import { removeInternalMember } from "./commands/remove-internal-member.ts";
 import { removeMember } from "./commands/remove-member.ts";
-import { restoreAdministrator } from "./commands/restore-administrator.ts";
 import { restoreOwner } from "./commands/restore-owner.ts";
 import { revokeInvitation } from "./commands/revoke-invitation.ts";
 import { setInternalRoles } from "./commands/set-internal-roles.ts";
@@ -26,8 +25,9 @@ import { listMemberships } from "./queries/list-memberships.ts";
 import { listOrganizations } from "./queries/list-organizations.ts";
 import { steps } from "./schema-steps.ts";
 
+export { UserUnknown } from "./errors.ts";
 export { MemberRemoved, OrganizationStatusChanged } from "./events.ts";
-export { OrganizationStatus } from "./model.ts";
+export { Membership, OrganizationStatus } from "./model.ts";
 export { tenancy };
 
 export const context: Context = {
@@ -52,7 +52,6 @@ export const context: Context = {
     setInternalRoles,
     removeInternalMember,
     setUserStatus,
-    restoreAdministrator,
     restoreOwner,
   ],
   events,

@@ -2,9 +2,13 @@ import { v7 as uuid } from "uuid";
 import { access } from "#modules/authorization/access/index.ts";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { notifications } from "#modules/foundation/notifications/index.ts";
+import { type ErrorDetail, OperationError } from "#operation/errors.ts";
 import { module } from "#operation/module.ts";
+import type { UserUnknown } from "./errors.ts";
 import { MemberJoined, OrganizationStatusChanged } from "./events.ts";
-import type { OrganizationStatus } from "./model.ts";
+import type { Membership, OrganizationStatus } from "./model.ts";
+import { representMember } from "./represent.ts";
+import { restoreHolder } from "./restore-holder.ts";
 import { tenancyStore } from "./store.ts";
 
 /** Organizations, who belongs to them, and how one comes to belong (S3 §6.1, §8.2). */
@@ -39,6 +43,15 @@ export const tenancy = module("tenancy", {
       await store.updateOrganization(organizationId, { name, slug, country, logo_asset_id, status }, now);
       await uses.access.setTenantStatus(organizationId, status);
       emit(OrganizationStatusChanged, { organizationId, status });
+    },
+    /** Makes a user an active internal administrator and nothing else there; fails with `UserUnknown` without a confirmed account. */
+    async restoreAdministrator(email: string): Promise<Membership> {
+      const fail = (error: typeof UserUnknown, detail: ErrorDetail): never => {
+        throw new OperationError(error, [detail]);
+      };
+      await store.lockInternalScope();
+      const role = (await uses.access.administratorRole()) as string;
+      return representMember(uses.access, await restoreHolder({ store, uses, emit, now, fail }, email, null, role));
     },
     /** Gives a user the internal Administrator role. */
     async makeAdministrator(userId: string): Promise<void> {

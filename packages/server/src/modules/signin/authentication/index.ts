@@ -9,6 +9,7 @@ import { resendConfirmation } from "./commands/resend-confirmation.ts";
 import { resendMail } from "./commands/resend-mail.ts";
 import { resendMyMail } from "./commands/resend-my-mail.ts";
 import { resetPassword } from "./commands/reset-password.ts";
+import { restoreAdministrator } from "./commands/restore-administrator.ts";
 import { setUp } from "./commands/set-up.ts";
 import { startConfirmation } from "./commands/start-confirmation.ts";
 import { startPasswordReset } from "./commands/start-password-reset.ts";
@@ -43,6 +44,7 @@ export const context: Context = {
     openSetUp,
     setUp,
     createUser,
+    restoreAdministrator,
     pruneTokens,
   ],
   events,

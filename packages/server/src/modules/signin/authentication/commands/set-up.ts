@@ -30,10 +30,8 @@ export const setUp = authentication.command("setUp", {
     const { store, uses, fail, now } = context;
     // In here, so that a retry with its Idempotency-Key gets the first answer although the set-up is closed by then.
     if (!(await store.spend(hashSecret(input.token), "set-up", now))) {
-      fail((await store.setUpIsOpen()) && !(await uses.tenancy.hasAdministrator()) ? SetUpTokenInvalid : SetUpDone);
+      fail((await store.setUpIsOpen()) ? SetUpTokenInvalid : SetUpDone);
     }
-    // An administrator may have been made from the command line since the link was printed.
-    if (await uses.tenancy.hasAdministrator()) fail(SetUpDone);
     const user = await createVerifiedUser(context, input, passwordHash);
     await uses.tenancy.makeAdministrator(user.id);
     return user;

@@ -156,6 +156,7 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     "access.forgetOldDecisions",
     "access.removeExpiredGrants",
     "tenancy.expireInvitations",
+    "authentication.pruneTokens",
   ])
     await run(job);
   await run("sessions.removeOverSessions");

@@ -12,7 +12,7 @@ export interface AddressedMail {
 /** The queues keep the names of the module that had them: jobs of the build before wait in them. */
 export const startConfirmationJob: JobName<AddressedMail> = { name: "identity.start-confirmation" };
 
-/** The same for an address that is to be confirmed. */
+/** Mails the confirmation link again away from the request, so that the time does not tell a known address from an unknown one. */
 export const startConfirmationWork = (dispatch: Dispatch): Job<AddressedMail> => ({
   ...startConfirmationJob,
   async handle({ email, requestId, traceId }) {
@@ -27,7 +27,7 @@ export const startConfirmationWork = (dispatch: Dispatch): Job<AddressedMail> =>
 
 export const startPasswordResetJob: JobName<AddressedMail> = { name: "identity.start-password-reset" };
 
-/** Does, away from the request, what would tell a known address from an unknown one by its time. */
+/** Mails the reset link away from the request, so that the time does not tell a known address from an unknown one. */
 export const startPasswordResetWork = (dispatch: Dispatch): Job<AddressedMail> => ({
   ...startPasswordResetJob,
   async handle({ email, requestId, traceId }) {

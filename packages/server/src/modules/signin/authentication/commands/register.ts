@@ -55,7 +55,7 @@ export const register = authentication.command("register", {
       user = await uses.identity.createUser(person);
       await store.addFirstRegistration(user.id, passwordHash, link, now);
     }
-    // No further mail: those that this mailbox has had already hold links that work.
+    // No further mail: the mails that this mailbox has had already hold links that work.
     if (wait > 0) return user;
     const onUndeliverable = recordUndeliverableOperation;
     if (hasAccount) {

@@ -5,8 +5,8 @@ import { mailResetLink } from "../mail-reset-link.ts";
 import { authentication } from "../module.ts";
 
 /**
- * Makes and mails the link that was asked for; links that were mailed before go on working. An unconfirmed account gets none: its way in
- * is the confirmation, and a reset would confirm it for whoever registered it.
+ * Creates and mails the requested link; links that were mailed before go on working. An unconfirmed account gets none: its way in is the
+ * confirmation, and a reset would confirm it for the person who registered it.
  */
 export const startPasswordReset = authentication.command("startPasswordReset", {
   releasedAs: "identity.startPasswordReset",

@@ -11,10 +11,9 @@ import { hashChosenPassword } from "../passwords/choose.ts";
 import { matchPassword } from "../passwords/hashing.ts";
 
 /**
- * Confirms an address with the token that was mailed to it. The token works once and says whose the mailbox is; whose the
- * registration is says its password. Whoever has the mailbox and did not register chooses a new one. A token alone confirms a
- * registration that is the only one; of several, the address is confirmed, no password is accepted, and a link to choose one is mailed
- * (decision 0042).
+ * Confirms an address with the token that was mailed to it. The token works once and proves the mailbox; the password proves the
+ * registration. The owner of the mailbox who did not register chooses a new password. A token alone confirms the only registration of an
+ * address; of several, it confirms the address, accepts no password, and mails a link to choose one (decision 0042).
  */
 export const verifyEmail = authentication.command("verifyEmail", {
   releasedAs: "identity.verifyEmail",

@@ -111,10 +111,18 @@ app.post<{ Body: { email: string; password: string; firstName: string; lastName:
       await run("known", "select * from users where lower(email) = lower($1) for update", [email]);
       const [row] = await run(
         "register",
-        `insert into users (id, email, password_hash, status, first_name, last_name, locale, email_verification_token,
-          email_verification_token_expires_at, created_at, updated_at)
-          values ($1, $2, $3, 'PendingConfirmation', $4, $5, 'en', $6, now() + interval '1 day', now(), now()) returning id, email, status`,
-        [randomUUID(), email, passwordHash, firstName, lastName, randomUUID()],
+        `insert into users (id, email, status, first_name, last_name, locale, created_at, updated_at)
+          values ($1, $2, 'PendingConfirmation', $3, $4, 'en', now(), now()) returning id, email, status`,
+        [randomUUID(), email, firstName, lastName],
+      );
+      await run(
+        "registration",
+        `with password as (
+            insert into credentials (id, user_id, kind, secret, created_at) values ($1, $2, 'password', $3, now())
+          )
+          insert into one_time_tokens (hash, purpose, user_id, created_at, expires_at)
+          values ($4, 'verify-email', $2, now(), now() + interval '1 day')`,
+        [randomUUID(), row?.["id"], passwordHash, randomUUID()],
       );
       await mail(run, "verify-email");
       await event(run, "user.registered.v1", `user/${row?.["id"]}`, null, { userId: row?.["id"], email, firstName, lastName });

@@ -158,6 +158,7 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     "decisions.pruneDecisions",
     "access.removeExpiredGrants",
     "tenancy.expireInvitations",
+    "authentication.pruneTokens",
   ])
     await run(job);
   await run("sessions.removeOverSessions");

@@ -37,6 +37,16 @@ const signIn = (guess: Guess) =>
     ...(guess.headers === undefined ? {} : { headers: guess.headers }),
   });
 
+/** Guesses for one account, each from an address of its own. A guess that is refused with 503 was not counted, and is made again. */
+async function guessFromEverywhere(email: string, count: number) {
+  const answers: Awaited<ReturnType<typeof signIn>>[] = [];
+  while (answers.length < count) {
+    const wave = await Promise.all(times(count - answers.length).map(() => signIn({ email, from: newAddress() })));
+    answers.push(...wave.filter(({ status }) => status !== 503));
+  }
+  return answers;
+}
+
 /** How many of the answers are of a password that was looked at. */
 const tried = (answers: readonly { readonly status: number }[]): number =>
   // Of a wave, what finds no place among the sign-ins is refused with 503, and its password is not looked at either.
@@ -91,8 +101,8 @@ describe("guessing passwords (29)", () => {
     const target = await newUser(server, "target");
     const home = newAddress();
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
-    const answers = await Promise.all(times(triesOfAll + 50).map(() => signIn({ email: target.email, from: newAddress() })));
-    expect(tried(answers)).toBeLessThanOrEqual(triesOfAll);
+    const answers = await guessFromEverywhere(target.email, triesOfAll + 50);
+    expect(tried(answers)).toBe(triesOfAll);
     expectWaits(answers);
     expect((await signIn({ email: target.email, from: newAddress(), password })).status).toBe(429);
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
@@ -105,7 +115,7 @@ describe("guessing passwords (29)", () => {
 
   it("does not lock the owner out for good: a new password is a way in, from anywhere", async () => {
     const target = await newUser(server, "target");
-    await Promise.all(times(triesOfAll + 20).map(() => signIn({ email: target.email, from: newAddress() })));
+    await guessFromEverywhere(target.email, triesOfAll + 20);
     const away = newAddress();
     expect((await signIn({ email: target.email, from: away, password })).status).toBe(429);
     await expectOk(server.call("POST /api/v1/iam/auth/forgot-password", { body: { email: target.email }, from: away }));

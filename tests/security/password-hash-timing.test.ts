@@ -20,7 +20,9 @@ beforeAll(async () => {
     current.push((await newPerson(server, "current")).email);
   }
   for (const email of old) {
-    await sql`update users set password_hash = ${hashed} where email = ${email}`.execute(server.application.platform.database.owner);
+    await sql`update credentials set secret = ${hashed} from users where users.id = user_id and email = ${email}`.execute(
+      server.application.platform.database.owner,
+    );
   }
 });
 afterAll(() => server.close());
@@ -35,7 +37,8 @@ async function timeOfWrongPassword(email: string): Promise<number> {
 }
 
 it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody (28)", {
-  timeout: 60_000,
+  // Not what it should take: 28 hashes of bcrypt one after the other, on a machine that other programs keep busy.
+  timeout: 300_000,
 }, async () => {
   const measured = { old: [] as number[], current: [] as number[], unknown: [] as number[] };
   for (const _ of times(2)) await timeOfWrongPassword(address("warm"));

@@ -17,8 +17,8 @@ export async function fillOrganization(database: Database, organizationId: strin
   await database.transact(everyTenant, async (tx) => {
     await sql`create temporary table newcomers on commit drop as
       select gen_random_uuid() as id, n from generate_series(1, ${members}::int) n`.execute(tx);
-    await sql`insert into users (id, email, password_hash, status, first_name, last_name, locale, created_at, updated_at)
-      select id, 'member-' || id || '@example.com', 'none', 'Active', 'M', 'N', 'en', now(), now() from newcomers`.execute(tx);
+    await sql`insert into users (id, email, status, first_name, last_name, locale, email_verified_at, created_at, updated_at)
+      select id, 'member-' || id || '@example.com', 'Active', 'M', 'N', 'en', now(), now(), now() from newcomers`.execute(tx);
     await sql`create temporary table standing on commit drop as
       select id from roles where organization_id = ${organizationId} and name = 'Member'`.execute(tx);
     await sql`insert into memberships (id, user_id, organization_id, role_id, joined_at)

@@ -224,7 +224,7 @@ export class HttpWorld {
     await this.#insert(
       "users",
       [...users.values()].map(({ id, status }) => ({
-        ...{ id: idOf("user", id), email: `${idOf("user", id)}@example.com`, password_hash: "-", status: storedStatus(status) },
+        ...{ id: idOf("user", id), email: `${idOf("user", id)}@example.com`, email_verified_at: this.#now, status: storedStatus(status) },
         ...{ first_name: "Corpus", last_name: "Person", locale: "en", session_epoch: 1, version: 1, ...this.#dates },
       })),
     );

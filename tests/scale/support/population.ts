@@ -67,8 +67,8 @@ export async function populate(url: string, size: Size): Promise<void> {
       from generate_series(0, ${organizations - 1}) n`,
     `insert into access_tenants (organization_id, status, entitlements)
       select ${sqlId("organization", "n")}, 'Active', '{}' from generate_series(0, ${organizations - 1}) n`,
-    `insert into users (id, email, password_hash, status, first_name, last_name, locale, created_at, updated_at)
-      select ${sqlId("user", "n")}, 'scale-' || n || '@example.com', '!', 'Active', 'Scale', 'User', 'en', now(), now()
+    `insert into users (id, email, status, first_name, last_name, locale, email_verified_at, created_at, updated_at)
+      select ${sqlId("user", "n")}, 'scale-' || n || '@example.com', 'Active', 'Scale', 'User', 'en', now(), now(), now()
       from generate_series(0, ${size.roles - 1}) n`,
     `insert into roles (id, name, scope, organization_id, is_system_role, created_at, updated_at)
       select ${sqlId("role", "n")}, 'Scale ' || n, 'Organization', ${organizationOfRole}, false, now(), now()

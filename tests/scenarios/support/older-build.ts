@@ -24,6 +24,15 @@ export function olderCommit(): string | undefined {
   }
 }
 
+/** Whether the sources of a commit have a step of the schema. */
+export function knowsStep(commit: string, step: string): boolean {
+  try {
+    return git("grep", "--files-with-matches", "--fixed-strings", step, commit, "--", "packages") !== "";
+  } catch {
+    return false;
+  }
+}
+
 /** Lays the older build into a folder of its own, with its dependencies. */
 export function layOutOlderBuild(commit: string): string {
   const folder = removedAtEnd(mkdtempSync(join(tmpdir(), "gatehouse-chaos-older-")));

@@ -191,7 +191,8 @@ export async function mailedToken(server: TestServer, to: string, marked = ""): 
 export async function openSetUp(server: TestServer): Promise<string> {
   const token = `set-up-${unique()}${unique()}`;
   const hashed = createHash("sha256").update(token).digest("hex");
-  await sql`insert into set_up (token) values (${hashed}) on conflict (only_row) do update set token = excluded.token`.execute(
+  await sql`insert into one_time_tokens (hash, purpose, created_at) values (${hashed}, 'set-up', now())
+    on conflict (purpose) where purpose = 'set-up' and used_at is null do update set hash = excluded.hash`.execute(
     server.application.platform.database.owner,
   );
   return token;

@@ -1,4 +1,4 @@
-import { createUser, openSetUp } from "#modules/organization/tenancy/index.ts";
+import { createUser, openSetUp } from "#modules/signin/authentication/index.ts";
 import { OperationError } from "#operation/errors.ts";
 import { internalDispatch } from "#operation/internal-dispatch.ts";
 import type { Application } from "./application.ts";

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { restoreAdministrator, restoreOwner } from "#modules/organization/tenancy/index.ts";
+import { restoreOwner } from "#modules/organization/tenancy/index.ts";
+import { restoreAdministrator } from "#modules/signin/authentication/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { type Command, UsageError } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";

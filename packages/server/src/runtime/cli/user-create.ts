@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
-import { createUser } from "#modules/organization/tenancy/index.ts";
+import { createUser } from "#modules/signin/authentication/index.ts";
 import { readConfiguration } from "../configuration.ts";
 import { type Command, UsageError } from "./command.ts";
 import { callOperation } from "./reach.ts";

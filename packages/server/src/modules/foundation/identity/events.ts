@@ -11,13 +11,6 @@ export const UserRegistered = defineEvent({
   data: Type.Object({ userId: Uuid, email: Email, firstName: Name, lastName: Name, locale: Type.String() }),
 });
 
-export const RegistrationRepeated = defineEvent({
-  type: "user.registration_repeated.v1",
-  says: "Somebody has registered an address that has a user already; nothing of the user was changed.",
-  subject: user,
-  data: Type.Object({ userId: Uuid }),
-});
-
 export const MailUndeliverable = defineEvent({
   type: "user.mail_undeliverable.v1",
   says: "The mail server of the user's address has refused a mail for good.",
@@ -46,13 +39,6 @@ export const ProfileUpdated = defineEvent({
   data: Type.Object({ userId: Uuid, firstName: Name, lastName: Name, locale: Type.String() }),
 });
 
-export const PasswordResetRequested = defineEvent({
-  type: "user.password_reset_requested.v1",
-  says: "A link to choose a new password was asked for.",
-  subject: user,
-  data: Type.Object({ userId: Uuid }),
-});
-
 export const PasswordChanged = defineEvent({
   type: "user.password_changed.v1",
   says: "The password was changed; every session that began before has ended.",
@@ -67,14 +53,4 @@ export const UserStatusChanged = defineEvent({
   data: Type.Object({ userId: Uuid, status: UserStatus }),
 });
 
-export const events = [
-  UserRegistered,
-  RegistrationRepeated,
-  EmailVerified,
-  MailUndeliverable,
-  MailRetried,
-  ProfileUpdated,
-  PasswordResetRequested,
-  PasswordChanged,
-  UserStatusChanged,
-];
+export const events = [UserRegistered, EmailVerified, MailUndeliverable, MailRetried, ProfileUpdated, PasswordChanged, UserStatusChanged];

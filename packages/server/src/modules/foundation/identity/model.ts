@@ -1,7 +1,7 @@
 import type { ErrorDetail } from "#operation/errors.ts";
 import { Email, nullable, oneOf, PersonName, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
 
-/** S3 §6.1 `users.status`. */
+/** `PendingConfirmation` until the address is verified. */
 export const UserStatus = oneOf("PendingConfirmation", "Active", "Suspended");
 export type UserStatus = Static<typeof UserStatus>;
 
@@ -20,20 +20,15 @@ export const User = Type.Object({
 });
 export type User = Static<typeof User>;
 
-/** BCP 47; the length is S3's column. */
+/** BCP 47; as long as the column. */
 const localeLengthMax = 10;
 export const Locale = Type.String({ minLength: 2, maxLength: localeLengthMax });
 
-export const NewPassword = Type.String({ minLength: 8, maxLength: 128, "x-secret": true });
-
-/** What sign-in needs to know of a user. */
-export interface SignInFacts {
-  readonly userId: string;
-  readonly email: string;
-  readonly passwordHash: string;
-  readonly status: UserStatus;
-  /** Hashes of the registrations of the address that nobody has confirmed; of an unconfirmed user the own one is among them. */
-  readonly registrations: readonly string[];
+/** What a registration says of a person beside the address. */
+export interface Profile {
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly locale: string;
 }
 
 /** What a session depends on: it holds while the user is active and in the epoch in which it began. */
@@ -63,6 +58,21 @@ function canonicalOf(tag: string): string | undefined {
 
 /** Addresses are compared without regard to case, as people write them; kept as they were given. */
 export const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+
+/** A user as created: the representation does not depend on whether a row is written for it. */
+export const newUser = (
+  { id, email, status, ...profile }: Profile & { readonly id: string; readonly email: string; readonly status: UserStatus },
+  now: Date,
+): User => ({
+  id,
+  email,
+  ...profile,
+  status,
+  emailUndeliverableAt: null,
+  createdAt: now.toISOString(),
+  updatedAt: now.toISOString(),
+  version: 1,
+});
 
 /** What the mail queue calls where a mail server refuses a user's address for good. */
 export const recordUndeliverableOperation = "identity.recordUndeliverable";

@@ -1,17 +1,13 @@
 import { v7 as uuid } from "uuid";
-import { notifications } from "#modules/foundation/notifications/index.ts";
 import { module } from "#operation/module.ts";
-import { UserRegistered, UserStatusChanged } from "./events.ts";
-import type { SessionFacts, SignInFacts, User } from "./model.ts";
-import { identityStore, toUser } from "./store.ts";
+import { EmailVerified, MailRetried, PasswordChanged, UserRegistered, UserStatusChanged } from "./events.ts";
+import { newUser, type Profile, type SessionFacts, type User, type UserStatus } from "./model.ts";
+import { identityStore, toUser, type UserRow } from "./store.ts";
 
-/** People, their credentials and the life of their accounts (S3 §6.1 users, §8 use cases 8.1). */
+/** People and the life of their accounts. How they prove who they are is of the authentication module. */
 export const identity = module("identity", {
   store: identityStore,
-  uses: { notifications },
   readApi: ({ store }) => ({
-    hashKinds: (): Promise<readonly string[]> => store.hashKinds(),
-    signInFacts: (email: string): Promise<SignInFacts | undefined> => store.signInFacts(email),
     sessionFacts: (userId: string): Promise<SessionFacts | undefined> => store.sessionFacts(userId),
     sessionEpochs: (userIds: readonly string[]): Promise<ReadonlyMap<string, number>> => store.sessionEpochs(userIds),
     /** The users that exist among `ids`, by id. */
@@ -32,46 +28,50 @@ export const identity = module("identity", {
     },
   }),
   writeApi: ({ store, emit, now }) => ({
-    replaceHash: (userId: string, from: string, to: string): Promise<void> => store.replaceHash(userId, from, to),
     /** Locks users until the transaction ends, in the order of their ids. */
     async lockUsers(ids: readonly string[]): Promise<ReadonlyMap<string, User>> {
       return new Map((await store.lockByIds(ids)).map((row) => [row.id, toUser(row)]));
     },
+    /** Locks an address until the transaction ends, and its user where there is one. */
+    async lockAddress(email: string): Promise<User | undefined> {
+      const row = await store.lockByEmail(email);
+      return row && toUser(row);
+    },
+    /** What a session of the user depends on, kept as it is until the transaction ends. */
+    holdSessionFacts: (userId: string): Promise<SessionFacts | undefined> => store.sessionFactsHeld(userId),
     /** Suspends a locked user, which ends every session at once, or lets them in again. An unconfirmed user stays unconfirmed. */
     async setStatus(userId: string, status: "Active" | "Suspended"): Promise<User> {
-      const row = (await store.byId(userId)) as NonNullable<Awaited<ReturnType<typeof store.byId>>>;
-      const next = status === "Active" && row.email_verification_token !== null ? "PendingConfirmation" : status;
+      const row = (await store.byId(userId)) as UserRow;
+      const next = status === "Active" && row.email_verified_at === null ? "PendingConfirmation" : status;
       if (row.status === next) return toUser(row);
       const updated = await store.setStatus(userId, next, now);
       emit(UserStatusChanged, { userId, status: next });
       return toUser(updated);
     },
-    /** Makes an active user whose address somebody with the machine vouches for; undefined where the address is taken. */
-    async createActiveUser(user: {
-      email: string;
-      passwordHash: string;
-      firstName: string;
-      lastName: string;
-      locale: string;
-    }): Promise<User | undefined> {
-      if (await store.lockByEmail(user.email)) return undefined;
-      const row = await store.insert({
-        id: uuid(),
-        email: user.email,
-        password_hash: user.passwordHash,
-        status: "Active",
-        first_name: user.firstName,
-        last_name: user.lastName,
-        locale: user.locale,
-        password_reset_token: null,
-        password_reset_token_expires_at: null,
-        email_verification_token: null,
-        email_verification_token_expires_at: null,
-        created_at: now,
-        updated_at: now,
-      });
-      emit(UserRegistered, { userId: row.id, email: row.email, firstName: row.first_name, lastName: row.last_name, locale: row.locale });
+    /** Creates a user, to be called under the lock of the address; `Active` where somebody vouches for the address. */
+    async createUser(user: Profile & { readonly email: string; readonly status: Exclude<UserStatus, "Suspended"> }): Promise<User> {
+      const { email, firstName, lastName, locale } = user;
+      const row = await store.insert(newUser({ id: uuid(), ...user }, now), now);
+      emit(UserRegistered, { userId: row.id, email, firstName, lastName, locale });
       return toUser(row);
+    },
+    /** Makes an unconfirmed user active, with the profile of the registration that was confirmed; undefined where they are not unconfirmed. */
+    async verifyAddress(userId: string, profile?: Profile): Promise<User | undefined> {
+      const row = await store.markVerified(userId, profile, now);
+      if (row === undefined) return undefined;
+      emit(EmailVerified, { userId, email: row.email });
+      return toUser(row);
+    },
+    /** Ends every session of a user whose password was changed. */
+    async endSessionsOfChangedPassword(userId: string): Promise<User> {
+      const row = await store.endSessions(userId, now);
+      emit(PasswordChanged, { userId });
+      return toUser(row);
+    },
+    /** Takes away the mark that mails to the user cannot be delivered: another one is sent. */
+    async retryMail({ id, email }: User): Promise<void> {
+      await store.markUndeliverable(email, null);
+      emit(MailRetried, { userId: id });
     },
   }),
 });

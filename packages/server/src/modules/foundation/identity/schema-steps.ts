@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { type SchemaStep, sharedTable } from "#platform/database/migrations.ts";
 
-/** The algorithm and parameters that a hash begins with (passwords/decoys.ts); the index and its query need the same expression. */
-export const hashKind = sql.raw(
+/** The expression of an index that a former release queried by; the column that it reads is gone since 0223. */
+const formerHashKind = sql.raw(
   "(substring(password_hash from '^([$](?:2[abxy][$][0-9][0-9]|argon2[id]*[$]v=[0-9]+[$]m=[0-9]+,t=[0-9]+,p=[0-9]+)[$])'))",
 );
 
@@ -53,7 +53,7 @@ export const steps: readonly SchemaStep[] = [
     name: "0210_identity_hash_kinds",
     why: "a wrong password takes the time of every kind of hash that there is: which kinds there are is found without reading every user",
     async up(db) {
-      await sql`create index idx_users_hash_kind on users (${hashKind})`.execute(db);
+      await sql`create index idx_users_hash_kind on users (${formerHashKind})`.execute(db);
     },
   },
   {
@@ -74,6 +74,30 @@ export const steps: readonly SchemaStep[] = [
     why: "a mail server that refuses an address for good is shown on the user",
     async up(db) {
       await sql`alter table users add column email_undeliverable_at timestamptz`.execute(db);
+    },
+  },
+  {
+    name: "0222_identity_verified_addresses",
+    why: "whether an address is verified is a fact of the user, and no longer read from a token that is there or not",
+    async up(db) {
+      await sql`alter table users add column email_verified_at timestamptz`.execute(db);
+      // The time was not recorded: the user was there, so the registration is the nearest time that is known.
+      await sql`update users set email_verified_at = created_at where email_verification_token is null`.execute(db);
+    },
+  },
+  {
+    name: "0223_identity_users_hold_no_secrets",
+    why: "passwords and links are in credentials and one_time_tokens (0220, 0221): no secret stays behind in users",
+    breaking: true,
+    async up(db) {
+      await sql`alter table users
+        drop column password_hash,
+        drop column password_reset_token,
+        drop column password_reset_token_expires_at,
+        drop column email_verification_token,
+        drop column email_verification_token_expires_at`.execute(db);
+      await sql`drop table earlier_registrations`.execute(db);
+      await sql`drop table password_reset_links`.execute(db);
     },
   },
 ];

@@ -17,12 +17,6 @@ export const InvitationExists = defineError(
 export const InvitationExpired = defineError("tenancy.invitation_expired", 409, "The invitation has expired. Ask for a new one.");
 export const InvitationRevoked = defineError("tenancy.invitation_revoked", 409, "The invitation was revoked.");
 export const InvitationAccepted = defineError("tenancy.invitation_accepted", 409, "The invitation was accepted already.");
-export const SetUpDone = defineError("tenancy.set_up_done", 409, "The installation has its first administrator already.");
-export const SetUpTokenInvalid = defineError(
-  "tenancy.set_up_token_invalid",
-  403,
-  "The set-up link is not valid. The newest one is printed at start.",
-);
 export const UserUnknown = defineError("tenancy.user_not_found", 404, "There is no such user.");
 export const InvitationForAnother = defineError(
   "tenancy.invitation_for_another",

@@ -3,18 +3,14 @@ import { acceptInvitation } from "./commands/accept-invitation.ts";
 import { changeMemberRole } from "./commands/change-member-role.ts";
 import { continueErasure } from "./commands/continue-erasure.ts";
 import { createOrganization } from "./commands/create-organization.ts";
-import { createUser } from "./commands/create-user.ts";
 import { eraseOrganization } from "./commands/erase-organization.ts";
 import { expireInvitations } from "./commands/expire-invitations.ts";
 import { inviteMember } from "./commands/invite-member.ts";
-import { openSetUp } from "./commands/open-set-up.ts";
 import { removeInternalMember } from "./commands/remove-internal-member.ts";
 import { removeMember } from "./commands/remove-member.ts";
-import { restoreAdministrator } from "./commands/restore-administrator.ts";
 import { restoreOwner } from "./commands/restore-owner.ts";
 import { revokeInvitation } from "./commands/revoke-invitation.ts";
 import { setInternalRoles } from "./commands/set-internal-roles.ts";
-import { setUp } from "./commands/set-up.ts";
 import { setUserStatus } from "./commands/set-user-status.ts";
 import { updateOrganization } from "./commands/update-organization.ts";
 import { events } from "./events.ts";
@@ -29,9 +25,10 @@ import { listMemberships } from "./queries/list-memberships.ts";
 import { listOrganizations } from "./queries/list-organizations.ts";
 import { steps } from "./schema-steps.ts";
 
+export { UserUnknown } from "./errors.ts";
 export { MemberRemoved, OrganizationStatusChanged } from "./events.ts";
-export { OrganizationStatus } from "./model.ts";
-export { createUser, eraseOrganization, listErasures, openSetUp, restoreAdministrator, restoreOwner, tenancy };
+export { Membership, OrganizationStatus } from "./model.ts";
+export { eraseOrganization, listErasures, restoreOwner, tenancy };
 
 export const manifest: ModuleManifest = {
   module: tenancy,
@@ -54,11 +51,7 @@ export const manifest: ModuleManifest = {
     listInternalMemberships,
     setInternalRoles,
     removeInternalMember,
-    openSetUp,
-    setUp,
-    createUser,
     setUserStatus,
-    restoreAdministrator,
     restoreOwner,
   ],
   events,

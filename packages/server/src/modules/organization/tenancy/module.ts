@@ -1,17 +1,22 @@
+import { v7 as uuid } from "uuid";
 import { access } from "#modules/authorization/access/index.ts";
 import { decisions } from "#modules/authorization/decisions/index.ts";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { notifications } from "#modules/foundation/notifications/index.ts";
+import { type ErrorDetail, OperationError } from "#operation/errors.ts";
 import { module } from "#operation/module.ts";
-import { OrganizationStatusChanged } from "./events.ts";
-import type { OrganizationStatus } from "./model.ts";
+import type { UserUnknown } from "./errors.ts";
+import { MemberJoined, OrganizationStatusChanged } from "./events.ts";
+import type { Membership, OrganizationStatus } from "./model.ts";
+import { representMember } from "./represent.ts";
+import { restoreHolder } from "./restore-holder.ts";
 import { tenancyStore } from "./store.ts";
 
 /** Organizations, who belongs to them, and how one comes to belong (S3 §6.1, §8.2). */
 export const tenancy = module("tenancy", {
   store: tenancyStore,
   uses: { access, decisions, identity, notifications },
-  readApi: ({ store }) => ({
+  readApi: ({ store, uses }) => ({
     async isMember(userId: string, organizationId: string): Promise<boolean> {
       return (await store.membershipOf(userId, organizationId)) !== undefined;
     },
@@ -24,6 +29,10 @@ export const tenancy = module("tenancy", {
     },
     /** How many organizations there are, and how many were erased within the last hours. */
     organizationCounts: (erasedWithinHours: number) => store.organizationCounts(erasedWithinHours),
+    /** Whether anybody has the internal Administrator role. */
+    async hasAdministrator(): Promise<boolean> {
+      return (await uses.access.holders((await uses.access.administratorRole()) as string)) > 0;
+    },
     isErased: (organizationId: string): Promise<boolean> => store.isErased(organizationId),
   }),
   writeApi: ({ store, uses, emit, now }) => ({
@@ -35,6 +44,22 @@ export const tenancy = module("tenancy", {
       await store.updateOrganization(organizationId, { name, slug, country, logo_asset_id, status }, now);
       await uses.access.setTenantStatus(organizationId, status);
       emit(OrganizationStatusChanged, { organizationId, status });
+    },
+    /** Makes a user an active internal administrator and nothing else there; fails with `UserUnknown` without a confirmed account. */
+    async restoreAdministrator(email: string): Promise<Membership> {
+      const fail = (error: typeof UserUnknown, detail: ErrorDetail): never => {
+        throw new OperationError(error, [detail]);
+      };
+      await store.lockInternalScope();
+      const role = (await uses.access.administratorRole()) as string;
+      return representMember(uses.access, await restoreHolder({ store, uses, emit, now, fail }, email, null, role));
+    },
+    /** Gives a user the internal Administrator role. */
+    async makeAdministrator(userId: string): Promise<void> {
+      const roleId = (await uses.access.administratorRole()) as string;
+      const row = await store.insertMembership({ id: uuid(), user_id: userId, organization_id: null, role_id: roleId, joined_at: now });
+      await uses.access.assign(userId, null, [roleId]);
+      if (row) emit(MemberJoined, { membershipId: row.id, userId, organizationId: null, roleIds: [roleId] });
     },
   }),
 });

@@ -1,16 +1,27 @@
 import { v7 as uuid } from "uuid";
-import type { CommandContextOf } from "#operation/contexts-of.ts";
+import type { access } from "#modules/authorization/access/index.ts";
+import type { identity } from "#modules/foundation/identity/index.ts";
+import type { ErrorDetail } from "#operation/errors.ts";
+import type { ApisOf, Emit } from "#operation/module.ts";
 import { UserUnknown } from "./errors.ts";
 import { MemberJoined, MemberRolesChanged } from "./events.ts";
-import type { tenancy } from "./module.ts";
-import type { MembershipRow } from "./store.ts";
+import type { MembershipRow, tenancyStore } from "./store.ts";
+
+/** Written out, because the module's own API calls it too: its type cannot depend on the module's. */
+interface Restoring {
+  readonly store: ReturnType<typeof tenancyStore.reads> & ReturnType<typeof tenancyStore.writes>;
+  readonly uses: ApisOf<{ readonly access: typeof access; readonly identity: typeof identity }>;
+  readonly emit: Emit;
+  readonly now: Date;
+  readonly fail: (error: typeof UserUnknown, detail: ErrorDetail) => never;
+}
 
 /**
  * Makes a user an active holder of the highest role of a scope, and of no other role there: one of those may be what took rights away.
- * An address that nobody has confirmed is refused, as its account may be a stranger's.
+ * An address that nobody has confirmed is refused, as its account may be another person's.
  */
 export async function restoreHolder(
-  { store, uses, emit, now, fail }: CommandContextOf<typeof tenancy, typeof UserUnknown>,
+  { store, uses, emit, now, fail }: Restoring,
   email: string,
   organizationId: string | null,
   roleId: string,

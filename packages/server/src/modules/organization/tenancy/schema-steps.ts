@@ -140,4 +140,12 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_organizations_made_by on organizations (made_by)`.execute(db);
     },
   },
+  {
+    name: "0224_tenancy_set_up_is_a_one_time_token",
+    why: "the set-up link is a one-time token (0221): its hash does not stay behind",
+    breaking: true,
+    async up(db) {
+      await sql`drop table set_up`.execute(db);
+    },
+  },
 ];

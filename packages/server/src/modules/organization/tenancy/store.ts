@@ -70,7 +70,6 @@ interface Tables {
   readonly invitations: Invitations;
   readonly invitation_roles: InvitationRoles;
   readonly erased_organizations: ErasedOrganizations;
-  readonly set_up: { readonly only_row: Generated<boolean>; readonly token: string };
 }
 
 export type OrganizationRow = Selectable<Organizations>;
@@ -226,9 +225,6 @@ function reads(db: ReadHandle<Tables>) {
     },
     async isErased(id: string): Promise<boolean> {
       return (await db.selectFrom("erased_organizations").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
-    },
-    async setUpIsOpen(): Promise<boolean> {
-      return (await db.selectFrom("set_up").select("only_row").executeTakeFirst()) !== undefined;
     },
   };
 }
@@ -397,17 +393,6 @@ function writes(tx: WriteHandle<Tables>) {
     async finishErasure(id: string, now: Date): Promise<void> {
       await tx.deleteFrom("organizations").where("id", "=", id).execute();
       await tx.updateTable("erased_organizations").set({ finished_at: now }).where("id", "=", id).execute();
-    },
-
-    async openSetUp(tokenHash: string): Promise<void> {
-      await sql`insert into set_up (token) values (${tokenHash}) on conflict (only_row) do update set token = excluded.token`.execute(tx);
-    },
-    async closeSetUp(): Promise<void> {
-      await tx.deleteFrom("set_up").execute();
-    },
-    /** Spends the set-up token; false when it is not the one. */
-    async spendSetUpToken(tokenHash: string): Promise<boolean> {
-      return (await tx.deleteFrom("set_up").where("token", "=", tokenHash).returning("only_row").executeTakeFirst()) !== undefined;
     },
   };
 }

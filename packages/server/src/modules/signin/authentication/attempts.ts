@@ -1,33 +1,33 @@
 import type { Limit, Limits } from "#platform/limits/limits.ts";
 import { pseudonym } from "#platform/secrets.ts";
 
-/** Wrong passwords for one account from one address: then that address waits. */
+/** Wrong passwords for one account from one address; above the limit, that address waits. */
 const perAccountAndAddress: Limit = { points: 10, seconds: 15 * 60 };
-/** Wrong passwords for one account from anywhere: then addresses that the user has not signed in from wait. */
+/** Wrong passwords for one account from anywhere; above the limit, addresses that the user has not signed in from wait. */
 const perAccount: Limit = { points: 100, seconds: 60 * 60 };
 
 const pairName = "sign-in account and address";
 const accountName = "sign-in account";
 
 /**
- * Counts attempts before the password is looked at, so that many at once are counted too. Known and unknown accounts are
- * counted alike (docs/security/attacks.md, 28, 29). Attackers can lock an account for unknown addresses only: a sign-in from an address that the
- * owner used before is counted apart, and a reset password is a way in at any time, because what was counted against the
- * password before is not counted against the new one.
+ * Counts attempts before the password is verified, so that parallel ones are counted too. Known and unknown accounts are counted alike
+ * (docs/security/attacks.md, 28, 29). Attempts from unknown addresses lock the account for unknown addresses only: an address that the user
+ * signed in from before has a count of its own. A reset password is a way in at any time: attempts against the password before do not
+ * count against the new one.
  */
 export class Attempts {
   readonly #limits: Limits;
   readonly #account: string;
   readonly #pair: string;
 
-  /** `passwordHash` is the account's, where there is one. */
+  /** `passwordHash` is the account's; undefined where there is no account, or no password. */
   constructor(limits: Limits, email: string, address: string, passwordHash: string | undefined) {
     this.#limits = limits;
     this.#account = pseudonym(`${email.toLowerCase()} ${passwordHash ?? ""}`);
     this.#pair = `${this.#account}/${address}`;
   }
 
-  /** Takes an attempt. Answers how many seconds to wait, 0 when it may be made. */
+  /** Takes an attempt. Returns the seconds to wait; 0 where the attempt is allowed. */
   async begin(isKnownAddress: () => Promise<boolean>): Promise<number> {
     const wait = await this.#limits.take(pairName, this.#pair, perAccountAndAddress);
     if (wait > 0) return wait;

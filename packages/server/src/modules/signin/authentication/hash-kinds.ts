@@ -1,7 +1,7 @@
-/** For so long what the database said is taken for true: kinds appear with a changed setting or an import, and go with sign-ins. */
+/** How long a read is trusted: kinds appear with a changed setting or an import, and disappear with sign-ins. */
 const keptMs = 60_000;
 
-/** Which kinds of password hashes there are, remembered in this process: a wrong password takes the time of each of them. */
+/** In-process cache of the kinds of password hashes that exist: a wrong password takes the time of each of them. */
 export class HashKinds {
   #kinds: readonly string[] = [];
   #readAt: number | undefined;

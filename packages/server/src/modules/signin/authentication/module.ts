@@ -1,13 +1,14 @@
 import { identity } from "#modules/foundation/identity/index.ts";
+import { notifications } from "#modules/foundation/notifications/index.ts";
 import { tenancy } from "#modules/organization/tenancy/index.ts";
 import { sessions } from "#modules/signin/sessions/index.ts";
 import { module } from "#operation/module.ts";
 import { HashKinds } from "./hash-kinds.ts";
 import { authenticationStore } from "./store.ts";
 
-/** How a person proves who he is (S3 §8.1, §18.4). */
+/** How people come to have an account and prove who they are: registration, credentials, one-time links and sign-in. */
 export const authentication = module("authentication", {
   store: authenticationStore,
   state: () => new HashKinds(),
-  uses: { identity, sessions, tenancy },
+  uses: { notifications, identity, tenancy, sessions },
 });

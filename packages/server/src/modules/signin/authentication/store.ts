@@ -1,35 +1,13 @@
 import type { Store } from "#operation/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { credentialReads, credentialWrites } from "./store/credentials.ts";
+import { knownAddressReads, knownAddressWrites } from "./store/known-addresses.ts";
+import { tokenReads, tokenWrites } from "./store/one-time-tokens.ts";
 
-interface Tables {
-  readonly known_addresses: { readonly user_id: string; readonly address: string; readonly last_sign_in_at: Date };
-}
+const reads = (db: ReadHandle) => ({ ...credentialReads(db), ...tokenReads(db), ...knownAddressReads(db) });
+const writes = (tx: WriteHandle) => ({ ...credentialWrites(tx), ...tokenWrites(tx), ...knownAddressWrites(tx) });
 
-function reads(db: ReadHandle<Tables>) {
-  return {
-    async isKnown(userId: string, address: string, since: Date): Promise<boolean> {
-      const row = await db
-        .selectFrom("known_addresses")
-        .select("user_id")
-        .where("user_id", "=", userId)
-        .where("address", "=", address)
-        .where("last_sign_in_at", ">", since)
-        .executeTakeFirst();
-      return row !== undefined;
-    },
-  };
-}
+export type Reads = ReturnType<typeof reads>;
+export type Writes = ReturnType<typeof writes>;
 
-function writes(tx: WriteHandle<Tables>) {
-  return {
-    async remember(userId: string, address: string, now: Date): Promise<void> {
-      await tx
-        .insertInto("known_addresses")
-        .values({ user_id: userId, address, last_sign_in_at: now })
-        .onConflict((conflict) => conflict.columns(["user_id", "address"]).doUpdateSet({ last_sign_in_at: now }))
-        .execute();
-    },
-  };
-}
-
-export const authenticationStore: Store<ReturnType<typeof reads>, ReturnType<typeof writes>> = { reads, writes };
+export const authenticationStore: Store<Reads, Writes> = { reads, writes };

@@ -13,6 +13,8 @@ export interface NewSession {
   readonly userId: string;
   readonly organizationId: string | null;
   readonly userEpoch: number;
+  /** How the user was proven (RFC 8176). */
+  readonly methods: readonly string[];
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
   readonly absoluteSeconds: number;
@@ -44,6 +46,8 @@ export const sessions = module("sessions", {
         organization_id: session.organizationId,
         token: hashSecret(token),
         user_epoch: session.userEpoch,
+        authentication_methods: session.methods,
+        authenticated_at: now,
         ip_address: session.ipAddress,
         user_agent: session.userAgent,
         expires_at: new Date(now.getTime() + session.absoluteSeconds * 1_000),

@@ -38,4 +38,18 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_sessions_created_at on sessions (created_at)`.execute(db);
     },
   },
+  {
+    name: "0225_sessions_how_and_when_authenticated",
+    why: "how the user of a session was proven, and when, is of the session: passwords are not the only method for long",
+    async up(db) {
+      // Every session up to here began with a password, at its start.
+      await sql`alter table sessions
+        add column authentication_methods text[] not null default '{pwd}',
+        add column authenticated_at timestamptz`.execute(db);
+      await sql`update sessions set authenticated_at = created_at`.execute(db);
+      await sql`alter table sessions
+        alter column authentication_methods drop default,
+        alter column authenticated_at set not null`.execute(db);
+    },
+  },
 ];

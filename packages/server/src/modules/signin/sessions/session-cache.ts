@@ -34,9 +34,6 @@ const ofUser = byField("userId");
 /** The user's other sessions are not affected. The user is told all the same: a process of the release before finds the session by them. */
 const ofSession: Invalidation = { fields: ["userId", "sessionId"], tags: ({ data }) => [data["sessionId"] as string] };
 
-/** How every session is begun until there is another way (RFC 8176). */
-const passwordOnly: readonly string[] = ["pwd"];
-
 /** Tells whose session a token belongs to. A session that was ended anywhere is refused here within the revocation bound. One a process. */
 export class SessionCache {
   readonly #platform: Platform;
@@ -124,7 +121,7 @@ export class SessionCache {
           kind: "user",
           id: row.user_id,
           organizationId: row.organization_id,
-          credential: { kind: "session", id: row.id, authenticatedAt: row.created_at.getTime(), methods: passwordOnly },
+          credential: { kind: "session", id: row.id, authenticatedAt: row.authenticated_at.getTime(), methods: row.authentication_methods },
         },
         id: row.id,
         shown: {

@@ -10,6 +10,9 @@ interface Sessions {
   readonly organization_id: string | null;
   readonly token: string;
   readonly user_epoch: number;
+  /** How the user was proven when the session began, and when (RFC 8176). */
+  readonly authentication_methods: readonly string[];
+  readonly authenticated_at: Date;
   readonly ip_address: string | null;
   readonly user_agent: string | null;
   readonly expires_at: Date;

@@ -1,16 +1,17 @@
 import { anyone } from "#operation/authorization.ts";
 import { Email, Nothing, Type } from "#operation/schema.ts";
 import { startPasswordResetJob } from "../jobs.ts";
-import { identity } from "../module.ts";
+import { authentication } from "../module.ts";
 
 /**
- * Asks for a link to choose a new password (S3 §8.1). Known or not, the address is only put down here: answer and
+ * Asks for a link to choose a new password. Known or not, the address is only enqueued here: answer and
  * time are the same (docs/security/attacks.md, 28).
  */
-export const forgotPassword = identity.command("forgotPassword", {
+export const forgotPassword = authentication.command("forgotPassword", {
+  releasedAs: "identity.forgotPassword",
   http: "POST /api/v1/iam/auth/forgot-password",
   summary: "Mail a link to reset the password, if the address has an account.",
-  allow: anyone("whoever forgot the password cannot sign in"),
+  allow: anyone("a user who forgot the password cannot sign in"),
   audit: { action: "User.PasswordResetRequested", category: "Security", severity: "Info" },
   limit: { per: "address", points: 30, seconds: 600 },
   input: Type.Object({ email: Email }),

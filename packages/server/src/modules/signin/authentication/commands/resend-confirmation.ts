@@ -1,13 +1,14 @@
 import { anyone } from "#operation/authorization.ts";
 import { Email, Nothing, Type } from "#operation/schema.ts";
 import { startConfirmationJob } from "../jobs.ts";
-import { identity } from "../module.ts";
+import { authentication } from "../module.ts";
 
-/** Asks for the link to confirm an address again. Known or not, the address is only put down here (docs/security/attacks.md, 28). */
-export const resendConfirmation = identity.command("resendConfirmation", {
+/** Asks for the link to confirm an address again. Known or not, the address is only enqueued here (docs/security/attacks.md, 28). */
+export const resendConfirmation = authentication.command("resendConfirmation", {
+  releasedAs: "identity.resendConfirmation",
   http: "POST /api/v1/iam/auth/resend-confirmation",
   summary: "Mail the link to confirm an address again, if it was registered and is not confirmed.",
-  allow: anyone("whoever has not confirmed the address cannot sign in"),
+  allow: anyone("a user who has not confirmed the address cannot sign in"),
   audit: { action: "User.ConfirmationRequested", category: "Security", severity: "Info" },
   limit: { per: "address", points: 30, seconds: 600 },
   input: Type.Object({ email: Email }),

@@ -1,11 +1,12 @@
 import { takeMail } from "#modules/foundation/notifications/index.ts";
 import { operatorOnly } from "#operation/authorization.ts";
 import { Email, Nothing, Type } from "#operation/schema.ts";
-import { identity } from "../module.ts";
+import { authentication } from "../module.ts";
 import { sendAgain } from "../send-again.ts";
 
 /** Mails the link to confirm an address again, where it was registered and is not confirmed. */
-export const startConfirmation = identity.command("startConfirmation", {
+export const startConfirmation = authentication.command("startConfirmation", {
+  releasedAs: "identity.startConfirmation",
   summary: "Mail the link to confirm an address again, where it is not confirmed.",
   allow: operatorOnly(),
   audit: { action: "User.ConfirmationStarted", category: "System", severity: "Info" },
@@ -14,8 +15,8 @@ export const startConfirmation = identity.command("startConfirmation", {
   prepare: ({ services }, { email }) => takeMail(services, "registration", email),
   async run(context, { email }, wait) {
     if (wait > 0) return null;
-    const row = await context.store.lockByEmail(email);
-    if (row?.status === "PendingConfirmation") await sendAgain(context, row);
+    const user = await context.uses.identity.lockAddress(email);
+    if (user?.status === "PendingConfirmation") await sendAgain(context, user);
     return null;
   },
 });

@@ -4,7 +4,7 @@ import { type HashSetting, hashPassword, matchPassword } from "./hashing.ts";
 
 /**
  * The algorithm and parameters that a hash begins with: verifying takes the same time for all hashes of a kind. The same form is an
- * index in the database (`0210_identity_hash_kinds`).
+ * index in the database (`0220_authentication_credentials`).
  */
 const kindForm = /^\$(?:2[abxy]\$(?<cost>\d\d)|(?<algorithm>argon2[id]*)\$v=\d+\$m=(?<memory>\d+),t=(?<time>\d+),p=(?<lanes>\d+))\$/;
 

@@ -1,13 +1,14 @@
+import { UserNotFound } from "#modules/foundation/identity/index.ts";
 import { takeMail } from "#modules/foundation/notifications/index.ts";
 import { internal } from "#operation/authorization.ts";
 import { OperationError, TooManyRequests } from "#operation/errors.ts";
 import { Nothing, Type, Uuid } from "#operation/schema.ts";
-import { UserNotFound } from "../errors.ts";
-import { identity } from "../module.ts";
+import { authentication } from "../module.ts";
 import { sendAgain } from "../send-again.ts";
 
 /** Mails a user again, for an administrator who sees that the address was undeliverable. */
-export const resendMail = identity.command("resendMail", {
+export const resendMail = authentication.command("resendMail", {
+  releasedAs: "identity.resendMail",
   http: "POST /api/v1/users/:userId/resend-mail",
   summary: "Mail a user again: the link to confirm the address, or a mail that shows whether mails arrive.",
   allow: internal("User.SetStatus"),
@@ -17,12 +18,13 @@ export const resendMail = identity.command("resendMail", {
   status: 202,
   errors: [UserNotFound],
   async prepare({ reading, services, fail }, { userId }) {
-    const { email } = (await reading((store) => store.byId(userId))) ?? fail(UserNotFound);
+    const { email } = (await reading((_store, uses) => uses.identity.userById(userId))) ?? fail(UserNotFound);
     const wait = await takeMail(services, "address-check", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
   },
   async run(context, { userId }) {
-    await sendAgain(context, (await context.store.lockById(userId)) ?? context.fail(UserNotFound));
+    const locked = await context.uses.identity.lockUsers([userId]);
+    await sendAgain(context, locked.get(userId) ?? context.fail(UserNotFound));
     return null;
   },
 });

@@ -1,13 +1,14 @@
+import { UserNotFound } from "#modules/foundation/identity/index.ts";
 import { takeMail } from "#modules/foundation/notifications/index.ts";
 import { signedIn } from "#operation/authorization.ts";
 import { OperationError, TooManyRequests } from "#operation/errors.ts";
 import { Nothing, Type } from "#operation/schema.ts";
-import { UserNotFound } from "../errors.ts";
-import { identity } from "../module.ts";
+import { authentication } from "../module.ts";
 import { sendAgain } from "../send-again.ts";
 
 /** Mails the own address again, for a user who sees that it was undeliverable. */
-export const resendMyMail = identity.command("resendMyMail", {
+export const resendMyMail = authentication.command("resendMyMail", {
+  releasedAs: "identity.resendMyMail",
   http: "POST /api/v1/iam/users/me/resend-mail",
   summary: "Mail the own address again, to see whether mails arrive.",
   allow: signedIn(),
@@ -17,13 +18,15 @@ export const resendMyMail = identity.command("resendMyMail", {
   status: 202,
   errors: [UserNotFound],
   async prepare({ reading, services, user, fail, audit }) {
-    const { email } = (await reading((store) => store.byId(user.id))) ?? fail(UserNotFound);
+    const { email } = (await reading((_store, uses) => uses.identity.userById(user.id))) ?? fail(UserNotFound);
     audit({ entity: { type: "User", id: user.id } });
     const wait = await takeMail(services, "address-check", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
   },
   async run(context) {
-    await sendAgain(context, (await context.store.lockById(context.user.id)) ?? context.fail(UserNotFound));
+    const { id } = context.user;
+    const locked = await context.uses.identity.lockUsers([id]);
+    await sendAgain(context, locked.get(id) ?? context.fail(UserNotFound));
     return null;
   },
 });

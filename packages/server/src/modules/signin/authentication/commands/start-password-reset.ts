@@ -2,13 +2,14 @@ import { takeMail } from "#modules/foundation/notifications/index.ts";
 import { operatorOnly } from "#operation/authorization.ts";
 import { Email, Nothing, Type } from "#operation/schema.ts";
 import { mailResetLink } from "../mail-reset-link.ts";
-import { identity } from "../module.ts";
+import { authentication } from "../module.ts";
 
 /**
- * Makes and mails the link that was asked for; links that were mailed before go on working. An unconfirmed account gets none: its way in
- * is the confirmation, and a reset would confirm it for whoever registered it.
+ * Creates and mails the requested link; links that were mailed before go on working. An unconfirmed account gets none: its way in is the
+ * confirmation, and a reset would confirm it for the person who registered it.
  */
-export const startPasswordReset = identity.command("startPasswordReset", {
+export const startPasswordReset = authentication.command("startPasswordReset", {
+  releasedAs: "identity.startPasswordReset",
   summary: "Mail the link to reset a password, where the address has an active account.",
   allow: operatorOnly(),
   audit: { action: "User.PasswordResetStarted", category: "System", severity: "Info" },
@@ -17,8 +18,8 @@ export const startPasswordReset = identity.command("startPasswordReset", {
   prepare: ({ services }, { email }) => takeMail(services, "reset-password", email),
   async run(context, { email }, wait) {
     if (wait > 0) return null;
-    const row = await context.store.lockByEmail(email);
-    if (row?.status === "Active") await mailResetLink(context, row);
+    const user = await context.uses.identity.lockAddress(email);
+    if (user?.status === "Active") await mailResetLink(context, user);
     return null;
   },
 });

@@ -23,9 +23,6 @@ export const hashPassword = (password: string, setting: HashSetting): Promise<st
 const hashAs = (password: string, setting: HashSetting): Promise<string> =>
   setting === "bcrypt" ? bcryptHash(password, bcryptCost) : argon2Hash(password, argon2Parameters);
 
-/** Stands where an account has no password yet: no password matches it. */
-export const noPasswordHash = "!";
-
 /** In which form a password matches a hash; `raw` only for a hash that was made before passwords were normalized. */
 export type PasswordMatch = "normalized" | "raw";
 

@@ -30,13 +30,14 @@ async function resetToken(person: Person): Promise<string> {
 /** The hash of a user, through the database itself. */
 const hashes = {
   async of(email: string, on = server): Promise<string> {
-    const { rows } = await sql<{ password_hash: string }>`select password_hash from users where email = ${email}`.execute(
-      on.application.platform.database.owner,
-    );
-    return rows[0]?.password_hash as string;
+    const { rows } = await sql<{ secret: string }>`select secret from credentials
+      join users on users.id = user_id where email = ${email}`.execute(on.application.platform.database.owner);
+    return rows[0]?.secret as string;
   },
   async put(email: string, hashed: string, on = server): Promise<void> {
-    await sql`update users set password_hash = ${hashed} where email = ${email}`.execute(on.application.platform.database.owner);
+    await sql`update credentials set secret = ${hashed} from users where users.id = user_id and email = ${email}`.execute(
+      on.application.platform.database.owner,
+    );
   },
 };
 

@@ -1,6 +1,8 @@
 import type { InternalDispatch } from "#operation/internal-dispatch.ts";
 import { backgroundOrigin } from "#operation/scheduled.ts";
+import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
+import { pruneTokens } from "./commands/prune-tokens.ts";
 import { startConfirmation } from "./commands/start-confirmation.ts";
 import { startPasswordReset } from "./commands/start-password-reset.ts";
 
@@ -10,9 +12,10 @@ export interface AddressedMail {
   readonly traceId: string;
 }
 
+/** The queues keep the names of the module that had them: jobs of the build before wait in them. */
 export const startConfirmationJob: JobName<AddressedMail> = { name: "identity.start-confirmation" };
 
-/** The same for an address that is to be confirmed. */
+/** Mails the confirmation link again away from the request, so that the time does not tell a known address from an unknown one. */
 export const startConfirmationWork = (dispatch: InternalDispatch): Job<AddressedMail> => ({
   ...startConfirmationJob,
   async handle({ email, requestId, traceId }) {
@@ -22,10 +25,15 @@ export const startConfirmationWork = (dispatch: InternalDispatch): Job<Addressed
 
 export const startPasswordResetJob: JobName<AddressedMail> = { name: "identity.start-password-reset" };
 
-/** Does, away from the request, what would tell a known address from an unknown one by its time. */
+/** Mails the reset link away from the request, so that the time does not tell a known address from an unknown one. */
 export const startPasswordResetWork = (dispatch: InternalDispatch): Job<AddressedMail> => ({
   ...startPasswordResetJob,
   async handle({ email, requestId, traceId }) {
     await dispatch(startPasswordReset, { email }, { origin: backgroundOrigin({ requestId, traceId }) });
   },
 });
+
+export const pruneTokensJob: JobName<object> = { name: "authentication.prune-tokens" };
+
+export const pruneTokensWork = (dispatch: InternalDispatch): Job<object> =>
+  untilNoneIsLeft(dispatch, { ...pruneTokensJob, operation: pruneTokens, schedule: "41 * * * *" });

@@ -1,21 +1,24 @@
 import { operatorOnly } from "#operation/authorization.ts";
 import { nullable, Token, Type } from "#operation/schema.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
-import { tenancy } from "../module.ts";
+import { authentication } from "../module.ts";
 
 /** Makes a new one-time set-up token while there is no administrator; null when there is one. */
-export const openSetUp = tenancy.command("openSetUp", {
+export const openSetUp = authentication.command("openSetUp", {
+  releasedAs: "tenancy.openSetUp",
   summary: "Make the one-time link for the first administrator.",
   allow: operatorOnly(),
   audit: { action: "SetUp.Opened", category: "System", severity: "Info" },
   everyTenant: "the internal scope is no tenant's",
   input: Type.Object({}),
   output: Type.Object({ token: nullable(Token) }),
-  async run({ store, uses }) {
-    const administrator = (await uses.access.administratorRole()) as string;
-    if ((await uses.access.holders(administrator)) > 0) return { token: null };
+  async run({ store, uses, now }) {
+    if (await uses.tenancy.hasAdministrator()) {
+      await store.closeSetUp();
+      return { token: null };
+    }
     const token = newSecret();
-    await store.openSetUp(hashSecret(token));
+    await store.openSetUp(hashSecret(token), now);
     return { token };
   },
 });

@@ -1,0 +1,33 @@
+import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import { operatorOnly } from "#operation/authorization.ts";
+import { Type } from "#operation/schema.ts";
+import { createVerifiedUser } from "../create-verified-user.ts";
+import { EmailTaken } from "../errors.ts";
+import { newUserFields } from "../model.ts";
+import { authentication } from "../module.ts";
+import { hashChosenPassword } from "../passwords/choose.ts";
+
+/** Makes an active user from the command line (`gatehouse user create`), as an internal administrator where asked. */
+export const createUser = authentication.command("createUser", {
+  releasedAs: "tenancy.createUser",
+  summary: "Create an active user.",
+  allow: operatorOnly(),
+  audit: { action: "User.Created", category: "Security", severity: "Warning", entity: "User" },
+  hashes: true,
+  everyTenant: "a user belongs to no tenant, an administrator to the internal scope",
+  input: Type.Object({ ...newUserFields, administrator: Type.Optional(Type.Boolean()) }),
+  output: User,
+  errors: [EmailTaken],
+  async prepare({ services }, { email, password, firstName, lastName }) {
+    refuseNoNames({ firstName, lastName });
+    return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
+  },
+  async run(context, input, passwordHash) {
+    const user = await createVerifiedUser(context, input, passwordHash);
+    if (input.administrator) {
+      await context.uses.tenancy.makeAdministrator(user.id);
+      await context.store.closeSetUp();
+    }
+    return user;
+  },
+});

@@ -1,0 +1,23 @@
+import { Membership, UserUnknown } from "#modules/organization/tenancy/index.ts";
+import { operatorOnly } from "#operation/authorization.ts";
+import { Email, Type } from "#operation/schema.ts";
+import { authentication } from "../module.ts";
+
+/** Makes a user an active internal administrator from the command line, whatever was taken from them (`gatehouse user restore`). */
+export const restoreAdministrator = authentication.command("restoreAdministrator", {
+  releasedAs: "tenancy.restoreAdministrator",
+  summary: "Make a user an active internal administrator, and nothing else there.",
+  allow: operatorOnly(),
+  audit: { action: "InternalMember.Restored", category: "Security", severity: "Critical", entity: "User" },
+  input: Type.Object({ email: Email }),
+  output: Membership,
+  errors: [UserUnknown],
+  everyTenant: "the user belongs to no tenant, the administrator to the internal scope",
+  async run({ store, uses, audit }, { email }) {
+    const membership = await uses.tenancy.restoreAdministrator(email);
+    // The set-up is for an installation without an administrator.
+    await store.closeSetUp();
+    audit({ entity: { type: "User", id: membership.userId }, after: { roleIds: [membership.roleId] } });
+    return membership;
+  },
+});

@@ -1,0 +1,40 @@
+import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import { anyone } from "#operation/authorization.ts";
+import { Token, Type } from "#operation/schema.ts";
+import { hashSecret } from "#platform/secrets.ts";
+import { createVerifiedUser } from "../create-verified-user.ts";
+import { EmailTaken, SetUpDone, SetUpTokenInvalid } from "../errors.ts";
+import { newUserFields } from "../model.ts";
+import { authentication } from "../module.ts";
+import { hashChosenPassword } from "../passwords/choose.ts";
+
+/** Makes the first internal administrator with the one-time link that the start has printed. */
+export const setUp = authentication.command("setUp", {
+  releasedAs: "tenancy.setUp",
+  http: "POST /api/v1/iam/setup",
+  summary: "Create the first internal administrator with the token that the start printed.",
+  allow: anyone("the token is the credential, and nobody has an account yet"),
+  audit: { action: "SetUp.Done", category: "Security", severity: "Critical", entity: "User" },
+  hashes: true,
+  limit: { per: "address", points: 30, seconds: 600 },
+  everyTenant: "a user belongs to no tenant, an administrator to the internal scope",
+  status: 201,
+  versioned: true,
+  input: Type.Object({ token: Token, ...newUserFields }),
+  output: User,
+  errors: [SetUpDone, SetUpTokenInvalid, EmailTaken],
+  async prepare({ services }, { email, password, firstName, lastName }) {
+    refuseNoNames({ firstName, lastName });
+    return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
+  },
+  async run(context, input, passwordHash) {
+    const { store, uses, fail, now } = context;
+    // In here, so that a retry with its Idempotency-Key gets the first answer although the set-up is closed by then.
+    if (!(await store.spend(hashSecret(input.token), "set-up", now))) {
+      fail((await store.setUpIsOpen()) ? SetUpTokenInvalid : SetUpDone);
+    }
+    const user = await createVerifiedUser(context, input, passwordHash);
+    await uses.tenancy.makeAdministrator(user.id);
+    return user;
+  },
+});

@@ -1,0 +1,15 @@
+import { Locale } from "#modules/foundation/identity/index.ts";
+import { Email, PersonName, type Static, Type } from "#operation/schema.ts";
+
+export const NewPassword = Type.String({ minLength: 8, maxLength: 128, "x-secret": true });
+
+/** A user whose address is vouched for: by whoever has the machine, or the set-up link. */
+export const newUserFields = {
+  email: Email,
+  password: NewPassword,
+  firstName: PersonName,
+  lastName: PersonName,
+  locale: Type.Optional(Locale),
+};
+const NewUser = Type.Object(newUserFields);
+export type NewUser = Static<typeof NewUser>;

@@ -74,7 +74,7 @@ export const distributed = process.env["TEST_TOPOLOGY"] === "distributed";
 
 /** Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. */
 export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
-  const database = on === "postgresql" ? await makeDatabase() : undefined;
+  const database = on === "postgresql" ? await makeDatabase(templateOf(environment)) : undefined;
   const server = await openTestServer(
     {
       GATEHOUSE_DATA_DIR: "memory",
@@ -94,6 +94,12 @@ export async function startTestServer(environment: Readonly<Record<string, strin
     },
   };
 }
+
+/** The database's own settings, and a pooler, are there from the first schema step on. */
+const templateOf = ({ DATABASE_SCHEMA: schema }: Readonly<Record<string, string>>): string | undefined =>
+  schema === undefined && process.env["TEST_DATABASE_SETTINGS"] === undefined && process.env["TEST_DATABASE_POOLER"] === undefined
+    ? inject("databaseTemplate")
+    : undefined;
 
 interface OpenOptions {
   /** Begin from the migrated image instead of what the data directory holds. */

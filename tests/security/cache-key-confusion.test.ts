@@ -1,5 +1,6 @@
 import { unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectOk, faultOf } from "./support/ask.ts";
 import { join, makeWorld, newRole, newUser, type World } from "./support/world.ts";
@@ -306,7 +307,7 @@ describe("each question has its own answer (33)", () => {
       `{${Array.from({ length: 20_000 }, (_, index) => `"k${index}":1`).join()}}`,
       `{"a":${"9".repeat(100_000)}}`,
     ]) {
-      const began = performance.now();
+      const stopwatch = startStopwatch();
       const answer = await server.call(`POST ${iam}/authorization/check`, {
         token: world.administrator.token,
         body: JSON.stringify({ ...good, contextData: 0 }).replace(
@@ -316,7 +317,7 @@ describe("each question has its own answer (33)", () => {
       });
       expect(faultOf(answer)).toBeUndefined();
       expect([200, 400, 413]).toContain(answer.status);
-      expect(performance.now() - began).toBeLessThan(2_000);
+      expect(stopwatch.idleMs()).toBeLessThan(2_000);
     }
   });
 });

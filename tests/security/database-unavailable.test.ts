@@ -4,6 +4,7 @@ import type { Person } from "@gatehouse/testing/people.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { expectOk, times } from "./support/ask.ts";
 import { onPostgresql } from "./support/postgresql.ts";
@@ -171,13 +172,13 @@ onPostgresql("a database that is away for everybody (35)", () => {
 
   it("that hangs is answered with 503 within a second, whatever is asked", { timeout: 60_000 }, async () => {
     wire.hold();
-    const began = performance.now();
+    const stopwatch = startStopwatch();
     await settles(() => ask(other, warm), 503, knownMs);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(stopwatch.idleMs()).toBeLessThan(2_000);
     for (const person of [warm, world.own.owner]) {
-      const asked = performance.now();
+      const answering = startStopwatch();
       expect((await ask(other, person)).status).toBe(503);
-      expect(performance.now() - asked).toBeLessThan(withinMs);
+      expect(answering.idleMs()).toBeLessThan(withinMs);
     }
     wire.release();
     await settles(() => ask(other, warm), 200, backMs);

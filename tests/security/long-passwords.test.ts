@@ -1,4 +1,5 @@
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectOk } from "./support/ask.ts";
 import { address, mailedToken } from "./support/world.ts";
@@ -100,10 +101,10 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
         ["register", { ...person, password: `${"a".repeat(100)}${"\u0301".repeat(100_000)}` }],
         ["login", { email: person.email, password: "\u200d👩".repeat(20_000) }],
       ] as const) {
-        const began = performance.now();
+        const stopwatch = startStopwatch();
         const { status } = await server.call(`POST /api/v1/iam/auth/${route}`, { body });
         expect([400, 413], route).toContain(status);
-        expect(performance.now() - began).toBeLessThan(boundMs);
+        expect(stopwatch.idleMs()).toBeLessThan(boundMs);
       }
     });
   },

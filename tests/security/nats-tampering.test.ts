@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { newOrganization, newPerson, type OrganizationOf, type Person, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { listens, services } from "@gatehouse/testing/services.ts";
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { connect, headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -150,11 +151,11 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
   it("signs of life and news that are made up are not heard", async () => {
     const sign = headers();
     sign.set("gatehouse-sign", "working");
-    const began = performance.now();
+    const stopwatch = startStopwatch();
     for (const _ of times(20_000)) eve.publish(`${prefix}.log.appended`);
     await eve.flush();
     expect((await check(victim)).body).toMatchObject({ isAuthorized: true });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(stopwatch.idleMs()).toBeLessThan(10_000);
     await expect.poll(() => distrusted("tell", "unsigned"), { timeout: 10_000 }).toBeGreaterThan(0);
     const { reply } = captured("rpc.query.access.check").at(-1) as Msg;
     eve.publish(reply as string, new Uint8Array(), { headers: sign });

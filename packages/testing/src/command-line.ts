@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 
-const program = join(import.meta.dirname, "../../bin/gatehouse.js");
+const program = join(import.meta.dirname, "../../server/bin/gatehouse.js");
 
 export interface Ended {
   readonly code: number | null;

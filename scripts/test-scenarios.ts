@@ -3,11 +3,11 @@
  * `--away 10` for how many seconds a service is away, `--row nats` plays the rows whose names contain that.
  */
 import { parseArgs } from "node:util";
+import { missingPrograms } from "@gatehouse/testing/own-services.ts";
 import { impossible, rows } from "../tests/scenarios/all.ts";
 import { olderBuildGuarantee, runOlderBuild } from "../tests/scenarios/older-build.ts";
 import { olderCommit } from "../tests/scenarios/support/older-build.ts";
 import { say } from "../tests/scenarios/support/report.ts";
-import { missingPrograms } from "../tests/scenarios/support/services.ts";
 import { longForm, openStage, type RowReport } from "../tests/scenarios/support/stage.ts";
 
 const { values } = parseArgs({

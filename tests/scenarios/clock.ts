@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { Door } from "./support/door.ts";
-import { eventually } from "./support/eventually.ts";
 import { administrator } from "./support/house.ts";
 import { openFleet } from "./support/product.ts";
 import type { Row } from "./support/stage.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { capabilities } from "./support/capabilities.ts";
-import { eventually } from "./support/eventually.ts";
 import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
 import { countsOf, type Row, type Stage } from "./support/stage.ts";

@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { type Child, removeNow, start } from "@gatehouse/testing/child.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
+import { openPostgres } from "@gatehouse/testing/own-services.ts";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { migrate, type SchemaStep } from "../../packages/server/src/platform/database/migrations.ts";
 import { openPostgresql } from "../../packages/server/src/platform/database/postgresql.ts";
 import { smtpReceiver } from "../../packages/server/src/platform/mail/conformance/smtp-receiver.ts";
 import { schemaSteps } from "../../packages/server/src/runtime/modules.ts";
 import { gatehouse, root } from "../newcomer/process.ts";
-import { type Child, removeNow, start } from "./support/child.ts";
 import { Door } from "./support/door.ts";
-import { eventually } from "./support/eventually.ts";
 import { administrator } from "./support/house.ts";
 import { layOutOlderBuild, olderCommit } from "./support/older-build.ts";
-import { openPostgres } from "./support/services.ts";
 import type { RowReport } from "./support/stage.ts";
 import { unique } from "./support/world.ts";
 

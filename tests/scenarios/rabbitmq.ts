@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { contexts } from "../../packages/server/src/runtime/modules.ts";
 import { consumeEverything } from "./support/consumer.ts";
-import { eventually } from "./support/eventually.ts";
 import { Load } from "./support/load.ts";
 import { countLog, type Logged } from "./support/log.ts";
 import { countsOf, type Row } from "./support/stage.ts";

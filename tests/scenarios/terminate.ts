@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { type Answer, Door } from "./support/door.ts";
-import { eventually } from "./support/eventually.ts";
 import { administrator } from "./support/house.ts";
 import type { Member } from "./support/product.ts";
 import type { Row, RowReport } from "./support/stage.ts";

@@ -1,7 +1,7 @@
+import { openPostgres } from "@gatehouse/testing/own-services.ts";
 import pg from "pg";
 import { gatehouse } from "../newcomer/process.ts";
 import { Load } from "./support/load.ts";
-import { openPostgres } from "./support/services.ts";
 import { countsOf, type Row } from "./support/stage.ts";
 
 /** Processes that begin the same work at the same moment. */

@@ -1,8 +1,8 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { password } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, invite, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { address, invite, makeWorld, newUser, type World } from "./support/world.ts";
 
 // That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
 

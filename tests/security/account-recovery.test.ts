@@ -1,4 +1,6 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import { inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import {
   joinAs,
   newOrganization,
@@ -14,8 +16,6 @@ import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inLanes, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
 
 let scene: Scene;
 beforeAll(async () => {
@@ -391,7 +391,7 @@ describe("the command line gives access back (48)", () => {
   });
 });
 
-onPostgresql("owners who deny each other something at once (48)", () => {
+describeOnPostgresql("owners who deny each other something at once (48)", () => {
   let races: Scene;
   beforeAll(async () => {
     races = await Scene.open();

@@ -1,8 +1,8 @@
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { makeWorld, model, type World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { makeWorld, model, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const groups = 1_500;

@@ -1,8 +1,8 @@
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, mailedToken, newUser } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { address, mailedToken, newUser } from "./support/world.ts";
 
 /** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */
 const triesOfAnAddress = 10;

@@ -1,9 +1,9 @@
+import { expectOk, faultOf } from "@gatehouse/testing/ask.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
+import { join, makeWorld, newRole, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk, faultOf } from "./support/ask.ts";
-import { join, makeWorld, newRole, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 

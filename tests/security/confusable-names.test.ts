@@ -2,11 +2,11 @@ import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reservedSlugs } from "../../packages/server/src/modules/organization/tenancy/names.ts";
 import { checkNames } from "../../packages/server/src/runtime/cli/doctor/names.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { ask, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
-import { ask, faultOf, routesOf, type Sample } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { operationsWithoutSample, sampleOf, samples } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;

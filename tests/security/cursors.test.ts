@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { ask, expectOk, routesOf, type Sample, times } from "@gatehouse/testing/ask.ts";
 import { newAdministrator, newOrganization, signIn, unique } from "@gatehouse/testing/people.ts";
+import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, invite, makeWorld, newGrant, newRole, newUser, type Tenant, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
-import { ask, expectOk, routesOf, type Sample, times } from "./support/ask.ts";
-import { sampleOf } from "./support/samples.ts";
-import { address, invite, makeWorld, newGrant, newRole, newUser, type Tenant, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import type { Person } from "@gatehouse/testing/people.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
+import { join, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 /** Half a second until the lease is over, and one until the last report of the others is; the rest is for the machine. */
@@ -19,7 +19,7 @@ const withinMs = 1_500;
 /** Long enough for several looks at the database and at the others. */
 const whileMs = 2_000;
 
-onPostgresql("a database that is away for everybody (35)", () => {
+describeOnPostgresql("a database that is away for everybody (35)", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
   let postgresql: OwnPostgresql;
   let redis: OwnRedis;

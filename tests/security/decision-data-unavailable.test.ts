@@ -1,17 +1,17 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import type { Person } from "@gatehouse/testing/people.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { join, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
 /** The lease is half the bound of a second; the rest is for the machine that the tests share. */
 const boundMs = 2_000;
 const backMs = 15_000;
 
-onPostgresql("a database that is away (35)", () => {
+describeOnPostgresql("a database that is away (35)", () => {
   let server: TestServer;
   let world: World;
   let warm: Person;

@@ -1,10 +1,10 @@
+import { expectOk, faultOf, times } from "@gatehouse/testing/ask.ts";
 import { inForm } from "@gatehouse/testing/forms.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
+import { makeWorld, model, newUser, type World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk, faultOf, times } from "./support/ask.ts";
-import { makeWorld, model, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 /** How long any one decision over hostile relationships may take on an idle machine, the loading of what it needs included. */

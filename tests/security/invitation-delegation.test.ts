@@ -1,3 +1,4 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import {
   joinAs,
   newAdministrator,
@@ -9,9 +10,8 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { invite } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { invite } from "./support/world.ts";
 
 let server: TestServer;
 beforeAll(async () => {

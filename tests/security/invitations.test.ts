@@ -1,8 +1,8 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
+import { address, invite, makeWorld, newUser, type Tenant, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { address, invite, makeWorld, newUser, type Tenant, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;

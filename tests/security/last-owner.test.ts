@@ -1,9 +1,9 @@
+import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newAdministrator, newOrganization, type Person, signIn } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { join, newUser } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, inLanes, times } from "./support/ask.ts";
-import { onPglite, onPostgresql } from "./support/postgresql.ts";
-import { join, newUser } from "./support/world.ts";
 
 /** Two people who each hold the highest role, and the ways in which one can bring the other down and up again. */
 interface Pair {
@@ -162,5 +162,5 @@ function suite(backend: Backend, rounds: number): void {
   });
 }
 
-onPostgresql("two who bring each other down (24)", () => suite("postgresql", 200));
-onPglite("two who bring each other down (24)", () => suite("pglite", 8));
+describeOnPostgresql("two who bring each other down (24)", () => suite("postgresql", 200));
+describeOnPglite("two who bring each other down (24)", () => suite("pglite", 8));

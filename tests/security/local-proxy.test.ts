@@ -2,8 +2,8 @@ import { request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, newUser } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, newUser } from "./support/world.ts";
 
 /** What shows tokens, or figures of all tenants, to whoever is on this machine. */
 const surfaces = ["/dev/inbox", "/dev/inbox.json", "/metrics"] as const;

@@ -1,8 +1,8 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
+import { address, mailedToken } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { address, mailedToken } from "./support/world.ts";
 
 /** A password takes this long at most, whatever it is; hashing one takes a tenth of it. */
 const boundMs = 2_000;

@@ -1,3 +1,4 @@
+import { times } from "@gatehouse/testing/ask.ts";
 import {
   anAddress,
   joinAs,
@@ -10,10 +11,9 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { address } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { times } from "./support/ask.ts";
-import { address } from "./support/world.ts";
 
 /** As notifications/allowance.ts has it: one mailbox, one kind, an hour. */
 const perMailbox = 5;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { times } from "@gatehouse/testing/ask.ts";
 import { newOrganization, newPerson, type OrganizationOf, type Person, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { listens, services } from "@gatehouse/testing/services.ts";
@@ -7,7 +8,6 @@ import { connect, headers, type Msg, type NatsConnection } from "@nats-io/transp
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { natsServer } from "../../packages/server/src/platform/nats/address.ts";
-import { times } from "./support/ask.ts";
 
 const iam = "/api/v1/iam";
 const possible = distributed && (await listens("nats"));

@@ -1,15 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ask, faultOf, inLanes, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { inForm, isLong } from "@gatehouse/testing/forms.ts";
+import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
 import { nameKey } from "../../packages/server/src/platform/names/name-key.ts";
-import { ask, faultOf, inLanes, parametersOf, routesOf, type Sample } from "./support/ask.ts";
-import { operationsWithoutSample, sampleOf, samples } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const file = join(process.env["GATEHOUSE_VECTORS"] ?? join(repository, "../shared/vectors"), "blns/blns.json");
@@ -282,57 +282,64 @@ function valuesFor(schema: AnyBody, ids: readonly string[]): fc.Arbitrary<unknow
 }
 
 describe("generated requests (41)", () => {
-  it("from the schemas of every operation get an answer of ours, never a 5xx and never our inside", { timeout: 180_000 }, async () => {
-    const { own, other, administrator } = world;
-    const ids = [
-      own.id,
-      other.id,
-      own.customRoleId,
-      own.membershipIds.member,
-      other.invitation.id,
-      own.member.id,
-      other.sessionId,
-      administrator.id,
-    ];
-    const wrong: string[] = [];
-    const loggedBefore = server.logged.length;
-    for (const operation of routesOf(server)) {
-      // Whoever may: each run needs somebody who is not suspended by the one before.
-      const sample = await sampleOf(world, operation.name);
-      const parameters = parametersOf(operation);
-      const hashes = operation.name in sparing || operation.name === "identity.setUserStatus";
-      await fc
-        .assert(
-          fc.asyncProperty(valuesFor(operation.input, ids) as fc.Arbitrary<Record<string, unknown>>, async (generated) => {
-            const input: Record<string, unknown> = {};
-            for (const [name, value] of Object.entries(generated)) if (value !== undefined) input[name] = value;
-            for (const name of parameters) {
-              const text = String(input[name]);
-              if (input[name] === undefined || !text.isWellFormed()) input[name] = sample.input[name];
-            }
-            // These would end the sessions that the run needs; they are tried with everything but a right id.
-            if (operation.name === "sessions.logout") input["x"] = 1;
-            const answer = await ask(server, operation, { token: sample.token, input });
-            const fault = faultOf(answer);
-            if (fault) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${fault}`);
-            return fault === undefined;
-          }),
-          // The seed is fixed so that a failure can be seen again; FAST_CHECK_SEED tries others.
-          {
-            numRuns: hashes ? inForm({ short: 10, long: 40 }) : inForm({ short: 25, long: 100 }),
-            seed: Number(process.env["FAST_CHECK_SEED"] ?? 20),
-            endOnFailure: true,
-            verbose: 0,
-          },
-        )
-        .catch(() => undefined);
-    }
-    expect(wrong.join("\n")).toBe("");
-    expect(
-      server.logged
-        .slice(loggedBefore)
-        .filter((line) => line.message === "a request failed")
-        .map((line) => line.err?.message),
-    ).toEqual([]);
-  });
+  // Schemas and validation are the same on every database.
+  it.skipIf(backend === "postgresql")(
+    "from the schemas of every operation get an answer of ours, never a 5xx and never our inside",
+    {
+      timeout: 180_000,
+    },
+    async () => {
+      const { own, other, administrator } = world;
+      const ids = [
+        own.id,
+        other.id,
+        own.customRoleId,
+        own.membershipIds.member,
+        other.invitation.id,
+        own.member.id,
+        other.sessionId,
+        administrator.id,
+      ];
+      const wrong: string[] = [];
+      const loggedBefore = server.logged.length;
+      for (const operation of routesOf(server)) {
+        // Whoever may: each run needs somebody who is not suspended by the one before.
+        const sample = await sampleOf(world, operation.name);
+        const parameters = parametersOf(operation);
+        const hashes = operation.name in sparing || operation.name === "identity.setUserStatus";
+        await fc
+          .assert(
+            fc.asyncProperty(valuesFor(operation.input, ids) as fc.Arbitrary<Record<string, unknown>>, async (generated) => {
+              const input: Record<string, unknown> = {};
+              for (const [name, value] of Object.entries(generated)) if (value !== undefined) input[name] = value;
+              for (const name of parameters) {
+                const text = String(input[name]);
+                if (input[name] === undefined || !text.isWellFormed()) input[name] = sample.input[name];
+              }
+              // These would end the sessions that the run needs; they are tried with everything but a right id.
+              if (operation.name === "sessions.logout") input["x"] = 1;
+              const answer = await ask(server, operation, { token: sample.token, input });
+              const fault = faultOf(answer);
+              if (fault) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${fault}`);
+              return fault === undefined;
+            }),
+            // The seed is fixed so that a failure can be seen again; FAST_CHECK_SEED tries others.
+            {
+              numRuns: hashes ? inForm({ short: 10, long: 40 }) : inForm({ short: 25, long: 100 }),
+              seed: Number(process.env["FAST_CHECK_SEED"] ?? 20),
+              endOnFailure: true,
+              verbose: 0,
+            },
+          )
+          .catch(() => undefined);
+      }
+      expect(wrong.join("\n")).toBe("");
+      expect(
+        server.logged
+          .slice(loggedBefore)
+          .filter((line) => line.message === "a request failed")
+          .map((line) => line.err?.message),
+      ).toEqual([]);
+    },
+  );
 });

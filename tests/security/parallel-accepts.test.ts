@@ -1,10 +1,10 @@
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { signIn } from "@gatehouse/testing/people.ts";
 import { type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { quiet, rowsOf } from "@gatehouse/testing/stored-rows.ts";
+import { invite, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { onPglite, onPostgresql } from "./support/postgresql.ts";
-import { quiet, rowsOf } from "./support/rows.ts";
-import { invite, makeWorld, newUser, type World } from "./support/world.ts";
 
 const accepts = 50;
 
@@ -59,5 +59,5 @@ function suite(backend: Backend): void {
   });
 }
 
-onPostgresql("parallel accepts (23)", () => suite("postgresql"));
-onPglite("parallel accepts (23)", () => suite("pglite"));
+describeOnPostgresql("parallel accepts (23)", () => suite("postgresql"));
+describeOnPglite("parallel accepts (23)", () => suite("pglite"));

@@ -1,10 +1,10 @@
+import { times } from "@gatehouse/testing/ask.ts";
 import { anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address } from "@gatehouse/testing/world.ts";
 import { hash as bcryptHash } from "@node-rs/bcrypt";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { times } from "./support/ask.ts";
-import { address } from "./support/world.ts";
 
 // Hashes of another kind than PASSWORD_HASH take several times as long.
 

@@ -1,10 +1,10 @@
+import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { join, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, inLanes, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
 import { installProbes, isShared, kinds, newProbe, type Probe, type ProbeNames } from "./support/probe.ts";
-import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
-import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const isLong = process.env["TEST_LONG"] === "1";
@@ -19,7 +19,7 @@ interface Subject {
   readonly membershipId: string;
 }
 
-onPostgresql("a denial is seen (32)", () => {
+describeOnPostgresql("a denial is seen (32)", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;

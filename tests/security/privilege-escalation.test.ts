@@ -1,9 +1,9 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
+import { address, join, makeWorld, newRole, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { address, join, makeWorld, newRole, newUser, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;

@@ -1,15 +1,15 @@
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newPerson, type Person } from "@gatehouse/testing/people.ts";
+import { type Processes, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { TestServer } from "@gatehouse/testing/server.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { revocationBoundMs } from "../../packages/server/src/platform/log/follower.ts";
-import { expectOk, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { type Processes, startProcesses } from "./support/processes.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 /** Somebody who may write to Redis whatever they like, and has no key. */
-onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", () => {
+describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let world: World;

@@ -1,17 +1,17 @@
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { join, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
-import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const rounds = 6;
 const action = "Organization.InviteMember";
 
-onPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away (31)", () => {
+describeOnPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away (31)", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let wire: Wire;

@@ -1,16 +1,16 @@
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type Person, password, signIn } from "@gatehouse/testing/people.ts";
+import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { join, mailedToken, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
 import { installModel, installProbes, kinds, newProbe, type ProbeNames } from "./support/probe.ts";
-import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
-import { join, mailedToken, makeWorld, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const rounds = 5;
 
-onPostgresql("what is taken is refused on each of three processes within the bound (31)", () => {
+describeOnPostgresql("what is taken is refused on each of three processes within the bound (31)", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;

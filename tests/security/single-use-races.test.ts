@@ -1,9 +1,9 @@
+import { expectOk, faultOf, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { password, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, invite, join, mailedToken, makeWorld, newRole, newUser, openSetUp, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, faultOf, inLanes, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { address, invite, join, mailedToken, makeWorld, newRole, newUser, openSetUp, type World } from "./support/world.ts";
 
 /** CONTRIBUTING: single-use things die once, also when this many come for them at the same moment. */
 const ways = 16;
@@ -11,7 +11,7 @@ const ways = 16;
 const rounds = 10;
 const iam = "/api/v1/iam";
 
-onPostgresql("single use under race", () => {
+describeOnPostgresql("single use under race", () => {
   let server: TestServer;
   let beside: TestServer;
   let world: World;

@@ -1,8 +1,8 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { address, makeWorld, newUser, type World } from "./support/world.ts";
 
 const publicUrl = "https://id.example.com";
 const evil = "evil.example.net";

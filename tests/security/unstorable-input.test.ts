@@ -1,13 +1,13 @@
+import { ask, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
 import { timestampFormat } from "../../packages/server/src/operation/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 import { readTimestamp } from "../../packages/server/src/platform/timestamp.ts";
-import { ask, faultOf, routesOf, type Sample } from "./support/ask.ts";
-import { sampleOf } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 /** Times that a schema's format may let through and that JavaScript or PostgreSQL cannot hold, beside such as both can. */
 const times = [

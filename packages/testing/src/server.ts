@@ -72,8 +72,17 @@ export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "
  */
 export const distributed = process.env["TEST_TOPOLOGY"] === "distributed";
 
-/** Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. */
-export async function startTestServer(environment: Readonly<Record<string, string>> = {}, on: Backend = backend): Promise<TestServer> {
+export type Topology = "together" | "apart";
+
+/**
+ * Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. A test that
+ * divides the roles itself asks for them `together`.
+ */
+export async function startTestServer(
+  environment: Readonly<Record<string, string>> = {},
+  on: Backend = backend,
+  topology: Topology = distributed ? "apart" : "together",
+): Promise<TestServer> {
   const database = on === "postgresql" ? await makeDatabase(templateOf(environment)) : undefined;
   const server = await openTestServer(
     {
@@ -84,7 +93,7 @@ export async function startTestServer(environment: Readonly<Record<string, strin
       ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
       ...environment,
     },
-    { fresh: true },
+    { fresh: true, topology },
   );
   return {
     ...server,
@@ -104,6 +113,7 @@ const templateOf = ({ DATABASE_SCHEMA: schema }: Readonly<Record<string, string>
 interface OpenOptions {
   /** Begin from the migrated image instead of what the data directory holds. */
   readonly fresh?: boolean;
+  readonly topology?: Topology;
   /** Without one, nothing projects, sends or cleans up. */
   readonly worker?: boolean;
   readonly clock?: MovableClock;
@@ -124,7 +134,8 @@ export async function openTestServer(environment: Readonly<Record<string, string
     logger,
     ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
   };
-  const open = distributed && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
+  const isApart = options.topology === undefined ? distributed : options.topology === "apart";
+  const open = isApart && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
   const { application, door, close } = await open(environment, configuration, overrides, options.worker !== false);
   await door.ready();
   return {
@@ -135,7 +146,8 @@ export async function openTestServer(environment: Readonly<Record<string, string
     configuration,
     call: (route, options) => call(door, route, options),
     mail: (to, template, about = "") => waitForMail(application, to, template, about),
-    beside: ({ worker = false } = {}) => openTestServer(environment, { worker, clock }),
+    beside: ({ worker = false } = {}) =>
+      openTestServer(environment, { worker, clock, ...(options.topology && { topology: options.topology }) }),
     close,
   };
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
+import type { Service } from "@gatehouse/testing/own-service.ts";
+import { openNats, openPostgres, openRabbitmq, openRedis } from "@gatehouse/testing/own-services.ts";
 import { type SmtpReceiver, smtpReceiver } from "../../../packages/server/src/platform/mail/conformance/smtp-receiver.ts";
 import { capabilities } from "./capabilities.ts";
 import { Door } from "./door.ts";
 import { type Fleet, openFleet } from "./product.ts";
-import type { Service } from "./service.ts";
-import { openNats, openPostgres, openRabbitmq, openRedis } from "./services.ts";
 
 export const administrator = { email: "administrator@example.com", password: "a quiet green harbour" } as const;
 

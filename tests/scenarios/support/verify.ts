@@ -1,5 +1,5 @@
+import { eventually } from "@gatehouse/testing/until.ts";
 import type { Door } from "./door.ts";
-import { eventually } from "./eventually.ts";
 import type { House } from "./house.ts";
 import type { LastValue, Ledger, Made, Promised } from "./ledger.ts";
 import { countLog, type Logged } from "./log.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { eventually } from "@gatehouse/testing/until.ts";
 import type { Door } from "./door.ts";
-import { eventually } from "./eventually.ts";
 import { administrator, type House } from "./house.ts";
 
 const api = "/api/v1/iam";

@@ -1,7 +1,7 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { type Person, unique } from "@gatehouse/testing/people.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { expectOk } from "./ask.ts";
-import { join, model, newRole, newUser, type World } from "./world.ts";
+import { join, model, newRole, newUser, type World } from "@gatehouse/testing/world.ts";
 
 const iam = "/api/v1/iam";
 

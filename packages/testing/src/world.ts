@@ -1,16 +1,8 @@
 import { createHash } from "node:crypto";
-import {
-  newAdministrator,
-  newOrganization,
-  type OrganizationOf,
-  type Person,
-  password,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { expectOk } from "./ask.ts";
+import { newAdministrator, newOrganization, type OrganizationOf, type Person, password, signIn, unique } from "./people.ts";
+import { type AnyBody, asOperator, type TestServer } from "./server.ts";
 
 /** An organization with somebody at each height, and one of everything that has an id. */
 export interface Tenant {

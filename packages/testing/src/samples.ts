@@ -1,6 +1,6 @@
-import { password, signIn, unique } from "@gatehouse/testing/people.ts";
-import type { TestServer } from "@gatehouse/testing/server.ts";
 import { expectOk, routesOf, type Sample } from "./ask.ts";
+import { password, signIn, unique } from "./people.ts";
+import type { TestServer } from "./server.ts";
 import { address, invite, join, mailedToken, model, newGrant, newRole, newUser, openSetUp, type World } from "./world.ts";
 
 /** How a valid request of an operation is made. */
@@ -300,6 +300,6 @@ export const operationsWithoutSample = (server: TestServer): string[] =>
 
 export const sampleOf = (world: World, name: string): Promise<Sample> => {
   const recipe = samples[name];
-  if (recipe === undefined) throw new Error(`${name} has no sample request: add one to tests/security/support/samples.ts`);
+  if (recipe === undefined) throw new Error(`${name} has no sample request: add one to packages/testing/src/samples.ts`);
   return recipe.make(world);
 };

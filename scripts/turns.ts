@@ -25,7 +25,7 @@ export const textOf = (file: string): string => readFileSync(join(root, file), "
 
 /** By these a file says that what it shows depends on a service: isolation, locks, plans, several connections, an adapter. */
 const mark =
-  /\bdescribeOn(Postgresql|Redis)\b|\bonPostgresql\(|\blistens\(|\bwhyNoPgbouncer\b|\bwhyNoPostgresql\b|\bpostgresAnswers\b|TEST_BACKEND|\bstartPostgresql\b|\bmakeDatabase\(|\bfreshPostgresql\b|\bbackend\b/;
+  /\bdescribeOn(Postgresql|Redis)\b|\bonPostgresql\(|\blistens\(|\bservicesAsked\b|\bwhyNoPgbouncer\b|\bwhyNoPostgresql\b|\bpostgresAnswers\b|TEST_BACKEND|\bstartPostgresql\b|\bmakeDatabase\(|\bfreshPostgresql\b|\bbackend\b/;
 
 /** What depends on PostgreSQL and reads as if it did not. */
 const dependentUnmarked: readonly string[] = [

@@ -1,3 +1,4 @@
+/** Attack 28 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
 import { password } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -53,7 +54,7 @@ async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): 
   for (const [kind, answer] of answers) expect(answer, kind).toEqual(answers.get("unknown"));
 }
 
-describe("a stranger learns of nobody whether he has an account (28)", () => {
+describe("a stranger learns of nobody whether he has an account", () => {
   it("from signing in", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess" } })));
 

@@ -1,3 +1,4 @@
+/** Attack 40 of docs/security/attacks.md. */
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
@@ -19,7 +20,7 @@ beforeEach(async () => {
   chain = await attackedChain(server, records);
 });
 
-describe("a chain (40)", () => {
+describe("a chain", () => {
   it("that nobody has touched verifies", async () => {
     expect(await chain.told()).toEqual([]);
     expect(await chain.whole()).toEqual([]);
@@ -142,7 +143,7 @@ describe("a chain (40)", () => {
 });
 
 // The sealer is kept from its lock by another connection; embedded storage has one.
-describeOnPostgresql("an entry that is not sealed yet (40)", () => {
+describeOnPostgresql("an entry that is not sealed yet", () => {
   it("and is taken away is told by the command's events", async () => {
     const { database } = server.application.platform;
     const before = (await chain.whole()).length;

@@ -1,3 +1,4 @@
+/** Attack 29 of docs/security/attacks.md. */
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -50,7 +51,7 @@ function expectWaits(answers: readonly { status: number; body: AnyBody; headers:
   expect(answers.every(({ status }) => [401, 429, 503].includes(status))).toBe(true);
 }
 
-describe("guessing passwords (29)", () => {
+describe("guessing passwords", () => {
   it("is ended for one account and address, at one after the other and at 50 at once, known or not", async () => {
     const { email } = await newUser(server, "target");
     for (const target of [email, address("nobody")]) {
@@ -139,7 +140,7 @@ describe("guessing passwords (29)", () => {
   });
 });
 
-describe("behind a proxy (29)", () => {
+describe("behind a proxy", () => {
   it("that adds to X-Forwarded-For, what the client wrote there is no address", async () => {
     const proxied = await startTestServer({ TRUST_PROXY: "true" });
     try {

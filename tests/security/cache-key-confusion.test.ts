@@ -1,3 +1,4 @@
+/** Attack 33 of docs/security/attacks.md. */
 import { expectOk, faultOf } from "@gatehouse/testing/ask.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -48,7 +49,7 @@ async function answersTo(question: Record<string, unknown>): Promise<boolean[]> 
   return [await single(), await single(), ...(await batch()), await single()];
 }
 
-describe("each question has its own answer (33)", () => {
+describe("each question has its own answer", () => {
   it("whatever its context and resource are called, known or new", async () => {
     const { own, other } = world;
     const contexts = [

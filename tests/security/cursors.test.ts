@@ -1,3 +1,4 @@
+/** Attack 21 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
 import { ask, expectOk, routesOf, type Sample, times } from "@gatehouse/testing/ask.ts";
 import { newAdministrator, newOrganization, signIn, unique } from "@gatehouse/testing/people.ts";
@@ -53,7 +54,7 @@ async function expectRefused(operation: Operation, sample: Sample, what: string)
   ]);
 }
 
-describe("a cursor (21)", () => {
+describe("a cursor", () => {
   it("that was forged is refused by every list", async () => {
     expect(lists.length).toBeGreaterThan(6);
     for (const operation of lists) {
@@ -109,7 +110,7 @@ describe("a cursor (21)", () => {
   });
 });
 
-describe("a list (21)", () => {
+describe("a list", () => {
   it("refuses a limit that is none, an order and a filter that it does not have", async () => {
     for (const operation of lists) {
       const sample = await asked(operation, world.own);

@@ -1,3 +1,4 @@
+/** Attack 35 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
@@ -19,7 +20,7 @@ const withinMs = 1_500;
 /** Long enough for several looks at the database and at the others. */
 const whileMs = 2_000;
 
-describeOnPostgresql("a database that is away for everybody (35)", () => {
+describeOnPostgresql("a database that is away for everybody", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
   let postgresql: OwnPostgresql;
   let redis: OwnRedis;

@@ -1,3 +1,4 @@
+/** Attack 35 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import type { Person } from "@gatehouse/testing/people.ts";
@@ -11,7 +12,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 const boundMs = 2_000;
 const backMs = 15_000;
 
-describeOnPostgresql("a database that is away (35)", () => {
+describeOnPostgresql("a database that is away", () => {
   let server: TestServer;
   let world: World;
   let warm: Person;

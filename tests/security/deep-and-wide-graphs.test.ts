@@ -1,3 +1,4 @@
+/** Attack 34 of docs/security/attacks.md. */
 import { expectOk, faultOf, times } from "@gatehouse/testing/ask.ts";
 import { inForm } from "@gatehouse/testing/forms.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -86,7 +87,7 @@ const give = (type: string, id: string, relation: string): Promise<AnyBody> => {
 /** Nobody is let in by what is too much to decide. */
 const refused = ["missing_permission", "access.evaluation_limit"];
 
-describe(`relationships that are deep, wide or in a circle are decided within ${boundMs} ms (34)`, () => {
+describe(`relationships that are deep, wide or in a circle are decided within ${boundMs} ms`, () => {
   it("a folder in itself, two in each other, a ring of a hundred: denied, and allowed once somebody in the ring may", async () => {
     await insert(1, { resource: ["Folder", text("self")], relation: "parent", subject: ["Folder", text("self")] });
     await insert(1, { resource: ["Folder", text("ring-1")], relation: "parent", subject: ["Folder", text("ring-30")] });

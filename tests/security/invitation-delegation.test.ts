@@ -1,3 +1,4 @@
+/** Attack 22 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
 import {
   joinAs,
@@ -48,7 +49,7 @@ async function expectEnded(invitation: Sent): Promise<void> {
   expect({ status: refused.status, code: refused.body.error?.code }).toEqual({ status: 409, code: "tenancy.invitation_revoked" });
 }
 
-describe("an invitation ends with the right of whoever sent it (22)", () => {
+describe("an invitation ends with the right of whoever sent it", () => {
   it("and works while they have it", async () => {
     expect((await accept(await sent())).status).toBe(200);
   });

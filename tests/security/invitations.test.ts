@@ -1,3 +1,4 @@
+/** Attack 22 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
@@ -24,7 +25,7 @@ async function expectRefused(expected: string, id: string, token: string, as: st
   });
 }
 
-describe("an invitation (22)", () => {
+describe("an invitation", () => {
   it("is refused to another address, also to one that only looks alike", async () => {
     const guest = await newUser(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);

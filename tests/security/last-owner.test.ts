@@ -1,3 +1,4 @@
+/** Attack 24 of docs/security/attacks.md. */
 import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newAdministrator, newOrganization, type Person, signIn } from "@gatehouse/testing/people.ts";
@@ -162,5 +163,5 @@ function suite(backend: Backend, rounds: number): void {
   });
 }
 
-describeOnPostgresql("two who bring each other down (24)", () => suite("postgresql", 200));
-describeOnPglite("two who bring each other down (24)", () => suite("pglite", 8));
+describeOnPostgresql("two who bring each other down", () => suite("postgresql", 200));
+describeOnPglite("two who bring each other down", () => suite("pglite", 8));

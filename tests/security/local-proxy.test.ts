@@ -1,3 +1,4 @@
+/** Attack 45 of docs/security/attacks.md. */
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { password } from "@gatehouse/testing/people.ts";
@@ -33,7 +34,7 @@ describe.each([
   { PUBLIC_URL: "https://id.example.com", TRUST_PROXY: "true" },
   { PUBLIC_URL: "https://id.example.com", TRUST_PROXY: "loopback" },
   { PUBLIC_URL: "http://id.example.com" },
-] as const)("where PUBLIC_URL leads others here (45): %o", (environment) => {
+] as const)("where PUBLIC_URL leads others here: %o", (environment) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await started(environment);
@@ -55,7 +56,7 @@ describe.each([
 });
 
 describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY: "127.0.0.1" }, { TRUST_PROXY: "2" }])(
-  "where a proxy may stand before a start on loopback (45): $TRUST_PROXY",
+  "where a proxy may stand before a start on loopback: $TRUST_PROXY",
   (environment) => {
     let server: TestServer;
     beforeAll(async () => {
@@ -108,7 +109,7 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY:
   },
 );
 
-describe("addresses that limits count (45)", () => {
+describe("addresses that limits count", () => {
   const limit = 30;
   const forgot = (server: TestServer, from: string) =>
     server.call("POST /api/v1/iam/auth/forgot-password", {

@@ -1,3 +1,4 @@
+/** Attack 25 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
 import { ask, faultOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { operationsWithoutSample, sampleOf } from "@gatehouse/testing/samples.ts";
@@ -81,7 +82,7 @@ function sendRaw(operation: Operation, sample: Sample, body: string): Promise<An
   return server.call(`${method} ${url}`, { body, ...(sample.token ? { token: sample.token } : {}) });
 }
 
-describe("fields that a caller must not set (25)", () => {
+describe("fields that a caller must not set", () => {
   it("has a sample request for every route", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
   });

@@ -1,3 +1,4 @@
+/** Attack 47 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
 import { times } from "@gatehouse/testing/ask.ts";
 import { newOrganization, newPerson, type OrganizationOf, type Person, password } from "@gatehouse/testing/people.ts";
@@ -16,7 +17,7 @@ const possible = distributed && (await listens("nats"));
  * Somebody who may publish and subscribe everywhere on NATS, and has no key: two sets of roles answer, each in processes' worth of its
  * own (TEST_TOPOLOGY=distributed).
  */
-describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing and does nothing twice (47)", () => {
+describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing and does nothing twice", () => {
   const prefix = `hostile-${randomBytes(6).toString("hex")}`;
   let server: TestServer;
   let beside: TestServer;

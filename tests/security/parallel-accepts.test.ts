@@ -1,3 +1,4 @@
+/** Attack 23 of docs/security/attacks.md. */
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { signIn } from "@gatehouse/testing/people.ts";
@@ -59,5 +60,5 @@ function suite(backend: Backend): void {
   });
 }
 
-describeOnPostgresql("parallel accepts (23)", () => suite("postgresql"));
-describeOnPglite("parallel accepts (23)", () => suite("pglite"));
+describeOnPostgresql("parallel accepts", () => suite("postgresql"));
+describeOnPglite("parallel accepts", () => suite("pglite"));

@@ -1,3 +1,4 @@
+/** Attack 28 of docs/security/attacks.md. */
 import { times } from "@gatehouse/testing/ask.ts";
 import { anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -36,7 +37,7 @@ async function timeOfWrongPassword(email: string): Promise<number> {
   return user + system;
 }
 
-it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody (28)", {
+it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody", {
   timeout: 60_000,
 }, async () => {
   const measured = { old: [] as number[], current: [] as number[], unknown: [] as number[] };

@@ -1,3 +1,4 @@
+/** Attack 32 of docs/security/attacks.md. */
 import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
@@ -19,7 +20,7 @@ interface Subject {
   readonly membershipId: string;
 }
 
-describeOnPostgresql("a denial is seen (32)", () => {
+describeOnPostgresql("a denial is seen", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;

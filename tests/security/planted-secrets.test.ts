@@ -1,3 +1,4 @@
+/** Attack 40 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
 import { ask, routesOf } from "@gatehouse/testing/ask.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
@@ -39,7 +40,7 @@ async function everyRow(): Promise<string> {
   });
 }
 
-describe("planted secrets (40)", () => {
+describe("planted secrets", () => {
   it("never appear in an answer, in the logs, in events, jobs, the trail or any other table", { timeout: 180_000 }, async () => {
     const secrets: string[] = [];
     const answers: string[] = [];

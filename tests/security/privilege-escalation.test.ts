@@ -1,3 +1,4 @@
+/** Attack 26 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -34,7 +35,7 @@ async function memberWith(...permissions: string[]) {
   return { ...person, roleId: role.id as string, membershipId: membership.id as string };
 }
 
-describe("nobody rises by his own hand (26)", () => {
+describe("nobody rises by his own hand", () => {
   it("a member gives himself no role, by any way there is", async () => {
     const { member, membershipIds, id, roles, customRoleId } = world.own;
     for (const roleId of [roles["Owner"], roles["Admin"], customRoleId, world.administratorRoleId]) {
@@ -157,7 +158,7 @@ describe("nobody rises by his own hand (26)", () => {
   });
 });
 
-describe("nobody rises by a grant, a rule or an attribute (26)", () => {
+describe("nobody rises by a grant, a rule or an attribute", () => {
   const always = { operator: "equals", left: "$request.any", right: "x" };
   const viewer = (subject: Record<string, unknown>) => ({
     organizationId: world.own.id,

@@ -1,3 +1,4 @@
+/** Attack 47 of docs/security/attacks.md. */
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newPerson, type Person } from "@gatehouse/testing/people.ts";
@@ -9,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { revocationBoundMs } from "../../packages/server/src/platform/log/follower.ts";
 
 /** Somebody who may write to Redis whatever they like, and has no key. */
-describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", () => {
+describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let world: World;

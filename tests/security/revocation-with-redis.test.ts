@@ -1,3 +1,4 @@
+/** Attack 31 of docs/security/attacks.md. */
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
@@ -11,7 +12,7 @@ const iam = "/api/v1/iam";
 const rounds = 6;
 const action = "Organization.InviteMember";
 
-describeOnPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away (31)", () => {
+describeOnPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let wire: Wire;

@@ -1,3 +1,4 @@
+/** Attack 31 of docs/security/attacks.md. */
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type Person, password, signIn } from "@gatehouse/testing/people.ts";
@@ -10,7 +11,7 @@ import { installModel, installProbes, kinds, newProbe, type ProbeNames } from ".
 const iam = "/api/v1/iam";
 const rounds = 5;
 
-describeOnPostgresql("what is taken is refused on each of three processes within the bound (31)", () => {
+describeOnPostgresql("what is taken is refused on each of three processes within the bound", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;

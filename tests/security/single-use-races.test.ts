@@ -1,3 +1,4 @@
+/** What may be used once is used once, by sixteen calls on two processes. */
 import { expectOk, faultOf, inLanes, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { password, unique } from "@gatehouse/testing/people.ts";

@@ -1,3 +1,4 @@
+/** Attack 27 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
 import { password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -24,7 +25,7 @@ const spoofed: Readonly<Record<string, string>> = {
   referer: `https://${evil}/reset`,
 };
 
-describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed host (27), $TRUST_PROXY", (environment) => {
+describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed host, $TRUST_PROXY", (environment) => {
   let server: TestServer;
   let world: World;
   beforeAll(async () => {

@@ -1,3 +1,4 @@
+/** Attack 43 of docs/security/attacks.md. */
 import { ask, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -85,7 +86,7 @@ async function everywhere(
   return { places, wrong: wrong.join("\n") };
 }
 
-describe("what a schema could let through and nothing can hold (43)", () => {
+describe("what a schema could let through and nothing can hold", () => {
   it("a time is held or refused with its field, in every input, and stops no queue", { timeout: 120_000 }, async () => {
     const isTime = (schema: AnyBody): boolean => schema.format === timestampFormat;
     const complaint = (answer: Answer<AnyBody>, { field }: Place, value: unknown): string | undefined => {

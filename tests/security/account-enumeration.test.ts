@@ -1,8 +1,8 @@
 /** Attack 28 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
-import { password } from "@gatehouse/testing/people.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
+import { address, invite, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 // That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
@@ -14,13 +14,13 @@ const kinds: Record<string, string> = {};
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
   world = await makeWorld(server);
-  kinds["active"] = (await newUser(server, "active")).email;
-  const suspended = await newUser(server, "suspended");
+  kinds["active"] = (await newPerson(server, "active")).email;
+  const suspended = await newPerson(server, "suspended");
   await expectOk(server.call(`PATCH /api/v1/users/${suspended.id}`, { token: world.administrator.token, body: { status: "Suspended" } }));
   kinds["suspended"] = suspended.email;
   kinds["pending"] = address("pending");
   await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(kinds["pending"]) }));
-  kinds["in capital letters"] = (await newUser(server, "capital")).email.toUpperCase();
+  kinds["in capital letters"] = (await newPerson(server, "capital")).email.toUpperCase();
   kinds["administrator"] = world.administrator.email;
   kinds["unknown"] = address("unknown");
 });
@@ -75,7 +75,7 @@ describe("a stranger learns of nobody whether he has an account", () => {
     ));
 
   it("from accepting an invitation with a guessed token", async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
     const known = await invite(server, { ...by, email: guest.email });
     const unknown = await invite(server, { ...by, email: address("nobody") });

@@ -1,8 +1,8 @@
 /** Attack 29 of docs/security/attacks.md. */
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
-import { password } from "@gatehouse/testing/people.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, mailedToken, newUser } from "@gatehouse/testing/world.ts";
+import { address, mailedToken } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */
@@ -53,7 +53,7 @@ function expectWaits(answers: readonly { status: number; body: AnyBody; headers:
 
 describe("guessing passwords", () => {
   it("is ended for one account and address, at one after the other and at 50 at once, known or not", async () => {
-    const { email } = await newUser(server, "target");
+    const { email } = await newPerson(server, "target");
     for (const target of [email, address("nobody")]) {
       const from = newAddress();
       const answers = await Promise.all(times(50).map(() => signIn({ email: target, from })));
@@ -69,7 +69,7 @@ describe("guessing passwords", () => {
   });
 
   it("is not helped by another spelling of the address", async () => {
-    const { email } = await newUser(server, "target");
+    const { email } = await newPerson(server, "target");
     const from = newAddress();
     const spellings = [email, email.toUpperCase(), email.replace("target", "Target"), email.replace("example", "EXAMPLE")];
     const answers = await Promise.all(times(40).map((index) => signIn({ email: spellings[index % 4] as string, from })));
@@ -77,7 +77,7 @@ describe("guessing passwords", () => {
   });
 
   it("is not helped by a spoofed X-Forwarded-For, X-Real-IP or Forwarded", async () => {
-    const { email } = await newUser(server, "target");
+    const { email } = await newPerson(server, "target");
     const from = newAddress();
     const answers = await Promise.all(
       times(50).map((index) => {
@@ -89,7 +89,7 @@ describe("guessing passwords", () => {
   });
 
   it("from many addresses is ended for the account, and its owner still signs in from where he did before", async () => {
-    const target = await newUser(server, "target");
+    const target = await newPerson(server, "target");
     const home = newAddress();
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
     const answers = await Promise.all(times(triesOfAll + 50).map(() => signIn({ email: target.email, from: newAddress() })));
@@ -105,7 +105,7 @@ describe("guessing passwords", () => {
   });
 
   it("does not lock the owner out for good: a new password is a way in, from anywhere", async () => {
-    const target = await newUser(server, "target");
+    const target = await newPerson(server, "target");
     await Promise.all(times(triesOfAll + 20).map(() => signIn({ email: target.email, from: newAddress() })));
     const away = newAddress();
     expect((await signIn({ email: target.email, from: away, password })).status).toBe(429);

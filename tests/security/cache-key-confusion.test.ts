@@ -1,9 +1,9 @@
 /** Attack 33 of docs/security/attacks.md. */
 import { expectOk, faultOf } from "@gatehouse/testing/ask.ts";
-import { unique } from "@gatehouse/testing/people.ts";
+import { newPerson, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { join, makeWorld, newRole, newUser, type World } from "@gatehouse/testing/world.ts";
+import { join, makeWorld, newRole, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
@@ -123,7 +123,7 @@ describe("each question has its own answer", () => {
     for (const given of names) {
       const role = await newRole(server, own.owner.token, own.id);
       await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: own.owner.token, body: { permissions: [given] } }));
-      const person = await newUser(server, "reader");
+      const person = await newPerson(server, "reader");
       await join(server, { organizationId: own.id, token: own.owner.token, roleId: role.id }, person);
       for (const actionType of names) {
         const answers = await answersTo({ userId: person.id, tenantId: own.id, actionType });
@@ -172,7 +172,7 @@ describe("each question has its own answer", () => {
 
   it("for resources and groups whose ids are alike but for their separators, granted and asked through the API", async () => {
     const { own } = world;
-    const person = await newUser(server, "viewer");
+    const person = await newPerson(server, "viewer");
     await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
     for (const by of ["himself", "his group"]) {
       const ids = [...alike(`i${unique()}`), by === "himself" ? "__proto__" : "constructor"];
@@ -210,7 +210,7 @@ describe("each question has its own answer", () => {
 
   it("for the same subject, action and resource with another context, cached or not", async () => {
     const { own } = world;
-    const person = await newUser(server, "viewer");
+    const person = await newPerson(server, "viewer");
     await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
     const id = `school ${unique()}`;
     const condition = { operator: "equals", left: "$request.channel", right: "a|b" };

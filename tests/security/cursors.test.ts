@@ -1,10 +1,10 @@
 /** Attack 21 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
 import { ask, expectOk, routesOf, type Sample, times } from "@gatehouse/testing/ask.ts";
-import { newAdministrator, newOrganization, signIn, unique } from "@gatehouse/testing/people.ts";
+import { newAdministrator, newOrganization, newPerson, signIn, unique } from "@gatehouse/testing/people.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, makeWorld, newGrant, newRole, newUser, type Tenant, type World } from "@gatehouse/testing/world.ts";
+import { address, invite, makeWorld, newGrant, newRole, type Tenant, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
 
@@ -101,7 +101,7 @@ describe("a cursor", () => {
   });
 
   it("of another person is refused where the list is his own", async () => {
-    const someone = await newUser(server, "someone");
+    const someone = await newPerson(server, "someone");
     await signIn(server, someone.email);
     for (const operation of lists.filter(({ name }) => ["sessions.listSessions", "tenancy.listOrganizations"].includes(name))) {
       const cursor = await cursorOf(operation, world.own);
@@ -183,7 +183,7 @@ describe("a list", () => {
   });
 
   it("of organizations shows a session's own one, whatever the page", async () => {
-    const owner = await newUser(server, "owner");
+    const owner = await newPerson(server, "owner");
     const ids: string[] = [];
     for (const _ of times(4)) ids.push((await newOrganization(server, owner)).id);
     for (const id of ids) {

@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
-import type { Person } from "@gatehouse/testing/people.ts";
+import { newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { join, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
+import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
@@ -47,7 +47,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     other = await openTestServer({ ...environment, DATABASE_URL: wire.url }, { worker: false });
     world = await makeWorld(worker);
     const member = async (): Promise<Person> => {
-      const person = await newUser(worker, "member");
+      const person = await newPerson(worker, "member");
       const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
       await join(worker, by, person);
       return person;

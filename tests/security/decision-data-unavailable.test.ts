@@ -1,10 +1,10 @@
 /** Attack 35 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import type { Person } from "@gatehouse/testing/people.ts";
+import { newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { join, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
+import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
@@ -29,7 +29,7 @@ describeOnPostgresql("a database that is away", () => {
   });
 
   async function memberOf({ own }: World): Promise<Person> {
-    const person = await newUser(server, "member");
+    const person = await newPerson(server, "member");
     await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
     return person;
   }

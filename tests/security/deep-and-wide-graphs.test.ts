@@ -1,9 +1,11 @@
 /** Attack 34 of docs/security/attacks.md. */
+
 import { expectOk, faultOf, times } from "@gatehouse/testing/ask.ts";
 import { inForm } from "@gatehouse/testing/forms.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { makeWorld, model, newUser, type World } from "@gatehouse/testing/world.ts";
+import { makeWorld, model, type World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -103,7 +105,7 @@ describe(`relationships that are deep, wide or in a circle are decided within ${
   });
 
   it(`a chain of ${chain} folders, and one of as many groups: refused, and what is near the end is still found`, async () => {
-    const person = await newUser(server, "far");
+    const person = await newPerson(server, "far");
     await insert(chain, { resource: ["Folder", numbered("deep-", 1)], relation: "parent", subject: ["Folder", numbered("deep-")] });
     await insert(chain, { resource: ["Group", numbered("deep-", 1)], relation: "member", subject: ["Group", numbered("deep-"), "member"] });
     await insert(1, { resource: ["Folder", text("deep-1")], relation: "reader", subject: ["user", text(world.own.member.id)] });

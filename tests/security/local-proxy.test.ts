@@ -1,9 +1,9 @@
 /** Attack 45 of docs/security/attacks.md. */
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { password } from "@gatehouse/testing/people.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, newUser } from "@gatehouse/testing/world.ts";
+import { address } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** What shows tokens, or figures of all tenants, to whoever is on this machine. */
@@ -48,7 +48,7 @@ describe.each([
   });
 
   it("a mail is sent all the same, and its token reaches nobody", async () => {
-    const { email } = await newUser(server, "reader");
+    const { email } = await newPerson(server, "reader");
     const asked = await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email }, headers: proxied });
     expect(asked.status).toBe(202);
     expect((await server.mail(email, "reset-password")).links).toHaveLength(1);
@@ -168,7 +168,7 @@ describe("addresses that limits count", () => {
   });
 
   it("stand in the session and in the trail as addresses, or not at all", async () => {
-    const { email } = await newUser(server, "traveller");
+    const { email } = await newPerson(server, "traveller");
     for (const [from, known] of [
       ["198.51.100.9:5678", "198.51.100.9"],
       ["::ffff:198.51.100.9", "198.51.100.9"],

@@ -1,9 +1,11 @@
 /** Attack 32 of docs/security/attacks.md. */
+
 import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
+import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installProbes, isShared, kinds, newProbe, type Probe, type ProbeNames } from "./support/probe.ts";
 
@@ -31,7 +33,7 @@ describeOnPostgresql("a denial is seen", () => {
     world = await makeWorld(server);
     names = await installProbes(server, world);
     for (const _ of times(lanes)) {
-      const person = await newUser(server, "subject");
+      const person = await newPerson(server, "subject");
       const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
       subjects.push({ userId: person.id, membershipId: (await join(server, by, person)).id });
     }

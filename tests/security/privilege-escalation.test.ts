@@ -1,9 +1,9 @@
 /** Attack 26 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
-import { unique } from "@gatehouse/testing/people.ts";
+import { newPerson, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
-import { address, join, makeWorld, newRole, newUser, type World } from "@gatehouse/testing/world.ts";
+import { address, join, makeWorld, newRole, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let server: TestServer;
@@ -30,7 +30,7 @@ async function memberWith(...permissions: string[]) {
   const { own } = world;
   const role = await newRole(server, own.owner.token, own.id);
   await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: own.owner.token, body: { permissions } }));
-  const person = await newUser(server, "climber");
+  const person = await newPerson(server, "climber");
   const membership = await join(server, { organizationId: own.id, token: own.owner.token, roleId: role.id }, person);
   return { ...person, roleId: role.id as string, membershipId: membership.id as string };
 }
@@ -137,7 +137,7 @@ describe("nobody rises by his own hand", () => {
   });
 
   it("who manages internal members gives no internal role above his own, and takes none from above", async () => {
-    const clerk = await newUser(server, "clerk");
+    const clerk = await newPerson(server, "clerk");
     const { administrator, administratorRoleId, internalRoleId } = world;
     await expectOk(
       server.call(`POST ${iam}/roles/${internalRoleId}/permissions`, {
@@ -276,7 +276,7 @@ describe("an id in capital letters is the same id", () => {
 
   it("when a user is suspended: his sessions end and no decision is for him", async () => {
     const { own, administrator } = world;
-    const person = await newUser(server, "noisy");
+    const person = await newPerson(server, "noisy");
     await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
     expect((await server.call(`GET ${iam}/users/me`, { token: person.token })).status).toBe(200);
     const body = { userId: person.id, tenantId: own.id, actionType: "Organization.Read" };
@@ -292,7 +292,7 @@ describe("an id in capital letters is the same id", () => {
 
   it("when somebody loses his internal roles: he may nothing there any more", async () => {
     const { administrator, administratorRoleId } = world;
-    const clerk = await newUser(server, "clerk");
+    const clerk = await newPerson(server, "clerk");
     const at = `${iam}/internal/memberships`;
     await expectOk(server.call(`PUT ${at}/${clerk.id}`, { token: administrator.token, body: { roleId: administratorRoleId } }));
     expect((await server.call("GET /api/v1/users", { token: clerk.token })).status).toBe(200);

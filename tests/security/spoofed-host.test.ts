@@ -1,8 +1,8 @@
 /** Attack 27 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/ask.ts";
-import { password } from "@gatehouse/testing/people.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, makeWorld, newUser, type World } from "@gatehouse/testing/world.ts";
+import { address, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const publicUrl = "https://id.example.com";
@@ -60,13 +60,13 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed ho
   });
 
   it("does not get into the mail to a known address", async () => {
-    const { email } = await newUser(server, "known");
+    const { email } = await newPerson(server, "known");
     await send("POST /api/v1/iam/auth/register", { email, password, firstName: "A", lastName: "B", locale: "en" });
     await expectOwnLinks(email, "address-known");
   });
 
   it("does not get into the link that resets a password, nor into the mail that tells of it", async () => {
-    const { email } = await newUser(server, "forgetful");
+    const { email } = await newPerson(server, "forgetful");
     await send("POST /api/v1/iam/auth/forgot-password", { email });
     await expectOwnLinks(email, "reset-password");
     const { links } = await server.mail(email, "reset-password");

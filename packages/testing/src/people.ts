@@ -102,7 +102,7 @@ export async function rolesOf(server: TestServer, organization: OrganizationOf):
   return Object.fromEntries(body.items.map((role: AnyBody) => [role.name, role.id]));
 }
 
-/** Invites a person with a role and accepts for him; returns the membership. */
+/** Invites a person with a role and accepts for them; returns the membership. */
 export async function joinAs(server: TestServer, organization: OrganizationOf, person: Person, roleId: string): Promise<AnyBody> {
   const invited = await expectStatus(
     201,

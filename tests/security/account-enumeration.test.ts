@@ -55,18 +55,18 @@ async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): 
 }
 
 describe("a stranger learns of nobody whether he has an account", () => {
-  it("from signing in", () =>
+  it("signing in does not tell a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess" } })));
 
-  it("from signing in for an organization", () =>
+  it("signing in for an organization does not tell a known address from an unknown one", () =>
     expectAlike((email) =>
       server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess", organizationId: world.own.id } }),
     ));
 
-  it("from asking for a new password", () =>
+  it("asking for a new password does not tell a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/forgot-password", { body: { email } })));
 
-  it("from an invitation that somebody writes, unless the member lists tell him anyway", () =>
+  it("an invitation does not tell a known address from an unknown one, unless the member lists tell its inviter anyway", () =>
     expectAlike((email) =>
       server.call(`POST /api/v1/iam/organizations/${world.own.id}/invitations`, {
         token: world.own.owner.token,
@@ -74,7 +74,7 @@ describe("a stranger learns of nobody whether he has an account", () => {
       }),
     ));
 
-  it("from accepting an invitation with a guessed token", async () => {
+  it("accepting an invitation with a guessed token does not tell a known address from an unknown one", async () => {
     const guest = await newPerson(server, "guest");
     const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
     const known = await invite(server, { ...by, email: guest.email });
@@ -86,7 +86,7 @@ describe("a stranger learns of nobody whether he has an account", () => {
     expect(seen(await accept(unknown.id))).toEqual(none);
   });
 
-  it("from a link that confirms or resets", async () => {
+  it("a link that confirms or resets does not tell a known address from an unknown one", async () => {
     for (const route of ["verify-email", "reset-password"]) {
       const answers = await Promise.all(
         ["A".repeat(43), "B".repeat(20), "C".repeat(200)].map((token) =>
@@ -97,7 +97,7 @@ describe("a stranger learns of nobody whether he has an account", () => {
     }
   });
 
-  it("from registering, twice too, with a retry's Idempotency-Key too", async () => {
+  it("registering does not tell a known address from an unknown one, also twice and with an Idempotency-Key", async () => {
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     const key = { "idempotency-key": `register-${Date.now()}` };
@@ -111,7 +111,7 @@ describe("a stranger learns of nobody whether he has an account", () => {
     }
   });
 
-  it("from registering and then signing in with the password that he registered", () =>
+  it("signing in with the registered password does not tell whether the address had an account", () =>
     expectAlike(async (email) => {
       await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
       return server.call("POST /api/v1/iam/auth/login", { body: { email, password: registration(email).password } });

@@ -88,7 +88,7 @@ describe("guessing passwords", () => {
     expect(tried(answers)).toBe(triesOfAnAddress);
   });
 
-  it("from many addresses is ended for the account, and its owner still signs in from where he did before", async () => {
+  it("from many addresses is ended for the account, and its owner still signs in from where they did before", async () => {
     const target = await newPerson(server, "target");
     const home = newAddress();
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);

@@ -100,7 +100,7 @@ describe("a cursor", () => {
     }
   });
 
-  it("of another person is refused where the list is his own", async () => {
+  it("of another person is refused where the list is their own", async () => {
     const someone = await newPerson(server, "someone");
     await signIn(server, someone.email);
     for (const operation of lists.filter(({ name }) => ["sessions.listSessions", "tenancy.listOrganizations"].includes(name))) {

@@ -50,11 +50,11 @@ async function expectEnded(invitation: Sent): Promise<void> {
 }
 
 describe("an invitation ends with the right of whoever sent it", () => {
-  it("and works while they have it", async () => {
+  it("an invitation works while its inviter may invite", async () => {
     expect((await accept(await sent())).status).toBe(200);
   });
 
-  it("when they are removed from the organization", async () => {
+  it("an invitation ends when its inviter is removed from the organization", async () => {
     const invitation = await sent();
     const { organization, membershipId } = invitation;
     const path = `organizations/${organization.id}/memberships/${membershipId}`;
@@ -62,7 +62,7 @@ describe("an invitation ends with the right of whoever sent it", () => {
     await expectEnded(invitation);
   });
 
-  it("when they have a role that invites nobody", async () => {
+  it("an invitation ends when its inviter has a role that invites nobody", async () => {
     const invitation = await sent();
     const { organization, membershipId, roles } = invitation;
     await expectOk(
@@ -74,7 +74,7 @@ describe("an invitation ends with the right of whoever sent it", () => {
     await expectEnded(invitation);
   });
 
-  it("when their account is suspended, and works again with it", async () => {
+  it("an invitation rests while its inviter's account is suspended, and works again with it", async () => {
     const invitation = await sent();
     const { token } = await newAdministrator(server);
     const set = (status: string) => server.call(`PATCH /api/v1/users/${invitation.inviter.id}`, { token, body: { status } });

@@ -69,7 +69,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
     expect(await asked(mallory)).toEqual([403]);
   });
 
-  it("by putting back what was genuine before it was taken from them", { timeout: 60_000 }, async () => {
+  it("nobody gains a right by putting back an entry that was genuine before the right was taken", { timeout: 60_000 }, async () => {
     const [server, other] = processes.all as [TestServer, TestServer];
     const assign = (roleId: string) =>
       expectOk(server.call(`PUT /api/v1/iam/internal/memberships/${mallory.id}`, { token: world.administrator.token, body: { roleId } }));
@@ -92,13 +92,13 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
     await fresh.close();
   });
 
-  it("by a mark of their own making, and values of a generation that they have begun", { timeout: 60_000 }, async () => {
+  it("nobody gains a right by a made-up watermark and values of a made-up generation", { timeout: 60_000 }, async () => {
     await redis.raw.set("iam:read-model:mark", "mine 999999");
     await redis.raw.set(own(), `mine 1 ${roles()}`);
     expect(await asked(mallory)).toEqual([403]);
   });
 
-  it("by rules of a role, a status, or the policy that everybody is decided by", { timeout: 60_000 }, async () => {
+  it("nobody gains a right by made-up rules of a role, a status or a policy", { timeout: 60_000 }, async () => {
     const now = await generation();
     for (const key of await redis.raw.keys("iam:*")) {
       const value = await redis.raw.get(key).catch(() => null);
@@ -108,7 +108,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
     expect(await asked(world.administrator)).toEqual([200]);
   });
 
-  it("and it is counted and said", () => {
+  it("tampering with Redis is counted and logged", () => {
     expect([...reasons]).toEqual(expect.arrayContaining(["forged", "unknown_key", "unsigned"]));
     expect(said.length).toBeGreaterThan(0);
   });

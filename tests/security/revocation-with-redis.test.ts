@@ -66,26 +66,26 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
     }
   }
 
-  it("with the cache there", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused within the bound while Redis is there", { timeout: 120_000 }, async () => {
     await expectTaken(async () => {});
     const { generation } = await mark();
     expect(generation).toBeTruthy();
   });
 
-  it("while it hangs, and once it answers again with what it held", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused while Redis hangs, and once it answers again with what it held", { timeout: 120_000 }, async () => {
     await expectTaken(async (round) => (round % 2 === 0 ? wire.hold() : wire.release()));
     wire.release();
   });
 
-  it("while it is gone, and once it is back", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused while Redis is gone, and once it is back", { timeout: 120_000 }, async () => {
     await expectTaken((round) => (round % 2 === 0 ? wire.cut() : wire.mend()));
   });
 
-  it("while it is flushed", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused while Redis is flushed", { timeout: 120_000 }, async () => {
     await expectTaken(async () => void (await redis.raw.flushall()));
   });
 
-  it("when it was restored to an older state, with the right still in it", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused when Redis was restored to an older state that still holds it", { timeout: 120_000 }, async () => {
     let before: readonly (readonly [string, string | null])[] = [];
     await expectTaken(async () => {
       const keys = (await redis.raw.keys("iam:*")).filter((key) => !key.startsWith("iam:l"));
@@ -95,7 +95,7 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
     for (const server of processes.all) for (const _ of times(3)) expect(await decided(server)).toBe(false);
   });
 
-  it("and it comes to the database's number by itself, in one generation", { timeout: 60_000 }, async () => {
+  it("a restored Redis snapshot comes to the database's revision by itself, in one generation", { timeout: 60_000 }, async () => {
     const number = async (): Promise<boolean> => {
       const one = await mark();
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { newOrganization, newPerson, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
-import { type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
@@ -23,7 +23,7 @@ describe("a call between processes", () => {
   const reported: unknown[] = [];
 
   beforeAll(async () => {
-    server = await startTestServer({}, backend, "together");
+    server = await startTestServer({}, undefined, "together");
     const { catalogue, kernel, platform, sessions } = server.application;
     rpc = inProcessRpc();
     const serve = servedHere(kernel.dispatch, async (token) => (await sessions.find(token))?.caller ?? null);

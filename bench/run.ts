@@ -5,14 +5,14 @@
  *
  * Runs the named rows and surveys, or all of them. NAME also selects every one that begins with `NAME-`.
  * --capacity runs what docs/operations/capacity.md shows and writes that page; --page writes it from the results at hand.
- * Exit codes: 0 done, 1 a row failed (or, with --check, fell short), 2 wrong usage, 130 interrupted.
+ * Exit codes: 0 done, 1 a benchmark failed (or, with --check, fell short), 2 wrong usage, 130 interrupted.
  */
 
+import type { Bench } from "./lib/benchmark.ts";
 import { killLeftovers } from "./lib/child.ts";
 import { readOptions, UsageError } from "./lib/options.ts";
 import type { Outcome } from "./lib/outcome.ts";
 import { installPeers } from "./lib/peers.ts";
-import type { Bench } from "./lib/row.ts";
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), process.env);
@@ -51,23 +51,23 @@ async function main(): Promise<number> {
     say: (line: string) => console.log(`  ${line}`),
   };
   const circumstances = { machine, versions, generator, options };
-  for (const row of selected) {
-    console.log(`\n${row.name}: ${"compares" in row ? row.compares : row.measures}`);
+  for (const benchmark of selected) {
+    console.log(`\n${benchmark.name}: ${"compares" in benchmark ? benchmark.compares : benchmark.measures}`);
     try {
-      if ("measures" in row) {
+      if ("measures" in benchmark) {
         const othersBusyCores = await busyCores();
-        const surveyed = { name: row.name, measures: row.measures, figures: await inScope(row, bench), othersBusyCores };
+        const surveyed = { name: benchmark.name, measures: benchmark.measures, figures: await inScope(benchmark, bench), othersBusyCores };
         printFigures(surveyed);
         writeResult(surveyed, circumstances);
         continue;
       }
-      const measured = await inScope(row, bench);
-      const outcome = judge(row, measured);
+      const measured = await inScope(benchmark, bench);
+      const outcome = judge(benchmark, measured);
       outcomes.push(outcome);
       console.log(`  ${verdictOf(outcome)}`);
       const disturbance = disturbanceOf(outcome);
       if (disturbance) console.log(`  ${disturbance}`);
-      if (row.asked) console.log(`  for comparison, ${row.asked}`);
+      if (benchmark.asked) console.log(`  for comparison, ${benchmark.asked}`);
       writeResult(outcome, circumstances);
     } catch (error) {
       failed += 1;
@@ -77,7 +77,7 @@ async function main(): Promise<number> {
   }
 
   printTable(outcomes);
-  if (failed > 0) console.error(`\n${failed} of ${selected.length} rows failed; a failed row has no figure.`);
+  if (failed > 0) console.error(`\n${failed} of ${selected.length} rows failed; a failed benchmark has no figure.`);
   const short = outcomes.filter((outcome) => outcome.reached === false);
   if (options.check && short.length > 0) {
     console.error(`\nShort of their reach: ${short.map((outcome) => outcome.name).join(", ")}`);
@@ -89,14 +89,14 @@ async function main(): Promise<number> {
   return failed > 0 || (options.check && short.length > 0) ? 1 : 0;
 }
 
-/** What the running row has opened; an interrupt closes it too. */
+/** What the running benchmark has opened; an interrupt closes it too. */
 let open: AsyncDisposableStack | undefined;
 
-async function inScope<Result>(row: { run(bench: Bench): Promise<Result> }, bench: Omit<Bench, "scope">): Promise<Result> {
+async function inScope<Result>(benchmark: { run(bench: Bench): Promise<Result> }, bench: Omit<Bench, "scope">): Promise<Result> {
   const scope = new AsyncDisposableStack();
   open = scope;
   try {
-    return await row.run({ ...bench, scope });
+    return await benchmark.run({ ...bench, scope });
   } finally {
     // An interrupt is closing it already, and ends the bench when that is done: nothing may go on, or end it before.
     if (interruption) await interruption;

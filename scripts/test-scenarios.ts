@@ -1,27 +1,27 @@
 /**
  * `npm run test:scenarios`: the long form of the faults in tests/scenarios. `--rounds 200` says how many processes are killed,
- * `--away 10` for how many seconds a service is away, `--row nats` plays the rows whose names contain that.
+ * `--away 10` for how many seconds a service is away, `--scenario nats` plays the scenarios whose names contain that.
  */
 import { parseArgs } from "node:util";
-import { impossible, rows } from "../tests/scenarios/all.ts";
+import { missingPrograms } from "@gatehouse/testing/own-services.ts";
+import { impossible, scenarios } from "../tests/scenarios/all.ts";
 import { olderBuildGuarantee, runOlderBuild } from "../tests/scenarios/older-build.ts";
 import { olderCommit } from "../tests/scenarios/support/older-build.ts";
 import { say } from "../tests/scenarios/support/report.ts";
-import { missingPrograms } from "../tests/scenarios/support/services.ts";
-import { longForm, openStage, type RowReport } from "../tests/scenarios/support/stage.ts";
+import { longForm, openStage, type ScenarioReport } from "../tests/scenarios/support/stage.ts";
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: String(longForm.rounds) },
     away: { type: "string", default: String(longForm.awayMs / 1_000) },
-    row: { type: "string", default: "" },
+    scenario: { type: "string", default: "" },
   },
 });
 const form = { rounds: Number(values.rounds), awayMs: Number(values.away) * 1_000 };
-const wanted = (name: string): boolean => name.toLowerCase().includes(values.row.toLowerCase());
+const wanted = (name: string): boolean => name.toLowerCase().includes(values.scenario.toLowerCase());
 
 let failed = 0;
-const told = (name: string, { problems, ...counts }: RowReport): void => {
+const told = (name: string, { problems, ...counts }: ScenarioReport): void => {
   say(problems.length === 0 ? `ok     ${name}` : `FAILED ${name}`, counts);
   for (const problem of problems) process.stdout.write(`       ${problem}\n`);
   if (problems.length > 0) failed += 1;
@@ -32,22 +32,22 @@ if (missing.length > 0) {
   process.stdout.write(`missing: ${missing.join(", ")}\n`);
   process.exit(process.env["CI"] === "true" ? 1 : 0);
 }
-const chosen = rows.filter(({ name }) => wanted(name));
+const chosen = scenarios.filter(({ name }) => wanted(name));
 if (chosen.length > 0) {
   const stage = await openStage(form);
   try {
-    for (const row of chosen) {
-      const why = impossible(row);
+    for (const scenario of chosen) {
+      const why = impossible(scenario);
       if (why !== undefined) {
-        process.stdout.write(`skipped ${row.name}: ${why}\n`);
+        process.stdout.write(`skipped ${scenario.name}: ${why}\n`);
         continue;
       }
-      process.stdout.write(`       ${row.name}: ${row.guarantee}\n`);
-      await stage.house.fleet.allReady();
-      told(row.name, await row.run(stage));
+      process.stdout.write(`       ${scenario.name}: ${scenario.guarantee}\n`);
+      await stage.application.fleet.allReady();
+      told(scenario.name, await scenario.run(stage));
     }
   } finally {
-    await stage.house.close();
+    await stage.application.close();
   }
 }
 const older = "an older build on this schema";

@@ -3,10 +3,11 @@
  * A service that is installed and does not run is started for the run; one that is missing is named, and fails the run where
  * CI=true says that all must be there.
  */
+
+import type { Service } from "@gatehouse/testing/own-service.ts";
+import { found, openNats, openPostgres, openRabbitmq, openRedis } from "@gatehouse/testing/own-services.ts";
 import { startPgbouncer, whyNoPgbouncer } from "@gatehouse/testing/pgbouncer.ts";
 import { listensAt, type Service as ServiceName, services } from "@gatehouse/testing/services.ts";
-import type { Service } from "../tests/scenarios/support/service.ts";
-import { found, openNats, openPostgres, openRabbitmq, openRedis } from "../tests/scenarios/support/services.ts";
 import { runSuite } from "./suite.ts";
 import { type Turn, turns } from "./turns.ts";
 

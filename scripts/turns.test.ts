@@ -1,32 +1,45 @@
-import { globSync, readFileSync } from "node:fs";
-import { matchesGlob } from "node:path";
+import { globSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { apart, leftOut } from "./turns.ts";
+import { dependsOnService, files, racesOnly, racing, textOf, turns } from "./turns.ts";
 
-const files = globSync(["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"], { cwd: new URL("..", import.meta.url) });
-/** By these a test says that it runs on services alone. */
-const onServicesAlone = /\bdescribeOnPostgresql\b|\blistens\(|TEST_BACKEND|\bwhyNoPgbouncer\b/;
-/** By this a test says that it runs with all roles in one process alone. */
-const inOneProcessAlone = /skipIf\(distributed\)/;
+const root = join(import.meta.dirname, "..");
 
-const isLeftOut = (file: string): boolean => leftOut.some((pattern) => matchesGlob(file, pattern));
-const runsApart = (file: string): boolean => apart.some((folder) => file.startsWith(folder));
-
-test("a test that runs on services alone has a turn", () => {
-  const lost = files
-    .filter((file) => isLeftOut(file) && !runsApart(file) && !file.startsWith("tests/scenarios/"))
-    .filter((file) => onServicesAlone.test(readFileSync(new URL(`../${file}`, import.meta.url), "utf8")));
-  expect(lost).toEqual([]);
+test("every filter of a turn matches a file", () => {
+  const all = globSync(["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"], { cwd: root });
+  const filters = turns.flatMap(({ args }) => args.filter((argument) => !argument.startsWith("-")));
+  expect(filters.filter((filter) => !all.some((file) => file.includes(filter)))).toEqual([]);
 });
 
-test("a test that needs all roles in one process is not left to the turn with roles apart", () => {
-  const lost = files
-    .filter((file) => isLeftOut(file) && runsApart(file))
-    .filter((file) => inOneProcessAlone.test(readFileSync(new URL(`../${file}`, import.meta.url), "utf8")));
-  expect(lost).toEqual([]);
+test("a file is marked by what it asks of a service", () => {
+  const marked = [
+    "packages/server/src/platform/cache/redis.test.ts",
+    "packages/server/src/platform/log/interleaved-transactions.test.ts",
+    "packages/server/src/platform/broker/kafka.test.ts",
+    "packages/server/src/modules/signin/sessions/processes.test.ts",
+    "tests/operations/statement-plans.test.ts",
+    "tests/security/single-use-races.test.ts",
+    "tests/services/failover.test.ts",
+  ];
+  expect(marked.filter((file) => !dependsOnService(file))).toEqual([]);
+  const unmarked = [
+    "packages/server/src/operation/openapi.test.ts",
+    "tests/security/mass-assignment.test.ts",
+    "tests/policy/corpus.test.ts",
+  ];
+  expect(unmarked.filter(dependsOnService)).toEqual([]);
 });
 
-test("every pattern matches a file", () => {
-  const all = [...files, ...globSync("scripts/**/*.test.ts", { cwd: new URL("..", import.meta.url) })];
-  expect(leftOut.filter((pattern) => !all.some((file) => matchesGlob(file, pattern)))).toEqual([]);
+test("every file with a test that races has its turn on several connections", () => {
+  const withRaces = files.filter((file) => textOf(file).includes(racing) && !file.startsWith("packages/policy/"));
+  expect(withRaces.length).toBeGreaterThan(5);
+  expect(withRaces.filter((file) => !racesOnly(file) && !dependsOnService(file))).toEqual([]);
+});
+
+test("what needs all roles in one process runs on one process too", () => {
+  const apart = turns.filter(({ more }) => more["TEST_TOPOLOGY"] === "distributed").flatMap(({ args }) => args);
+  const lost = files
+    .filter((file) => apart.some((filter) => file.includes(filter)) && /skipIf\(distributed\)/.test(textOf(file)))
+    .filter((file) => textOf(file).includes("describeOnPostgresql") && !dependsOnService(file));
+  expect(lost).toEqual([]);
 });

@@ -1,3 +1,6 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
 /** The turns of `npm run test:services` (docs/testing.md says which suite shows what). */
 export interface Turn {
   readonly what: string;
@@ -11,58 +14,51 @@ export interface Turn {
 }
 
 const modules = "packages/server/src/modules";
-/** Modules whose operations run with roles apart: that turn is their turn on PostgreSQL, too. */
-export const apart: readonly string[] = [
-  "authorization/access",
-  "authorization/authzen",
-  "authorization/decisions",
-  "foundation/identity",
-  "organization/entitlements",
-  "organization/tenancy",
-  "signin/authentication",
-  "signin/sessions",
-].map((name) => `${modules}/${name}/`);
+const root = join(import.meta.dirname, "..");
 
-/** What runs in the turn with roles apart and has nothing that needs all roles in one process. */
-const shownApart = [
-  `${modules}/authorization/{access,decisions}/*.test.ts`,
-  `${modules}/authorization/authzen/!(evaluation).test.ts`,
-  `${modules}/{foundation/identity,signin/authentication,signin/sessions}/**`,
-  `${modules}/organization/entitlements/*.test.ts`,
-  `${modules}/organization/tenancy/!(erasure).test.ts`,
+/** Every test file but the scenarios, which have a turn of their own. */
+export const files: readonly string[] = globSync(["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"], { cwd: root })
+  .filter((file) => !file.startsWith("tests/scenarios/"))
+  .sort();
+
+export const textOf = (file: string): string => readFileSync(join(root, file), "utf8");
+
+/** By these a file says that what it shows depends on a service: isolation, locks, plans, several connections, an adapter. */
+const mark =
+  /\bdescribeOn(Postgresql|Redis)\b|\bonPostgresql\(|\blistens\(|\bservicesAsked\b|\bwhyNoPgbouncer\b|\bwhyNoPostgresql\b|\bpostgresAnswers\b|TEST_BACKEND|\bstartPostgresql\b|\bmakeDatabase\(|\bfreshPostgresql\b|\bbackend\b/;
+
+/** What depends on PostgreSQL and reads as if it did not. */
+const dependentUnmarked: readonly string[] = [
+  // The order of texts is the database's collation.
+  "tests/security/cursors.test.ts",
+  // The driver writes numbers and times.
+  "tests/security/unstorable-input.test.ts",
+  // Each is a process of its own with a database server.
+  ...files.filter((file) => /^tests\/(services|distributed)\//.test(file)),
 ];
 
-/** What asks none of the services, or embedded storage alone: `npm test` has run it. */
-const withoutServices = [
-  "scripts/**",
-  "tests/{deployment,policy}/**",
-  "tests/newcomer/{guide,readme}.test.ts",
-  "tests/operations/{rules,thresholds,embedded-is-small}.test.ts",
-  "packages/policy/src/{condition,relation}/**",
-  "packages/policy/src/*.test.ts",
-  "packages/policy/src/filter/{address,match}.test.ts",
-  "packages/server/src/operation/{canonical,catalogue,door,events-schema,openapi,versions}.test.ts",
-  "packages/server/src/operation/http/**",
-  "packages/server/src/runtime/pages/**",
-  "packages/server/src/runtime/{banner,configuration,logs,one-trace,tracing,watchdog}.test.ts",
-  "packages/server/src/platform/*.test.ts",
-  "packages/server/src/platform/database/{embedded-storage,pglite}.test.ts",
-  "packages/server/src/platform/{kafka,resilience,telemetry}/**",
-  "packages/server/src/platform/{nats,redis}/address.test.ts",
-];
+export const dependsOnService = (file: string): boolean => dependentUnmarked.includes(file) || mark.test(textOf(file));
 
-/** What the first turn leaves to `npm test` and to the other turns. */
-export const leftOut: readonly string[] = ["tests/scenarios/**", ...shownApart, ...withoutServices];
+/** A test whose calls race says so in its title. One connection proves no race. */
+export const racing = "at the same moment";
+
+/** Files of which only the tests that race run on PostgreSQL. */
+export const racesOnly = (file: string): boolean => !dependsOnService(file) && textOf(file).includes(racing);
 
 export const turns: readonly Turn[] = [
   {
-    what: "what depends on a server: isolation, locks, plans, and each adapter on its service",
-    args: leftOut.map((files) => `--exclude=${files}`),
+    what: "what depends on a service: isolation, locks, plans, and each adapter on its service",
+    args: files.filter(dependsOnService),
     more: {},
   },
   {
-    what: "the operations by status, and who is believed on NATS, with each role in a process of its own",
-    args: [...apart, "tests/security/nats-tampering"],
+    what: "operations that race, on several connections",
+    args: [...files.filter(racesOnly), `--testNamePattern=${racing}`],
+    more: {},
+  },
+  {
+    what: "each operation, one module by status, and who is believed on NATS, with each role in a process of its own",
+    args: ["tests/distributed/operations", `${modules}/organization/tenancy/`, "tests/security/nats-tampering"],
     more: { TEST_TOPOLOGY: "distributed" },
     needs: "nats",
   },
@@ -72,9 +68,9 @@ export const turns: readonly Turn[] = [
     more: { TEST_DATABASE_SETTINGS: "foreign" },
   },
   {
-    // Half a minute: every operation of a context, with mails from the job queue and sessions.
+    // Mails from the job queue and sessions.
     what: "operations by status, behind PgBouncer in transaction mode",
-    args: [`${modules}/organization/tenancy/`, `${modules}/signin/sessions/`],
+    args: [`${modules}/organization/tenancy/invitations`, `${modules}/signin/sessions/`],
     more: {},
     pooled: true,
   },

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type Account, newAccount } from "../fixture.ts";
+import type { Bench } from "../lib/benchmark.ts";
 import { expectAnswer, expectText, type HttpRequest, send } from "../lib/http.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { type Reference, startReference } from "../lib/reference.ts";
-import type { Bench } from "../lib/row.ts";
 
 export const signInPath = "/api/auth/sign-in/email";
 

@@ -1,7 +1,7 @@
 import { makeOrganization } from "../fixture.ts";
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import { startOnPostgres } from "../lib/gatehouse-on-postgres.ts";
 import { type Answer, at, expectAnswer, WrongAnswer } from "../lib/http.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import type { Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 import { asMember, checkBatchPath, checkBody, checkPath } from "./check-requests.ts";
@@ -10,7 +10,7 @@ const checksPerBatch = 100;
 const batches = 16;
 const connections = 32;
 
-export const checkBatch: Row = {
+export const checkBatch: Benchmark = {
   name: "check-batch",
   compares: "POST authorization/check-batch of 100 against single checks, on the same server",
   unit: "decisions/s",

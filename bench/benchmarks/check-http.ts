@@ -1,8 +1,8 @@
 import { makeOrganization } from "../fixture.ts";
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import { startOnPostgres } from "../lib/gatehouse-on-postgres.ts";
 import { type Answer, expectAnswer, expectText, send, WrongAnswer } from "../lib/http.ts";
 import { startReference } from "../lib/reference.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import type { Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 import { asMember, checkBody, checkPath } from "./check-requests.ts";
@@ -12,7 +12,7 @@ const distinct = 64;
 /** Enough that the server always has a request waiting, too few for a queue to form. */
 const connections = 64;
 
-export const checkHttp: Row = {
+export const checkHttp: Benchmark = {
   name: "check-http",
   compares: "POST authorization/check against the same bytes through a Fastify route that answers a constant",
   unit: "req/s",

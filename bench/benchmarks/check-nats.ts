@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { makeOrganization, newAccount, type Organization } from "../fixture.ts";
 import { Api } from "../lib/api.ts";
+import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { startNode } from "../lib/child.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { inTurn } from "../lib/in-turn.ts";
@@ -9,7 +10,6 @@ import { type Asked, askForSeconds, connectNats, natsUrl } from "../lib/nats.ts"
 import { serverFile } from "../lib/paths.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { cpuSeconds } from "../lib/process-table.ts";
-import type { Bench, Measured, Row } from "../lib/row.ts";
 import { scratchFolder } from "../lib/scratch.ts";
 import { median } from "../lib/statistics.ts";
 import { checkBody } from "./check-requests.ts";
@@ -19,7 +19,7 @@ const inFlight = 32;
 const distinct = 64;
 const readyTimeoutMs = 30_000;
 
-export const checkNats: Row = {
+export const checkNats: Benchmark = {
   name: "check-nats",
   compares: `check over NATS request and reply, ${inFlight} in flight, against the same bytes from a bare NATS responder`,
   unit: "req/s",
@@ -28,7 +28,7 @@ export const checkNats: Row = {
   run: againstBareResponder,
 };
 
-export const scaleQuery: Row = {
+export const scaleQuery: Benchmark = {
   name: "scale-query",
   compares: `check over NATS with two query processes against one, ${2 * inFlight} in flight; they share the machine's cores with NATS and the load`,
   unit: "req/s",

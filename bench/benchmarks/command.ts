@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { makeOwned, newAccount, type Owned } from "../fixture.ts";
 import type { Argon2Parameters } from "../lib/argon2.ts";
+import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { type Called, type Caller, callForSeconds } from "../lib/calls.ts";
 import { type RunningGatehouse, startOnPostgres } from "../lib/gatehouse-on-postgres.ts";
 import { type Answer, expectAnswer, type HttpRequest } from "../lib/http.ts";
 import { inTurn } from "../lib/in-turn.ts";
 import { withClient } from "../lib/postgres.ts";
 import { startReference } from "../lib/reference.ts";
-import type { Bench, Measured, Row } from "../lib/row.ts";
 import { median } from "../lib/statistics.ts";
 import { storedArgon2Parameters } from "../lib/stored-hash.ts";
 
@@ -59,7 +59,7 @@ const register: Kind = {
   effects: "select count(*) from users where status = 'PendingConfirmation'",
 };
 
-const row = (name: string, what: string, asked: string, kind: Kind): Row => ({
+const row = (name: string, what: string, asked: string, kind: Kind): Benchmark => ({
   name,
   compares: `${what} against the same statements as one prepared transaction on the same tables behind a bare Fastify route, ${inFlight} in flight`,
   unit: "req/s",

@@ -1,10 +1,10 @@
+import type { Benchmark } from "../lib/benchmark.ts";
 import { inProcess } from "../lib/in-process.ts";
-import type { Row } from "../lib/row.ts";
 
-type Described = Pick<Row, "name" | "compares" | "reach">;
+type Described = Pick<Benchmark, "name" | "compares" | "reach">;
 
 /** Rows without a server: function calls in one process, each with a contest of the same name in `in-process/contests.ts`. */
-const row = (described: Described, ...beside: string[]): Row => ({
+const row = (described: Described, ...beside: string[]): Benchmark => ({
   ...described,
   unit: "decisions/s",
   direction: "atLeast",

@@ -4,6 +4,7 @@ import pg from "pg";
 import { type Connection, ConsumerStatus } from "rabbitmq-client";
 import { makeOrganization, newAccount, type Organization } from "../fixture.ts";
 import { Api } from "../lib/api.ts";
+import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { percentile } from "../lib/calls.ts";
 import { startNode } from "../lib/child.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
@@ -14,7 +15,6 @@ import { inProcessFile } from "../lib/paths.ts";
 import { freshDatabase, withClient } from "../lib/postgres.ts";
 import { connectRabbitmq, exchangeWithQueue, rabbitmqUrl } from "../lib/rabbitmq.ts";
 import { startReference } from "../lib/reference.ts";
-import type { Bench, Measured, Row } from "../lib/row.ts";
 import { asMember, checkBody, checkPath } from "./check-requests.ts";
 
 /** Writes of one repetition, one after the other; a P95 needs more than twenty. */
@@ -26,7 +26,7 @@ const readyTimeoutMs = 30_000;
 const iam = "/api/v1/iam";
 const asked = "event processing p95 below 2 s";
 
-export const eventEffect: Row = {
+export const eventEffect: Benchmark = {
   name: "event-effect",
   compares: `p95 over ${writes} writes: from the acknowledgement of a command to its effect in the answer of another process, over the worker, NATS and Redis, against a bare transaction with NOTIFY, a listener that writes, and a route that reads`,
   unit: "ms",
@@ -35,7 +35,7 @@ export const eventEffect: Row = {
   run: effect,
 };
 
-export const eventBroker: Row = {
+export const eventBroker: Benchmark = {
   name: "event-broker",
   compares: `p95 over ${writes} writes: from the acknowledgement of a command to its event at a consumer of RabbitMQ, through a relay in another process, against a bare publisher with confirms, from its publishing`,
   unit: "ms",

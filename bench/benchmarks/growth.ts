@@ -1,9 +1,9 @@
 import type { GrowthResult } from "../in-process/growth.ts";
+import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { startNode } from "../lib/child.ts";
 import { UsageError } from "../lib/options.ts";
 import { inProcessFile } from "../lib/paths.ts";
 import { freshDatabase } from "../lib/postgres.ts";
-import type { Bench, Measured, Row } from "../lib/row.ts";
 import { scratchFolder } from "../lib/scratch.ts";
 import { median } from "../lib/statistics.ts";
 
@@ -12,7 +12,7 @@ const step = 10;
 /** A slow disk needs minutes to write a million users. */
 const timeoutMs = 900_000;
 
-export const growth: Row = {
+export const growth: Benchmark = {
   name: "growth",
   compares: "warm decision by the server's reader, 1,000 users spread over the whole population, against the same with 1,000 users",
   unit: "ns",

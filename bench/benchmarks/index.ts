@@ -1,5 +1,5 @@
+import type { Benchmark } from "../lib/benchmark.ts";
 import { UsageError } from "../lib/options.ts";
-import type { Row } from "../lib/row.ts";
 import type { Survey } from "../lib/survey.ts";
 import { sizing } from "../surveys/sizing.ts";
 import { traffic } from "../surveys/traffic.ts";
@@ -21,7 +21,7 @@ import { signInArgon2 } from "./sign-in-argon2.ts";
 import { signInBetterAuth } from "./sign-in-better-auth.ts";
 import { startExisting, startFirst } from "./start.ts";
 
-export const rows: Row[] = [
+export const rows: Benchmark[] = [
   decideHandWritten,
   decideCasl,
   decideCasbin,
@@ -55,12 +55,12 @@ export const rows: Row[] = [
 
 export const surveys: Survey[] = [sizing, traffic];
 
-export const entries: readonly (Row | Survey)[] = [...rows, ...surveys];
+export const entries: readonly (Benchmark | Survey)[] = [...rows, ...surveys];
 
 /** Those of these names and of these families (`sign-in` is all that begins with `sign-in-`); all without a name. */
-export function select(names: readonly string[]): readonly (Row | Survey)[] {
+export function select(names: readonly string[]): readonly (Benchmark | Survey)[] {
   if (names.length === 0) return entries;
-  const matches = (entry: Row | Survey, name: string) => entry.name === name || entry.name.startsWith(`${name}-`);
+  const matches = (entry: Benchmark | Survey, name: string) => entry.name === name || entry.name.startsWith(`${name}-`);
   const unknown = names.filter((name) => !entries.some((entry) => matches(entry, name)));
   if (unknown.length > 0) {
     throw new UsageError(`No row ${unknown.join(", ")}. There are: ${entries.map((entry) => entry.name).join(", ")}`);

@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { openQueues, type Queues } from "../in-process/jobs.ts";
+import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { percentile } from "../lib/calls.ts";
 import { inTurn } from "../lib/in-turn.ts";
 import { freshDatabase } from "../lib/postgres.ts";
-import type { Bench, Measured, Row } from "../lib/row.ts";
 
 const jobCount = 300;
 /** One after the other, each once the one before has been done. */
 const alone = 50;
 
-export const jobs: Row = {
+export const jobs: Benchmark = {
   name: "jobs",
   compares: `${jobCount} jobs that are enqueued in one transaction, until the last is done, against bare pg-boss fetching and completing one after the other`,
   unit: "jobs/s",

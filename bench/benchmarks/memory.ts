@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Benchmark } from "../lib/benchmark.ts";
 import type { Child } from "../lib/child.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { inTurn } from "../lib/in-turn.ts";
 import { startPglite } from "../lib/pglite-alone.ts";
 import { residentBytes } from "../lib/process-table.ts";
-import type { Row } from "../lib/row.ts";
 import { scratchFolder } from "../lib/scratch.ts";
 
 /** After this nothing of the start is still running; both sides get the same. */
 const idleMs = 5_000;
 
-export const memory: Row = {
+export const memory: Benchmark = {
   name: "memory",
   compares: "resident memory, embedded, idle on existing data, against a process with PGlite alone",
   unit: "MiB",

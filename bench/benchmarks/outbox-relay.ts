@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Connection } from "rabbitmq-client";
 import { fillOutbox, type Message } from "../in-process/outbox.ts";
+import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { inTurn } from "../lib/in-turn.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { connectRabbitmq, drain, exchangeWithQueue, rabbitmqUrl } from "../lib/rabbitmq.ts";
-import type { Bench, Measured, Row } from "../lib/row.ts";
 
 /** Seconds of work for either side, and more batches than hide how the first one begins. */
 const eventCount = 10_000;
@@ -12,7 +12,7 @@ const subjectCount = 200;
 /** As many as the relay has on their way at once. */
 const inFlight = 500;
 
-export const outboxRelay: Row = {
+export const outboxRelay: Benchmark = {
   name: "outbox-relay",
   compares: `${eventCount.toLocaleString("en-US")} events from the outbox to RabbitMQ with confirms, against a bare publisher with confirms of the same bytes, ${inFlight} in flight`,
   unit: "events/s",

@@ -1,9 +1,9 @@
 import { deepStrictEqual } from "node:assert";
 import { inviteMember, makeOrganization } from "../fixture.ts";
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import { startOnPostgres } from "../lib/gatehouse-on-postgres.ts";
 import { type Answer, expectAnswer, send, WrongAnswer } from "../lib/http.ts";
 import { startReference } from "../lib/reference.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import type { Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 
@@ -78,7 +78,7 @@ const members: Query = {
   }),
 };
 
-export const queryOrganization: Row = {
+export const queryOrganization: Benchmark = {
   name: "query-organization",
   compares: "GET organizations/:id against a bare Fastify route with one prepared SELECT on the same row",
   unit: "req/s",
@@ -87,7 +87,7 @@ export const queryOrganization: Row = {
   run: (bench) => sideBySide(bench, (fresh) => setUp(fresh, organization)),
 };
 
-export const queryMembers: Row = {
+export const queryMembers: Benchmark = {
   name: "query-members",
   compares: `GET organizations/:id/memberships of ${furtherMembers + 2} against a bare Fastify route with one prepared SELECT on the same tables`,
   unit: "req/s",

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeOrganization, newAccount, type Organization, signIn } from "../fixture.ts";
 import { Api } from "../lib/api.ts";
+import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { percentile } from "../lib/calls.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { type Answer, at, send } from "../lib/http.ts";
 import { freshInstallation } from "../lib/installation.ts";
 import { busyCores } from "../lib/quiet.ts";
-import type { Bench, Measured, Row } from "../lib/row.ts";
 import { median } from "../lib/statistics.ts";
 import { asMember, checkBody, checkPath } from "./check-requests.ts";
 
@@ -19,7 +19,7 @@ const askEveryMs = 2;
 const giveUpMs = 20_000;
 const iam = "/api/v1/iam";
 
-export const revocationBound: Row = {
+export const revocationBound: Benchmark = {
   name: "revocation-bound",
   compares: `p99 over ${rounds} revocations and ${processCount} processes: from the acknowledgement of the write to the refusal, over NATS and Redis, against the bound of ${boundMs} ms`,
   unit: "ms",

@@ -1,6 +1,6 @@
 import type { Account } from "../fixture.ts";
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import { expectAnswer, expectText } from "../lib/http.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import type { Question, Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 import { signInCookies, signUpMany, startBetterAuth } from "./better-auth-users.ts";
@@ -8,7 +8,7 @@ import { connections, gatehouseSessions, sessions } from "./session-gatehouse.ts
 
 const asked = "session validation p95 below 20 ms";
 
-export const sessionBetterAuth: Row = {
+export const sessionBetterAuth: Benchmark = {
   name: "session-better-auth",
   compares: "GET auth/session against better-auth get-session, both on PostgreSQL",
   unit: "req/s",
@@ -18,7 +18,7 @@ export const sessionBetterAuth: Row = {
   run: (bench) => sideBySide(bench, (fresh) => setUp(fresh, "off")),
 };
 
-export const sessionBetterAuthCookie: Row = {
+export const sessionBetterAuthCookie: Benchmark = {
   name: "session-better-auth-cookie",
   compares: "GET auth/session against better-auth get-session with its cookie cache",
   unit: "req/s",

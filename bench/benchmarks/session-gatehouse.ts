@@ -1,7 +1,7 @@
 import { registerMany, type SignedIn, signIn } from "../fixture.ts";
+import type { Bench } from "../lib/benchmark.ts";
 import { startOnPostgres } from "../lib/gatehouse-on-postgres.ts";
 import { expectAnswer, expectText } from "../lib/http.ts";
-import type { Bench } from "../lib/row.ts";
 import type { Side } from "../lib/side.ts";
 
 /** Users with one session each, asked about in turn: on both sides of every session row. */

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import { expectAnswer } from "../lib/http.ts";
 import { freshDatabase, withClient } from "../lib/postgres.ts";
 import { startReference } from "../lib/reference.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import { loadOnce, type Side } from "../lib/side.ts";
 import { sideBySide } from "../lib/side-by-side.ts";
 import { connections, gatehouseSessions, sessions } from "./session-gatehouse.ts";
@@ -11,7 +11,7 @@ const rowsInTable = 10_000;
 /** The best of these is kept: the reference must not lose by its configuration. */
 const poolSizes = [4, 8, 10];
 
-export const sessionSelect: Row = {
+export const sessionSelect: Benchmark = {
   name: "session-select",
   compares: "GET auth/session against a bare Fastify route with one prepared SELECT by token",
   unit: "req/s",

@@ -1,7 +1,7 @@
 import { type Argon2Parameters, parallelChoices, startArgon2, verifyFor } from "../lib/argon2.ts";
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import type { Child } from "../lib/child.ts";
 import { inTurn } from "../lib/in-turn.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import { loadOnce, type Repetition } from "../lib/side.ts";
 import { describe } from "../lib/side-by-side.ts";
 import { median } from "../lib/statistics.ts";
@@ -11,7 +11,7 @@ import { gatehouseSignIn, secondsFactor } from "./sign-in-gatehouse.ts";
 /** The product's defaults, which are OWASP's minimum for argon2id. */
 const expected: Argon2Parameters = { memoryKiB: 19_456, passes: 2, lanes: 1 };
 
-export const signInArgon2: Row = {
+export const signInArgon2: Benchmark = {
   name: "sign-in-argon2",
   compares: "POST auth/login on PostgreSQL against the argon2id verification alone, in process",
   unit: "sign-ins/s",

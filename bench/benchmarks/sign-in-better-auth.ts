@@ -1,11 +1,11 @@
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import { expectAnswer, expectText } from "../lib/http.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import type { Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 import { json, signInPath, signUpMany, startBetterAuth } from "./better-auth-users.ts";
 import { connections, gatehouseSignIn, people, probeEveryMs, secondsFactor } from "./sign-in-gatehouse.ts";
 
-export const signInBetterAuth: Row = {
+export const signInBetterAuth: Benchmark = {
   name: "sign-in-better-auth",
   compares: "POST auth/login (argon2id) against better-auth's e-mail sign-in (scrypt), both on PostgreSQL",
   unit: "req/s",

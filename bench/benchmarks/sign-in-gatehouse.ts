@@ -1,7 +1,7 @@
 import { registerMany } from "../fixture.ts";
+import type { Bench } from "../lib/benchmark.ts";
 import { type RunningGatehouse, startOnPostgres } from "../lib/gatehouse-on-postgres.ts";
 import { expectAnswer, expectText } from "../lib/http.ts";
-import type { Bench } from "../lib/row.ts";
 import type { Side } from "../lib/side.ts";
 import { json } from "./better-auth-users.ts";
 

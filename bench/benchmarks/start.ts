@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import type { Bench, Benchmark } from "../lib/benchmark.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { inTurn } from "../lib/in-turn.ts";
 import { startPglite } from "../lib/pglite-alone.ts";
-import type { Bench, Row } from "../lib/row.ts";
 import { scratchFolder } from "../lib/scratch.ts";
 
 /** Start-ups are measured one at a time: what was started is stopped, in order, before the next one begins. */
@@ -18,7 +18,7 @@ async function pgliteReadyMs(bench: Bench, folder: string): Promise<number> {
   return readyMs;
 }
 
-export const startExisting: Row = {
+export const startExisting: Benchmark = {
   name: "start-existing",
   compares: "spawn to ready, embedded, on existing data, against PGlite alone opened in a fresh process",
   unit: "ms",
@@ -35,7 +35,7 @@ export const startExisting: Row = {
   },
 };
 
-export const startFirst: Row = {
+export const startFirst: Benchmark = {
   name: "start-first",
   compares: "spawn to ready, embedded, first start, against PGlite alone created in a fresh process",
   unit: "ms",

@@ -4,8 +4,8 @@
  * One process of an in-process row: checks every answer, warms up, measures, and prints `result <json>`.
  */
 
+import type { Pair } from "../lib/benchmark.ts";
 import { busyCores } from "../lib/quiet.ts";
-import type { Pair } from "../lib/row.ts";
 import { checkAnswers, Runner, rates } from "./contest.ts";
 import { contests } from "./contests.ts";
 

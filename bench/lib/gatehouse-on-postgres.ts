@@ -1,8 +1,8 @@
 import { type Account, newAccount } from "../fixture.ts";
 import { Api } from "./api.ts";
+import type { Bench } from "./benchmark.ts";
 import { type Gatehouse, startGatehouse } from "./gatehouse.ts";
 import { freshDatabase } from "./postgres.ts";
-import type { Bench } from "./row.ts";
 import { scratchFolder } from "./scratch.ts";
 
 export interface RunningGatehouse extends Gatehouse {

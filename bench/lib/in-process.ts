@@ -1,6 +1,6 @@
+import type { Bench, Measured, Pair } from "./benchmark.ts";
 import { startNode } from "./child.ts";
 import { inProcessFile } from "./paths.ts";
-import type { Bench, Measured, Pair } from "./row.ts";
 import { median, spread } from "./statistics.ts";
 
 /** A call of a function needs no four seconds, because the sides take turns every 50 ms within a repetition. */

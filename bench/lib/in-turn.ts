@@ -1,5 +1,5 @@
+import type { Bench, Measured, Pair } from "./benchmark.ts";
 import { busyCores } from "./quiet.ts";
-import type { Bench, Measured, Pair } from "./row.ts";
 
 /** The same alternation for figures that need no HTTP load: one round thrown away, then pairs. */
 export async function inTurn(bench: Bench, unit: string, ours: () => Promise<number>, reference: () => Promise<number>): Promise<Measured> {

@@ -1,4 +1,4 @@
-import type { Measured, Row } from "./row.ts";
+import type { Benchmark, Measured } from "./benchmark.ts";
 import { median, spread } from "./statistics.ts";
 
 export interface Outcome {
@@ -11,7 +11,7 @@ export interface Outcome {
   ratio: number;
   /** Null where nothing is asked for. */
   reach: number | null;
-  direction: Row["direction"];
+  direction: Benchmark["direction"];
   /** Null where nothing is asked for. */
   reached: boolean | null;
   unit: string;
@@ -25,7 +25,7 @@ export interface Outcome {
   raw?: unknown;
 }
 
-export function judge(row: Row, measured: Measured): Outcome {
+export function judge(row: Benchmark, measured: Measured): Outcome {
   const ours = measured.pairs.map((pair) => pair.ours);
   const reference = measured.pairs.map((pair) => pair.reference);
   const ratios = measured.pairs.map((pair) => pair.ours / pair.reference);

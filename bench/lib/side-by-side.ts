@@ -1,5 +1,5 @@
+import type { Bench, Measured } from "./benchmark.ts";
 import { busyCores } from "./quiet.ts";
-import type { Bench, Measured } from "./row.ts";
 import { loadOnce, type Repetition, type Side } from "./side.ts";
 import { median } from "./statistics.ts";
 

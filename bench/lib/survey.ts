@@ -1,4 +1,4 @@
-import type { Bench } from "./row.ts";
+import type { Bench } from "./benchmark.ts";
 
 /** Figures that have no reference to be held against: sizes, bytes, connections. All of them are measured. */
 export interface Survey {

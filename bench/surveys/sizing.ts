@@ -1,11 +1,11 @@
 import type { SizingResult, Step } from "../in-process/sizing.ts";
 import type { ViewsResult } from "../in-process/views.ts";
+import type { Bench } from "../lib/benchmark.ts";
 import { startNode } from "../lib/child.ts";
 import { UsageError } from "../lib/options.ts";
 import { inProcessFile } from "../lib/paths.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { connectRedis, freshRedis } from "../lib/redis.ts";
-import type { Bench } from "../lib/row.ts";
 import { scratchFolder } from "../lib/scratch.ts";
 import type { Figure, Survey } from "../lib/survey.ts";
 

@@ -4,6 +4,7 @@ import { asMember, checkBody, checkPath } from "../benchmarks/check-requests.ts"
 import { makeOrganization, newAccount, type Organization, register } from "../fixture.ts";
 import { fillOutbox } from "../in-process/outbox.ts";
 import { Api } from "../lib/api.ts";
+import type { Bench } from "../lib/benchmark.ts";
 import type { Child } from "../lib/child.ts";
 import { type CountingProxy, countingProxy } from "../lib/counting-proxy.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
@@ -13,7 +14,6 @@ import { natsUrl } from "../lib/nats.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { residentBytes } from "../lib/process-table.ts";
 import { connectRabbitmq, drain, exchangeWithQueue, rabbitmqUrl } from "../lib/rabbitmq.ts";
-import type { Bench } from "../lib/row.ts";
 import type { Figure, Survey } from "../lib/survey.ts";
 
 const iam = "/api/v1/iam";

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@gatehouse/testing/free-port.ts";
+import { servicesAsked } from "@gatehouse/testing/services.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
@@ -14,7 +15,8 @@ import { prometheusFolder } from "../operations/support/rules.ts";
 
 const programs = { prometheus: prometheusInstalled(), kubectl: spawnSync("kubectl", ["version", "--client"]).status === 0 };
 const missing = Object.entries(programs).flatMap(([name, there]) => (there ? [] : [name]));
-const why = missing.length === 0 ? "" : ` (skipped: not installed: ${missing.join(", ")})`;
+const notInstalled = missing.length === 0 ? "" : ` (skipped: not installed: ${missing.join(", ")})`;
+const why = servicesAsked ? notInstalled : " (skipped: npm run test:services runs it)";
 const administrator = { email: "ada@example.com", password: "a quiet green harbour" };
 
 // A real Prometheus with the shipped relabelling and rules, and real processes of the product as the pods that it scrapes. What

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { sql } from "kysely";
@@ -9,7 +10,6 @@ import type { Database } from "../../packages/server/src/platform/database/datab
 import { openPglite } from "../../packages/server/src/platform/database/pglite.ts";
 import { openPostgresql } from "../../packages/server/src/platform/database/postgresql.ts";
 import { gatehouse, type RunningServer, startServer } from "../newcomer/process.ts";
-import { onPostgresql } from "../security/support/postgresql.ts";
 
 interface Place {
   readonly dataDir: string;
@@ -81,7 +81,7 @@ describe("gatehouse projection, on embedded storage", () => {
   faults(() => place);
 });
 
-onPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
+describeOnPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-projection-"));
   let place: Place;
   let database: TestDatabase;

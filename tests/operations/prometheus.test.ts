@@ -1,5 +1,6 @@
 import { anAddress, newOrganization, newPerson, registration } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { servicesAsked } from "@gatehouse/testing/services.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Prometheus, prometheusInstalled, startPrometheus } from "./support/prometheus.ts";
 import { expressions } from "./support/rules.ts";
@@ -33,59 +34,62 @@ const core = [
 ];
 
 // Prometheus is a program of its own; without it the form of the rules is still checked by the other tests.
-describe.skipIf(!prometheusInstalled())("a Prometheus that scrapes a running server (skipped: prometheus is not installed)", () => {
-  let server: TestServer;
-  let prometheus: Prometheus;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-    const url = new URL(await server.door.listen({ host: "127.0.0.1", port: 0 }));
-    prometheus = await startPrometheus(url.host);
-    await use(server);
-  });
-  afterAll(async () => {
-    await prometheus?.close();
-    await server?.close();
-  });
+describe.skipIf(!servicesAsked || !prometheusInstalled())(
+  "a Prometheus that scrapes a running server (skipped where prometheus is not installed; npm run test:services runs it)",
+  () => {
+    let server: TestServer;
+    let prometheus: Prometheus;
+    beforeAll(async () => {
+      server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+      const url = new URL(await server.door.listen({ host: "127.0.0.1", port: 0 }));
+      prometheus = await startPrometheus(url.host);
+      await use(server);
+    });
+    afterAll(async () => {
+      await prometheus?.close();
+      await server?.close();
+    });
 
-  const ask = (query: string) => prometheus.get("/api/v1/query", { query });
-  const scrapes = async (): Promise<number> => {
-    const { data } = await ask('sum_over_time(up{job="gatehouse"}[1m])').catch(() => ({ data: { result: [] } }));
-    return Number(data.result[0]?.value[1] ?? 0);
-  };
-
-  it("reads its metrics", async () => {
-    await expect.poll(scrapes, { timeout: 20_000 }).toBeGreaterThan(0);
-  });
-
-  it("understands every expression of alerts, rules and dashboards", async () => {
-    for (const { where, expr } of expressions) expect(await ask(expr), where).toMatchObject({ status: "success" });
-  });
-
-  it("evaluates every rule without an error", async () => {
-    const health = async () => {
-      const { data } = await prometheus.get("/api/v1/rules");
-      const rules: { name: string; health: string; lastError?: string }[] = data.groups.flatMap(
-        (group: { rules: unknown[] }) => group.rules,
-      );
-      return rules.filter((rule) => rule.health !== "ok").map(({ name, lastError }) => `${name} ${lastError ?? "not evaluated"}`);
+    const ask = (query: string) => prometheus.get("/api/v1/query", { query });
+    const scrapes = async (): Promise<number> => {
+      const { data } = await ask('sum_over_time(up{job="gatehouse"}[1m])').catch(() => ({ data: { result: [] } }));
+      return Number(data.result[0]?.value[1] ?? 0);
     };
-    await expect.poll(health, { timeout: 20_000 }).toEqual([]);
-  });
 
-  it.each(core)("has data for %s", async (name) => {
-    const found = expressions.filter(({ where }) => where === name);
-    expect(found.length).toBeGreaterThan(0);
-    for (const { expr } of found) {
-      const values = async () => {
-        // Rates want two scrapes with something in between.
-        await use(server);
-        const { data } = await ask(expr);
-        return (data.result as { value: [number, string] }[]).filter(({ value }) => Number.isFinite(Number(value[1]))).length;
+    it("reads its metrics", async () => {
+      await expect.poll(scrapes, { timeout: 20_000 }).toBeGreaterThan(0);
+    });
+
+    it("understands every expression of alerts, rules and dashboards", async () => {
+      for (const { where, expr } of expressions) expect(await ask(expr), where).toMatchObject({ status: "success" });
+    });
+
+    it("evaluates every rule without an error", async () => {
+      const health = async () => {
+        const { data } = await prometheus.get("/api/v1/rules");
+        const rules: { name: string; health: string; lastError?: string }[] = data.groups.flatMap(
+          (group: { rules: unknown[] }) => group.rules,
+        );
+        return rules.filter((rule) => rule.health !== "ok").map(({ name, lastError }) => `${name} ${lastError ?? "not evaluated"}`);
       };
-      await expect.poll(values, { timeout: 20_000, interval: 500 }).toBeGreaterThan(0);
-    }
-  });
-});
+      await expect.poll(health, { timeout: 20_000 }).toEqual([]);
+    });
+
+    it.each(core)("has data for %s", async (name) => {
+      const found = expressions.filter(({ where }) => where === name);
+      expect(found.length).toBeGreaterThan(0);
+      for (const { expr } of found) {
+        const values = async () => {
+          // Rates want two scrapes with something in between.
+          await use(server);
+          const { data } = await ask(expr);
+          return (data.result as { value: [number, string] }[]).filter(({ value }) => Number.isFinite(Number(value[1]))).length;
+        };
+        await expect.poll(values, { timeout: 20_000, interval: 500 }).toBeGreaterThan(0);
+      }
+    });
+  },
+);
 
 /** A little of everything: somebody registers, signs in, makes an organization, and asks what they may do. */
 async function use(server: TestServer): Promise<void> {

@@ -1,12 +1,12 @@
+import { ask, routesOf } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
+import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, asOperator, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { quiet } from "@gatehouse/testing/stored-rows.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ask, routesOf } from "../security/support/ask.ts";
-import { onPostgresql } from "../security/support/postgresql.ts";
-import { quiet } from "../security/support/rows.ts";
-import { sampleOf } from "../security/support/samples.ts";
-import { makeWorld, type World } from "../security/support/world.ts";
 import { readsOf } from "./support/plans.ts";
 import { populate } from "./support/population.ts";
 import { type Recorded, StatementRecorder } from "./support/recorded-statements.ts";
@@ -44,7 +44,7 @@ const exceptions: readonly { readonly statement: RegExp; readonly reason: string
 ];
 
 // PGlite plans alike, but has one connection; the plans that count are those of production.
-onPostgresql("the plans of all statements, with 20,000 rows of other tenants in each table", () => {
+describeOnPostgresql("the plans of all statements, with 20,000 rows of other tenants in each table", () => {
   let database: TestDatabase;
   let client: pg.Client;
   let recorded: readonly Recorded[];

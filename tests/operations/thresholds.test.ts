@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { servicesAsked } from "@gatehouse/testing/services.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { alerts, prometheusFolder, type Rule } from "./support/rules.ts";
@@ -10,7 +11,7 @@ interface Case {
   readonly alert_rule_test?: readonly { readonly alertname: string }[];
 }
 
-const promtool = spawnSync("promtool", ["--version"]).status === 0;
+const promtool = servicesAsked && spawnSync("promtool", ["--version"]).status === 0;
 const read = (file: string) => parse(readFileSync(join(prometheusFolder, file), "utf8"));
 /** Cases of an alert file are in the test file of its name, and those that last a day in another. */
 const files = globSync("alerts/*.yml", { cwd: prometheusFolder }).map((file) => {
@@ -30,42 +31,45 @@ function isOf({ alert_rule_test = [] }: Case, { alert }: Rule): boolean {
   return alert_rule_test.some(({ alertname }) => alertname === alert);
 }
 
-describe.skipIf(!promtool)("the unit tests of every alert (skipped: promtool is not installed)", () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), "gatehouse-thresholds-"));
-  });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+describe.skipIf(!promtool)(
+  "the unit tests of every alert (skipped where promtool is not installed; npm run test:services runs them)",
+  () => {
+    let folder: string;
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), "gatehouse-thresholds-"));
+    });
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Whether the cases of an alert pass with `changed` in its place. */
-  function pass({ name, rules, own, rule }: (typeof every)[number], changed: Rule): boolean {
-    const needed = rules.filter((each) => each.record !== undefined);
-    writeFileSync(join(folder, "rules.yml"), stringify({ groups: [{ name, rules: [...needed, changed] }] }));
-    writeFileSync(join(folder, "tests.yml"), stringify({ ...own, rule_files: ["rules.yml"] }, { lineWidth: 0 }));
-    const { status, stdout, stderr } = spawnSync("promtool", ["test", "rules", "tests.yml"], { cwd: folder, encoding: "utf8" });
-    // A rule that promtool cannot read fails its cases for another reason than the one that is looked for.
-    if (`${stdout}${stderr}`.includes("could not parse")) throw new Error(`${rule.alert}: ${stdout}${stderr}`);
-    return status === 0;
-  }
+    /** Whether the cases of an alert pass with `changed` in its place. */
+    function pass({ name, rules, own, rule }: (typeof every)[number], changed: Rule): boolean {
+      const needed = rules.filter((each) => each.record !== undefined);
+      writeFileSync(join(folder, "rules.yml"), stringify({ groups: [{ name, rules: [...needed, changed] }] }));
+      writeFileSync(join(folder, "tests.yml"), stringify({ ...own, rule_files: ["rules.yml"] }, { lineWidth: 0 }));
+      const { status, stdout, stderr } = spawnSync("promtool", ["test", "rules", "tests.yml"], { cwd: folder, encoding: "utf8" });
+      // A rule that promtool cannot read fails its cases for another reason than the one that is looked for.
+      if (`${stdout}${stderr}`.includes("could not parse")) throw new Error(`${rule.alert}: ${stdout}${stderr}`);
+      return status === 0;
+    }
 
-  it("are there for every alert", () => {
-    expect(every.map(({ rule }) => rule.alert).sort()).toEqual(alerts.map(({ alert }) => alert).sort());
-  });
+    it("are there for every alert", () => {
+      expect(every.map(({ rule }) => rule.alert).sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+    });
 
-  it.each(every.map((each) => [each.rule.alert as string, each] as const))(
-    "pass as %s is, and fail when one of its numbers is changed",
-    {
-      timeout: 180_000,
-    },
-    (_alert, each) => {
-      expect(pass(each, each.rule)).toBe(true);
-      const unseen = [...changedNumbers(each.rule), ...changedTimes(each.rule, each.own.evaluation_interval)].filter((changed) =>
-        pass(each, changed),
-      );
-      expect(unseen.map(({ expr, for: time }) => `${expr} for ${time}`)).toEqual([]);
-    },
-  );
-});
+    it.each(every.map((each) => [each.rule.alert as string, each] as const))(
+      "pass as %s is, and fail when one of its numbers is changed",
+      {
+        timeout: 180_000,
+      },
+      (_alert, each) => {
+        expect(pass(each, each.rule)).toBe(true);
+        const unseen = [...changedNumbers(each.rule), ...changedTimes(each.rule, each.own.evaluation_interval)].filter((changed) =>
+          pass(each, changed),
+        );
+        expect(unseen.map(({ expr, for: time }) => `${expr} for ${time}`)).toEqual([]);
+      },
+    );
+  },
+);
 
 /** Every threshold and every factor of an expression, a fifth up and a fifth down; 0 and 1 become each other. */
 function changedNumbers(rule: Rule): readonly Rule[] {

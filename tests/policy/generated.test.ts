@@ -1,3 +1,4 @@
+import { isLong } from "@gatehouse/testing/forms.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { filter, issuesOfCondition, matches, PolicyError } from "../../packages/policy/src/index.ts";
@@ -6,8 +7,6 @@ import { circles, type Generated, generated, ids, questionsAWorld } from "./supp
 import { decideNaively } from "./support/naive.ts";
 import type { Answer } from "./support/world.ts";
 
-/** `npm run test:long` asks for all of them. */
-const isLong = process.env["TEST_LONG"] === "1";
 /** Worlds that nobody thought of. Four questions each: ten thousand decisions in the long form. */
 const worldsInLongForm = 2_500;
 const worlds = isLong ? worldsInLongForm : 300;

@@ -1,36 +1,36 @@
-import { clockRow, fakeTimeLibrary } from "./clock.ts";
+import { clockScenario, fakeTimeLibrary } from "./clock.ts";
 import { databaseFrozen, databaseKilled, databaseStopped } from "./database.ts";
-import { frozenProcessRow } from "./frozen-process.ts";
-import { killRow } from "./kill.ts";
-import { natsRow } from "./nats.ts";
-import { rabbitmqRow } from "./rabbitmq.ts";
-import { redisRow } from "./redis.ts";
-import { rollingRow } from "./rolling.ts";
+import { frozenProcessScenario } from "./frozen-process.ts";
+import { killScenario } from "./kill.ts";
+import { natsScenario } from "./nats.ts";
+import { rabbitmqScenario } from "./rabbitmq.ts";
+import { redisScenario } from "./redis.ts";
+import { rollingScenario } from "./rolling.ts";
 import { capabilities } from "./support/capabilities.ts";
-import type { Row } from "./support/stage.ts";
-import { terminateRow } from "./terminate.ts";
-import { twiceRow } from "./twice.ts";
+import type { Scenario } from "./support/stage.ts";
+import { terminateScenario } from "./terminate.ts";
+import { twiceScenario } from "./twice.ts";
 
-/** Every row that is played on one house, in this order; the clock last, because processes that are ahead tidy up what is not over. */
-export const rows: readonly Row[] = [
-  terminateRow,
-  rollingRow,
-  killRow,
-  { ...frozenProcessRow, longOnly: true },
+/** Every scenario that is played on one application, in this order; the clock last, because processes that are ahead tidy up what is not over. */
+export const scenarios: readonly Scenario[] = [
+  terminateScenario,
+  rollingScenario,
+  killScenario,
+  { ...frozenProcessScenario, longOnly: true },
   databaseStopped,
   { ...databaseKilled, longOnly: true },
   databaseFrozen,
-  redisRow,
-  natsRow,
-  rabbitmqRow,
-  twiceRow,
-  clockRow,
+  redisScenario,
+  natsScenario,
+  rabbitmqScenario,
+  twiceScenario,
+  clockScenario,
 ];
 
-/** Why a row cannot be played here; undefined where it can. */
-export function impossible(row: Row): string | undefined {
-  if (row === redisRow && !capabilities.sharedCache) return "this build takes no REDIS_URL";
-  if (row === rabbitmqRow && !capabilities.broker) return "this build takes no EVENTS_URL";
-  if (row === clockRow && fakeTimeLibrary() === undefined) return "libfaketime is not installed (Debian's package faketime)";
+/** Why a scenario cannot be played here; undefined where it can. */
+export function impossible(scenario: Scenario): string | undefined {
+  if (scenario === redisScenario && !capabilities.sharedCache) return "this build takes no REDIS_URL";
+  if (scenario === rabbitmqScenario && !capabilities.broker) return "this build takes no EVENTS_URL";
+  if (scenario === clockScenario && fakeTimeLibrary() === undefined) return "libfaketime is not installed (Debian's package faketime)";
   return undefined;
 }

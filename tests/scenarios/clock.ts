@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { Door } from "./support/door.ts";
-import { eventually } from "./support/eventually.ts";
-import { administrator } from "./support/house.ts";
+import { eventually } from "@gatehouse/testing/until.ts";
+import { administrator } from "./support/application.ts";
+import { HttpClient } from "./support/http.ts";
 import { openFleet } from "./support/product.ts";
-import type { Row } from "./support/stage.ts";
+import type { Scenario } from "./support/stage.ts";
 import { tokenMailed, unique } from "./support/world.ts";
 
 /** How far the other processes' clock goes ahead; enough to be over what lasts a minute. */
@@ -16,15 +16,15 @@ const shortestSeconds = 60;
  * Processes whose clock is ten minutes ahead, beside those with the right time. What they decide follows the database's clock, they say
  * that they are DOWN, and they take no jobs; the others do those.
  */
-export const clockRow: Row = {
+export const clockScenario: Scenario = {
   name: "a clock that is ten minutes off",
   guarantee: "Sessions last their time by the database's clock, the process is DOWN and takes no job, and no job is lost.",
-  async run({ house }) {
+  async run({ application }) {
     const library = fakeTimeLibrary();
     if (library === undefined) throw new Error("libfaketime is not installed");
     const problems: string[] = [];
     const short = {
-      ...house.environment,
+      ...application.environment,
       SESSION_IDLE_SECONDS: String(shortestSeconds),
       SESSION_ABSOLUTE_SECONDS: String(shortestSeconds),
       NATS_PREFIX: `ahead-${unique()}`,
@@ -33,17 +33,17 @@ export const clockRow: Row = {
     // On the same database, but reached by another word of NATS, so that it is known which clock answers.
     const off = await openFleet({ environment: ahead, each: 1, startedBy: "/health" });
     try {
-      const there = new Door(off.of("gateway").map(({ url }) => url));
-      const { door } = house;
+      const there = new HttpClient(off.of("gateway").map(({ url }) => url));
+      const { http } = application;
       const login = { body: { email: administrator.email, password: administrator.password } };
-      const here = await door.must(200, "POST /api/v1/iam/auth/login", login);
+      const here = await http.must(200, "POST /api/v1/iam/auth/login", login);
       const fromAhead = await there.must(200, "POST /api/v1/iam/auth/login", login);
       const shiftMs = Date.parse(fromAhead.body.expiresAt) - shortestSeconds * 1_000 - Date.now();
       if (Math.abs(shiftMs) > 30_000) problems.push(`a session of the clock ahead ends ${Math.round(shiftMs / 1_000)} s off`);
       for (const [where, made] of [
         [there, here],
-        [door, here],
-        [door, fromAhead],
+        [http, here],
+        [http, fromAhead],
         [there, fromAhead],
       ] as const) {
         const { status } = await where.call("GET /api/v1/iam/auth/session", { token: made.body.sessionToken });
@@ -53,7 +53,7 @@ export const clockRow: Row = {
       const registration = { email, password: administrator.password, firstName: "A", lastName: "Head", locale: "en" };
       await there.must(201, "POST /api/v1/iam/auth/register", { body: registration });
       const began = performance.now();
-      await tokenMailed(house, email, "/verify-email");
+      await tokenMailed(application, email, "/verify-email");
       const mailMs = Math.round(performance.now() - began);
       await eventually(
         async () => {

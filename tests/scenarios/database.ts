@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { capabilities } from "./support/capabilities.ts";
-import { eventually } from "./support/eventually.ts";
 import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
-import { countsOf, type Row, type Stage } from "./support/stage.ts";
+import { countsOf, type Scenario, type Stage } from "./support/stage.ts";
 
 /**
  * The slowest refusal: a statement may take ten seconds before the server ends it, the client gives up two seconds later, and
- * the door waits fifteen for a command's answer.
+ * the gateway waits fifteen for a command's answer.
  */
 const refusedWithinMs = 16_000;
 /** From the moment that the database answers again. */
@@ -18,20 +18,20 @@ const knownWithinMs = 3_000;
 
 type Away = "stopped" | "killed" | "frozen";
 
-export const databaseStopped = awayRow("PostgreSQL stopped and back", "stopped");
-export const databaseKilled = awayRow("PostgreSQL killed and back", "killed");
-export const databaseFrozen = awayRow("PostgreSQL frozen and back", "frozen");
+export const databaseStopped = awayScenario("PostgreSQL stopped and back", "stopped");
+export const databaseKilled = awayScenario("PostgreSQL killed and back", "killed");
+export const databaseFrozen = awayScenario("PostgreSQL frozen and back", "frozen");
 
-function awayRow(name: string, how: Away): Row {
+function awayScenario(name: string, how: Away): Scenario {
   return {
     name,
     guarantee: "Commands are refused in time, nothing acknowledged is lost, and all recover without a restart.",
     async run(stage) {
-      const { house, schools, form } = stage;
-      const load = await Load.start(house, schools);
+      const { application, schools, form } = stage;
+      const load = await Load.start(application, schools);
       await everyProcessKnows(stage);
       await pause(1_500);
-      const before = house.fleet.members.map(({ starts }) => starts).join();
+      const before = application.fleet.members.map(({ starts }) => starts).join();
       await take(stage, how);
       const asked = await askWhileAway(stage, how, how === "frozen" ? form.awayMs * 2 : form.awayMs);
       await bringBack(stage, how);
@@ -39,26 +39,26 @@ function awayRow(name: string, how: Away): Row {
       await pause(1_000);
       const report = await load.stopAndVerify();
       const problems = [...report.problems, ...asked.problems];
-      if (house.fleet.members.map(({ starts }) => starts).join() !== before) problems.push("a process was restarted to recover");
+      if (application.fleet.members.map(({ starts }) => starts).join() !== before) problems.push("a process was restarted to recover");
       if (recoveredMs > recoveredWithinMs) problems.push(`the first command after it took ${recoveredMs} ms`);
       return { problems, ...asked.counts, recoveredMs, slowestMs: speedOf(load.seen).maxMs, ...countsOf(report) };
     },
   };
 }
 
-async function take({ house: { postgresql } }: Stage, how: Away): Promise<void> {
+async function take({ application: { postgresql } }: Stage, how: Away): Promise<void> {
   if (how === "frozen") postgresql.freeze();
   else if (how === "killed") await postgresql.kill();
   else await postgresql.stop();
 }
 
-async function bringBack({ house: { postgresql } }: Stage, how: Away): Promise<void> {
+async function bringBack({ application: { postgresql } }: Stage, how: Away): Promise<void> {
   if (how === "frozen") postgresql.thaw();
   else await postgresql.start();
 }
 
-const check = ({ house: { door }, calm: { id, member } }: Stage) =>
-  door.call("POST /api/v1/iam/authorization/check", {
+const check = ({ application: { http }, calm: { id, member } }: Stage) =>
+  http.call("POST /api/v1/iam/authorization/check", {
     token: member.token,
     body: { userId: member.id, tenantId: id, actionType: "Document.Write" },
     retry: false,
@@ -71,7 +71,7 @@ async function everyProcessKnows(stage: Stage): Promise<void> {
 
 /** Commands and checks one after the other, without a retry: what is measured is the product's first answer. */
 async function askWhileAway(stage: Stage, how: Away, awayMs: number) {
-  const { door } = stage.house;
+  const { http } = stage.application;
   const [{ owner }] = stage.schools as [Stage["schools"][number]];
   const problems: string[] = [];
   const beganAt = performance.now();
@@ -79,7 +79,7 @@ async function askWhileAway(stage: Stage, how: Away, awayMs: number) {
   const counts = { refused: 0, "slowest refusal ms": 0, "checks answered": 0, "checks refused": 0 };
   const commands = async (): Promise<void> => {
     while (performance.now() < until) {
-      const answer = await door.call("PUT /api/v1/iam/users/me", { token: owner.token, body: { locale: "en" }, retry: false });
+      const answer = await http.call("PUT /api/v1/iam/users/me", { token: owner.token, body: { locale: "en" }, retry: false });
       const tookMs = Math.round(answer.endedAt - answer.beganAt);
       if (answer.status === 503) counts.refused += 1;
       else if (answer.beganAt < until - 500 && answer.endedAt < until)
@@ -110,12 +110,12 @@ async function askWhileAway(stage: Stage, how: Away, awayMs: number) {
   return { problems, counts };
 }
 
-async function recovery({ house: { door }, schools }: Stage): Promise<number> {
+async function recovery({ application: { http }, schools }: Stage): Promise<number> {
   const [{ owner }] = schools as [Stage["schools"][number]];
   const began = performance.now();
   await eventually(
     async () => {
-      const { status } = await door.call("PUT /api/v1/iam/users/me", { token: owner.token, body: { locale: "vi" }, retry: false });
+      const { status } = await http.call("PUT /api/v1/iam/users/me", { token: owner.token, body: { locale: "vi" }, retry: false });
       if (status !== 200) throw new Error(`a command is answered with ${status} after the database is back`);
     },
     { withinMs: 60_000 },

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { impossible, rows } from "./all.ts";
+import { impossible, scenarios } from "./all.ts";
 import { skippedBecause } from "./support/backend.ts";
 import { say } from "./support/report.ts";
 import { openStage, type Stage, shortForm } from "./support/stage.ts";
 
-// The short form: every fault once or a few times, on one house. `npm run test:scenarios` plays the long one.
+// The short form: every fault once or a few times, on one application. `npm run test:scenarios` plays the long one.
 const reason = skippedBecause();
 if (reason !== undefined) console.warn(`skipped: faults: ${reason}`);
 
@@ -13,17 +13,17 @@ describe.skipIf(reason !== undefined)("with processes and services that fail", (
   beforeAll(async () => {
     stage = await openStage(shortForm);
   }, 240_000);
-  afterAll(() => stage?.house.close(), 60_000);
+  afterAll(() => stage?.application.close(), 60_000);
 
-  for (const row of rows.filter(({ longOnly }) => longOnly !== true)) {
-    const why = impossible(row);
-    if (why !== undefined) console.warn(`skipped: ${row.name}: ${why}`);
+  for (const scenario of scenarios.filter(({ longOnly }) => longOnly !== true)) {
+    const why = impossible(scenario);
+    if (why !== undefined) console.warn(`skipped: ${scenario.name}: ${why}`);
     it.skipIf(why !== undefined)(
-      `${row.name}: ${row.guarantee}`,
+      `${scenario.name}: ${scenario.guarantee}`,
       async () => {
-        await stage.house.fleet.allReady();
-        const { problems, ...counts } = await row.run(stage);
-        say(row.name, counts);
+        await stage.application.fleet.allReady();
+        const { problems, ...counts } = await scenario.run(stage);
+        say(scenario.name, counts);
         expect(problems).toEqual([]);
       },
       300_000,

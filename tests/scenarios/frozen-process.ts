@@ -1,10 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
-import { countsOf, type Row } from "./support/stage.ts";
+import { countsOf, type Scenario } from "./support/stage.ts";
 import { unique } from "./support/world.ts";
 
-/** Longer than the fifteen seconds for which the door waits for a command: what waits in the process has been given up by then. */
+/** Longer than the fifteen seconds for which the gateway waits for a command: what waits in the process has been given up by then. */
 const frozenMs = 18_000;
 /** At once, so that some of them wait in the process that stands still. */
 const abandoned = 8;
@@ -12,25 +12,25 @@ const abandoned = 8;
 const thawedMs = 2_000;
 
 /** A command process stands still for longer than anybody waits for it, and goes on. */
-export const frozenProcessRow: Row = {
+export const frozenProcessScenario: Scenario = {
   name: "a process frozen and thawed",
   guarantee: "What was given up while a process stood still is not done when it goes on: no old write comes after a newer one.",
-  async run({ house, schools }) {
-    const { door, fleet } = house;
-    const load = await Load.start(house, schools);
+  async run({ application, schools }) {
+    const { http, fleet } = application;
+    const load = await Load.start(application, schools);
     const { token } = (schools[0] as (typeof schools)[number]).owner;
     const route = "/api/v1/iam/users/me";
-    const rename = (lastName: string) => door.call(`PUT ${route}`, { token, body: { lastName } });
+    const rename = (lastName: string) => http.call(`PUT ${route}`, { token, body: { lastName } });
     await pause(1_000);
     const [member] = fleet.of("command");
     member?.child.freeze();
     const thaw = pause(frozenMs).then(() => member?.child.thaw());
     const early = await Promise.all(Array.from({ length: abandoned }, () => rename(`Early ${unique()}`)));
     const last = `Last ${unique()}`;
-    await door.must(200, `PUT ${route}`, { token, body: { lastName: last } }, 60_000);
+    await http.must(200, `PUT ${route}`, { token, body: { lastName: last } }, 60_000);
     await thaw;
     await pause(thawedMs);
-    const { body } = await door.must(200, `GET ${route}`, { token });
+    const { body } = await http.must(200, `GET ${route}`, { token });
     const speed = speedOf(load.seen);
     const report = await load.stopAndVerify();
     const givenUp = early.filter(({ status }) => status !== 200).length;

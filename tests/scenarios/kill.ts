@@ -1,8 +1,8 @@
 import { everyRole } from "../../packages/server/src/runtime/roles.ts";
-import { hasFailed, isUnavailable } from "./support/door.ts";
+import { hasFailed, isUnavailable } from "./support/http.ts";
 import { Load } from "./support/load.ts";
 import { failureOf, speedOf } from "./support/report.ts";
-import { aMoment, countsOf, type Row } from "./support/stage.ts";
+import { aMoment, countsOf, type Scenario } from "./support/stage.ts";
 
 /** How long after its end a process may still be asked: until NATS and its clients have noticed. */
 const noticedMs = 500;
@@ -11,12 +11,12 @@ const killsWithin = (killedAt: readonly number[], from: number, to: number): num
   killedAt.filter((at) => at > from - noticedMs && at < to).length;
 
 /** Processes of every role in turn end without a word, at a moment of chance, while clients write and read. */
-export const killRow: Row = {
+export const killScenario: Scenario = {
   name: "kill -9 of a process",
   guarantee: "No acknowledged command is lost, none is applied twice, and one retry gets an answer where one process was killed.",
-  async run({ house, schools, form }) {
-    const { fleet } = house;
-    const load = await Load.start(house, schools);
+  async run({ application, schools, form }) {
+    const { fleet } = application;
+    const load = await Load.start(application, schools);
     const killedAt: number[] = [];
     for (let round = 0; round < form.rounds; round += 1) {
       const role = everyRole[round % everyRole.length] as (typeof everyRole)[number];

@@ -1,15 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
-import { countsOf, type Row } from "./support/stage.ts";
+import { countsOf, type Scenario } from "./support/stage.ts";
 
-/** Roles cannot ask each other; the door says so at once, and goes on when they can. */
-export const natsRow: Row = {
+/** Roles cannot ask each other; the gateway says so at once, and goes on when they can. */
+export const natsScenario: Scenario = {
   name: "NATS stopped and back",
   guarantee: "Requests are refused at once, nothing acknowledged is lost, and all recover without a restart.",
-  async run({ house, schools, form }) {
-    const { nats, fleet, door } = house;
-    const load = await Load.start(house, schools);
+  async run({ application, schools, form }) {
+    const { nats, fleet, http } = application;
+    const load = await Load.start(application, schools);
     await pause(1_500);
     await nats.stop();
     await pause(500);
@@ -17,7 +17,7 @@ export const natsRow: Row = {
     let slowestRefusalMs = 0;
     let refused = 0;
     for (const until = performance.now() + form.awayMs; performance.now() < until; await pause(100)) {
-      const { status, beganAt, endedAt } = await door.call("GET /api/v1/iam/users/me", { token: schools[0]?.owner.token, retry: false });
+      const { status, beganAt, endedAt } = await http.call("GET /api/v1/iam/users/me", { token: schools[0]?.owner.token, retry: false });
       if (status !== 503) problems.push(`a request was answered with ${status} while NATS was away`);
       refused += 1;
       slowestRefusalMs = Math.max(slowestRefusalMs, Math.round(endedAt - beganAt));

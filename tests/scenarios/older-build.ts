@@ -1,18 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { type Child, removeNow, start } from "@gatehouse/testing/child.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
+import { openPostgres } from "@gatehouse/testing/own-services.ts";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { migrate, type SchemaStep } from "../../packages/server/src/platform/database/migrations.ts";
 import { openPostgresql } from "../../packages/server/src/platform/database/postgresql.ts";
 import { smtpReceiver } from "../../packages/server/src/platform/mail/conformance/smtp-receiver.ts";
 import { schemaSteps } from "../../packages/server/src/runtime/modules.ts";
 import { gatehouse, root } from "../newcomer/process.ts";
-import { type Child, removeNow, start } from "./support/child.ts";
-import { Door } from "./support/door.ts";
-import { eventually } from "./support/eventually.ts";
-import { administrator } from "./support/house.ts";
+import { administrator } from "./support/application.ts";
+import { HttpClient } from "./support/http.ts";
 import { knowsStep, layOutOlderBuild, olderCommit } from "./support/older-build.ts";
-import { openPostgres } from "./support/services.ts";
-import type { RowReport } from "./support/stage.ts";
+import type { ScenarioReport } from "./support/stage.ts";
 import { unique } from "./support/world.ts";
 
 const api = "/api/v1/iam";
@@ -34,7 +34,7 @@ export const olderBuildGuarantee =
   "The build of before runs on the schema of this one, unless a step is marked breaking: then it is refused with 78 and a sentence.";
 
 /** The way back: the build of before is started on the database that this one has migrated and written to. */
-export async function runOlderBuild(): Promise<RowReport> {
+export async function runOlderBuild(): Promise<ScenarioReport> {
   const commit = olderCommit();
   if (commit === undefined) throw new Error("the history of the repository is not here");
   const problems: string[] = [];
@@ -51,18 +51,18 @@ export async function runOlderBuild(): Promise<RowReport> {
     LOG_LEVEL: "warn",
   };
   try {
-    const organization = await withBuild(root, environment, (door) => write(door));
+    const organization = await withBuild(root, environment, (http) => write(http));
     const refusing = schemaSteps.filter(({ name, breaking }) => breaking === true && !knowsStep(commit, name)).map(({ name }) => name);
     const mayRun = refusing.length === 0;
     if (mayRun) {
-      await withBuild(folder, environment, async (door) => {
-        await readAndWrite(door, organization, problems);
+      await withBuild(folder, environment, async (http) => {
+        await readAndWrite(http, organization, problems);
       });
     } else await expectRefused(folder, environment, refusing, problems);
     const database = openPostgresql({ url: postgresql.url });
     await migrate(database.owner, [...schemaSteps, added]);
-    await withBuild(root, environment, async (door) => void (await write(door)));
-    if (mayRun) await withBuild(folder, environment, async (door) => void (await write(door)));
+    await withBuild(root, environment, async (http) => void (await write(http)));
+    if (mayRun) await withBuild(folder, environment, async (http) => void (await write(http)));
     await migrate(database.owner, [...schemaSteps, added, breaks]);
     await database.close();
     const refused = await gatehouse(["start", "--port", String(await freePort())], environment);
@@ -101,7 +101,11 @@ async function expectRefused(
   return code;
 }
 
-async function withBuild<T>(from: string, environment: Readonly<Record<string, string>>, work: (door: Door) => Promise<T>): Promise<T> {
+async function withBuild<T>(
+  from: string,
+  environment: Readonly<Record<string, string>>,
+  work: (http: HttpClient) => Promise<T>,
+): Promise<T> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const child = build(from, environment, port);
@@ -113,26 +117,26 @@ async function withBuild<T>(from: string, environment: Readonly<Record<string, s
       },
       { withinMs: 60_000, unless: () => !child.running },
     );
-    return await work(new Door([url]));
+    return await work(new HttpClient([url]));
   } finally {
     child.signal("SIGTERM");
     await child.ended;
   }
 }
 
-async function write(door: Door): Promise<string> {
-  const login = await door.must(200, `POST ${api}/auth/login`, { body: administrator });
+async function write(http: HttpClient): Promise<string> {
+  const login = await http.must(200, `POST ${api}/auth/login`, { body: administrator });
   const name = `School ${unique()}`;
   const body = { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" };
-  const made = await door.must(201, `POST ${api}/organizations`, { token: login.body.sessionToken, body });
+  const made = await http.must(201, `POST ${api}/organizations`, { token: login.body.sessionToken, body });
   return made.body.id;
 }
 
 /** The smoke test of a build: sign in, what the other one has made, a registration, a role, and decisions. */
-async function readAndWrite(door: Door, organizationId: string, problems: string[]): Promise<void> {
-  const login = await door.must(200, `POST ${api}/auth/login`, { body: administrator });
+async function readAndWrite(http: HttpClient, organizationId: string, problems: string[]): Promise<void> {
+  const login = await http.must(200, `POST ${api}/auth/login`, { body: administrator });
   const token: string = login.body.sessionToken;
-  const seen = await door.call(`GET ${api}/organizations/${organizationId}`, { token });
+  const seen = await http.call(`GET ${api}/organizations/${organizationId}`, { token });
   if (seen.status !== 200) problems.push(`the older build answers ${seen.status} for what the newer has made`);
   const registration = {
     email: `older-${unique()}@example.com`,
@@ -141,14 +145,14 @@ async function readAndWrite(door: Door, organizationId: string, problems: string
     lastName: "B",
     locale: "en",
   };
-  await door.must(201, `POST ${api}/auth/register`, { body: registration });
-  const own = await write(door);
-  const role = await door.must(201, `POST ${api}/roles`, { token, body: { name: "Teacher", scope: "Organization", organizationId: own } });
-  const roles = await door.must(200, `GET ${api}/roles?organizationId=${own}`, { token });
+  await http.must(201, `POST ${api}/auth/register`, { body: registration });
+  const own = await write(http);
+  const role = await http.must(201, `POST ${api}/roles`, { token, body: { name: "Teacher", scope: "Organization", organizationId: own } });
+  const roles = await http.must(200, `GET ${api}/roles?organizationId=${own}`, { token });
   if (!roles.body.items.some(({ id }: { id: string }) => id === role.body.id)) problems.push("the older build does not list its role");
   const userId: string = login.body.user.id;
   const ask = (tenantId: string) =>
-    door.must(200, `POST ${api}/authorization/check`, { token, body: { userId, tenantId, actionType: "Organization.Update" } });
+    http.must(200, `POST ${api}/authorization/check`, { token, body: { userId, tenantId, actionType: "Organization.Update" } });
   for (const tenantId of [own, organizationId]) {
     await eventually(
       async () => {

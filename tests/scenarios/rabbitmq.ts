@@ -1,10 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { manifests } from "../../packages/server/src/runtime/modules.ts";
 import { consumeEverything } from "./support/consumer.ts";
-import { eventually } from "./support/eventually.ts";
 import { Load } from "./support/load.ts";
 import { countLog, type Logged } from "./support/log.ts";
-import { countsOf, type Row } from "./support/stage.ts";
+import { countsOf, type Scenario } from "./support/stage.ts";
 
 /** What the product says to itself stays in the log: nobody outside could do anything with it. */
 const internal = new Set(manifests.flatMap(({ events }) => events.filter((event) => event.internal).map(({ type }) => type)));
@@ -13,15 +13,15 @@ const internal = new Set(manifests.flatMap(({ events }) => events.filter((event)
 const drainedWithinMs = 60_000;
 
 /** The broker goes away while commands go on: the log keeps what it cannot take, and it comes in order afterwards. */
-export const rabbitmqRow: Row = {
+export const rabbitmqScenario: Scenario = {
   name: "RabbitMQ stopped and back",
   guarantee: "Commands go on; every event of the log that is for others reaches the consumer, in order per subject.",
-  async run({ house, schools, form }) {
-    const { rabbitmq, postgresql } = house;
+  async run({ application, schools, form }) {
+    const { rabbitmq, postgresql } = application;
     if (rabbitmq === undefined) throw new Error("this build has no broker");
     const consumer = await consumeEverything(rabbitmq.url);
     const before = (await countLog(postgresql.url)).events.length;
-    const load = await Load.start(house, schools);
+    const load = await Load.start(application, schools);
     await pause(1_500);
     await rabbitmq.stop();
     const atStop = load.ledger.acknowledged;

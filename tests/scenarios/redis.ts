@@ -2,16 +2,16 @@ import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
-import { countsOf, type Row } from "./support/stage.ts";
+import { countsOf, type Scenario } from "./support/stage.ts";
 
 /** The shared copy is stopped, comes back empty, and is emptied once more, while rights are given and taken. */
-export const redisRow: Row = {
+export const redisScenario: Scenario = {
   name: "Redis stopped, flushed and back",
   guarantee: "A taken right is refused in every phase within the bound; the copy is never believed where it may be old.",
-  async run({ house, schools, form }) {
-    const { redis, fleet } = house;
+  async run({ application, schools, form }) {
+    const { redis, fleet } = application;
     if (redis === undefined) throw new Error("this build has no shared copy");
-    const load = await Load.start(house, schools);
+    const load = await Load.start(application, schools);
     await pause(1_500);
     await redis.stop();
     await pause(form.awayMs);

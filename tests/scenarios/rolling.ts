@@ -1,8 +1,8 @@
 import { everyRole } from "../../packages/server/src/runtime/roles.ts";
-import { hasFailed, type Seen } from "./support/door.ts";
+import { hasFailed, type Seen } from "./support/http.ts";
 import { Load } from "./support/load.ts";
 import { failureOf, speedOf } from "./support/report.ts";
-import { aMoment, countsOf, type Row } from "./support/stage.ts";
+import { aMoment, countsOf, type Scenario } from "./support/stage.ts";
 
 /** The product's own grace time; a process that needs longer is ended by whoever runs it. */
 const graceMs = 10_000;
@@ -16,12 +16,12 @@ const settledMs = 1_000;
  * Each process of each role is asked to end while clients write and read, and another one takes its place: the way of a
  * release, one role after the other.
  */
-export const rollingRow: Row = {
+export const rollingScenario: Scenario = {
   name: "rolling restart of every role",
   guarantee: "Requests in flight finish, each process ends in its grace time with code 0, and no request needs more than one retry.",
-  async run({ house, schools }) {
-    const { fleet } = house;
-    const load = await Load.start(house, schools);
+  async run({ application, schools }) {
+    const { fleet } = application;
+    const load = await Load.start(application, schools);
     const problems: string[] = [];
     const steps: Step[] = [];
     await aMoment(3_000, 3_500);

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Answer, Door } from "./support/door.ts";
-import { eventually } from "./support/eventually.ts";
-import { administrator } from "./support/house.ts";
+import { eventually } from "@gatehouse/testing/until.ts";
+import { administrator } from "./support/application.ts";
+import { type Answer, HttpClient } from "./support/http.ts";
 import type { Member } from "./support/product.ts";
-import type { Row, RowReport } from "./support/stage.ts";
+import type { Scenario, ScenarioReport } from "./support/stage.ts";
 
 /** Sign-ins at once: each is hashed for a good part of a second, so that they are under way when the signal comes. */
 const inFlight = 6;
@@ -14,26 +14,26 @@ const underWayAfterMs = 40;
  * SIGTERM while requests are under way, without any retry: through the gateway that is asked to end, and in the command and
  * query processes behind it.
  */
-export const terminateRow: Row = {
+export const terminateScenario: Scenario = {
   name: "SIGTERM with requests in flight",
   guarantee: "What was taken is answered, what comes later is refused at once, and the process ends with code 0.",
-  async run({ house }): Promise<RowReport> {
-    const { fleet } = house;
+  async run({ application }): Promise<ScenarioReport> {
+    const { fleet } = application;
     const problems: string[] = [];
     const login = { body: { ...administrator }, retry: false };
-    const { body } = await house.door.must(200, "POST /api/v1/iam/auth/login", login);
+    const { body } = await application.http.must(200, "POST /api/v1/iam/auth/login", login);
     const counts = { answered: 0, refusedLater: 0 };
     for (const role of ["gateway", "command", "query", "worker"] as const) {
       await fleet.allReady();
       const [member] = fleet.of(role) as readonly [Member];
       const [gateway] = fleet.of("gateway") as readonly [Member];
-      const door = new Door([gateway.url]);
+      const http = new HttpClient([gateway.url]);
       const asked = Array.from(
         { length: inFlight },
         (_, index): Promise<Answer> =>
           role === "query"
-            ? door.call(`GET /api/v1/users?limit=${100 + index}`, { token: body.sessionToken, retry: false })
-            : door.call("POST /api/v1/iam/auth/login", login),
+            ? http.call(`GET /api/v1/users?limit=${100 + index}`, { token: body.sessionToken, retry: false })
+            : http.call("POST /api/v1/iam/auth/login", login),
       );
       await pause(role === "query" ? 1 : underWayAfterMs);
       const ending = fleet.replace(member);
@@ -52,14 +52,14 @@ export const terminateRow: Row = {
 
 /** Asks a gateway from the signal on until it has ended: each answer is whole, or a refusal that came at once. */
 async function refusedWhileEnding(member: Member, replace: (member: Member) => Promise<unknown>, problems: string[]): Promise<number> {
-  const door = new Door([member.url]);
+  const http = new HttpClient([member.url]);
   let over = false;
   let refused = 0;
   const ended = replace(member).then(() => {
     over = true;
   });
   while (!over) {
-    const { status, beganAt, endedAt } = await door.call("GET /api/v1/iam/users/me", { retry: false });
+    const { status, beganAt, endedAt } = await http.call("GET /api/v1/iam/users/me", { retry: false });
     if (status === 0 || status === 503) refused += 1;
     else if (status !== 401) problems.push(`a gateway that ends answered with ${status}`);
     if (endedAt - beganAt > 2_000) problems.push(`a gateway that ends answered after ${Math.round(endedAt - beganAt)} ms`);

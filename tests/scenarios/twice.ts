@@ -1,21 +1,21 @@
+import { openPostgres } from "@gatehouse/testing/own-services.ts";
 import pg from "pg";
 import { gatehouse } from "../newcomer/process.ts";
 import { Load } from "./support/load.ts";
-import { openPostgres } from "./support/services.ts";
-import { countsOf, type Row } from "./support/stage.ts";
+import { countsOf, type Scenario } from "./support/stage.ts";
 
 /** Processes that begin the same work at the same moment. */
 const processes = 3;
 
 /** Several processes migrate an empty database at once, and several workers hold the same consumers and jobs. */
-export const twiceRow: Row = {
+export const twiceScenario: Scenario = {
   name: "the same work in several processes",
   guarantee: "A migration, an event's effect and a job happen once.",
-  async run({ house, schools }) {
-    const load = await Load.start(house, schools);
+  async run({ application, schools }) {
+    const load = await Load.start(application, schools);
     const problems: string[] = [];
-    const migrated = await migrateAtOnce(house.environment, problems);
-    const jobs = await jobsAtOnce(house.postgresql.url, problems);
+    const migrated = await migrateAtOnce(application.environment, problems);
+    const jobs = await jobsAtOnce(application.postgresql.url, problems);
     const report = await load.stopAndVerify();
     // Nobody was killed, so nothing explains a second mail.
     if (report.counts["mailsTwice"] !== 0) problems.push(`${report.counts["mailsTwice"]} mails came twice`);

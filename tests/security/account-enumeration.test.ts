@@ -1,8 +1,9 @@
-import { password } from "@gatehouse/testing/people.ts";
+/** Attack 28 of docs/security/attacks.md. */
+import { expectOk } from "@gatehouse/testing/ask.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, invite, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { address, invite, makeWorld, newUser, type World } from "./support/world.ts";
 
 // That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
 
@@ -13,13 +14,13 @@ const kinds: Record<string, string> = {};
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
   world = await makeWorld(server);
-  kinds["active"] = (await newUser(server, "active")).email;
-  const suspended = await newUser(server, "suspended");
+  kinds["active"] = (await newPerson(server, "active")).email;
+  const suspended = await newPerson(server, "suspended");
   await expectOk(server.call(`PATCH /api/v1/users/${suspended.id}`, { token: world.administrator.token, body: { status: "Suspended" } }));
   kinds["suspended"] = suspended.email;
   kinds["pending"] = address("pending");
   await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(kinds["pending"]) }));
-  kinds["in capital letters"] = (await newUser(server, "capital")).email.toUpperCase();
+  kinds["in capital letters"] = (await newPerson(server, "capital")).email.toUpperCase();
   kinds["administrator"] = world.administrator.email;
   kinds["unknown"] = address("unknown");
 });
@@ -53,19 +54,19 @@ async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): 
   for (const [kind, answer] of answers) expect(answer, kind).toEqual(answers.get("unknown"));
 }
 
-describe("an unauthenticated caller cannot find out who has an account (28)", () => {
-  it("from signing in", () =>
+describe("an unauthenticated caller cannot find out who has an account", () => {
+  it("signing in does not tell a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess" } })));
 
-  it("from signing in for an organization", () =>
+  it("signing in for an organization does not tell a known address from an unknown one", () =>
     expectAlike((email) =>
       server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess", organizationId: world.own.id } }),
     ));
 
-  it("from asking for a new password", () =>
+  it("asking for a new password does not tell a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/forgot-password", { body: { email } })));
 
-  it("from an invitation that somebody writes, unless the member lists tell them anyway", () =>
+  it("an invitation does not tell a known address from an unknown one, unless the member lists tell its inviter anyway", () =>
     expectAlike((email) =>
       server.call(`POST /api/v1/iam/organizations/${world.own.id}/invitations`, {
         token: world.own.owner.token,
@@ -73,8 +74,8 @@ describe("an unauthenticated caller cannot find out who has an account (28)", ()
       }),
     ));
 
-  it("from accepting an invitation with a guessed token", async () => {
-    const guest = await newUser(server, "guest");
+  it("accepting an invitation with a guessed token does not tell a known address from an unknown one", async () => {
+    const guest = await newPerson(server, "guest");
     const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
     const known = await invite(server, { ...by, email: guest.email });
     const unknown = await invite(server, { ...by, email: address("nobody") });
@@ -85,7 +86,7 @@ describe("an unauthenticated caller cannot find out who has an account (28)", ()
     expect(seen(await accept(unknown.id))).toEqual(none);
   });
 
-  it("from a link that confirms or resets", async () => {
+  it("a link that confirms or resets does not tell a known address from an unknown one", async () => {
     for (const route of ["verify-email", "reset-password"]) {
       const answers = await Promise.all(
         ["A".repeat(43), "B".repeat(20), "C".repeat(200)].map((token) =>
@@ -96,7 +97,7 @@ describe("an unauthenticated caller cannot find out who has an account (28)", ()
     }
   });
 
-  it("from registering, twice too, with a retry's Idempotency-Key too", async () => {
+  it("registering does not tell a known address from an unknown one, also twice and with an Idempotency-Key", async () => {
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     const key = { "idempotency-key": `register-${Date.now()}` };
@@ -110,7 +111,7 @@ describe("an unauthenticated caller cannot find out who has an account (28)", ()
     }
   });
 
-  it("from registering and then signing in with the password that they registered", () =>
+  it("signing in with the registered password does not tell whether the address had an account", () =>
     expectAlike(async (email) => {
       await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
       return server.call("POST /api/v1/iam/auth/login", { body: { email, password: registration(email).password } });

@@ -1,4 +1,7 @@
+/** Attack 48 of docs/security/attacks.md. */
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import { inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import {
   joinAs,
   newOrganization,
@@ -14,8 +17,6 @@ import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inLanes, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
 
 let scene: Scene;
 beforeAll(async () => {
@@ -57,7 +58,7 @@ async function secondOwner({ organization, roles }: Awaited<ReturnType<typeof sh
   return person;
 }
 
-describe("a denial reaches nobody above (48)", () => {
+describe("a denial reaches nobody above", () => {
   it("who may manage roles takes nothing from an owner by a role that they share, under no condition", async () => {
     const { team, keeper, reads, organization } = await sharedRole();
     expectWritten(await scene.rule(team, "Lesson.Write", {}, organization.owner.token), 200);
@@ -112,7 +113,7 @@ describe("a denial reaches nobody above (48)", () => {
   });
 });
 
-describe("an owner who can undo everything is left (48)", () => {
+describe("an owner who can undo everything is left", () => {
   it("the only owner is under no denial by their own hand", async () => {
     const { team, owner, giveOwner, organization, reads } = await sharedRole();
     const deny = (role: string, rule = {}) =>
@@ -172,7 +173,7 @@ describe("an owner who can undo everything is left (48)", () => {
   });
 });
 
-describe("a helpdesk takes no administrator's access (48)", () => {
+describe("a helpdesk takes no administrator's access", () => {
   it("who may suspend users suspends nobody who holds more than they do, nor lets them in again", async () => {
     const helpdesk = await internalMember("User.SetStatus");
     const officer = await internalMember("User.SetStatus", "User.Read");
@@ -204,7 +205,7 @@ describe("a helpdesk takes no administrator's access (48)", () => {
   });
 });
 
-describe("a requirement of the model shuts nobody out (48)", () => {
+describe("a requirement of the model shuts nobody out", () => {
   const requirements = (values: object) => ({ model: { requirements: values } });
   const put = (values: object, token = scene.administrator.token) => scene.send("PUT authorization/model", token, requirements(values));
 
@@ -288,7 +289,7 @@ describe("a requirement of the model shuts nobody out (48)", () => {
   });
 });
 
-describe("other ways by which rights could end (48)", () => {
+describe("other ways by which rights could end", () => {
   it("a grant that bans, of or later than before, reaches nobody above", async () => {
     const relations = { viewer: { subjects: ["user"] }, banned: { subjects: ["user", "user:*", "role"] } };
     await scene.model({ resourceTypes: { Room: { relations, permissions: { "Lesson.Read": { allow: "viewer", deny: "banned" } } } } });
@@ -353,7 +354,7 @@ describe("other ways by which rights could end (48)", () => {
   });
 });
 
-describe("the command line gives access back (48)", () => {
+describe("the command line gives access back", () => {
   it("to an administrator and to an owner, whatever was taken from them", async () => {
     const shared = await sharedRole();
     const { team, organization, reads } = shared;
@@ -391,7 +392,7 @@ describe("the command line gives access back (48)", () => {
   });
 });
 
-onPostgresql("owners who deny each other something at once (48)", () => {
+describeOnPostgresql("owners who deny each other something at once", () => {
   let races: Scene;
   beforeAll(async () => {
     races = await Scene.open();

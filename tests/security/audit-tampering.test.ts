@@ -1,8 +1,9 @@
+/** Attack 40 of docs/security/attacks.md. */
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
-import { onPostgresql } from "./support/postgresql.ts";
 import { type AttackedChain, attackedChain } from "./support/trail.ts";
 
 let server: TestServer;
@@ -19,7 +20,7 @@ beforeEach(async () => {
   chain = await attackedChain(server, records);
 });
 
-describe("a chain (40)", () => {
+describe("a chain", () => {
   it("that nobody has touched verifies", async () => {
     expect(await chain.told()).toEqual([]);
     expect(await chain.whole()).toEqual([]);
@@ -145,7 +146,7 @@ describe("a chain (40)", () => {
 });
 
 // The sealer is kept from its lock by another connection; embedded storage has one.
-onPostgresql("an entry that is not sealed yet (40)", () => {
+describeOnPostgresql("an entry that is not sealed yet", () => {
   it("and is taken away is told by the command's events", async () => {
     const { database } = server.application.platform;
     const before = (await chain.whole()).length;

@@ -1,8 +1,9 @@
+/** Attack 49 of docs/security/attacks.md. */
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { makeWorld, model, type World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { makeWorld, model, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const groups = 1_500;
@@ -72,7 +73,7 @@ const evaluations = (more: object, count = 1_000): Promise<Answer<AnyBody>> =>
     },
   });
 
-describe("what one request makes the process do is bounded (49)", () => {
+describe("what one request makes the process do is bounded", () => {
   it("a thousand walks over thousands of relationships pause, and end at the request's budget", { timeout: 120_000 }, async () => {
     const { id, token } = world.own.member;
     const ask = (): Promise<Answer<AnyBody>> =>

@@ -1,8 +1,9 @@
-import { password } from "@gatehouse/testing/people.ts";
+/** Attack 29 of docs/security/attacks.md. */
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, mailedToken } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { address, mailedToken, newUser } from "./support/world.ts";
 
 /** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */
 const triesOfAnAddress = 10;
@@ -60,9 +61,9 @@ function expectWaits(answers: readonly { status: number; body: AnyBody; headers:
   expect(answers.every(({ status }) => [401, 429, 503].includes(status))).toBe(true);
 }
 
-describe("guessing passwords (29)", () => {
+describe("guessing passwords", () => {
   it("is ended for one account and address, at one after the other and at 50 at once, known or not", async () => {
-    const { email } = await newUser(server, "target");
+    const { email } = await newPerson(server, "target");
     for (const target of [email, address("nobody")]) {
       const from = newAddress();
       const answers = await Promise.all(times(50).map(() => signIn({ email: target, from })));
@@ -78,7 +79,7 @@ describe("guessing passwords (29)", () => {
   });
 
   it("is not helped by another spelling of the address", async () => {
-    const { email } = await newUser(server, "target");
+    const { email } = await newPerson(server, "target");
     const from = newAddress();
     const spellings = [email, email.toUpperCase(), email.replace("target", "Target"), email.replace("example", "EXAMPLE")];
     const answers = await Promise.all(times(40).map((index) => signIn({ email: spellings[index % 4] as string, from })));
@@ -86,7 +87,7 @@ describe("guessing passwords (29)", () => {
   });
 
   it("is not helped by a spoofed X-Forwarded-For, X-Real-IP or Forwarded", async () => {
-    const { email } = await newUser(server, "target");
+    const { email } = await newPerson(server, "target");
     const from = newAddress();
     const answers = await Promise.all(
       times(50).map((index) => {
@@ -98,7 +99,7 @@ describe("guessing passwords (29)", () => {
   });
 
   it("from many addresses is ended for the account, and its owner still signs in from known addresses", async () => {
-    const target = await newUser(server, "target");
+    const target = await newPerson(server, "target");
     const home = newAddress();
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
     const answers = await guessFromEverywhere(target.email, triesOfAll + 50);
@@ -114,7 +115,7 @@ describe("guessing passwords (29)", () => {
   });
 
   it("does not lock the owner out for good: a new password is a way in, from anywhere", async () => {
-    const target = await newUser(server, "target");
+    const target = await newPerson(server, "target");
     await guessFromEverywhere(target.email, triesOfAll + 20);
     const away = newAddress();
     expect((await signIn({ email: target.email, from: away, password })).status).toBe(429);
@@ -149,7 +150,7 @@ describe("guessing passwords (29)", () => {
   });
 });
 
-describe("behind a proxy (29)", () => {
+describe("behind a proxy", () => {
   it("that adds to X-Forwarded-For, what the client wrote there is no address", async () => {
     const proxied = await startTestServer({ TRUST_PROXY: "true" });
     try {

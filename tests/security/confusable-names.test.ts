@@ -1,12 +1,13 @@
+/** Attack 53 of docs/security/attacks.md. */
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reservedSlugs } from "../../packages/server/src/modules/organization/tenancy/names.ts";
 import { checkNames } from "../../packages/server/src/runtime/cli/doctor/names.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;
@@ -33,7 +34,7 @@ const alike = (end: string): readonly string[] => [
 ];
 const invisible = ["\u200b", "\u3164", "\u2800", "\u00ad\u2060", "\u{e0041}"];
 
-describe.each(["organization", "role"] as const)("the name of an %s (53)", (kind) => {
+describe.each(["organization", "role"] as const)("the name of an %s", (kind) => {
   const create = (name: string) =>
     kind === "organization"
       ? server.call("POST /api/v1/iam/organizations", {
@@ -97,7 +98,7 @@ describe.each(["organization", "role"] as const)("the name of an %s (53)", (kind
   });
 });
 
-describe("a role (53)", () => {
+describe("a role", () => {
   it("is not called as one of the product's own looks, by cloning either; in another organization it may", async () => {
     const { owner, id, roles } = world.own;
     for (const name of ["OWNER", "Οwner", "Ｏｗｎｅｒ", "0wner", "Own\u200ber", "аdmin"]) {
@@ -114,7 +115,7 @@ describe("a role (53)", () => {
   });
 });
 
-describe("a permission (53)", () => {
+describe("a permission", () => {
   it("is one with all that look alike, and the product's own take precedence", async () => {
     const define = (value: string) =>
       server.call("POST /api/v1/iam/permissions", { token: world.administrator.token, body: { value, scope: "Organization" } });
@@ -125,7 +126,7 @@ describe("a permission (53)", () => {
   });
 });
 
-describe("a slug (53)", () => {
+describe("a slug", () => {
   const create = (slug: string) =>
     server.call("POST /api/v1/iam/organizations", {
       token: world.own.owner.token,
@@ -174,7 +175,7 @@ describe("a slug (53)", () => {
   });
 });
 
-describe("the source of a record (53)", () => {
+describe("the source of a record", () => {
   it.each(["Gatehouse", "Gаtehouse", "gatehou\u200bse", " GATEHOUSE "])("is not the product itself: %j", async (source) => {
     const body = { organizationId: world.own.id, source, action: "tested" };
     const record = () => server.call("POST /api/v1/audit/events", { token: world.own.owner.token, body });

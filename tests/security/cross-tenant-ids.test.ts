@@ -1,11 +1,12 @@
+/** Attacks 5 and 20 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
+import { ask, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
-import { ask, faultOf, routesOf, type Sample } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { operationsWithoutSample, sampleOf, samples } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;
@@ -99,7 +100,7 @@ const callers: Readonly<Record<string, (world: World, sample: Sample) => string 
   "an owner": ({ own }) => own.owner.token,
   "an admin, who does not hold everything": ({ own }) => own.admin.token,
   "a member": ({ own }) => own.member.token,
-  "an owner of both, with a session for their own (5)": ({ both }) => both.sessionForOwn,
+  "an owner of both, with a session for their own": ({ both }) => both.sessionForOwn,
 };
 
 const seesEveryTenant = (operation: Operation, name: string): boolean =>
@@ -133,7 +134,7 @@ function casesOf(operation: Operation, sample: Sample): Case[] {
   );
 }
 
-describe("another tenant's id (20)", () => {
+describe("another tenant's id", () => {
   it("has a sample request for every route", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
     expect(Object.keys(samples).filter((name) => !server.application.kernel.catalogue.byName.has(name))).toEqual([]);

@@ -1,11 +1,12 @@
+/** Attack 21 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { newAdministrator, newOrganization, signIn, unique } from "@gatehouse/testing/people.ts";
+import { ask, expectOk, routesOf, type Sample, times } from "@gatehouse/testing/ask.ts";
+import { newAdministrator, newOrganization, newPerson, signIn, unique } from "@gatehouse/testing/people.ts";
+import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, invite, makeWorld, newGrant, newRole, type Tenant, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
-import { ask, expectOk, routesOf, type Sample, times } from "./support/ask.ts";
-import { sampleOf } from "./support/samples.ts";
-import { address, invite, makeWorld, newGrant, newRole, newUser, type Tenant, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;
@@ -53,7 +54,7 @@ async function expectRefused(operation: Operation, sample: Sample, what: string)
   ]);
 }
 
-describe("a cursor (21)", () => {
+describe("a cursor", () => {
   it("that was forged is refused by every list", async () => {
     expect(lists.length).toBeGreaterThan(6);
     for (const operation of lists) {
@@ -100,7 +101,7 @@ describe("a cursor (21)", () => {
   });
 
   it("of another person is refused where the list is their own", async () => {
-    const someone = await newUser(server, "someone");
+    const someone = await newPerson(server, "someone");
     await signIn(server, someone.email);
     for (const operation of lists.filter(({ name }) => ["sessions.listSessions", "tenancy.listOrganizations"].includes(name))) {
       const cursor = await cursorOf(operation, world.own);
@@ -109,7 +110,7 @@ describe("a cursor (21)", () => {
   });
 });
 
-describe("a list (21)", () => {
+describe("a list", () => {
   it("refuses a limit that is none, an order and a filter that it does not have", async () => {
     for (const operation of lists) {
       const sample = await asked(operation, world.own);
@@ -182,7 +183,7 @@ describe("a list (21)", () => {
   });
 
   it("of organizations shows a session's own one, whatever the page", async () => {
-    const owner = await newUser(server, "owner");
+    const owner = await newPerson(server, "owner");
     const ids: string[] = [];
     for (const _ of times(4)) ids.push((await newOrganization(server, owner)).id);
     for (const id of ids) {

@@ -1,17 +1,18 @@
-import type { Person } from "@gatehouse/testing/people.ts";
+/** Attack 35 of docs/security/attacks.md. */
+import { expectOk } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
 /** The lease is half the bound of a second; the rest is for the machine that the tests share. */
 const boundMs = 2_000;
 const backMs = 15_000;
 
-onPostgresql("a database that is away (35)", () => {
+describeOnPostgresql("a database that is away", () => {
   let server: TestServer;
   let world: World;
   let warm: Person;
@@ -28,7 +29,7 @@ onPostgresql("a database that is away (35)", () => {
   });
 
   async function memberOf({ own }: World): Promise<Person> {
-    const person = await newUser(server, "member");
+    const person = await newPerson(server, "member");
     await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
     return person;
   }

@@ -1,14 +1,19 @@
+/** Attack 34 of docs/security/attacks.md. */
+
+import { expectOk, faultOf, times } from "@gatehouse/testing/ask.ts";
+import { inForm } from "@gatehouse/testing/forms.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
+import { makeWorld, model, type World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk, faultOf, times } from "./support/ask.ts";
-import { makeWorld, model, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
-/** How long any one decision over hostile relationships may take, the loading of what it needs included. */
+/** How long any one decision over hostile relationships may take on an idle machine, the loading of what it needs included. */
 const boundMs = 2_000;
-const chain = 10_000;
-const fanOut = 100_000;
+const chain = inForm({ short: 5_000, long: 10_000 });
+const fanOut = inForm({ short: 25_000, long: 100_000 });
 
 let server: TestServer;
 let world: World;
@@ -66,9 +71,9 @@ const post = (route: string, body: unknown): Promise<Answer<AnyBody>> =>
 async function outcomeOf(body: unknown, route = "check"): Promise<string> {
   const outcomes: string[] = [];
   for (const _ of times(2)) {
-    const began = performance.now();
+    const stopwatch = startStopwatch();
     const answer = await post(route, body);
-    expect(performance.now() - began, `${route} ${JSON.stringify(body)}`).toBeLessThan(boundMs);
+    expect(stopwatch.idleMs(), `${route} ${JSON.stringify(body)}`).toBeLessThan(boundMs);
     expect(faultOf(answer)).toBeUndefined();
     outcomes.push(answer.status === 200 ? (answer.body.isAuthorized ? "allowed" : answer.body.reasonCode) : answer.body.error.code);
   }
@@ -84,7 +89,7 @@ const give = (type: string, id: string, relation: string): Promise<AnyBody> => {
 /** Nobody is let in by what is too much to decide. */
 const refused = ["missing_permission", "access.evaluation_limit"];
 
-describe(`relationships that are deep, wide or in a circle are decided within ${boundMs} ms (34)`, () => {
+describe(`relationships that are deep, wide or in a circle are decided within ${boundMs} ms`, () => {
   it("a folder in itself, two in each other, a ring of a hundred: denied, and allowed once somebody in the ring may", async () => {
     await insert(1, { resource: ["Folder", text("self")], relation: "parent", subject: ["Folder", text("self")] });
     await insert(1, { resource: ["Folder", text("ring-1")], relation: "parent", subject: ["Folder", text("ring-30")] });
@@ -100,7 +105,7 @@ describe(`relationships that are deep, wide or in a circle are decided within ${
   });
 
   it(`a chain of ${chain} folders, and one of as many groups: refused, and what is near the end is still found`, async () => {
-    const person = await newUser(server, "far");
+    const person = await newPerson(server, "far");
     await insert(chain, { resource: ["Folder", numbered("deep-", 1)], relation: "parent", subject: ["Folder", numbered("deep-")] });
     await insert(chain, { resource: ["Group", numbered("deep-", 1)], relation: "member", subject: ["Group", numbered("deep-"), "member"] });
     await insert(1, { resource: ["Folder", text("deep-1")], relation: "reader", subject: ["user", text(world.own.member.id)] });
@@ -138,9 +143,9 @@ describe(`relationships that are deep, wide or in a circle are decided within ${
     expect(await outcomeOf(question("Folder", "not-theirs"))).toBe("missing_permission");
     const { resourceId: _, ...all } = question("Folder", "");
     for (const route of ["filter", "list-resources"]) {
-      const began = performance.now();
+      const stopwatch = startStopwatch();
       const answer = await post(route, all);
-      expect(performance.now() - began, route).toBeLessThan(boundMs);
+      expect(stopwatch.idleMs(), route).toBeLessThan(boundMs);
       expect([answer.status, answer.body.error?.code], route).toEqual([409, "access.evaluation_limit"]);
     }
   });
@@ -156,10 +161,10 @@ describe(`relationships that are deep, wide or in a circle are decided within ${
 
   it("and the server answers others as quickly while that is asked", async () => {
     const heavy = Array.from({ length: 20 }, () => post("check", question("Folder", `deep-${chain}`)));
-    const began = performance.now();
+    const stopwatch = startStopwatch();
     const body = await expectOk(post("check", { ...question("school", "1"), actionType: "Organization.Read" }));
     expect(body.isAuthorized).toBe(true);
-    expect(performance.now() - began).toBeLessThan(boundMs);
+    expect(stopwatch.idleMs()).toBeLessThan(boundMs);
     for (const answer of await Promise.all(heavy)) expect(answer.body.error?.code).toBe("access.evaluation_limit");
   });
 });

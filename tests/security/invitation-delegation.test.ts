@@ -1,3 +1,5 @@
+/** Attack 22 of docs/security/attacks.md. */
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import {
   joinAs,
   newAdministrator,
@@ -9,9 +11,8 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { invite } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { invite } from "./support/world.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -48,12 +49,12 @@ async function expectEnded(invitation: Sent): Promise<void> {
   expect({ status: refused.status, code: refused.body.error?.code }).toEqual({ status: 409, code: "tenancy.invitation_revoked" });
 }
 
-describe("an invitation ends with the right of whoever sent it (22)", () => {
-  it("and works while they have it", async () => {
+describe("an invitation ends with the right of whoever sent it", () => {
+  it("an invitation works while its inviter may invite", async () => {
     expect((await accept(await sent())).status).toBe(200);
   });
 
-  it("when they are removed from the organization", async () => {
+  it("an invitation ends when its inviter is removed from the organization", async () => {
     const invitation = await sent();
     const { organization, membershipId } = invitation;
     const path = `organizations/${organization.id}/memberships/${membershipId}`;
@@ -61,7 +62,7 @@ describe("an invitation ends with the right of whoever sent it (22)", () => {
     await expectEnded(invitation);
   });
 
-  it("when they have a role that invites nobody", async () => {
+  it("an invitation ends when its inviter has a role that invites nobody", async () => {
     const invitation = await sent();
     const { organization, membershipId, roles } = invitation;
     await expectOk(
@@ -73,7 +74,7 @@ describe("an invitation ends with the right of whoever sent it (22)", () => {
     await expectEnded(invitation);
   });
 
-  it("when their account is suspended, and works again with it", async () => {
+  it("an invitation rests while its inviter's account is suspended, and works again with it", async () => {
     const invitation = await sent();
     const { token } = await newAdministrator(server);
     const set = (status: string) => server.call(`PATCH /api/v1/users/${invitation.inviter.id}`, { token, body: { status } });

@@ -1,8 +1,11 @@
+/** Attack 22 of docs/security/attacks.md. */
+
+import { expectOk } from "@gatehouse/testing/ask.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
+import { address, invite, makeWorld, type Tenant, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { address, invite, makeWorld, newUser, type Tenant, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;
@@ -24,15 +27,15 @@ async function expectRefused(expected: string, id: string, token: string, as: st
   });
 }
 
-describe("an invitation (22)", () => {
+describe("an invitation", () => {
   it("is refused to another address, also to one that only looks alike", async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     for (const other of [world.own.member, world.other.owner, world.own.owner]) {
       await expectRefused("403 tenancy.invitation_for_another", id, token, other.token);
     }
     for (const email of [`${guest.email.split("@")[0]}+x@example.com`, guest.email.replace("example.com", "example.com.example.org")]) {
-      const alike = await newUser(server, "alike");
+      const alike = await newPerson(server, "alike");
       await server.application.platform.database.owner.updateTable("users").set({ email }).where("id", "=", alike.id).execute();
       await expectRefused("403 tenancy.invitation_for_another", id, token, alike.token);
     }
@@ -41,7 +44,7 @@ describe("an invitation (22)", () => {
   });
 
   it("is refused without a session, and with a token that is nearly right", async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     const anonymous = await server.call(`POST /api/v1/iam/invitations/${id}/accept`, { body: { token } });
     expect(anonymous.status).toBe(401);
@@ -59,7 +62,7 @@ describe("an invitation (22)", () => {
   });
 
   it("that was revoked is refused", async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     expect((await server.call(`DELETE /api/v1/iam/invitations/${id}`, { token: world.own.owner.token })).status).toBe(204);
     await expectRefused("409 tenancy.invitation_revoked", id, token, guest.token);
@@ -69,7 +72,7 @@ describe("an invitation (22)", () => {
   });
 
   it("is refused with the token of another one, of this organization or of another", async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const mine = await inviteTo(world.own, guest.email);
     const theirs = await inviteTo(world.other, guest.email);
     await expectRefused("404 tenancy.invitation_not_found", mine.id, theirs.token, guest.token);
@@ -80,7 +83,7 @@ describe("an invitation (22)", () => {
   });
 
   it("of an organization that was suspended is refused, and of one that is active again accepted", async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.other, guest.email);
     const set = (status: string) =>
       expectOk(server.call(`PUT /api/v1/iam/organizations/${world.other.id}`, { token: world.administrator.token, body: { status } }));
@@ -91,7 +94,7 @@ describe("an invitation (22)", () => {
   });
 
   it("that has expired is refused to the second, before and after it was marked, and cannot be revoked into life", async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     server.clock.advance(weekSeconds + 1);
     const [asGuest, asOwner] = await Promise.all(

@@ -1,9 +1,10 @@
-import { newAdministrator, newOrganization, type Person, signIn } from "@gatehouse/testing/people.ts";
+/** Attack 24 of docs/security/attacks.md. */
+import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newAdministrator, newOrganization, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { join } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, inLanes, times } from "./support/ask.ts";
-import { onPglite, onPostgresql } from "./support/postgresql.ts";
-import { join, newUser } from "./support/world.ts";
 
 /** Two people who each hold the highest role, and the ways in which one can bring the other down and up again. */
 interface Pair {
@@ -48,7 +49,7 @@ const assigned = async (server: TestServer, roleId: string): Promise<string[]> =
 };
 
 async function owners(server: TestServer): Promise<Pair> {
-  const [one, other] = [await newUser(server, "owner"), await newUser(server, "owner")];
+  const [one, other] = [await newPerson(server, "owner"), await newPerson(server, "owner")];
   const { id } = await newOrganization(server, one);
   const { items } = await expectOk(server.call(`GET /api/v1/iam/roles?organizationId=${id}`, { token: one.token }));
   const role = (name: string): string => items.find((item: AnyBody) => item.name === name).id;
@@ -162,5 +163,5 @@ function suite(backend: Backend, rounds: number): void {
   });
 }
 
-onPostgresql("two who bring each other down (24)", () => suite("postgresql", 200));
-onPglite("two who bring each other down (24)", () => suite("pglite", 8));
+describeOnPostgresql("two who bring each other down", () => suite("postgresql", 200));
+describeOnPglite("two who bring each other down", () => suite("pglite", 8));

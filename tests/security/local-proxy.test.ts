@@ -1,9 +1,10 @@
+/** Attack 45 of docs/security/attacks.md. */
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { password } from "@gatehouse/testing/people.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { address, newUser } from "./support/world.ts";
 
 /** What shows tokens, or figures of all tenants, to whoever is on this machine. */
 const surfaces = ["/dev/inbox", "/dev/inbox.json", "/metrics"] as const;
@@ -33,7 +34,7 @@ describe.each([
   { PUBLIC_URL: "https://id.example.com", TRUST_PROXY: "true" },
   { PUBLIC_URL: "https://id.example.com", TRUST_PROXY: "loopback" },
   { PUBLIC_URL: "http://id.example.com" },
-] as const)("where PUBLIC_URL leads others here (45): %o", (environment) => {
+] as const)("where PUBLIC_URL leads others here: %o", (environment) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await started(environment);
@@ -47,7 +48,7 @@ describe.each([
   });
 
   it("a mail is sent all the same, and its token reaches nobody", async () => {
-    const { email } = await newUser(server, "reader");
+    const { email } = await newPerson(server, "reader");
     const asked = await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email }, headers: proxied });
     expect(asked.status).toBe(202);
     expect((await server.mail(email, "reset-password")).links).toHaveLength(1);
@@ -55,7 +56,7 @@ describe.each([
 });
 
 describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY: "127.0.0.1" }, { TRUST_PROXY: "2" }])(
-  "where a proxy may stand before a start on loopback (45): $TRUST_PROXY",
+  "where a proxy may stand before a start on loopback: $TRUST_PROXY",
   (environment) => {
     let server: TestServer;
     beforeAll(async () => {
@@ -108,7 +109,7 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY:
   },
 );
 
-describe("addresses that limits count (45)", () => {
+describe("addresses that limits count", () => {
   const limit = 30;
   const forgot = (server: TestServer, from: string) =>
     server.call("POST /api/v1/iam/auth/forgot-password", {
@@ -167,7 +168,7 @@ describe("addresses that limits count (45)", () => {
   });
 
   it("stand in the session and in the trail as addresses, or not at all", async () => {
-    const { email } = await newUser(server, "traveller");
+    const { email } = await newPerson(server, "traveller");
     for (const [from, known] of [
       ["198.51.100.9:5678", "198.51.100.9"],
       ["::ffff:198.51.100.9", "198.51.100.9"],

@@ -1,7 +1,9 @@
+/** Attack 30 of docs/security/attacks.md. */
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
+import { address, mailedToken } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { address, mailedToken } from "./support/world.ts";
 
 /** A password takes this long at most, whatever it is; hashing one takes a tenth of it. */
 const boundMs = 2_000;
@@ -13,103 +15,100 @@ function sized(bytes: number, end: string): string {
   return padding + end;
 }
 
-describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as const)(
-  "passwords (30) with $PASSWORD_HASH",
-  (environment) => {
-    let server: TestServer;
-    beforeAll(async () => {
-      server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment });
-    });
-    afterAll(() => server.close());
+describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as const)("passwords with $PASSWORD_HASH", (environment) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment });
+  });
+  afterAll(() => server.close());
 
-    const signIn = (email: string, password: string) => server.call("POST /api/v1/iam/auth/login", { body: { email, password } });
+  const signIn = (email: string, password: string) => server.call("POST /api/v1/iam/auth/login", { body: { email, password } });
 
-    /** Registers and confirms; the status is that of the registration. */
-    async function register(password: string): Promise<{ readonly status: number; readonly email: string }> {
-      const email = address("long");
-      const body = { email, password, firstName: "A", lastName: "B", locale: "en" };
-      const { status } = await server.call("POST /api/v1/iam/auth/register", { body });
-      if (status === 201) {
-        const token = await mailedToken(server, email);
-        await expectOk(server.call("POST /api/v1/iam/auth/verify-email", { body: { token } }));
-      }
-      return { status, email };
+  /** Registers and confirms; the status is that of the registration. */
+  async function register(password: string): Promise<{ readonly status: number; readonly email: string }> {
+    const email = address("long");
+    const body = { email, password, firstName: "A", lastName: "B", locale: "en" };
+    const { status } = await server.call("POST /api/v1/iam/auth/register", { body });
+    if (status === 201) {
+      const token = await mailedToken(server, email);
+      await expectOk(server.call("POST /api/v1/iam/auth/verify-email", { body: { token } }));
     }
+    return { status, email };
+  }
 
-    it.each([72, 73, 100, 128])("of %i bytes that differ at the end are told apart, or refused", async (bytes) => {
-      const { status, email } = await register(sized(bytes, "x"));
-      if (status === 400) return;
-      expect(status).toBe(201);
-      expect((await signIn(email, sized(bytes, "x"))).status).toBe(200);
-      for (const other of [
-        sized(bytes, "y"),
-        sized(bytes - 1, "x"),
-        sized(bytes, "x").slice(0, -1),
-        `${sized(bytes, "x").slice(0, 126)}x `,
-      ]) {
-        expect([400, 401], `${other.length} characters`).toContain((await signIn(email, other)).status);
-      }
-    });
+  it.each([72, 73, 100, 128])("of %i bytes that differ at the end are told apart, or refused", async (bytes) => {
+    const { status, email } = await register(sized(bytes, "x"));
+    if (status === 400) return;
+    expect(status).toBe(201);
+    expect((await signIn(email, sized(bytes, "x"))).status).toBe(200);
+    for (const other of [
+      sized(bytes, "y"),
+      sized(bytes - 1, "x"),
+      sized(bytes, "x").slice(0, -1),
+      `${sized(bytes, "x").slice(0, 126)}x `,
+    ]) {
+      expect([400, 401], `${other.length} characters`).toContain((await signIn(email, other)).status);
+    }
+  });
 
-    it("that go on behind 72 bytes are not the password of 72 bytes", async () => {
-      const { status, email } = await register(sized(72, "x"));
-      expect(status).toBe(201);
-      for (const more of ["y", "x", " ", "é", "-more".repeat(5)]) {
-        expect((await signIn(email, sized(72, "x") + more)).status, more).toBe(401);
-      }
-      expect((await signIn(email, sized(72, "x"))).status).toBe(200);
-    });
+  it("that go on behind 72 bytes are not the password of 72 bytes", async () => {
+    const { status, email } = await register(sized(72, "x"));
+    expect(status).toBe(201);
+    for (const more of ["y", "x", " ", "é", "-more".repeat(5)]) {
+      expect((await signIn(email, sized(72, "x") + more)).status, more).toBe(401);
+    }
+    expect((await signIn(email, sized(72, "x"))).status).toBe(200);
+  });
 
-    it("of many bytes a character are told apart to the last one, or refused", async () => {
-      for (const letter of ["ế", "语", "👍"]) {
-        const long = stem + letter.repeat(128 - stem.length);
-        const { status, email } = await register(`${long.slice(0, -letter.length)}x`);
-        if (status === 400) continue;
-        expect((await signIn(email, `${long.slice(0, -letter.length)}y`)).status).toBe(401);
-        expect((await signIn(email, `${long.slice(0, -letter.length)}x`)).status).toBe(200);
-      }
-    });
+  it("of many bytes a character are told apart to the last one, or refused", async () => {
+    for (const letter of ["ế", "语", "👍"]) {
+      const long = stem + letter.repeat(128 - stem.length);
+      const { status, email } = await register(`${long.slice(0, -letter.length)}x`);
+      if (status === 400) continue;
+      expect((await signIn(email, `${long.slice(0, -letter.length)}y`)).status).toBe(401);
+      expect((await signIn(email, `${long.slice(0, -letter.length)}x`)).status).toBe(200);
+    }
+  });
 
-    it("with a NUL, or with half a character, are refused, and nothing is cut at it", async () => {
-      for (const password of ["harbour\u0000quiet", "\u0000harbour quiet", "harbour quiet\u0000", "harbour \ud800 quiet"]) {
-        expect((await register(password)).status).toBe(400);
-      }
-      const { email } = await register("harbour quiet");
-      for (const password of ["harbour quiet\u0000", "harbour quiet\u0000x", "\u0000"])
-        expect((await signIn(email, password)).status).toBe(400);
-    });
+  it("with a NUL, or with half a character, are refused, and nothing is cut at it", async () => {
+    for (const password of ["harbour\u0000quiet", "\u0000harbour quiet", "harbour quiet\u0000", "harbour \ud800 quiet"]) {
+      expect((await register(password)).status).toBe(400);
+    }
+    const { email } = await register("harbour quiet");
+    for (const password of ["harbour quiet\u0000", "harbour quiet\u0000x", "\u0000"])
+      expect((await signIn(email, password)).status).toBe(400);
+  });
 
-    it("that look alike are different, or the same, but never both", async () => {
-      const composed = "caf\u00e9 by the harbour";
-      const decomposed = "cafe\u0301 by the harbour";
-      const { email } = await register(composed);
-      const first = (await signIn(email, decomposed)).status;
-      expect((await signIn(email, decomposed)).status).toBe(first);
-      expect((await signIn(email, composed)).status).toBe(200);
-    });
+  it("that look alike are different, or the same, but never both", async () => {
+    const composed = "caf\u00e9 by the harbour";
+    const decomposed = "cafe\u0301 by the harbour";
+    const { email } = await register(composed);
+    const first = (await signIn(email, decomposed)).status;
+    expect((await signIn(email, decomposed)).status).toBe(first);
+    expect((await signIn(email, composed)).status).toBe(200);
+  });
 
-    it("of one megabyte are refused at once, wherever a password is taken", async () => {
-      const huge = "a".repeat(1_000_000);
-      const token = "A".repeat(43);
-      const person = { email: address("huge"), firstName: "A", lastName: "B", locale: "en" };
-      for (const [route, body] of [
-        ["register", { ...person, password: huge }],
-        ["login", { email: person.email, password: huge }],
-        ["reset-password", { token, password: huge }],
-        ["login", { email: person.email, password: `${"a".repeat(100)}${"\u0301".repeat(100_000)}` }],
-        ["register", { ...person, password: `${"a".repeat(100)}${"\u0301".repeat(100_000)}` }],
-        ["login", { email: person.email, password: "\u200d👩".repeat(20_000) }],
-      ] as const) {
-        const began = performance.now();
-        const { status } = await server.call(`POST /api/v1/iam/auth/${route}`, { body });
-        expect([400, 413], route).toContain(status);
-        expect(performance.now() - began).toBeLessThan(boundMs);
-      }
-    });
-  },
-);
+  it("of one megabyte are refused at once, wherever a password is taken", async () => {
+    const huge = "a".repeat(1_000_000);
+    const token = "A".repeat(43);
+    const person = { email: address("huge"), firstName: "A", lastName: "B", locale: "en" };
+    for (const [route, body] of [
+      ["register", { ...person, password: huge }],
+      ["login", { email: person.email, password: huge }],
+      ["reset-password", { token, password: huge }],
+      ["login", { email: person.email, password: `${"a".repeat(100)}${"\u0301".repeat(100_000)}` }],
+      ["register", { ...person, password: `${"a".repeat(100)}${"\u0301".repeat(100_000)}` }],
+      ["login", { email: person.email, password: "\u200d👩".repeat(20_000) }],
+    ] as const) {
+      const stopwatch = startStopwatch();
+      const { status } = await server.call(`POST /api/v1/iam/auth/${route}`, { body });
+      expect([400, 413], route).toContain(status);
+      expect(stopwatch.idleMs()).toBeLessThan(boundMs);
+    }
+  });
+});
 
-describe("a change of the kind of hash (30)", () => {
+describe("a change of the kind of hash", () => {
   it("does not make two passwords one", async () => {
     const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
     try {

@@ -1,3 +1,5 @@
+/** Attack 50 of docs/security/attacks.md. */
+import { times } from "@gatehouse/testing/ask.ts";
 import {
   anAddress,
   joinAs,
@@ -10,10 +12,9 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { address } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { times } from "./support/ask.ts";
-import { address } from "./support/world.ts";
 
 /** As notifications/allowance.ts has it: one mailbox, one kind, an hour. */
 const perMailbox = 5;
@@ -48,7 +49,7 @@ const invite = async (organization: OrganizationOf, email: string, token = organ
   return post(`organizations/${organization.id}/invitations`, { email, roleId: roles["Member"] }, token);
 };
 
-describe("a mailbox gets a bounded number of mails, from however many addresses they are asked for (50)", () => {
+describe("a mailbox gets a bounded number of mails, from however many addresses they are asked for", () => {
   it("of registrations, and each of them is answered alike", { timeout: 60_000 }, async () => {
     const email = address("flood");
     const answers = await Promise.all(times(20).map(() => post("auth/register", registration({ email }))));
@@ -82,7 +83,7 @@ describe("a mailbox gets a bounded number of mails, from however many addresses 
   });
 });
 
-describe("an account and an organization invite a bounded number of people (50)", () => {
+describe("an account and an organization invite a bounded number of people", () => {
   it("an account in all of its organizations together, and is told how long to wait", { timeout: 60_000 }, async () => {
     const one = await newOrganization(server);
     for (const _ of times(perAccount)) expect((await invite(one, address("guest"))).status).toBe(201);
@@ -117,7 +118,7 @@ describe("an account and an organization invite a bounded number of people (50)"
   });
 });
 
-describe("what somebody calls themselves does not become our mail (50)", () => {
+describe("what somebody calls themselves does not become our mail", () => {
   it.each([
     "Ada,\r\n\r\nyour account is locked. Unlock it at https://evil.example/login",
     "Ada\u2028see evil",

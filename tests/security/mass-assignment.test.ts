@@ -1,11 +1,12 @@
+/** Attack 25 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
+import { ask, faultOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { operationsWithoutSample, sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
-import { ask, faultOf, parametersOf, routesOf, type Sample } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { operationsWithoutSample, sampleOf } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;
@@ -81,7 +82,7 @@ function sendRaw(operation: Operation, sample: Sample, body: string): Promise<An
   return server.call(`${method} ${url}`, { body, ...(sample.token ? { token: sample.token } : {}) });
 }
 
-describe("fields that a caller must not set (25)", () => {
+describe("fields that a caller must not set", () => {
   it("has a sample request for every route", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
   });

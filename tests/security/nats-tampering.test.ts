@@ -1,12 +1,14 @@
+/** Attack 47 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
+import { times } from "@gatehouse/testing/ask.ts";
 import { newOrganization, newPerson, type OrganizationOf, type Person, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { listens, services } from "@gatehouse/testing/services.ts";
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { connect, headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { natsServer } from "../../packages/server/src/platform/nats/address.ts";
-import { times } from "./support/ask.ts";
 
 const iam = "/api/v1/iam";
 const possible = distributed && (await listens("nats"));
@@ -15,7 +17,7 @@ const possible = distributed && (await listens("nats"));
  * Somebody who may publish and subscribe everywhere on NATS, and has no key: two sets of roles answer, each in processes' worth of its
  * own (TEST_TOPOLOGY=distributed).
  */
-describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing and does nothing twice (47)", () => {
+describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing and does nothing twice", () => {
   const prefix = `hostile-${randomBytes(6).toString("hex")}`;
   let server: TestServer;
   let beside: TestServer;
@@ -150,11 +152,11 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
   it("signs of life and news that are made up are not heard", async () => {
     const sign = headers();
     sign.set("gatehouse-sign", "working");
-    const began = performance.now();
+    const stopwatch = startStopwatch();
     for (const _ of times(20_000)) eve.publish(`${prefix}.log.appended`);
     await eve.flush();
     expect((await check(victim)).body).toMatchObject({ isAuthorized: true });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(stopwatch.idleMs()).toBeLessThan(10_000);
     await expect.poll(() => distrusted("tell", "unsigned"), { timeout: 10_000 }).toBeGreaterThan(0);
     const { reply } = captured("rpc.query.access.check").at(-1) as Msg;
     eve.publish(reply as string, new Uint8Array(), { headers: sign });

@@ -1,10 +1,11 @@
-import { signIn } from "@gatehouse/testing/people.ts";
+/** Attack 23 of docs/security/attacks.md. */
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson, signIn } from "@gatehouse/testing/people.ts";
 import { type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { quiet, rowsOf } from "@gatehouse/testing/stored-rows.ts";
+import { invite, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { onPglite, onPostgresql } from "./support/postgresql.ts";
-import { quiet, rowsOf } from "./support/rows.ts";
-import { invite, makeWorld, newUser, type World } from "./support/world.ts";
 
 const accepts = 50;
 
@@ -18,7 +19,7 @@ function suite(backend: Backend): void {
   afterAll(() => server.close());
 
   it(`${accepts} accepts of one invitation at once make one membership`, async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const sessions = [guest.token, ...(await Promise.all(times(4).map(() => signIn(server, guest.email))))];
     const { id, token } = await invite(server, {
       organizationId: world.own.id,
@@ -59,5 +60,5 @@ function suite(backend: Backend): void {
   });
 }
 
-onPostgresql("parallel accepts (23)", () => suite("postgresql"));
-onPglite("parallel accepts (23)", () => suite("pglite"));
+describeOnPostgresql("parallel accepts", () => suite("postgresql"));
+describeOnPglite("parallel accepts", () => suite("pglite"));

@@ -1,12 +1,13 @@
+/** Attack 28 of docs/security/attacks.md. */
+import { times } from "@gatehouse/testing/ask.ts";
 import { anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address } from "@gatehouse/testing/world.ts";
 import { hash as bcryptHash } from "@node-rs/bcrypt";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { times } from "./support/ask.ts";
-import { address } from "./support/world.ts";
 
-// Hashes of another kind than PASSWORD_HASH take several times as long, so that even a busy machine tells them apart.
+// Hashes of another kind than PASSWORD_HASH take several times as long.
 
 let server: TestServer;
 const old: string[] = [];
@@ -29,20 +30,22 @@ afterAll(() => server.close());
 
 const median = (values: readonly number[]): number => [...values].sort((one, other) => one - other)[values.length >> 1] as number;
 
+/** Processor time, of all threads: hashing waits for nothing, and a busy machine changes little of it. */
 async function timeOfWrongPassword(email: string): Promise<number> {
-  const began = performance.now();
+  const began = process.cpuUsage();
   const answer = await server.call("POST /api/v1/iam/auth/login", { body: { email, password: "wrong wrong wrong" }, from: anAddress() });
   expect(answer.status).toBe(401);
-  return performance.now() - began;
+  const { user, system } = process.cpuUsage(began);
+  return user + system;
 }
 
-it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody (28)", {
+it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody", {
   // Not what it should take: 28 hashes of bcrypt one after the other, on a machine that other programs keep busy.
   timeout: 300_000,
 }, async () => {
   const measured = { old: [] as number[], current: [] as number[], unknown: [] as number[] };
-  for (const _ of times(2)) await timeOfWrongPassword(address("warm"));
-  for (const round of times(8)) {
+  for (const _ of times(1)) await timeOfWrongPassword(address("warm"));
+  for (const round of times(5)) {
     measured.old.push(await timeOfWrongPassword(old[round % 2] as string));
     measured.current.push(await timeOfWrongPassword(current[round % 2] as string));
     measured.unknown.push(await timeOfWrongPassword(address("nobody")));

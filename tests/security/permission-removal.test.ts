@@ -1,10 +1,13 @@
+/** Attack 32 of docs/security/attacks.md. */
+
+import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, inLanes, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
 import { installProbes, isShared, kinds, newProbe, type Probe, type ProbeNames } from "./support/probe.ts";
-import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
-import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const isLong = process.env["TEST_LONG"] === "1";
@@ -19,7 +22,7 @@ interface Subject {
   readonly membershipId: string;
 }
 
-onPostgresql("a denial is seen (32)", () => {
+describeOnPostgresql("a denial is seen", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;
@@ -30,7 +33,7 @@ onPostgresql("a denial is seen (32)", () => {
     world = await makeWorld(server);
     names = await installProbes(server, world);
     for (const _ of times(lanes)) {
-      const person = await newUser(server, "subject");
+      const person = await newPerson(server, "subject");
       const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
       subjects.push({ userId: person.id, membershipId: (await join(server, by, person)).id });
     }
@@ -52,7 +55,7 @@ onPostgresql("a denial is seen (32)", () => {
       body: { userId, tenantId: world.own.id, actionType: action, ...(minRevision === undefined ? {} : { minRevision }) },
     });
 
-  it(`with its revision, on another process, at once: ${rounds} rounds`, { timeout: 240_000 }, async () => {
+  it(`a denial is seen with its revision on another process at once: ${rounds} rounds`, { timeout: 240_000 }, async () => {
     const allowed: string[] = [];
     const unanswered: string[] = [];
     await inLanes(times(rounds), lanes, async (round, lane) => {
@@ -71,7 +74,9 @@ onPostgresql("a denial is seen (32)", () => {
     expect(unanswered).toEqual([]);
   });
 
-  it(`without a revision, within the bound, and never undone: ${roundsWithoutRevision} rounds`, { timeout: 60_000 }, async () => {
+  it(`a denial without a revision is seen within the bound and never undone: ${roundsWithoutRevision} rounds`, {
+    timeout: 60_000,
+  }, async () => {
     await inLanes(times(roundsWithoutRevision), 4, async (_round, lane) => {
       const subject = subjects[lane] as Subject;
       const [here, there] = processes.all as [TestServer, TestServer];
@@ -83,32 +88,36 @@ onPostgresql("a denial is seen (32)", () => {
     });
   });
 
-  it.each(kinds)(`of %s, with its revision, on another process, at once: ${policyRounds} rounds`, { timeout: 120_000 }, async (kind) => {
-    const server = processes.all[0] as TestServer;
-    const width = isShared(kind) ? 1 : 4;
-    const probes = await Promise.all(times(width).map(() => newProbe(server, world, names, kind)));
-    const wrong: string[] = [];
-    const ask = async (at: TestServer, probe: Probe, written: Answer<AnyBody>): Promise<Answer<AnyBody>> => {
-      expect(written.status, JSON.stringify(written.body)).toBeLessThan(300);
-      const minRevision = written.headers["x-gatehouse-revision"];
-      expect(minRevision).toMatch(/^\d+$/);
-      return at.call(`POST ${iam}/authorization/check`, { token: world.administrator.token, body: { ...probe.question, minRevision } });
-    };
-    await inLanes(times(policyRounds), width, async (round, lane) => {
-      const probe = probes[lane] as Probe;
-      const [here, there] = (round % 2 ? processes.all : [...processes.all].reverse()) as [TestServer, TestServer];
-      for (const [write, allowed] of [
-        [probe.allow, true],
-        [probe.deny, false],
-      ] as const) {
-        const { status, body } = await ask(there, probe, await write(here));
-        if (status !== 200 || body.isAuthorized !== allowed) wrong.push(`round ${round}, ${allowed}: ${status} ${JSON.stringify(body)}`);
-      }
-    });
-    // The model is left as the other probes need it.
-    await probes[0]?.allow(server);
-    expect(wrong).toEqual([]);
-  });
+  it.each(kinds)(
+    `a denial of %s is seen with its revision on another process at once: ${policyRounds} rounds`,
+    { timeout: 120_000 },
+    async (kind) => {
+      const server = processes.all[0] as TestServer;
+      const width = isShared(kind) ? 1 : 4;
+      const probes = await Promise.all(times(width).map(() => newProbe(server, world, names, kind)));
+      const wrong: string[] = [];
+      const ask = async (at: TestServer, probe: Probe, written: Answer<AnyBody>): Promise<Answer<AnyBody>> => {
+        expect(written.status, JSON.stringify(written.body)).toBeLessThan(300);
+        const minRevision = written.headers["x-gatehouse-revision"];
+        expect(minRevision).toMatch(/^\d+$/);
+        return at.call(`POST ${iam}/authorization/check`, { token: world.administrator.token, body: { ...probe.question, minRevision } });
+      };
+      await inLanes(times(policyRounds), width, async (round, lane) => {
+        const probe = probes[lane] as Probe;
+        const [here, there] = (round % 2 ? processes.all : [...processes.all].reverse()) as [TestServer, TestServer];
+        for (const [write, allowed] of [
+          [probe.allow, true],
+          [probe.deny, false],
+        ] as const) {
+          const { status, body } = await ask(there, probe, await write(here));
+          if (status !== 200 || body.isAuthorized !== allowed) wrong.push(`round ${round}, ${allowed}: ${status} ${JSON.stringify(body)}`);
+        }
+      });
+      // The model is left as the other probes need it.
+      await probes[0]?.allow(server);
+      expect(wrong).toEqual([]);
+    },
+  );
 
   it("a revision that no write has had yet is no answer: 503, and not a guess", async () => {
     const answer = await check(processes.all[1] as TestServer, subjects[0] as Subject, "9000000000000000000");

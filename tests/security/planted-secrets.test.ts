@@ -1,13 +1,14 @@
+/** Attack 40 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
+import { ask, routesOf } from "@gatehouse/testing/ask.ts";
+import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { quiet } from "@gatehouse/testing/stored-rows.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { secretMark } from "../../packages/server/src/operation/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
-import { ask, routesOf } from "./support/ask.ts";
-import { quiet } from "./support/rows.ts";
-import { sampleOf } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;
@@ -39,7 +40,7 @@ async function everyRow(): Promise<string> {
   });
 }
 
-describe("planted secrets (40)", () => {
+describe("planted secrets", () => {
   it("never appear in an answer, in the logs, in events, jobs, the trail or any other table", { timeout: 180_000 }, async () => {
     const secrets: string[] = [];
     const answers: string[] = [];

@@ -1,9 +1,10 @@
-import { unique } from "@gatehouse/testing/people.ts";
+/** Attack 26 of docs/security/attacks.md. */
+import { expectOk } from "@gatehouse/testing/ask.ts";
+import { newPerson, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
+import { address, join, makeWorld, newRole, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { address, join, makeWorld, newRole, newUser, type World } from "./support/world.ts";
 
 let server: TestServer;
 let world: World;
@@ -29,7 +30,7 @@ async function memberWith(...permissions: string[]) {
   const { own } = world;
   const role = await newRole(server, own.owner.token, own.id);
   await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: own.owner.token, body: { permissions } }));
-  const person = await newUser(server, "climber");
+  const person = await newPerson(server, "climber");
   const membership = await join(server, { organizationId: own.id, token: own.owner.token, roleId: role.id }, person);
   return { ...person, roleId: role.id as string, membershipId: membership.id as string };
 }
@@ -136,7 +137,7 @@ describe("nobody raises their own rights", () => {
   });
 
   it("those who manage internal members give no internal role above their own, and take none from above", async () => {
-    const clerk = await newUser(server, "clerk");
+    const clerk = await newPerson(server, "clerk");
     const { administrator, administratorRoleId, internalRoleId } = world;
     await expectOk(
       server.call(`POST ${iam}/roles/${internalRoleId}/permissions`, {
@@ -157,7 +158,7 @@ describe("nobody raises their own rights", () => {
   });
 });
 
-describe("nobody rises by a grant, a rule or an attribute (26)", () => {
+describe("nobody rises by a grant, a rule or an attribute", () => {
   const always = { operator: "equals", left: "$request.any", right: "x" };
   const viewer = (subject: Record<string, unknown>) => ({
     organizationId: world.own.id,
@@ -275,7 +276,7 @@ describe("an id in capital letters is the same id", () => {
 
   it("when a user is suspended: their sessions end and no decision allows them", async () => {
     const { own, administrator } = world;
-    const person = await newUser(server, "noisy");
+    const person = await newPerson(server, "noisy");
     await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
     expect((await server.call(`GET ${iam}/users/me`, { token: person.token })).status).toBe(200);
     const body = { userId: person.id, tenantId: own.id, actionType: "Organization.Read" };
@@ -291,7 +292,7 @@ describe("an id in capital letters is the same id", () => {
 
   it("when somebody loses their internal roles: they may do nothing there", async () => {
     const { administrator, administratorRoleId } = world;
-    const clerk = await newUser(server, "clerk");
+    const clerk = await newPerson(server, "clerk");
     const at = `${iam}/internal/memberships`;
     await expectOk(server.call(`PUT ${at}/${clerk.id}`, { token: administrator.token, body: { roleId: administratorRoleId } }));
     expect((await server.call("GET /api/v1/users", { token: clerk.token })).status).toBe(200);

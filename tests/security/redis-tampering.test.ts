@@ -1,15 +1,16 @@
+/** Attack 47 of docs/security/attacks.md. */
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newPerson, type Person } from "@gatehouse/testing/people.ts";
+import { type Processes, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { TestServer } from "@gatehouse/testing/server.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { revocationBoundMs } from "../../packages/server/src/platform/log/follower.ts";
-import { expectOk, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { type Processes, startProcesses } from "./support/processes.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 /** Somebody who may write to Redis whatever they like, and has no key. */
-onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", () => {
+describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let world: World;
@@ -68,7 +69,7 @@ onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", 
     expect(await asked(mallory)).toEqual([403]);
   });
 
-  it("by putting back what was genuine before it was taken from them", { timeout: 60_000 }, async () => {
+  it("nobody gains a right by putting back an entry that was genuine before the right was taken", { timeout: 60_000 }, async () => {
     const [server, other] = processes.all as [TestServer, TestServer];
     const assign = (roleId: string) =>
       expectOk(server.call(`PUT /api/v1/iam/internal/memberships/${mallory.id}`, { token: world.administrator.token, body: { roleId } }));
@@ -91,13 +92,13 @@ onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", 
     await fresh.close();
   });
 
-  it("by a mark of their own making, and values of a generation that they have begun", { timeout: 60_000 }, async () => {
+  it("nobody gains a right by a made-up watermark and values of a made-up generation", { timeout: 60_000 }, async () => {
     await redis.raw.set("iam:read-model:mark", "mine 999999");
     await redis.raw.set(own(), `mine 1 ${roles()}`);
     expect(await asked(mallory)).toEqual([403]);
   });
 
-  it("by rules of a role, a status, or the policy that everybody is decided by", { timeout: 60_000 }, async () => {
+  it("nobody gains a right by made-up rules of a role, a status or a policy", { timeout: 60_000 }, async () => {
     const now = await generation();
     for (const key of await redis.raw.keys("iam:*")) {
       const value = await redis.raw.get(key).catch(() => null);
@@ -107,7 +108,7 @@ onPostgresql("whoever writes to Redis gains no right, and takes nobody's (47)", 
     expect(await asked(world.administrator)).toEqual([200]);
   });
 
-  it("and it is counted and said", () => {
+  it("tampering with Redis is counted and logged", () => {
     expect([...reasons]).toEqual(expect.arrayContaining(["forged", "unknown_key", "unsigned"]));
     expect(said.length).toBeGreaterThan(0);
   });

@@ -1,17 +1,20 @@
+/** Attack 31 of docs/security/attacks.md. */
+
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson } from "@gatehouse/testing/people.ts";
+import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
-import { join, makeWorld, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const rounds = 6;
 const action = "Organization.InviteMember";
 
-onPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away (31)", () => {
+describeOnPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let wire: Wire;
@@ -23,7 +26,7 @@ onPostgresql("what is taken is refused on each of three processes that share a c
     processes = await startProcesses(3, 2, { REDIS_URL: wire.url });
     const server = processes.all[0] as TestServer;
     world = await makeWorld(server);
-    const person = await newUser(server, "subject");
+    const person = await newPerson(server, "subject");
     const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
     subject = { userId: person.id, membershipId: (await join(server, by, person)).id };
     for (const each of processes.all) await expectOk(check(each));
@@ -63,26 +66,26 @@ onPostgresql("what is taken is refused on each of three processes that share a c
     }
   }
 
-  it("with the cache there", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused within the bound while Redis is there", { timeout: 120_000 }, async () => {
     await expectTaken(async () => {});
     const { generation } = await mark();
     expect(generation).toBeTruthy();
   });
 
-  it("while it hangs, and once it answers again with what it held", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused while Redis hangs, and once it answers again with what it held", { timeout: 120_000 }, async () => {
     await expectTaken(async (round) => (round % 2 === 0 ? wire.hold() : wire.release()));
     wire.release();
   });
 
-  it("while it is gone, and once it is back", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused while Redis is gone, and once it is back", { timeout: 120_000 }, async () => {
     await expectTaken((round) => (round % 2 === 0 ? wire.cut() : wire.mend()));
   });
 
-  it("while it is flushed", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused while Redis is flushed", { timeout: 120_000 }, async () => {
     await expectTaken(async () => void (await redis.raw.flushall()));
   });
 
-  it("when it was restored to an older state, with the right still in it", { timeout: 120_000 }, async () => {
+  it("a revoked right is refused when Redis was restored to an older state that still holds it", { timeout: 120_000 }, async () => {
     let before: readonly (readonly [string, string | null])[] = [];
     await expectTaken(async () => {
       const keys = (await redis.raw.keys("iam:*")).filter((key) => !key.startsWith("iam:l"));
@@ -92,7 +95,7 @@ onPostgresql("what is taken is refused on each of three processes that share a c
     for (const server of processes.all) for (const _ of times(3)) expect(await decided(server)).toBe(false);
   });
 
-  it("and it comes to the database's number by itself, in one generation", { timeout: 60_000 }, async () => {
+  it("a restored Redis snapshot comes to the database's revision by itself, in one generation", { timeout: 60_000 }, async () => {
     const number = async (): Promise<boolean> => {
       const one = await mark();
       await new Promise((resolve) => setTimeout(resolve, 100));

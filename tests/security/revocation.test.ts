@@ -1,16 +1,17 @@
-import { type Person, password, signIn } from "@gatehouse/testing/people.ts";
+/** Attack 31 of docs/security/attacks.md. */
+import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson, type Person, password, signIn } from "@gatehouse/testing/people.ts";
+import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
+import { join, mailedToken, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
 import { installModel, installProbes, kinds, newProbe, type ProbeNames } from "./support/probe.ts";
-import { type Processes, refusedWithin, startProcesses } from "./support/processes.ts";
-import { join, mailedToken, makeWorld, newUser, type World } from "./support/world.ts";
 
 const iam = "/api/v1/iam";
 const rounds = 5;
 
-onPostgresql("what is taken is refused on each of three processes within the bound (31)", () => {
+describeOnPostgresql("what is taken is refused on each of three processes within the bound", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;
@@ -56,7 +57,7 @@ onPostgresql("what is taken is refused on each of three processes within the bou
 
   const member = async (roleName: string): Promise<{ person: Person; membershipId: string }> => {
     const { own } = world;
-    const person = await newUser(processes.all[0] as TestServer, "member");
+    const person = await newPerson(processes.all[0] as TestServer, "member");
     const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles[roleName] as string };
     const { id } = await join(processes.all[0] as TestServer, by, person);
     return { person, membershipId: id };
@@ -89,7 +90,7 @@ onPostgresql("what is taken is refused on each of three processes within the bou
       const role = await expectOk(server.call(`POST ${iam}/roles`, { token: owner.token, body }));
       const permissions = ["Organization.InviteMember"];
       await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: owner.token, body: { permissions } }));
-      const person = await newUser(server, "reader");
+      const person = await newPerson(server, "reader");
       await join(server, { organizationId: id, token: owner.token, roleId: role.id }, person);
       return {
         person,
@@ -190,7 +191,7 @@ onPostgresql("what is taken is refused on each of three processes within the bou
     expectTaken("the internal role", async () => {
       const { administrator, administratorRoleId } = world;
       const server = processes.all[0] as TestServer;
-      const clerk = await newUser(server, "clerk");
+      const clerk = await newPerson(server, "clerk");
       const at = `${iam}/internal/memberships/${clerk.id}`;
       await expectOk(server.call(`PUT ${at}`, { token: administrator.token, body: { roleId: administratorRoleId } }));
       return {

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
+import { ask, expectOk, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Rule } from "../../packages/server/src/operation/authorization.ts";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
-import { ask, expectOk, faultOf, routesOf, type Sample } from "./support/ask.ts";
-import { leavesNoTrace } from "./support/rows.ts";
-import { sampleOf } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 const tokens = new TokenAuthenticator();
 let server: TestServer;

@@ -1,9 +1,10 @@
-import { password, unique } from "@gatehouse/testing/people.ts";
+/** What may be used once is used once, by sixteen calls on two processes. */
+import { expectOk, faultOf, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, invite, join, mailedToken, makeWorld, newRole, openSetUp, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { expectOk, faultOf, inLanes, times } from "./support/ask.ts";
-import { onPostgresql } from "./support/postgresql.ts";
-import { address, invite, join, mailedToken, makeWorld, newRole, newUser, openSetUp, type World } from "./support/world.ts";
 
 /** CONTRIBUTING: single-use things die once, also when this many come for them at the same moment. */
 const ways = 16;
@@ -11,7 +12,7 @@ const ways = 16;
 const rounds = 10;
 const iam = "/api/v1/iam";
 
-onPostgresql("single use under race", () => {
+describeOnPostgresql("single use under race", () => {
   let server: TestServer;
   let beside: TestServer;
   let world: World;
@@ -60,7 +61,7 @@ onPostgresql("single use under race", () => {
 
   it("a link that resets a password: one password wins", async () => {
     for (const _ of times(4)) {
-      const { email } = await newUser(server, "forgetful");
+      const { email } = await newPerson(server, "forgetful");
       await expectOk(server.call(`POST ${iam}/auth/forgot-password`, { body: { email } }));
       const token = await mailedToken(server, email);
       const chosen = times(ways).map((index) => `harbour number ${index}`);
@@ -99,7 +100,7 @@ onPostgresql("single use under race", () => {
   });
 
   const inviteNew = async () => {
-    const guest = await newUser(server, "guest");
+    const guest = await newPerson(server, "guest");
     const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
     return { guest, ...(await invite(server, { ...by, email: guest.email })) };
   };
@@ -128,7 +129,7 @@ onPostgresql("single use under race", () => {
 
   it("a removal of a member, and a session's end", async () => {
     for (const _ of times(4)) {
-      const leaver = await newUser(server, "leaver");
+      const leaver = await newPerson(server, "leaver");
       const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
       const { id } = await join(server, by, leaver);
       const removal = await race(same(`DELETE ${iam}/organizations/${world.own.id}/memberships/${id}`, { token: world.own.owner.token }));
@@ -293,7 +294,7 @@ onPostgresql("single use under race", () => {
   });
 
   it("one person enters many organizations and leaves them at the same moment", async () => {
-    const person = await newUser(server, "busy");
+    const person = await newPerson(server, "busy");
     const { own, other } = world;
     await inLanes(times(rounds), 1, async () => {
       const offers = await Promise.all(

@@ -1,8 +1,9 @@
-import { password } from "@gatehouse/testing/people.ts";
+/** Attack 27 of docs/security/attacks.md. */
+import { expectOk } from "@gatehouse/testing/ask.ts";
+import { newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { address, makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectOk } from "./support/ask.ts";
-import { address, makeWorld, newUser, type World } from "./support/world.ts";
 
 const publicUrl = "https://id.example.com";
 const evil = "evil.example.net";
@@ -24,7 +25,7 @@ const spoofed: Readonly<Record<string, string>> = {
   referer: `https://${evil}/reset`,
 };
 
-describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed host (27), $TRUST_PROXY", (environment) => {
+describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed host, $TRUST_PROXY", (environment) => {
   let server: TestServer;
   let world: World;
   beforeAll(async () => {
@@ -59,13 +60,13 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed ho
   });
 
   it("does not get into the mail to a known address", async () => {
-    const { email } = await newUser(server, "known");
+    const { email } = await newPerson(server, "known");
     await send("POST /api/v1/iam/auth/register", { email, password, firstName: "A", lastName: "B", locale: "en" });
     await expectOwnLinks(email, "address-known");
   });
 
   it("does not get into the link that resets a password, nor into the mail that tells of it", async () => {
-    const { email } = await newUser(server, "forgetful");
+    const { email } = await newPerson(server, "forgetful");
     await send("POST /api/v1/iam/auth/forgot-password", { email });
     await expectOwnLinks(email, "reset-password");
     const { links } = await server.mail(email, "reset-password");

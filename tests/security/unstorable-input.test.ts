@@ -1,13 +1,14 @@
+/** Attack 43 of docs/security/attacks.md. */
+import { ask, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/operation.ts";
 import { timestampFormat } from "../../packages/server/src/operation/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 import { readTimestamp } from "../../packages/server/src/platform/timestamp.ts";
-import { ask, faultOf, routesOf, type Sample } from "./support/ask.ts";
-import { sampleOf } from "./support/samples.ts";
-import { makeWorld, type World } from "./support/world.ts";
 
 /** Times that a schema's format may let through and that JavaScript or PostgreSQL cannot hold, beside such as both can. */
 const times = [
@@ -85,7 +86,7 @@ async function everywhere(
   return { places, wrong: wrong.join("\n") };
 }
 
-describe("what a schema could let through and nothing can hold (43)", () => {
+describe("what a schema could let through and nothing can hold", () => {
   it("a time is held or refused with its field, in every input, and stops no queue", { timeout: 120_000 }, async () => {
     const isTime = (schema: AnyBody): boolean => schema.format === timestampFormat;
     const complaint = (answer: Answer<AnyBody>, { field }: Place, value: unknown): string | undefined => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { runGatehouse } from "@gatehouse/testing/command-line.ts";
-import { spendTransactions } from "@gatehouse/testing/databases.ts";
+import { describeOnPostgresql, spendTransactions } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { type Person, password } from "@gatehouse/testing/people.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
@@ -8,14 +8,13 @@ import { Scene } from "@gatehouse/testing/scene.ts";
 import { asOperator, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { onPostgresql } from "../security/support/postgresql.ts";
 
 const iam = "/api/v1/iam";
 /** A promotion, connections that break, and one look at the log; the rest is for the machine. */
 const backMs = 30_000;
 
 // A failover is between servers: the one that crashes and the standby that had not received its last transactions.
-onPostgresql("a failover that loses the last transactions", () => {
+describeOnPostgresql("a failover that loses the last transactions", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
   let primary: OwnPostgresql;
   let standby: OwnStandby;

@@ -2,11 +2,11 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { found } from "@gatehouse/testing/own-services.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { found } from "../scenarios/support/services.ts";
-import { onPostgresql } from "../security/support/postgresql.ts";
 
 const login = `gatehouse_test_${randomBytes(6).toString("hex")}`;
 const own = new URL(adminUrl);
@@ -25,7 +25,7 @@ const asAdmin = async (...statements: readonly string[]): Promise<void> => {
   }
 };
 
-onPostgresql("deploy/postgresql/login.sh, which the database's container runs at its first start", () => {
+describeOnPostgresql("deploy/postgresql/login.sh, which the database's container runs at its first start", () => {
   const without = found("psql") === undefined;
   beforeAll(() => {
     if (without) return;

@@ -5,21 +5,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { runGatehouse } from "@gatehouse/testing/command-line.ts";
-import { asAdministrator } from "@gatehouse/testing/databases.ts";
+import { asAdministrator, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { type Person, password } from "@gatehouse/testing/people.ts";
 import { Scene } from "@gatehouse/testing/scene.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { StartRefused } from "../../packages/server/src/platform/start-refused.ts";
-import { onPostgresql } from "../security/support/postgresql.ts";
 
 const run = promisify(execFile);
 const iam = "/api/v1/iam";
 const programs = postgresqlPrograms();
 
 // A dump leaves out what belongs to the cluster: its transaction ids. Both clusters are the test's own.
-onPostgresql("a database that pg_dump has moved to another cluster", () => {
+describeOnPostgresql("a database that pg_dump has moved to another cluster", () => {
   if (programs === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
   const masterKey = randomBytes(32).toString("base64");
   const dump = join(tmpdir(), `gatehouse-moved-${randomBytes(4).toString("hex")}.dump`);

@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
+import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
 import { Scene } from "@gatehouse/testing/scene.ts";
 import { openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { onPostgresql } from "../security/support/postgresql.ts";
 
 const iam = "/api/v1/iam";
 /** Asynchronous replication over a network, on a bad day. */
 const delay = { recovery_min_apply_delay: "200ms" };
 
 // Replication is between two servers; both are the test's own, so that it may stop them.
-onPostgresql("an installation with a read replica that is late", () => {
+describeOnPostgresql("an installation with a read replica that is late", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
   let primary: OwnPostgresql;
   let standby: OwnStandby;

@@ -25,9 +25,12 @@ async function pinged(): Promise<string | undefined> {
 
 /** `describe` for what only a real server with several connections can prove; skipped, with the reason, where there is none. */
 export const describeOnPostgresql = (name: string, tests: () => void): void => {
-  if (whyNoPostgresql === undefined) describe(name, tests);
+  if (whyNoPostgresql === undefined) describe(`${name} [PostgreSQL]`, tests);
   else describe.skip(`${name} (skipped: ${whyNoPostgresql})`, tests);
 };
+
+/** The same suite on PGlite. Its one connection puts transactions one after the other, so a few rounds show all that it can. */
+export const describeOnPglite = (name: string, tests: () => void): void => void describe(`${name} [PGlite]`, tests);
 
 /** A database of a test's own. */
 export interface Fresh {

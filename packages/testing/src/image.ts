@@ -1,28 +1,51 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import type { TestProject } from "vitest/node";
 import { migrate } from "../../server/src/platform/database/migrations.ts";
-import { openPglite } from "../../server/src/platform/database/pglite.ts";
-import { schemaSteps } from "../../server/src/runtime/modules.ts";
+import { type EmbeddedDatabase, openPglite } from "../../server/src/platform/database/pglite.ts";
+import { pgBossJobs } from "../../server/src/platform/jobs/pg-boss.ts";
+import { queues, schemaSteps } from "../../server/src/runtime/modules.ts";
+import { makeTemplate, postgresAnswers } from "./postgres.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
     /** A file with a migrated, empty PGlite: opening it is ten times faster than making one. */
     databaseImage: string;
+    /** The name of a migrated, empty database on the PostgreSQL of the tests; undefined where the suite runs without one. */
+    databaseTemplate: string | undefined;
   }
 }
 
-/** Vitest's global set-up: makes the image once for all test files. */
-export default async function makeImage(project: TestProject): Promise<() => void> {
+/** Vitest's global set-up: makes what every server of the tests begins from, once for all test files. */
+export default async function makeImages(project: TestProject): Promise<() => Promise<void>> {
   const file = join(tmpdir(), `gatehouse-test-${process.pid}.tar`);
+  writeFileSync(file, await makeImage());
+  project.provide("databaseImage", file);
+  const template = process.env["TEST_BACKEND"] === "postgresql" && (await postgresAnswers()) ? await makeTemplate() : undefined;
+  project.provide("databaseTemplate", template?.name);
+  return async () => {
+    rmSync(file, { force: true });
+    await template?.drop();
+  };
+}
+
+async function makeImage(): Promise<Buffer> {
   const database = await openPglite("memory");
   await migrate(database.owner, schemaSteps);
+  const jobs = await pgBossJobs(database, queues, pino({ level: "silent" }), { url: undefined, works: false });
+  await jobs.close();
+  await shrink(database);
   const image = await database.pglite.dumpDataDir("none");
-  writeFileSync(file, Buffer.from(await image.arrayBuffer()));
   await database.close();
-  project.provide("databaseImage", file);
-  return () => rmSync(file, { force: true });
+  return Buffer.from(await image.arrayBuffer());
+}
+
+/** An image opens twice as fast without the databases that nobody asks and without a log to recover from. */
+async function shrink({ pglite }: EmbeddedDatabase): Promise<void> {
+  await pglite.exec("update pg_database set datistemplate = false");
+  for (const statement of ["drop database template0", "drop database template1", "checkpoint"]) await pglite.exec(statement);
 }
 
 export const readImage = (file: string): Blob => new Blob([readFileSync(file)]);

@@ -1,5 +1,11 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
+import { pino } from "pino";
+import { openPostgresql } from "../../server/src/platform/database/postgresql.ts";
+import { pgBossJobs } from "../../server/src/platform/jobs/pg-boss.ts";
+import { readConfiguration } from "../../server/src/runtime/configuration.ts";
+import { queues } from "../../server/src/runtime/modules.ts";
+import { prepareDatabase } from "../../server/src/runtime/prepare-database.ts";
 import { foreignSettings, settingsOf } from "./foreign-settings.ts";
 
 /** Where a PostgreSQL for tests is: TEST_DATABASE_URL, else this machine's. */
@@ -24,13 +30,32 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+export interface Template {
+  readonly name: string;
+  drop(): Promise<void>;
+}
+
+/** Makes a migrated, empty database that others are copied from, which takes half of the time of migrating each. */
+export async function makeTemplate(): Promise<Template> {
+  const { url, drop } = await makeDatabase();
+  const database = openPostgresql({ url, poolSize: 4 });
+  const logger = pino({ level: "silent" });
+  try {
+    await prepareDatabase(database, readConfiguration({ PUBLIC_URL: "http://127.0.0.1:8080", DATABASE_URL: url }), logger);
+    await (await pgBossJobs(database, queues, logger, { url, works: false })).close();
+  } finally {
+    await database.close();
+  }
+  return { name: new URL(url).pathname.slice(1), drop };
+}
+
 /**
- * Makes an empty database of its own for one test file. TEST_DATABASE_SETTINGS=foreign gives it settings of its own, and TEST_DATABASE_POOLER
+ * Makes a database of its own for one test file, empty or a copy of `template`. TEST_DATABASE_SETTINGS=foreign gives it settings of its own, and TEST_DATABASE_POOLER
  * names a pooler that it is reached through.
  */
-export async function makeDatabase(): Promise<TestDatabase> {
+export async function makeDatabase(template?: string): Promise<TestDatabase> {
   const name = `gatehouse_test_${randomBytes(6).toString("hex")}`;
-  await run(`create database ${name}`);
+  await run(`create database ${name}${template === undefined ? "" : ` template ${template}`}`);
   if (process.env["TEST_DATABASE_SETTINGS"] === "foreign")
     for (const statement of settingsOf("database", name, foreignSettings)) await run(statement);
   const at = (address: string): string => Object.assign(new URL(address), { pathname: `/${name}` }).href;

@@ -89,7 +89,7 @@ export class Scene {
     return role;
   }
 
-  /** Somebody new with these roles, by default a member without permissions. */
+  /** A new person with these roles, by default a member with a role that gives nothing. */
   async person(...roles: readonly string[]): Promise<Person> {
     const person = await newPerson(this.server);
     const [first = await this.role(), ...more] = roles;
@@ -119,7 +119,7 @@ export class Scene {
     return answer.body;
   }
 
-  /** What a person asks about themselves in the organization. */
+  /** Checks what a person may do in the organization, as that person. */
   asks(person: Person, actionType: string, more: Fields = {}): Promise<Answer<AnyBody>> {
     const body = { userId: person.id, tenantId: this.organization.id, actionType, ...more };
     return this.send("POST authorization/check", person.token, body);

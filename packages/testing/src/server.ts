@@ -73,13 +73,18 @@ export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "
  */
 export const distributed = process.env["TEST_TOPOLOGY"] === "distributed";
 
-/** Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. */
+export type Topology = "together" | "apart";
+
+/**
+ * Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. A test that
+ * divides the roles itself asks for them `together`.
+ */
 export async function startTestServer(
   environment: Readonly<Record<string, string>> = {},
   on: Backend = backend,
   options: OpenOptions = {},
 ): Promise<TestServer> {
-  const database = on === "postgresql" ? await makeDatabase() : undefined;
+  const database = on === "postgresql" ? await makeDatabase(templateOf(environment)) : undefined;
   const server = await openTestServer(
     {
       GATEHOUSE_DATA_DIR: "memory",
@@ -100,9 +105,16 @@ export async function startTestServer(
   };
 }
 
+/** The database's own settings, and a pooler, are there from the first schema step on. */
+const templateOf = ({ DATABASE_SCHEMA: schema }: Readonly<Record<string, string>>): string | undefined =>
+  schema === undefined && process.env["TEST_DATABASE_SETTINGS"] === undefined && process.env["TEST_DATABASE_POOLER"] === undefined
+    ? inject("databaseTemplate")
+    : undefined;
+
 interface OpenOptions {
   /** Begin from the migrated image instead of what the data directory holds. */
   readonly fresh?: boolean;
+  readonly topology?: Topology;
   /** Without one, nothing projects, sends or cleans up. */
   readonly worker?: boolean;
   readonly clock?: MovableClock;
@@ -126,7 +138,8 @@ export async function openTestServer(environment: Readonly<Record<string, string
     ...(modules === undefined ? {} : { modules }),
     ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
   };
-  const open = distributed && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
+  const isApart = options.topology === undefined ? distributed : options.topology === "apart";
+  const open = isApart && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
   const { application, door, close } = await open(environment, configuration, overrides, options.worker !== false);
   await door.ready();
   return {
@@ -137,7 +150,8 @@ export async function openTestServer(environment: Readonly<Record<string, string
     configuration,
     call: (route, options) => call(door, route, options),
     mail: (to, template, about = "") => waitForMail(application, to, template, about),
-    beside: ({ worker = false } = {}) => openTestServer(environment, { worker, clock }),
+    beside: ({ worker = false } = {}) =>
+      openTestServer(environment, { worker, clock, ...(options.topology && { topology: options.topology }) }),
     close,
   };
 }

@@ -23,8 +23,8 @@ const defaultPorts: Readonly<Record<string, number>> = {
 };
 const probeMs = 2_000;
 
-/** Tests of adapters run with `npm run test:services`; `npm test` needs no server outside of the process. */
-const servicesAsked = process.env["TEST_BACKEND"] === "postgresql";
+/** Tests of adapters and of other programs run with `npm run test:services`; `npm test` needs no server outside of the process. */
+export const servicesAsked = process.env["TEST_BACKEND"] === "postgresql";
 
 /** True when something listens where the service should be. Tests that need it are skipped, and say so, where nothing does. */
 export const listens = async (service: Service): Promise<boolean> => servicesAsked && (await listensAt(services[service]));

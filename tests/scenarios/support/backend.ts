@@ -1,4 +1,4 @@
-import { missingPrograms } from "./services.ts";
+import { missingPrograms } from "@gatehouse/testing/own-services.ts";
 
 /** Why the suite does not run here; undefined where it does. It starts services of its own, so it is part of `npm run test:services`. */
 export function skippedBecause(): string | undefined {

@@ -1,5 +1,5 @@
-import type { Door, Seen } from "./door.ts";
-import type { House } from "./house.ts";
+import type { Application } from "./application.ts";
+import type { HttpClient, Seen } from "./http.ts";
 import { Ledger } from "./ledger.ts";
 import { type Verified, verify } from "./verify.ts";
 import { Watches } from "./watches.ts";
@@ -20,43 +20,48 @@ export interface LoadReport extends Verified {
 export class Load {
   readonly ledger = new Ledger();
   readonly watches: Watches;
-  readonly #house: House;
+  readonly #application: Application;
   readonly #schools: readonly School[];
   readonly #writers: readonly Writer[];
   readonly #firstSeen: number;
 
-  private constructor(house: House, schools: readonly School[], names: readonly { role: string; firstName: string }[], readers: number) {
-    this.#house = house;
+  private constructor(
+    application: Application,
+    schools: readonly School[],
+    names: readonly { role: string; firstName: string }[],
+    readers: number,
+  ) {
+    this.#application = application;
     this.#schools = schools;
-    this.#firstSeen = house.door.seen.length;
-    this.watches = new Watches(house.door, readers);
+    this.#firstSeen = application.http.seen.length;
+    this.watches = new Watches(application.http, readers);
     this.#writers = schools.map(
-      (school, index) => new Writer(house, school, this.ledger, this.watches, names[index] as { role: string; firstName: string }),
+      (school, index) => new Writer(application, school, this.ledger, this.watches, names[index] as { role: string; firstName: string }),
     );
   }
 
-  static async start(house: House, schools: readonly School[], readers = readersDefault): Promise<Load> {
-    return new Load(house, schools, await Promise.all(schools.map((school) => presentNames(house.door, school))), readers);
+  static async start(application: Application, schools: readonly School[], readers = readersDefault): Promise<Load> {
+    return new Load(application, schools, await Promise.all(schools.map((school) => presentNames(application.http, school))), readers);
   }
 
   /** What was asked and answered since the load began. */
   get seen(): readonly Seen[] {
-    return this.#house.door.seen.slice(this.#firstSeen);
+    return this.#application.http.seen.slice(this.#firstSeen);
   }
 
   /** Stops the clients, lets everything come to rest, and compares. */
   async stopAndVerify(): Promise<LoadReport> {
     await Promise.all(this.#writers.map((writer) => writer.stop()));
     await this.watches.stop();
-    await this.#house.fleet.allReady();
-    const verified = await verify(this.#house, this.#schools, this.ledger);
+    await this.#application.fleet.allReady();
+    const verified = await verify(this.#application, this.#schools, this.ledger);
     const taken = this.watches.all.filter(({ revokedAt, usesAfter }) => revokedAt !== undefined && usesAfter > 0);
     const late = taken.map(({ acceptedLateMs }) => acceptedLateMs).sort((a, b) => a - b);
     const problems = taken
       .filter(({ acceptedLateMs }) => acceptedLateMs > revocationBoundMs)
       .map(({ what, acceptedLateMs }) => `${what} was accepted ${Math.round(acceptedLateMs)} ms after it was taken`);
     return {
-      problems: [...verified.problems, ...problems, ...this.#house.fleet.falls],
+      problems: [...verified.problems, ...problems, ...this.#application.fleet.falls],
       counts: { ...verified.counts, passwordChanges: this.ledger.passwordChanges, revocations: taken.length, uses: this.watches.uses },
       revocationMsMax: Math.round(late.at(-1) ?? 0),
       revocationMsP99: Math.round(percentile(late, 0.99)),
@@ -64,9 +69,9 @@ export class Load {
   }
 }
 
-async function presentNames(door: Door, { id, owner, membershipId }: School): Promise<{ role: string; firstName: string }> {
-  const members = await door.must(200, `GET /api/v1/iam/organizations/${id}/memberships`, { token: owner.token });
-  const me = await door.must(200, "GET /api/v1/iam/users/me", { token: owner.token });
+async function presentNames(http: HttpClient, { id, owner, membershipId }: School): Promise<{ role: string; firstName: string }> {
+  const members = await http.must(200, `GET /api/v1/iam/organizations/${id}/memberships`, { token: owner.token });
+  const me = await http.must(200, "GET /api/v1/iam/users/me", { token: owner.token });
   const member = members.body.items.find((row: { id: string }) => row.id === membershipId);
   return { role: member.roleId, firstName: me.body.firstName };
 }

@@ -18,11 +18,11 @@ export interface LogCounts {
   readonly repeated: readonly string[];
 }
 
-/** The only look into the database: at the very end, when all is quiet, for counts that no door tells. */
+/** The only look into the database: at the very end, when all is quiet, for counts that no operation tells. */
 export async function countLog(url: string): Promise<LogCounts> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const rows = async <Row>(text: string): Promise<Row[]> => (await client.query(text)).rows as Row[];
+  const rows = async <Item>(text: string): Promise<Item[]> => (await client.query(text)).rows as Item[];
   const lines = async (text: string): Promise<string[]> => (await rows<{ line: string }>(text)).map(({ line }) => line);
   try {
     return {

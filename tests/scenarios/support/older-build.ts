@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removedAtEnd } from "@gatehouse/testing/child.ts";
 import { root } from "../../newcomer/process.ts";
-import { removedAtEnd } from "./child.ts";
 
 /** The state before the roles were taken apart (decision 0022); the last release stands for it once there is one. */
 const beforeTheRoles = "0544a87";

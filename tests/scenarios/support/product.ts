@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import { type Child, type Ended, start } from "@gatehouse/testing/child.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
+import { eventually } from "@gatehouse/testing/until.ts";
 import { everyRole, type Role } from "../../../packages/server/src/runtime/roles.ts";
 import { root } from "../../newcomer/process.ts";
-import { type Child, type Ended, start } from "./child.ts";
-import { eventually } from "./eventually.ts";
 
 /** One process of the product. Its port stays when it is replaced, as a pod's service does. */
 export interface Member {

@@ -1,4 +1,4 @@
-import { hasFailed, type Seen } from "./door.ts";
+import { hasFailed, type Seen } from "./http.ts";
 import { percentile } from "./load.ts";
 
 export interface Speed {
@@ -28,11 +28,11 @@ export function speedOf(seen: readonly Seen[]): Speed {
 /** A request that failed, with what each of its tries was told. */
 export const failureOf = ({ route, told }: Seen): string => `${route} failed: ${told}`;
 
-/** One line of a row's counts. */
-export const say = (row: string, counts: object): void => {
+/** One line of a scenario's counts. */
+export const say = (name: string, counts: object): void => {
   const text = Object.entries(counts)
     .filter(([, value]) => !Array.isArray(value))
     .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
     .join(", ");
-  process.stdout.write(`${row}: ${text}\n`);
+  process.stdout.write(`${name}: ${text}\n`);
 };

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type House, openHouse } from "./house.ts";
+import { type Application, openApplication } from "./application.ts";
 import type { LoadReport } from "./load.ts";
 import { openWorld, type School } from "./world.ts";
 
-/** How much is done of each row. */
+/** How much is done of each scenario. */
 export interface Form {
   /** Processes that are killed. */
   readonly rounds: number;
@@ -14,9 +14,9 @@ export interface Form {
 export const shortForm: Form = { rounds: 6, awayMs: 6_000 };
 export const longForm: Form = { rounds: 200, awayMs: 10_000 };
 
-/** What a row plays on. */
+/** What a scenario plays on. */
 export interface Stage {
-  readonly house: House;
+  readonly application: Application;
   /** Each is being changed by a client of its own. */
   readonly schools: readonly School[];
   /** Nobody changes this one. */
@@ -24,30 +24,30 @@ export interface Stage {
   readonly form: Form;
 }
 
-/** A row's counts. `problems` is empty where every guarantee held. */
-export interface RowReport extends Readonly<Record<string, unknown>> {
+/** A scenario's counts. `problems` is empty where every guarantee held. */
+export interface ScenarioReport extends Readonly<Record<string, unknown>> {
   readonly problems: readonly string[];
 }
 
-export interface Row {
+export interface Scenario {
   readonly name: string;
   /** What holds, in words. */
   readonly guarantee: string;
-  /** Played by `npm run test:scenarios` alone, because it takes long or is close to another row. */
+  /** Played by `npm run test:scenarios` alone, because it takes long or is close to another scenario. */
   readonly longOnly?: boolean;
-  run(stage: Stage): Promise<RowReport>;
+  run(stage: Stage): Promise<ScenarioReport>;
 }
 
 /** Schools beside each other: enough to keep two processes of each role busy on two cores, and the log interleaved. */
 const schoolCount = 3;
 
 export async function openStage(form: Form): Promise<Stage> {
-  const house = await openHouse();
+  const application = await openApplication();
   try {
-    const [calm, ...schools] = (await openWorld(house, schoolCount + 1)) as [School, ...School[]];
-    return { house, schools, calm, form };
+    const [calm, ...schools] = (await openWorld(application, schoolCount + 1)) as [School, ...School[]];
+    return { application, schools, calm, form };
   } catch (error) {
-    await house.close();
+    await application.close();
     throw error;
   }
 }

@@ -1,6 +1,6 @@
-import type { Door } from "./door.ts";
-import { eventually } from "./eventually.ts";
-import type { House } from "./house.ts";
+import { eventually } from "@gatehouse/testing/until.ts";
+import type { Application } from "./application.ts";
+import type { HttpClient } from "./http.ts";
 import type { LastValue, Ledger, Made, Promised } from "./ledger.ts";
 import { countLog, type Logged } from "./log.ts";
 import { mailWithinMs, type School } from "./world.ts";
@@ -16,40 +16,40 @@ export interface Verified {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** Compares what clients were told with what the product says now, through its door, and with the log. */
-export async function verify(house: House, schools: readonly School[], ledger: Ledger): Promise<Verified> {
+/** Compares what clients were told with what the product says now, through its HTTP interface, and with the log. */
+export async function verify(application: Application, schools: readonly School[], ledger: Ledger): Promise<Verified> {
   const problems: string[] = [...ledger.surprises];
   const counts: Record<string, number> = { acknowledged: ledger.acknowledged, unknown: ledger.unknown };
-  const { door } = house;
+  const { http } = application;
   for (const school of schools) {
     const { owner } = school;
-    const made = await listAll(door, owner.token, `${api}/organizations`);
-    const invitations = await listAll(door, owner.token, `${api}/organizations/${school.id}/invitations`);
-    const grants = await listAll(door, owner.token, `${api}/grants?organizationId=${school.id}`);
+    const made = await listAll(http, owner.token, `${api}/organizations`);
+    const invitations = await listAll(http, owner.token, `${api}/organizations/${school.id}/invitations`);
+    const grants = await listAll(http, owner.token, `${api}/grants?organizationId=${school.id}`);
     const ours = (all: readonly Made[]) => all.filter(({ organizationId }) => organizationId === school.id);
     problems.push(
       ...onceEach("organization", ours(ledger.organizations), made, (row) => row["name"]),
       ...onceEach("invitation", ours(ledger.invitations), invitations, (row) => row["email"]),
       ...onceEach("grant", ours(ledger.grants), grants, (row) => (row["resource"] as { id: string }).id),
-      ...(await lastValues(door, school, ledger)),
-      ...(await rightsAsListed(door, school, ours(ledger.grants))),
+      ...(await lastValues(http, school, ledger)),
+      ...(await rightsAsListed(http, school, ours(ledger.grants))),
     );
   }
-  const mails = await mailsOf(house, ledger);
-  const log = await countLog(house.postgresql.url);
+  const mails = await mailsOf(application, ledger);
+  const log = await countLog(application.postgresql.url);
   problems.push(...mails.problems, ...log.deadLetters, ...log.repeated);
   problems.push(...promisesKept(ledger.promised, log.events));
   problems.push(...log.jobs.filter((line) => line.includes("failed")));
   return { problems, counts: { ...counts, events: log.events.length, mailsTwice: mails.twice } };
 }
 
-type Row = Readonly<Record<string, unknown>>;
+type Item = Readonly<Record<string, unknown>>;
 
-async function listAll(door: Door, token: string, path: string): Promise<readonly Row[]> {
-  const rows: Row[] = [];
+async function listAll(http: HttpClient, token: string, path: string): Promise<readonly Item[]> {
+  const rows: Item[] = [];
   for (let cursor: string | null = ""; cursor !== null; ) {
     const mark: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const { body } = await door.must(200, `GET ${path}${path.includes("?") ? "&" : "?"}limit=${pageMax}${mark}`, { token });
+    const { body } = await http.must(200, `GET ${path}${path.includes("?") ? "&" : "?"}limit=${pageMax}${mark}`, { token });
     rows.push(...body.items);
     cursor = body.nextCursor;
   }
@@ -57,7 +57,7 @@ async function listAll(door: Door, token: string, path: string): Promise<readonl
 }
 
 /** What was acknowledged is there once; what stayed unknown at most once; what was taken away is gone. */
-function onceEach(kind: string, made: readonly Made[], rows: readonly Row[], nameOf: (row: Row) => unknown): string[] {
+function onceEach(kind: string, made: readonly Made[], rows: readonly Item[], nameOf: (row: Item) => unknown): string[] {
   const found = new Map<unknown, number>();
   for (const row of rows) found.set(nameOf(row), (found.get(nameOf(row)) ?? 0) + 1);
   return made.flatMap(({ name, outcome, removed }) => {
@@ -69,11 +69,11 @@ function onceEach(kind: string, made: readonly Made[], rows: readonly Row[], nam
   });
 }
 
-async function lastValues(door: Door, school: School, ledger: Ledger): Promise<string[]> {
+async function lastValues(http: HttpClient, school: School, ledger: Ledger): Promise<string[]> {
   const { owner, membershipId } = school;
-  const members = await listAll(door, owner.token, `${api}/organizations/${school.id}/memberships`);
+  const members = await listAll(http, owner.token, `${api}/organizations/${school.id}/memberships`);
   const mine = members.filter(({ id }) => id === membershipId);
-  const me = await door.must(200, `GET ${api}/users/me`, { token: owner.token });
+  const me = await http.must(200, `GET ${api}/users/me`, { token: owner.token });
   const problems: string[] = [];
   if (mine.length !== 1 || members.length !== 2) problems.push(`school ${school.id} has ${members.length} members`);
   if (!(ledger.roles.get(school.id) as LastValue).allows(String(mine[0]?.["roleId"])))
@@ -84,14 +84,14 @@ async function lastValues(door: Door, school: School, ledger: Ledger): Promise<s
 }
 
 /** The decisions follow the grants: a check of each of the newest ones, once the read model has settled. */
-async function rightsAsListed(door: Door, { id, member }: School, grants: readonly Made[]): Promise<string[]> {
+async function rightsAsListed(http: HttpClient, { id, member }: School, grants: readonly Made[]): Promise<string[]> {
   const known = grants.filter(({ outcome, removed }) => outcome === "done" && removed !== "unknown").slice(-20);
   const problems: string[] = [];
   for (const { name, removed } of known) {
     const should = removed !== "done";
     await eventually(
       async () => {
-        const { body } = await door.must(200, `POST ${api}/authorization/check`, {
+        const { body } = await http.must(200, `POST ${api}/authorization/check`, {
           token: member.token,
           body: { userId: member.id, tenantId: id, actionType: "Document.Read", resourceType: "Document", resourceId: name },
         });
@@ -104,7 +104,7 @@ async function rightsAsListed(door: Door, { id, member }: School, grants: readon
 }
 
 /** Each acknowledged invitation has come by mail. A worker that was killed between the mail and its note sends it again. */
-async function mailsOf({ mails }: House, ledger: Ledger): Promise<{ readonly problems: readonly string[]; readonly twice: number }> {
+async function mailsOf({ mails }: Application, ledger: Ledger): Promise<{ readonly problems: readonly string[]; readonly twice: number }> {
   const invited = ledger.invitations.filter(({ outcome }) => outcome === "done");
   const countOf = (name: string): number => mails.received.filter((mail) => mail.to.includes(name)).length;
   const missing = () => invited.filter(({ name }) => countOf(name) === 0);

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Answer, type Door, isUnavailable } from "./door.ts";
+import { type Answer, type HttpClient, isUnavailable } from "./http.ts";
 
 /** A right or a credential that is used all the time, until and after it is taken away. */
 export interface Watch {
   readonly what: string;
   /** True in the answer to the use where it was accepted. */
   readonly accepted: (answer: Answer) => boolean;
-  readonly use: (door: Door) => Promise<Answer>;
+  readonly use: (http: HttpClient) => Promise<Answer>;
   /** When the client was told that it is taken, by `performance.now()`. */
   revokedAt?: number;
   /** The last use that began after that and was accepted nevertheless, in milliseconds after it. */
@@ -23,14 +23,14 @@ const pauseMs = 12;
 /** Readers that use what is being taken away. An accepted use counts from when it *began*: no fault is made of a slow network. */
 export class Watches {
   readonly all: Watch[] = [];
-  readonly #door: Door;
+  readonly #http: HttpClient;
   readonly #readers: Promise<void>[] = [];
   #stopped = false;
   uses = 0;
   unanswered = 0;
 
-  constructor(door: Door, readers: number) {
-    this.#door = door;
+  constructor(http: HttpClient, readers: number) {
+    this.#http = http;
     for (let index = 0; index < readers; index += 1) this.#readers.push(this.#read());
   }
 
@@ -63,7 +63,7 @@ export class Watches {
   }
 
   async #use(watch: Watch): Promise<void> {
-    const answer = await watch.use(this.#door);
+    const answer = await watch.use(this.#http);
     this.uses += 1;
     if (isUnavailable(answer)) this.unanswered += 1;
     const { revokedAt } = watch;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { Door } from "./door.ts";
-import { eventually } from "./eventually.ts";
-import { administrator, type House } from "./house.ts";
+import { eventually } from "@gatehouse/testing/until.ts";
+import { type Application, administrator } from "./application.ts";
+import type { HttpClient } from "./http.ts";
 
 const api = "/api/v1/iam";
 
@@ -28,67 +28,67 @@ const model = {
   },
 };
 
-export async function openWorld(house: House, schools: number): Promise<readonly School[]> {
-  const { door } = house;
-  const token = await signIn(door, administrator);
+export async function openWorld(application: Application, schools: number): Promise<readonly School[]> {
+  const { http } = application;
+  const token = await signIn(http, administrator);
   for (const body of [
     { value: "Document", scope: "Organization" },
     { value: "Document.Read", scope: "Organization", parent: "Document" },
     { value: "Document.Write", scope: "Organization", parent: "Document" },
   ]) {
-    await door.must(201, `POST ${api}/permissions`, { token, body });
+    await http.must(201, `POST ${api}/permissions`, { token, body });
   }
-  await door.must(200, `PUT ${api}/authorization/model`, { token, body: { model } });
-  return Promise.all(Array.from({ length: schools }, () => newSchool(house)));
+  await http.must(200, `PUT ${api}/authorization/model`, { token, body: { model } });
+  return Promise.all(Array.from({ length: schools }, () => newSchool(application)));
 }
 
-async function newSchool(house: House): Promise<School> {
-  const { door } = house;
-  const [owner, member] = await Promise.all([newPerson(house, "owner"), newPerson(house, "member")]);
+async function newSchool(application: Application): Promise<School> {
+  const { http } = application;
+  const [owner, member] = await Promise.all([newPerson(application, "owner"), newPerson(application, "member")]);
   const name = `School ${unique()}`;
-  const { body } = await door.must(201, `POST ${api}/organizations`, {
+  const { body } = await http.must(201, `POST ${api}/organizations`, {
     token: owner.token,
     body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" },
   });
-  const roles = (await Promise.all([newRole(door, owner, body.id), newRole(door, owner, body.id)])) as [string, string];
-  const membershipId = await join(house, owner, body.id, member, roles[0]);
+  const roles = (await Promise.all([newRole(http, owner, body.id), newRole(http, owner, body.id)])) as [string, string];
+  const membershipId = await join(application, owner, body.id, member, roles[0]);
   return { id: body.id, owner, member, membershipId, roles };
 }
 
-async function newRole(door: Door, { token }: Person, organizationId: string): Promise<string> {
-  const role = await door.must(201, `POST ${api}/roles`, {
+async function newRole(http: HttpClient, { token }: Person, organizationId: string): Promise<string> {
+  const role = await http.must(201, `POST ${api}/roles`, {
     token,
     body: { name: `Role ${unique()}`, scope: "Organization", organizationId },
   });
-  await door.must(200, `POST ${api}/roles/${role.body.id}/permissions`, { token, body: { permissions: ["Document.Write"] } });
+  await http.must(200, `POST ${api}/roles/${role.body.id}/permissions`, { token, body: { permissions: ["Document.Write"] } });
   return role.body.id;
 }
 
-async function join(house: House, owner: Person, organizationId: string, person: Person, roleId: string): Promise<string> {
-  const { door } = house;
-  const invited = await door.must(201, `POST ${api}/organizations/${organizationId}/invitations`, {
+async function join(application: Application, owner: Person, organizationId: string, person: Person, roleId: string): Promise<string> {
+  const { http } = application;
+  const invited = await http.must(201, `POST ${api}/organizations/${organizationId}/invitations`, {
     token: owner.token,
     body: { email: person.email, roleId },
   });
-  const token = await tokenMailed(house, person.email, `/invitations/${invited.body.id}/`);
-  const { body } = await door.must(200, `POST ${api}/invitations/${invited.body.id}/accept`, { token: person.token, body: { token } });
+  const token = await tokenMailed(application, person.email, `/invitations/${invited.body.id}/`);
+  const { body } = await http.must(200, `POST ${api}/invitations/${invited.body.id}/accept`, { token: person.token, body: { token } });
   return body.id;
 }
 
-async function newPerson(house: House, name: string): Promise<Person> {
-  const { door } = house;
+async function newPerson(application: Application, name: string): Promise<Person> {
+  const { http } = application;
   const email = `${name}-${unique()}@example.com`;
   const { password } = administrator;
-  await door.must(201, `POST ${api}/auth/register`, { body: { email, password, firstName: name, lastName: "Test", locale: "en" } });
-  const { body } = await door.must(200, `POST ${api}/auth/verify-email`, {
-    body: { token: await tokenMailed(house, email, "/verify-email") },
+  await http.must(201, `POST ${api}/auth/register`, { body: { email, password, firstName: name, lastName: "Test", locale: "en" } });
+  const { body } = await http.must(200, `POST ${api}/auth/verify-email`, {
+    body: { token: await tokenMailed(application, email, "/verify-email") },
   });
-  return { id: body.id, email, password, token: await signIn(door, { email, password }) };
+  return { id: body.id, email, password, token: await signIn(http, { email, password }) };
 }
 
-export async function signIn(door: Door, person: { readonly email: string; readonly password: string }): Promise<string> {
+export async function signIn(http: HttpClient, person: { readonly email: string; readonly password: string }): Promise<string> {
   const { email, password } = person;
-  const { body } = await door.must(200, `POST ${api}/auth/login`, { body: { email, password } });
+  const { body } = await http.must(200, `POST ${api}/auth/login`, { body: { email, password } });
   return body.sessionToken;
 }
 
@@ -96,7 +96,7 @@ export async function signIn(door: Door, person: { readonly email: string; reado
 export const mailWithinMs = 60_000;
 
 /** Waits for the newest mail to an address whose link has `about` in it, and takes the token out of the link. */
-export function tokenMailed({ mails }: House, to: string, about: string, skip = 0): Promise<string> {
+export function tokenMailed({ mails }: Application, to: string, about: string, skip = 0): Promise<string> {
   return eventually(
     () => {
       const texts = mails.received.filter((mail) => mail.to.includes(to) && mail.text.includes(about)).slice(skip);

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Answer, type Door, isUnavailable } from "./door.ts";
-import type { House } from "./house.ts";
+import type { Application } from "./application.ts";
+import { type Answer, type HttpClient, isUnavailable } from "./http.ts";
 import { LastValue, type Ledger, type Outcome, type Promised } from "./ledger.ts";
 import type { Watches } from "./watches.ts";
 import { type School, tokenMailed, unique } from "./world.ts";
@@ -10,14 +10,14 @@ const api = "/api/v1/iam";
 const pauseMs = 25;
 /** How long a right is held while readers use it. */
 const heldMs = 300;
-/** Of one writer in one row: enough to see every session end, and few enough for the machine. */
+/** Of one writer in one scenario: enough to see every session end, and few enough for the machine. */
 const passwordChangesMax = 3;
 /** Of one change: each of them may meet a service that goes away. */
 const linksMax = 3;
 
 /** One client that keeps changing one school, and writes down what it was told. */
 export class Writer {
-  readonly #house: House;
+  readonly #application: Application;
   readonly #school: School;
   readonly #ledger: Ledger;
   readonly #watches: Watches;
@@ -26,13 +26,13 @@ export class Writer {
   readonly #work: Promise<void>;
 
   constructor(
-    house: House,
+    application: Application,
     school: School,
     ledger: Ledger,
     watches: Watches,
     names: { readonly role: string; readonly firstName: string },
   ) {
-    this.#house = house;
+    this.#application = application;
     this.#school = school;
     this.#ledger = ledger;
     this.#watches = watches;
@@ -69,8 +69,8 @@ export class Writer {
     }
   }
 
-  get #door(): Door {
-    return this.#house.door;
+  get #http(): HttpClient {
+    return this.#application.http;
   }
 
   /** Writes down what became of a command. `also` are the statuses by which a second try says that the first had done it. */
@@ -89,7 +89,7 @@ export class Writer {
     const name = `Made ${unique()}`;
     const route = `POST ${api}/organizations`;
     const { token } = this.#school.owner;
-    const answer = await this.#door.call(route, { token, body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" } });
+    const answer = await this.#http.call(route, { token, body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" } });
     const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "organization.created.v1", revision }));
     this.#ledger.organizations.push({ name, organizationId: this.#school.id, outcome, id: answer.body?.id });
   }
@@ -98,7 +98,7 @@ export class Writer {
     const { id, owner, roles } = this.#school;
     const name = `guest-${unique()}@example.com`;
     const route = `POST ${api}/organizations/${id}/invitations`;
-    const answer = await this.#door.call(route, { token: owner.token, body: { email: name, roleId: roles[0] } });
+    const answer = await this.#http.call(route, { token: owner.token, body: { email: name, roleId: roles[0] } });
     const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "invitation.created.v1", revision }));
     this.#ledger.invitations.push({ name, organizationId: id, outcome, id: answer.body?.id });
   }
@@ -108,7 +108,7 @@ export class Writer {
     const current = this.#ledger.roles.get(id) as LastValue;
     const roleId = current.allows(roles[0]) ? roles[1] : roles[0];
     const route = `PUT ${api}/organizations/${id}/memberships/${membershipId}`;
-    const answer = await this.#door.call(route, { token: owner.token, body: { roleId } });
+    const answer = await this.#http.call(route, { token: owner.token, body: { roleId } });
     // A second try finds the role as it is already, and then there is nothing to say: by its subject it was said once.
     const outcome = this.#told(route, answer, 200, () => ({ type: "membership.roles_changed.v1", subject: `membership/${membershipId}` }));
     current.wrote(roleId, outcome);
@@ -118,7 +118,7 @@ export class Writer {
     const { id, owner } = this.#school;
     const firstName = `Owner ${unique()}`;
     const route = `PUT ${api}/users/me`;
-    const answer = await this.#door.call(route, { token: owner.token, body: { firstName } });
+    const answer = await this.#http.call(route, { token: owner.token, body: { firstName } });
     const outcome = this.#told(route, answer, 200, () => ({ type: "user.profile_updated.v1", subject: `user/${owner.id}` }));
     (this.#ledger.firstNames.get(id) as LastValue).wrote(firstName, outcome);
   }
@@ -128,7 +128,7 @@ export class Writer {
     const { id, owner, member } = this.#school;
     const name = `document-${unique()}`;
     const route = `POST ${api}/grants`;
-    const made = await this.#door.call(route, {
+    const made = await this.#http.call(route, {
       token: owner.token,
       body: { organizationId: id, resource: { type: "Document", id: name }, relation: "reader", subject: { type: "user", id: member.id } },
     });
@@ -139,8 +139,8 @@ export class Writer {
     const watch = this.#watches.add({
       what: `the right to ${name}`,
       accepted: ({ status, body }) => status === 200 && body.isAuthorized === true,
-      use: (door) =>
-        door.call(`POST ${api}/authorization/check`, {
+      use: (http) =>
+        http.call(`POST ${api}/authorization/check`, {
           token: member.token,
           body: { userId: member.id, tenantId: id, actionType: "Document.Read", resourceType: "Document", resourceId: name },
         }),
@@ -148,7 +148,7 @@ export class Writer {
     await pause(heldMs);
     const away = `DELETE ${api}/grants/${grant.id}`;
     const subject = `grant/${grant.id}`;
-    const taken = await this.#door.call(away, { token: owner.token });
+    const taken = await this.#http.call(away, { token: owner.token });
     grant.removed = this.#told(away, taken, 204, () => ({ type: "grant.revoked.v1", subject }), [404]);
     if (grant.removed === "done") watch.revokedAt = taken.endedAt;
     else this.#forget(watch);
@@ -157,17 +157,17 @@ export class Writer {
   async #beginAndEndSession(): Promise<void> {
     const { member } = this.#school;
     const route = `POST ${api}/auth/login`;
-    const begun = await this.#door.call(route, { body: { email: member.email, password: member.password } });
+    const begun = await this.#http.call(route, { body: { email: member.email, password: member.password } });
     if (this.#told(route, begun, 200, ({ revision }) => ({ type: "session.started.v1", revision })) !== "done") return;
     const token: string = begun.body.sessionToken;
     const watch = this.#watches.add({
       what: "a session that was ended",
       accepted: ({ status }) => status === 200,
-      use: (door) => door.call(`GET ${api}/auth/session`, { token }),
+      use: (http) => http.call(`GET ${api}/auth/session`, { token }),
     });
     await pause(heldMs);
     const away = `POST ${api}/auth/logout`;
-    const ended = await this.#door.call(away, { token });
+    const ended = await this.#http.call(away, { token });
     // A second try with a session that the first has ended is refused as what it is: a stranger's.
     const outcome = this.#told(away, ended, 204, ({ revision }) => ({ type: "session.ended.v1", revision }), [401]);
     if (outcome === "done") watch.revokedAt = ended.endedAt;
@@ -182,7 +182,7 @@ export class Writer {
     const watch = this.#watches.add({
       what: "a session from before a change of password",
       accepted: ({ status }) => status === 200,
-      use: (door) => door.call(`GET ${api}/auth/session`, { token: old }),
+      use: (http) => http.call(`GET ${api}/auth/session`, { token: old }),
     });
     const changedAt = await this.#passwordChangedTo(password);
     if (changedAt === undefined) {
@@ -194,7 +194,7 @@ export class Writer {
     this.#ledger.passwordChanges += 1;
     watch.revokedAt = changedAt;
     member.password = password;
-    const { body } = await this.#door.must(200, `POST ${api}/auth/login`, { body: { email: member.email, password } }, 60_000);
+    const { body } = await this.#http.must(200, `POST ${api}/auth/login`, { body: { email: member.email, password } }, 60_000);
     member.token = body.sessionToken;
   }
 
@@ -202,14 +202,16 @@ export class Writer {
   async #passwordChangedTo(password: string): Promise<number | undefined> {
     const { email } = this.#school.member;
     for (let link = 0; link < linksMax; link += 1) {
-      const before = this.#house.mails.received.filter((mail) => mail.to.includes(email) && mail.text.includes("/reset-password")).length;
-      await this.#door.must(202, `POST ${api}/auth/forgot-password`, { body: { email } }, 60_000);
-      const token = await tokenMailed(this.#house, email, "/reset-password", before);
-      const changed = await this.#door.must([204, 400, 409], `POST ${api}/auth/reset-password`, { body: { token, password } }, 60_000);
+      const before = this.#application.mails.received.filter(
+        (mail) => mail.to.includes(email) && mail.text.includes("/reset-password"),
+      ).length;
+      await this.#http.must(202, `POST ${api}/auth/forgot-password`, { body: { email } }, 60_000);
+      const token = await tokenMailed(this.#application, email, "/reset-password", before);
+      const changed = await this.#http.must([204, 400, 409], `POST ${api}/auth/reset-password`, { body: { token, password } }, 60_000);
       if (changed.status === 204) return changed.endedAt;
       // Spent by a try of this very request whose answer was lost; or the link was asked for twice, for the same reason, and the later one
       // has replaced it. Which of the two, the password tells.
-      const { status } = await this.#door.must([200, 401], `POST ${api}/auth/login`, { body: { email, password } }, 60_000);
+      const { status } = await this.#http.must([200, 401], `POST ${api}/auth/login`, { body: { email, password } }, 60_000);
       if (status === 200) return changed.endedAt;
     }
     return undefined;

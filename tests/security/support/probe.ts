@@ -1,7 +1,7 @@
-import { type Person, unique } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/ask.ts";
+import { newPerson, type Person, unique } from "@gatehouse/testing/people.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { expectOk } from "./ask.ts";
-import { join, model, newRole, newUser, type World } from "./world.ts";
+import { join, model, newRole, type World } from "@gatehouse/testing/world.ts";
 
 const iam = "/api/v1/iam";
 
@@ -65,7 +65,7 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
   const owner = own.owner.token;
   const condition = { operator: "equals", left: "$user.team", right: "red" };
   const role = (await newRole(server, owner, own.id)).id as string;
-  const person = await newUser(server, "probed");
+  const person = await newPerson(server, "probed");
   await join(server, { organizationId: own.id, token: owner, roleId: role }, person);
   const id = `probe ${unique()}`;
   const grant = (resource: object, relation: string, subject: object) => ({ organizationId: own.id, resource, relation, subject });

@@ -1,9 +1,9 @@
+import { expectOk } from "@gatehouse/testing/ask.ts";
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, type TestServer } from "@gatehouse/testing/server.ts";
 import { type RawBuilder, sql } from "kysely";
 import { expect } from "vitest";
 import type { Finding } from "../../../packages/server/src/modules/foundation/audit/index.ts";
-import { expectOk } from "./ask.ts";
 
 export interface Verified {
   readonly findings: readonly Finding[];

@@ -23,7 +23,7 @@ describe("a call between processes", () => {
   const reported: unknown[] = [];
 
   beforeAll(async () => {
-    server = await startTestServer();
+    server = await startTestServer({}, undefined, { topology: "together" });
     const { catalogue, kernel, platform, authenticate } = server.application;
     rpc = inProcessRpc();
     const serve = servedHere(kernel.dispatch, authenticate);

@@ -31,12 +31,12 @@ const inboxOn = async (make: () => Promise<Fresh>): Promise<MailUnderTest> => {
 let embedded: Promise<Fresh> | undefined;
 afterAll(async () => (await embedded)?.close());
 
-const onPglite = async (): Promise<Fresh> => {
+const describeOnPglite = async (): Promise<Fresh> => {
   embedded ??= freshPglite(inboxSteps);
   return { ...(await embedded), close: async () => {} };
 };
 
-mailConformance("the development inbox on PGlite", () => inboxOn(onPglite));
+mailConformance("the development inbox on PGlite", () => inboxOn(describeOnPglite));
 
 describeOnPostgresql("on a server", () => {
   mailConformance("the development inbox on PostgreSQL", () => inboxOn(() => freshPostgresql(inboxSteps)));
@@ -58,7 +58,7 @@ mailConformance("SMTP", async () => {
 describe("the development inbox", () => {
   let inbox: DevelopmentInbox;
   beforeAll(async () => {
-    const { database } = await onPglite();
+    const { database } = await describeOnPglite();
     await sql`delete from development_mails`.execute(database.owner);
     inbox = developmentInbox(database);
   }, 60_000);

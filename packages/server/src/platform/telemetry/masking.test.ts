@@ -1,3 +1,4 @@
+import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { masked, maskText } from "./masking.ts";
@@ -130,10 +131,10 @@ describe("a text on its way to a log", () => {
       "\\",
     ]) {
       const text = piece.repeat(Math.ceil(1_000_000 / piece.length));
-      const began = performance.now();
+      const stopwatch = startStopwatch();
       maskText(text);
       // What grows with the square of the length takes minutes here; a busy machine takes a second.
-      expect(performance.now() - began, piece).toBeLessThan(10_000);
+      expect(stopwatch.idleMs(), piece).toBeLessThan(10_000);
     }
   });
 

@@ -47,7 +47,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expect(await scene.may(person, "Organization.Read")).toBe(true);
   });
 
-  it("goes its own way from then on", async () => {
+  it("a cloned role and its original change independently", async () => {
     const role = await scene.role(["Report.Read"]);
     const copy = (await clone(role)).body.id;
     const person = await scene.person(copy);

@@ -63,7 +63,7 @@ const memberRole = (): string => memberRoleId;
 const refused = (what: string) => ({ code: "common.quota_exceeded", details: [{ field: what, rule: "quota", limit: 3 }] });
 
 describe("what an account or an organization makes", () => {
-  it.each(["organizations", "roles", "grants", "invitations"])("is bounded: %s, however many are asked for at once", async (what) => {
+  it.each(["organizations", "roles", "grants", "invitations"])("is bounded: %s, also of twelve at the same moment", async (what) => {
     const maker = what === "organizations" ? (await newPerson(server, "maker")).token : owner;
     const answers = await Promise.all(Array.from({ length: 12 }, (_none, n) => (make[what] as (typeof make)[string])(n, maker)));
     const made = answers.filter(({ status }) => status === 201);

@@ -1,15 +1,14 @@
-import { holdTransaction } from "@gatehouse/testing/databases.ts";
+import { describeOnPostgresql, holdTransaction } from "@gatehouse/testing/databases.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
-import { onPostgresql } from "../../../../../../tests/security/support/postgresql.ts";
 import { chainAppender } from "./chain-appender.ts";
 import { Signers } from "./signers.ts";
 
 // Transactions that end in another order than they began, and several appenders at once, need several connections.
-onPostgresql("appending to a chain", () => {
+describeOnPostgresql("appending to a chain", () => {
   const servers: TestServer[] = [];
   let server: TestServer;
   beforeAll(async () => {

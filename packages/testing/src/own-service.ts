@@ -1,5 +1,5 @@
 import { type Child, removeNow } from "./child.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "./until.ts";
 
 /** A service of our own: it can be taken away from the product in each of the ways in which services go away. */
 export interface Service {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { eventually } from "./eventually.ts";
+import { eventually } from "./until.ts";
 
 const isThere = (pid: number): boolean => {
   try {
@@ -17,7 +17,7 @@ const isThere = (pid: number): boolean => {
 it.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(
   "what a suite has started ends with it when it is ended by %s, with what that has begun, and its folders go",
   async (signal) => {
-    const folder = mkdtempSync(join(tmpdir(), "gatehouse-keeper-test-"));
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-reaper-test-"));
     const suite = join(folder, "suite.ts");
     // The program begins another one, as a database its connections.
     writeFileSync(

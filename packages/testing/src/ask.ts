@@ -1,5 +1,5 @@
-import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import type { Operation } from "../../../packages/server/src/operation/operation.ts";
+import type { Operation } from "../../server/src/operation/operation.ts";
+import type { Answer, AnyBody, TestServer } from "./server.ts";
 
 /** A request as a test writes it down: everything beside the operation. */
 export interface Sample {

@@ -1,7 +1,7 @@
 import type { LoadGenerator } from "./load.ts";
 
 /** One figure: the product against one reference, measured in one run. */
-export interface Row {
+export interface Benchmark {
   name: string;
   /** One line: what is held against what. */
   compares: string;

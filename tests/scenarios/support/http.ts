@@ -44,7 +44,7 @@ const retryAfterMs = 150;
  * The outside's way to the product: through its gateways in turn, as behind a load balancer. A request that could not be
  * answered is sent once more, to the next gateway, with the same Idempotency-Key.
  */
-export class Door {
+export class HttpClient {
   readonly seen: Seen[] = [];
   readonly #urls: readonly string[];
   #turn = 0;

@@ -1,7 +1,7 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { keep, letGo } from "./keeper.ts";
 import { below, tell } from "./process-tree.ts";
+import { reapAtEnd, spare } from "./reaper.ts";
 
 /** A program that the suite has started; ended with the suite, whatever happens to that. */
 export interface Child {
@@ -36,7 +36,7 @@ export function start(program: string, args: readonly string[], options: SpawnOp
     text = (text + chunk.toString()).slice(-keptCharacters);
   };
   const pid = child.pid ?? 0;
-  if (pid !== 0) keep({ process: pid });
+  if (pid !== 0) reapAtEnd({ process: pid });
   child.stdout?.on("data", remember);
   child.stderr?.on("data", remember);
   child.on("error", (error) => {
@@ -44,7 +44,7 @@ export function start(program: string, args: readonly string[], options: SpawnOp
     ended.resolve({ code: null, signal: null });
   });
   child.on("exit", (code, signal) => {
-    letGo({ process: pid });
+    spare({ process: pid });
     ended.resolve({ code, signal });
   });
   return {
@@ -66,11 +66,11 @@ export function start(program: string, args: readonly string[], options: SpawnOp
 
 /** A folder that is removed with everything in it at the end. */
 export function removedAtEnd(folder: string): string {
-  keep({ folder });
+  reapAtEnd({ folder });
   return folder;
 }
 
 export function removeNow(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  letGo({ folder });
+  spare({ folder });
 }

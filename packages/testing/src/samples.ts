@@ -1,7 +1,7 @@
-import { password, signIn, unique } from "@gatehouse/testing/people.ts";
-import type { TestServer } from "@gatehouse/testing/server.ts";
 import { expectOk, routesOf, type Sample } from "./ask.ts";
-import { address, invite, join, mailedToken, model, newGrant, newRole, newUser, openSetUp, type World } from "./world.ts";
+import { newPerson, password, signIn, unique } from "./people.ts";
+import type { TestServer } from "./server.ts";
+import { address, invite, join, mailedToken, model, newGrant, newRole, openSetUp, type World } from "./world.ts";
 
 /** How a valid request of an operation is made. */
 export interface Recipe {
@@ -22,7 +22,7 @@ async function registered(server: TestServer): Promise<string> {
 }
 
 async function forgotten(server: TestServer): Promise<string> {
-  const { email } = await newUser(server, "forgetful");
+  const { email } = await newPerson(server, "forgetful");
   await expectOk(server.call(`POST ${api}/auth/forgot-password`, { body: { email } }));
   return mailedToken(server, email);
 }
@@ -38,7 +38,7 @@ async function newPermission({ server, administrator }: World, parent: string | 
 }
 
 const internalMember = async ({ server, administrator, internalRoleId }: World): Promise<string> => {
-  const { id } = await newUser(server, "clerk");
+  const { id } = await newPerson(server, "clerk");
   await expectOk(server.call(`PUT ${api}/internal/memberships/${id}`, { token: administrator.token, body: { roleId: internalRoleId } }));
   return id;
 };
@@ -88,13 +88,13 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "identity.forgotPassword": { make: async () => nobody({ email: address("unknown") }), again: true },
   "identity.resetPassword": { make: async ({ server }) => nobody({ token: await forgotten(server), password: "a louder harbour" }) },
   "identity.resendConfirmation": { make: async () => nobody({ email: address("unknown") }), again: true },
-  "identity.resendMail": internally(async ({ server }) => ({ userId: (await newUser(server, "unread")).id }), true),
-  "identity.resendMyMail": { make: async ({ server }) => ({ token: (await newUser(server, "unread")).token, input: {} }), again: true },
+  "identity.resendMail": internally(async ({ server }) => ({ userId: (await newPerson(server, "unread")).id }), true),
+  "identity.resendMyMail": { make: async ({ server }) => ({ token: (await newPerson(server, "unread")).token, input: {} }), again: true },
   "identity.getMe": owned(() => ({}), true),
   "identity.updateMe": owned(() => ({ firstName: "Mai", lastName: "Lan", locale: "vi" }), true),
   "identity.listUsers": internally(() => ({ email: address("nobody"), limit: 5 }), true),
   "identity.getUser": internally(({ own }) => ({ userId: own.member.id }), true),
-  "identity.setUserStatus": internally(async ({ server }) => ({ userId: (await newUser(server, "noisy")).id, status: "Suspended" })),
+  "identity.setUserStatus": internally(async ({ server }) => ({ userId: (await newPerson(server, "noisy")).id, status: "Suspended" })),
 
   "access.check": owned(
     ({ own }) => ({
@@ -213,14 +213,14 @@ export const samples: Readonly<Record<string, Recipe>> = {
   ),
   "tenancy.removeMember": owned(async ({ server, own }) => {
     const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string };
-    const joined = await join(server, by, await newUser(server, "leaver"));
+    const joined = await join(server, by, await newPerson(server, "leaver"));
     return { organizationId: own.id, membershipId: joined.id };
   }),
   "tenancy.inviteMember": owned(({ own }) => ({ organizationId: own.id, email: address("guest"), roleId: own.roles["Member"] })),
   "tenancy.listInvitations": owned(({ own }) => ({ organizationId: own.id, status: "Pending", limit: 5 }), true),
   "tenancy.acceptInvitation": {
     async make({ server, own }) {
-      const guest = await newUser(server, "guest");
+      const guest = await newPerson(server, "guest");
       const { id, token } = await invite(server, {
         organizationId: own.id,
         token: own.owner.token,
@@ -243,7 +243,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "tenancy.listInternalMemberships": internally(() => ({ limit: 5 }), true),
   "tenancy.listErasures": internally(() => ({}), true),
   "tenancy.setInternalRoles": internally(
-    async (world) => ({ userId: (await newUser(world.server, "clerk")).id, roleId: world.internalRoleId }),
+    async (world) => ({ userId: (await newPerson(world.server, "clerk")).id, roleId: world.internalRoleId }),
     true,
   ),
   "tenancy.removeInternalMember": internally(async (world) => ({ userId: await internalMember(world) })),
@@ -281,8 +281,8 @@ export const samples: Readonly<Record<string, Recipe>> = {
       return { token, input: { sessionId: items.find((session: { current: boolean }) => !session.current).id } };
     },
   },
-  "sessions.endOtherSessions": { make: async ({ server }) => ({ token: (await newUser(server, "many")).token, input: {} }), again: true },
-  "sessions.endSessionsOfUser": internally(async ({ server }) => ({ userId: (await newUser(server, "many")).id }), true),
+  "sessions.endOtherSessions": { make: async ({ server }) => ({ token: (await newPerson(server, "many")).token, input: {} }), again: true },
+  "sessions.endSessionsOfUser": internally(async ({ server }) => ({ userId: (await newPerson(server, "many")).id }), true),
   // Of a time from before the world: its people stay signed in.
   "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
   "sessions.getSession": owned(() => ({}), true),
@@ -300,6 +300,6 @@ export const operationsWithoutSample = (server: TestServer): string[] =>
 
 export const sampleOf = (world: World, name: string): Promise<Sample> => {
   const recipe = samples[name];
-  if (recipe === undefined) throw new Error(`${name} has no sample request: add one to tests/security/support/samples.ts`);
+  if (recipe === undefined) throw new Error(`${name} has no sample request: add one to packages/testing/src/samples.ts`);
   return recipe.make(world);
 };

@@ -3,10 +3,10 @@ import { chmodSync, chownSync, existsSync, mkdtempSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { freePort } from "@gatehouse/testing/free-port.ts";
 import pg from "pg";
 import { removedAtEnd, start } from "./child.ts";
-import { openService, type Service } from "./service.ts";
+import { freePort } from "./free-port.ts";
+import { openService, type Service } from "./own-service.ts";
 
 /** Where distributions put what is not on the path. */
 const places = [

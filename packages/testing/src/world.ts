@@ -1,16 +1,8 @@
 import { createHash } from "node:crypto";
-import {
-  newAdministrator,
-  newOrganization,
-  type OrganizationOf,
-  type Person,
-  password,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { expectOk } from "./ask.ts";
+import { newAdministrator, newOrganization, newPerson, type OrganizationOf, type Person, signIn, unique } from "./people.ts";
+import type { AnyBody, TestServer } from "./server.ts";
 
 /** An organization with somebody at each height, and one of everything that has an id. */
 export interface Tenant {
@@ -62,7 +54,7 @@ export async function makeWorld(server: TestServer): Promise<World> {
   await expectOk(server.call("PUT /api/v1/iam/authorization/model", { token: administrator.token, body: { model } }));
   const own = await makeTenant(server);
   const other = await makeTenant(server);
-  const person = await newUser(server, "both");
+  const person = await newPerson(server, "both");
   for (const { id, owner, roles } of [own, other]) {
     await join(server, { organizationId: id, token: owner.token, roleId: roles["Owner"] as string }, person);
   }
@@ -82,15 +74,15 @@ export async function makeWorld(server: TestServer): Promise<World> {
 }
 
 async function makeTenant(server: TestServer): Promise<Tenant> {
-  const owner = await newUser(server, "owner");
+  const owner = await newPerson(server, "owner");
   const organization = await newOrganization(server, owner);
   const { id } = organization;
   const token = owner.token;
   const listed = await expectOk(server.call(`GET /api/v1/iam/roles?organizationId=${id}`, { token }));
   const roles: Record<string, string> = Object.fromEntries(listed.items.map((role: AnyBody) => [role.name, role.id]));
   const custom = await newRole(server, token, id);
-  const admin = await newUser(server, "admin");
-  const member = await newUser(server, "member");
+  const admin = await newPerson(server, "admin");
+  const member = await newPerson(server, "member");
   await join(server, { organizationId: id, token, roleId: roles["Admin"] as string }, admin);
   await join(server, { organizationId: id, token, roleId: roles["Member"] as string }, member);
   const members = await expectOk(server.call(`GET /api/v1/iam/organizations/${id}/memberships`, { token }));
@@ -113,13 +105,6 @@ async function makeTenant(server: TestServer): Promise<Tenant> {
 }
 
 export const address = (name: string): string => `${name}-${unique()}@example.com`;
-
-/** A user who can sign in, made without the mails of a registration. */
-export async function newUser(server: TestServer, name: string): Promise<Person> {
-  const email = address(name);
-  const user = await asOperator(server, "tenancy.createUser", { email, password, firstName: name, lastName: "Test" });
-  return { id: user.id, email, token: await signIn(server, email) };
-}
 
 export async function newRole(server: TestServer, token: string, organizationId: string): Promise<AnyBody> {
   return expectOk(
@@ -153,7 +138,7 @@ export async function invite(server: TestServer, { organizationId, token, email,
   return { id, email, token: await mailedToken(server, email, id) };
 }
 
-/** Makes a person a member, as his inviter and he would; returns the membership. */
+/** Makes a person a member, as an inviter and that person do; returns the membership. */
 export async function join(server: TestServer, by: Omit<Invite, "email">, person: Person): Promise<AnyBody> {
   const { id, token } = await invite(server, { ...by, email: person.email });
   return expectOk(server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: person.token, body: { token } }));

@@ -1,21 +1,21 @@
 /** Ends what its suite has started and removes its folders, as soon as the suite is gone: then the input ends. */
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
-import type { Kept } from "./keeper.ts";
 import { below, tell } from "./process-tree.ts";
+import type { Owned } from "./reaper.ts";
 
-const kept = new Map<string, Kept>();
+const owned = new Map<string, Owned>();
 for await (const line of createInterface({ input: process.stdin })) {
-  const { keep, letGo } = JSON.parse(line) as { keep?: Kept; letGo?: Kept };
-  if (keep) kept.set(JSON.stringify(keep), keep);
-  if (letGo) kept.delete(JSON.stringify(letGo));
+  const { reap, spare } = JSON.parse(line) as { reap?: Owned; spare?: Owned };
+  if (reap) owned.set(JSON.stringify(reap), reap);
+  if (spare) owned.delete(JSON.stringify(spare));
 }
-for (const what of kept.values()) {
+for (const what of owned.values()) {
   if (!("process" in what)) continue;
   for (const id of below(what.process)) tell(id, "SIGKILL");
   // Its group, of which it is the first.
   tell(-what.process, "SIGKILL");
 }
-for (const what of kept.values()) {
+for (const what of owned.values()) {
   if ("folder" in what) rmSync(what.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }

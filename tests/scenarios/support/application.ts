@@ -1,33 +1,33 @@
 import { randomBytes } from "node:crypto";
+import type { Service } from "@gatehouse/testing/own-service.ts";
+import { openNats, openPostgres, openRabbitmq, openRedis } from "@gatehouse/testing/own-services.ts";
 import { type SmtpReceiver, smtpReceiver } from "../../../packages/server/src/platform/mail/conformance/smtp-receiver.ts";
 import { capabilities } from "./capabilities.ts";
-import { Door } from "./door.ts";
+import { HttpClient } from "./http.ts";
 import { type Fleet, openFleet } from "./product.ts";
-import type { Service } from "./service.ts";
-import { openNats, openPostgres, openRabbitmq, openRedis } from "./services.ts";
 
 export const administrator = { email: "administrator@example.com", password: "a quiet green harbour" } as const;
 
-/** Services of our own, the product as many processes on them, and the door that the outside knows. */
-export interface House {
+/** Services of our own, the product as many processes on them, and the HTTP clients' way to it. */
+export interface Application {
   readonly postgresql: Service;
   readonly nats: Service;
   readonly redis: Service | undefined;
   readonly rabbitmq: Service | undefined;
   readonly mails: SmtpReceiver;
   readonly fleet: Fleet;
-  readonly door: Door;
+  readonly http: HttpClient;
   /** What every process is started with. */
   readonly environment: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
-export interface HouseOptions {
+export interface ApplicationOptions {
   readonly each?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-export async function openHouse({ each = 2, environment: more = {} }: HouseOptions = {}): Promise<House> {
+export async function openApplication({ each = 2, environment: more = {} }: ApplicationOptions = {}): Promise<Application> {
   const { sharedCache, broker } = capabilities;
   const [postgresql, nats, redis, rabbitmq, mails] = await Promise.all([
     openPostgres(),
@@ -61,7 +61,7 @@ export async function openHouse({ each = 2, environment: more = {} }: HouseOptio
   };
   try {
     const fleet = await openFleet({ environment, each });
-    const door = new Door(fleet.of("gateway").map((member) => member.url));
+    const http = new HttpClient(fleet.of("gateway").map((member) => member.url));
     return {
       postgresql,
       nats,
@@ -69,7 +69,7 @@ export async function openHouse({ each = 2, environment: more = {} }: HouseOptio
       rabbitmq,
       mails,
       fleet,
-      door,
+      http,
       environment,
       async close() {
         await fleet.close();

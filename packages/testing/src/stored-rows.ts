@@ -1,7 +1,7 @@
-import type { TestServer } from "@gatehouse/testing/server.ts";
-import { sealedByItself, tracesIn } from "@gatehouse/testing/traces.ts";
 import { type Kysely, sql } from "kysely";
 import { expect } from "vitest";
+import type { TestServer } from "./server.ts";
+import { sealedByItself, tracesIn } from "./traces.ts";
 
 /** Rows of every table, by table. */
 export type Rows = ReadonlyMap<string, readonly string[]>;

@@ -1,21 +1,21 @@
-import type { QueryContextOf } from "#operation/contexts-of.ts";
+import type { access } from "#modules/authorization/access/index.ts";
+import type { ReadApisOf } from "#operation/module.ts";
 import type { Invitation, Membership } from "./model.ts";
-import type { tenancy } from "./module.ts";
 import type { InvitationRow, MembershipRow } from "./store.ts";
 
-type AccessApi = QueryContextOf<typeof tenancy>["uses"]["access"];
+type AccessApi = ReadApisOf<{ readonly access: typeof access }>["access"];
 
 /** Memberships of one scope with the names of their roles. */
 export async function representMembers(
-  access: AccessApi,
+  accessApi: AccessApi,
   organizationId: string | null,
   rows: readonly MembershipRow[],
 ): Promise<Membership[]> {
-  const held = await access.rolesOf(
+  const held = await accessApi.rolesOf(
     rows.map((row) => row.user_id),
     organizationId,
   );
-  const roles = new Map((await access.rolesByIds([...new Set([...held.values()].flat())])).map((role) => [role.id, role]));
+  const roles = new Map((await accessApi.rolesByIds([...new Set([...held.values()].flat())])).map((role) => [role.id, role]));
   return rows.map((row) => ({
     id: row.id,
     userId: row.user_id,
@@ -30,8 +30,8 @@ export async function representMembers(
   }));
 }
 
-export async function representMember(access: AccessApi, row: MembershipRow): Promise<Membership> {
-  return (await representMembers(access, row.organization_id, [row]))[0] as Membership;
+export async function representMember(accessApi: AccessApi, row: MembershipRow): Promise<Membership> {
+  return (await representMembers(accessApi, row.organization_id, [row]))[0] as Membership;
 }
 
 /** A pending invitation whose time is over is shown as expired, whether or not it was marked so. */

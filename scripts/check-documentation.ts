@@ -1,7 +1,7 @@
 /** Every relative link, every path and every operation that the documentation names in code exists. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
-import { catalogue } from "../packages/server/src/operation/catalogue.ts";
+import { catalogue } from "../packages/server/src/operation/declaration/catalogue.ts";
 import { manifests } from "../packages/server/src/runtime/modules.ts";
 
 const root = join(import.meta.dirname, "..");

@@ -4,9 +4,9 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { catalogue } from "../packages/server/src/operation/catalogue.ts";
-import { eventSchemas } from "../packages/server/src/operation/events-schema.ts";
-import { openapi } from "../packages/server/src/operation/openapi.ts";
+import { catalogue } from "../packages/server/src/operation/declaration/catalogue.ts";
+import { eventSchemas } from "../packages/server/src/operation/documents/events-schema.ts";
+import { openapi } from "../packages/server/src/operation/documents/openapi.ts";
 import { manifests } from "../packages/server/src/runtime/modules.ts";
 import { version } from "../packages/server/src/runtime/version.ts";
 import { auditActionsPage } from "./references/audit-actions.ts";

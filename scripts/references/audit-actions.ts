@@ -1,4 +1,4 @@
-import type { Catalogue } from "../../packages/server/src/operation/catalogue.ts";
+import type { Catalogue } from "../../packages/server/src/operation/declaration/catalogue.ts";
 import { code, head, table } from "./page.ts";
 
 /** How the audit log records each operation that it records. */

@@ -1,4 +1,4 @@
-import type { Catalogue } from "../../packages/server/src/operation/catalogue.ts";
+import type { Catalogue } from "../../packages/server/src/operation/declaration/catalogue.ts";
 import { code, head, table } from "./page.ts";
 
 /** Every code that an answer can have, with the operations that declare it. */

@@ -4,7 +4,7 @@ import type { Application } from "../../packages/server/src/runtime/application.
 import { registerBrokerGauges } from "../../packages/server/src/runtime/broker-gauges.ts";
 import { registerConsumerGauges } from "../../packages/server/src/runtime/consumer-gauges.ts";
 import { registerGauges } from "../../packages/server/src/runtime/gauges.ts";
-import { registerHouseGauges, registerProcessGauges } from "../../packages/server/src/runtime/process-gauges.ts";
+import { registerBackendGauges, registerProcessGauges } from "../../packages/server/src/runtime/process-gauges.ts";
 import { registerStandingGauge, StandingQueues } from "../../packages/server/src/runtime/standing-queues.ts";
 import { code, head, table } from "./page.ts";
 
@@ -24,7 +24,7 @@ export function registeredMetrics(): readonly MetricReference[] {
   registerBrokerGauges(platform, []);
   registerStandingGauge(platform, new StandingQueues(platform.database, [], []));
   registerProcessGauges({ metrics, version: "", roles: new Set(), ready: async () => ({ status: "UP", components: {} }) });
-  registerHouseGauges({ platform } as unknown as Application);
+  registerBackendGauges({ platform } as unknown as Application);
   return metrics.registry.getMetricsAsArray() as unknown as readonly MetricReference[];
 }
 

@@ -1,8 +1,8 @@
-import { describeRule } from "../../packages/server/src/operation/authorization.ts";
-import type { Catalogue } from "../../packages/server/src/operation/catalogue.ts";
-import { describeDeprecation } from "../../packages/server/src/operation/deprecation.ts";
-import { successorOf } from "../../packages/server/src/operation/openapi.ts";
-import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import { describeRule } from "../../packages/server/src/operation/declaration/authorization.ts";
+import type { Catalogue } from "../../packages/server/src/operation/declaration/catalogue.ts";
+import { describeDeprecation } from "../../packages/server/src/operation/declaration/deprecation.ts";
+import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
+import { successorOf } from "../../packages/server/src/operation/documents/openapi.ts";
 import { code, head, table } from "./page.ts";
 
 /** Every operation: what it is called, where it is, who may call it. */

@@ -1,4 +1,4 @@
-import { daysBetween, overlapDays } from "../../packages/server/src/operation/deprecation.ts";
+import { daysBetween, overlapDays } from "../../packages/server/src/operation/declaration/deprecation.ts";
 
 /** What an operation of the API's description, or an event's schema, says of its end. */
 export interface Ending {

@@ -1,4 +1,4 @@
-import { ask, faultOf } from "@gatehouse/testing/ask.ts";
+import { ask, issueOf } from "@gatehouse/testing/ask.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
@@ -22,7 +22,7 @@ describe.skipIf(!distributed)("with each role in a process of its own (TEST_TOPO
     const operation = server.application.catalogue.operations.find((one) => one.name === name);
     if (operation === undefined) throw new Error(`there is no operation ${name}`);
     const answer = await ask(server, operation, await sampleOf(world, name));
-    expect(faultOf(answer)).toBeUndefined();
+    expect(issueOf(answer)).toBeUndefined();
     expect(operation.status === undefined ? [200, 204] : [operation.status], JSON.stringify(answer.body)).toContain(answer.status);
   });
 });

@@ -86,7 +86,7 @@ describe("the series that rules, dashboards and their tests name are ones that a
     if (label !== "outcome" || operation === undefined) return false;
     const declared = server.application.catalogue.byName.get(operation);
     return (
-      value === "fault" ||
+      value === "internal_error" ||
       value.startsWith("common.") ||
       value.startsWith("auth.") ||
       declared?.errors.some(({ code }) => code === value) === true

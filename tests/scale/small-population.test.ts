@@ -1,4 +1,4 @@
-import { ask, expectOk, faultOf, routesOf } from "@gatehouse/testing/ask.ts";
+import { ask, expectOk, issueOf, routesOf } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
@@ -58,7 +58,7 @@ describeOnPostgresql(
           const sample = await sampleOf(world, operation.name);
           const limit = await bound();
           const { answer, took } = await timed(() => ask(server, operation, sample));
-          told = faultOf(answer) ?? (took > limit ? `took ${took.toFixed(0)} ms of ${limit.toFixed(0)}` : "");
+          told = issueOf(answer) ?? (took > limit ? `took ${took.toFixed(0)} ms of ${limit.toFixed(0)}` : "");
           if (told === "") break;
         }
         if (told !== "") slow.push(`${operation.name}: ${told}`);

@@ -1,5 +1,5 @@
 /** Attack 33 of docs/security/attacks.md. */
-import { expectOk, faultOf } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/ask.ts";
 import { newPerson, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
@@ -244,7 +244,7 @@ describe("each question has its own answer", () => {
         await grant({ type: "school", id: "1" }, "viewer", { type: "group", id, relation: "member" }),
         await ask(viewOf(id, own.member.id)),
       ])
-        expect([answer.status, faultOf(answer)], JSON.stringify(id)).toEqual([400, undefined]);
+        expect([answer.status, issueOf(answer)], JSON.stringify(id)).toEqual([400, undefined]);
     }
   });
 
@@ -275,7 +275,7 @@ describe("each question has its own answer", () => {
     );
     for (const question of bad) {
       const answer = await ask(question);
-      expect([answer.status, faultOf(answer)], JSON.stringify(question)).toEqual([400, undefined]);
+      expect([answer.status, issueOf(answer)], JSON.stringify(question)).toEqual([400, undefined]);
       expect((await askAll([good, question])).status).toBe(400);
     }
   });
@@ -317,7 +317,7 @@ describe("each question has its own answer", () => {
           `:${contextData.startsWith("[") ? `{"a":${contextData}}` : contextData}}`,
         ),
       });
-      expect(faultOf(answer)).toBeUndefined();
+      expect(issueOf(answer)).toBeUndefined();
       expect([200, 400, 413]).toContain(answer.status);
       expect(stopwatch.idleMs()).toBeLessThan(2_000);
     }

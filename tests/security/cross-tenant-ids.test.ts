@@ -1,12 +1,12 @@
 /** Attacks 5 and 20 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
-import { ask, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { ask, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 let server: TestServer;
 let world: World;
@@ -168,8 +168,8 @@ describe("another tenant's id", () => {
             });
             const unknown = await ask(server, operation, { token: one.token, input: one.input(() => remember(randomUUID())) });
             compared += 1;
-            const fault = faultOf(theirs) ?? faultOf(unknown);
-            if (fault) different.push(`${one.what}: ${fault}`);
+            const issue = issueOf(theirs) ?? issueOf(unknown);
+            if (issue) different.push(`${one.what}: ${issue}`);
             const [their, none] = [comparable(theirs, used), comparable(unknown, used)];
             if (their !== none) different.push(`${one.what}:\n    theirs  ${their}\n    unknown ${none}`);
           }

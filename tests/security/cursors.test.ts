@@ -6,7 +6,7 @@ import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { address, invite, makeWorld, newGrant, newRole, type Tenant, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 let server: TestServer;
 let world: World;

@@ -1,6 +1,6 @@
 /** Attack 34 of docs/security/attacks.md. */
 
-import { expectOk, faultOf, times } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf, times } from "@gatehouse/testing/ask.ts";
 import { inForm } from "@gatehouse/testing/forms.ts";
 import { newPerson } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -74,7 +74,7 @@ async function outcomeOf(body: unknown, route = "check"): Promise<string> {
     const stopwatch = startStopwatch();
     const answer = await post(route, body);
     expect(stopwatch.idleMs(), `${route} ${JSON.stringify(body)}`).toBeLessThan(boundMs);
-    expect(faultOf(answer)).toBeUndefined();
+    expect(issueOf(answer)).toBeUndefined();
     outcomes.push(answer.status === 200 ? (answer.body.isAuthorized ? "allowed" : answer.body.reasonCode) : answer.body.error.code);
   }
   expect(outcomes[1]).toBe(outcomes[0]);

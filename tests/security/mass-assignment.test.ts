@@ -1,12 +1,12 @@
 /** Attack 25 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
-import { ask, faultOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { ask, issueOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { operationsWithoutSample, sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 let server: TestServer;
 let world: World;
@@ -67,7 +67,7 @@ function complaint(answer: Answer<AnyBody>, what: string): string | undefined {
     ["unknown_field", "syntax", "prototype"].includes(detail.rule),
   );
   const right = answer.status === 400 && answer.body.error.code === "common.validation_failed" && told;
-  return faultOf(answer) ?? (right ? undefined : `${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  return issueOf(answer) ?? (right ? undefined : `${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
 }
 
 function rawBodies(operation: Operation, sample: Sample): string[] {

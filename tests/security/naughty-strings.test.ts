@@ -2,14 +2,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ask, faultOf, inLanes, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { ask, inLanes, issueOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { inForm, isLong } from "@gatehouse/testing/forms.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 import { nameKey } from "../../packages/server/src/platform/names/name-key.ts";
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -131,8 +131,8 @@ const canonical = new Set(["locale"]);
 
 /** What is wrong with the answer to `text` in `place`, or undefined: byte-exact, or refused. */
 function complaint(answer: Answer<AnyBody>, place: Place, text: string): string | undefined {
-  const fault = faultOf(answer);
-  if (fault) return fault;
+  const issue = issueOf(answer);
+  if (issue) return issue;
   if (answer.status >= 400 || secrets.has(place.field) || canonical.has(place.field)) return undefined;
   const kept = place.field.split(".").reduce((value, name) => value?.[name], answer.body);
   // Open: PGlite's decoder drops a byte order mark at the beginning of each text that it reads; PostgreSQL's does not.
@@ -164,8 +164,8 @@ async function tryStrings(
     const sample = fresh.get(lane) ?? (await sampleOf(world, operation.name));
     fresh.set(lane, sample);
     const answer = await ask(server, operation, { ...sample, input: place.put(sample.input, text) });
-    const fault = complaint(answer, place, text);
-    if (fault) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(text).slice(0, 200)}: ${fault}`);
+    const issue = complaint(answer, place, text);
+    if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(text).slice(0, 200)}: ${issue}`);
     if (refusedBySchema(answer, place.field)) here.add(text);
     if (answer.status < 300) {
       accepted += 1;
@@ -320,9 +320,9 @@ describe("generated requests", () => {
               // These would end the sessions that the run needs; they are tried with everything but a right id.
               if (operation.name === "sessions.logout") input["x"] = 1;
               const answer = await ask(server, operation, { token: sample.token, input });
-              const fault = faultOf(answer);
-              if (fault) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${fault}`);
-              return fault === undefined;
+              const issue = issueOf(answer);
+              if (issue) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${issue}`);
+              return issue === undefined;
             }),
             // The seed is fixed so that a failure can be seen again; FAST_CHECK_SEED tries others.
             {

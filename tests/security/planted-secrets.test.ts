@@ -7,7 +7,7 @@ import { quiet } from "@gatehouse/testing/stored-rows.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { secretMark } from "../../packages/server/src/operation/schema.ts";
+import { secretMark } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 
 let server: TestServer;

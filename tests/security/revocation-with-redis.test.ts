@@ -52,12 +52,12 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
   const decided = (server: TestServer) => check(server).then(({ body }) => body.isAuthorized === true);
 
   /** Given, seen everywhere, taken, and refused everywhere within the bound and from then on, with `fault` in between. */
-  async function expectTaken(fault: (round: number) => Promise<void>): Promise<void> {
+  async function expectTaken(issue: (round: number) => Promise<void>): Promise<void> {
     for (const round of times(rounds)) {
       const writer = processes.all[round % processes.all.length] as TestServer;
       await give(writer, "Admin");
       for (const server of processes.all) await expect.poll(() => decided(server), { timeout: 10_000, interval: 10 }).toBe(true);
-      await fault(round);
+      await issue(round);
       await give(writer, "Member");
       await Promise.all(
         processes.all.map((server, index) => refusedWithin(`process ${index}`, async () => (await decided(server)) === false)),

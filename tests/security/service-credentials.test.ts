@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { ask, expectOk, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { ask, expectOk, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Rule } from "../../packages/server/src/operation/authorization.ts";
-import type { Operation } from "../../packages/server/src/operation/operation.ts";
+import type { Rule } from "../../packages/server/src/operation/declaration/authorization.ts";
+import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 const tokens = new TokenAuthenticator();
 let server: TestServer;
@@ -84,9 +84,9 @@ describe("a service with a credential of its own", () => {
           const isRefused = asksAboutUsers(operation) || !lets(operation.allow, sample.input, scopes);
           if (!isRefused) continue;
           const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, scopes) });
-          const fault = faultOf(answer);
-          if (fault !== undefined || !isRefusal(answer))
-            wrong.push(`${operation.name} with [${scopes}]: ${fault ?? answer.status} ${JSON.stringify(answer.body)}`);
+          const issue = issueOf(answer);
+          if (issue !== undefined || !isRefusal(answer))
+            wrong.push(`${operation.name} with [${scopes}]: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
         }
       });
     }
@@ -113,8 +113,8 @@ describe("a service with a credential of its own", () => {
       const token = serviceLike(await userOf(sample.token as string));
       const answer = await ask(server, operation, { ...sample, token });
       const isExpected = lets(operation.allow, sample.input, undefined) ? answer.status < 300 : isRefusal(answer);
-      const fault = faultOf(answer);
-      if (fault !== undefined || !isExpected) wrong.push(`${operation.name}: ${fault ?? answer.status} ${JSON.stringify(answer.body)}`);
+      const issue = issueOf(answer);
+      if (issue !== undefined || !isExpected) wrong.push(`${operation.name}: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
     }
     expect(wrong.join("\n")).toBe("");
   });

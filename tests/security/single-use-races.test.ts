@@ -1,5 +1,5 @@
 /** What may be used once is used once, by sixteen calls on two processes. */
-import { expectOk, faultOf, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { expectOk, inLanes, issueOf, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -31,8 +31,8 @@ describeOnPostgresql("single use under race", () => {
   /** Sends every call at the same moment, by turns to two processes, and returns `status code` of each. */
   async function race(calls: readonly Call[]): Promise<{ readonly told: string[]; readonly answers: readonly Answer<AnyBody>[] }> {
     const answers = await Promise.all(calls.map(([route, options], index) => (index % 2 ? beside : server).call(route, options)));
-    const faults = answers.map(faultOf).filter((fault) => fault !== undefined);
-    expect(faults).toEqual([]);
+    const issues = answers.map(issueOf).filter((issue) => issue !== undefined);
+    expect(issues).toEqual([]);
     return { answers, told: answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`.trim()) };
   }
 

@@ -4,13 +4,13 @@ import { Scene } from "@gatehouse/testing/scene.ts";
 import { type RawBuilder, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { access } from "../../packages/server/src/modules/authorization/access/index.ts";
-import { anyone, either, own, signedIn } from "../../packages/server/src/operation/authorization.ts";
-import { catalogue } from "../../packages/server/src/operation/catalogue.ts";
-import { internalDispatch } from "../../packages/server/src/operation/internal-dispatch.ts";
+import { anyone, either, own, signedIn } from "../../packages/server/src/operation/declaration/authorization.ts";
+import { catalogue } from "../../packages/server/src/operation/declaration/catalogue.ts";
+import { module } from "../../packages/server/src/operation/declaration/module.ts";
+import type { Principal } from "../../packages/server/src/operation/declaration/principal.ts";
+import { nullable, Type, Uuid } from "../../packages/server/src/operation/declaration/schema.ts";
+import { internalDispatch } from "../../packages/server/src/operation/kernel/internal-dispatch.ts";
 import { Kernel } from "../../packages/server/src/operation/kernel/kernel.ts";
-import { module } from "../../packages/server/src/operation/module.ts";
-import type { Principal } from "../../packages/server/src/operation/principal.ts";
-import { nullable, Type, Uuid } from "../../packages/server/src/operation/schema.ts";
 import { rowsOf } from "../../packages/server/src/platform/database/rows.ts";
 
 interface TenantRow {

@@ -1,12 +1,12 @@
 /** Attack 43 of docs/security/attacks.md. */
-import { ask, faultOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { ask, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Operation } from "../../packages/server/src/operation/operation.ts";
-import { timestampFormat } from "../../packages/server/src/operation/schema.ts";
+import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
+import { timestampFormat } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 import { readTimestamp } from "../../packages/server/src/platform/timestamp.ts";
 
@@ -67,7 +67,7 @@ const endsEverySession = "sessions.endAllSessions";
 async function everywhere(
   wanted: (schema: AnyBody) => boolean,
   values: readonly unknown[],
-  complaint: (answer: Answer<AnyBody>, place: Place, value: unknown) => string | undefined = faultOf,
+  complaint: (answer: Answer<AnyBody>, place: Place, value: unknown) => string | undefined = issueOf,
 ): Promise<{ readonly places: number; readonly wrong: string }> {
   const wrong: string[] = [];
   let places = 0;
@@ -78,8 +78,8 @@ async function everywhere(
       for (const value of values) {
         const sample = await sampleOf(world, operation.name);
         const answer = await ask(server, operation, { ...sample, input: place.put(sample.input, value) });
-        const fault = complaint(answer, place, value);
-        if (fault) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(value)}: ${fault}`);
+        const issue = complaint(answer, place, value);
+        if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(value)}: ${issue}`);
       }
     }
   }
@@ -90,8 +90,8 @@ describe("what a schema could let through and nothing can hold", () => {
   it("a time is held or refused with its field, in every input, and stops no queue", { timeout: 120_000 }, async () => {
     const isTime = (schema: AnyBody): boolean => schema.format === timestampFormat;
     const complaint = (answer: Answer<AnyBody>, { field }: Place, value: unknown): string | undefined => {
-      const fault = faultOf(answer);
-      if (fault) return fault;
+      const issue = issueOf(answer);
+      if (issue) return issue;
       const refused = answer.status === 400 && answer.body.error.details.some((one: AnyBody) => one.field === field);
       if (readTimestamp(value as string) === undefined) return refused ? undefined : `status ${answer.status}, not refused`;
       // It may still be refused by a rule, as an expiry in the past.

@@ -38,7 +38,7 @@ const service: Dashboard = {
         { title: "In flight", lines: { "{{instance}}": "gatehouse_http_requests_in_flight" } },
         {
           title: "Faults by operation",
-          lines: { "{{operation}}": rate(`${operations}_count{outcome="fault"}`, "operation") },
+          lines: { "{{operation}}": rate(`${operations}_count{outcome="internal_error"}`, "operation") },
           unit: "ops",
         },
       ],
@@ -111,7 +111,7 @@ const command: Dashboard = {
         {
           title: "Business rules that refused",
           lines: {
-            "{{outcome}}": rate(`${operations}_count{kind="command",outcome!~"ok|fault|common[.].*"}`, "outcome"),
+            "{{outcome}}": rate(`${operations}_count{kind="command",outcome!~"ok|internal_error|common[.].*"}`, "outcome"),
           },
           unit: "ops",
         },
@@ -122,7 +122,7 @@ const command: Dashboard = {
         },
         {
           title: "Faults by command",
-          lines: { "{{operation}}": rate(`${operations}_count{kind="command",outcome="fault"}`, "operation") },
+          lines: { "{{operation}}": rate(`${operations}_count{kind="command",outcome="internal_error"}`, "operation") },
           unit: "ops",
         },
       ],

@@ -1,4 +1,4 @@
-import type { Operation } from "../../server/src/operation/operation.ts";
+import type { Operation } from "../../server/src/operation/declaration/operation.ts";
 import type { Answer, AnyBody, TestServer } from "./server.ts";
 
 /** A request as a test writes it down: everything beside the operation. */
@@ -54,7 +54,7 @@ const innards =
   /\n\s+at |node_modules|\.ts:\d|at (async )?\w+\.\w+ \(|duplicate key|violates|syntax error at|invalid input syntax|value too long/;
 
 /** What is wrong with an answer as an answer of this product, or undefined. */
-export function faultOf(answer: Answer<AnyBody>): string | undefined {
+export function issueOf(answer: Answer<AnyBody>): string | undefined {
   const text = JSON.stringify(answer.body) ?? "";
   if (answer.status >= 500 && answer.body?.error?.code !== "common.revision_not_reached") return `status ${answer.status}`;
   if (answer.status >= 300 && answer.status < 400) return `status ${answer.status}`;

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { pino } from "pino";
 import { inject } from "vitest";
-import type { ModuleManifest } from "../../server/src/operation/module.ts";
-import { operator } from "../../server/src/operation/principal.ts";
-import { backgroundOrigin } from "../../server/src/operation/scheduled.ts";
+import type { ModuleManifest } from "../../server/src/operation/declaration/module.ts";
+import { operator } from "../../server/src/operation/declaration/principal.ts";
+import { backgroundOrigin } from "../../server/src/operation/kernel/scheduled.ts";
 import { masterKeyFromFile } from "../../server/src/platform/keys/file.ts";
 import type { InboxItem } from "../../server/src/platform/mail/inbox.ts";
 import { type Application, assemble } from "../../server/src/runtime/application.ts";
@@ -12,7 +12,7 @@ import { type Configuration, readConfiguration } from "../../server/src/runtime/
 import { openGateway } from "../../server/src/runtime/gateway.ts";
 import type { Overrides } from "../../server/src/runtime/ports.ts";
 import { isAll } from "../../server/src/runtime/roles.ts";
-import { frontDoor } from "../../server/src/runtime/server.ts";
+import { gatewayServer } from "../../server/src/runtime/server.ts";
 import { readImage } from "./image.ts";
 import { makeDatabase } from "./postgres.ts";
 import { services } from "./services.ts";
@@ -165,7 +165,7 @@ interface Opened {
 async function openTogether(_given: unknown, configuration: Configuration, overrides: Overrides, worker: boolean): Promise<Opened> {
   const application = await assemble(configuration, overrides);
   if (worker) await application.startWorker();
-  const door = frontDoor(application, configuration, { stage: "running" });
+  const door = gatewayServer(application, configuration, { stage: "running" });
   return {
     application,
     door,
@@ -200,7 +200,7 @@ async function openApart(
   await query.startAnswering();
   const gateway = await openGateway(withRole("gateway"), overrides);
   // The inbox is shown where the database is; for tests the door shows it all the same.
-  const door = frontDoor({ ...gateway, inbox: command.inbox }, withRole("gateway"), { stage: "running" });
+  const door = gatewayServer({ ...gateway, inbox: command.inbox }, withRole("gateway"), { stage: "running" });
   const application: Application = {
     ...command,
     reader: query.reader,

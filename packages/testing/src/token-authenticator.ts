@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type ModuleManifest, module } from "../../server/src/operation/module.ts";
-import type { IdentifiedPrincipal } from "../../server/src/operation/principal.ts";
+import { type ModuleManifest, module } from "../../server/src/operation/declaration/module.ts";
+import type { IdentifiedPrincipal } from "../../server/src/operation/declaration/principal.ts";
 
 const prefix = "ght_";
 

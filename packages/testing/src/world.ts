@@ -163,7 +163,7 @@ export async function mailedToken(server: TestServer, to: string, marked = ""): 
     }>`select data->>'sealed' as sealed, data->>'template' as template from jobs.job
       where name = 'notifications.send-mail' order by created_on desc limit ${newestMails}`.execute(database.owner);
     for (const { sealed, template } of rows) {
-      const opened = keys.open(sealed, "mail data");
+      const opened = keys.decrypt(sealed, "mail data");
       const mail = JSON.parse(opened);
       if (mail.to === to && (template === marked || opened.includes(marked)) && mail.data.token) return mail.data.token;
     }

@@ -12,11 +12,11 @@ import { randomBytes } from "node:crypto";
 import { makeDatabase } from "@gatehouse/testing/postgres.ts";
 import { sql } from "kysely";
 import { pino } from "pino";
-import { operator } from "../../../packages/server/src/operation/principal.ts";
-import { backgroundOrigin } from "../../../packages/server/src/operation/scheduled.ts";
+import { operator } from "../../../packages/server/src/operation/declaration/principal.ts";
+import { backgroundOrigin } from "../../../packages/server/src/operation/kernel/scheduled.ts";
 import { assemble } from "../../../packages/server/src/runtime/application.ts";
 import { readConfiguration } from "../../../packages/server/src/runtime/configuration.ts";
-import { frontDoor } from "../../../packages/server/src/runtime/server.ts";
+import { gatewayServer } from "../../../packages/server/src/runtime/server.ts";
 
 const pairs = Number(process.argv[2] ?? 300);
 const only = process.argv[3] ?? "";
@@ -33,7 +33,7 @@ const configuration = readConfiguration({
 });
 const application = await assemble(configuration, { logger: pino({ level: "silent" }) });
 await application.startWorker();
-const door = frontDoor(application, configuration, { stage: "running" });
+const door = gatewayServer(application, configuration, { stage: "running" });
 await door.ready();
 
 let count = 0;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseJson } from "#operation/json.ts";
+import { parseJson } from "#operation/transport/json.ts";
 import { readJson, UnacceptableJson } from "./json.ts";
 
 const placeOf = (text: string): readonly string[] | undefined => {

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import type { ReadHandle } from "#platform/database/database.ts";
 import { rowsOf } from "#platform/database/rows.ts";
 

@@ -1,4 +1,4 @@
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import type { ReadHandle } from "#platform/database/database.ts";
 import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import { consumersOfLog } from "#platform/log/consumers/consumer-position.ts";

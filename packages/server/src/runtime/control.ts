@@ -1,9 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
-import type { Dispatch } from "#operation/dispatch.ts";
-import { OperationError, RouteNotFound } from "#operation/errors.ts";
-import { operator } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import { OperationError, RouteNotFound } from "#operation/declaration/errors.ts";
+import { operator } from "#operation/declaration/principal.ts";
+import type { Dispatch } from "#operation/kernel/dispatch.ts";
+import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
 import { hashSecret } from "#platform/secrets.ts";
 
 export const controlPath = "/control/dispatch";

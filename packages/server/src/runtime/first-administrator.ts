@@ -1,6 +1,6 @@
 import { createUser, openSetUp } from "#modules/signin/authentication/index.ts";
-import { OperationError } from "#operation/errors.ts";
-import { internalDispatch } from "#operation/internal-dispatch.ts";
+import { OperationError } from "#operation/declaration/errors.ts";
+import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { Application } from "./application.ts";
 import type { Configuration } from "./configuration.ts";
 

@@ -1,5 +1,5 @@
 import { decisionReasons } from "#modules/authorization/decisions/index.ts";
-import type { Catalogue } from "#operation/catalogue.ts";
+import type { Catalogue } from "#operation/declaration/catalogue.ts";
 import type { Platform } from "#platform/platform.ts";
 import { countDistrustFromZero } from "./trust.ts";
 

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
-import { type Catalogue, catalogue } from "#operation/catalogue.ts";
+import { type Catalogue, catalogue } from "#operation/declaration/catalogue.ts";
 import { servedElsewhere } from "#operation/rpc/client.ts";
-import type { Serve } from "#operation/serve.ts";
+import type { Serve } from "#operation/transport/serve.ts";
 import type { DevelopmentInbox } from "#platform/mail/inbox.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";

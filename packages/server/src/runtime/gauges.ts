@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { Gauge } from "prom-client";
 import { recordQueueNames } from "#modules/insight/operations/index.ts";
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import { type RelayStatus, relayStatus } from "#platform/broker/relay.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import { rowsOf } from "#platform/database/rows.ts";

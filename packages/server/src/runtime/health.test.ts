@@ -1,7 +1,7 @@
 import { newPerson } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { frontDoor } from "./server.ts";
+import { gatewayServer } from "./server.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -73,7 +73,7 @@ describe("the probes", () => {
   });
 
   it("are there only where their role runs", async () => {
-    const door = frontDoor(server.application, { ...server.configuration, roles: new Set(["query"]) }, { stage: "running" });
+    const door = gatewayServer(server.application, { ...server.configuration, roles: new Set(["query"]) }, { stage: "running" });
     await door.ready();
     try {
       expect((await door.inject("/health/query")).statusCode).toBe(200);
@@ -86,7 +86,7 @@ describe("the probes", () => {
   });
 
   it("a process that stops says so without asking what it stands on", async () => {
-    const door = frontDoor(server.application, server.configuration, { stage: "stopping" });
+    const door = gatewayServer(server.application, server.configuration, { stage: "stopping" });
     await door.ready();
     const ping = vi.spyOn(server.application.platform.database, "ping");
     try {
@@ -127,7 +127,7 @@ describe("the probes", () => {
   });
 
   it.each(["starting", "stopping"] as const)("a process that is %s is not ready, and lives", async (stage) => {
-    const door = frontDoor(server.application, server.configuration, { stage });
+    const door = gatewayServer(server.application, server.configuration, { stage });
     await door.ready();
     try {
       expect((await door.inject("/health/ready")).statusCode).toBe(503);

@@ -4,7 +4,7 @@ import { decodeMasterKey, makeMasterKey, masterKeyFile, masterKeysFromFiles } fr
 import type { KeyRing } from "#platform/keys/keys.ts";
 import { type KeyRingSource, refuseOtherKeys, rememberKey } from "#platform/keys/known-keys.ts";
 import type { Configuration } from "./configuration.ts";
-import { sealedPlaces } from "./modules.ts";
+import { encryptedFields } from "./modules.ts";
 
 type Named = Pick<Configuration, "masterKey" | "masterKeysOld" | "dataDir">;
 
@@ -20,13 +20,13 @@ export function keyRing({ masterKey, masterKeysOld, dataDir }: Named): KeyRingSo
 }
 
 /**
- * The keys for a migrated database. A key is made for a database that has sealed nothing, and for no other. Throws
+ * The keys for a migrated database. A key is made for a database that has encrypted nothing, and for no other. Throws
  * `MasterKeyRefused` where the database was filled with a key that is not here.
  */
 export async function openKeyRing(database: Database, configuration: Named): Promise<KeyRing> {
   const source = keyRing(configuration);
   // A transaction of the primary: a replica may not know yet of a key that was just made.
-  const { isCurrentKnown } = await database.transact(everyTenant, (tx) => refuseOtherKeys(tx, source, sealedPlaces));
+  const { isCurrentKnown } = await database.transact(everyTenant, (tx) => refuseOtherKeys(tx, source, encryptedFields));
   if (source.keys !== undefined && isCurrentKnown) return source.keys;
   const keys = source.keys ?? aesKeys(makeMasterKey(configuration.dataDir));
   await rememberKey(database, { keys, from: source.from });

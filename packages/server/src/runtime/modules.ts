@@ -9,17 +9,17 @@ import { manifest as entitlements } from "#modules/organization/entitlements/ind
 import { manifest as tenancy } from "#modules/organization/tenancy/index.ts";
 import { manifest as authentication } from "#modules/signin/authentication/index.ts";
 import { manifest as sessions } from "#modules/signin/sessions/index.ts";
-import { auditSteps } from "#operation/audit-steps.ts";
-import { idempotencySealed, idempotencySteps } from "#operation/idempotency.ts";
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
+import { auditSteps } from "#operation/kernel/audit-steps.ts";
+import { idempotencyEncrypted, idempotencySteps } from "#operation/kernel/idempotency.ts";
 import { rpcSteps } from "#operation/rpc/taken-calls.ts";
 import { relayOfLog } from "#platform/broker/relay.ts";
 import { brokerSteps } from "#platform/broker/schema-steps.ts";
 import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "#platform/database/migrations.ts";
 import { deadLetterSteps } from "#platform/dead-letters.ts";
 import type { Queue } from "#platform/jobs/pg-boss.ts";
+import type { EncryptedField } from "#platform/keys/encrypted-field.ts";
 import { keySteps } from "#platform/keys/schema-steps.ts";
-import type { SealedPlace } from "#platform/keys/sealed-place.ts";
 import { consumersOfLog } from "#platform/log/consumers/consumer-position.ts";
 import { consumerSteps } from "#platform/log/consumers/schema-steps.ts";
 import { logSteps } from "#platform/log/log.ts";
@@ -96,5 +96,8 @@ export const queues: readonly Queue[] = [
 ];
 export const queueNames: readonly string[] = queues.map((queue) => (typeof queue === "string" ? queue : queue.name));
 
-/** Every place where sealed values lie. */
-export const sealedPlaces: readonly SealedPlace[] = [...idempotencySealed, ...manifests.flatMap((manifest) => manifest.sealed ?? [])];
+/** Every place where encrypted values lie. */
+export const encryptedFields: readonly EncryptedField[] = [
+  ...idempotencyEncrypted,
+  ...manifests.flatMap((manifest) => manifest.encrypted ?? []),
+];

@@ -5,13 +5,13 @@ import { type ReceivedSpan, spanKind, startTraceReceiver, type TraceReceiver } f
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { servedElsewhere } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
-import { servedHere } from "#operation/serve.ts";
+import { servedHere } from "#operation/transport/serve.ts";
 import type { Received } from "#platform/broker/broker.ts";
 import { Relay } from "#platform/broker/relay.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import { createLogger } from "#platform/telemetry/logger.ts";
 import { openTelemetry } from "./ports.ts";
-import { frontDoor } from "./server.ts";
+import { gatewayServer } from "./server.ts";
 
 let receiver: TraceReceiver;
 let server: TestServer;
@@ -42,15 +42,15 @@ async function openGateway() {
     environment: "test",
     destination: { write: (line) => void lines.push(JSON.parse(line)) },
   });
-  const sight = { tracer, metrics: platform.metrics, logger };
-  const house = {
+  const instrumentation = { tracer, metrics: platform.metrics, logger };
+  const backend = {
     catalogue,
     platform: { ...platform, rpc, tracer },
-    serve: servedElsewhere(rpc, catalogue, sight),
+    serve: servedElsewhere(rpc, catalogue, instrumentation),
     inbox: undefined,
     stop: async () => {},
   };
-  const door = frontDoor(house, server.configuration, { stage: "running" });
+  const door = gatewayServer(backend, server.configuration, { stage: "running" });
   await door.ready();
   return { door, tracer, lines };
 }

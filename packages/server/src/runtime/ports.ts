@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { DestinationStream, Logger } from "pino";
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import type { Broker } from "#platform/broker/broker.ts";
 import { databaseBroker } from "#platform/broker/database-broker.ts";
 import { instrumentedBroker } from "#platform/broker/instrumented.ts";
 import { type Clock, systemClock } from "#platform/clock.ts";
 import type { Database } from "#platform/database/database.ts";
 import { DatabaseClock } from "#platform/database/database-clock.ts";
+import { instrumentedDatabase } from "#platform/database/instrumented.ts";
 import { observeWrites } from "#platform/database/observed-writes.ts";
 import type { EmbeddedDatabase } from "#platform/database/pglite.ts";
-import { watchedDatabase } from "#platform/database/watched.ts";
 import { instrumentedJobs } from "#platform/jobs/instrumented.ts";
 import { pgBossJobs, type Queue } from "#platform/jobs/pg-boss.ts";
 import type { DerivedKey, KeyRing } from "#platform/keys/keys.ts";
@@ -83,7 +83,7 @@ export async function openPorts(
   const { tracer, logger, metrics } = await openTelemetry(configuration, overrides);
   const opened = await openStorage(configuration, { logger, image: overrides.image });
   const embedded = opened.kind === "pglite" ? (opened as EmbeddedDatabase) : undefined;
-  const { database, writes } = observeWrites(watchedDatabase(opened, { metrics, tracer }), embedded?.shortage);
+  const { database, writes } = observeWrites(instrumentedDatabase(opened, { metrics, tracer }), embedded?.shortage);
   try {
     await refuseUnfitDatabase(database, configuration);
     await prepareDatabase(opened, configuration, logger);

@@ -62,7 +62,7 @@ function memoryLimitBytes(): number {
 }
 
 /** Registers what a process with the database tells besides. */
-export function registerHouseGauges({ kernel, platform, reader }: Pick<Application, "kernel" | "platform" | "reader">): void {
+export function registerBackendGauges({ kernel, platform, reader }: Pick<Application, "kernel" | "platform" | "reader">): void {
   const { registry } = platform.metrics;
   if (registry.getSingleMetric("gatehouse_database_connections") !== undefined) return;
   collected(

@@ -17,7 +17,7 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
   const { roles } = configuration;
   const lifecycle: Lifecycle = { stage: "starting" };
   const application = needsDatabase(roles) ? await assemble(configuration) : undefined;
-  const house = application ?? (await openGateway(configuration));
+  const backend = application ?? (await openGateway(configuration));
   let server: Server;
   let setUpToken: string | null = null;
   try {
@@ -25,19 +25,19 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
     if (application && roles.has("command") && isFirstWorker()) setUpToken = await firstAdministrator(application, configuration);
     await application?.startAnswering();
     if (application && isFirstWorker()) leaveTransportKey(configuration);
-    server = await listen(house, configuration, lifecycle, lock?.holder.secret);
+    server = await listen(backend, configuration, lifecycle, lock?.holder.secret);
   } catch (error) {
-    await house.stop();
+    await backend.stop();
     throw error;
   }
   lock?.announce(server.url);
   lifecycle.stage = "running";
-  const { logger } = house.platform;
+  const { logger } = backend.platform;
   const { isOverdue } = stopOnSignals(
     async () => {
       lifecycle.stage = "stopping";
       await server.close();
-      await house.stop();
+      await backend.stop();
       lock?.release();
     },
     logger,

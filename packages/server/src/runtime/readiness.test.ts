@@ -9,12 +9,12 @@ import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import type { FastifyInstance } from "fastify";
 import { Connection } from "rabbitmq-client";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { operator } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import { operator } from "#operation/declaration/principal.ts";
+import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
 import { type Application, assemble } from "./application.ts";
 import { readConfiguration } from "./configuration.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
-import { frontDoor } from "./server.ts";
+import { gatewayServer } from "./server.ts";
 
 const roles = ["query", "command", "worker", "gateway", "all"] as const;
 type Role = (typeof roles)[number];
@@ -31,7 +31,7 @@ const probesOf: Readonly<Record<Role, readonly (typeof probes)[number][]>> = {
 };
 
 interface Row {
-  readonly fault: string;
+  readonly failure: string;
   readonly cut?: readonly Service[];
   readonly hold?: readonly Service[];
   readonly answers: Readonly<Record<Role, readonly (200 | 503)[]>>;
@@ -54,13 +54,13 @@ const undecidable: Row["answers"] = {
 /** The table of docs/operations/faults.md, "What readiness says". */
 const rows: readonly Row[] = [
   {
-    fault: "nothing is away",
+    failure: "nothing is away",
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
     command: { command: 200, gateway: 200, all: 200 },
   },
   {
-    fault: "PostgreSQL is away, for everybody",
+    failure: "PostgreSQL is away, for everybody",
     cut: ["primary", "replica"],
     answers: { query: [200, 200], command: [503, 503], worker: [503, 503], gateway: [200], all: [200, 200, 503, 503] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -68,21 +68,21 @@ const rows: readonly Row[] = [
     degraded: { query: ["postgresql", "postgresqlReplica", "messageBroker"], all: ["postgresql", "postgresqlReplica"] },
   },
   {
-    fault: "PostgreSQL and Redis are away",
+    failure: "PostgreSQL and Redis are away",
     cut: ["primary", "replica", "redis"],
     answers: undecidable,
     check: { query: 503, gateway: 503, all: 503 },
     command: { command: 503, gateway: 503, all: 503 },
   },
   {
-    fault: "PostgreSQL is silent",
+    failure: "PostgreSQL is silent",
     hold: ["primary", "replica"],
     answers: undecidable,
     check: { query: 503, gateway: 503, all: 503 },
     command: { command: 503, gateway: 503, all: 503 },
   },
   {
-    fault: "the replica is away",
+    failure: "the replica is away",
     cut: ["replica"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -90,7 +90,7 @@ const rows: readonly Row[] = [
     degraded: { query: ["postgresqlReplica"], command: ["postgresqlReplica"], worker: ["postgresqlReplica"], all: ["postgresqlReplica"] },
   },
   {
-    fault: "the replica is silent",
+    failure: "the replica is silent",
     hold: ["replica"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -98,7 +98,7 @@ const rows: readonly Row[] = [
     degraded: { query: ["postgresqlReplica"], all: ["postgresqlReplica"] },
   },
   {
-    fault: "the primary is away, and its replica is not",
+    failure: "the primary is away, and its replica is not",
     cut: ["primary"],
     answers: { query: [200, 200], command: [503, 503], worker: [503, 503], gateway: [200], all: [200, 200, 503, 503] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -106,7 +106,7 @@ const rows: readonly Row[] = [
     degraded: { all: ["postgresql"] },
   },
   {
-    fault: "Redis is away",
+    failure: "Redis is away",
     cut: ["redis"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -114,7 +114,7 @@ const rows: readonly Row[] = [
     degraded: { query: ["redis"], command: ["redis"], worker: ["redis"], all: ["redis"] },
   },
   {
-    fault: "RabbitMQ is away",
+    failure: "RabbitMQ is away",
     cut: ["rabbitmq"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -122,7 +122,7 @@ const rows: readonly Row[] = [
     degraded: { command: ["messageBroker"], worker: ["messageBroker"], all: ["messageBroker"] },
   },
   {
-    fault: "Redis is silent",
+    failure: "Redis is silent",
     hold: ["redis"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -130,7 +130,7 @@ const rows: readonly Row[] = [
     degraded: { query: ["redis"], command: ["redis"], worker: ["redis"], all: ["redis"] },
   },
   {
-    fault: "RabbitMQ is silent",
+    failure: "RabbitMQ is silent",
     hold: ["rabbitmq"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -138,7 +138,7 @@ const rows: readonly Row[] = [
     degraded: { command: ["messageBroker"], worker: ["messageBroker"], all: ["messageBroker"] },
   },
   {
-    fault: "NATS is silent",
+    failure: "NATS is silent",
     hold: ["nats"],
     answers: { query: [503, 200], command: [503, 200], worker: [200, 200], gateway: [503], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 503, all: 200 },
@@ -146,7 +146,7 @@ const rows: readonly Row[] = [
     degraded: { worker: ["nats"], all: ["nats"] },
   },
   {
-    fault: "NATS is away",
+    failure: "NATS is away",
     cut: ["nats"],
     // The roles would answer, and nobody reaches them: their own probes say so.
     answers: { query: [503, 200], command: [503, 200], worker: [200, 200], gateway: [503], all: [200, 200, 200, 200] },
@@ -174,7 +174,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
   let database: TestDatabase;
   let redis: OwnRedis;
   const wires = {} as Record<Service, Wire>;
-  const houses = {} as Record<Exclude<Role, "gateway">, Application>;
+  const backends = {} as Record<Exclude<Role, "gateway">, Application>;
   let gateway: Gateway;
   const doors = {} as Record<Role, FastifyInstance>;
   const person = { id: "", token: "" };
@@ -204,29 +204,34 @@ describeOnPostgresql("what the probes say while something is away", () => {
     };
     for (const role of ["worker", "command", "query", "all"] as const) {
       const configuration = readConfiguration({ ...withDatabase, GATEHOUSE_ROLE: role });
-      const house = await assemble(configuration, { logger: silent });
-      houses[role] = house;
-      if (role === "worker") await house.startWorker();
+      const backend = await assemble(configuration, { logger: silent });
+      backends[role] = backend;
+      if (role === "worker") await backend.startWorker();
       // The process with every role serves its own door: what the gateway asks, the others answer.
-      else if (role !== "all") await house.startAnswering();
-      doors[role] = frontDoor(house, configuration, { stage: "running" });
+      else if (role !== "all") await backend.startAnswering();
+      doors[role] = gatewayServer(backend, configuration, { stage: "running" });
     }
     const alone = readConfiguration({ ...shared, GATEHOUSE_ROLE: "gateway" });
     gateway = await openGateway(alone, { logger: silent });
-    doors.gateway = frontDoor(gateway, alone, { stage: "running" });
+    doors.gateway = gatewayServer(gateway, alone, { stage: "running" });
 
     const credentials = { email: "ada@example.com", password: "a quiet green harbour" };
     const input = { ...credentials, firstName: "Ada", lastName: "Byron" };
-    const made = await houses.command.dispatch({ operation: "tenancy.createUser", input, principal: operator, origin: backgroundOrigin() });
+    const made = await backends.command.dispatch({
+      operation: "tenancy.createUser",
+      input,
+      principal: operator,
+      origin: backgroundOrigin(),
+    });
     person.id = (made.output as { readonly id: string }).id;
     const signedIn = await doors.all.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload: credentials });
     person.token = signedIn.json().sessionToken;
-    await houses.worker.settled();
+    await backends.worker.settled();
   }, 240_000);
   afterAll(async () => {
     for (const door of Object.values(doors)) await door.close();
     await gateway?.stop();
-    for (const role of ["all", "query", "command", "worker"] as const) await houses[role]?.stop();
+    for (const role of ["all", "query", "command", "worker"] as const) await backends[role]?.stop();
     for (const wire of Object.values(wires)) await wire.close();
     await redis?.close();
     await database?.drop();
@@ -278,11 +283,11 @@ describeOnPostgresql("what the probes say while something is away", () => {
     }
   };
 
-  it.each(rows)("$fault", { timeout: 180_000 }, async (row) => {
+  it.each(rows)("$failure", { timeout: 180_000 }, async (row) => {
     // Everybody has met the person, and heard of the last change, before anything goes away.
     await settles(rows[0] as Row);
-    await houses.worker.settled();
-    for (const house of Object.values(houses)) await house.platform.log.catchUp();
+    await backends.worker.settled();
+    for (const backend of Object.values(backends)) await backend.platform.log.catchUp();
     // What the last change touched is read again, as what was being changed is not decided without the database.
     await expect.poll(() => answered(rows[0] as Row, "check", check), { timeout: settleMs }).toEqual(rows[0]?.check);
     try {
@@ -306,7 +311,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
     await settles(rows[0] as Row);
     // What the adapters find refused is tested beside them, on each broker.
     const refusal = "publishing: PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'iam.events'";
-    const spy = vi.spyOn(houses.worker.platform.broker, "refusal").mockReturnValue(refusal);
+    const spy = vi.spyOn(backends.worker.platform.broker, "refusal").mockReturnValue(refusal);
     try {
       const { statusCode, body } = await doors.worker.inject("/health/background");
       const { degraded, components } = JSON.parse(body);
@@ -323,10 +328,10 @@ describeOnPostgresql("what the probes say while something is away", () => {
       const { statusCode, body } = await doors.gateway.inject("/health/ready");
       return { statusCode, degraded: JSON.parse(body).degraded };
     };
-    await houses.command.stop();
+    await backends.command.stop();
     expect(await ready()).toEqual({ statusCode: 200, degraded: ["command"] });
     expect([await check("gateway"), await command("gateway")]).toEqual([200, 503]);
-    await houses.query.stop();
+    await backends.query.stop();
     expect(await ready()).toEqual({ statusCode: 503, degraded: undefined });
     expect(await check("gateway")).toBe(503);
     expect((await doors.gateway.inject("/health/startup")).statusCode).toBe(200);

@@ -1,4 +1,4 @@
-import type { Operation } from "#operation/operation.ts";
+import type { Operation } from "#operation/declaration/operation.ts";
 import { isServed } from "#operation/rpc/served.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
 import { type Component, probe } from "./probe.ts";

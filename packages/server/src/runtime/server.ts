@@ -2,11 +2,11 @@ import { createHash, randomUUID } from "node:crypto";
 import { conditionSchema } from "@gatehouse/policy";
 import Fastify, { type FastifyInstance, type onRequestAsyncHookHandler } from "fastify";
 import { authzenMetadata, authzenMetadataPath } from "#modules/authorization/authzen/index.ts";
-import { eventSchemas } from "#operation/events-schema.ts";
+import { eventSchemas } from "#operation/documents/events-schema.ts";
+import { openapi } from "#operation/documents/openapi.ts";
 import { endConnectionsAtClose } from "#operation/http/closing.ts";
-import { httpDoor, sayRequestId } from "#operation/http/door.ts";
 import { isKnownToClient } from "#operation/http/entity-tags.ts";
-import { openapi } from "#operation/openapi.ts";
+import { httpServer, sayRequestId } from "#operation/http/http-server.ts";
 import { noProxies } from "#platform/network/trusted-proxies.ts";
 import type { Application } from "./application.ts";
 import { type Configuration, isLoopback, isReachedByOthers } from "./configuration.ts";
@@ -17,7 +17,7 @@ import { gatewayReadiness, registerGatewayHealth } from "./gateway-health.ts";
 import { type Lifecycle, readinessOf, registerHealth } from "./health.ts";
 import { localCallersOnly } from "./local-callers.ts";
 import { registerInbox, registerPages } from "./pages/index.ts";
-import { registerHouseGauges, registerProcessGauges } from "./process-gauges.ts";
+import { registerBackendGauges, registerProcessGauges } from "./process-gauges.ts";
 import { contribute, metricsText } from "./workers.ts";
 
 export interface Server {
@@ -28,10 +28,15 @@ export interface Server {
 }
 
 /** The door with everything that stands beside the operations: pages, health, metrics, the command line's entrance. */
-export function frontDoor(house: House, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): FastifyInstance {
-  const { catalogue, platform, serve, inbox } = house;
+export function gatewayServer(
+  backend: ServerBackend,
+  configuration: Configuration,
+  lifecycle: Lifecycle,
+  controlSecret?: string,
+): FastifyInstance {
+  const { catalogue, platform, serve, inbox } = backend;
   const { publicUrl, version } = configuration.settings;
-  const app = httpDoor({
+  const app = httpServer({
     catalogue,
     serve,
     publicUrl,
@@ -40,11 +45,11 @@ export function frontDoor(house: House, configuration: Configuration, lifecycle:
     tracer: platform.tracer,
     report: (error, { traceId, method, route }) => platform.logger.error({ err: error, traceId, method, route }, "a request failed"),
   });
-  registerProbes(app, house, lifecycle, configuration);
+  registerProbes(app, backend, lifecycle, configuration);
   const localOnly = localCallersOnly(configuration.trustProxy);
   const isLocal = !isReachedByOthers(configuration);
-  if (isLocal) registerMetrics(app, house, localOnly);
-  if (controlSecret !== undefined && "dispatch" in house) registerControl(app, house.dispatch, controlSecret);
+  if (isLocal) registerMetrics(app, backend, localOnly);
+  if (controlSecret !== undefined && "dispatch" in backend) registerControl(app, backend.dispatch, controlSecret);
   registerDocument(app, authzenMetadataPath, authzenMetadata(catalogue.operations, publicUrl), "application/json");
   registerDocument(app, conditionSchema.$id, conditionSchema, "application/schema+json");
   for (const [type, schema] of Object.entries(eventSchemas(catalogue))) {
@@ -61,15 +66,20 @@ export function frontDoor(house: House, configuration: Configuration, lifecycle:
 }
 
 /** What a door stands before: the operations themselves, or the way to the processes that have them. */
-type House = Application | Gateway;
+type ServerBackend = Application | Gateway;
 
 /** Listens: with the front door where this process has that role, else for health and metrics alone; on the operations port too. */
-export async function listen(house: House, configuration: Configuration, lifecycle: Lifecycle, controlSecret?: string): Promise<Server> {
+export async function listen(
+  backend: ServerBackend,
+  configuration: Configuration,
+  lifecycle: Lifecycle,
+  controlSecret?: string,
+): Promise<Server> {
   const { host, port, operationsPort, roles } = configuration;
   const app = roles.has("gateway")
-    ? frontDoor(house, configuration, lifecycle, controlSecret)
-    : operationsDoor(house, lifecycle, configuration);
-  const operations = operationsPort === undefined ? undefined : operationsDoor(house, lifecycle, configuration);
+    ? gatewayServer(backend, configuration, lifecycle, controlSecret)
+    : operationsServer(backend, lifecycle, configuration);
+  const operations = operationsPort === undefined ? undefined : operationsServer(backend, lifecycle, configuration);
   const url = await app.listen({ host, port });
   await operations?.listen({ host, port: operationsPort as number });
   return {
@@ -82,33 +92,33 @@ export async function listen(house: House, configuration: Configuration, lifecyc
 }
 
 /** Health and metrics; on this machine also the development inbox, which the front door shows where it has the database. */
-function operationsDoor(house: House, lifecycle: Lifecycle, configuration: Configuration): FastifyInstance {
+function operationsServer(backend: ServerBackend, lifecycle: Lifecycle, configuration: Configuration): FastifyInstance {
   const app = Fastify({ logger: false, genReqId: () => randomUUID(), forceCloseConnections: "idle" });
   sayRequestId(app);
   endConnectionsAtClose(app);
-  registerProbes(app, house, lifecycle, configuration);
-  registerMetrics(app, house);
+  registerProbes(app, backend, lifecycle, configuration);
+  registerMetrics(app, backend);
   if (isLoopback(configuration.host)) {
     // No proxy leads to this port: a request that came through one is refused, whichever proxy is trusted.
-    const { inbox } = house;
+    const { inbox } = backend;
     registerInbox(app, configuration.settings.version, inbox && { list: () => inbox.list(), localOnly: localCallersOnly(noProxies) });
   }
   return app;
 }
 
-function registerProbes(app: FastifyInstance, house: House, lifecycle: Lifecycle, configuration: Configuration): void {
+function registerProbes(app: FastifyInstance, backend: ServerBackend, lifecycle: Lifecycle, configuration: Configuration): void {
   const { roles, settings } = configuration;
-  const measured = { metrics: house.platform.metrics, version: settings.version, roles };
-  if (!("kernel" in house)) {
-    registerGatewayHealth(app, house, lifecycle);
-    registerProcessGauges({ ...measured, ready: gatewayReadiness(house, lifecycle) });
+  const measured = { metrics: backend.platform.metrics, version: settings.version, roles };
+  if (!("kernel" in backend)) {
+    registerGatewayHealth(app, backend, lifecycle);
+    registerProcessGauges({ ...measured, ready: gatewayReadiness(backend, lifecycle) });
     return;
   }
-  const dependencies = dependenciesOf(house, configuration);
+  const dependencies = dependenciesOf(backend, configuration);
   const observed = { lifecycle, dependencies, roles };
-  registerHealth(app, house, observed);
-  registerProcessGauges({ ...measured, ready: readinessOf(house, observed) });
-  registerHouseGauges(house);
+  registerHealth(app, backend, observed);
+  registerProcessGauges({ ...measured, ready: readinessOf(backend, observed) });
+  registerBackendGauges(backend);
 }
 
 /** Kept for minutes (AuthZEN 1.0, 11.9): an update may add to it. */
@@ -125,12 +135,12 @@ function registerDocument(app: FastifyInstance, path: string, document: object, 
   });
 }
 
-function registerMetrics(app: FastifyInstance, house: House, guard?: onRequestAsyncHookHandler): void {
-  const { metrics } = house.platform;
+function registerMetrics(app: FastifyInstance, backend: ServerBackend, guard?: onRequestAsyncHookHandler): void {
+  const { metrics } = backend.platform;
   contribute(metrics.registry);
   app.get("/metrics", guard === undefined ? {} : { onRequest: guard }, async (_request, reply) => {
-    if ("kernel" in house) {
-      const { log } = house.platform;
+    if ("kernel" in backend) {
+      const { log } = backend.platform;
       metrics.logAgeSeconds.set(log.replicationLagMs / 1_000);
       metrics.leaseAgeSeconds.set(log.leaseAgeMs / 1_000);
       metrics.withoutDatabase.set(log.withoutDatabase ? 1 : 0);

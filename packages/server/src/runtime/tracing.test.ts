@@ -6,7 +6,7 @@ import { type ReceivedSpan, spanKind, startTraceReceiver, statusError, type Trac
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { assemble } from "./application.ts";
 import { readConfiguration } from "./configuration.ts";
-import { frontDoor } from "./server.ts";
+import { gatewayServer } from "./server.ts";
 
 let receiver: TraceReceiver;
 let server: TestServer;
@@ -94,7 +94,7 @@ describe("one trace", () => {
     const transact = vi.spyOn(server.application.platform.database, "transact").mockRejectedValue(new Error("the disk is full"));
     await server.call("POST /api/v1/iam/auth/register", { body: registration(), from: anAddress(), headers: traceparent(trace) });
     transact.mockRestore();
-    expect(await named(trace, "identity.register")).toMatchObject({ status: { code: statusError, message: "fault" } });
+    expect(await named(trace, "identity.register")).toMatchObject({ status: { code: statusError, message: "internal_error" } });
     expect(await named(trace, "POST /api/v1/iam/auth/register")).toMatchObject({ status: { code: statusError } });
     expect(receiver.raw.join("")).not.toContain("the disk is full");
   });
@@ -151,7 +151,7 @@ describe("a line of the log", () => {
       image: readImage(inject("databaseImage")),
       logDestination: { write: (line) => void lines.push(JSON.parse(line)) },
     });
-    const door = frontDoor(application, configuration, { stage: "running" });
+    const door = gatewayServer(application, configuration, { stage: "running" });
     try {
       const trace = `${"7".repeat(31)}1`;
       const payload = { email: "nobody@example.com", password };
@@ -179,7 +179,7 @@ describe("a line of the log", () => {
       image: readImage(inject("databaseImage")),
       logDestination: { write: (line) => void lines.push(JSON.parse(line)) },
     });
-    const door = frontDoor(application, configuration, { stage: "running" });
+    const door = gatewayServer(application, configuration, { stage: "running" });
     try {
       await application.startWorker();
       const trace = `${"7".repeat(31)}2`;

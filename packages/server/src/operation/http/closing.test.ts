@@ -2,12 +2,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { expect, it } from "vitest";
 import { noProxies } from "#platform/network/trusted-proxies.ts";
-import { anyone } from "../authorization.ts";
-import { catalogue } from "../catalogue.ts";
-import { module } from "../module.ts";
-import { Nothing, Type } from "../schema.ts";
-import { servedHere } from "../serve.ts";
-import { httpDoor } from "./door.ts";
+import { anyone } from "../declaration/authorization.ts";
+import { catalogue } from "../declaration/catalogue.ts";
+import { module } from "../declaration/module.ts";
+import { Nothing, Type } from "../declaration/schema.ts";
+import { servedHere } from "../transport/serve.ts";
+import { httpServer } from "./http-server.ts";
 
 const slow = module("slow", { store: { reads: () => ({}), writes: () => ({}) } });
 /** Clients keep a connection for their next request, fetch for seconds and the door for more than a minute. */
@@ -23,7 +23,7 @@ it.each(["answered", "refused"])("finishes a request that is under way and lets 
     run: async () => null,
   });
   const [taken, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const door = httpDoor({
+  const door = httpServer({
     catalogue: catalogue([{ module: slow, operations: [wait], events: [], steps: [] }]),
     serve: servedHere(
       async () => {

@@ -1,7 +1,7 @@
 import { parseCookie, stringifySetCookie } from "cookie";
 import type { FastifyRequest } from "fastify";
-import { CrossSiteRequest, OperationError } from "../errors.ts";
-import type { SentCredential } from "../serve.ts";
+import { CrossSiteRequest, OperationError } from "../declaration/errors.ts";
+import type { SentCredential } from "../transport/serve.ts";
 
 /** Where the session token stands in a browser (docs/contract.md, "Credentials"). */
 export const sessionCookieName = "gh_session";

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
-import { type Deprecation, deprecationField, sunsetField } from "../deprecation.ts";
-import type { Operation } from "../operation.ts";
+import { type Deprecation, deprecationField, sunsetField } from "../declaration/deprecation.ts";
+import type { Operation } from "../declaration/operation.ts";
 
 /** Header after header, name and value, for an answer to this request. */
 export type Notice = (request: FastifyRequest) => readonly string[];

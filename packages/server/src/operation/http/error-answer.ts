@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { asOperationError, envelopeOf } from "../envelope.ts";
-import { MethodNotAllowed, OperationError, RouteNotFound } from "../errors.ts";
+import { MethodNotAllowed, OperationError, RouteNotFound } from "../declaration/errors.ts";
+import { asOperationError, envelopeOf } from "../transport/envelope.ts";
 import { traceOf } from "./request.ts";
 
 /** Told of each answer of status 500 and above, with the cause that the answer does not show. */

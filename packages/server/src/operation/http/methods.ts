@@ -1,4 +1,4 @@
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../declaration/operation.ts";
 
 /** Tells the methods that the operations take at an address. Looked for where no route was found, so it need not be fast. */
 export function methodsAt(operations: readonly Operation[]): (url: string) => readonly string[] {

@@ -2,10 +2,10 @@ import { createHash, randomUUID } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Value } from "typebox/value";
 import { extract } from "#platform/telemetry/tracing.ts";
-import { invalid } from "../errors.ts";
-import type { Operation } from "../operation.ts";
-import { type TObject, Type } from "../schema.ts";
-import { refuseUnstorable } from "../storable.ts";
+import { invalid } from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
+import { type TObject, Type } from "../declaration/schema.ts";
+import { refuseUnstorable } from "../declaration/storable.ts";
 import { parseEntityTags } from "./entity-tags.ts";
 
 /** Where the parts of an operation's input stand in a request. */

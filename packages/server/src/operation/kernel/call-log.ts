@@ -1,12 +1,12 @@
 import type { Platform } from "#platform/platform.ts";
-import type { AuditedCall } from "../audit.ts";
-import { AuditBuffer } from "../audit-buffer.ts";
-import type { AuditResult } from "../audit-declaration.ts";
-import type { Call } from "../dispatch.ts";
-import { CredentialInvalid, CredentialRequired, OperationError } from "../errors.ts";
-import type { Operation } from "../operation.ts";
-import type { Origin } from "../origin.ts";
-import { anonymous } from "../principal.ts";
+import type { AuditResult } from "../declaration/audit-declaration.ts";
+import { CredentialInvalid, CredentialRequired, OperationError } from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
+import { anonymous } from "../declaration/principal.ts";
+import type { AuditedCall } from "./audit.ts";
+import { AuditBuffer } from "./audit-buffer.ts";
+import type { Call } from "./dispatch.ts";
 import { type EndedCall, logFields, logLevelOf } from "./log-line.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
@@ -28,7 +28,7 @@ export class CallLog {
 
   failed(runnable: Runnable, call: Call, progress: CallProgress, error: unknown, began: number): void {
     if (error instanceof OperationError) this.#auditRefusal(runnable.operation, call, progress, error);
-    const outcome = error instanceof OperationError ? error.definition.code : "fault";
+    const outcome = error instanceof OperationError ? error.definition.code : "internal_error";
     this.#observe(runnable, { call, outcome, progress }, began);
   }
 
@@ -66,7 +66,7 @@ export class CallLog {
     const { call, outcome } = ended;
     const milliseconds = performance.now() - began;
     metrics.operationSeconds.observe(measuredAs, outcome, milliseconds / 1_000);
-    metrics.activity[operation.kind].note(outcome === "fault", milliseconds);
+    metrics.activity[operation.kind].note(outcome === "internal_error", milliseconds);
     if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, principal: call.principal.kind });
     const level = logLevelOf(operation, call, outcome);
     if (logger.isLevelEnabled(level)) logger[level](logFields(operation, ended, milliseconds), `${operation.name}: ${outcome}`);

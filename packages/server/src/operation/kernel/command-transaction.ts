@@ -1,14 +1,14 @@
 import type { Scope } from "#platform/database/database.ts";
-import { isTransient, Unavailable } from "#platform/database/faults.ts";
+import { isTransient, Unavailable } from "#platform/database/driver-errors.ts";
 import { widen } from "#platform/database/scoped.ts";
 import type { NewEvent } from "#platform/log/event.ts";
 import { lockSubject, WriteConflictError } from "#platform/log/log.ts";
 import { policies } from "#platform/resilience/policies.ts";
-import { recordAudit } from "../audit.ts";
-import type { Answer, Call } from "../dispatch.ts";
-import { claimKey, claimOf, keepAnswer, releaseKey } from "../idempotency.ts";
+import { recordAudit } from "./audit.ts";
 import type { CallLog } from "./call-log.ts";
 import { type CommandEffects, commandContext, type KernelParts } from "./contexts.ts";
+import type { Answer, Call } from "./dispatch.ts";
+import { claimKey, claimOf, keepAnswer, releaseKey } from "./idempotency.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
 /** Retries of a command that lost against another transaction. */

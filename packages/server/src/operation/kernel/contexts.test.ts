@@ -1,13 +1,13 @@
 import { newPerson } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { anyone } from "../authorization.ts";
-import { catalogue } from "../catalogue.ts";
-import { defineError } from "../errors.ts";
-import { type InternalDispatch, internalDispatch } from "../internal-dispatch.ts";
-import { module } from "../module.ts";
-import { operator, type Principal } from "../principal.ts";
-import { Type } from "../schema.ts";
+import { anyone } from "../declaration/authorization.ts";
+import { catalogue } from "../declaration/catalogue.ts";
+import { defineError } from "../declaration/errors.ts";
+import { module } from "../declaration/module.ts";
+import { operator, type Principal } from "../declaration/principal.ts";
+import { Type } from "../declaration/schema.ts";
+import { type InternalDispatch, internalDispatch } from "./internal-dispatch.ts";
 import { Kernel } from "./kernel.ts";
 
 const library = module("library", { store: { reads: () => ({}), writes: () => ({}) } });

@@ -1,11 +1,9 @@
 import { everyTenant, type ReadHandle, type Scope, type WriteHandle } from "#platform/database/database.ts";
 import type { NewEvent } from "#platform/log/event.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { AuditDetails } from "../audit.ts";
-import { type Authorizer, onlyUsers } from "../authorization.ts";
-import type { Catalogue } from "../catalogue.ts";
-import type { DelegationRefusal, Emit, Enqueue, Services } from "../context.ts";
-import type { Call } from "../dispatch.ts";
+import { type Authorizer, onlyUsers } from "../declaration/authorization.ts";
+import type { Catalogue } from "../declaration/catalogue.ts";
+import type { DelegationRefusal, Emit, Enqueue, Services } from "../declaration/context.ts";
 import {
   CredentialRequired,
   type ErrorDefinition,
@@ -13,11 +11,9 @@ import {
   OperationError,
   PermissionDenied,
   VersionConflict,
-} from "../errors.ts";
-import type { EventDefinition } from "../event.ts";
-import { after, type MaybePromise } from "../maybe-promise.ts";
-import type { AnyModule } from "../module.ts";
-import { pageRequest } from "../paging.ts";
+} from "../declaration/errors.ts";
+import type { EventDefinition } from "../declaration/event.ts";
+import type { AnyModule } from "../declaration/module.ts";
 import {
   type IdentifiedPrincipal,
   isForeignTo,
@@ -25,9 +21,13 @@ import {
   isSystemOrOperator,
   type Principal,
   type UserPrincipal,
-} from "../principal.ts";
+} from "../declaration/principal.ts";
+import type { AuditDetails } from "./audit.ts";
+import type { Call } from "./dispatch.ts";
+import { after, type MaybePromise } from "./maybe-promise.ts";
 import type { ModuleInstances } from "./module-instances.ts";
 import { newEvent } from "./new-events.ts";
+import { pageRequest } from "./paging.ts";
 import { addAuditDetails, type CallProgress, type Runnable } from "./runnable.ts";
 import { scopeIn, scopeOf } from "./scope.ts";
 

@@ -1,29 +1,29 @@
 import type { Scope } from "#platform/database/database.ts";
 import { type ReplicaReads, replicaReads } from "#platform/database/replica-reads.ts";
 import type { Platform } from "#platform/platform.ts";
-import { bulkheadOf, type Places } from "#platform/resilience/bulkhead.ts";
+import { type Bulkhead, bulkheadOf } from "#platform/resilience/bulkhead.ts";
 import { administrationAtOnce, type BulkheadName, bulkheads, signInsAtOnce } from "#platform/resilience/policies.ts";
-import type { AuditBuffer } from "../audit-buffer.ts";
-import { type Authorizer, authorize } from "../authorization.ts";
-import { canonicalInput } from "../canonical.ts";
-import type { Catalogue } from "../catalogue.ts";
-import type { Answer, Call, Dispatch } from "../dispatch.ts";
-import { CredentialRequired, OperationError } from "../errors.ts";
-import { after, attempt, type MaybePromise } from "../maybe-promise.ts";
-import type { AnyModule } from "../module.ts";
-import type { Operation } from "../operation.ts";
-import type { Origin } from "../origin.ts";
-import { isSystemOrOperator, principalKey, principalKinds } from "../principal.ts";
-import { tracedDispatch } from "../traced.ts";
-import { inputCheck } from "../validate.ts";
+import { type Authorizer, authorize } from "../declaration/authorization.ts";
+import type { Catalogue } from "../declaration/catalogue.ts";
+import { CredentialRequired, OperationError } from "../declaration/errors.ts";
+import type { AnyModule } from "../declaration/module.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
+import { isSystemOrOperator, principalKey, principalKinds } from "../declaration/principal.ts";
+import type { AuditBuffer } from "./audit-buffer.ts";
 import { CallLog } from "./call-log.ts";
+import { canonicalInput } from "./canonical.ts";
 import { CommandTransactions } from "./command-transaction.ts";
 import { type KernelParts, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
+import type { Answer, Call, Dispatch } from "./dispatch.ts";
+import { after, attempt, type MaybePromise } from "./maybe-promise.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
 import { takeRateLimit } from "./rate-limit.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 import { scopeOf } from "./scope.ts";
 import { servicesOf } from "./services.ts";
+import { tracedDispatch } from "./traced.ts";
+import { inputCheck } from "./validate.ts";
 
 /**
  * Runs operations: validates, authorizes, limits, opens the transaction, and records how the call ended. The in-process end of the
@@ -169,7 +169,7 @@ export class Kernel {
 }
 
 function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string, Runnable> {
-  const permits: Readonly<Record<BulkheadName, Places>> = {
+  const permits: Readonly<Record<BulkheadName, Bulkhead>> = {
     administration: bulkheadOf("administration", bulkheads.administration, administrationAtOnce(connectionsOf(platform)), platform.metrics),
     "sign-in": bulkheadOf("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
   };

@@ -1,5 +1,3 @@
-import type { AuditDetails } from "../audit.ts";
-import type { Call } from "../dispatch.ts";
 import {
   CredentialInvalid,
   CredentialRequired,
@@ -7,9 +5,11 @@ import {
   PermissionDenied,
   TooManyRequests,
   ValidationFailed,
-} from "../errors.ts";
-import type { Operation } from "../operation.ts";
-import { isIdentified, type Principal } from "../principal.ts";
+} from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
+import { isIdentified, type Principal } from "../declaration/principal.ts";
+import type { AuditDetails } from "./audit.ts";
+import type { Call } from "./dispatch.ts";
 
 /** A call that has ended, as the log describes it. */
 export interface EndedCall {

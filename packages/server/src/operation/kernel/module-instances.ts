@@ -1,7 +1,7 @@
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { Emit, Enqueue } from "../context.ts";
-import type { AnyModule } from "../module.ts";
+import type { Emit, Enqueue } from "../declaration/context.ts";
+import type { AnyModule } from "../declaration/module.ts";
 
 /** A transaction, and what a module API bound to it may do. Without `write` only the reading half is given. */
 export interface BoundTransaction {

@@ -1,8 +1,8 @@
 import { v7 as uuid } from "uuid";
 import type { NewEvent } from "#platform/log/event.ts";
 import type { FormerVersions } from "#platform/log/publish.ts";
-import type { Catalogue } from "../catalogue.ts";
-import type { EventDefinition } from "../event.ts";
+import type { Catalogue } from "../declaration/catalogue.ts";
+import type { EventDefinition } from "../declaration/event.ts";
 
 /** An event as a command emits it. A deprecated one that is derived from another cannot be emitted. */
 export function newEvent(event: EventDefinition, data: Record<string, unknown>): NewEvent {

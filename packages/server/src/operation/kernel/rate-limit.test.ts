@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { inProcessLimits } from "#platform/limits/limits.ts";
-import type { Operation, RateLimit } from "../operation.ts";
-import { anonymous, operator, type Principal } from "../principal.ts";
+import type { Operation, RateLimit } from "../declaration/operation.ts";
+import { anonymous, operator, type Principal } from "../declaration/principal.ts";
 import { takeRateLimit } from "./rate-limit.ts";
 
 const as = (kind: "user" | "service", id: string, credentialId: string): Principal => ({

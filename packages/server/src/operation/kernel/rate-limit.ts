@@ -1,11 +1,11 @@
 import { takeByAddress } from "#platform/limits/by-address.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { Call } from "../dispatch.ts";
-import { OperationError, TooManyRequests } from "../errors.ts";
-import { after, type MaybePromise } from "../maybe-promise.ts";
-import type { Operation, RateLimit } from "../operation.ts";
-import { credentialKey, isIdentified, isSystemOrOperator, type Principal, principalKey } from "../principal.ts";
-import { familyOf } from "../versions.ts";
+import { OperationError, TooManyRequests } from "../declaration/errors.ts";
+import type { Operation, RateLimit } from "../declaration/operation.ts";
+import { credentialKey, isIdentified, isSystemOrOperator, type Principal, principalKey } from "../declaration/principal.ts";
+import { familyOf } from "../declaration/versions.ts";
+import type { Call } from "./dispatch.ts";
+import { after, type MaybePromise } from "./maybe-promise.ts";
 
 type Limiting = Pick<Platform, "limits" | "settings">;
 

@@ -1,15 +1,15 @@
-import type { Places } from "#platform/resilience/bulkhead.ts";
-import type { AuditDetails } from "../audit.ts";
-import type { AnyModule } from "../module.ts";
-import type { Operation } from "../operation.ts";
-import type { InputCheck } from "../validate.ts";
+import type { Bulkhead } from "#platform/resilience/bulkhead.ts";
+import type { AnyModule } from "../declaration/module.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { AuditDetails } from "./audit.ts";
+import type { InputCheck } from "./validate.ts";
 
 /** An operation with what the kernel has prepared for its calls. */
 export interface Runnable {
   readonly operation: Operation;
   readonly module: AnyModule;
   /** Undefined for a query that answers from memory. */
-  readonly bulkhead: Places | undefined;
+  readonly bulkhead: Bulkhead | undefined;
   /** The label of its metric, built once instead of at each call. */
   readonly measuredAs: string;
   readonly check: InputCheck;

@@ -1,6 +1,6 @@
 import { everyTenant, internalScope, type Scope, tenantScope, userScope } from "#platform/database/database.ts";
-import type { Operation } from "../operation.ts";
-import type { Principal } from "../principal.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { Principal } from "../declaration/principal.ts";
 
 /** What a call may see: rows of its tenant and of the caller, or of every tenant where the operation declares that it must. */
 export function scopeOf({ everyTenant: why }: Operation, tenant: string | null | undefined, principal: Principal): Scope {

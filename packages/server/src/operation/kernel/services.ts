@@ -1,5 +1,5 @@
 import type { Platform } from "#platform/platform.ts";
-import type { Services } from "../context.ts";
+import type { Services } from "../declaration/context.ts";
 
 /** The part of the platform that use cases get. Read at each use, so that a port which is replaced is replaced here as well. */
 export const servicesOf = (platform: Platform): Services => ({

@@ -5,8 +5,8 @@ import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import { noHeaders, type Rpc } from "#platform/rpc/rpc.ts";
-import { frontDoor } from "#runtime/server.ts";
-import { servedHere } from "../serve.ts";
+import { gatewayServer } from "#runtime/server.ts";
+import { servedHere } from "../transport/serve.ts";
 import { servedElsewhere } from "./client.ts";
 import { respond } from "./responder.ts";
 
@@ -39,7 +39,7 @@ describe("a call between processes", () => {
       inbox: undefined,
       stop: async () => {},
     };
-    door = frontDoor(gateway, server.configuration, { stage: "running" });
+    door = gatewayServer(gateway, server.configuration, { stage: "running" });
     await door.ready();
     organization = await newOrganization(server);
     person = organization.owner;
@@ -258,7 +258,7 @@ describe("a call between processes", () => {
       inbox: undefined,
       stop: async () => {},
     };
-    const alone = frontDoor(gateway, server.configuration, { stage: "running" });
+    const alone = gatewayServer(gateway, server.configuration, { stage: "running" });
     const nobody = await alone.inject("/api/v1/iam/users/me");
     expect(nobody.statusCode).toBe(503);
     expect(nobody.headers["retry-after"]).toBe("1");

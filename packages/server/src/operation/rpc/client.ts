@@ -3,17 +3,17 @@ import type { Logger } from "pino";
 import { policies } from "#platform/resilience/policies.ts";
 import type { Retries } from "#platform/resilience/policy.ts";
 import { type Counted, countedCalls } from "#platform/resilience/resilience.ts";
-import { NobodyServes } from "#platform/rpc/faults.ts";
+import { NobodyServes } from "#platform/rpc/errors.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "#platform/telemetry/tracing.ts";
 import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
-import type { Catalogue } from "../catalogue.ts";
-import type { Answer } from "../dispatch.ts";
-import { OperationError } from "../errors.ts";
-import type { Operation } from "../operation.ts";
-import { anonymous } from "../principal.ts";
-import type { ReceivedCall, Serve } from "../serve.ts";
+import type { Catalogue } from "../declaration/catalogue.ts";
+import { OperationError } from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
+import { anonymous } from "../declaration/principal.ts";
+import type { Answer } from "../kernel/dispatch.ts";
+import type { ReceivedCall, Serve } from "../transport/serve.ts";
 import { SeenRevisions } from "./seen-revisions.ts";
 import { subjectOf } from "./subjects.ts";
 import { readReply, writeCall } from "./wire.ts";
@@ -79,7 +79,7 @@ function measured(ask: (received: ReceivedCall) => Promise<Answer>, { rpcSeconds
       ended("ok");
       return answer;
     } catch (error) {
-      ended(error instanceof OperationError ? error.definition.code : "fault");
+      ended(error instanceof OperationError ? error.definition.code : "internal_error");
       throw error;
     }
   };

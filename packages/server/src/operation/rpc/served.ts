@@ -1,5 +1,5 @@
 import type { Rpc } from "#platform/rpc/rpc.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../declaration/operation.ts";
 
 /** Below a role's subjects, and no operation: whoever serves the role says that there is no such thing. */
 const nothingOf = (kind: Operation["kind"]): string => `rpc.${kind}.nothing`;

@@ -1,4 +1,4 @@
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../declaration/operation.ts";
 
 /** Where an operation is asked for: `rpc.query.access.check`. The kind stands first, as a role serves a kind. */
 export const subjectOf = ({ kind, name }: Operation): string => `rpc.${kind}.${name}`;

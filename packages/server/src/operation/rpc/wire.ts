@@ -1,14 +1,14 @@
 import { Compile } from "typebox/compile";
 import { type Headers, noHeaders } from "#platform/rpc/rpc.ts";
-import { deprecationField, sunsetField } from "../deprecation.ts";
-import type { Answer, Call } from "../dispatch.ts";
-import { type ErrorEnvelope, envelopeOf } from "../envelope.ts";
-import { type ErrorDefinition, invalid, OperationError } from "../errors.ts";
-import { parseJson } from "../json.ts";
-import type { Operation } from "../operation.ts";
-import type { Origin } from "../origin.ts";
-import { type Static, Type } from "../schema.ts";
-import type { SentCredential } from "../serve.ts";
+import { deprecationField, sunsetField } from "../declaration/deprecation.ts";
+import { type ErrorDefinition, invalid, OperationError } from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
+import { type Static, Type } from "../declaration/schema.ts";
+import type { Answer, Call } from "../kernel/dispatch.ts";
+import { type ErrorEnvelope, envelopeOf } from "../transport/envelope.ts";
+import { parseJson } from "../transport/json.ts";
+import type { SentCredential } from "../transport/serve.ts";
 import { subjectOf } from "./subjects.ts";
 
 /** Room for every form of credential, a signed token's too. */

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { type Database, everyTenant } from "../database/database.ts";
-import { Unavailable } from "../database/faults.ts";
+import { Unavailable } from "../database/driver-errors.ts";
 import type { Position } from "../log/event.ts";
 import type { BrokerConsumer } from "./broker.ts";
 import { ConsumerLifecycle } from "./consumer-lifecycle.ts";

@@ -1,5 +1,5 @@
-import { isUnavailable } from "../database/faults.ts";
-import type { Watching } from "../database/watched.ts";
+import { isUnavailable } from "../database/driver-errors.ts";
+import type { Instrumentation } from "../database/instrumented.ts";
 import { countedCalls, type Resilience } from "../resilience/resilience.ts";
 import type { Broker, BrokerConsumer, BrokerMessage } from "./broker.ts";
 
@@ -10,17 +10,17 @@ const tracesMax = 20;
  * A broker whose publishing is a span of the commands that caused the events, and whose consumers are measured and go on in
  * the trace that a message names. Of a batch from several commands the first's trace has what is done below.
  */
-export function instrumentedBroker(broker: Broker, watching: Watching & { readonly resilience: Resilience }): Broker {
-  const counted = countedCalls("broker.publish", watching.metrics);
-  const looked = watching.resilience.guard("broker.dead-letters", "broker", isUnavailable);
-  const publish = watching.tracer.on
-    ? (messages: readonly BrokerMessage[]) => published(broker, messages, watching)
+export function instrumentedBroker(broker: Broker, instrumentation: Instrumentation & { readonly resilience: Resilience }): Broker {
+  const counted = countedCalls("broker.publish", instrumentation.metrics);
+  const looked = instrumentation.resilience.guard("broker.dead-letters", "broker", isUnavailable);
+  const publish = instrumentation.tracer.on
+    ? (messages: readonly BrokerMessage[]) => published(broker, messages, instrumentation)
     : (messages: readonly BrokerMessage[]) => broker.publish(messages);
   return {
     kind: broker.kind,
     publish: (messages) => counted(() => publish(messages)),
     consume(consumer) {
-      const subscription = broker.consume(instrumented(consumer, broker.kind, watching));
+      const subscription = broker.consume(instrumented(consumer, broker.kind, instrumentation));
       return { ...subscription, waiting: () => looked(() => subscription.waiting()) };
     },
     deadLetters(consumer) {
@@ -43,7 +43,7 @@ export function instrumentedBroker(broker: Broker, watching: Watching & { readon
   };
 }
 
-function published(broker: Broker, messages: readonly BrokerMessage[], { tracer }: Watching): Promise<void> {
+function published(broker: Broker, messages: readonly BrokerMessage[], { tracer }: Instrumentation): Promise<void> {
   const [parent = null, ...also] = tracesOf(messages);
   const destination = messages[0]?.exchange ?? "";
   const attributes = {
@@ -56,7 +56,7 @@ function published(broker: Broker, messages: readonly BrokerMessage[], { tracer 
   return tracer.span(`publish ${destination}`, { kind: "producer", parent, also, attributes }, () => broker.publish(messages));
 }
 
-function instrumented(consumer: BrokerConsumer, system: string, { metrics, tracer }: Watching): BrokerConsumer {
+function instrumented(consumer: BrokerConsumer, system: string, { metrics, tracer }: Instrumentation): BrokerConsumer {
   const { name, exchange } = consumer;
   for (const outcome of ["ok", "failed"]) metrics.consumerSeconds.begin(name, outcome);
   metrics.eventsHandled.inc({ consumer: name }, 0);

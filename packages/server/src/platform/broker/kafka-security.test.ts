@@ -5,7 +5,7 @@ import { createServer } from "node:tls";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { pino } from "pino";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { Unavailable } from "../database/faults.ts";
+import { Unavailable } from "../database/driver-errors.ts";
 import { type SaslMechanism, saslMechanisms } from "../kafka/address.ts";
 import type { Broker } from "./broker.ts";
 import { impatient } from "./conformance/broker-fixture.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { v7 as uuid } from "uuid";
-import { isUnavailable } from "../database/faults.ts";
+import { isUnavailable } from "../database/driver-errors.ts";
 import type { DeadLetter } from "../dead-letters.ts";
 import { failureText } from "../failure-text.ts";
 import { type RetrySchedule, retryPauseMs } from "../loop.ts";

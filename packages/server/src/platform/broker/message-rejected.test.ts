@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Unavailable } from "../database/faults.ts";
+import { Unavailable } from "../database/driver-errors.ts";
 import { isRejection, MessageRejected } from "./message-rejected.ts";
 import { refusalIn } from "./refusals.ts";
 import { unavailable } from "./unavailable.ts";

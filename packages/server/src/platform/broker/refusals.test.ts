@@ -13,7 +13,7 @@ import { connect } from "@nats-io/transport-node";
 import { pino } from "pino";
 import { Connection } from "rabbitmq-client";
 import { afterEach, describe, expect, it } from "vitest";
-import { Unavailable } from "../database/faults.ts";
+import { Unavailable } from "../database/driver-errors.ts";
 import type { Broker } from "./broker.ts";
 import { impatient } from "./conformance/broker-fixture.ts";
 import { jetstreamBroker } from "./jetstream.ts";

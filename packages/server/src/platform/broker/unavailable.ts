@@ -1,4 +1,4 @@
-import { Unavailable } from "../database/faults.ts";
+import { Unavailable } from "../database/driver-errors.ts";
 import { isRejection, MessageRejected } from "./message-rejected.ts";
 
 /** Any failure of a broker means that it cannot be asked now, except where it rejects the message itself. The cause stays in the log. */

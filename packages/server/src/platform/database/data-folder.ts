@@ -9,9 +9,9 @@ const unfinishedPrefix = "postgres.new.";
 
 /** The files of embedded storage cannot be used as they are. The message names the page that tells how to go back to a backup. */
 export class DamagedDataDirectory extends StartRefused {
-  constructor(dataDir: string, fault: string, cause?: unknown) {
+  constructor(dataDir: string, problem: string, cause?: unknown) {
     super(
-      `The data directory ${dataDir} is damaged: ${fault}. Keep a copy of it, and restore a backup: docs/operations/backup.md.`,
+      `The data directory ${dataDir} is damaged: ${problem}. Keep a copy of it, and restore a backup: docs/operations/backup.md.`,
       "configuration",
       cause,
     );

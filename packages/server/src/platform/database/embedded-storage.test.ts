@@ -7,7 +7,7 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { everyTenant } from "./database.ts";
 import { type DiskReserve, diskReserve, mebibyte } from "./disk-reserve.ts";
-import { Unavailable } from "./faults.ts";
+import { Unavailable } from "./driver-errors.ts";
 import { createApplicationRole } from "./migrations.ts";
 import { observeWrites } from "./observed-writes.ts";
 import { type EmbeddedDatabase, openPglite } from "./pglite.ts";

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { policies } from "../resilience/policies.ts";
 import { StartRefused } from "../start-refused.ts";
-import { translated } from "./faults.ts";
+import { translated } from "./driver-errors.ts";
 
 /** What tells a PostgreSQL from a server that speaks its protocol. */
 export interface Engine {

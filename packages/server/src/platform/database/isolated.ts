@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { WriteHandle } from "./database.ts";
-import { isCanceledStatement, isTransient, isUnavailable } from "./faults.ts";
+import { isCanceledStatement, isTransient, isUnavailable } from "./driver-errors.ts";
 
 /**
  * Whether an error may be a record's own fault. A database that is away, a conflict, and a statement that a busy server has

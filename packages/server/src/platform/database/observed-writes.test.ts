@@ -6,7 +6,7 @@ import { sql } from "kysely";
 import { describe, expect, it, vi } from "vitest";
 import { createApplicationRole } from "./application-role.ts";
 import { type Database, everyTenant } from "./database.ts";
-import { Unavailable } from "./faults.ts";
+import { Unavailable } from "./driver-errors.ts";
 import { observeWrites } from "./observed-writes.ts";
 import { openPostgresql } from "./postgresql.ts";
 

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { everyTenant } from "./database.ts";
-import { isStandbyRefusal } from "./faults.ts";
+import { isStandbyRefusal } from "./driver-errors.ts";
 
 /** Whether the database takes writes now. */
 export interface Writes {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { everyTenant } from "./database.ts";
-import { isUnavailable, Unavailable } from "./faults.ts";
+import { isUnavailable, Unavailable } from "./driver-errors.ts";
 import { createApplicationRole, migrate, type SchemaStep, sharedTable } from "./migrations.ts";
 import { openPglite } from "./pglite.ts";
 

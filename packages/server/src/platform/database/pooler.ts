@@ -1,6 +1,6 @@
 import pg from "pg";
 import { policies } from "../resilience/policies.ts";
-import { translated } from "./faults.ts";
+import { translated } from "./driver-errors.ts";
 
 /** What lies behind an address. */
 export interface Destination {

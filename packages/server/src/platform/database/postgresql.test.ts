@@ -5,7 +5,7 @@ import { sql } from "kysely";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { OutcomeUnknown } from "../unavailable.ts";
 import { type Database, everyTenant } from "./database.ts";
-import { isTransient, Unavailable } from "./faults.ts";
+import { isTransient, Unavailable } from "./driver-errors.ts";
 import { type SchemaStep, sharedTable } from "./migrations.ts";
 import { openPostgresql } from "./postgresql.ts";
 

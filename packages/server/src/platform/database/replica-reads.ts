@@ -1,7 +1,7 @@
 import type { Resilience } from "../resilience/resilience.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Database, ReadHandle, ReplicaNeed, Scope } from "./database.ts";
-import { isCanceledStatement } from "./faults.ts";
+import { isCanceledStatement } from "./driver-errors.ts";
 
 /** The replica has not replayed what the read has to include, or follows another database. */
 export class ReplicaBehind extends Error {

@@ -10,7 +10,7 @@ import {
   type Scope,
   type WriteHandle,
 } from "./database.ts";
-import { isUnavailableToRead, translated } from "./faults.ts";
+import { isUnavailableToRead, translated } from "./driver-errors.ts";
 import { type LineageReader, lineageReader } from "./lineage.ts";
 import { ReplicaBehind } from "./replica-reads.ts";
 

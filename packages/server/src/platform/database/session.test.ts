@@ -6,7 +6,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pgBossJobs } from "../jobs/pg-boss.ts";
 import { type AnyTables, everyTenant } from "./database.ts";
-import { isTransient } from "./faults.ts";
+import { isTransient } from "./driver-errors.ts";
 import { type SchemaStep, sharedTable } from "./migrations.ts";
 import { openSmallPool } from "./postgresql.ts";
 import { beginStatement } from "./session.ts";

@@ -18,7 +18,7 @@ const redrivenMax = 10_000;
 
 /**
  * The jobs of a queue that were given up. They are dead letters in pg-boss's own table, which deletes them seven days after
- * their end. A redriven job gets one more try. Payloads hold no secret in the clear: what a job seals stays sealed here.
+ * their end. A redriven job gets one more try. Payloads hold no secret in the clear: what a job encrypts stays encrypted here.
  */
 export function failedJobs(database: Database, boss: PgBoss, queue: string): DeadLetters {
   const isFailed = sql`name = ${queue} and state = 'failed'`;

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Watching } from "../database/watched.ts";
+import type { Instrumentation } from "../database/instrumented.ts";
 import type { Jobs } from "./jobs.ts";
 
 /** Beside the payload's own fields, none of which has such a name. */
@@ -9,7 +9,7 @@ const traceField = "$traceparent";
  * Jobs that are measured, go on in the trace of the command that enqueued them, and leave a line of the log
  * each: at `warn` why one failed, for the queue tells nobody while it still tries.
  */
-export const instrumentedJobs = (jobs: Jobs, { metrics, tracer, logger }: Watching & { readonly logger: Logger }): Jobs => ({
+export const instrumentedJobs = (jobs: Jobs, { metrics, tracer, logger }: Instrumentation & { readonly logger: Logger }): Jobs => ({
   queues: jobs.queues,
   deadLetters: (queue) => jobs.deadLetters(queue),
   ping: () => jobs.ping(),

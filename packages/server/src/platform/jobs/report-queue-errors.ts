@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { isUnavailable } from "../database/faults.ts";
+import { isUnavailable } from "../database/driver-errors.ts";
 
 /** Each worker looks for jobs every two seconds: ten lines a second, onto a disk that may be the full one. */
 const unavailableEveryMs = 60_000;

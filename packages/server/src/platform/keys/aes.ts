@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { LRUCache } from "lru-cache";
 import { type KeyRing, MasterKeyAbsent, unnamedKey } from "./keys.ts";
 
-/** Values that name no key, from before keys could be changed. They are opened, never made. */
+/** Values that name no key, from before keys could be changed. They are decrypted, never made. */
 const firstFormat = "g1";
 const format = "g2";
 const nonceBytes = 12;
@@ -14,39 +14,39 @@ const derivedMax = 1_000;
 
 /**
  * AES-256-GCM under a key derived from the master key for each purpose (HKDF-SHA-256, RFC 5869), so that what was
- * sealed for one purpose does not open for another. Text form: `g2.<name of the key>.<base64url of nonce, tag, ciphertext>`;
- * what stands before the ciphertext is authenticated with it, so a value has one text. `others` open and do not seal.
+ * encrypted for one purpose does not decrypt for another. Text form: `g2.<name of the key>.<base64url of nonce, tag, ciphertext>`;
+ * what stands before the ciphertext is authenticated with it, so a value has one text. `others` decrypt and do not encrypt.
  */
 export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyRing {
   const current = masterKeyName(masterKey);
-  const sealing = derivedFrom(masterKey);
+  const encrypting = derivedFrom(masterKey);
   const older = others.map((key) => [masterKeyName(key), derivedFrom(key)] as const);
-  const keys = new Map([...older, [current, sealing] as const].reverse());
+  const keys = new Map([...older, [current, encrypting] as const].reverse());
   const checks = new Map([masterKey, ...others].map((key) => [masterKeyName(key), derivedText(key, "check of the key", masterKeyBytes)]));
   return {
     current,
     names: [...keys.keys()],
-    seal(plaintext, purpose) {
+    encrypt(plaintext, purpose) {
       const nonce = randomBytes(nonceBytes);
       const prefix = `${format}.${current}.`;
-      const cipher = createCipheriv("aes-256-gcm", sealing(purpose), nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(prefix));
+      const cipher = createCipheriv("aes-256-gcm", encrypting(purpose), nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(prefix));
       const body = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
       return prefix + Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url");
     },
-    open(sealed, purpose) {
-      const { prefix, name, bytes } = partsOf(sealed);
-      if (name !== unnamedKey) return opened(bytes, (keys.get(name) ?? missing(name))(purpose), prefix);
+    decrypt(ciphertext, purpose) {
+      const { prefix, name, bytes } = partsOf(ciphertext);
+      if (name !== unnamedKey) return decrypted(bytes, (keys.get(name) ?? missing(name))(purpose), prefix);
       let failure: unknown;
       for (const derive of keys.values()) {
         try {
-          return opened(bytes, derive(purpose));
+          return decrypted(bytes, derive(purpose));
         } catch (error) {
           failure = error;
         }
       }
       throw failure;
     },
-    sealedBy: (sealed) => partsOf(sealed).name,
+    encryptedBy: (ciphertext) => partsOf(ciphertext).name,
     checkOf: (name) => checks.get(name),
     derive: (purpose) => [...keys].map(([name, derive]) => ({ name, key: derive(purpose) })),
   };
@@ -67,13 +67,13 @@ function derivedFrom(masterKey: Buffer): Derive {
   };
 }
 
-/** What a master key is called in the values that it seals, and by `gatehouse keys status`. */
+/** What a master key is called in the values that it encrypts, and by `gatehouse keys status`. */
 export const masterKeyName = (masterKey: Buffer): string => derivedText(masterKey, "name of the key", nameBytes);
 
 const derivedText = (masterKey: Buffer, purpose: string, bytes: number): string =>
   Buffer.from(hkdfSync("sha256", masterKey, "gatehouse", purpose, bytes)).toString("base64url");
 
-function opened(bytes: Buffer, key: Buffer, prefix?: string): string {
+function decrypted(bytes: Buffer, key: Buffer, prefix?: string): string {
   const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
   if (prefix !== undefined) decipher.setAAD(Buffer.from(prefix));
   decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
@@ -90,15 +90,15 @@ interface Parts {
   readonly bytes: Buffer;
 }
 
-/** One value has one text: what decodes to the same bytes but is written differently was not sealed here. */
-function partsOf(sealed: string): Parts {
-  const parts = sealed.split(".");
+/** One value has one text: what decodes to the same bytes but is written differently was not encrypted here. */
+function partsOf(ciphertext: string): Parts {
+  const parts = ciphertext.split(".");
   const body = parts.at(-1) as string;
   const bytes = Buffer.from(body, "base64url");
   const named = parts.length === 3 && parts[0] === format && parts[1] !== "";
   const unnamed = parts.length === 2 && parts[0] === firstFormat;
   if (!(named || unnamed) || bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== body) {
-    throw new Error("not a sealed value");
+    throw new Error("not a encrypted value");
   }
-  return { prefix: sealed.slice(0, sealed.length - body.length), name: named ? (parts[1] as string) : unnamedKey, bytes };
+  return { prefix: ciphertext.slice(0, ciphertext.length - body.length), name: named ? (parts[1] as string) : unnamedKey, bytes };
 }

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { StartRefused } from "../start-refused.ts";
 import { masterKeyBytes } from "./aes.ts";
 
-/** The key that seals, and those that open beside it. */
+/** The key that encrypts, and those that decrypt beside it. */
 export interface MasterKeys {
   readonly current: Buffer;
   readonly others: readonly Buffer[];
 }
 
-/** The file with the key that seals. */
+/** The file with the key that encrypts. */
 export const masterKeyFile = (dataDir: string): string => join(dataDir, "master.key");
 /** While a rotation is under way: the keys before, one a line, newest first. */
 const olderKeysFile = (dataDir: string): string => join(dataDir, "master.key.old");
@@ -37,7 +37,7 @@ export function makeMasterKey(dataDir: string): Buffer {
   return key;
 }
 
-/** True while values may still be sealed by a key of before. */
+/** True while values may still be encrypted by a key of before. */
 export const hasOlderKeys = (dataDir: string): boolean => existsSync(olderKeysFile(dataDir));
 
 /**
@@ -50,7 +50,7 @@ export function replaceMasterKey(dataDir: string): void {
   writeSecret(masterKeyFile(dataDir), [randomBytes(masterKeyBytes)]);
 }
 
-/** Ends a rotation: nothing is sealed by them any more. */
+/** Ends a rotation: nothing is encrypted by them any more. */
 export const forgetOlderKeys = (dataDir: string): void => rmSync(olderKeysFile(dataDir), { force: true });
 
 function writeSecret(file: string, keys: readonly Buffer[]): void {

@@ -21,24 +21,24 @@ it.each([0, 16, 31, 33, 64])("a master key of %i bytes is refused", (length) => 
 describe("several master keys", () => {
   const [before, now] = [randomBytes(32), randomBytes(32)];
 
-  it("open what each of them has sealed; the first one seals", () => {
+  it("decrypt what each of them has encrypted; the first one encrypts", () => {
     const ring = aesKeys(now, [before]);
-    expect(ring.open(aesKeys(before).seal("then", "contract"), "contract")).toBe("then");
-    expect(ring.sealedBy(ring.seal("now", "contract"))).toBe(ring.current);
+    expect(ring.decrypt(aesKeys(before).encrypt("then", "contract"), "contract")).toBe("then");
+    expect(ring.encryptedBy(ring.encrypt("now", "contract"))).toBe(ring.current);
     expect(ring.names).toEqual([aesKeys(now).current, aesKeys(before).current]);
-    expect(() => aesKeys(before).open(ring.seal("now", "contract"), "contract")).toThrow(ring.current);
+    expect(() => aesKeys(before).decrypt(ring.encrypt("now", "contract"), "contract")).toThrow(ring.current);
   });
 
-  it("open what was sealed before values named their key, by whichever of them", () => {
+  it("decrypt what was encrypted before values named their key, by whichever of them", () => {
     const key = Buffer.from(hkdfSync("sha256", before, "gatehouse", "contract", 32));
     const nonce = randomBytes(12);
     const cipher = createCipheriv("aes-256-gcm", key, nonce);
     const body = Buffer.concat([cipher.update("long ago", "utf8"), cipher.final()]);
-    const sealed = `g1.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
-    expect(aesKeys(now, [before]).open(sealed, "contract")).toBe("long ago");
-    expect(aesKeys(now, [before]).sealedBy(sealed)).toBe("unnamed");
-    expect(() => aesKeys(now).open(sealed, "contract")).toThrow();
-    expect(() => aesKeys(now, [before]).open(sealed, "another purpose")).toThrow();
+    const ciphertext = `g1.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
+    expect(aesKeys(now, [before]).decrypt(ciphertext, "contract")).toBe("long ago");
+    expect(aesKeys(now, [before]).encryptedBy(ciphertext)).toBe("unnamed");
+    expect(() => aesKeys(now).decrypt(ciphertext, "contract")).toThrow();
+    expect(() => aesKeys(now, [before]).decrypt(ciphertext, "another purpose")).toThrow();
   });
 });
 

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { everyTenant } from "../database/database.ts";
 import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { aesKeys } from "./aes.ts";
+import type { EncryptedField } from "./encrypted-field.ts";
 import type { KeyRing } from "./keys.ts";
 import { forgetOtherKeys, MasterKeyRefused, refuseOtherKeys, rememberKey } from "./known-keys.ts";
 import { keySteps } from "./schema-steps.ts";
-import type { SealedPlace } from "./sealed-place.ts";
 
 const steps: readonly SchemaStep[] = [
   ...keySteps,
@@ -21,7 +21,7 @@ const steps: readonly SchemaStep[] = [
     },
   },
 ];
-const places: readonly SealedPlace[] = [
+const places: readonly EncryptedField[] = [
   { table: "secrets", key: ["id"], column: "sealed", purpose: ([id]) => `secret ${id}` },
   { queue: "mails", field: "sealed", purpose: "mail" },
 ];
@@ -43,9 +43,9 @@ function suite(open: () => Promise<Fresh>): void {
   const known = async () =>
     (await sql<{ name: string }>`select name from master_keys`.execute(fresh.database.owner)).rows.map((row) => row.name);
   const sealWith = (keys: KeyRing, id = "one") =>
-    sql`insert into secrets values (${id}, ${keys.seal("text", `secret ${id}`)})`.execute(fresh.database.owner);
+    sql`insert into secrets values (${id}, ${keys.encrypt("text", `secret ${id}`)})`.execute(fresh.database.owner);
 
-  it("takes any key for a database that has sealed nothing, and that one from then on", async () => {
+  it("takes any key for a database that has encrypted nothing, and that one from then on", async () => {
     expect(await look(undefined)).toEqual({ isUnused: true, isCurrentKnown: false });
     expect(await look(aesKeys(a))).toEqual({ isUnused: true, isCurrentKnown: false });
     await remember(aesKeys(a));
@@ -71,20 +71,20 @@ function suite(open: () => Promise<Fresh>): void {
     await expect(look(aesKeys(b))).rejects.toBeInstanceOf(MasterKeyRefused);
   });
 
-  it("lets a new key take over beside the one of before, and be alone when everything is sealed anew", async () => {
+  it("lets a new key take over beside the one of before, and be alone when everything is encrypted anew", async () => {
     await remember(aesKeys(a));
     const both = aesKeys(b, [a]);
     expect(await look(both)).toEqual({ isUnused: false, isCurrentKnown: false });
     await remember(both);
     expect((await known()).sort()).toEqual([aesKeys(a).current, aesKeys(b).current].sort());
-    // Nothing is sealed with the former any more, though nobody has said so.
+    // Nothing is encrypted with the former any more, though nobody has said so.
     expect(await look(aesKeys(b))).toMatchObject({ isCurrentKnown: true });
     await fresh.database.transact(everyTenant, (tx) => forgetOtherKeys(tx, both));
     expect(await known()).toEqual([aesKeys(b).current]);
     await expect(look(aesKeys(a))).rejects.toBeInstanceOf(MasterKeyRefused);
   });
 
-  it("names one of several former keys that is missing while values are sealed with it", async () => {
+  it("names one of several former keys that is missing while values are encrypted with it", async () => {
     await remember(aesKeys(a));
     await remember(aesKeys(b, [a]));
     await remember(aesKeys(c, [a, b]));

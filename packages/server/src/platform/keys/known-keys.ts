@@ -1,16 +1,16 @@
 import { type Kysely, sql } from "kysely";
 import { type AnyTables, type Database, everyTenant } from "../database/database.ts";
 import { StartRefused } from "../start-refused.ts";
+import { type EncryptedField, nameOf, purposeOf } from "./encrypted-field.ts";
 import { type KeyRing, unnamedKey } from "./keys.ts";
-import { sqlOf } from "./reseal.ts";
-import { nameOf, purposeOf, type SealedPlace } from "./sealed-place.ts";
+import { sqlOf } from "./reencrypt.ts";
 
 const page = "docs/operations/keys.md";
 
-/** The database holds what another master key has sealed, or the key is gone. Nothing was changed. */
+/** The database holds what another master key has encrypted, or the key is gone. Nothing was changed. */
 export class MasterKeyRefused extends StartRefused {
-  constructor(fault: string) {
-    super(`${fault} Start with the key that the database was filled with: ${page}.`);
+  constructor(problem: string) {
+    super(`${problem} Start with the key that the database was filled with: ${page}.`);
     this.name = "MasterKeyRefused";
   }
 }
@@ -29,19 +29,19 @@ export interface KeyRingSource {
 }
 
 /**
- * Compares the keys at hand with those that seal in this database. Throws {@link MasterKeyRefused} where none of them is at hand, and
- * where one is missing that values are still sealed with. Tells whether the database has sealed nothing yet, so that any key will do.
+ * Compares the keys at hand with those that encrypt in this database. Throws {@link MasterKeyRefused} where none of them is at hand, and
+ * where one is missing that values are still encrypted with. Tells whether the database has encrypted nothing yet, so that any key will do.
  */
 export async function refuseOtherKeys(
   db: Handle,
   { keys, from }: KeyRingSource,
-  places: readonly SealedPlace[],
+  places: readonly EncryptedField[],
 ): Promise<{ readonly isUnused: boolean; readonly isCurrentKnown: boolean }> {
   const known = await knownKeys(db);
   const present = await presentPlaces(db, places);
   if (known.length === 0) {
-    const sealer = await sealerOfAny(db, keys, present);
-    if (sealer !== undefined) throw otherKey(keys, from, [sealer]);
+    const keyName = await keyOfAny(db, keys, present);
+    if (keyName !== undefined) throw otherKey(keys, from, [keyName]);
     return { isUnused: true, isCurrentKnown: false };
   }
   const absent = known.filter(({ name, check_value }) => keys?.checkOf(name) !== check_value).map(({ name }) => name);
@@ -50,13 +50,13 @@ export async function refuseOtherKeys(
     const place = await placeSealedBy(db, present, name);
     if (place === undefined) continue;
     throw new MasterKeyRefused(
-      `The master key ${name} is missing, and values are still sealed with it (${place}): add it to GATEHOUSE_MASTER_KEYS_OLD.`,
+      `The master key ${name} is missing, and values are still encrypted with it (${place}): add it to GATEHOUSE_MASTER_KEYS_OLD.`,
     );
   }
   return { isUnused: false, isCurrentKnown: known.some(({ name }) => name === keys?.current) };
 }
 
-/** Writes down that the ring's current key seals in this database. Of two first starts with different keys the second is refused. */
+/** Writes down that the ring's current key encrypts in this database. Of two first starts with different keys the second is refused. */
 export async function rememberKey(database: Database, source: KeyRingSource & { readonly keys: KeyRing }): Promise<void> {
   const { keys } = source;
   await database.transact(everyTenant, async (tx) => {
@@ -73,12 +73,12 @@ export async function rememberKey(database: Database, source: KeyRingSource & { 
   });
 }
 
-/** After a rotation has sealed everything anew: no other key is needed any more. */
+/** After a rotation has encrypted everything anew: no other key is needed any more. */
 export const forgetOtherKeys = async (tx: Handle, { current }: KeyRing): Promise<void> =>
   void (await sql`delete from master_keys where name <> ${current}`.execute(tx));
 
 /** A place whose table is there: the job queue's is made by the first start, not by a step. */
-export async function presentPlaces(db: Handle, places: readonly SealedPlace[]): Promise<readonly SealedPlace[]> {
+export async function presentPlaces(db: Handle, places: readonly EncryptedField[]): Promise<readonly EncryptedField[]> {
   const { rows } = await sql<{ present: boolean }>`select to_regclass('jobs.job') is not null as present`.execute(db);
   return rows[0]?.present ? places : places.filter((place) => "table" in place);
 }
@@ -93,8 +93,8 @@ function otherKey(keys: KeyRing | undefined, from: string, expected: readonly st
   return new MasterKeyRefused(`The database was filled with the master key ${expected.join(" or ")}, and ${found}.`);
 }
 
-/** In a database that has no list of keys yet: the key of a sealed value that does not open, or undefined. */
-async function sealerOfAny(db: Handle, keys: KeyRing | undefined, places: readonly SealedPlace[]): Promise<string | undefined> {
+/** In a database that has no list of keys yet: the key of a encrypted value that does not decrypt, or undefined. */
+async function keyOfAny(db: Handle, keys: KeyRing | undefined, places: readonly EncryptedField[]): Promise<string | undefined> {
   for (const place of places) {
     const { value, from, columns } = sqlOf(place);
     const { rows } = await sql<{ key: readonly string[]; value: string }>`
@@ -103,18 +103,18 @@ async function sealerOfAny(db: Handle, keys: KeyRing | undefined, places: readon
     const row = rows[0];
     if (row === undefined) continue;
     try {
-      if (keys === undefined) return sealerNamedIn(row.value);
-      keys.open(row.value, purposeOf(place, row.key));
+      if (keys === undefined) return keyNamedIn(row.value);
+      keys.decrypt(row.value, purposeOf(place, row.key));
     } catch {
-      return sealerNamedIn(row.value);
+      return keyNamedIn(row.value);
     }
   }
   return undefined;
 }
 
-const sealerNamedIn = (sealed: string): string => /^g2\.([^.]+)\./.exec(sealed)?.[1] ?? unnamedKey;
+const keyNamedIn = (ciphertext: string): string => /^g2\.([^.]+)\./.exec(ciphertext)?.[1] ?? unnamedKey;
 
-async function placeSealedBy(db: Handle, places: readonly SealedPlace[], name: string): Promise<string | undefined> {
+async function placeSealedBy(db: Handle, places: readonly EncryptedField[], name: string): Promise<string | undefined> {
   for (const place of places) {
     const { value, from } = sqlOf(place);
     const { rows } = await sql`select 1 from ${from} and starts_with(${value}, ${`g2.${name}.`}) limit 1`.execute(db);

@@ -1,7 +1,7 @@
 import { type Fresh, freshPglite } from "@gatehouse/testing/databases.ts";
 import { sql } from "kysely";
 import { afterEach, expect, it } from "vitest";
-import { violatedUnique } from "../database/faults.ts";
+import { violatedUnique } from "../database/driver-errors.ts";
 import { nameKey } from "./name-key.ts";
 import { addKeyColumn, type KeyColumn, takenRule } from "./stored-keys.ts";
 

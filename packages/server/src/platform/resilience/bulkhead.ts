@@ -3,7 +3,7 @@ import { Unavailable } from "../unavailable.ts";
 import type { BulkheadRow } from "./policies.ts";
 
 /** Runs work as soon as there is a place. Rejects with {@link Unavailable}, and has begun nothing, where there is none in time. */
-export type Places = <T>(work: () => Promise<T>) => Promise<T>;
+export type Bulkhead = <T>(work: () => Promise<T>) => Promise<T>;
 
 type BulkheadMetrics = Pick<Metrics, "bulkheadInUse" | "bulkheadRefused">;
 
@@ -15,7 +15,7 @@ interface Waiting {
  * So many at once; the others wait in the order in which they came, for a limited time. Unlike a guard's time limit it ends
  * nothing that has begun: a command that is given up may still be committed, and would be told as failed.
  */
-export function bulkheadOf(name: string, { waiting: waitingMax, waitMs }: BulkheadRow, atOnce: number, metrics: BulkheadMetrics): Places {
+export function bulkheadOf(name: string, { waiting: waitingMax, waitMs }: BulkheadRow, atOnce: number, metrics: BulkheadMetrics): Bulkhead {
   const queue = new Set<Waiting>();
   let inUse = 0;
   const tell = () => metrics.bulkheadInUse.set({ name }, inUse);

@@ -1,6 +1,6 @@
 import { OutcomeUnknown } from "../unavailable.ts";
 import { within } from "../waiting.ts";
-import { NobodyServes } from "./faults.ts";
+import { NobodyServes } from "./errors.ts";
 import type { Handler, Reply, Rpc } from "./rpc.ts";
 
 interface Server {

@@ -7,7 +7,7 @@ import { policies, signs } from "../resilience/policies.ts";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
 import { within } from "../waiting.ts";
 import type { EncryptedMessages, MessageKind } from "./encrypted-messages.ts";
-import { NobodyServes } from "./faults.ts";
+import { NobodyServes } from "./errors.ts";
 import { type Incoming, NatsMessages } from "./nats-messages.ts";
 import { type GivenUp, Pending } from "./pending.ts";
 import type { Handler, Reply, Rpc } from "./rpc.ts";

@@ -15,7 +15,7 @@ export class Activity {
   readonly #beganAt = performance.now();
   #lastSuccessAt = Number.NEGATIVE_INFINITY;
 
-  /** @param failed a fault of ours; a refusal is work that was done. */
+  /** @param failed an internal error; a refusal is work that was done. */
   note(failed: boolean, milliseconds: number, count = 1): void {
     const at = performance.now();
     const number = Math.floor(at / partMs);

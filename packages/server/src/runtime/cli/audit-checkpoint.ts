@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Checkpoint, listChains } from "#modules/foundation/audit/index.ts";
-import type { Static } from "#operation/schema.ts";
+import type { Static } from "#operation/declaration/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import type { Command } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";

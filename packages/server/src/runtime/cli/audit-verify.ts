@@ -8,7 +8,7 @@ import {
   verifyCheckpoints,
   verifyConsistency,
 } from "#modules/foundation/audit/index.ts";
-import type { Static } from "#operation/schema.ts";
+import type { Static } from "#operation/declaration/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import { headsOf, linesOf, nameOf } from "./audit-checkpoint.ts";
 import { verifyExport } from "./audit-verify-file.ts";
@@ -42,13 +42,13 @@ export const auditVerifyCommand: Command = {
     const misplaced = file === undefined ? (keys ?? complete) : organization;
     if (misplaced !== undefined) throw new UsageError("--keys and --complete are for --file, --organization is not.");
     const kept = against === undefined ? [] : read(against);
-    const faults =
+    const problems =
       file === undefined
         ? await callOperations(readConfiguration(process.env), (call) => verify(call, organization, kept))
         : await verifyExport({ file, keys, complete: complete === true }, kept);
-    if (faults > 0) process.exitCode = 1;
+    if (problems > 0) process.exitCode = 1;
     const whole = file === undefined ? "The audit log is intact.\n" : "Nothing is wrong with what is in this file.\n";
-    process.stdout.write(faults === 0 ? whole : `${faults} ${faults === 1 ? "thing is" : "things are"} wrong.\n`);
+    process.stdout.write(problems === 0 ? whole : `${problems} ${problems === 1 ? "thing is" : "things are"} wrong.\n`);
   },
 };
 
@@ -61,9 +61,9 @@ function read(file: string): readonly Checkpoint[] {
 }
 
 async function verify(call: CallOperation, only: string | undefined, kept: readonly Checkpoint[]): Promise<number> {
-  let faults = 0;
+  let problems = 0;
   const tell = (name: string, findings: readonly Finding[]): void => {
-    faults += findings.length;
+    problems += findings.length;
     for (const { kind, text } of findings) process.stdout.write(`WRONG ${name}: ${text} (${kind})\n`);
   };
   if (only === undefined) tell("the audit log", (await call(verifyConsistency, {})).findings);
@@ -79,7 +79,7 @@ async function verify(call: CallOperation, only: string | undefined, kept: reado
     if (only === undefined || only === name) await verifyAgainst(call, organizationId, ofChain, (findings) => tell(name, findings));
   }
   if (only !== undefined && chains.size === 0) throw new UsageError(`There is no chain of ${only}.`);
-  return faults;
+  return problems;
 }
 
 /** Part by part; of a chain that is not here once is enough. */

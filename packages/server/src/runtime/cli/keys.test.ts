@@ -11,9 +11,9 @@ import { services } from "@gatehouse/testing/services.ts";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { aesKeys, masterKeyName } from "#platform/keys/aes.ts";
-import { nameOf, purposeOf } from "#platform/keys/sealed-place.ts";
+import { nameOf, purposeOf } from "#platform/keys/encrypted-field.ts";
 import { holderOf } from "../data-lock.ts";
-import { manifests, sealedPlaces } from "../modules.ts";
+import { encryptedFields, manifests } from "../modules.ts";
 
 // Each of these starts programs, which on a machine with other work takes its time; what is slow is not wrong.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 480_000 });
@@ -29,7 +29,7 @@ interface Sealed {
   repeat(at: TestServer): Promise<string>;
 }
 
-/** An answer to an Idempotency-Key and a mail in the queue: something sealed in each kind of place. */
+/** An answer to an Idempotency-Key and a mail in the queue: something encrypted in each kind of place. */
 async function sealSomething(server: TestServer): Promise<Sealed> {
   const { owner: person } = await newOrganization(server);
   const name = `Once ${person.id}`;
@@ -66,7 +66,7 @@ describe("the master key of embedded storage", () => {
   const key = () => readFileSync(join(dataDir, "master.key"), "utf8").trim();
   const older = () => join(dataDir, "master.key.old");
 
-  it("is replaced, everything is sealed anew, and what was sealed before is as good as it was", async () => {
+  it("is replaced, everything is encrypted anew, and what was encrypted before is as good as it was", async () => {
     const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
     const { newcomer, repeat } = await sealSomething(first);
     const answer = await repeat(first);
@@ -74,7 +74,7 @@ describe("the master key of embedded storage", () => {
     const before = key();
     const rotated = await runGatehouse(["keys", "rotate"], environment);
     expect(rotated, rotated.output).toMatchObject({ code: 0 });
-    expect(rotated.output).toContain("jobs notifications.send-mail.sealed: 1 sealed anew");
+    expect(rotated.output).toContain("jobs notifications.send-mail.sealed: 1 encrypted anew");
     expect(key()).not.toBe(before);
     expect(statSync(join(dataDir, "master.key")).mode & 0o777).toBe(0o600);
     expect(existsSync(older())).toBe(false);
@@ -83,7 +83,7 @@ describe("the master key of embedded storage", () => {
       looked.application.platform.database.owner,
     );
     await looked.close();
-    const after = { current: keyNamed(key()), resealed: expect.any(Number), unopened: 0 };
+    const after = { current: keyNamed(key()), reencrypted: expect.any(Number), undecryptable: 0 };
     expect(told).toEqual([{ operation: "keys.rotate", caller_kind: "operator", after }]);
     const status = await runGatehouse(["keys", "status"], environment);
     expect(status.output).toContain(keyNamed(key()));
@@ -146,7 +146,7 @@ describe("the master key of embedded storage", () => {
 });
 
 describe("what is sealed", () => {
-  it("is sealed nowhere but in the places that are declared, each with a purpose that opens it", async () => {
+  it("is encrypted nowhere but in the places that are declared, each with a purpose that opens it", async () => {
     const masterKey = newKey();
     const keys = aesKeys(Buffer.from(masterKey, "base64"));
     const server = await openTestServer(
@@ -166,19 +166,19 @@ describe("what is sealed", () => {
         where ${sql.ref(column)}::text ~ '(^|")g[12][.][A-Za-z0-9_.-]{38,}'`.execute(owner);
       if (rows.length > 0) found.add(schema === "jobs" ? `jobs.${column}` : `${table}.${column}`);
     }
-    const declared = sealedPlaces.map((place) => ("table" in place ? nameOf(place) : "jobs.data"));
-    // Under the keys of people, which are sealed themselves.
+    const declared = encryptedFields.map((place) => ("table" in place ? nameOf(place) : "jobs.data"));
+    // Under the keys of people, which are encrypted themselves.
     expect(found.delete("audit_personal.sealed")).toBe(true);
     for (const place of ["audit_signing_keys.sealed_private_key", "audit_person_keys.sealed_key"]) expect(found).toContain(place);
     expect(found.size).toBeGreaterThan(4);
-    for (const place of found) expect(declared, `${place} is sealed and not declared (ModuleManifest.sealed)`).toContain(place);
-    for (const place of sealedPlaces) {
+    for (const place of found) expect(declared, `${place} is encrypted and not declared (ModuleManifest.encrypted)`).toContain(place);
+    for (const place of encryptedFields) {
       if (!("table" in place)) continue;
       const { rows } = await sql<{ key: string[]; value: string | null }>`
         select array[${sql.join(place.key.map((name) => sql`${sql.ref(name)}::text`))}] as key, ${sql.ref(place.column)} as value
         from ${sql.table(place.table)}`.execute(owner);
       for (const { key, value } of rows) {
-        if (value !== null) expect(() => keys.open(value, purposeOf(place, key)), nameOf(place)).not.toThrow();
+        if (value !== null) expect(() => keys.decrypt(value, purposeOf(place, key)), nameOf(place)).not.toThrow();
       }
     }
     await server.close();
@@ -186,7 +186,7 @@ describe("what is sealed", () => {
 
   it("in a queue belongs to a queue of the product", () => {
     const queues = manifests.flatMap((manifest) => manifest.queues ?? []).map(({ name }) => name);
-    for (const place of sealedPlaces) if ("queue" in place) expect(queues).toContain(place.queue);
+    for (const place of encryptedFields) if ("queue" in place) expect(queues).toContain(place.queue);
   });
 });
 
@@ -207,7 +207,7 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
   });
   const open = (variables: Record<string, string>) => openTestServer({ ...withoutLimits, ...variables }, { worker: false });
 
-  it("changes while they run: what either key seals, both processes open, cursors too; then the old key opens nothing any more", async () => {
+  it("changes while they run: what either key encrypts, both processes open, cursors too; then the old key opens nothing any more", async () => {
     const [old, young] = [await open(environment(before, [after])), await open(environment(after, [before]))];
     const { person, repeat } = await sealSomething(old);
     const answer = await repeat(old);
@@ -233,7 +233,7 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     await sealSomething(server);
     const both = await Promise.all([1, 2].map(() => runGatehouse(["keys", "rotate"], environment(after, [before]))));
     expect(both.filter(({ code }) => code === 0).length).toBeGreaterThan(0);
-    const counts = both.map(({ output }) => Number(/idempotency_keys\.answer: (\d+) sealed anew/.exec(output)?.[1] ?? 0));
+    const counts = both.map(({ output }) => Number(/idempotency_keys\.answer: (\d+) encrypted anew/.exec(output)?.[1] ?? 0));
     expect(counts[0] as number).toBeGreaterThanOrEqual(0);
     expect((counts[0] as number) + (counts[1] as number)).toBe(1);
     await server.close();
@@ -266,7 +266,7 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     expect(await runGatehouse(["audit", "verify"], environment(after))).toMatchObject({ code: 0 });
   });
 
-  it("of before is missed by name as long as values are sealed with it", async () => {
+  it("of before is missed by name as long as values are encrypted with it", async () => {
     const server = await open(environment(before));
     await sealSomething(server);
     await server.close();

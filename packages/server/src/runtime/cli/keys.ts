@@ -3,13 +3,13 @@ import { recordOnStorage } from "#modules/foundation/audit/index.ts";
 import { type Database, everyTenant } from "#platform/database/database.ts";
 import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
 import { forgetOtherKeys, presentPlaces } from "#platform/keys/known-keys.ts";
-import { type PlaceStatus, reseal, sealedStatus } from "#platform/keys/reseal.ts";
+import { encryptionStatus, type FieldStatus, reencrypt } from "#platform/keys/reencrypt.ts";
 import { StartRefused } from "#platform/start-refused.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
 import { lockDataDir } from "../data-lock.ts";
 import { refuseUnfitDatabase } from "../fit-database.ts";
 import { keyRing, openKeyRing } from "../key-ring.ts";
-import { sealedPlaces } from "../modules.ts";
+import { encryptedFields } from "../modules.ts";
 import { openLogger } from "../ports.ts";
 import { prepareDatabase } from "../prepare-database.ts";
 import { openStorage } from "../storage.ts";
@@ -19,16 +19,16 @@ import type { Command } from "./command.ts";
 export const keysStatusCommand: Command = {
   words: ["keys", "status"],
   usage: "gatehouse keys status",
-  does: "Tell which master keys are known here, and how many sealed values each has sealed.\nA key may be taken away once it has sealed none.",
+  does: "Tell which master keys are known here, and how many encrypted values each has encrypted.\nA key may be taken away once it has encrypted none.",
   run: () =>
     onStorage(async (database, configuration) => {
       const { keys, from } = keyRing(configuration);
       const [sealing, ...others] = keys?.names ?? [];
-      say(sealing === undefined ? `There is no master key in ${from}.` : `sealing: ${sealing}${othersOf(others)}`);
-      const status = await sealedStatus(database, await presentPlaces(database.owner, sealedPlaces));
-      for (const { place, sealedBy } of status) say(`${place}: ${countsOf(sealedBy)}`);
+      say(sealing === undefined ? `There is no master key in ${from}.` : `encrypting: ${sealing}${othersOf(others)}`);
+      const status = await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields));
+      for (const { place, encryptedBy } of status) say(`${place}: ${countsOf(encryptedBy)}`);
       const strange = namesOf(status).filter((name) => name !== "unnamed" && !keys?.names.includes(name));
-      for (const name of strange) say(`${name} is not here: what it has sealed cannot be opened`);
+      for (const name of strange) say(`${name} is not here: what it has encrypted cannot be decrypted`);
       if (strange.length > 0) process.exitCode = 1;
     }),
 };
@@ -51,7 +51,7 @@ export const keysRotateCommand: Command = {
   words: ["keys", "rotate"],
   usage: "gatehouse keys rotate",
   does:
-    "Seal every sealed value anew under the current master key (docs/operations/keys.md).\n" +
+    "Encrypt every encrypted value anew under the current master key (docs/operations/keys.md).\n" +
     "With GATEHOUSE_MASTER_KEY: the keys of before are in GATEHOUSE_MASTER_KEYS_OLD, and servers may run. On embedded storage\n" +
     "the server is stopped and a new key is made in the data directory. May be ended and begun again at any time.",
   run: () =>
@@ -62,32 +62,36 @@ export const keysRotateCommand: Command = {
       // What an earlier run has begun is ended first: one more key would only be one more to keep.
       if (inFiles && !hasOlderKeys(configuration.dataDir)) replaceMasterKey(configuration.dataDir);
       const keys = await openKeyRing(database, configuration);
-      const unopened = await alone(database, async () => {
+      const undecryptable = await alone(database, async () => {
         let left = 0;
-        let resealed = 0;
-        for (const place of await presentPlaces(database.owner, sealedPlaces)) {
-          const done = await reseal(database, place, keys);
-          left += done.unopened;
-          resealed += done.resealed;
-          say(`${done.place}: ${done.resealed} sealed anew${done.unopened > 0 ? `, ${done.unopened} could not be opened` : ""}`);
+        let reencrypted = 0;
+        for (const place of await presentPlaces(database.owner, encryptedFields)) {
+          const done = await reencrypt(database, place, keys);
+          left += done.undecryptable;
+          reencrypted += done.reencrypted;
+          say(
+            `${done.place}: ${done.reencrypted} encrypted anew${done.undecryptable > 0 ? `, ${done.undecryptable} could not be decrypted` : ""}`,
+          );
         }
-        const done = { current: keys.current, resealed, unopened: left };
+        const done = { current: keys.current, reencrypted, undecryptable: left };
         await database.transact(everyTenant, (tx) => recordOnStorage(tx, "keys.rotate", new Date(), done));
         return left;
       });
-      const others = namesOf(await sealedStatus(database, await presentPlaces(database.owner, sealedPlaces))).filter(
+      const others = namesOf(await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields))).filter(
         (name) => name !== keys.current,
       );
       if (others.length === 0) {
         await database.transact(everyTenant, (tx) => forgetOtherKeys(tx, keys));
         if (inFiles) forgetOlderKeys(configuration.dataDir);
-        return say(`Everything is sealed by ${keys.current}. ${inFiles ? "The key of before is gone." : "The others may be taken away."}`);
+        return say(
+          `Everything is encrypted by ${keys.current}. ${inFiles ? "The key of before is gone." : "The others may be taken away."}`,
+        );
       }
       process.exitCode = 1;
       say(
-        unopened > 0
-          ? `Keep the old keys: values are left that none of the keys here opens (${others.join(", ")}).`
-          : `Keep the old keys and run this again: meanwhile a server has sealed with ${others.join(", ")}.`,
+        undecryptable > 0
+          ? `Keep the old keys: values are left that none of the keys here decrypts (${others.join(", ")}).`
+          : `Keep the old keys and run this again: meanwhile a server has encrypted with ${others.join(", ")}.`,
       );
     }),
 };
@@ -123,14 +127,14 @@ async function onStorage(work: (database: Database, configuration: Configuration
   }
 }
 
-const namesOf = (status: readonly PlaceStatus[]): readonly string[] => [
-  ...new Set(status.flatMap(({ sealedBy }) => Object.keys(sealedBy))),
+const namesOf = (status: readonly FieldStatus[]): readonly string[] => [
+  ...new Set(status.flatMap(({ encryptedBy }) => Object.keys(encryptedBy))),
 ];
 
-const othersOf = (names: readonly string[]): string => (names.length === 0 ? "" : `; opening as well: ${names.join(", ")}`);
+const othersOf = (names: readonly string[]): string => (names.length === 0 ? "" : `; decrypting as well: ${names.join(", ")}`);
 
-const countsOf = (sealedBy: PlaceStatus["sealedBy"]): string => {
-  const counts = Object.entries(sealedBy).map(([name, count]) => `${count} by ${name}`);
+const countsOf = (encryptedBy: FieldStatus["encryptedBy"]): string => {
+  const counts = Object.entries(encryptedBy).map(([name, count]) => `${count} by ${name}`);
   return counts.length === 0 ? "none" : counts.join(", ");
 };
 

@@ -1,5 +1,5 @@
-import { OperationError } from "#operation/errors.ts";
-import { isForbidden, isRefusedLogin, isUnavailable, Unavailable } from "#platform/database/faults.ts";
+import { OperationError } from "#operation/declaration/errors.ts";
+import { isForbidden, isRefusedLogin, isUnavailable, Unavailable } from "#platform/database/driver-errors.ts";
 import { refusalExitCodes, StartRefused } from "#platform/start-refused.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { ImportRefused } from "../import/refused.ts";

@@ -1,5 +1,5 @@
-import { catalogue } from "#operation/catalogue.ts";
-import { openapi } from "#operation/openapi.ts";
+import { catalogue } from "#operation/declaration/catalogue.ts";
+import { openapi } from "#operation/documents/openapi.ts";
 import { manifests } from "../modules.ts";
 import { version } from "../version.ts";
 import type { Command } from "./command.ts";

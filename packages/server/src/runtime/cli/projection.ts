@@ -7,7 +7,7 @@ import {
   repairProjection,
   verifyProjection,
 } from "#modules/authorization/decisions/index.ts";
-import type { Static } from "#operation/schema.ts";
+import type { Static } from "#operation/declaration/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import type { Command } from "./command.ts";
 import { type CallOperation, callOperations } from "./reach.ts";

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type ErrorDetail, OperationError } from "#operation/errors.ts";
-import { internalDispatch } from "#operation/internal-dispatch.ts";
-import type { TypedOperation } from "#operation/operation.ts";
-import { operator } from "#operation/principal.ts";
-import type { Static, TObject, TSchema } from "#operation/schema.ts";
+import { type ErrorDetail, OperationError } from "#operation/declaration/errors.ts";
+import type { TypedOperation } from "#operation/declaration/operation.ts";
+import { operator } from "#operation/declaration/principal.ts";
+import type { Static, TObject, TSchema } from "#operation/declaration/schema.ts";
+import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { pendingSteps } from "#platform/database/migrations.ts";
 import { StartRefused } from "#platform/start-refused.ts";
 import { assemble } from "../application.ts";

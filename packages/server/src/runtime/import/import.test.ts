@@ -152,7 +152,7 @@ describeOnPostgresql("an import", () => {
     expect(imported, imported.output).toMatchObject({ code: 0 });
     expect(imported.output).toMatch(/users +\d+ +[0-9a-f]{32}/);
     expect(imported.output).toMatch(/2 waiting jobs/);
-    expect(imported.output).toMatch(/[1-9]\d* sealed values opened/);
+    expect(imported.output).toMatch(/[1-9]\d* encrypted values opened/);
   });
 
   it("leaves the source as it was, byte by byte", () => {

@@ -28,7 +28,7 @@ export interface Verified {
 export interface ImportReport {
   readonly tables: readonly Verified[];
   readonly jobs: number;
-  /** Sealed values that were opened with the target's key to prove that it is the right one. */
+  /** Encrypted values that were opened with the target's key to prove that it is the right one. */
   readonly sealedValues: number;
   readonly seconds: number;
 }

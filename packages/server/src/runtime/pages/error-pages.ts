@@ -1,4 +1,4 @@
-import type { ErrorDefinition } from "#operation/errors.ts";
+import type { ErrorDefinition } from "#operation/declaration/errors.ts";
 import { html } from "./html.ts";
 import type { Page } from "./page.ts";
 import type { Texts } from "./texts.ts";

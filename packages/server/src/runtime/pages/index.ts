@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { ErrorDefinition } from "#operation/errors.ts";
+import type { ErrorDefinition } from "#operation/declaration/errors.ts";
 import { addDocs } from "./docs-routes.ts";
 import { errorPage, errorsPage, unknownErrorPage } from "./error-pages.ts";
 import { setHeaders } from "./headers.ts";

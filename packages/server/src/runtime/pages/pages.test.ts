@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type InjectOptions } from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
-import { defineError, kernelErrors } from "#operation/errors.ts";
+import { defineError, kernelErrors } from "#operation/declaration/errors.ts";
 import { answerError } from "#operation/http/error-answer.ts";
 import type { InboxItem } from "#platform/mail/inbox.ts";
 import { strictPolicy } from "./headers.ts";

@@ -1,7 +1,7 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
-import type { PrepareContextOf } from "#operation/contexts-of.ts";
-import { invalid } from "#operation/errors.ts";
-import { nullable, personalMark, Type, Uuid } from "#operation/schema.ts";
+import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { nullable, personalMark, Type, Uuid } from "#operation/declaration/schema.ts";
 import { conditionalPermissions } from "./conditional-permissions.ts";
 import { NotHeld } from "./errors.ts";
 import type { access } from "./module.ts";

@@ -1,5 +1,5 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
-import { oneOf, Type } from "#operation/schema.ts";
+import { oneOf, Type } from "#operation/declaration/schema.ts";
 
 // The shape only; that names fit together the policy engine checks (issuesOfModel).
 const AttributeKind = Type.Unsafe<AttributeType>(oneOf("text", "number", "boolean", "time", "address", "texts", "numbers"));

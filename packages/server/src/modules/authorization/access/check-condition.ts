@@ -1,5 +1,5 @@
 import { type AuthorizationModel, type Condition, issuesOfCondition, vocabularyOf } from "@gatehouse/policy";
-import { invalid } from "#operation/errors.ts";
+import { invalid } from "#operation/declaration/errors.ts";
 
 interface Reads {
   currentModel(): Promise<{ readonly document: AuthorizationModel }>;

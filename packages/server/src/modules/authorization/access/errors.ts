@@ -1,4 +1,4 @@
-import { defineError } from "#operation/errors.ts";
+import { defineError } from "#operation/declaration/errors.ts";
 
 export const PermissionNotFound = defineError("access.permission_not_found", 404, "There is no such permission.");
 export const PermissionTaken = defineError("access.permission_taken", 409, "A permission with this value is already defined.");

@@ -1,5 +1,5 @@
-import { defineEvent } from "#operation/event.ts";
-import { Name, nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { defineEvent } from "#operation/declaration/event.ts";
+import { Name, nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { AccessScope, PermissionValue, ResourceRef, RuleEffect, SubjectRef } from "./model.ts";
 
 const permissionData = Type.Object({

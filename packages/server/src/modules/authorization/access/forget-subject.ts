@@ -1,4 +1,4 @@
-import type { Emit } from "#operation/module.ts";
+import type { Emit } from "#operation/declaration/module.ts";
 import { GrantRevoked } from "./events.ts";
 import { type GrantRow, type GrantSearch, type RemovedGrants, relationshipOf } from "./grant-store.ts";
 

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import { rowsOf } from "#platform/database/rows.ts";
 
 /** When the internal role Administrator was last given to a user who still has it; absent where it has no holder. */

@@ -1,5 +1,5 @@
 import { type RelationEffects, relationEffects } from "@gatehouse/policy";
-import type { PrepareContextOf } from "#operation/contexts-of.ts";
+import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { NotHeld } from "./errors.ts";
 import type { access } from "./module.ts";
 

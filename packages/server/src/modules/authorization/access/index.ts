@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { addRolePermissions } from "./commands/add-role-permissions.ts";
 import { changeGrant } from "./commands/change-grant.ts";
 import { cloneRole } from "./commands/clone-role.ts";

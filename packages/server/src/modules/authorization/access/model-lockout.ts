@@ -1,5 +1,5 @@
 import type { AuthorizationModel, Requirement } from "@gatehouse/policy";
-import type { ErrorDetail } from "#operation/errors.ts";
+import type { ErrorDetail } from "#operation/declaration/errors.ts";
 import { manageModel } from "./system.ts";
 
 /** Whoever may replace the model needs this long from the sign-in to the change. */

@@ -1,5 +1,5 @@
 import { type Condition, namePattern } from "@gatehouse/policy";
-import { Description, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { Description, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 /** Where a permission or a role counts: inside an organization, or across the installation. */
 export const AccessScope = oneOf("Internal", "Organization");

@@ -1,7 +1,7 @@
 import type { Condition } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { identity } from "#modules/foundation/identity/index.ts";
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { checkCondition } from "./check-condition.ts";
 import type { Computed } from "./entries/compute.ts";
 import type { KeyPage } from "./entries/key-pages.ts";

@@ -1,6 +1,6 @@
 import { PolicyError } from "@gatehouse/policy";
-import { type ErrorDetail, invalid, OperationError } from "#operation/errors.ts";
-import { after, type MaybePromise } from "#operation/maybe-promise.ts";
+import { type ErrorDetail, invalid, OperationError } from "#operation/declaration/errors.ts";
+import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { EvaluationLimit, UnknownPermission, UnknownRelation, UnknownResourceType } from "./errors.ts";
 
 /** How a request names what the engine speaks of: `action` is `actionType` in a check. */

@@ -1,7 +1,7 @@
 import type { Condition } from "@gatehouse/policy";
 import { type Generated, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
-import { violatedReference } from "#platform/database/faults.ts";
+import { violatedReference } from "#platform/database/driver-errors.ts";
 import { anyOf, insertMany } from "#platform/database/many-rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { changedKey, newKey, takeKey } from "#platform/names/stored-keys.ts";

@@ -1,4 +1,4 @@
-import { tenantOfRow } from "#operation/tenant-of-row.ts";
+import { tenantOfRow } from "#operation/declaration/tenant-of-row.ts";
 import { RoleNotFound } from "./errors.ts";
 import type { AccessReads } from "./store.ts";
 

@@ -1,4 +1,4 @@
-import type { Store } from "#operation/module.ts";
+import type { Store } from "#operation/declaration/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { type AssignmentTables, assignmentReads, assignmentWrites } from "./assignment-store.ts";
 import { type Computed, computeEntries } from "./entries/compute.ts";

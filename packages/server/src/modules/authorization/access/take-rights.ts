@@ -1,6 +1,6 @@
 import { relationEffects } from "@gatehouse/policy";
-import type { PrepareContextOf } from "#operation/contexts-of.ts";
-import { isUser, type Principal } from "#operation/principal.ts";
+import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
+import { isUser, type Principal } from "#operation/declaration/principal.ts";
 import { HoldersAbove } from "./errors.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
 import type { RoleRule } from "./model.ts";

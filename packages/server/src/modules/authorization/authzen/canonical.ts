@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { refuseUnstorable } from "#operation/storable.ts";
+import { refuseUnstorable } from "#operation/declaration/storable.ts";
 
 /** One text for one value, in whatever order its members were written. */
 function canonicalText(value: unknown): string {

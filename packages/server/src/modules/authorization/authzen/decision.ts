@@ -1,11 +1,11 @@
 import type { Budget } from "@gatehouse/policy";
 import { type CheckRequest, type Decided, type DecisionReader, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
-import type { Services } from "#operation/context.ts";
-import type { MaybePromise } from "#operation/maybe-promise.ts";
-import type { Principal } from "#operation/principal.ts";
-import { type Static, Type } from "#operation/schema.ts";
+import type { Services } from "#operation/declaration/context.ts";
+import type { Principal } from "#operation/declaration/principal.ts";
+import { type Static, Type } from "#operation/declaration/schema.ts";
+import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { type Evaluation, Facts } from "./entities.ts";
-import { checkOf, faultOf, tenantOf, userOf } from "./question.ts";
+import { checkOf, issueOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 
 /**
@@ -36,8 +36,8 @@ export function parseEvaluation(evaluation: Evaluation, principal: Principal): P
   const userId = userOf(evaluation.subject);
   if (userId === undefined) return { decision: refused(unknownSubject) };
   try {
-    const fault = faultOf(evaluation.resource);
-    if (fault) throw fault;
+    const issue = issueOf(evaluation.resource);
+    if (issue) throw issue;
     const tenantId = tenantOf(evaluation.subject.properties, principal);
     return { check: { ...checkOf(evaluation, { userId, tenantId }), tenantId } };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { nullable, type Static, Type } from "#operation/schema.ts";
+import { nullable, type Static, Type } from "#operation/declaration/schema.ts";
 
 /**
  * The entities of AuthZEN 1.0, section 5. The standard has fields that we do not know ignored (10.1.1), at every depth: its objects

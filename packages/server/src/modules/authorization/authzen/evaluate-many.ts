@@ -1,9 +1,9 @@
 import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
-import { identified } from "#operation/authorization.ts";
-import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import { isUser, type Principal } from "#operation/principal.ts";
-import { nullable, oneOf, type Static, Type } from "#operation/schema.ts";
-import { refuseUnstorable } from "#operation/storable.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
+import { isUser, type Principal } from "#operation/declaration/principal.ts";
+import { nullable, oneOf, type Static, Type } from "#operation/declaration/schema.ts";
+import { refuseUnstorable } from "#operation/declaration/storable.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { Decision, decideOn, type EvaluationContext, type ParsedEvaluation, parseEvaluation } from "./decision.ts";
 import { Facts, open, optionalFacts } from "./entities.ts";

@@ -1,8 +1,8 @@
 import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
-import { identified } from "#operation/authorization.ts";
-import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import { after } from "#operation/maybe-promise.ts";
-import { refuseUnstorable } from "#operation/storable.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
+import { refuseUnstorable } from "#operation/declaration/storable.ts";
+import { after } from "#operation/kernel/maybe-promise.ts";
 import { Decision, decideOn, parseEvaluation } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
 import { authzen } from "./module.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { faults } from "./conformance/schemas.ts";
+import { issues } from "./conformance/schemas.ts";
 import { makeWorld, type World } from "./conformance/world.ts";
 
 interface Example {
@@ -69,7 +69,7 @@ describe.each(Object.entries(examples))("the examples of the %s", (_source, all)
   it("has answers that our reading of the standard takes for such", () => {
     for (const example of all) {
       if (example.response === null || example.status !== 200 || contradictsItself(example)) continue;
-      expect(faults[example.path.replace(/^GET /, "")]?.(example.response), example.name).toEqual([]);
+      expect(issues[example.path.replace(/^GET /, "")]?.(example.response), example.name).toEqual([]);
     }
   });
 

@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { evaluate } from "./evaluate.ts";
 import { evaluateMany } from "./evaluate-many.ts";
 import { authzen } from "./module.ts";

@@ -1,4 +1,4 @@
-import { inputCheck } from "#operation/validate.ts";
+import { inputCheck } from "#operation/kernel/validate.ts";
 import { type Decision, orThrown } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
 

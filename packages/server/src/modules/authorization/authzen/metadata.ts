@@ -1,4 +1,4 @@
-import type { Operation } from "#operation/operation.ts";
+import type { Operation } from "#operation/declaration/operation.ts";
 
 /** 9.1.1: what an endpoint is called in the metadata. */
 const endpoints = {

@@ -1,6 +1,6 @@
 import { access } from "#modules/authorization/access/index.ts";
 import { decisions, readerOf } from "#modules/authorization/decisions/index.ts";
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 
 /** The AuthZEN 1.0 Authorization API over the decisions of this installation. It keeps nothing itself. */
 export const authzen = module("authzen", {

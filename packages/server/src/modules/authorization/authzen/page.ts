@@ -1,14 +1,14 @@
 import type { Budget } from "@gatehouse/policy";
 import { LRUCache } from "lru-cache";
 import { scanPage } from "#modules/authorization/decisions/index.ts";
-import { invalid } from "#operation/errors.ts";
-import { type Principal, principalKey } from "#operation/principal.ts";
-import { nullable, pageMax, type Static, Type } from "#operation/schema.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { type Principal, principalKey } from "#operation/declaration/principal.ts";
+import { nullable, pageMax, type Static, Type } from "#operation/declaration/schema.ts";
 import type { Keys } from "#platform/keys/keys.ts";
 import { digestOf } from "./canonical.ts";
 import { open, optionalFacts } from "./entities.ts";
 
-/** A sealed place holds a name of 255 characters, of which each may be escaped twice, and two digests beside it. */
+/** A encrypted place holds a name of 255 characters, of which each may be escaped twice, and two digests beside it. */
 const tokenMax = 8_000;
 
 /** 8.2.1. A limit above ours is a limit all the same: fewer may be given. */
@@ -68,20 +68,20 @@ export function placeOf({ keys, search, principal, tenantId, query, page }: Sear
     limit: Math.min(kept.limit ?? pageMax, pageMax),
     cursor: before?.cursor ?? undefined,
     next: (cursor) =>
-      cursor === null ? "" : sealedOnce(keys, JSON.stringify({ of, limit: kept.limit, properties: kept.properties, cursor })),
+      cursor === null ? "" : encryptedOnce(keys, JSON.stringify({ of, limit: kept.limit, properties: kept.properties, cursor })),
   };
 }
 
-interface Sealed {
+interface PageToken {
   readonly of: string;
   readonly limit: number | null;
   readonly properties: string | null;
   readonly cursor?: string;
 }
 
-function openToken(keys: Keys, token: string): Sealed {
+function openToken(keys: Keys, token: string): PageToken {
   try {
-    return JSON.parse(keys.open(token, purpose)) as Sealed;
+    return JSON.parse(keys.decrypt(token, purpose)) as PageToken;
   } catch {
     throw wrong("token");
   }
@@ -94,24 +94,24 @@ const wrong = (name: "token" | "limit" | "properties") =>
       : { field: `page.${name}`, rule: "as_before", message: "is not the one of the page before" },
   );
 
-/** Sealing is another text each time, and the answer to a question that is asked again must be the same body. */
+/** Encryption is another text each time, and the answer to a question that is asked again must be the same body. */
 const tokens = new WeakMap<Keys, LRUCache<string, string>>();
 const tokensMax = 10_000;
 const tokenBytesMax = 16 * 1_024 * 1_024;
 
-function sealedOnce(keys: Keys, place: string): string {
+function encryptedOnce(keys: Keys, place: string): string {
   let known = tokens.get(keys);
   if (known === undefined) {
     known = new LRUCache({ max: tokensMax, maxSize: tokenBytesMax, sizeCalculation: (token, place) => token.length + place.length });
     tokens.set(keys, known);
   }
-  const token = known.get(place) ?? keys.seal(place, purpose);
+  const token = known.get(place) ?? keys.encrypt(place, purpose);
   known.set(place, token);
   return token;
 }
 
-/** The scan's own cursor stands inside of our token, which is sealed. */
-const unsealed: Keys = { seal: (plaintext) => plaintext, open: (sealed) => sealed };
+/** The scan's own cursor stands inside of our token, which is encrypted. */
+const unencrypted: Keys = { encrypt: (plaintext) => plaintext, decrypt: (sealed) => sealed };
 
 /** The page of those candidates that are chosen. */
 export async function pageFrom(
@@ -123,7 +123,7 @@ export async function pageFrom(
   // Nothing was wanted: what comes after it begins where this began.
   if (place.limit === 0) return { ids: [], page: { next_token: place.next(place.cursor), count: 0 }, end: "" };
   const { items, nextCursor, end } = await scanPage(
-    { keys: unsealed, list: "", limit: place.limit, cursor: place.cursor },
+    { keys: unencrypted, list: "", limit: place.limit, cursor: place.cursor },
     candidates,
     choose,
     budget,

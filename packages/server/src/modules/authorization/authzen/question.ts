@@ -1,6 +1,6 @@
 import type { CheckRequest } from "#modules/authorization/decisions/index.ts";
-import { invalid, type OperationError } from "#operation/errors.ts";
-import { organizationOf, type Principal } from "#operation/principal.ts";
+import { invalid, type OperationError } from "#operation/declaration/errors.ts";
+import { organizationOf, type Principal } from "#operation/declaration/principal.ts";
 import type { Action, Evaluation, Facts, Resource, Subject } from "./entities.ts";
 
 /** The one type of subject that there is; its id is the user's. */
@@ -28,7 +28,7 @@ export function tenantOf(properties: Facts | null | undefined, principal: Princi
 const nameMax = 255;
 
 /** What keeps a question from being asked at all, as the engine would say it. */
-export function faultOf({ type, id }: { readonly type: string; readonly id?: string }): OperationError | undefined {
+export function issueOf({ type, id }: { readonly type: string; readonly id?: string }): OperationError | undefined {
   const long = [...(type.length > nameMax ? ["resource.type"] : []), ...(id !== undefined && id.length > nameMax ? ["resource.id"] : [])];
   if (long.length === 0) return undefined;
   return invalid(...long.map((field) => ({ field, rule: "maxLength", message: `must not be longer than ${nameMax} characters` })));

@@ -1,5 +1,5 @@
 import { asOperationError, EvaluationLimit, UnknownPermission, UnknownResourceType } from "#modules/authorization/access/index.ts";
-import { type ErrorDefinition, OperationError, ValidationFailed } from "#operation/errors.ts";
+import { type ErrorDefinition, OperationError, ValidationFailed } from "#operation/declaration/errors.ts";
 import type { Facts } from "./entities.ts";
 
 const codes: ReadonlyMap<ErrorDefinition, string> = new Map<ErrorDefinition, string>([

@@ -12,14 +12,14 @@ import {
   tooMany,
   UndecidedOfPage,
 } from "#modules/authorization/decisions/index.ts";
-import { identified } from "#operation/authorization.ts";
-import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import { Type } from "#operation/schema.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { authzen } from "./module.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { faultOf, requestOf, tenantOf, userOf } from "./question.ts";
+import { issueOf, requestOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
@@ -43,7 +43,7 @@ export const searchResources = authzen.memoryQuery("searchResources", {
       const tenantId = tenantOf(subject.properties, principal);
       if (!(await mayAsk({ principal, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
       const { type } = resource;
-      const refusal = refusalOf(faultOf({ type }));
+      const refusal = refusalOf(issueOf({ type }));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
       const place = placeOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });

@@ -11,14 +11,14 @@ import {
   UndecidedOfPage,
   withoutSystemRoles,
 } from "#modules/authorization/decisions/index.ts";
-import { identified } from "#operation/authorization.ts";
-import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import { Type } from "#operation/schema.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
 import { authzen } from "./module.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { checkOf, faultOf, tenantOf, userType } from "./question.ts";
+import { checkOf, issueOf, tenantOf, userType } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
@@ -40,7 +40,7 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
       const tenantId = tenantOf(subject.properties, principal);
       if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
       if (subject.type !== userType) return nothingFound(unknownSubject);
-      const refusal = refusalOf(faultOf(resource));
+      const refusal = refusalOf(issueOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });

@@ -1,5 +1,5 @@
 import type { UndecidedItem } from "#modules/authorization/decisions/index.ts";
-import { type Static, type TSchema, Type } from "#operation/schema.ts";
+import { type Static, type TSchema, Type } from "#operation/declaration/schema.ts";
 import { Facts } from "./entities.ts";
 import { PageOutput } from "./page.ts";
 import { isUnknownName, refusalOf } from "./refusal.ts";

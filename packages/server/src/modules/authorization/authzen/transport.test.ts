@@ -1,7 +1,7 @@
 import { expectError } from "@gatehouse/testing/answers.ts";
 import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { faults } from "./conformance/schemas.ts";
+import { issues } from "./conformance/schemas.ts";
 import { makeWorld, type World } from "./conformance/world.ts";
 import { authzenMetadata } from "./metadata.ts";
 
@@ -99,7 +99,7 @@ describe("GET /.well-known/authzen-configuration", () => {
       search_resource_endpoint: `${publicUrl}/access/v1/search/resource`,
       search_action_endpoint: `${publicUrl}/access/v1/search/action`,
     });
-    expect(faults[address]?.(answer.body)).toEqual([]);
+    expect(issues[address]?.(answer.body)).toEqual([]);
     for (const endpoint of Object.values(answer.body as Record<string, string>).slice(1))
       expectError(await world.server.call(`POST ${new URL(endpoint).pathname}`, { body: {} }), 401, "auth.credential_required");
     const operations = world.server.application.kernel.catalogue.operations.filter(({ name }) => name === "access.evaluate");

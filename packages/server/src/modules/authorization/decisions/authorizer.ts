@@ -1,8 +1,8 @@
 import { PolicyError } from "@gatehouse/policy";
 import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/index.ts";
-import type { Authorizer, Refusal, RequestFacts } from "#operation/authorization.ts";
-import { after, attempt, type MaybePromise } from "#operation/maybe-promise.ts";
-import type { IdentifiedPrincipal } from "#operation/principal.ts";
+import type { Authorizer, Refusal, RequestFacts } from "#operation/declaration/authorization.ts";
+import type { IdentifiedPrincipal } from "#operation/declaration/principal.ts";
+import { after, attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { RequestContext } from "./projection/held-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";

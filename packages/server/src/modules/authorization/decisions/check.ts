@@ -1,8 +1,8 @@
 import { applicableEntitlements, type Budget, type Decision, type DecisionReason, type View } from "@gatehouse/policy";
 import { PermissionValue } from "#modules/authorization/access/index.ts";
-import type { MaybePromise } from "#operation/maybe-promise.ts";
-import { isForeignTo, isUser, type Principal } from "#operation/principal.ts";
-import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/schema.ts";
+import { isForeignTo, isUser, type Principal } from "#operation/declaration/principal.ts";
+import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
+import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { RequestContext } from "./projection/held-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";

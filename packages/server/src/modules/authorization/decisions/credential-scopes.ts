@@ -1,5 +1,5 @@
 import type { SessionFacts } from "@gatehouse/policy";
-import type { IdentifiedPrincipal } from "#operation/principal.ts";
+import type { IdentifiedPrincipal } from "#operation/declaration/principal.ts";
 
 /** A principal lives as long as its credential is cached, so its set is made once. */
 const sets = new WeakMap<readonly string[], ReadonlySet<string>>();

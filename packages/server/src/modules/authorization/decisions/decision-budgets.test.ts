@@ -2,7 +2,7 @@ import { expectWritten } from "@gatehouse/testing/answers.ts";
 import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Principal } from "#operation/principal.ts";
+import type { Principal } from "#operation/declaration/principal.ts";
 import { DecisionBudgets, requestSteps } from "./decision-budgets.ts";
 
 const iam = "/api/v1/iam";

@@ -1,7 +1,7 @@
 import { Budget } from "@gatehouse/policy";
 import { LRUCache } from "lru-cache";
-import { OperationError, TooManyRequests } from "#operation/errors.ts";
-import { isIdentified, type Principal, principalKey } from "#operation/principal.ts";
+import { OperationError, TooManyRequests } from "#operation/declaration/errors.ts";
+import { isIdentified, type Principal, principalKey } from "#operation/declaration/principal.ts";
 import type { Platform } from "#platform/platform.ts";
 
 /** All decisions of one request: some 0.6 s of processor, in slices of 10 ms. What is beyond it is `evaluation_limit`. */

@@ -1,9 +1,9 @@
 import type { Budget, Pending, RelationshipReader, RequestContext, View } from "@gatehouse/policy";
 import { asOperationError } from "#modules/authorization/access/index.ts";
-import { either, internal, permission, type Rule, subject } from "#operation/authorization.ts";
-import type { Services } from "#operation/context.ts";
-import type { MaybePromise } from "#operation/maybe-promise.ts";
-import { isForeignTo, type Principal } from "#operation/principal.ts";
+import { either, internal, permission, type Rule, subject } from "#operation/declaration/authorization.ts";
+import type { Services } from "#operation/declaration/context.ts";
+import { isForeignTo, type Principal } from "#operation/declaration/principal.ts";
+import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { type CheckRequest, requestContextOf, revisionText } from "./check.ts";
 import type { HeldView } from "./projection/held-view.ts";

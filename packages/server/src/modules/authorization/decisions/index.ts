@@ -1,5 +1,5 @@
 import type { access } from "#modules/authorization/access/index.ts";
-import type { ModuleManifest, ReadApisOf } from "#operation/module.ts";
+import type { ModuleManifest, ReadApisOf } from "#operation/declaration/module.ts";
 import { askCaches } from "./commands/ask-caches.ts";
 import { pruneDecisions } from "./commands/prune-decisions.ts";
 import { renewSnapshot } from "./commands/renew-snapshot.ts";

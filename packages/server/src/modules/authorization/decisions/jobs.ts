@@ -1,5 +1,5 @@
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
+import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
 import { pruneDecisions } from "./commands/prune-decisions.ts";
 import { repairProjection } from "./commands/repair-projection.ts";

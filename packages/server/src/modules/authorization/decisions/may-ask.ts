@@ -1,5 +1,5 @@
-import { after, type MaybePromise } from "#operation/maybe-promise.ts";
-import { isIdentified, isUser, type Principal } from "#operation/principal.ts";
+import { isIdentified, isUser, type Principal } from "#operation/declaration/principal.ts";
+import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 
 interface AskingContext {
   readonly principal: Principal;

@@ -1,5 +1,5 @@
 import { access } from "#modules/authorization/access/index.ts";
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { readerOf } from "./projection/reader-of.ts";
 import { decisionsStore } from "./store.ts";
 

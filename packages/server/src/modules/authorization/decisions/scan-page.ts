@@ -1,5 +1,5 @@
 import type { Budget } from "@gatehouse/policy";
-import { pageRequest } from "#operation/paging.ts";
+import { pageRequest } from "#operation/kernel/paging.ts";
 import type { Keys } from "#platform/keys/keys.ts";
 import { requestSteps } from "./decision-budgets.ts";
 import type { DecidedItems } from "./undecided.ts";
@@ -54,7 +54,7 @@ export async function scanPage(
   return { items, nextCursor: cursorAfter(request, after), end: after ?? "" };
 }
 
-/** The cursor of a page of one row that has another after it: sealed as every cursor is. */
+/** The cursor of a page of one row that has another after it: encrypted as every cursor is. */
 const cursorAfter = (request: ReturnType<typeof pageRequest>, after: string | undefined): string | null =>
   request.cut([after as string, ""], (id) => [id]).nextCursor;
 

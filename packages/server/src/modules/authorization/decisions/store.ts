@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { KeyPage } from "#modules/authorization/access/index.ts";
-import type { Store } from "#operation/module.ts";
+import type { Store } from "#operation/declaration/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import type { SnapshotCache } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { projectorName } from "./projection/names.ts";

@@ -1,5 +1,5 @@
 import { type Decision, type Pending, PolicyError, pendingDecision } from "@gatehouse/policy";
-import { Type } from "#operation/schema.ts";
+import { Type } from "#operation/declaration/schema.ts";
 
 /** More are not named in one answer: whoever mends what is missing asks again. */
 export const undecidedMax = 100;

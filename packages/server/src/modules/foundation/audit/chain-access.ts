@@ -1,5 +1,5 @@
-import { either, internal, permission, type Rule } from "#operation/authorization.ts";
-import { organizationOf, type Principal } from "#operation/principal.ts";
+import { either, internal, permission, type Rule } from "#operation/declaration/authorization.ts";
+import { organizationOf, type Principal } from "#operation/declaration/principal.ts";
 
 /** The organization whose chain a call reads: the one it names, else the session's; null for the internal scope and for all chains. */
 export const tenantOfLog = (

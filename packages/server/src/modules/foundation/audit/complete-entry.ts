@@ -1,5 +1,5 @@
-import { type AuditResult, attributesOf, auditDeclarationOf } from "#operation/audit-declaration.ts";
-import type { Operation } from "#operation/operation.ts";
+import { type AuditResult, attributesOf, auditDeclarationOf } from "#operation/declaration/audit-declaration.ts";
+import type { Operation } from "#operation/declaration/operation.ts";
 import type { EntryRow } from "./chain-store.ts";
 import { storageActions } from "./on-storage.ts";
 

@@ -1,4 +1,4 @@
-import { defineError } from "#operation/errors.ts";
+import { defineError } from "#operation/declaration/errors.ts";
 
 export const LogNotFound = defineError("audit.log_not_found", 404, "There is no such audit log.");
 export const ExportNotFound = defineError("audit.export_not_found", 404, "There is no such export, or its time is over.");

@@ -1,6 +1,6 @@
-import { auditCategories, auditSeverities } from "#operation/audit-declaration.ts";
-import { defineEvent } from "#operation/event.ts";
-import { nullable, oneOf, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { auditCategories, auditSeverities } from "#operation/declaration/audit-declaration.ts";
+import { defineEvent } from "#operation/declaration/event.ts";
+import { nullable, oneOf, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 /** What an audit log management consumes. Personal data is masked or left out. */
 export const AuditLogRequested = defineEvent({

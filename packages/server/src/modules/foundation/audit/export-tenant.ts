@@ -1,4 +1,4 @@
-import { tenantOfRow } from "#operation/tenant-of-row.ts";
+import { tenantOfRow } from "#operation/declaration/tenant-of-row.ts";
 import { ExportNotFound } from "./errors.ts";
 import type { AuditReads } from "./store.ts";
 

@@ -35,7 +35,7 @@ async function writePart(tx: WriteHandle, { keys, clock }: Platform, exportId: s
   if (last !== undefined || row.parts === 0) {
     const text = fileText(await represent(store, rows, keys), row.format, row.parts === 0);
     const moved = { position: last?.position ?? row.position, records: rows.length };
-    await store.addPart(row, keys.seal(text, partPurpose(exportId)), moved);
+    await store.addPart(row, keys.encrypt(text, partPurpose(exportId)), moved);
   }
   if (rows.length === recordsInPart) return true;
   await store.finishExport(exportId, new Date(clock.now()));

@@ -1,4 +1,4 @@
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import type { Backlog } from "#platform/backlog.ts";
 import { entryConsumer } from "./dead-entry-store.ts";
 import { auditStore } from "./store.ts";

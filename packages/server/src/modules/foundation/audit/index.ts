@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { chainAppender } from "./chain-appender.ts";
 import { erasePerson } from "./commands/erase-person.ts";
 import { recordEvent } from "./commands/record-event.ts";
@@ -72,7 +72,7 @@ export const manifest: ModuleManifest = {
   steps,
   withheld,
   background: (platform, operations) => [chainAppender(platform, new Signers(platform.keys), operations)],
-  sealed: [
+  encrypted: [
     { table: "audit_signing_keys", key: ["id"], column: "sealed_private_key", purpose: ([id]) => signingKeyPurpose(id as string) },
     { table: "audit_person_keys", key: ["id"], column: "sealed_key", purpose: ([id]) => personKeyPurpose(id as string) },
     { table: "audit_export_parts", key: ["export_id", "part"], column: "sealed", purpose: ([id]) => partPurpose(id as string) },

@@ -1,5 +1,5 @@
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
+import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { removeOld } from "./commands/remove-old.ts";
 import { signCheckpoints } from "./commands/sign-checkpoints.ts";

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { newOrganization } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { operator } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import { operator } from "#operation/declaration/principal.ts";
+import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
 import { aesKeys } from "#platform/keys/aes.ts";
 
 let server: TestServer;

@@ -1,5 +1,5 @@
-import { auditCategories, auditSeverities } from "#operation/audit-declaration.ts";
-import { nullable, oneOf, type Static, TimeRangeEnd, TimeRangeStart, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { auditCategories, auditSeverities } from "#operation/declaration/audit-declaration.ts";
+import { nullable, oneOf, type Static, TimeRangeEnd, TimeRangeStart, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 export const Category = oneOf(...auditCategories);
 export const Severity = oneOf(...auditSeverities);

@@ -1,5 +1,5 @@
 import { identity } from "#modules/foundation/identity/index.ts";
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { Signers } from "./signers.ts";
 import { auditStore } from "./store.ts";
 

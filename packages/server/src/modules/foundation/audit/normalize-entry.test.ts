@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { attributesOf } from "#operation/audit-declaration.ts";
-import { identityColumns } from "#operation/audit-identity.ts";
-import { anonymous, operator, type Principal } from "#operation/principal.ts";
+import { attributesOf } from "#operation/declaration/audit-declaration.ts";
+import { anonymous, operator, type Principal } from "#operation/declaration/principal.ts";
+import { identityColumns } from "#operation/kernel/audit-identity.ts";
 import type { CompleteEntry } from "./complete-entry.ts";
 import { normalizeEntry, recordEventName } from "./normalize-entry.ts";
 import { userPerson } from "./person-keys.ts";

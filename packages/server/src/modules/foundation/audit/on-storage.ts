@@ -1,8 +1,8 @@
 import { v7 as uuid } from "uuid";
-import { insertAuditEntries } from "#operation/audit.ts";
-import { type AuditDeclaration, attributesOf } from "#operation/audit-declaration.ts";
-import { identityColumns } from "#operation/audit-identity.ts";
-import { operator } from "#operation/principal.ts";
+import { type AuditDeclaration, attributesOf } from "#operation/declaration/audit-declaration.ts";
+import { operator } from "#operation/declaration/principal.ts";
+import { insertAuditEntries } from "#operation/kernel/audit.ts";
+import { identityColumns } from "#operation/kernel/audit-identity.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 
 export type StorageAction = "installation.import" | "installation.rebase" | "keys.rotate";

@@ -26,18 +26,18 @@ export const personKeyPurpose = (id: string): string => `audit person key ${id}`
 
 export function newPersonKey(person: Person, keys: Keys): PersonKeyRow {
   const id = uuid();
-  return { id, person, sealed_key: keys.seal(randomBytes(masterKeyBytes).toString("base64url"), personKeyPurpose(id)) };
+  return { id, person, sealed_key: keys.encrypt(randomBytes(masterKeyBytes).toString("base64url"), personKeyPurpose(id)) };
 }
 
 /** Encrypts and decrypts a person's data. The purpose binds the ciphertext to its record. */
 export const keysOf = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): Keys =>
-  aesKeys(Buffer.from(keys.open(sealed_key, personKeyPurpose(id)), "base64url"));
+  aesKeys(Buffer.from(keys.decrypt(sealed_key, personKeyPurpose(id)), "base64url"));
 
 /** A key that is stored nowhere: nobody can decrypt what it encrypts. */
 export const throwawayKeys = (): Keys => aesKeys(randomBytes(masterKeyBytes));
 
 export const openSecret = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): string =>
-  keys.open(sealed_key, personKeyPurpose(id));
+  keys.decrypt(sealed_key, personKeyPurpose(id));
 
 /** Of the row whose key is the pepper of {@link addressPerson}. */
 export const pepperPerson: Person = "pepper";

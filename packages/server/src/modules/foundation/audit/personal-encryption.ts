@@ -69,7 +69,7 @@ export class PersonalEncrypter {
     for (const [person, fields] of personal) {
       const key = await this.#keyFor(person, occurredAt);
       if (key.isErased) this.erased.push(id);
-      const sealed = key.keys.seal(JSON.stringify(fields), personalPurpose(id));
+      const sealed = key.keys.encrypt(JSON.stringify(fields), personalPurpose(id));
       parts.push({ record_id: id, part: parts.length, organization_id, number, key_id: key.id, sealed });
     }
     return { parts, hashes: parts.map(({ key_id, sealed }) => hashOfPart(key_id, sealed)) };

@@ -28,7 +28,7 @@ function open({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys
   try {
     const own = opened.get(key_id) ?? keysOf({ id: key_id, sealed_key }, keys);
     opened.set(key_id, own);
-    return [JSON.parse(own.open(sealed, personalPurpose(record_id))) as Record<string, unknown>];
+    return [JSON.parse(own.decrypt(sealed, personalPurpose(record_id))) as Record<string, unknown>];
   } catch {
     // Changed since it was encrypted: the verifier reports it, and a list still shows the rest.
     return [];

@@ -1,7 +1,7 @@
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { internalDispatch } from "#operation/internal-dispatch.ts";
+import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { signCheckpointsWork } from "./jobs.ts";
 import { auditStore } from "./store.ts";

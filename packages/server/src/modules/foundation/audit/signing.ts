@@ -30,7 +30,7 @@ export const signingKeyPurpose = (id: string): string => `audit signing key ${id
 export function newSigningKey(keys: Keys): SigningKeyRow {
   const id = uuid();
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const encrypted = keys.seal(privateKey.export({ type: "pkcs8", format: "pem" }) as string, signingKeyPurpose(id));
+  const encrypted = keys.encrypt(privateKey.export({ type: "pkcs8", format: "pem" }) as string, signingKeyPurpose(id));
   return { id, public_key: publicKey.export({ type: "spki", format: "pem" }) as string, sealed_private_key: encrypted };
 }
 
@@ -41,7 +41,7 @@ export class Signer {
 
   constructor(row: SigningKeyRow, keys: Keys) {
     this.keyId = row.id;
-    this.#private = createPrivateKey(keys.open(row.sealed_private_key, signingKeyPurpose(row.id)));
+    this.#private = createPrivateKey(keys.decrypt(row.sealed_private_key, signingKeyPurpose(row.id)));
   }
 
   /** The public half of the private key itself, in PEM. */

@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { Store } from "#operation/module.ts";
+import type { Store } from "#operation/declaration/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { insertMany } from "#platform/database/many-rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";

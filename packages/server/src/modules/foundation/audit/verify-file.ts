@@ -1,6 +1,6 @@
 import { createPublicKey } from "node:crypto";
 import { Value } from "typebox/value";
-import { Type } from "#operation/schema.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { AuditLog, type Checkpoint } from "./model.ts";
 import { beginningOf, hashOfRecord } from "./record.ts";
 import { type ExportedLog, recordOf } from "./represent.ts";
@@ -74,8 +74,8 @@ export async function verifyFile(
     const where = `${organizationId ?? "internal"}, record ${number}`;
     if (hashOfRecord(recordOf(log)) !== hash) wrong.push(`${where}: was changed`);
     const chain = chains.get(organizationId);
-    const fault = chain === undefined ? faultOfFirst(log) : faultOfNext(log, chain);
-    if (fault !== undefined) wrong.push(`${where}: ${fault}`);
+    const issue = chain === undefined ? issueOfFirst(log) : issueOfNext(log, chain);
+    if (issue !== undefined) wrong.push(`${where}: ${issue}`);
     const next = joined(chain, log);
     for (const one of said.get(placeOf(organizationId, number)) ?? []) {
       if (one.hash === hash) next.signed = { from: next.from, through: number, at: one.signedAt, keyId: one.keyId };
@@ -108,10 +108,10 @@ function parsed(line: string): ExportedLog | undefined {
   }
 }
 
-const faultOfFirst = ({ organizationId, number, previousHash }: Pick<AuditLog, "organizationId" | "number" | "previousHash">) =>
+const issueOfFirst = ({ organizationId, number, previousHash }: Pick<AuditLog, "organizationId" | "number" | "previousHash">) =>
   number === 1 && previousHash !== beginningOf(organizationId) ? "does not stand on the beginning of its chain" : undefined;
 
-function faultOfNext({ number, previousHash }: Pick<AuditLog, "number" | "previousHash">, chain: Stretch): string | undefined {
+function issueOfNext({ number, previousHash }: Pick<AuditLog, "number" | "previousHash">, chain: Stretch): string | undefined {
   if (number <= chain.last) return `stands behind record ${chain.last}: reordered`;
   return number === chain.last + 1 && previousHash !== chain.hash ? "does not stand on the record before it" : undefined;
 }

@@ -45,7 +45,7 @@ function failureOf({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys:
   }
   opened.set(key_id, own);
   try {
-    own.open(sealed, personalPurpose(record_id));
+    own.decrypt(sealed, personalPurpose(record_id));
     return undefined;
   } catch {
     // Its own key is at hand and is another one than it names.

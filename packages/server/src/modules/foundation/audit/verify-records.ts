@@ -1,4 +1,4 @@
-import { oneOf, type Static, Type } from "#operation/schema.ts";
+import { oneOf, type Static, Type } from "#operation/declaration/schema.ts";
 import type { MasterKeyAbsent } from "#platform/keys/keys.ts";
 import { hashOfRecord } from "./record.ts";
 import type { StoredRecord } from "./store.ts";

@@ -1,5 +1,5 @@
-import { defineEvent } from "#operation/event.ts";
-import { Email, Name, Type, Uuid } from "#operation/schema.ts";
+import { defineEvent } from "#operation/declaration/event.ts";
+import { Email, Name, Type, Uuid } from "#operation/declaration/schema.ts";
 import { UserStatus } from "./model.ts";
 
 const user = ["user", "userId"] as const;

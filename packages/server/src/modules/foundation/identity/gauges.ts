@@ -1,4 +1,4 @@
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import { identityStore } from "./store.ts";
 
 /** Users by status (business metrics). */

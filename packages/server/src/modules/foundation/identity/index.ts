@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { recordUndeliverable } from "./commands/record-undeliverable.ts";
 import { updateMe } from "./commands/update-me.ts";
 import { events } from "./events.ts";

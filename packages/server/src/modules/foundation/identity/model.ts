@@ -1,5 +1,5 @@
-import type { ErrorDetail } from "#operation/errors.ts";
-import { Email, nullable, oneOf, PersonName, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import type { ErrorDetail } from "#operation/declaration/errors.ts";
+import { Email, nullable, oneOf, PersonName, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 /** `PendingConfirmation` until the address is verified. */
 export const UserStatus = oneOf("PendingConfirmation", "Active", "Suspended");

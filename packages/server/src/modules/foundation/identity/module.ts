@@ -1,5 +1,5 @@
 import { v7 as uuid } from "uuid";
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { EmailVerified, MailRetried, PasswordChanged, UserRegistered, UserStatusChanged } from "./events.ts";
 import { newUser, type Profile, type SessionFacts, type User, type UserStatus } from "./model.ts";
 import { identityStore, toUser, type UserRow } from "./store.ts";

@@ -1,4 +1,4 @@
-import { type ErrorDetail, invalid } from "#operation/errors.ts";
+import { type ErrorDetail, invalid } from "#operation/declaration/errors.ts";
 
 /** A control character or line break, a scheme with its slashes, `www.`, or a host name with a path or port behind it. */
 const noName =

@@ -1,4 +1,4 @@
-import type { Services } from "#operation/context.ts";
+import type { Services } from "#operation/declaration/context.ts";
 import type { Limit } from "#platform/limits/limits.ts";
 import { pseudonym } from "#platform/secrets.ts";
 

@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { mailDataPurpose, sendMail, sendMailJob } from "./jobs.ts";
 import { notifications } from "./module.ts";
 
@@ -12,6 +12,6 @@ export const manifest: ModuleManifest = {
   events: [],
   steps: [],
   queues: [sendMailJob],
-  sealed: [{ queue: sendMailJob.name, field: "sealed", purpose: mailDataPurpose }],
+  encrypted: [{ queue: sendMailJob.name, field: "sealed", purpose: mailDataPurpose }],
   jobs: (platform, dispatch) => [sendMail(platform, dispatch)],
 };

@@ -1,4 +1,4 @@
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { AddressRefused } from "#platform/mail/mail.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";
@@ -14,7 +14,7 @@ export interface SendMail {
   readonly onUndeliverable?: string;
 }
 
-/** What a mail's data is sealed for while it waits in the queue: it holds tokens. */
+/** What a mail's data is encrypted for while it waits in the queue: it holds tokens. */
 export const mailDataPurpose = "mail data";
 
 export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", retry: patience.mail };
@@ -26,7 +26,7 @@ export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail",
 export const sendMail = ({ keys, mail, settings }: Platform, dispatch: InternalDispatch): Job<SendMail> => ({
   ...sendMailJob,
   async handle({ template, locale, sealed, onUndeliverable }) {
-    const { to, data } = JSON.parse(keys.open(sealed, mailDataPurpose));
+    const { to, data } = JSON.parse(keys.decrypt(sealed, mailDataPurpose));
     const rendered = renderMail(template, locale, { ...data, publicUrl: settings.publicUrl });
     await mail.send({ to, template, locale, ...rendered }).catch(async (error: unknown) => {
       if (!(error instanceof AddressRefused)) throw error;

@@ -1,4 +1,4 @@
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { mailDataPurpose, sendMailJob } from "./jobs.ts";
 import type { MailData, Template } from "./templates/templates.ts";
 
@@ -15,16 +15,16 @@ export interface MailRequest<Name extends Template> {
 /** Messages to people. A mail is a job in the caller's transaction: it is sent if and only if the transaction commits. */
 export const notifications = module("notifications", {
   store: { reads: () => ({}), writes: () => ({}) },
-  // The data holds tokens, so it lies sealed in the queue.
+  // The data holds tokens, so it lies encrypted in the queue.
   state: ({ keys }) => ({
-    seal: (data: object): string => keys.seal(JSON.stringify(data), mailDataPurpose),
+    encrypt: (data: object): string => keys.encrypt(JSON.stringify(data), mailDataPurpose),
   }),
   writeApi: ({ state, enqueue }) => ({
     mail: <Name extends Template>({ template, to, locale, data, onUndeliverable }: MailRequest<Name>): Promise<void> =>
       enqueue(sendMailJob, {
         template,
         locale,
-        sealed: state.seal({ to, data }),
+        sealed: state.encrypt({ to, data }),
         ...(onUndeliverable === undefined ? {} : { onUndeliverable }),
       }),
   }),

@@ -1,4 +1,4 @@
-import type { PrepareContextOf } from "#operation/contexts-of.ts";
+import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import type { DeadLetters } from "#platform/dead-letters.ts";
 import { ConsumerNotFound } from "./errors.ts";
 import type { operations } from "./module.ts";

@@ -1,4 +1,4 @@
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import { removalNames } from "#platform/retention/ceiling.ts";
 import { operationsStore } from "./store.ts";
 

@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { confirmRemoval } from "./commands/confirm-removal.ts";
 import { dropDeadLetter } from "./commands/drop-dead-letter.ts";
 import { redriveDeadLetters } from "./commands/redrive-dead-letters.ts";

@@ -1,4 +1,4 @@
-import { nullable, type Static, Timestamp, Type } from "#operation/schema.ts";
+import { nullable, type Static, Timestamp, Type } from "#operation/declaration/schema.ts";
 
 /** The name of a consumer of the log (`sessions.end-with-user`), of one of the broker (`iam.billing`), or of a queue of records or jobs. */
 export const ConsumerName = Type.String({ minLength: 1, maxLength: 200 });

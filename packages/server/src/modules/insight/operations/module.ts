@@ -1,4 +1,4 @@
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { deadLetterPorts } from "./dead-letter-ports.ts";
 import { operationsStore } from "./store.ts";
 

@@ -4,7 +4,7 @@ import { newPerson } from "@gatehouse/testing/people.ts";
 import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { internalDispatch } from "#operation/internal-dispatch.ts";
+import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 import { deadLetterRecords } from "#platform/dead-letters.ts";
 import { manifests } from "#runtime/modules.ts";

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Store } from "#operation/module.ts";
+import type { Store } from "#operation/declaration/module.ts";
 import { type RelayStatus, relayStatus } from "#platform/broker/relay.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { rowsOf } from "#platform/database/rows.ts";

@@ -1,4 +1,4 @@
-import { defineError } from "#operation/errors.ts";
+import { defineError } from "#operation/declaration/errors.ts";
 
 export const SubscriptionNotFound = defineError("entitlements.organization_not_found", 404, "There is no such organization.");
 

@@ -1,5 +1,5 @@
-import { defineEvent } from "#operation/event.ts";
-import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { defineEvent } from "#operation/declaration/event.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 export const SubscriptionChanged = defineEvent({
   type: "subscription.changed.v1",

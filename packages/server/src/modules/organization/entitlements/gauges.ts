@@ -1,4 +1,4 @@
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import { entitlementsStore } from "./store.ts";
 
 export const deletionGauge: TableGauge = {

@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { askLater, askLaterJob } from "./billing/ask-later.ts";
 import { billingGuard } from "./billing/client.ts";
 import { followBillingEvents } from "./billing/consumer.ts";

@@ -1,5 +1,5 @@
 import { unlimited } from "@gatehouse/policy";
-import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 /** A feature that is there or not, or a limit: a number, or `unlimited`. */
 const Value = Type.Union([Type.Boolean(), Type.Number({ minimum: 0 }), Type.Literal(unlimited)]);

@@ -1,4 +1,4 @@
-import { defineError } from "#operation/errors.ts";
+import { defineError } from "#operation/declaration/errors.ts";
 
 export const OrganizationNotFound = defineError("tenancy.organization_not_found", 404, "There is no such organization.");
 export const NameTaken = defineError("tenancy.name_taken", 409, "An organization with this name exists.");

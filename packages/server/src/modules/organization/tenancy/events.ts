@@ -1,5 +1,5 @@
-import { defineEvent } from "#operation/event.ts";
-import { Email, Name, nullable, Type, Uuid } from "#operation/schema.ts";
+import { defineEvent } from "#operation/declaration/event.ts";
+import { Email, Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { Country, OrganizationStatus, Slug } from "./model.ts";
 
 const inOrganization = { subject: ["organization", "organizationId"], tenant: "organizationId" } as const;

@@ -1,6 +1,6 @@
 import { NotHeld, type RoleSummary } from "#modules/authorization/access/index.ts";
-import type { Fail } from "#operation/context.ts";
-import type { CommandContextOf, PrepareContextOf } from "#operation/contexts-of.ts";
+import type { Fail } from "#operation/declaration/context.ts";
+import type { CommandContextOf, PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { RoleUnknown } from "./errors.ts";
 import type { tenancy } from "./module.ts";
 

@@ -1,6 +1,6 @@
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
-import { horizonPasses } from "#operation/wait-for-revision.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
+import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { horizonPasses } from "#operation/kernel/wait-for-revision.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
 import { continueErasure } from "./commands/continue-erasure.ts";

@@ -1,6 +1,6 @@
 import countries from "i18n-iso-countries";
-import { type ErrorDetail, invalid } from "#operation/errors.ts";
-import { Email, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { type ErrorDetail, invalid } from "#operation/declaration/errors.ts";
+import { Email, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 /** An organization's status. */
 export const OrganizationStatus = oneOf("Active", "Suspended");
@@ -79,7 +79,7 @@ export function chosenRoles(input: { readonly roleId?: string; readonly roleIds?
 const notAssigned = new Set(["XK"]);
 
 /** The detail that says that a code is no country, or undefined. */
-export const countryFault = (code: string): ErrorDetail | undefined =>
+export const countryIssue = (code: string): ErrorDetail | undefined =>
   countries.isValid(code) && !notAssigned.has(code)
     ? undefined
     : { field: "country", rule: "iso3166", message: "is not an ISO 3166-1 alpha-2 country code, as VN" };

@@ -1,4 +1,4 @@
-import type { ErrorDetail } from "#operation/errors.ts";
+import type { ErrorDetail } from "#operation/declaration/errors.ts";
 import { nameKey } from "#platform/names/name-key.ts";
 import type { KeyColumn } from "#platform/names/stored-keys.ts";
 
@@ -46,5 +46,5 @@ export const reservedSlugs = [
 const reservedKeys: ReadonlySet<string> = new Set(reservedSlugs.map(slugKey));
 
 /** The detail that says that a slug is none to be had, or looks like one; undefined otherwise. */
-export const slugFault = (slug: string): ErrorDetail | undefined =>
+export const slugIssue = (slug: string): ErrorDetail | undefined =>
   reservedKeys.has(slugKey(slug)) ? { field: "slug", rule: "reserved", message: "is reserved" } : undefined;

@@ -1,4 +1,4 @@
-import type { QueryContextOf } from "#operation/contexts-of.ts";
+import type { QueryContextOf } from "#operation/declaration/contexts-of.ts";
 import type { Member } from "./model.ts";
 import type { tenancy } from "./module.ts";
 import { representMembers } from "./represent.ts";

@@ -1,5 +1,5 @@
 import type { access } from "#modules/authorization/access/index.ts";
-import type { ReadApisOf } from "#operation/module.ts";
+import type { ReadApisOf } from "#operation/declaration/module.ts";
 import type { Invitation, Membership } from "./model.ts";
 import type { InvitationRow, MembershipRow } from "./store.ts";
 

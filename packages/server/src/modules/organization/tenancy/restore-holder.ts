@@ -1,8 +1,8 @@
 import { v7 as uuid } from "uuid";
 import type { access } from "#modules/authorization/access/index.ts";
 import type { identity } from "#modules/foundation/identity/index.ts";
-import type { ErrorDetail } from "#operation/errors.ts";
-import type { ApisOf, Emit } from "#operation/module.ts";
+import type { ErrorDetail } from "#operation/declaration/errors.ts";
+import type { ApisOf, Emit } from "#operation/declaration/module.ts";
 import { UserUnknown } from "./errors.ts";
 import { MemberJoined, MemberRolesChanged } from "./events.ts";
 import type { MembershipRow, tenancyStore } from "./store.ts";

@@ -1,7 +1,7 @@
 import { User } from "#modules/foundation/identity/index.ts";
-import type { CommandContextOf } from "#operation/contexts-of.ts";
-import { OrganizationInactive } from "#operation/errors.ts";
-import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import type { CommandContextOf } from "#operation/declaration/contexts-of.ts";
+import { OrganizationInactive } from "#operation/declaration/errors.ts";
+import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { InvalidCredentials, NotAMember, UserSuspended } from "./errors.ts";
 import { addressOf } from "./known-address.ts";
 import type { authentication } from "./module.ts";

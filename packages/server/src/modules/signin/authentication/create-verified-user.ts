@@ -1,6 +1,6 @@
 import { canonicalLocale, type User } from "#modules/foundation/identity/index.ts";
-import type { CommandContextOf } from "#operation/contexts-of.ts";
-import { invalid } from "#operation/errors.ts";
+import type { CommandContextOf } from "#operation/declaration/contexts-of.ts";
+import { invalid } from "#operation/declaration/errors.ts";
 import { EmailTaken } from "./errors.ts";
 import type { NewUser } from "./model.ts";
 import type { authentication } from "./module.ts";

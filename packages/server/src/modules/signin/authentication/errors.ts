@@ -1,4 +1,4 @@
-import { defineError } from "#operation/errors.ts";
+import { defineError } from "#operation/declaration/errors.ts";
 
 export const InvalidCredentials = defineError("auth.invalid_credentials", 401, "The e-mail address or the password is not right.");
 export const TooManyAttempts = defineError("auth.too_many_attempts", 429, "Too many attempts to sign in. Wait, or reset the password.");

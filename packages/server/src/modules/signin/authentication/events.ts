@@ -1,5 +1,5 @@
-import { defineEvent } from "#operation/event.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { defineEvent } from "#operation/declaration/event.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 
 const user = ["user", "userId"] as const;
 

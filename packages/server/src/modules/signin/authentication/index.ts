@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { createUser } from "./commands/create-user.ts";
 import { forgotPassword } from "./commands/forgot-password.ts";
 import { login } from "./commands/login.ts";

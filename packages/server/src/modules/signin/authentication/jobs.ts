@@ -1,6 +1,6 @@
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
-import { untilNoneIsLeft } from "#operation/scheduled-job.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
+import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
+import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { pruneTokens } from "./commands/prune-tokens.ts";
 import { startConfirmation } from "./commands/start-confirmation.ts";

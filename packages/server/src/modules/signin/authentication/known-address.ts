@@ -1,4 +1,4 @@
-import type { Origin } from "#operation/origin.ts";
+import type { Origin } from "#operation/declaration/origin.ts";
 import { clientNetwork } from "#platform/network/address.ts";
 import { pseudonym } from "#platform/secrets.ts";
 

@@ -1,5 +1,5 @@
 import { Locale } from "#modules/foundation/identity/index.ts";
-import { Email, PersonName, type Static, Type } from "#operation/schema.ts";
+import { Email, PersonName, type Static, Type } from "#operation/declaration/schema.ts";
 
 export const NewPassword = Type.String({ minLength: 8, maxLength: 128, "x-secret": true });
 

@@ -2,7 +2,7 @@ import { identity } from "#modules/foundation/identity/index.ts";
 import { notifications } from "#modules/foundation/notifications/index.ts";
 import { tenancy } from "#modules/organization/tenancy/index.ts";
 import { sessions } from "#modules/signin/sessions/index.ts";
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { HashKinds } from "./hash-kinds.ts";
 import { authenticationStore } from "./store.ts";
 

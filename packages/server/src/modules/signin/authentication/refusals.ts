@@ -1,5 +1,5 @@
-import type { Services } from "#operation/context.ts";
-import { type ErrorDefinition, OrganizationInactive } from "#operation/errors.ts";
+import type { Services } from "#operation/declaration/context.ts";
+import { type ErrorDefinition, OrganizationInactive } from "#operation/declaration/errors.ts";
 import { EmailNotVerified, InvalidCredentials, NotAMember, UserSuspended } from "./errors.ts";
 
 /** Why a sign-in is refused, whatever its method. */

@@ -1,5 +1,5 @@
 import { recordUndeliverableOperation, type User } from "#modules/foundation/identity/index.ts";
-import type { CommandContextOf } from "#operation/contexts-of.ts";
+import type { CommandContextOf } from "#operation/declaration/contexts-of.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import type { authentication } from "./module.ts";
 

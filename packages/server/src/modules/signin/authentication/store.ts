@@ -1,4 +1,4 @@
-import type { Store } from "#operation/module.ts";
+import type { Store } from "#operation/declaration/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { credentialReads, credentialWrites } from "./store/credentials.ts";
 import { knownAddressReads, knownAddressWrites } from "./store/known-addresses.ts";

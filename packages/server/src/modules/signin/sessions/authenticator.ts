@@ -1,6 +1,6 @@
-import type { Authenticator } from "#operation/authenticators.ts";
-import { after } from "#operation/maybe-promise.ts";
-import type { ModuleProcess } from "#operation/module.ts";
+import type { ModuleProcess } from "#operation/declaration/module.ts";
+import type { Authenticator } from "#operation/kernel/authenticators.ts";
+import { after } from "#operation/kernel/maybe-promise.ts";
 import { isSessionToken } from "./model.ts";
 import type { SessionCache } from "./session-cache.ts";
 

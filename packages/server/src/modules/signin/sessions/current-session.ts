@@ -1,5 +1,5 @@
-import { OperationError, PermissionDenied } from "#operation/errors.ts";
-import type { UserPrincipal } from "#operation/principal.ts";
+import { OperationError, PermissionDenied } from "#operation/declaration/errors.ts";
+import type { UserPrincipal } from "#operation/declaration/principal.ts";
 
 /** The session that the call is made with. Refuses other credentials: what ends or describes "this session" has none to mean. */
 export function currentSession({ credential }: UserPrincipal): string {

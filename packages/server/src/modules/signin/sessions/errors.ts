@@ -1,4 +1,4 @@
-import { defineError } from "#operation/errors.ts";
+import { defineError } from "#operation/declaration/errors.ts";
 
 export const SessionNotFound = defineError("sessions.session_not_found", 404, "There is no such session.");
 export const AuthenticationTooOld = defineError(

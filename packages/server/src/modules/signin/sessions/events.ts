@@ -1,5 +1,5 @@
-import { defineEvent } from "#operation/event.ts";
-import { nullable, oneOf, type Static, Type, Uuid } from "#operation/schema.ts";
+import { defineEvent } from "#operation/declaration/event.ts";
+import { nullable, oneOf, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 
 const session = { sessionId: Uuid, userId: Uuid, organizationId: nullable(Uuid) };
 const about = { subject: ["session", "sessionId"], tenant: "organizationId" } as const;

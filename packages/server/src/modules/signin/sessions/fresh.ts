@@ -1,4 +1,4 @@
-import type { UserPrincipal } from "#operation/principal.ts";
+import type { UserPrincipal } from "#operation/declaration/principal.ts";
 
 /** How long after a sign-in somebody may end other sessions without signing in again (docs/security/sign-in.md). */
 export const freshSeconds = 15 * 60;

@@ -1,4 +1,4 @@
-import type { TableGauge } from "#operation/module.ts";
+import type { TableGauge } from "#operation/declaration/module.ts";
 import { sessionStore } from "./store.ts";
 
 /** Sessions whose time is not over (business metrics). */

@@ -1,4 +1,4 @@
-import type { ModuleManifest } from "#operation/module.ts";
+import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { sessionAuthenticator } from "./authenticator.ts";
 import { endAllSessions } from "./commands/end-all-sessions.ts";
 import { endOtherSessions } from "./commands/end-other-sessions.ts";

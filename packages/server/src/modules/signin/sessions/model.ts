@@ -1,4 +1,4 @@
-import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
 export const Session = Type.Object({
   id: Uuid,

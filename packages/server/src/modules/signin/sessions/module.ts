@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { tenancy } from "#modules/organization/tenancy/index.ts";
-import { module } from "#operation/module.ts";
+import { module } from "#operation/declaration/module.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { ended, SessionEnded, SessionStarted } from "./events.ts";
 import { isOver, livePerson } from "./live-person.ts";

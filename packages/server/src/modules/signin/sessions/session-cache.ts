@@ -7,8 +7,8 @@ import {
   UserStatusChanged,
 } from "#modules/foundation/identity/index.ts";
 import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
-import { after, type MaybePromise } from "#operation/maybe-promise.ts";
-import type { UserPrincipal } from "#operation/principal.ts";
+import type { UserPrincipal } from "#operation/declaration/principal.ts";
+import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import { byField, type Invalidation, LeasedCache } from "#platform/log/leased-cache.ts";
 import type { Platform } from "#platform/platform.ts";

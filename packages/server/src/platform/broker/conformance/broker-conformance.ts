@@ -1,6 +1,6 @@
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { describe, expect, it } from "vitest";
-import { Unavailable } from "../../database/faults.ts";
+import { Unavailable } from "../../database/driver-errors.ts";
 import { NonRetryableError } from "../../non-retryable-error.ts";
 import { policies } from "../../resilience/policies.ts";
 import type { Envelope } from "../cloud-event.ts";

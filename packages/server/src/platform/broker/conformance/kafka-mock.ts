@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, connect as openSocket, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Certificate } from "./certificates.ts";
-import { type DoorRules, KafkaDoor } from "./kafka-door.ts";
+import { KafkaListener, type ListenerRules } from "./kafka-listener.ts";
 
 /** A Kafka cluster of one broker behind a wire that can be cut and held. */
 export interface KafkaUnderTest {
@@ -52,7 +52,7 @@ async function portOf(child: ChildProcess): Promise<number | undefined> {
  */
 export async function wireToMock(
   port: number,
-  { certificate, rules }: { readonly certificate?: Certificate; readonly rules?: DoorRules } = {},
+  { certificate, rules }: { readonly certificate?: Certificate; readonly rules?: ListenerRules } = {},
 ): Promise<Pick<KafkaUnderTest, "url" | "line"> & { readonly address: string }> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let held = false;
@@ -66,7 +66,7 @@ export async function wireToMock(
     const upstream = openSocket({ host: "127.0.0.1", port });
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    const door = rules && new KafkaDoor(rules);
+    const door = rules && new KafkaListener(rules);
     client.on("data", (bytes: Buffer) => {
       const admitted = door?.take(bytes) ?? { forward: [bytes], answers: [], refused: false };
       for (const part of admitted.answers) client.write(part);

@@ -3,7 +3,7 @@ import type { Fresh } from "@gatehouse/testing/databases.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Database, everyTenant, internalScope, type Scope, tenantScope, userScope } from "../database.ts";
-import { isUnavailable, violatedReference, violatedUnique } from "../faults.ts";
+import { isUnavailable, violatedReference, violatedUnique } from "../driver-errors.ts";
 import { allOf, anyOf, insertMany } from "../many-rows.ts";
 import { type SchemaStep, sharedTable, tenantTable } from "../migrations.ts";
 

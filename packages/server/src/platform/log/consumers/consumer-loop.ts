@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Logger } from "pino";
 import { type Database, everyTenant } from "../../database/database.ts";
-import { isTransient, isUnavailable } from "../../database/faults.ts";
+import { isTransient, isUnavailable } from "../../database/driver-errors.ts";
 import { failureText } from "../../failure-text.ts";
 import { Loop, type RetrySchedule } from "../../loop.ts";
 import type { LoggedEvent, Position } from "../event.ts";

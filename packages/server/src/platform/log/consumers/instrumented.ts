@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Watching } from "../../database/watched.ts";
+import type { Instrumentation } from "../../database/instrumented.ts";
 import { extract } from "../../telemetry/tracing.ts";
 import type { LoggedEvent } from "../event.ts";
 import type { Consumer } from "./consumer.ts";
@@ -11,7 +11,10 @@ const tracesMax = 20;
  * A consumer that is measured, and works in the traces of the commands whose events it handles. Of a batch from several
  * commands the first command's trace has what is done below; the others have its length.
  */
-export function instrumentedConsumer(consumer: Consumer, { metrics, tracer, logger }: Watching & { readonly logger: Logger }): Consumer {
+export function instrumentedConsumer(
+  consumer: Consumer,
+  { metrics, tracer, logger }: Instrumentation & { readonly logger: Logger },
+): Consumer {
   const { name } = consumer;
   for (const outcome of ["ok", "failed"]) metrics.consumerSeconds.begin(name, outcome);
   metrics.eventsHandled.inc({ consumer: name }, 0);

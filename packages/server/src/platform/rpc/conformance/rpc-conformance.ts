@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { afterEach, describe, expect, it } from "vitest";
 import { OutcomeUnknown, Unavailable } from "../../unavailable.ts";
-import { NobodyServes } from "../faults.ts";
+import { NobodyServes } from "../errors.ts";
 import { noHeaders, type Reply, type Rpc } from "../rpc.ts";
 
 /** What every adapter of the rpc port keeps. `connect` gives handles as processes of their own would have them. */

@@ -3,7 +3,7 @@ import { type Database, everyTenant } from "#platform/database/database.ts";
 import { MasterKeyRefused, refuseOtherKeys } from "#platform/keys/known-keys.ts";
 import type { Configuration } from "../../configuration.ts";
 import { keyRing } from "../../key-ring.ts";
-import { sealedPlaces } from "../../modules.ts";
+import { encryptedFields } from "../../modules.ts";
 import { bad, type Finding, good } from "./check.ts";
 
 /** Whether the master key at hand is the one that the database was filled with. */
@@ -12,8 +12,8 @@ export async function checkMasterKey(database: Database, configuration: Configur
   if (!rows[0]?.present) return [];
   const source = keyRing(configuration);
   try {
-    const { isUnused } = await database.transact(everyTenant, (tx) => refuseOtherKeys(tx, source, sealedPlaces));
-    return [good(isUnused ? "the database has sealed nothing yet: any master key will do" : "the master key is the database's")];
+    const { isUnused } = await database.transact(everyTenant, (tx) => refuseOtherKeys(tx, source, encryptedFields));
+    return [good(isUnused ? "the database has encrypted nothing yet: any master key will do" : "the master key is the database's")];
   } catch (error) {
     if (error instanceof MasterKeyRefused) return [bad(error.message)];
     throw error;

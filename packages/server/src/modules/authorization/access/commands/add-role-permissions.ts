@@ -1,6 +1,6 @@
-import { scoped } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
-import { violatedReference } from "#platform/database/faults.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
+import { violatedReference } from "#platform/database/driver-errors.ts";
 import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { PermissionAddedToRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";

@@ -1,6 +1,6 @@
-import { scoped } from "#operation/authorization.ts";
-import { invalid } from "#operation/errors.ts";
-import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantNotFound, HoldersAbove, NotHeld } from "../errors.ts";
 import { GrantChanged } from "../events.ts";

@@ -1,10 +1,10 @@
 import { v7 as uuid } from "uuid";
-import { scoped } from "#operation/authorization.ts";
-import { QuotaExceeded } from "#operation/errors.ts";
-import { mustFit } from "#operation/quota.ts";
-import { Description, Name, nullable, Type, Uuid } from "#operation/schema.ts";
-import { requireVisible } from "#operation/visible-name.ts";
-import { violatedUnique } from "#platform/database/faults.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { QuotaExceeded } from "#operation/declaration/errors.ts";
+import { Description, Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
+import { requireVisible } from "#operation/declaration/visible-name.ts";
+import { mustFit } from "#operation/kernel/quota.ts";
+import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { NotHeld, RoleNameTaken, RoleNotFound } from "../errors.ts";
 import { PermissionAddedToRole, RoleCreated } from "../events.ts";

@@ -1,10 +1,10 @@
 import { checkRelationship, kindOfSubject, type Relationship } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
-import { scoped } from "#operation/authorization.ts";
-import { invalid, QuotaExceeded } from "#operation/errors.ts";
-import { mustFit } from "#operation/quota.ts";
-import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
-import { violatedUnique } from "#platform/database/faults.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { invalid, QuotaExceeded } from "#operation/declaration/errors.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { mustFit } from "#operation/kernel/quota.ts";
+import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantTaken, HoldersAbove, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
 import { GrantCreated, GrantRevoked } from "../events.ts";

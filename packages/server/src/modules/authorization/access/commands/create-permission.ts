@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
-import { internal } from "#operation/authorization.ts";
-import { Description, nullable, Type } from "#operation/schema.ts";
-import { violatedUnique } from "#platform/database/faults.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Description, nullable, Type } from "#operation/declaration/schema.ts";
+import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { ParentNotFound, PermissionTaken, ScopeMismatch } from "../errors.ts";
 import { PermissionDefined } from "../events.ts";

@@ -1,7 +1,7 @@
 import type { AuthorizationModel } from "@gatehouse/policy";
-import { internal } from "#operation/authorization.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
-import { violatedReference } from "#platform/database/faults.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
+import { violatedReference } from "#platform/database/driver-errors.ts";
 import { PermissionInUse, PermissionNotFound, SystemPermission } from "../errors.ts";
 import { PermissionDeleted } from "../events.ts";
 import { access } from "../module.ts";

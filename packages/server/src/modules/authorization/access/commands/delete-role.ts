@@ -1,6 +1,6 @@
-import { scoped } from "#operation/authorization.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
-import { violatedReference } from "#platform/database/faults.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
+import { violatedReference } from "#platform/database/driver-errors.ts";
 import { RoleInUse, RoleNotFound, SystemRole } from "../errors.ts";
 import { RoleDeleted } from "../events.ts";
 import { revokeSomeGrants } from "../forget-subject.ts";

@@ -1,5 +1,5 @@
-import { scoped } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { HoldersAbove, NotHeld, PermissionNotFound, RoleNotFound, SystemRole } from "../errors.ts";
 import { PermissionRemovedFromRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";

@@ -1,7 +1,7 @@
 import { type AuthorizationModel, issuesOfCondition, issuesOfModel, PermissionTree, vocabularyOf } from "@gatehouse/policy";
-import { internal } from "#operation/authorization.ts";
-import { type ErrorDetail, invalid } from "#operation/errors.ts";
-import { Type } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { type ErrorDetail, invalid } from "#operation/declaration/errors.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { AuthorizationModelInput } from "../authorization-model.ts";
 import { ModelInUse } from "../errors.ts";
 import { ModelReplaced } from "../events.ts";

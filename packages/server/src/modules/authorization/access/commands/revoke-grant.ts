@@ -1,5 +1,5 @@
-import { scoped } from "#operation/authorization.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { GrantNotFound, NotHeld } from "../errors.ts";
 import { GrantRevoked } from "../events.ts";
 import { grantEventData } from "../forget-subject.ts";

@@ -1,6 +1,6 @@
-import { scoped } from "#operation/authorization.ts";
-import { invalid } from "#operation/errors.ts";
-import { nullable, type Static, Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { nullable, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 import { NotHeld, RoleNotFound } from "../errors.ts";
 import { revokedAtOnce, revokeSomeGrants } from "../forget-subject.ts";
 import { mayHandle, subjectOf } from "../grant-rules.ts";

@@ -1,8 +1,8 @@
-import { permission } from "#operation/authorization.ts";
-import { QuotaExceeded } from "#operation/errors.ts";
-import { isIdentified } from "#operation/principal.ts";
-import { mustFit } from "#operation/quota.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { permission } from "#operation/declaration/authorization.ts";
+import { QuotaExceeded } from "#operation/declaration/errors.ts";
+import { isIdentified } from "#operation/declaration/principal.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
+import { mustFit } from "#operation/kernel/quota.ts";
 import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
 import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";

@@ -1,5 +1,5 @@
-import { scoped } from "#operation/authorization.ts";
-import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
 import { HoldersAbove, LastHolder, NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { RoleRuleSet } from "../events.ts";

@@ -1,6 +1,6 @@
 import { v7 as uuid } from "uuid";
-import { operatorOnly } from "#operation/authorization.ts";
-import { Nothing, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { PermissionDefined, RoleCreated } from "../events.ts";
 import { type AccessScope, parentByName } from "../model.ts";
 import { access } from "../module.ts";

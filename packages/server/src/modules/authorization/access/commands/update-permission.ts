@@ -1,5 +1,5 @@
-import { internal } from "#operation/authorization.ts";
-import { Description, nullable, Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Description, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { ParentCycle, ParentNotFound, PermissionNotFound, ScopeMismatch, SystemPermission } from "../errors.ts";
 import { PermissionUpdated } from "../events.ts";
 import { Permission, PermissionValue } from "../model.ts";

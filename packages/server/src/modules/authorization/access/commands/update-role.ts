@@ -1,7 +1,7 @@
-import { scoped } from "#operation/authorization.ts";
-import { Description, Name, nullable, Type, Uuid } from "#operation/schema.ts";
-import { requireVisible } from "#operation/visible-name.ts";
-import { violatedUnique } from "#platform/database/faults.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { Description, Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
+import { requireVisible } from "#operation/declaration/visible-name.ts";
+import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { RoleNameTaken, RoleNotFound, SystemRole } from "../errors.ts";
 import { RoleUpdated } from "../events.ts";

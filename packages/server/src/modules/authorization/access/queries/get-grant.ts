@@ -1,5 +1,5 @@
-import { scoped } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { GrantNotFound } from "../errors.ts";
 import { toGrant } from "../grant-store.ts";
 import { tenantOfGrant } from "../grant-tenant.ts";

@@ -1,5 +1,5 @@
-import { permission } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { permission } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { AttributesOfSubject } from "../attributes.ts";
 import { MemberNotFound } from "../errors.ts";
 import { access } from "../module.ts";

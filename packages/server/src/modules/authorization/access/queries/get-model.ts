@@ -1,5 +1,5 @@
-import { identified } from "#operation/authorization.ts";
-import { Type } from "#operation/schema.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { AuthorizationModelInput } from "../authorization-model.ts";
 import { access } from "../module.ts";
 

@@ -1,5 +1,5 @@
-import { scoped } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { RoleNotFound } from "../errors.ts";
 import { Role } from "../model.ts";
 import { access } from "../module.ts";

@@ -1,5 +1,5 @@
-import { scoped } from "#operation/authorization.ts";
-import { nullable, Page, Paging, Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { nullable, Page, Paging, Type, Uuid } from "#operation/declaration/schema.ts";
 import { RoleNotFound } from "../errors.ts";
 import { subjectOf } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";

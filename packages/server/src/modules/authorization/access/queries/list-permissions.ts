@@ -1,5 +1,5 @@
-import { byInput, identified, internal } from "#operation/authorization.ts";
-import { Page, Paging, Type } from "#operation/schema.ts";
+import { byInput, identified, internal } from "#operation/declaration/authorization.ts";
+import { Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { AccessScope, Permission } from "../model.ts";
 import { access } from "../module.ts";
 import { toPermission } from "../store.ts";

@@ -1,6 +1,6 @@
-import { scoped } from "#operation/authorization.ts";
-import { organizationOf } from "#operation/principal.ts";
-import { nullable, Page, Paging, Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { organizationOf } from "#operation/declaration/principal.ts";
+import { nullable, Page, Paging, Type, Uuid } from "#operation/declaration/schema.ts";
 import { RoleNotFound, ScopeMismatch } from "../errors.ts";
 import { AccessScope, Role } from "../model.ts";
 import { access } from "../module.ts";

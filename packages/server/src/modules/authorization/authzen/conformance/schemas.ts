@@ -1,5 +1,5 @@
 import { Compile } from "typebox/compile";
-import { type TSchema, Type } from "#operation/schema.ts";
+import { type TSchema, Type } from "#operation/declaration/schema.ts";
 
 // What AuthZEN 1.0 says of answers, written from its normative text; the schemas that are published beside it are stricter than it.
 
@@ -64,7 +64,7 @@ const evaluations = faultsBy(Evaluations);
 const decision = faultsBy(Decision);
 
 /** What is wrong with a successful answer of each address, by the standard. */
-export const faults: Readonly<Record<string, (value: unknown) => readonly string[]>> = {
+export const issues: Readonly<Record<string, (value: unknown) => readonly string[]>> = {
   "/access/v1/evaluation": decision,
   // Many, or one where the request had none (7.1).
   "/access/v1/evaluations": (value) => (Object.hasOwn(value as object, "evaluations") ? evaluations(value) : decision(value)),

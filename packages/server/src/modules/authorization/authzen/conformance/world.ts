@@ -11,7 +11,7 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, type CallOptions, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { expect } from "vitest";
-import { faults } from "./schemas.ts";
+import { issues } from "./schemas.ts";
 
 /** What the standard's and the certification's examples take for granted: who there is, and what they may do. */
 export interface World {
@@ -79,7 +79,7 @@ export async function makeWorld(): Promise<World> {
   const post: World["post"] = async (path, body, options = {}) => {
     const answer = await server.call(`POST ${path}`, { token, body, ...options });
     if (answer.status === 200) {
-      expect(faults[path]?.(answer.body), JSON.stringify(answer.body)).toEqual([]);
+      expect(issues[path]?.(answer.body), JSON.stringify(answer.body)).toEqual([]);
       expect(answer.headers["content-type"]).toMatch(/^application\/json/);
     }
     return answer;

@@ -1,6 +1,6 @@
 import { v7 as uuid } from "uuid";
-import { operatorOnly } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { CachesAsked } from "../events.ts";
 import { decisions } from "../module.ts";
 

@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Nothing, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { decisions } from "../module.ts";
 
 /** Empties the Redis snapshot of the projection; it fills again with what is asked for. Needed after the database was restored. */

@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { isEntryKey } from "#modules/authorization/access/index.ts";
-import { operatorOnly } from "#operation/authorization.ts";
-import { Nothing, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { EntryKeys } from "../entry-keys.ts";
 import { ReadModelChanged } from "../events.ts";
 import { decisions } from "../module.ts";

@@ -60,12 +60,12 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe("an entry that cannot be computed", () => {
-  const faults: readonly [string, (tx: WriteHandle) => Promise<never>][] = [
+  const issues: readonly [string, (tx: WriteHandle) => Promise<never>][] = [
     ["the computation throws", () => Promise.reject(new Error("a value that nobody foresaw"))],
     ["the database refuses a statement", (tx) => sql`select 1 / 0`.execute(tx) as unknown as Promise<never>],
   ];
   // It reaches for the memory of the process that answers; with roles apart that is another one's. It has run in one process.
-  it.skipIf(distributed).each(faults)(
+  it.skipIf(distributed).each(issues)(
     "%s: it is marked and denied with its own reason, and the others are written",
     async (_what, fail) => {
       const [broken, sound] = [await holderOf(server, ["Organization.Update"]), await holderOf(server, ["Organization.Update"])];

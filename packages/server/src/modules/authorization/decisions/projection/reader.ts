@@ -10,8 +10,8 @@ import {
   type View,
 } from "@gatehouse/policy";
 import { policyKey, type RoleEntry, roleKey, userKey } from "#modules/authorization/access/index.ts";
-import type { MaybePromise } from "#operation/maybe-promise.ts";
-import { waitForRevision } from "#operation/wait-for-revision.ts";
+import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
+import { waitForRevision } from "#operation/kernel/wait-for-revision.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
 import type { Platform } from "#platform/platform.ts";

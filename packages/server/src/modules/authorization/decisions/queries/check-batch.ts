@@ -5,11 +5,11 @@ import {
   UnknownPermission,
   UnknownResourceType,
 } from "#modules/authorization/access/index.ts";
-import { identified } from "#operation/authorization.ts";
-import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import { attempt, type MaybePromise } from "#operation/maybe-promise.ts";
-import { isIdentified, isUser } from "#operation/principal.ts";
-import { Type } from "#operation/schema.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
+import { isIdentified, isUser } from "#operation/declaration/principal.ts";
+import { Type } from "#operation/declaration/schema.ts";
+import { attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
@@ -74,8 +74,8 @@ function outcomeOf(decide: () => MaybePromise<Decided>): MaybePromise<Outcome> {
 
 /** The first error with the places of all that are like it; one that is no fault of the request goes before any that is. */
 function together(errors: readonly unknown[]): unknown {
-  const fault = errors.find((error) => !(error instanceof OperationError) || error.definition.status >= 500);
-  if (fault !== undefined) return fault;
+  const issue = errors.find((error) => !(error instanceof OperationError) || error.definition.status >= 500);
+  if (issue !== undefined) return issue;
   const [first] = errors as readonly OperationError[];
   const alike = (errors as readonly OperationError[]).filter(({ definition }) => definition === first?.definition);
   return new OperationError(

@@ -1,7 +1,7 @@
 import { EvaluationLimit, tellingErrors, UnknownPermission, UnknownResourceType } from "#modules/authorization/access/index.ts";
-import { identified } from "#operation/authorization.ts";
-import { PermissionDenied, TooManyRequests } from "#operation/errors.ts";
-import { after } from "#operation/maybe-promise.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
+import { after } from "#operation/kernel/maybe-promise.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
 import { mayAsk } from "../may-ask.ts";

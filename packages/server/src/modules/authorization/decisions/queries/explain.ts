@@ -1,8 +1,8 @@
 import { type Explanation, explainInSteps, type Step, View } from "@gatehouse/policy";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType, userKey } from "#modules/authorization/access/index.ts";
-import { TooManyRequests } from "#operation/errors.ts";
-import { isUser } from "#operation/principal.ts";
-import { nullable, oneOf, Type } from "#operation/schema.ts";
+import { TooManyRequests } from "#operation/declaration/errors.ts";
+import { isUser } from "#operation/declaration/principal.ts";
+import { nullable, oneOf, Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";

@@ -7,8 +7,8 @@ import {
   UnknownPermission,
   UnknownResourceType,
 } from "#modules/authorization/access/index.ts";
-import { invalid, TooManyRequests } from "#operation/errors.ts";
-import { nullable, oneOf, type Static, Type } from "#operation/schema.ts";
+import { invalid, TooManyRequests } from "#operation/declaration/errors.ts";
+import { nullable, oneOf, type Static, Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { RequestContextInput, SubjectInput } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";

@@ -1,6 +1,6 @@
-import { identified } from "#operation/authorization.ts";
-import { isForeignTo } from "#operation/principal.ts";
-import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { identified } from "#operation/declaration/authorization.ts";
+import { isForeignTo } from "#operation/declaration/principal.ts";
+import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { scopesOf } from "../credential-scopes.ts";
 import { decisions } from "../module.ts";
 

@@ -1,7 +1,7 @@
 import { listActionsInSteps } from "@gatehouse/policy";
 import { EvaluationLimit, MemberNotFound, ModelName, UnknownResourceType } from "#modules/authorization/access/index.ts";
-import { TooManyRequests } from "#operation/errors.ts";
-import { Type } from "#operation/schema.ts";
+import { TooManyRequests } from "#operation/declaration/errors.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { RequestContextInput, ResourceInput, SubjectInput } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";

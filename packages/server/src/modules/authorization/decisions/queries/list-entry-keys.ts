@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { nullable, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { nullable, Type } from "#operation/declaration/schema.ts";
 import { decisions } from "../module.ts";
 
 /** As many as a repair takes at most, also where each row of the page stands for two parts. */

@@ -8,9 +8,9 @@ import {
   UnknownPermission,
   UnknownResourceType,
 } from "#modules/authorization/access/index.ts";
-import { TooManyRequests } from "#operation/errors.ts";
-import { principalKey } from "#operation/principal.ts";
-import { nullable, oneOf, Paging, pageDefault, Type } from "#operation/schema.ts";
+import { TooManyRequests } from "#operation/declaration/errors.ts";
+import { principalKey } from "#operation/declaration/principal.ts";
+import { nullable, oneOf, Paging, pageDefault, Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { RequestContextInput, SubjectInput } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";

@@ -6,9 +6,9 @@ import {
   UnknownPermission,
   UnknownResourceType,
 } from "#modules/authorization/access/index.ts";
-import { TooManyRequests } from "#operation/errors.ts";
-import { principalKey } from "#operation/principal.ts";
-import { nullable, Page, Paging, pageDefault, Type, Uuid } from "#operation/schema.ts";
+import { TooManyRequests } from "#operation/declaration/errors.ts";
+import { principalKey } from "#operation/declaration/principal.ts";
+import { nullable, Page, Paging, pageDefault, Type, Uuid } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { RequestContextInput, ResourceInput } from "../check.ts";
 import { withoutSystemRoles } from "../direct-access.ts";

@@ -17,8 +17,8 @@ import {
   RoleNotFound,
   RuleEffect,
 } from "#modules/authorization/access/index.ts";
-import { TooManyRequests } from "#operation/errors.ts";
-import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { TooManyRequests } from "#operation/declaration/errors.ts";
+import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { KeptQuestion } from "../decision-recorder.ts";
 import { aboutTenant, type EvaluationTarget, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";

@@ -1,6 +1,6 @@
-import { internal } from "#operation/authorization.ts";
-import { invalid } from "#operation/errors.ts";
-import { Email, Type } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { Email, Type } from "#operation/declaration/schema.ts";
 import { prunedAtOnce } from "#platform/database/prune.ts";
 import { Label } from "../model.ts";
 import { audit } from "../module.ts";

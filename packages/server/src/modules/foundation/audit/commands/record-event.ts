@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
-import { scoped } from "#operation/authorization.ts";
-import { invalid } from "#operation/errors.ts";
-import { nullable, personalMark, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { scoped } from "#operation/declaration/authorization.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { nullable, personalMark, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { nameKey } from "#platform/names/name-key.ts";
 import { tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";

@@ -1,6 +1,6 @@
 import { v7 as uuid } from "uuid";
-import { operatorOnly } from "#operation/authorization.ts";
-import { Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { prunedAtOnce } from "#platform/database/prune.ts";
 import { reportStopped } from "#platform/retention/ceiling.ts";
 import { audit } from "../module.ts";

@@ -1,5 +1,5 @@
 import { v7 as uuid } from "uuid";
-import { Type } from "#operation/schema.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { LogNotFound, TooManyExports } from "../errors.ts";
 import { writeExportJob } from "../export-writer.ts";

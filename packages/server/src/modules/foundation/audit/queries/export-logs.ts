@@ -1,4 +1,4 @@
-import { Type } from "#operation/schema.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { ExportTooLarge, LogNotFound } from "../errors.ts";
 import { fileText, mediaTypes } from "../file.ts";

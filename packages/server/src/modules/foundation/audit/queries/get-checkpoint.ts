@@ -1,4 +1,4 @@
-import { Type, Uuid } from "#operation/schema.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { Checkpoint } from "../model.ts";

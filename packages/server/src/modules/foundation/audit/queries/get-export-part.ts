@@ -1,4 +1,4 @@
-import { Type, Uuid } from "#operation/schema.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { readers } from "../chain-access.ts";
 import { ExportNotFound, ExportNotReady } from "../errors.ts";
 import { partPurpose, tenantOfExport } from "../export-tenant.ts";
@@ -27,7 +27,7 @@ export const getExportPart = audit.query("getExportPart", {
   async run({ store, services, fail }, { exportId, part }) {
     const row = (await store.exportById(exportId)) ?? fail(ExportNotFound);
     const sealed = (await store.exportPart(exportId, Number(part))) ?? fail(ExportNotReady);
-    const text = services.keys.open(sealed, partPurpose(exportId));
+    const text = services.keys.decrypt(sealed, partPurpose(exportId));
     return { mediaType: mediaTypes[row.format], fileName: `audit-log-${exportId}-${part}.${row.format}`, text };
   },
 });

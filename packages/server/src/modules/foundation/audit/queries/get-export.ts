@@ -1,4 +1,4 @@
-import { Type, Uuid } from "#operation/schema.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { readers } from "../chain-access.ts";
 import { ExportNotFound } from "../errors.ts";
 import { tenantOfExport } from "../export-tenant.ts";

@@ -1,5 +1,5 @@
-import { anyone } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { anyone } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { audit } from "../module.ts";
 import { publicJwk } from "../signing.ts";
 

@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { nullable, Paging, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { nullable, Paging, Type } from "#operation/declaration/schema.ts";
 import { Checkpoint } from "../model.ts";
 import { audit } from "../module.ts";
 import { toCheckpoint } from "../represent.ts";

@@ -1,5 +1,5 @@
-import { invalid } from "#operation/errors.ts";
-import { nullable, Paging, Type } from "#operation/schema.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { nullable, Paging, Type } from "#operation/declaration/schema.ts";
 import { chainsOf, readers, tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { AuditLog, SearchFields } from "../model.ts";

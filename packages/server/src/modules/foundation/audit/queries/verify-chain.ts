@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { audit } from "../module.ts";
 import { beginningOf } from "../record.ts";
 import { type HasValidSignature, type NamedStatement, signedBy, verifyStatement } from "../signatures.ts";

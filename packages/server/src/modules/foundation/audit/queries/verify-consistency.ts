@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { type Keys, MasterKeyAbsent } from "#platform/keys/keys.ts";
 import { erasePerson } from "../commands/erase-person.ts";
 import { AuditLogRequested } from "../events.ts";
@@ -29,7 +29,7 @@ export const verifyConsistency = audit.query("verifyConsistency", {
   async run({ store, services, now }) {
     const { keys, settings } = services;
     const signingKeys = await store.signingKeys();
-    const findings = signingKeys.flatMap((key) => faultOfKey(key, keys) ?? []);
+    const findings = signingKeys.flatMap((key) => issueOfKey(key, keys) ?? []);
     // Read one after the other: what is appended in between makes the later one the larger.
     const total = await store.total();
     const sum = await store.sumOfChains();
@@ -68,7 +68,7 @@ const wrong = (text: string): Finding => finding("wrong_signature", 0, text);
  * Verifies that the private key was encrypted here, and that the public key belongs to it. Decrypts it again: the stored key may have changed
  * since it was cached. Without its master key nothing can be verified.
  */
-function faultOfKey(key: SigningKeyRow, keys: Keys): Finding | undefined {
+function issueOfKey(key: SigningKeyRow, keys: Keys): Finding | undefined {
   const replaced = wrong(`the signing key ${key.id} was not made here, or was replaced`);
   try {
     return new Signer(key, keys).publicKey === key.public_key ? undefined : replaced;

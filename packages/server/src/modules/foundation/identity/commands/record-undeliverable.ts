@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Email, Nothing, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Email, Nothing, Type } from "#operation/declaration/schema.ts";
 import { MailUndeliverable } from "../events.ts";
 import { identity } from "../module.ts";
 

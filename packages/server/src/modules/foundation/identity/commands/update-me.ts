@@ -1,6 +1,6 @@
-import { signedIn } from "#operation/authorization.ts";
-import { invalid } from "#operation/errors.ts";
-import { PersonName, Type } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { PersonName, Type } from "#operation/declaration/schema.ts";
 import { UserNotFound } from "../errors.ts";
 import { ProfileUpdated } from "../events.ts";
 import { canonicalLocale, Locale, User } from "../model.ts";

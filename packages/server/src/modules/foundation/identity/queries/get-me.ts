@@ -1,5 +1,5 @@
-import { signedIn } from "#operation/authorization.ts";
-import { Type } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { UserNotFound } from "../errors.ts";
 import { User } from "../model.ts";
 import { identity } from "../module.ts";

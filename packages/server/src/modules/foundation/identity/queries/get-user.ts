@@ -1,5 +1,5 @@
-import { internal } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { UserNotFound } from "../errors.ts";
 import { User } from "../model.ts";
 import { identity } from "../module.ts";

@@ -1,5 +1,5 @@
-import { internal } from "#operation/authorization.ts";
-import { Email, Page, Paging, Type } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Email, Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { User } from "../model.ts";
 import { identity } from "../module.ts";
 import { toUser } from "../store.ts";

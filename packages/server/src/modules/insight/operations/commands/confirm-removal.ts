@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Nothing, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { RemovalNotFound } from "../errors.ts";
 import { operations } from "../module.ts";
 

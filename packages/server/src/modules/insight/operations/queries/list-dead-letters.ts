@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { nullable, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { nullable, Type } from "#operation/declaration/schema.ts";
 import { deadLettersOf } from "../dead-letters.ts";
 import { ConsumerNotFound } from "../errors.ts";
 import { ConsumerName, DeadLetter } from "../model.ts";

@@ -1,4 +1,4 @@
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
 import { followBilling } from "../commands/follow-billing.ts";

@@ -7,9 +7,9 @@ import { distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { internalDispatch } from "#operation/internal-dispatch.ts";
-import { system } from "#operation/principal.ts";
-import { backgroundOrigin } from "#operation/scheduled.ts";
+import { system } from "#operation/declaration/principal.ts";
+import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
+import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { reconcile } from "./reconcile.ts";
@@ -173,9 +173,9 @@ describe("the reconciliation", () => {
   it("changes nothing where billing fails in the middle, answers nothing or what it must not", async () => {
     const first = await newOrganization(scene.server);
     const last = await newOrganization(scene.server);
-    for (const fault of [500, { status: "active" }, {}]) {
+    for (const issue of [500, { status: "active" }, {}]) {
       said.set(first.id, { status: "suspended", planId: null, entitlements: {} });
-      said.set(last.id, fault);
+      said.set(last.id, issue);
       await withoutTrace(scene.server, () => expect(run()).rejects.toThrow("billing"));
     }
   });

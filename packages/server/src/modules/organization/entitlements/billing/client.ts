@@ -1,5 +1,5 @@
 import { Compile } from "typebox/compile";
-import { nullable, oneOf, type Static, Type } from "#operation/schema.ts";
+import { nullable, oneOf, type Static, Type } from "#operation/declaration/schema.ts";
 import { readJson } from "#platform/json.ts";
 import type { Guard, Resilience } from "#platform/resilience/resilience.ts";
 import type { Settings } from "#platform/settings.ts";

@@ -1,5 +1,5 @@
-import { OperationError } from "#operation/errors.ts";
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import { OperationError } from "#operation/declaration/errors.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { BrokerConsumer, Received } from "#platform/broker/broker.ts";
 import { tenantScope } from "#platform/database/database.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";

@@ -1,5 +1,5 @@
 import { eraseOrganization } from "#modules/organization/tenancy/index.ts";
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
 import { withdrawDeletion } from "../commands/withdraw-deletion.ts";

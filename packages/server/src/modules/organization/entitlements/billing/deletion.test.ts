@@ -7,7 +7,7 @@ import { distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { internalDispatch } from "#operation/internal-dispatch.ts";
+import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { deleteConfirmed } from "./delete-confirmed.ts";
 

@@ -1,5 +1,5 @@
 import { Compile } from "typebox/compile";
-import { nullable, type Static, Type, Uuid } from "#operation/schema.ts";
+import { nullable, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 import { type Envelope, topicOf } from "#platform/broker/cloud-event.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import { readTimestamp } from "#platform/timestamp.ts";
@@ -46,8 +46,8 @@ export function wishOf(event: Envelope): BillingWish {
   const check = compiled.get(topic);
   if (check === undefined) throw new NonRetryableError(`${topic} is no event of billing`);
   if (!check.Check(event.data)) {
-    const [fault] = check.Errors(event.data);
-    throw new NonRetryableError(`the data of ${topic} is not right: ${fault?.instancePath || "/"} ${fault?.message ?? ""}`);
+    const [issue] = check.Errors(event.data);
+    throw new NonRetryableError(`the data of ${topic} is not right: ${issue?.instancePath || "/"} ${issue?.message ?? ""}`);
   }
   const data = event.data as Record<string, unknown>;
   if (topic === "tenant.data.deletion.requested") return { organizationId: String(data["tenantId"]).toLowerCase(), erase: true };

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import type { InternalDispatch } from "#operation/internal-dispatch.ts";
-import type { Static } from "#operation/schema.ts";
+import type { Static } from "#operation/declaration/schema.ts";
+import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
 import { followBilling } from "../commands/follow-billing.ts";

@@ -1,6 +1,6 @@
 import { OrganizationStatus } from "#modules/organization/tenancy/index.ts";
-import { operatorOnly } from "#operation/authorization.ts";
-import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { EventFromTheFuture } from "../errors.ts";
 import { SubscriptionChanged, SubscriptionSyncFailed } from "../events.ts";
 import { EntitlementValues } from "../model.ts";

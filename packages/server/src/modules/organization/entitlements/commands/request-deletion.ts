@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { oneOf, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { oneOf, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { DeletionNotConfirmed, EventFromTheFuture } from "../errors.ts";
 import { SubscriptionSyncFailed } from "../events.ts";
 import { entitlements } from "../module.ts";

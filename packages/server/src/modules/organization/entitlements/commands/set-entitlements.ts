@@ -1,5 +1,5 @@
-import { internal } from "#operation/authorization.ts";
-import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { SubscriptionNotFound } from "../errors.ts";
 import { SubscriptionChanged } from "../events.ts";
 import { EntitlementValues, Subscription } from "../model.ts";

@@ -1,5 +1,5 @@
-import { either, internal, permission } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { either, internal, permission } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { SubscriptionNotFound } from "../errors.ts";
 import { Subscription } from "../model.ts";
 import { entitlements } from "../module.ts";

@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { entitlements } from "../module.ts";
 
 /** Organizations whose deletion is due, the longest first, with what says whether they are too many. */

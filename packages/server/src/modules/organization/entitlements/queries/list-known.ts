@@ -1,6 +1,6 @@
 import { OrganizationStatus } from "#modules/organization/tenancy/index.ts";
-import { operatorOnly } from "#operation/authorization.ts";
-import { nullable, Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { EntitlementValues } from "../model.ts";
 import { entitlements } from "../module.ts";
 

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
 import { v7 as uuid } from "uuid";
 import { sameAddress } from "#modules/foundation/identity/index.ts";
-import { signedIn } from "#operation/authorization.ts";
-import { OrganizationInactive } from "#operation/errors.ts";
-import { Token, Type, Uuid } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { OrganizationInactive } from "#operation/declaration/errors.ts";
+import { Token, Type, Uuid } from "#operation/declaration/schema.ts";
 import { hashSecret } from "#platform/secrets.ts";
 import {
   AlreadyMember,

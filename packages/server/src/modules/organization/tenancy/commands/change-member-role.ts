@@ -1,6 +1,6 @@
 import { NotHeld } from "#modules/authorization/access/index.ts";
-import { permission } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { permission } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound, RoleUnknown } from "../errors.ts";
 import { MemberRolesChanged } from "../events.ts";
 import { requireRolesHeld, rolesInScope } from "../give-roles.ts";

@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { MemberRemoved, OrganizationErased } from "../events.ts";
 import { tenancy } from "../module.ts";
 

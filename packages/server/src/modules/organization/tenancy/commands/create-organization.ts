@@ -1,17 +1,17 @@
 import { v7 as uuid } from "uuid";
 import { ownerRole } from "#modules/authorization/access/index.ts";
-import { signedIn } from "#operation/authorization.ts";
-import { invalid, QuotaExceeded } from "#operation/errors.ts";
-import { mustFit } from "#operation/quota.ts";
-import { Name, Type } from "#operation/schema.ts";
-import { requireVisible } from "#operation/visible-name.ts";
-import { violatedUnique } from "#platform/database/faults.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { invalid, QuotaExceeded } from "#operation/declaration/errors.ts";
+import { Name, Type } from "#operation/declaration/schema.ts";
+import { requireVisible } from "#operation/declaration/visible-name.ts";
+import { mustFit } from "#operation/kernel/quota.ts";
+import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { NameTaken, SlugTaken } from "../errors.ts";
 import { MemberJoined, OrganizationCreated } from "../events.ts";
-import { Country, countryFault, Organization, Slug } from "../model.ts";
+import { Country, countryIssue, Organization, Slug } from "../model.ts";
 import { tenancy } from "../module.ts";
-import { slugFault } from "../names.ts";
+import { slugIssue } from "../names.ts";
 import { toOrganization } from "../store.ts";
 
 /** Makes an organization with its system roles; whoever makes it is its first owner (S3 §8.2). */
@@ -35,8 +35,8 @@ export const createOrganization = tenancy.command("createOrganization", {
   },
   async run({ store, uses, user, emit, fail, audit, now, services }, input, isLimited) {
     requireVisible(input.name);
-    const fault = countryFault(input.country) ?? slugFault(input.slug);
-    if (fault) throw invalid(fault);
+    const issue = countryIssue(input.country) ?? slugIssue(input.slug);
+    if (issue) throw invalid(issue);
     if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.id)) + 1, services.settings.quotas.organizations);
     const organization = {
       id: uuid(),

@@ -1,6 +1,6 @@
 import { NotHeld } from "#modules/authorization/access/index.ts";
-import { internal } from "#operation/authorization.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastAdministrator, MembershipNotFound } from "../errors.ts";
 import { MemberRemoved } from "../events.ts";
 import { requireRolesHeld } from "../give-roles.ts";

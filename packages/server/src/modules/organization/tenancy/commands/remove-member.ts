@@ -1,7 +1,7 @@
 import { NotHeld } from "#modules/authorization/access/index.ts";
-import { either, own, permission } from "#operation/authorization.ts";
-import { isUser } from "#operation/principal.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { either, own, permission } from "#operation/declaration/authorization.ts";
+import { isUser } from "#operation/declaration/principal.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound } from "../errors.ts";
 import { MemberRemoved } from "../events.ts";
 import { requireRolesHeld } from "../give-roles.ts";

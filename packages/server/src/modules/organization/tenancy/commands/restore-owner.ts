@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Email, Type, Uuid } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Email, Type, Uuid } from "#operation/declaration/schema.ts";
 import { OrganizationNotFound, UserUnknown } from "../errors.ts";
 import { Membership } from "../model.ts";
 import { tenancy } from "../module.ts";

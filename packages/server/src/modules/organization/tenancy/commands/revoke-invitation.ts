@@ -1,6 +1,6 @@
-import { permission } from "#operation/authorization.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
-import { tenantOfRow } from "#operation/tenant-of-row.ts";
+import { permission } from "#operation/declaration/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
+import { tenantOfRow } from "#operation/declaration/tenant-of-row.ts";
 import { InvitationAccepted, InvitationExpired, InvitationNotFound, InvitationRevoked } from "../errors.ts";
 import { InvitationWasRevoked } from "../events.ts";
 import { tenancy } from "../module.ts";

@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { NotHeld } from "#modules/authorization/access/index.ts";
-import { internal } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastAdministrator, RoleUnknown, UserUnknown } from "../errors.ts";
 import { MemberJoined, MemberRolesChanged } from "../events.ts";
 import { requireRolesHeld, rolesInScope } from "../give-roles.ts";

@@ -1,9 +1,9 @@
 import { NotHeld } from "#modules/authorization/access/index.ts";
 import { OwnStatus, User, UserNotFound } from "#modules/foundation/identity/index.ts";
-import { internal } from "#operation/authorization.ts";
-import { CredentialInvalid } from "#operation/errors.ts";
-import { isUser } from "#operation/principal.ts";
-import { oneOf, Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { CredentialInvalid } from "#operation/declaration/errors.ts";
+import { isUser } from "#operation/declaration/principal.ts";
+import { oneOf, Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastAdministrator } from "../errors.ts";
 import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";

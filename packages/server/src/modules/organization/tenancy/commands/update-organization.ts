@@ -1,12 +1,12 @@
-import { byInput, either, internal, permission } from "#operation/authorization.ts";
-import { invalid, PermissionDenied } from "#operation/errors.ts";
-import { Name, nullable, Type, Uuid } from "#operation/schema.ts";
-import { requireVisible } from "#operation/visible-name.ts";
+import { byInput, either, internal, permission } from "#operation/declaration/authorization.ts";
+import { invalid, PermissionDenied } from "#operation/declaration/errors.ts";
+import { Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
+import { requireVisible } from "#operation/declaration/visible-name.ts";
 import { NameTaken, OrganizationNotFound, SlugTaken } from "../errors.ts";
 import { OrganizationStatusChanged, OrganizationUpdated } from "../events.ts";
-import { Country, countryFault, Organization, OrganizationStatus, Slug } from "../model.ts";
+import { Country, countryIssue, Organization, OrganizationStatus, Slug } from "../model.ts";
 import { tenancy } from "../module.ts";
-import { slugFault } from "../names.ts";
+import { slugIssue } from "../names.ts";
 import { type OrganizationRow, toOrganization } from "../store.ts";
 import { failTaken } from "./create-organization.ts";
 
@@ -43,12 +43,12 @@ export const updateOrganization = tenancy.command("updateOrganization", {
   },
   async run({ store, uses, emit, fail, audit, expectVersion, now }, input) {
     requireVisible(input.name);
-    const fault = input.country === undefined ? undefined : countryFault(input.country);
-    if (fault) throw invalid(fault);
+    const issue = input.country === undefined ? undefined : countryIssue(input.country);
+    if (issue) throw invalid(issue);
     const before = (await store.lockOrganization(input.organizationId)) ?? fail(OrganizationNotFound);
     expectVersion(before.version);
     // One that was taken before its word was reserved stays.
-    const reserved = input.slug === undefined || input.slug === before.slug ? undefined : slugFault(input.slug);
+    const reserved = input.slug === undefined || input.slug === before.slug ? undefined : slugIssue(input.slug);
     if (reserved) throw invalid(reserved);
     const change = {
       name: input.name ?? before.name,

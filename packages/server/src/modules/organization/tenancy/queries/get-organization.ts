@@ -1,5 +1,5 @@
-import { either, internal, permission } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { either, internal, permission } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { OrganizationNotFound } from "../errors.ts";
 import { Organization } from "../model.ts";
 import { tenancy } from "../module.ts";

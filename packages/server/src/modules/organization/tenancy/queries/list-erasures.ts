@@ -1,5 +1,5 @@
-import { internal } from "#operation/authorization.ts";
-import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { tenancy } from "../module.ts";
 
 /** Far more than are under way at a time: each takes minutes at most. */

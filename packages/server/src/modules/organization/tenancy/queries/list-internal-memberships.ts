@@ -1,5 +1,5 @@
-import { internal } from "#operation/authorization.ts";
-import { Page, Paging, Type } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { Member } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { membersWithPeople } from "../represent-people.ts";

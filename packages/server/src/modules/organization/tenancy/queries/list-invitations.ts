@@ -1,5 +1,5 @@
-import { permission } from "#operation/authorization.ts";
-import { Page, Paging, Type, Uuid } from "#operation/schema.ts";
+import { permission } from "#operation/declaration/authorization.ts";
+import { Page, Paging, Type, Uuid } from "#operation/declaration/schema.ts";
 import { OrganizationNotFound } from "../errors.ts";
 import { Invitation, InvitationStatus } from "../model.ts";
 import { tenancy } from "../module.ts";

@@ -1,6 +1,6 @@
-import { byInput, internal, signedIn } from "#operation/authorization.ts";
-import type { UserPrincipal } from "#operation/principal.ts";
-import { oneOf, Page, Paging, Type } from "#operation/schema.ts";
+import { byInput, internal, signedIn } from "#operation/declaration/authorization.ts";
+import type { UserPrincipal } from "#operation/declaration/principal.ts";
+import { oneOf, Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { Organization } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { toOrganization } from "../store.ts";

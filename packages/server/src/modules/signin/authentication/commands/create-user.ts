@@ -1,6 +1,6 @@
 import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
-import { operatorOnly } from "#operation/authorization.ts";
-import { Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { createVerifiedUser } from "../create-verified-user.ts";
 import { EmailTaken } from "../errors.ts";
 import { newUserFields } from "../model.ts";

@@ -1,5 +1,5 @@
-import { anyone } from "#operation/authorization.ts";
-import { Email, nullable, Secret, Type, Uuid } from "#operation/schema.ts";
+import { anyone } from "#operation/declaration/authorization.ts";
+import { Email, nullable, Secret, Type, Uuid } from "#operation/declaration/schema.ts";
 import { completeSignIn, SignedIn } from "../complete-sign-in.ts";
 import { TooManyAttempts } from "../errors.ts";
 import { verifyPassword } from "../methods/password.ts";

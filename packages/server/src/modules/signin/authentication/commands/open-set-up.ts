@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { nullable, Token, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { nullable, Token, Type } from "#operation/declaration/schema.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { authentication } from "../module.ts";
 

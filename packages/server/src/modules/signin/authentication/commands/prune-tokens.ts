@@ -1,5 +1,5 @@
-import { operatorOnly } from "#operation/authorization.ts";
-import { Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { authentication } from "../module.ts";
 
 /** One transaction must not hold the log's horizon back for long; the job calls again while there are more. */

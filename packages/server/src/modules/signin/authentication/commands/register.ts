@@ -1,9 +1,9 @@
 import { v7 as uuid } from "uuid";
 import { canonicalLocale, Locale, newUser, recordUndeliverableOperation, refuseNoNames, User } from "#modules/foundation/identity/index.ts";
 import { takeMail } from "#modules/foundation/notifications/index.ts";
-import { anyone } from "#operation/authorization.ts";
-import { invalid } from "#operation/errors.ts";
-import { Email, PersonName, Type } from "#operation/schema.ts";
+import { anyone } from "#operation/declaration/authorization.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { Email, PersonName, Type } from "#operation/declaration/schema.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { EmailTaken } from "../errors.ts";
 import { RegistrationRepeated } from "../events.ts";

@@ -1,5 +1,5 @@
-import { anyone } from "#operation/authorization.ts";
-import { Email, Nothing, Type } from "#operation/schema.ts";
+import { anyone } from "#operation/declaration/authorization.ts";
+import { Email, Nothing, Type } from "#operation/declaration/schema.ts";
 import { startConfirmationJob } from "../jobs.ts";
 import { authentication } from "../module.ts";
 

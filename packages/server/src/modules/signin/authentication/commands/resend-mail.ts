@@ -1,8 +1,8 @@
 import { UserNotFound } from "#modules/foundation/identity/index.ts";
 import { takeMail } from "#modules/foundation/notifications/index.ts";
-import { internal } from "#operation/authorization.ts";
-import { OperationError, TooManyRequests } from "#operation/errors.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { OperationError, TooManyRequests } from "#operation/declaration/errors.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { authentication } from "../module.ts";
 import { sendAgain } from "../send-again.ts";
 

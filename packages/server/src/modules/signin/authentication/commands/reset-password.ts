@@ -1,5 +1,5 @@
-import { anyone } from "#operation/authorization.ts";
-import { Nothing, Token, Type } from "#operation/schema.ts";
+import { anyone } from "#operation/declaration/authorization.ts";
+import { Nothing, Token, Type } from "#operation/declaration/schema.ts";
 import { hashSecret } from "#platform/secrets.ts";
 import { TokenExpired, TokenInvalid } from "../errors.ts";
 import { NewPassword } from "../model.ts";

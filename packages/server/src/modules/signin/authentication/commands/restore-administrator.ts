@@ -1,6 +1,6 @@
 import { Membership, UserUnknown } from "#modules/organization/tenancy/index.ts";
-import { operatorOnly } from "#operation/authorization.ts";
-import { Email, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Email, Type } from "#operation/declaration/schema.ts";
 import { authentication } from "../module.ts";
 
 /** Makes a user an active internal administrator from the command line, whatever was taken from them (`gatehouse user restore`). */

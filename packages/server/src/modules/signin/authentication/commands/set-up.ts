@@ -1,6 +1,6 @@
 import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
-import { anyone } from "#operation/authorization.ts";
-import { Token, Type } from "#operation/schema.ts";
+import { anyone } from "#operation/declaration/authorization.ts";
+import { Token, Type } from "#operation/declaration/schema.ts";
 import { hashSecret } from "#platform/secrets.ts";
 import { createVerifiedUser } from "../create-verified-user.ts";
 import { EmailTaken, SetUpDone, SetUpTokenInvalid } from "../errors.ts";

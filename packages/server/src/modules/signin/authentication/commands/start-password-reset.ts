@@ -1,6 +1,6 @@
 import { takeMail } from "#modules/foundation/notifications/index.ts";
-import { operatorOnly } from "#operation/authorization.ts";
-import { Email, Nothing, Type } from "#operation/schema.ts";
+import { operatorOnly } from "#operation/declaration/authorization.ts";
+import { Email, Nothing, Type } from "#operation/declaration/schema.ts";
 import { mailResetLink } from "../mail-reset-link.ts";
 import { authentication } from "../module.ts";
 

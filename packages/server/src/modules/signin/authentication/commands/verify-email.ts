@@ -1,7 +1,7 @@
 import { User } from "#modules/foundation/identity/index.ts";
-import { anyone } from "#operation/authorization.ts";
-import { invalid } from "#operation/errors.ts";
-import { Secret, Token, Type } from "#operation/schema.ts";
+import { anyone } from "#operation/declaration/authorization.ts";
+import { invalid } from "#operation/declaration/errors.ts";
+import { Secret, Token, Type } from "#operation/declaration/schema.ts";
 import { hashSecret } from "#platform/secrets.ts";
 import { RegistrationPasswordWrong, TokenExpired, TokenInvalid } from "../errors.ts";
 import { mailResetLink } from "../mail-reset-link.ts";

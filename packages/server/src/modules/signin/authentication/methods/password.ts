@@ -1,5 +1,5 @@
-import type { PrepareContextOf } from "#operation/contexts-of.ts";
-import { OperationError } from "#operation/errors.ts";
+import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
+import { OperationError } from "#operation/declaration/errors.ts";
 import { Attempts } from "../attempts.ts";
 import { EmailNotVerified, InvalidCredentials, TooManyAttempts } from "../errors.ts";
 import { addressOf, knownSince } from "../known-address.ts";

@@ -1,4 +1,4 @@
-import type { ErrorDetail } from "#operation/errors.ts";
+import type { ErrorDetail } from "#operation/declaration/errors.ts";
 import { normalizePassword } from "./hashing.ts";
 
 let known: Promise<ReadonlySet<string>> | undefined;
@@ -46,7 +46,7 @@ export function contextWords({ email, names = [] }: PasswordOwner, ofInstallatio
  * Refuses a password that an attacker tries first. No composition rules: they make passwords worse (NIST SP 800-63B
  * §3.1.1.2). Length, 8 to 128 characters, is the schema's; after normalization it is looked at again.
  */
-export async function passwordFault(
+export async function passwordIssue(
   password: string,
   owner: PasswordOwner,
   ofInstallation: readonly string[],
@@ -62,13 +62,13 @@ export async function passwordFault(
   if (new Set(plain).size <= 1 || (await knownPasswords()).has(plain)) {
     return { field: "password", rule: "not_common", message: "is among the passwords that attackers try first" };
   }
-  return contextFault(plain, contextWords(owner, ofInstallation));
+  return contextIssue(plain, contextWords(owner, ofInstallation));
 }
 
 const asciiPunctuation = /[!-/:-@[-`{-~]/g;
 
 /** Refuses a password of which too little is left without the words that are known of the person and the installation. */
-function contextFault(plain: string, words: readonly string[]): ErrorDetail | undefined {
+function contextIssue(plain: string, words: readonly string[]): ErrorDetail | undefined {
   const left = words.reduce((rest, word) => rest.replaceAll(word, ""), plain);
   // What stands between the words adds nothing: attackers try `-`, `.` and `!` with them.
   if (left.length === plain.length || left.replace(asciiPunctuation, "").length >= passwordLengthMin) return undefined;

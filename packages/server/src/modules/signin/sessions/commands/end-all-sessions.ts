@@ -1,5 +1,5 @@
-import { internal } from "#operation/authorization.ts";
-import { Timestamp, Type } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Timestamp, Type } from "#operation/declaration/schema.ts";
 import { ended, SessionEnded } from "../events.ts";
 import { sessions } from "../module.ts";
 import { endedAtOnce } from "../store.ts";

@@ -1,5 +1,5 @@
-import { signedIn } from "#operation/authorization.ts";
-import { Type } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { Type } from "#operation/declaration/schema.ts";
 import { currentSession } from "../current-session.ts";
 import { AuthenticationTooOld } from "../errors.ts";
 import { ended, SessionEnded } from "../events.ts";

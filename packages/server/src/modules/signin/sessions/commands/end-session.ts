@@ -1,5 +1,5 @@
-import { signedIn } from "#operation/authorization.ts";
-import { Nothing, Type, Uuid } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { AuthenticationTooOld, SessionNotFound } from "../errors.ts";
 import { ended, SessionEnded } from "../events.ts";
 import { isFresh } from "../fresh.ts";

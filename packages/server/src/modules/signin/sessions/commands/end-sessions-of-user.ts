@@ -1,6 +1,6 @@
 import { UserNotFound } from "#modules/foundation/identity/index.ts";
-import { internal } from "#operation/authorization.ts";
-import { Type, Uuid } from "#operation/schema.ts";
+import { internal } from "#operation/declaration/authorization.ts";
+import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { ended, SessionEnded } from "../events.ts";
 import { sessions } from "../module.ts";
 import { endedAtOnce } from "../store.ts";

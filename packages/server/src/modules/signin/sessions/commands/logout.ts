@@ -1,5 +1,5 @@
-import { signedIn } from "#operation/authorization.ts";
-import { Nothing, Type } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { currentSession } from "../current-session.ts";
 import { SessionEnded } from "../events.ts";
 import { sessions } from "../module.ts";

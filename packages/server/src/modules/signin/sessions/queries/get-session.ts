@@ -1,7 +1,7 @@
 import { User } from "#modules/foundation/identity/index.ts";
-import { signedIn } from "#operation/authorization.ts";
-import { CredentialInvalid } from "#operation/errors.ts";
-import { nullable, Timestamp, Type, Uuid } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { CredentialInvalid } from "#operation/declaration/errors.ts";
+import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { sessions } from "../module.ts";
 
 /** The session that asks, with its user: how an application validates the token that it was handed (S3 §24.1). */

@@ -1,5 +1,5 @@
-import { signedIn } from "#operation/authorization.ts";
-import { Page, Paging, Type } from "#operation/schema.ts";
+import { signedIn } from "#operation/declaration/authorization.ts";
+import { Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { Session } from "../model.ts";
 import { sessions } from "../module.ts";
 

@@ -1,0 +1,254 @@
+import { after, type MaybePromise } from "../kernel/maybe-promise.ts";
+import {
+  CredentialRequired,
+  type ErrorDefinition,
+  OperationError,
+  OrganizationInactive,
+  PermissionDenied,
+  RouteNotFound,
+} from "./errors.ts";
+import type { Origin } from "./origin.ts";
+import { type IdentifiedPrincipal, isForeignTo, isIdentified, isSystemOrOperator, isUser, type Principal } from "./principal.ts";
+
+/** Who may call an operation. Declared with it; an operation without one does not start. */
+export type Rule =
+  | { readonly kind: "anyone"; readonly why: string }
+  | { readonly kind: "signedIn" }
+  | { readonly kind: "identified"; readonly appliesScopes: boolean }
+  | { readonly kind: "permission"; readonly permission: string; readonly scope: "tenant" | "internal" }
+  | { readonly kind: "scoped"; readonly tenant: string; readonly internal: string }
+  | { readonly kind: "subject"; readonly field: string; readonly appliesScopes: boolean }
+  | { readonly kind: "own"; readonly thing: string }
+  | { readonly kind: "operator" }
+  | { readonly kind: "byInput"; readonly field: string; readonly cases: Readonly<Record<string, Rule>>; readonly otherwise: Rule }
+  | { readonly kind: "either"; readonly rules: readonly Rule[] };
+
+/** Everybody, also without a credential; `why` says the reason. */
+export const anyone = (why: string): Rule => ({ kind: "anyone", why });
+/**
+ * Any user, for what is their own: profile, sessions, organizations. Refuses services, and credentials with scopes: a scope names a
+ * permission, and no permission stands for what is one's own.
+ */
+export const signedIn = (): Rule => ({ kind: "signedIn" });
+
+interface ScopesOfRule {
+  /** The operation limits its own answer to the credential's scopes. Without it the rule refuses a credential that has any. */
+  readonly appliesScopes?: boolean;
+}
+/** Any user or service. */
+export const identified = ({ appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "identified", appliesScopes });
+/** Whoever holds `value` in the organization that the operation acts on. */
+export const permission = (value: string): Rule => ({ kind: "permission", permission: value, scope: "tenant" });
+/** Whoever holds `value` in the internal scope, with a credential of that scope. */
+export const internal = (value: string): Rule => ({ kind: "permission", permission: value, scope: "internal" });
+/** One permission where the call acts in an organization, another where it acts in the internal scope. */
+export const scoped = (needed: { readonly tenant: string; readonly internal: string }): Rule => ({ kind: "scoped", ...needed });
+/** The user whom the input's `field` names. */
+export const subject = (field: string, { appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "subject", field, appliesScopes });
+/** The user whom the thing that the call names belongs to, as the operation's `ownerOf` tells; not with a credential that has scopes. */
+export const own = (thing: string): Rule => ({ kind: "own", thing });
+/** The operator: the command line on the machine itself. */
+export const operatorOnly = (): Rule => ({ kind: "operator" });
+/** One rule where the input's `field` has a value that is listed, another for all else. */
+export const byInput = (field: string, cases: Readonly<Record<string, Rule>>, otherwise: Rule): Rule => ({
+  kind: "byInput",
+  field,
+  cases,
+  otherwise,
+});
+export const either = (...rules: readonly Rule[]): Rule => ({ kind: "either", rules });
+
+/** Why a principal may not. The access module knows more; this is what an answer needs. */
+export type Refusal =
+  | "not_a_member"
+  | "missing_permission"
+  | "credential_scope"
+  | "session_strength"
+  | "organization_suspended"
+  | "unavailable";
+
+/** The request that a decision is made for: conditions and session requirements of the product's own permissions read it. */
+export interface RequestFacts {
+  readonly origin: Origin;
+  /** Milliseconds since 1970, by the clock that sessions are dated with. */
+  readonly now: number;
+}
+
+/**
+ * Answers whether a principal holds a permission in an organization (null: the internal scope), within the scopes of its credential. The
+ * access module implements it.
+ */
+export interface Authorizer {
+  /** Decides as the check API does, with the principal's own credential and request. */
+  holds(
+    principal: IdentifiedPrincipal,
+    organizationId: string | null,
+    permission: string,
+    request: RequestFacts,
+  ): MaybePromise<true | Refusal>;
+  /** Those of `permissions` that the principal does not hold there without a condition, or that lie outside the credential's scopes. */
+  missingPermissions(
+    principal: IdentifiedPrincipal,
+    organizationId: string | null,
+    permissions: readonly string[],
+  ): Promise<readonly string[]>;
+}
+
+export interface Subject {
+  /** Of an operation with the rule `own`. */
+  readonly ownerOf?: () => MaybePromise<string | undefined>;
+  readonly principal: Principal;
+  readonly tenant: string | null | undefined;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** What a caller with no standing in the tenant is told: the same as for an id that does not exist (docs/security/attacks.md, 20). */
+  readonly absent: ErrorDefinition | undefined;
+  readonly request: RequestFacts;
+}
+
+type Outcome = true | OperationError;
+
+/**
+ * Throws the refusal of `rule`, or returns. Of several ways the most telling refusal is given. What memory can answer is
+ * answered without a promise: checks are asked tens of thousands of times a second.
+ */
+export function authorize(rule: Rule, asked: Subject, authorizer: Authorizer): MaybePromise<void> {
+  return after(evaluate(rule, asked, authorizer), (outcome) => {
+    if (outcome !== true) throw outcome;
+  });
+}
+
+function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
+  const { principal } = asked;
+  if (rule.kind === "anyone") return true;
+  if (rule.kind === "either") return firstThatHolds(rule.rules, 0, undefined, asked, authorizer);
+  if (rule.kind === "byInput") {
+    const value = asked.input[rule.field];
+    const chosen = typeof value === "string" && Object.hasOwn(rule.cases, value) ? (rule.cases[value] as Rule) : rule.otherwise;
+    return evaluate(chosen, asked, authorizer);
+  }
+  // The operator has the database itself; the command line's operations still declare who may call them.
+  if (isSystemOrOperator(principal)) return true;
+  if (rule.kind === "operator") return new OperationError(RouteNotFound);
+  if (!isIdentified(principal)) return new OperationError(CredentialRequired);
+  if (rule.kind === "signedIn") return usersOwn(principal);
+  if (rule.kind === "identified") return rule.appliesScopes || withoutScopes(principal);
+  if (rule.kind === "subject") {
+    const field = asked.input[rule.field];
+    if (typeof field !== "string" || !isUser(principal, field)) return denied();
+    return rule.appliesScopes || withoutScopes(principal);
+  }
+  if (rule.kind === "own") return isOwner(principal, asked);
+  if (rule.kind === "scoped") {
+    return asked.tenant === null
+      ? internalPermission(rule.internal, principal, asked, authorizer)
+      : tenantPermission(rule.tenant, principal, asked, authorizer);
+  }
+  return rule.scope === "internal"
+    ? internalPermission(rule.permission, principal, asked, authorizer)
+    : tenantPermission(rule.permission, principal, asked, authorizer);
+}
+
+/** What is a user's own: for no service, and for no credential with scopes. */
+const usersOwn = (principal: IdentifiedPrincipal): Outcome =>
+  principal.kind === "user" ? withoutScopes(principal) : new OperationError(PermissionDenied, [onlyUsers]);
+
+/** The detail of a refusal to everybody but users. */
+export const onlyUsers = { rule: "principal", principal: "user" } as const;
+
+const withoutScopes = ({ credential }: IdentifiedPrincipal): Outcome =>
+  credential.scopes === undefined || new OperationError(PermissionDenied, [{ rule: "credential_scope" }]);
+
+function isOwner(principal: IdentifiedPrincipal, { tenant, absent, ownerOf }: Subject): MaybePromise<Outcome> {
+  // A session that was begun for one organization never acts in another.
+  if (isForeignTo(principal, tenant)) return new OperationError(absent ?? RouteNotFound);
+  const own = usersOwn(principal);
+  if (own !== true) return own;
+  return after(ownerOf?.(), (owner) => isUser(principal, owner) || denied());
+}
+
+function firstThatHolds(
+  rules: readonly Rule[],
+  from: number,
+  telling: OperationError | undefined,
+  asked: Subject,
+  authorizer: Authorizer,
+): MaybePromise<Outcome> {
+  const rule = rules[from];
+  if (rule === undefined) return telling ?? denied();
+  return after(evaluate(rule, asked, authorizer), (outcome) => {
+    if (outcome === true) return true;
+    const next = telling === undefined || outcome.definition.status === 404 ? outcome : telling;
+    return firstThatHolds(rules, from + 1, next, asked, authorizer);
+  });
+}
+
+function internalPermission(value: string, principal: IdentifiedPrincipal, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
+  if (principal.organizationId !== null) return denied(value);
+  return after(authorizer.holds(principal, null, value, asked.request), (answer) => answer === true || refused(value, answer));
+}
+
+function tenantPermission(value: string, principal: IdentifiedPrincipal, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
+  const { tenant, absent } = asked;
+  const unknown = () => new OperationError(absent ?? RouteNotFound);
+  if (tenant === undefined || tenant === null) return absent ? unknown() : denied(value);
+  // A session that was begun for one organization never acts in another.
+  if (isForeignTo(principal, tenant)) return unknown();
+  return after(authorizer.holds(principal, tenant, value, asked.request), (answer) => {
+    if (answer === true) return true;
+    if (answer === "not_a_member") return unknown();
+    return answer === "organization_suspended" ? new OperationError(OrganizationInactive) : refused(value, answer);
+  });
+}
+
+/** Names what the credential lacks, where that is all that is missing: a stronger or more recent sign-in, or a scope. */
+const refused = (value: string, refusal: Refusal): OperationError =>
+  refusal === "session_strength" || refusal === "credential_scope"
+    ? new OperationError(PermissionDenied, [{ rule: refusal, permission: value }])
+    : denied(value);
+
+const denied = (value?: string): OperationError =>
+  new OperationError(PermissionDenied, value === undefined ? [] : [{ rule: "permission", permission: value }]);
+
+/** The rule in words, for the API's description. */
+export function describeRule(rule: Rule): string {
+  switch (rule.kind) {
+    case "anyone":
+      return `Anyone: ${rule.why}.`;
+    case "signedIn":
+      return "Any signed-in user.";
+    case "identified":
+      return `Any user or service${rule.appliesScopes ? ", within the scopes of its credential" : ""}.`;
+    case "permission":
+      return rule.scope === "tenant"
+        ? `Permission \`${rule.permission}\` in the organization.`
+        : `Permission \`${rule.permission}\` in the internal scope.`;
+    case "scoped":
+      return `Permission \`${rule.tenant}\` in the organization; for the internal scope \`${rule.internal}\` there.`;
+    case "subject":
+      return `The user named by \`${rule.field}\`.`;
+    case "own":
+      return `The user whose ${rule.thing} it is.`;
+    case "byInput":
+      return [
+        ...Object.entries(rule.cases).map(([value, inner]) => `With \`${rule.field}\` ${value}: ${describeRule(inner)}`),
+        `Otherwise: ${describeRule(rule.otherwise)}`,
+      ].join(" ");
+    case "operator":
+      return "The command line on the machine itself.";
+    case "either":
+      return rule.rules.map(describeRule).join(" Or: ");
+  }
+}
+
+/** The permissions that a rule names, for the check that each of them is defined. */
+export function permissionsIn(rule: Rule): readonly { readonly permission: string; readonly scope: "tenant" | "internal" }[] {
+  if (rule.kind === "permission") return [rule];
+  if (rule.kind === "scoped") {
+    return [
+      { permission: rule.tenant, scope: "tenant" },
+      { permission: rule.internal, scope: "internal" },
+    ];
+  }
+  if (rule.kind === "byInput") return [...Object.values(rule.cases), rule.otherwise].flatMap(permissionsIn);
+  return rule.kind === "either" ? rule.rules.flatMap(permissionsIn) : [];
+}

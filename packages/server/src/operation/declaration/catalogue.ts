@@ -1,0 +1,117 @@
+import { issuesOfAudit } from "./audit-declaration.ts";
+import { permissionsIn, type Rule } from "./authorization.ts";
+import type { ErrorDefinition } from "./errors.ts";
+import { kernelErrors } from "./errors.ts";
+import type { EventDefinition } from "./event.ts";
+import type { ModuleManifest } from "./module.ts";
+import type { Operation } from "./operation.ts";
+import { type TSchema, timeBoundMark, timestampFormat } from "./schema.ts";
+import { problemsOfEvent, problemsOfVersion } from "./versions.ts";
+
+/** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
+export interface Catalogue {
+  readonly manifests: readonly ModuleManifest[];
+  readonly operations: readonly Operation[];
+  readonly byName: ReadonlyMap<string, Operation>;
+  readonly events: readonly EventDefinition[];
+  /** By an event's type: the deprecated events that are published beside it, made of it. */
+  readonly formerEvents: ReadonlyMap<string, readonly EventDefinition[]>;
+  /** Every error that some operation or the kernel can return, by code. */
+  readonly errors: ReadonlyMap<string, ErrorDefinition>;
+}
+
+/** Collects the declarations and refuses what is incomplete or says two things: such a program does not start. */
+export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
+  const operations = manifests.flatMap((manifest) => manifest.operations);
+  const problems: string[] = [];
+  const byName = unique(operations, (operation) => operation.name, "operation", problems);
+  unique(
+    operations.filter((operation) => operation.http),
+    (operation) => shapeOf(operation.http as string),
+    "route",
+    problems,
+  );
+  const events = manifests.flatMap((manifest) => manifest.events);
+  unique(events, (event) => event.type, "event", problems);
+  for (const operation of operations) {
+    problems.push(...faultsOf(operation));
+    problems.push(...problemsOfVersion(operation, byName).map((problem) => `${operation.name} ${problem}`));
+  }
+  for (const event of events) problems.push(...problemsOfEvent(event, events).map((problem) => `event ${event.type} ${problem}`));
+  const errors = new Map<string, ErrorDefinition>();
+  for (const error of [
+    ...kernelErrors,
+    ...operations.flatMap((operation) => [...operation.errors, ...(operation.absent ? [operation.absent] : [])]),
+  ]) {
+    const known = errors.get(error.code);
+    if (known && known !== error) problems.push(`error code ${error.code} is defined twice`);
+    errors.set(error.code, error);
+  }
+  if (problems.length > 0) throw new Error(`The operations are not complete:\n  ${problems.join("\n  ")}`);
+  const replaced = events.filter(({ deprecated }) => deprecated?.replacedBy !== undefined);
+  const formerEvents = Map.groupBy(replaced, ({ deprecated }) => deprecated?.replacedBy as string);
+  return { manifests, operations, byName, events, formerEvents, errors };
+}
+
+/** Routes that differ in the names of their parameters only are the same route. */
+const shapeOf = (http: string): string => http.replace(/:\w+/g, ":");
+
+function faultsOf(operation: Operation): string[] {
+  const problems: string[] = [];
+  const say = (problem: string) => problems.push(`${operation.name} ${problem}`);
+  // Types say so too; a declaration that was cast, or came from JavaScript, is still refused.
+  if (!operation.allow) say("says nothing of who may call it");
+  if (operation.http !== undefined && !/^(GET|POST|PUT|PATCH|DELETE) \/\S*$/.test(operation.http))
+    say(`has a route that cannot be read: ${operation.http}`);
+  for (const [, parameter] of (operation.http ?? "").matchAll(/:(\w+)/g)) {
+    if (parameter && !(parameter in operation.input.properties)) say(`has :${parameter} in its route and not in its input`);
+  }
+  if (operation.kind === "query" && operation.http !== undefined && !/^(GET|POST) /.test(operation.http))
+    say("is a query behind a writing method");
+  if (operation.kind === "command" && operation.document) say("is a command; only a query is a document");
+  for (const issue of issuesOfAudit(operation.kind, operation.audit)) say(issue);
+  for (const field of otherTimes(operation.input, [])) say(`takes a time at ${field} that is not a Timestamp`);
+  if (saysOwn(operation.allow) !== (operation.ownerOf !== undefined)) say("has the rule own without ownerOf, or ownerOf without the rule");
+  if (operation.cookie === "begins" && operation.stillValid === undefined)
+    say("begins a session and does not say whether one that was kept for a retry is still valid (stillValid)");
+  const asksTenant = operation.allow && permissionsIn(operation.allow).some((needed) => needed.scope === "tenant");
+  if (asksTenant && !operation.absent) say("asks a permission in a tenant and does not say what a stranger is told (absent)");
+  return problems;
+}
+
+const saysOwn = (rule: Rule | undefined): boolean => rule?.kind === "own" || (rule?.kind === "either" && rule.rules.some(saysOwn));
+
+/** Names that say a time: `expiresAt`, `timestamp`, `validUntil`. */
+const timeName = /(?:At|Until|Since)$|^(?:until|since|time|.*[tT]imestamp)$/;
+
+/** Fields that take a time as another text than Timestamp, which alone is checked to be storable and is normalized. */
+function otherTimes(schema: TSchema, at: readonly string[]): readonly string[] {
+  const node = schema as TSchema & {
+    readonly type?: string;
+    readonly format?: string;
+    readonly properties?: Readonly<Record<string, TSchema>>;
+    readonly patternProperties?: Readonly<Record<string, TSchema>>;
+    readonly items?: TSchema;
+    readonly anyOf?: readonly TSchema[];
+  };
+  // Normalized as a whole to a Timestamp.
+  if (timeBoundMark in node) return [];
+  const members = { ...node.patternProperties, ...node.properties };
+  const isTime = /^(?:date|time|iso-)/.test(node.format ?? "") || timeName.test(at.at(-1) ?? "");
+  return [
+    ...(node.type === "string" && isTime && node.format !== timestampFormat ? [at.join(".")] : []),
+    ...Object.entries(members).flatMap(([name, member]) => otherTimes(member, [...at, name])),
+    ...(node.items === undefined ? [] : otherTimes(node.items, at)),
+    ...(node.anyOf ?? []).flatMap((member) => otherTimes(member, at)),
+  ];
+}
+
+function unique<Item>(items: readonly Item[], keyOf: (item: Item) => string, what: string, problems: string[]): Map<string, Item> {
+  const found = new Map<string, Item>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (found.has(key)) problems.push(`${what} ${key} is declared twice`);
+    found.set(key, item);
+  }
+  return found;
+}

@@ -1,0 +1,328 @@
+import { newPerson, type Person } from "@gatehouse/testing/people.ts";
+import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { FastifyInstance } from "fastify";
+import { sql } from "kysely";
+import { Compile } from "typebox/compile";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { everyTenant } from "#platform/database/database.ts";
+import { Publisher } from "#platform/log/publish.ts";
+import { noProxies } from "#platform/network/trusted-proxies.ts";
+import { inProcessRpc } from "#platform/rpc/in-process.ts";
+import type { Rpc } from "#platform/rpc/rpc.ts";
+import { eventSchemas } from "../documents/events-schema.ts";
+import { openapi } from "../documents/openapi.ts";
+import { httpServer } from "../http/http-server.ts";
+import { Kernel } from "../kernel/kernel.ts";
+import { formerVersionsOf } from "../kernel/new-events.ts";
+import { respond } from "../rpc/responder.ts";
+import { servedHere } from "../transport/serve.ts";
+import { anyone, signedIn } from "./authorization.ts";
+import { catalogue } from "./catalogue.ts";
+import { defineError } from "./errors.ts";
+import { defineEvent, madeOf } from "./event.ts";
+import { type ModuleManifest, module } from "./module.ts";
+import type { Operation } from "./operation.ts";
+import { Nothing, Type, Uuid } from "./schema.ts";
+
+const library = module("library", { store: { reads: () => ({}), writes: () => ({}) } });
+const BookNotFound = defineError("library.book_not_found", 404, "There is no such book.");
+
+const bookId = "0198a000-0000-7000-8000-000000000001";
+const unknownId = "0198a000-0000-7000-8000-000000000002";
+const book = { bookId, title: "Kiều", authors: [{ name: "Nguyễn Du" }] };
+const find = (id: string) => (id === bookId ? book : undefined);
+const ending = { since: "2026-12-01", sunset: "2027-06-01", instead: "Read the authors one by one." };
+
+const getBook = library.query("getBook", {
+  http: "GET /api/v1/books/:bookId",
+  summary: "A book.",
+  allow: signedIn(),
+  input: Type.Object({ bookId: Uuid }),
+  output: Type.Object({ bookId: Uuid, title: Type.String(), author: Type.String() }),
+  errors: [BookNotFound],
+  deprecated: { ...ending, replacedBy: "library.getBook.v2" },
+  run: async ({ fail }, input) => {
+    const { authors, ...rest } = find(input.bookId) ?? fail(BookNotFound);
+    return { ...rest, author: authors.map(({ name }) => name).join(", ") };
+  },
+});
+const getBookV2 = library.query("getBook.v2", {
+  http: "GET /api/v2/books/:bookId",
+  summary: "A book.",
+  allow: signedIn(),
+  input: Type.Object({ bookId: Uuid }),
+  output: Type.Object({ bookId: Uuid, title: Type.String(), authors: Type.Array(Type.Object({ name: Type.String() })) }),
+  errors: [BookNotFound],
+  run: async ({ fail }, input) => find(input.bookId) ?? fail(BookNotFound),
+});
+
+const BookLentV2 = defineEvent({
+  type: "book.lent.v2",
+  says: "A book was lent.",
+  subject: ["book", "bookId"],
+  data: Type.Object({ bookId: Uuid, reader: Type.Object({ first: Type.String(), last: Type.String() }) }),
+});
+const BookLent = defineEvent({
+  type: "book.lent.v1",
+  says: "A book was lent.",
+  subject: ["book", "bookId"],
+  data: Type.Object({ bookId: Uuid, reader: Type.String() }),
+  deprecated: {
+    ...ending,
+    ...madeOf(BookLentV2, ({ bookId: id, reader: { first, last } }) => ({ bookId: id, reader: `${first} ${last}` })),
+  },
+});
+
+const lend = {
+  summary: "Lend a book.",
+  allow: anyone("it is a test"),
+  audit: { action: "Book.Lent", category: "Business", severity: "Info" },
+  limit: { per: "address", points: 4, seconds: 600 },
+  input: Type.Object({ bookId: Uuid }),
+  output: Nothing,
+} as const;
+const lendBook = library.command("lendBook", {
+  ...lend,
+  http: "POST /api/v1/books/:bookId/lend",
+  deprecated: { ...ending, replacedBy: "library.lendBook.v2" },
+  async run({ emit }, input) {
+    emit(BookLentV2, { bookId: input.bookId, reader: { first: "Ada", last: "Lovelace" } });
+    return null;
+  },
+});
+const lendBookV2 = library.command("lendBook.v2", {
+  ...lend,
+  http: "POST /api/v2/loans",
+  async run({ emit }, input) {
+    emit(BookLentV2, { bookId: input.bookId, reader: { first: "Ada", last: "Lovelace" } });
+    return null;
+  },
+});
+/** What a module must not do: the old form is made of the new one and of nothing else. */
+const lendAsBefore = library.command("lendAsBefore", {
+  http: "POST /api/v1/lend-as-before",
+  summary: "Emits what is made of another event.",
+  allow: anyone("it is a test"),
+  audit: { action: "Book.Lent", category: "Business", severity: "Info" },
+  input: Type.Object({ bookId: Uuid }),
+  output: Nothing,
+  async run({ emit }, input) {
+    emit(BookLent, { bookId: input.bookId, reader: "Ada Lovelace" });
+    return null;
+  },
+});
+const exportBooks = library.query("exportBooks", {
+  http: "GET /api/v1/books-export",
+  summary: "All books.",
+  allow: anyone("it is a test"),
+  document: true,
+  input: Type.Object({}),
+  output: Type.Object({ mediaType: Type.Unsafe<"text/csv">({ enum: ["text/csv"] }), fileName: Type.String(), text: Type.String() }),
+  deprecated: { ...ending, instead: "There is no other; ask for the books one by one." },
+  run: async () => ({ mediaType: "text/csv" as const, fileName: "books.csv", text: "title\n" }),
+});
+
+const operations: readonly Operation[] = [getBook, getBookV2, lendBook, lendBookV2, lendAsBefore, exportBooks];
+const own: ModuleManifest = { module: library, operations, events: [BookLent as never, BookLentV2 as never], steps: [] };
+const publicUrl = "http://127.0.0.1:8080";
+const said = {
+  deprecation: "@1796083200",
+  sunset: "Tue, 01 Jun 2027 00:00:00 GMT",
+};
+const linkOf = (name: string, successor?: string) =>
+  `<${publicUrl}/docs#/library/${name}>; rel="deprecation"; type="text/html"${
+    successor === undefined ? "" : `, <${publicUrl}${successor}>; rel="successor-version"`
+  }`;
+
+describe("an operation that goes, and the one that replaces it", () => {
+  let server: TestServer;
+  let kernel: Kernel;
+  let door: FastifyInstance;
+  let rpc: Rpc;
+  let person: Person;
+  const known = catalogue([own]);
+
+  beforeAll(async () => {
+    server = await startTestServer();
+    person = await newPerson(server);
+    const { authenticate } = server.application;
+    const publisher = new Publisher({ ...server.application.platform, formerVersions: formerVersionsOf(known) });
+    const platform = { ...server.application.platform, publisher };
+    kernel = new Kernel(known, platform);
+    const serve = servedHere(kernel.dispatch, authenticate);
+    door = httpServer({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
+    rpc = inProcessRpc();
+    for (const kind of ["query", "command"] as const) {
+      const answering = { log: platform.log, database: platform.database, serviceCalls: "accept", publicUrl } as const;
+      await respond(kind, { rpc, catalogue: known, serve, ...answering, report: () => {} });
+    }
+  });
+  afterAll(async () => {
+    await door.close();
+    await kernel.auditBuffer.flush();
+    await server.close();
+  });
+
+  const signed = () => ({ authorization: `Bearer ${person.token}` });
+  const get = (url: string, headers: Record<string, string> = signed()) => door.inject({ url, headers });
+  const ending = ({ headers }: { headers: Record<string, unknown> }) => [headers["deprecation"], headers["sunset"], headers["link"]];
+  const callsOf = async (operation: string) => {
+    const { values } = await server.application.platform.metrics.deprecatedCalls.get();
+    return Object.fromEntries(
+      values.filter(({ labels }) => labels.operation === operation).map(({ labels, value }) => [labels.principal, value]),
+    );
+  };
+
+  it("answer side by side, each in its form, and only the old one says that it goes", async () => {
+    const [old, fresh] = [await get(`/api/v1/books/${bookId}`), await get(`/api/v2/books/${bookId}`)];
+    expect(old.json()).toEqual({ bookId, title: "Kiều", author: "Nguyễn Du" });
+    expect(ending(old)).toEqual([said.deprecation, said.sunset, linkOf("library.getBook", `/api/v2/books/${bookId}`)]);
+    expect(fresh.json()).toEqual(book);
+    expect(ending(fresh)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("says so with every error too: of the rule, of the door, of the body", async () => {
+    const post = (payload: string, type = "application/json") =>
+      door.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, payload, headers: { "content-type": type } });
+    const answers = [
+      [404, await get(`/api/v1/books/${unknownId}`)],
+      [401, await get(`/api/v1/books/${bookId}`, {})],
+      [401, await get(`/api/v1/books/${bookId}`, { authorization: "Bearer ghs_unknown" })],
+      [400, await get("/api/v1/books/none")],
+      [400, await get(`/api/v1/books/${bookId}?more=1`)],
+      [400, await post("{")],
+      [415, await post("x", "text/plain")],
+      [413, await post(`"${"x".repeat(300_000)}"`)],
+    ] as const;
+    for (const [status, answer] of answers) {
+      expect(answer.statusCode, answer.body).toBe(status);
+      expect(ending(answer).slice(0, 2), answer.body).toEqual([said.deprecation, said.sunset]);
+      expect(answer.headers["link"]).toContain('rel="deprecation"');
+      expect(answer.json().success).toBe(false);
+    }
+    // Nobody's operation answers another method.
+    expect(ending(await door.inject({ method: "DELETE", url: `/api/v1/books/${bookId}` }))).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("writes into a link nothing that an address could smuggle", async () => {
+    const answer = await get(`/api/v1/books/${encodeURIComponent('x>; rel="next", <\r\nset-cookie: a=b')}`);
+    expect(answer.statusCode).toBe(400);
+    expect(answer.headers["link"]).toBe(
+      linkOf("library.getBook", "/api/v2/books/x%3E%3B%20rel%3D%22next%22%2C%20%3C%0D%0Aset-cookie%3A%20a%3Db"),
+    );
+    expect(answer.headers["set-cookie"]).toBeUndefined();
+  });
+
+  it("says so with a file, and with no successor where there is none or its address is another", async () => {
+    const file = await get("/api/v1/books-export", {});
+    expect([file.statusCode, file.body]).toEqual([200, "title\n"]);
+    expect(ending(file)).toEqual([said.deprecation, said.sunset, linkOf("library.exportBooks")]);
+  });
+
+  it("is the same over rpc, with the subject to ask instead", async () => {
+    const ask = async (subject: string, call: object) => {
+      const reply = await rpc.request(subject, Buffer.from(JSON.stringify(call)), { timeoutMs: 5_000 });
+      return { body: JSON.parse(Buffer.from(reply.body).toString()) as AnyBody, headers: reply.headers };
+    };
+    const credential = { token: person.token, from: "header" };
+    const notice = {
+      "gatehouse-deprecation": said.deprecation,
+      "gatehouse-sunset": said.sunset,
+      "gatehouse-successor": "rpc.query.library.getBook.v2",
+    };
+    const old = await ask("rpc.query.library.getBook", { input: { bookId }, credential });
+    expect(old).toEqual({ body: { bookId, title: "Kiều", author: "Nguyễn Du" }, headers: notice });
+    const fresh = await ask(notice["gatehouse-successor"], { input: { bookId }, credential });
+    expect(fresh).toEqual({ body: book, headers: {} });
+    expect((await ask("rpc.query.library.getBook", { input: { bookId: unknownId }, credential })).headers).toEqual({
+      ...notice,
+      "gatehouse-status": "404",
+    });
+    expect((await ask("rpc.query.library.getBook", { nonsense: true })).headers).toMatchObject({ ...notice, "gatehouse-status": "400" });
+  });
+
+  it("is counted by kind of principal, from 0 on, and each call is a line of the log that says whose program it was", async () => {
+    expect(await callsOf("library.getBook.v2")).toEqual({});
+    expect(await callsOf("library.exportBooks")).toMatchObject({ user: 0, operator: 0, system: 0 });
+    const before = await callsOf("library.getBook");
+    const agent = "old-client/1.2";
+    await get(`/api/v1/books/${bookId}`, { ...signed(), "user-agent": agent });
+    await get(`/api/v1/books/${unknownId}`, { ...signed(), "user-agent": agent });
+    await get(`/api/v1/books/${bookId}`, { "user-agent": agent });
+    const now = await callsOf("library.getBook");
+    expect(now).toEqual({ ...before, user: Number(before["user"]) + 2, anonymous: Number(before["anonymous"]) + 1 });
+    const lines = server.logged.filter((line) => line.userAgent === agent);
+    expect(lines.map(({ operation, deprecated, userId }) => [operation, deprecated, userId])).toEqual([
+      ["library.getBook", true, person.id],
+      ["library.getBook", true, person.id],
+      ["library.getBook", true, undefined],
+    ]);
+  });
+
+  it("have one limit: whoever has used up the one's is refused by the other", async () => {
+    const from = { remoteAddress: "10.1.2.3" };
+    const old = () => door.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, ...from });
+    const fresh = () => door.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId }, ...from });
+    const statuses: number[] = [];
+    for (const call of [old, fresh, old, fresh, old, fresh]) statuses.push((await call()).statusCode);
+    expect(statuses).toEqual([204, 204, 204, 204, 429, 429]);
+    const elsewhere = await door.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, remoteAddress: "10.1.2.4" });
+    expect(elsewhere.statusCode).toBe(204);
+    expect(elsewhere.headers["link"]).toBe(linkOf("library.lendBook", "/api/v2/loans"));
+  });
+
+  it("publish an event in both versions: in one transaction, the old form made of the new one", async () => {
+    const id = "0198a000-0000-7000-8000-0000000000ee";
+    const answer = await door.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId: id }, remoteAddress: "10.1.2.5" });
+    expect(answer.statusCode).toBe(204);
+    const logged = await eventsAbout(`book/${id}`);
+    expect(logged.map(({ type, data }) => [type, data])).toEqual([
+      ["book.lent.v2", { bookId: id, reader: { first: "Ada", last: "Lovelace" } }],
+      ["book.lent.v1", { bookId: id, reader: "Ada Lovelace" }],
+    ]);
+    expect(new Set(logged.map(({ revision }) => revision))).toEqual(new Set([answer.headers["x-gatehouse-revision"]]));
+    for (const { type, data } of logged) {
+      const schema = eventSchemas(known)[type] as { properties: { data: object } };
+      expect(Compile(schema.properties.data as never).Check(data), type).toBe(true);
+    }
+  });
+
+  it("emit no old form by itself: that is a fault, and nothing is written", async () => {
+    const id = "0198a000-0000-7000-8000-0000000000ef";
+    const answer = await door.inject({ method: "POST", url: "/api/v1/lend-as-before", payload: { bookId: id } });
+    expect(answer.statusCode).toBe(500);
+    expect(await eventsAbout(`book/${id}`)).toEqual([]);
+  });
+
+  async function eventsAbout(subject: string) {
+    const { rows } = await server.application.platform.database.read(everyTenant, (db) =>
+      sql<{ type: string; data: unknown; revision: string }>`
+        select type, data, transaction::text as revision from events where subject = ${subject} order by sequence
+      `.execute(db as never),
+    );
+    return rows;
+  }
+
+  it("stand in the API's description: the old one with its end, and with the headers that the door gives", async () => {
+    const document = openapi(known, { version: "1", publicUrl }) as AnyBody;
+    const [old, fresh] = [document.paths["/api/v1/books/{bookId}"].get, document.paths["/api/v2/books/{bookId}"].get];
+    expect(old).toMatchObject({ operationId: "library.getBook", deprecated: true, "x-sunset": "2027-06-01" });
+    expect(old.description).toContain(
+      "**Deprecated** since 2026-12-01; may be gone from 2027-06-01 on. Read the authors one by one. " +
+        "Replaced by `library.getBook.v2` (`GET /api/v2/books/:bookId`).",
+    );
+    for (const [status, response] of Object.entries<AnyBody>(old.responses)) {
+      expect(Object.keys(response.headers), status).toEqual(expect.arrayContaining(["deprecation", "sunset", "link"]));
+    }
+    expect(fresh.operationId).toBe("library.getBook.v2");
+    expect([fresh.deprecated, fresh["x-sunset"], fresh.responses[200].headers.sunset]).toEqual([undefined, undefined, undefined]);
+    expect(Compile(document.components.headers.Deprecation.schema).Check(said.deprecation)).toBe(true);
+  });
+
+  it("stand among the events' schemas: the old one with its end", () => {
+    const schemas = eventSchemas(known) as AnyBody;
+    expect(schemas["book.lent.v1"]).toMatchObject({ deprecated: true, "x-sunset": "2027-06-01" });
+    expect(schemas["book.lent.v1"].description).toContain("Replaced by `book.lent.v2`.");
+    expect(schemas["book.lent.v2"]).not.toHaveProperty("deprecated");
+  });
+});

@@ -1,0 +1,244 @@
+import { isUtf8 } from "node:buffer";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { clientAddress, type TrustedProxies } from "#platform/network/trusted-proxies.ts";
+import type { Catalogue } from "../declaration/catalogue.ts";
+import { invalid, OperationError, UnsupportedContentEncoding } from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
+import type { Principal } from "../declaration/principal.ts";
+import type { Answer, Call } from "../kernel/dispatch.ts";
+import { parseJson } from "../transport/json.ts";
+import { answersNothing, serializerOf } from "../transport/serializer.ts";
+import type { Serve } from "../transport/serve.ts";
+import { endConnectionsAtClose } from "./closing.ts";
+import { clearSessionCookie, credentialOf, sessionCookie } from "./credential.ts";
+import { type Notice, noticeOf } from "./deprecated.ts";
+import { answerError, type ErrorReporter } from "./error-answer.ts";
+import { countRefusal, type Instrumentation, instrumented } from "./instrumented.ts";
+import { methodsAt } from "./methods.ts";
+import { ifMatchOf, inputOf, inputReader, requestIdOf, traceOf, traceparentOf } from "./request.ts";
+import { writeTogether } from "./write-together.ts";
+
+export interface HttpServerOptions extends Instrumentation {
+  readonly catalogue: Catalogue;
+  readonly serve: Serve;
+  readonly publicUrl: string;
+  readonly trustProxy: TrustedProxies;
+  readonly report: ErrorReporter;
+}
+
+/** What the door is made with, and what it has made of it. */
+type Door = HttpServerOptions & { readonly methodsAt: (url: string) => readonly string[]; readonly closing: () => boolean };
+
+/** A body of our operations is a form; the largest has a few thousand characters. */
+const bodyBytesMax = 256 * 1024;
+/** Slow headers and slow bodies end here (docs/security/attacks.md, 42). */
+const requestTimeoutMs = 30_000;
+
+/** The HTTP door: one Fastify route an operation, made from its declaration. */
+export function httpServer(given: HttpServerOptions): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    genReqId: (request) => requestIdOf(request.headers),
+    bodyLimit: bodyBytesMax,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: "idle",
+    routerOptions: { maxParamLength: 500 },
+    // An address that the router cannot read, or with a longer parameter than that, comes here without a route.
+    frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply as FastifyReply, options),
+  });
+  sayRequestId(app);
+  const options: Door = { ...given, methodsAt: methodsAt(given.catalogue.operations), closing: endConnectionsAtClose(app) };
+  acceptJsonOnly(app);
+  refuseEncodedContent(app);
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    answerError(error, request, reply, options);
+    countRefusal(request, reply, options);
+    return reply;
+  };
+  app.setErrorHandler(refuse);
+  app.setNotFoundHandler((request, reply) => refuse(undefined, request, reply));
+  for (const operation of options.catalogue.operations) addRoute(app, operation, options);
+  return app;
+}
+
+/** Every response carries its id, also one that no operation gives; an operation's answers are written past the hooks. */
+export function sayRequestId(app: FastifyInstance): void {
+  app.addHook("onSend", (request, reply, payload, done) => {
+    if (!reply.hasHeader("x-request-id")) reply.header("x-request-id", request.id);
+    done(null, payload);
+  });
+}
+
+/** JSON, or no body at all: what a form on another site can send is refused by its type. */
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeContentTypeParser("text/plain");
+  app.removeContentTypeParser("application/json");
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, bytes: Buffer, done) => {
+    let body: unknown;
+    try {
+      const text = textOf(bytes);
+      body = text.length === 0 ? undefined : parseJson(text);
+    } catch (error) {
+      return done(Object.assign(error as Error, { statusCode: 400 }), undefined);
+    }
+    done(null, body);
+  });
+}
+
+/** No coding is understood: a body that is compressed is refused as such, not as malformed JSON (RFC 9110 §8.4, §15.5.16). */
+function refuseEncodedContent(app: FastifyInstance): void {
+  app.addHook("preParsing", async ({ headers, is404 }, reply, payload) => {
+    const codings = headers["content-encoding"]?.split(",").map((coding) => coding.trim().toLowerCase()) ?? [];
+    const isEncoded = codings.some((coding) => coding !== "" && coding !== "identity");
+    const hasContent = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+    if (!is404 && isEncoded && hasContent) {
+      reply.header("accept-encoding", "identity");
+      throw new OperationError(UnsupportedContentEncoding, [{ field: "Content-Encoding", rule: "identity" }]);
+    }
+    return payload;
+  });
+}
+
+/** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (docs/security/attacks.md, 41). */
+function textOf(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw invalid({ field: "body", rule: "utf8", message: "is not UTF-8" });
+  return bytes.toString("utf8");
+}
+
+function addRoute(app: FastifyInstance, operation: Operation, options: Door): void {
+  if (operation.http === undefined) return;
+  const [method, url] = operation.http.split(" ") as [string, string];
+  const serialize = serializerOf(operation);
+  const status = operation.status ?? 200;
+  const nothing = answersNothing(operation);
+  const read = inputReader(operation, url);
+  const notice = noticeOf(operation, options.catalogue.byName, options.publicUrl);
+
+  const send = (answer: Answer, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const headers = ["x-request-id", request.id, "cache-control", "no-store"];
+    if (answer.revision !== undefined) headers.push("x-gatehouse-revision", answer.revision);
+    if (operation.versioned && !nothing) headers.push("etag", `"${(answer.output as { version: number }).version}"`);
+    if (operation.cookie === "begins") headers.push("set-cookie", sessionCookie(answer.output as never, options.publicUrl));
+    if (operation.cookie === "ends") headers.push("set-cookie", clearSessionCookie(options.publicUrl));
+    if (notice !== undefined) headers.push(...notice(request));
+    if (operation.document) return respondDocument(reply, headers, answer.output as Document);
+    if (nothing) return respond(reply, status === 200 ? 204 : status, headers, undefined, options.closing);
+    return respond(reply, status, headers, answer.text ?? serialize(answer.output), options.closing);
+  };
+
+  const handler = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | FastifyReply => {
+    const fail = (error: unknown) => answerError(error, request, reply, options);
+    try {
+      const credential = credentialOf(request, options.publicUrl, method);
+      const origin = new RequestOrigin(request, options.trustProxy);
+      const answer = options.serve({ operation, credential, origin, call: (principal) => callOf(request, principal, origin) });
+      if (answer instanceof Promise) return answer.then((given) => send(given, request, reply)).catch(fail);
+      return send(answer, request, reply);
+    } catch (error) {
+      return fail(error);
+    }
+  };
+
+  const callOf = (request: FastifyRequest, principal: Principal, origin: Origin): Call => ({
+    operation: operation.name,
+    input: inputOf(read, request),
+    principal,
+    origin,
+    idempotencyKey: method === "POST" && operation.kind === "command" ? idempotencyKeyOf(request) : undefined,
+    ifMatch: operation.versioned ? ifMatchOf(request) : undefined,
+    traceparent: traceparentOf(request),
+  });
+  app.route({
+    // HEAD is GET without the content (RFC 9110 §9.3.2): Node leaves it out and keeps its length.
+    method: method === "GET" ? ["GET", "HEAD"] : method,
+    url,
+    handler: instrumented(handler, operation, options),
+    exposeHeadRoute: false,
+    // Before anything can be refused, a body that is no JSON as well. Answers of success do not look at what is set here.
+    ...(notice === undefined ? {} : { onRequest: announcing(notice) }),
+  });
+}
+
+function announcing(notice: Notice) {
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    const headers = notice(request);
+    for (let index = 0; index < headers.length; index += 2) reply.header(headers[index] as string, headers[index + 1]);
+    done();
+  };
+}
+
+/**
+ * Writes an answer that is complete. Past Fastify's own sending, which looks for streams, hooks and types that an
+ * operation's answer never has; it would cost as much as the operation.
+ */
+function respond(reply: FastifyReply, status: number, headers: string[], body: string | undefined, closing: () => boolean): FastifyReply {
+  reply.hijack();
+  reply.raw.statusCode = status;
+  if (body !== undefined)
+    headers.push("content-type", "application/json; charset=utf-8", "content-length", String(Buffer.byteLength(body)));
+  writeTogether(reply.raw, () => {
+    if (closing()) headers.push("connection", "close");
+    reply.raw.writeHead(status, headers);
+    reply.raw.end(body);
+  });
+  return reply;
+}
+
+/** What an operation answers that is a file. */
+interface Document {
+  readonly mediaType: string;
+  readonly fileName: string;
+  readonly text: string;
+}
+
+/** For keeping, not for showing: a browser that showed it would read what others have written into it. */
+function respondDocument(reply: FastifyReply, headers: string[], { mediaType, fileName, text }: Document): FastifyReply {
+  const body = Buffer.from(text, "utf8");
+  headers.push("content-type", `${mediaType}; charset=utf-8`, "content-length", String(body.byteLength));
+  headers.push("content-disposition", `attachment; filename="${fileName}"`, "x-content-type-options", "nosniff");
+  reply.hijack();
+  reply.raw.writeHead(200, headers);
+  reply.raw.end(body);
+  return reply;
+}
+
+/** The client's address behind the proxies that are trusted; null where it cannot be known. */
+export function addressOf({ raw: { headers, socket } }: Pick<FastifyRequest, "raw">, trusted: TrustedProxies): string | null {
+  // Several lines of the header are one list (RFC 9110 §5.3); Node joins them.
+  return clientAddress(socket.remoteAddress, headers["x-forwarded-for"] as string | undefined, trusted);
+}
+
+/** Read when somebody asks: most calls of memory ask for none of it. */
+class RequestOrigin implements Origin {
+  readonly #request: FastifyRequest;
+  readonly #trusted: TrustedProxies;
+  #ip: string | null | undefined;
+  constructor(request: FastifyRequest, trusted: TrustedProxies) {
+    this.#request = request;
+    this.#trusted = trusted;
+  }
+  get ip(): string | null {
+    if (this.#ip === undefined) this.#ip = addressOf(this.#request, this.#trusted);
+    return this.#ip;
+  }
+  get userAgent(): string | null {
+    return this.#request.headers["user-agent"]?.slice(0, 500) ?? null;
+  }
+  get requestId(): string {
+    return this.#request.id;
+  }
+  get traceId(): string {
+    return traceOf(this.#request);
+  }
+}
+
+/** A longer key is refused rather than cut, because two that differ at the end would be one. */
+const idempotencyKeyMax = 255;
+
+function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers["idempotency-key"];
+  if (typeof key !== "string" || key.length === 0) return undefined;
+  if (key.length > idempotencyKeyMax) throw invalid({ field: "Idempotency-Key", rule: "maxLength" });
+  return key;
+}

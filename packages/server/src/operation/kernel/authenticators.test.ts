@@ -1,0 +1,215 @@
+import { randomUUID } from "node:crypto";
+import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
+import { type Person, unique } from "@gatehouse/testing/people.ts";
+import { Scene } from "@gatehouse/testing/scene.ts";
+import { type AnyBody, backend, distributed, startTestServer } from "@gatehouse/testing/server.ts";
+import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Credential, IdentifiedPrincipal } from "../declaration/principal.ts";
+import { authenticateWith } from "./authenticators.ts";
+
+const tokens = new TokenAuthenticator();
+let scene: Scene;
+beforeAll(async () => {
+  const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
+  scene = await Scene.on(server);
+  await scene.define("Ward", "Ward.Read", "Ward.Close");
+});
+afterAll(() => scene.close());
+
+const credential = (more: Partial<Credential> = {}): Credential => ({
+  kind: "accessToken",
+  id: randomUUID(),
+  authenticatedAt: Date.now(),
+  methods: ["pwd"],
+  ...more,
+});
+const principal = (kind: "user" | "service", { id }: { id: string }, more: Partial<Credential> = {}): IdentifiedPrincipal => ({
+  kind,
+  id,
+  organizationId: null,
+  credential: credential(more),
+});
+/** An access token of the user, limited to the scopes where they are given. */
+const userToken = (person: { id: string }, scopes?: readonly string[]): string =>
+  tokens.issue(principal("user", person, scopes === undefined ? {} : { scopes }));
+const serviceToken = (person: { id: string }): string => tokens.issue(principal("service", person, { kind: "apiKey" }));
+
+const get = (path: string, token: string) => scene.send(`GET ${path}`, token);
+const memberships = () => `organizations/${scene.organization.id}/memberships`;
+
+describe("authenticators", () => {
+  const answering = (prefix: string, answer: IdentifiedPrincipal | null) => ({
+    accepts: (token: string) => token.startsWith(prefix),
+    authenticate: () => answer,
+  });
+  const [ada, bob] = [principal("user", { id: "ada" }), principal("service", { id: "bob" })];
+
+  it("are chosen by the form of the token, and a form that none accepts is no credential", () => {
+    const authenticate = authenticateWith([answering("a_", ada), answering("b_", bob), answering("c_", null)]);
+    expect(["a_1", "b_1", "c_1", "d_1", ""].map((token) => authenticate(token))).toEqual([ada, bob, null, null, null]);
+  });
+
+  it("of modules stand beside each other: sessions go on, and a revoked or unknown token is refused with 401", async () => {
+    expectRead(await get("users/me", scene.member.token));
+    const token = userToken(scene.member);
+    expectRead(await get("users/me", token));
+    tokens.revoke(token);
+    for (const refused of [token, "ght_", "ghs_short", "other_1"])
+      expectError(await get("users/me", refused), 401, "auth.credential_invalid");
+  });
+});
+
+describe("a user's credential that is no session", () => {
+  it("is the user's own, but ends no session and is none", async () => {
+    const token = userToken(scene.member);
+    expectError(await scene.send("POST auth/logout", token, {}), 403, "auth.permission_denied");
+    expectError(await scene.send("DELETE auth/sessions", token), 403, "auth.permission_denied");
+    expect((await get("auth/sessions", token)).body.items.map(({ current }: AnyBody) => current)).not.toContain(true);
+    expectRead(await get("users/me", scene.member.token));
+  });
+});
+
+describe("the scopes of a credential", () => {
+  let nurse: Person;
+  const limited = (...scopes: string[]) => userToken(nurse, scopes);
+  const about = (actionType: string, more: object = {}) => ({ userId: nurse.id, tenantId: scene.organization.id, actionType, ...more });
+  const check = async (token: string, actionType: string, more: object = {}): Promise<AnyBody> => {
+    const answer = await scene.send("POST authorization/check", token, about(actionType, more));
+    expectRead(answer);
+    return answer.body;
+  };
+  beforeAll(async () => {
+    nurse = await scene.person(
+      await scene.role(["Ward", "Organization.ReadMembers", "Organization.ManageRoles", "Organization.InviteMember"]),
+    );
+  });
+
+  it("limit what operations allow, also by a permission above it", async () => {
+    expectRead(await get(memberships(), limited("Organization.ReadMembers")));
+    for (const scopes of [[], ["Organization.Read"], ["Ward"]]) {
+      const answer = await get(memberships(), limited(...scopes));
+      expectError(answer, 403, "auth.permission_denied");
+      expect(answer.body.error.details).toEqual([{ rule: "credential_scope", permission: "Organization.ReadMembers" }]);
+    }
+    // To a non-member the organization does not exist, whatever the scopes.
+    expectError(await get(memberships(), userToken(scene.stranger, [])), 404, "tenancy.organization_not_found");
+  });
+
+  it("close what is a user's own: no scope names it", async () => {
+    const token = limited("Organization.ReadMembers");
+    const routes = ["users/me", "auth/session", "auth/sessions", "organizations", "authorization/model"];
+    for (const route of routes) {
+      const answer = await get(route, token);
+      expectError(answer, 403, "auth.permission_denied");
+      expect(answer.body.error.details).toEqual([{ rule: "credential_scope" }]);
+      expectRead(await get(route, route.startsWith("auth/session") ? nurse.token : userToken(nurse)));
+    }
+    const own = `DELETE ${memberships()}/${await scene.membershipOf(nurse)}`;
+    expectError(await scene.send(own, token), 403, "auth.permission_denied");
+  });
+
+  it("limit the answer to a question about oneself, and a request cannot widen them", async () => {
+    const token = limited("Ward.Read");
+    expect(await check(token, "Ward.Read")).toMatchObject({ isAuthorized: true });
+    expect(await check(token, "Ward.Close")).toMatchObject({ isAuthorized: false, reasonCode: "key_scope" });
+    expect(await check(token, "Ward.Close", { scopes: ["Ward"] })).toMatchObject({ isAuthorized: false, reasonCode: "key_scope" });
+    expect(await check(token, "Ward.Read", { scopes: ["Ward"] })).toMatchObject({ isAuthorized: true });
+    expect(await check(token, "Ward.Read", { scopes: ["Ward.Close"] })).toMatchObject({ isAuthorized: false, reasonCode: "key_scope" });
+    expect(await check(limited(), "Ward.Read")).toMatchObject({ isAuthorized: false, reasonCode: "key_scope" });
+    expect(await check(userToken(nurse), "Ward.Close")).toMatchObject({ isAuthorized: true });
+  });
+
+  it("are in batches, AuthZEN, explanations and lists as in a check", async () => {
+    const token = limited("Ward.Read");
+    const batch = await scene.send("POST authorization/check-batch", token, { checks: [about("Ward.Read"), about("Ward.Close")] });
+    expect(batch.body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, false]);
+    const subject = { type: "user", id: nurse.id, properties: { tenantId: scene.organization.id } };
+    const evaluated = await scene.server.call("POST /access/v1/evaluations", {
+      token,
+      body: {
+        subject,
+        resource: { type: "Ward", id: "1" },
+        evaluations: [{ action: { name: "Ward.Read" } }, { action: { name: "Ward.Close" } }],
+      },
+    });
+    expect(evaluated.body.evaluations.map(({ decision }: AnyBody) => decision)).toEqual([true, false]);
+    const why = await scene.send("POST authorization/explain", token, about("Ward.Close", { scopes: ["Ward.Close"] }));
+    expect(why.body.steps.filter(({ part }: AnyBody) => part === "key_scope")).toEqual([
+      { part: "key_scope", outcome: "passed", scopes: ["Ward.Close"] },
+      { part: "key_scope", outcome: "failed", scopes: ["Ward.Read"] },
+    ]);
+    expect(why.body.changes.map((set: AnyBody[]) => set.map(({ kind }) => kind))).toEqual([["widen_scopes"]]);
+    const { body } = await get(`users/me/permissions?organizationId=${scene.organization.id}`, token);
+    expect([...body.permissions, ...body.conditionalPermissions]).toEqual(["Ward.Read"]);
+    const none = await get(`users/me/permissions?organizationId=${scene.organization.id}`, limited());
+    expect(none.body).toMatchObject({ permissions: [], conditionalPermissions: [] });
+  });
+
+  it("say nothing of others: who may ask is decided by them, what is answered is the other's", async () => {
+    const asOwner = (scopes: readonly string[]) =>
+      scene.send("POST authorization/check", userToken(scene.owner, scopes), about("Organization.ReadMembers"));
+    expect((await asOwner(["Organization.CheckAccess"])).body).toMatchObject({ isAuthorized: true });
+    expectError(await asOwner(["Organization.ReadMembers"]), 403, "auth.permission_denied");
+  });
+
+  it("limit what is given to others: nobody hands out by a credential what it does not cover", async () => {
+    const roleId = await scene.role();
+    const give = (token: string, permission: string) =>
+      scene.send(`POST roles/${roleId}/permissions`, token, { permissions: [permission] });
+    const token = limited("Organization.ManageRoles", "Ward.Read");
+    expectError(await give(token, "Ward.Close"), 403, "access.permission_not_held");
+    expectWritten(await give(token, "Ward.Read"), 200);
+    expectWritten(await give(userToken(nurse), "Ward.Close"), 200);
+  });
+});
+
+describe("what belongs to a principal", () => {
+  const invitation = () => ({ email: `${unique()}@example.com`, roleId: scene.roles["Member"] });
+
+  it("is its Idempotency-Keys: a service with a user's id and key gets no answer of the user's", async () => {
+    const body = { name: `Keys ${unique()}`, scope: "Organization", organizationId: scene.organization.id };
+    const create = (token: string) => scene.send("POST roles", token, body, { "idempotency-key": "the same" });
+    const first = await create(scene.owner.token);
+    expectWritten(first, 201);
+    // Another credential of the same user is the same principal.
+    expect((await create(userToken(scene.owner))).body).toEqual(first.body);
+    expectError(await create(serviceToken(scene.owner)), 409, "access.role_name_taken");
+  });
+
+  it("keeps a service's answers for it, whichever of its credentials it comes with", async () => {
+    const body = invitation();
+    const key = { "idempotency-key": unique() };
+    const invite = (token: string) => scene.send(`POST organizations/${scene.organization.id}/invitations`, token, body, key);
+    const first = await invite(serviceToken(scene.owner));
+    expectWritten(first, 201);
+    expect((await invite(serviceToken(scene.owner))).body).toEqual(first.body);
+  });
+
+  it("is its cursors", async () => {
+    const page = (token: string, cursor?: string) =>
+      get(`${memberships()}?limit=1${cursor === undefined ? "" : `&cursor=${cursor}`}`, token);
+    const { body } = await page(scene.owner.token);
+    expectRead(await page(userToken(scene.owner), body.nextCursor));
+    expectError(await page(serviceToken(scene.owner), body.nextCursor), 400, "common.validation_failed");
+    const service = serviceToken(scene.owner);
+    expectRead(await page(service, (await page(service)).body.nextCursor));
+  });
+});
+
+describe("the log line of a call", () => {
+  it.skipIf(distributed)("names the principal, its credential and the actor", async () => {
+    const actor = { kind: "service", id: randomUUID() } as const;
+    const reached: IdentifiedPrincipal = { ...principal("service", scene.owner, { kind: "apiKey" }), actor };
+    expectRead(await get(memberships(), tokens.issue(reached)));
+    const line = scene.server.logged.findLast(({ operation }) => operation === "tenancy.listMemberships");
+    expect(line).toMatchObject({
+      principal: "service",
+      serviceId: scene.owner.id,
+      apiKeyId: reached.credential.id,
+      organizationId: null,
+      actor: `service:${actor.id}`,
+    });
+    expect(line).not.toHaveProperty("userId");
+  });
+});

@@ -1,0 +1,45 @@
+import type { TypedOperation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
+import { type Principal, system } from "../declaration/principal.ts";
+import type { Static, TObject, TSchema } from "../declaration/schema.ts";
+import type { Dispatch } from "./dispatch.ts";
+import { backgroundOrigin } from "./scheduled.ts";
+
+/** The answer of an operation that was called by its declaration. */
+export interface TypedAnswer<Output> {
+  readonly output: Output;
+  /** Of a command: the revision of its transaction. */
+  readonly revision?: string;
+}
+
+/**
+ * Calls an operation of the same program by its declaration, as the system unless `options` says otherwise. What comes from another
+ * program names its operation instead, and goes through {@link Dispatch}.
+ */
+export interface InternalDispatch {
+  <Input extends TObject, Output extends TSchema>(
+    operation: TypedOperation<Input, Output>,
+    input: Static<Input>,
+    options?: InternalCall,
+  ): Promise<TypedAnswer<Static<Output>>>;
+  /** For an operation that stored data names, as the payload of a job does. */
+  byName(operation: string, input: Record<string, unknown>, options?: InternalCall): Promise<TypedAnswer<unknown>>;
+}
+
+export interface InternalCall {
+  readonly principal?: Principal;
+  readonly origin?: Origin;
+}
+
+export function internalDispatch(dispatch: Dispatch): InternalDispatch {
+  const byName: InternalDispatch["byName"] = async (operation, input, { principal = system, origin = backgroundOrigin() } = {}) =>
+    dispatch({ operation, input, principal, origin });
+  const typed = <Input extends TObject, Output extends TSchema>(
+    operation: TypedOperation<Input, Output>,
+    input: Static<Input>,
+    options?: InternalCall,
+  ) =>
+    // The kernel checks an input against its schema, and an answer is what the operation's `run` returns by its declared type.
+    byName(operation.name, input as Record<string, unknown>, options) as Promise<TypedAnswer<Static<Output>>>;
+  return Object.assign(typed, { byName });
+}

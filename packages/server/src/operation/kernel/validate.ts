@@ -1,0 +1,57 @@
+import { Compile } from "typebox/compile";
+import { type ErrorDetail, invalid } from "../declaration/errors.ts";
+import type { TObject } from "../declaration/schema.ts";
+
+/** Checks an input against its schema; throws `common.validation_failed` naming each place and the rule. */
+export type InputCheck = (input: Record<string, unknown>) => void;
+
+/** More would not help the caller, and a body of errors is a way to make the server work. */
+const detailsMax = 20;
+
+export function inputCheck(schema: TObject): InputCheck {
+  const validator = Compile(schema);
+  return (input) => {
+    if (!validator.Check(input)) throw invalid(...detailsOf(validator.Errors(input)));
+  };
+}
+
+interface SchemaIssue {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message: string;
+  readonly params: Record<string, unknown>;
+}
+
+function detailsOf(issues: readonly unknown[]): ErrorDetail[] {
+  const details = (issues as readonly SchemaIssue[]).flatMap((issue): ErrorDetail[] => {
+    const at = issue.instancePath.slice(1).replaceAll("/", ".");
+    const place = (name: string) => (at === "" ? name : `${at}.${name}`);
+    if (issue.keyword === "required") {
+      return (issue.params["requiredProperties"] as string[]).map((name) => ({
+        field: place(name),
+        rule: "required",
+        message: "is required",
+      }));
+    }
+    if (issue.keyword === "additionalProperties") {
+      return (issue.params["additionalProperties"] as string[]).map((name) => ({
+        field: place(name),
+        rule: "unknown_field",
+        message: "is not a field of this request",
+      }));
+    }
+    // A closed object also reports each unknown field as a "false schema"; the line above says it better.
+    if (issue.keyword === "boolean") return [];
+    return [{ field: at || "body", rule: ruleName(issue), message: issue.message }];
+  });
+  const seen = new Set<string>();
+  return details
+    .filter((detail) => {
+      const key = `${detail.field} ${detail.rule}`;
+      return seen.has(key) ? false : seen.add(key);
+    })
+    .slice(0, detailsMax);
+}
+
+const ruleName = (issue: SchemaIssue): string =>
+  issue.keyword === "format" || issue.keyword === "type" ? `${issue.keyword}:${String(issue.params[issue.keyword])}` : issue.keyword;

@@ -1,0 +1,51 @@
+import { CredentialInvalid, OperationError } from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
+import { anonymous, type Principal } from "../declaration/principal.ts";
+import type { Authenticate } from "../kernel/authenticators.ts";
+import type { Answer, Call, Dispatch } from "../kernel/dispatch.ts";
+import { after, type MaybePromise } from "../kernel/maybe-promise.ts";
+
+/** A credential as it came with a request. A client sets a header on purpose; a browser sends a cookie by itself. */
+export interface SentCredential {
+  readonly token: string;
+  readonly from: "header" | "cookie";
+}
+
+/** A request as a transport received it: with the credential that was sent, not yet with the principal. */
+export interface ReceivedCall {
+  readonly operation: Operation;
+  readonly credential: SentCredential | undefined;
+  readonly origin: Origin;
+  /** Reads the rest of the request: an invalid credential is refused before an invalid body. */
+  call(principal: Principal): Call;
+}
+
+/** Answers the requests of a transport: in this process, or in one behind NATS. Refusals are thrown or rejected. */
+export type Serve = (received: ReceivedCall) => MaybePromise<Answer>;
+
+/**
+ * Serves with this process's own operations. Calls `refused` for a credential that is unknown, expired or revoked; `began` is of
+ * `performance.now()`.
+ */
+export function servedHere(
+  dispatch: Dispatch,
+  authenticate: Authenticate,
+  refused?: (received: ReceivedCall, began: number) => void,
+): Serve {
+  return (received) => {
+    const { credential, operation } = received;
+    if (credential === undefined) return dispatch(received.call(anonymous));
+    const began = performance.now();
+    return after(authenticate(credential.token), (found) => {
+      const principal = found ?? anonymousInstead(credential, operation);
+      if (principal !== undefined) return dispatch(received.call(principal));
+      refused?.(received, began);
+      throw new OperationError(CredentialInvalid);
+    });
+  };
+}
+
+/** A stale cookie must not keep a browser from signing in again. */
+const anonymousInstead = ({ from }: SentCredential, { allow }: Operation): Principal | undefined =>
+  from === "cookie" && allow.kind === "anyone" ? anonymous : undefined;

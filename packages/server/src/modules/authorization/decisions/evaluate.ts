@@ -10,7 +10,11 @@ import type { HeldView } from "./projection/held-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
 /** Queries about one user: for that user, for who may check in the whole installation, and for who may check in the organization. */
-export const aboutUser: Rule = either(subject("userId"), internal("Authorization.Check"), permission("Organization.CheckAccess"));
+export const aboutUser: Rule = either(
+  subject("userId", { appliesScopes: true }),
+  internal("Authorization.Check"),
+  permission("Organization.CheckAccess"),
+);
 /** Queries about everybody in a tenant. */
 export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
 

@@ -39,12 +39,12 @@ export class EntryMap {
   readonly #entries: LoadingCache<string, CachedEntry>;
 
   /** Holds no more than `bytesMax`: one tenant's large values evict others, and do not fill the process. */
-  constructor(fetch: Fetch, bytesMax: number) {
+  constructor(load: Fetch, bytesMax: number) {
     this.#entries = new LoadingCache({
       entriesMax,
       bytes: { max: bytesMax, of: ({ bytes }) => bytes },
       load: async (keys) => {
-        const loaded = await fetch(keys);
+        const loaded = await load(keys);
         return keys.map((key, index) => cachedEntry(key, loaded[index] ?? null));
       },
       // Views hold entries, also such as are no longer kept here.

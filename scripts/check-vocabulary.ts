@@ -49,6 +49,8 @@ function* ofProse(text: string, file: string, from: number): Generator<Finding> 
 
 function* ofSource(text: string, file: string): Generator<Finding> {
   for (const segment of segmentsOf(text)) {
+    // A text without a space is a value, not a sentence: "he" is also a language.
+    if (segment.kind === "text" && !segment.text.includes(" ")) continue;
     if (segment.kind !== "code") yield* ofProse(segment.text, file, segment.line);
     else
       for (const [index, line] of segment.text.split("\n").entries())

@@ -20,6 +20,7 @@ const checks: readonly Check[] = [
   { name: "API: compatible with the last release", command: ["node", "scripts/check-openapi.ts"] },
   { name: "events: compatible with the last release", command: ["node", "scripts/check-events.ts"] },
   { name: "statements of any size", command: ["node", "scripts/check-statements.ts"] },
+  { name: "vocabulary", command: ["node", "scripts/check-vocabulary.ts"] },
   { name: "documentation", command: ["node", "scripts/check-documentation.ts"] },
 ];
 

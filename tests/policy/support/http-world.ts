@@ -154,7 +154,7 @@ export class HttpWorld {
     );
   }
 
-  /** The administrator is the owner of each, so that he may give whatever there is in it. */
+  /** The administrator is the owner of each, so that they may give whatever there is in it. */
   async #organization(tenant: Tenant): Promise<void> {
     const slug = `corpus-${unique()}`;
     const { id } = await this.#expect("POST organizations", { name: slug, slug, country: "VN" }, 201);

@@ -6,7 +6,7 @@ import { Watches } from "./watches.ts";
 import type { School } from "./world.ts";
 import { Writer } from "./writer.ts";
 
-/** The published bound: how long a right that was taken may still be used (ARCHITECTURE, idea 9). */
+/** The published bound: how long a right that was taken may still be used. */
 export const revocationBoundMs = 1_000;
 const readersDefault = 3;
 

@@ -52,7 +52,7 @@ export async function attackedChain(server: TestServer, records: number): Promis
   };
 }
 
-/** As whoever has the database itself: no trigger, no foreign key and no row-level security holds him. */
+/** As an attacker who has the database itself: no trigger, no foreign key and no row-level security applies. */
 export async function tamper(server: TestServer, statement: RawBuilder<unknown>): Promise<void> {
   await server.application.platform.database.owner.transaction().execute(async (tx) => {
     await sql`set local session_replication_role = replica`.execute(tx);

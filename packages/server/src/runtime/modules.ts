@@ -44,7 +44,7 @@ export const manifests: readonly ModuleManifest[] = [
 
 const applicationRole: SchemaStep = {
   name: "0000_platform_application_role",
-  why: "the role that a bypassing login steps down to, so that row-level security holds for it (ARCHITECTURE, idea 7)",
+  why: "the role that a bypassing login steps down to, so that row-level security holds for it",
   up: createApplicationRole,
 };
 

@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 export const auditSteps: readonly SchemaStep[] = [
   {
     name: "0004_operation_audit_entries",
-    why: "who did what, from where, written with the change itself (S3 §18.3)",
+    why: "who did what, from where, written with the change itself",
     async up(db) {
       await sql`create table audit_entries (
         id uuid primary key,

@@ -97,7 +97,7 @@ describe("a call between processes", () => {
     expect(again.body).toBe(first.body);
   });
 
-  it("lets whoever wrote through a door read what he wrote through it", async () => {
+  it("lets a client read what it wrote through the same gateway", async () => {
     for (let round = 0; round < 20; round += 1) {
       const firstName = `Name ${round}`;
       const headers = bearer(person.token);
@@ -181,7 +181,7 @@ describe("a call between processes", () => {
       const statuses: number[] = [];
       for (let round = 0; round < 40; round += 1) statuses.push(await attempt());
       expect(statuses).toContain(429);
-      // Whoever comes from an address of his own is not held up by it.
+      // A caller from another address is not held up by it.
       const own = await server.call("POST /api/v1/iam/auth/forgot-password", { from: "10.9.8.7", body: { email: "nobody@example.com" } });
       expect(own.status).toBe(202);
     });

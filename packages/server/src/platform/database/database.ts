@@ -4,7 +4,7 @@ import type { ReadonlyKysely } from "kysely/readonly";
 /**
  * Whose rows a transaction may see. Row-level security enforces it: the tables compare their
  * `organization_id` (and, where a row also belongs to a person, their `user_id`) with these settings,
- * so a forgotten WHERE returns nothing of another tenant (ARCHITECTURE, idea 7).
+ * so a forgotten WHERE returns nothing of another tenant.
  */
 export interface Scope {
   /** An organization's id; `internal` for rows of no organization; `*` for every tenant; `none` for no tenant's rows. */

@@ -154,7 +154,7 @@ export const tenantPolicySteps: readonly SchemaStep[] = [
 ];
 
 /**
- * Puts a tenant table under row-level security, forced so that the table's owner is held too (ARCHITECTURE, idea 7).
+ * Puts a tenant table under row-level security, forced so that the table's owner is held too.
  * The settings are read in sub-selects, so that each is evaluated once a statement.
  */
 export async function tenantTable(db: Kysely<AnyTables>, table: string, rule: TenantRule): Promise<void> {

@@ -29,7 +29,7 @@ export interface PostgresqlOptions {
 const statementTimeoutMs = policies["postgresql.primary"].timeLimitMs;
 /** How much later the client gives up by itself: a server that is frozen, or cut off, ends no statement. */
 const answerGraceMs = 2_000;
-/** An open transaction holds the log's horizon back for everybody (ARCHITECTURE, idea 8), so a forgotten one is ended. */
+/** An open transaction holds the log's horizon back for everybody, so a forgotten one is ended. */
 const idleInTransactionTimeoutMs = 10_000;
 const connectTimeoutMs = policies["postgresql.connection"].timeLimitMs;
 /** Migrations and the doctor work one after the other. */

@@ -170,7 +170,7 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
     expect(rows[0]?.removed).toBe("400");
   });
 
-  it("waits for who is just beginning to read, and then keeps everything for him", async () => {
+  it("waits for a reader that is registering, and then keeps everything for it", async () => {
     const ids = await appendAt(database, old, 3);
     await eventually(async () => (await readFrom(database)).length).toBe(3);
     const newcomer = await holdTransaction(database);
@@ -178,7 +178,7 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
     await newcomer.run((tx) =>
       sql`insert into consumers (name, transaction, sequence, moved_at) values ('newcomer', '0', 0, now())`.execute(tx),
     );
-    // His place is not committed, so nobody can see it.
+    // Its position is not committed, so nobody can see it.
     expect(await removeOldEvents(database, { readers, before })).toBe(0);
     await newcomer.commit();
     expect(await removeOldEvents(database, { readers, before })).toBe(0);

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { Activity } from "./activity.ts";
 import { HotCounter, HotHistogram } from "./hot-metrics.ts";
 
-/** Buckets around the latencies that S3 §24 asks for (20 ms, 50 ms, 200 ms, 500 ms, 1 s), in seconds. */
+/** Buckets around the latencies that are targets (20 ms, 50 ms, 200 ms, 500 ms, 1 s), in seconds. */
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 
 /** Every metric of the product, in one place, so that a name is used once and has its help beside it. */
@@ -34,7 +34,7 @@ export function createMetrics() {
       registry,
       {
         name: "gatehouse_http_request_duration_seconds",
-        help: "How long a request took from its body on, by method, route and status (S3 §16.1, response time and request rate)",
+        help: "How long a request took from its body on, by method, route and status (response time and request rate)",
         labels: ["route", "status"],
         labelsOf: (address) => {
           const [method = "", route = ""] = address.split(" ");
@@ -54,7 +54,7 @@ export function createMetrics() {
     ),
     deprecatedCalls: new Counter({
       name: "gatehouse_deprecated_calls_total",
-      help: "Calls of deprecated operations, by operation and kind of principal; 0 where nobody calls (S3 §21.1)",
+      help: "Calls of deprecated operations, by operation and kind of principal; 0 where nobody calls",
       labelNames: ["operation", "principal"] as const,
       registers,
     }),
@@ -76,14 +76,14 @@ export function createMetrics() {
       registry,
       {
         name: "gatehouse_consumer_duration_seconds",
-        help: "How long a consumer worked on a batch of events, by outcome (S3 §16.1, event processing latency)",
+        help: "How long a consumer worked on a batch of events, by outcome (event processing latency)",
         labels: ["consumer", "outcome"],
       },
       latencyBuckets,
     ),
     eventDelaySeconds: new Histogram({
       name: "gatehouse_event_delay_seconds",
-      help: "From an event until a consumer had handled it (S3 §16.1, event processing latency; S0, sync latency)",
+      help: "From an event until a consumer had handled it (event processing latency; S0, sync latency)",
       labelNames: ["consumer"] as const,
       buckets: [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
@@ -92,21 +92,21 @@ export function createMetrics() {
       registry,
       {
         name: "gatehouse_job_duration_seconds",
-        help: "How long an attempt of a job took, by outcome (S3 §16.1, scheduled task execution time and success)",
+        help: "How long an attempt of a job took, by outcome (scheduled task execution time and success)",
         labels: ["task", "outcome"],
       },
       [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120],
     ),
     decisions: new HotCounter(registry, {
       name: "gatehouse_authorization_decisions_total",
-      help: "Authorization decisions, by answer and reason (S3 §16.1)",
+      help: "Authorization decisions, by answer and reason",
       labels: ["allowed", "reason"],
       noted: authorization,
     }),
     readModelHits,
     readModelLookups: new Counter({
       name: "gatehouse_read_model_lookups_total",
-      help: "Where a part of the access read model was found: memory, cache, database, computed from the tables, or missing (S3 §16.1, cache hit rate)",
+      help: "Where a part of the access read model was found: memory, cache, database, computed from the tables, or missing (cache hit rate)",
       labelNames: ["found"] as const,
       registers,
       collect() {
@@ -138,7 +138,7 @@ export function createMetrics() {
     }),
     signIns: new Counter({
       name: "gatehouse_sign_ins_total",
-      help: "Sign-ins by result: ok, or the reason of the refusal (S3 §16.1)",
+      help: "Sign-ins by result: ok, or the reason of the refusal",
       labelNames: ["result"] as const,
       registers,
     }),
@@ -150,13 +150,13 @@ export function createMetrics() {
     }),
     eventsAppended: new Counter({
       name: "gatehouse_events_appended_total",
-      help: "Events that were appended to the log, by type (S3 §16.1, event publication rate)",
+      help: "Events that were appended to the log, by type (event publication rate)",
       labelNames: ["type"] as const,
       registers,
     }),
     eventsHandled: new Counter({
       name: "gatehouse_events_handled_total",
-      help: "Events that a consumer has handled (S3 §16.1, event processing rate)",
+      help: "Events that a consumer has handled (event processing rate)",
       labelNames: ["consumer"] as const,
       registers,
     }),
@@ -168,7 +168,7 @@ export function createMetrics() {
     }),
     dependencyCalls: new Counter({
       name: "gatehouse_dependency_calls_total",
-      help: "Guarded calls to a dependency, by policy and outcome: ok, failed, timeout, circuit_open, refused, answered_error (S3 §16.1)",
+      help: "Guarded calls to a dependency, by policy and outcome: ok, failed, timeout, circuit_open, refused, answered_error",
       labelNames: ["dependency", "outcome"] as const,
       registers,
     }),
@@ -213,7 +213,7 @@ export function createMetrics() {
     }),
     relayPublished: new Counter({
       name: "gatehouse_relay_published_total",
-      help: "Events that were published to the broker and confirmed (S3 §16.1, event publication rate)",
+      help: "Events that were published to the broker and confirmed (event publication rate)",
       registers,
     }),
     relayFailures: new Counter({

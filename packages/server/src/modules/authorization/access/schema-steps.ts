@@ -75,7 +75,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0023_access_read_model",
-    why: "what decisions are made from (ARCHITECTURE, idea 3), under the keys of S3 §6.2",
+    why: "what decisions are made from, by key",
     async up(db) {
       await sql`create table access_tenants (
         organization_id uuid primary key references organizations (id) on delete cascade,

@@ -7,7 +7,7 @@ import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { RequestContext } from "./projection/held-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
-/** The projection as the kernel asks it: the same decisions that the check answers (ARCHITECTURE, idea 5). */
+/** The projection as the kernel asks it: the same decisions that the check answers. */
 export const authorizerOf = (reader: DecisionReader): Authorizer => ({
   holds(principal, organizationId, permission, request) {
     const decided = decideFrom(reader, principal, organizationId, permission, request);

@@ -48,7 +48,7 @@ async function recorded(search: Readonly<Record<string, string>> = {}, token?: s
 const everywhere = (search: Readonly<Record<string, string>>) => recorded(search, administrator.token);
 
 describe("a record", () => {
-  it("says who did what to what, before and after, from where, as S3 §26.3 names it", async () => {
+  it("says who did what to what, before and after, from where", async () => {
     const { body: role } = await server.call("POST /api/v1/iam/roles", {
       token: organization.owner.token,
       body: { name: "Auditor", scope: "Organization", organizationId: organization.id },
@@ -549,7 +549,7 @@ describe("the log's retention", () => {
   });
 });
 
-describe("forwarding to an audit log management (S3 §26.3)", () => {
+describe("forwarding to an audit log management", () => {
   it("is off; switched on, each record is an event of the log in S3's shape, without personal data", async () => {
     const count = async (on: TestServer): Promise<AnyBody[]> => {
       await on.application.settled();

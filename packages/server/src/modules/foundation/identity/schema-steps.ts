@@ -9,7 +9,7 @@ const formerHashKind = sql.raw(
 export const steps: readonly SchemaStep[] = [
   {
     name: "0010_identity_users",
-    why: "people and their passwords (S3 §6.1); they belong to no tenant, a person may be in many",
+    why: "people and their passwords; they belong to no tenant, a person may be in many",
     async up(db) {
       await sql`create table users (
         id uuid primary key,

@@ -21,7 +21,7 @@ export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail",
 
 /**
  * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the
- * mail twice, which a reader survives and a lost link he does not. While the server is away the mail waits, for days where it must.
+ * mail twice, which is better than a lost link. While the server is away the mail waits, for days where it must.
  */
 export const sendMail = ({ keys, mail, settings }: Platform, dispatch: InternalDispatch): Job<SendMail> => ({
   ...sendMailJob,

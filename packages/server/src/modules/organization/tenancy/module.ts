@@ -12,7 +12,7 @@ import { representMember } from "./represent.ts";
 import { restoreHolder } from "./restore-holder.ts";
 import { tenancyStore } from "./store.ts";
 
-/** Organizations, who belongs to them, and how one comes to belong (S3 §6.1, §8.2). */
+/** Organizations, who belongs to them, and how one comes to belong. */
 export const tenancy = module("tenancy", {
   store: tenancyStore,
   uses: { access, decisions, identity, notifications },

@@ -6,7 +6,7 @@ import { organizationNames, organizationSlugs } from "./names.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0020_tenancy_organizations",
-    why: "the tenants (S3 §6.1); everything that carries organization_id refers to them",
+    why: "the tenants; everything that carries organization_id refers to them",
     async up(db) {
       await sql`create table organizations (
         id uuid primary key,
@@ -26,7 +26,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0030_tenancy_memberships",
-    why: "who belongs where (S3 §6.1); the roles of a member are in role_assignments, role_id is the first of them",
+    why: "who belongs where; the roles of a member are in role_assignments, role_id is the first of them",
     async up(db) {
       await sql`create table memberships (
         id uuid primary key,
@@ -44,7 +44,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0031_tenancy_invitations",
-    why: "offers of a membership to an address (S3 §6.1)",
+    why: "offers of a membership to an address",
     async up(db) {
       await sql`create table invitations (
         id uuid primary key,
@@ -75,7 +75,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0069_tenancy_erased_organizations",
-    why: "ids of organizations that were erased (S3 §26.1), so that what comes late for one is told from a mistake",
+    why: "ids of organizations that were erased, so that what comes late for one is told from a mistake",
     async up(db) {
       await sql`create table erased_organizations (id uuid primary key, erased_at timestamptz not null)`.execute(db);
       await sharedTable(db, "erased_organizations");

@@ -148,7 +148,7 @@ function reads(db: ReadHandle<Tables>) {
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
-    /** The organizations of a user, or the one of them that his session is for. */
+    /** The organizations of a user, or the one of them that their session is for. */
     organizationsOf(userId: string, only: string | null, { after, limit }: PageOf): Promise<OrganizationRow[]> {
       let query = db
         .selectFrom("organizations")

@@ -22,7 +22,7 @@ export interface NewSession {
   readonly sessionsMax: number;
 }
 
-/** Who is signed in, from where and until when (S3 §6.1 sessions, §6.2 invalidation). */
+/** Who is signed in, from where and until when. */
 export const sessions = module("sessions", {
   store: sessionStore,
   state: (platform) => new SessionCache(platform),

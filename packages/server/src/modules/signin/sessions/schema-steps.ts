@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0040_sessions_sessions",
-    why: "who is signed in (S3 §6.1); the token is kept as its hash (decision 0004)",
+    why: "who is signed in; the token is kept as its hash (decision 0004)",
     async up(db) {
       await sql`create table sessions (
         id uuid primary key,

@@ -63,7 +63,7 @@ function reads(db: ReadHandle<Tables>) {
 function writes(tx: WriteHandle<Tables>) {
   return {
     insert: (row: Sessions): Promise<SessionRow> => tx.insertInto("sessions").values(row).returningAll().executeTakeFirstOrThrow(),
-    /** Ends a session of the user; undefined when he has no such session. */
+    /** Ends a session of the user; undefined when they have no such session. */
     end: (userId: string, id: string): Promise<SessionRow | undefined> =>
       tx.deleteFrom("sessions").where("user_id", "=", userId).where("id", "=", id).returningAll().executeTakeFirst(),
     /** Ends the oldest sessions of a user beyond the newest `max`. */

@@ -327,7 +327,7 @@ export class DecisionReader {
     throw new Unavailable("authorization projection", undefined);
   }
 
-  /** Throws {@link Unavailable} while this process does not follow the log: its caches are not trusted then (ARCHITECTURE, idea 9). */
+  /** Throws {@link Unavailable} while this process does not follow the log: its caches are not trusted then. */
   async #waitUntilFresh(): Promise<void> {
     const { log } = this.#platform;
     if (!log.fresh && !(await log.observed())) throw new Unavailable("event log", undefined);

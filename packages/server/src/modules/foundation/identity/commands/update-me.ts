@@ -8,7 +8,7 @@ import { identity } from "../module.ts";
 import { refuseNoNames } from "../person-name.ts";
 import { toUser } from "../store.ts";
 
-/** Changes the own profile (S3 §8.1); what is not given stays. */
+/** Changes the own profile; what is not given stays. */
 export const updateMe = identity.command("updateMe", {
   http: "PUT /api/v1/iam/users/me",
   summary: "Update the own profile.",

@@ -29,7 +29,7 @@ const refusals = {
 } as const;
 
 /**
- * Accepts an invitation with the token that was mailed, signed in as the invited address (S3 §8.2). A wrong token and an
+ * Accepts an invitation with the token that was mailed, signed in as the invited address. A wrong token and an
  * unknown invitation get the same answer. An invitation ends with the right of whoever sent it: one that they could not send now is
  * refused as revoked (decision 0042).
  */

@@ -8,7 +8,7 @@ import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
 
-/** Gives a member other roles (S3 §8.2): those named are the ones that the member has afterwards. */
+/** Gives a member other roles: those named are the ones that the member has afterwards. */
 export const changeMemberRole = tenancy.command("changeMemberRole", {
   http: "PUT /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Change the roles of a member.",

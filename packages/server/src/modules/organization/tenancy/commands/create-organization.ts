@@ -14,7 +14,7 @@ import { tenancy } from "../module.ts";
 import { slugIssue } from "../names.ts";
 import { toOrganization } from "../store.ts";
 
-/** Makes an organization with its system roles; whoever makes it is its first owner (S3 §8.2). */
+/** Makes an organization with its system roles; whoever makes it is its first owner. */
 export const createOrganization = tenancy.command("createOrganization", {
   http: "POST /api/v1/iam/organizations",
   summary: "Create an organization; the caller becomes its owner.",

@@ -5,7 +5,7 @@ import { eraseOrganizationsJob } from "../jobs.ts";
 import { tenancy } from "../module.ts";
 
 /**
- * Erases an organization with everything that is kept under it (S3 §26.1, tenant.data.deletion.requested). From the answer on it is
+ * Erases an organization with everything that is kept under it (tenant.data.deletion.requested). From the answer on it is
  * unknown to every operation, and checks in it deny. A job removes its data in batches (decision 0032). People stay, as they belong to no
  * organization; of the log and the trail the ids stay. A repetition finds nothing and says so.
  */

@@ -19,7 +19,7 @@ import type { OrganizationRow } from "../store.ts";
 
 const product = "Gatehouse";
 
-/** Invites an address to the organization with roles (S3 §8.2). The link is mailed; it works once. */
+/** Invites an address to the organization with roles. The link is mailed; it works once. */
 export const inviteMember = tenancy.command("inviteMember", {
   http: "POST /api/v1/iam/organizations/:organizationId/invitations",
   summary: "Invite someone to join an organization.",

@@ -7,7 +7,7 @@ import { MemberRemoved } from "../events.ts";
 import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
-/** Removes a member (S3 §8.2). The last active owner stays, also when two owners remove each other at the same moment. */
+/** Removes a member. The last active owner stays, also when two owners remove each other at the same moment. */
 export const removeMember = tenancy.command("removeMember", {
   http: "DELETE /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Remove a member from an organization, or leave it.",

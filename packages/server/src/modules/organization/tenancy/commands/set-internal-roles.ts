@@ -9,7 +9,7 @@ import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
 
-/** Makes a user a member of the internal scope, or gives an internal member other roles (S3 §6.1, §8.3). */
+/** Makes a user a member of the internal scope, or gives an internal member other roles. */
 export const setInternalRoles = tenancy.command("setInternalRoles", {
   http: "PUT /api/v1/iam/internal/memberships/:userId",
   summary: "Give a user roles of the internal scope.",

@@ -12,7 +12,7 @@ import { failTaken } from "./create-organization.ts";
 
 const setStatus = internal("Tenant.SetStatus");
 
-/** Changes an organization's settings; its status is for internal administrators (S3 §8.2, docs/contract.md). */
+/** Changes an organization's settings; its status is for internal administrators (docs/contract.md). */
 export const updateOrganization = tenancy.command("updateOrganization", {
   http: "PUT /api/v1/iam/organizations/:organizationId",
   summary: "Update an organization's settings, or as an internal administrator its status.",

@@ -5,7 +5,7 @@ import { ended, SessionEnded } from "../events.ts";
 import { isFresh } from "../fresh.ts";
 import { sessions } from "../module.ts";
 
-/** Ends one of the own sessions, wherever it is (S3 §8.1); another than the one that asks only after a recent sign-in (ASVS 7.5.2). */
+/** Ends one of the own sessions, wherever it is; another than the one that asks only after a recent sign-in (ASVS 7.5.2). */
 export const endSession = sessions.command("endSession", {
   http: "DELETE /api/v1/iam/auth/sessions/:sessionId",
   summary: "End one of the own sessions.",

@@ -4,7 +4,7 @@ import { CredentialInvalid } from "#operation/declaration/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { sessions } from "../module.ts";
 
-/** The session that asks, with its user: how an application validates the token that it was handed (S3 §24.1). */
+/** The session that asks, with its user: how an application validates the token that it was handed. */
 export const getSession = sessions.memoryQuery("getSession", {
   http: "GET /api/v1/iam/auth/session",
   summary: "The current session and its user.",

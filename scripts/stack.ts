@@ -37,8 +37,8 @@ const plans: Plan[] = [];
 let port = firstPort + 1;
 for (const role of order) {
   for (let index = 0; index < Number(values[role]); index += 1) {
-    const isDoor = role === "gateway" && index === 0;
-    plans.push({ name: `${role}-${index + 1}`, role, port: isDoor ? firstPort : port++ });
+    const isFront = role === "gateway" && index === 0;
+    plans.push({ name: `${role}-${index + 1}`, role, port: isFront ? firstPort : port++ });
   }
 }
 
@@ -50,7 +50,7 @@ const shared: Readonly<Record<string, string>> = {
   ...known({ ...services, GATEHOUSE_MASTER_KEY: masterKey() }),
 };
 /** What a gateway does not hold: whoever breaks into the door finds neither data nor keys. */
-const notForTheDoor = [
+const notForTheGateway = [
   "DATABASE_URL",
   "DATABASE_READ_URL",
   "GATEHOUSE_MASTER_KEY",
@@ -116,7 +116,7 @@ function environmentOf(role: string): Record<string, string> {
   const [{ key }] = transportKeysOf(aesKeys(decodeMasterKey(shared["GATEHOUSE_MASTER_KEY"] as string, "GATEHOUSE_MASTER_KEY"))) as [
     DerivedKey,
   ];
-  const told = Object.entries(shared).filter(([name]) => !notForTheDoor.includes(name));
+  const told = Object.entries(shared).filter(([name]) => !notForTheGateway.includes(name));
   return { GATEHOUSE_TRANSPORT_KEY: key.toString("base64"), ...Object.fromEntries(told) };
 }
 

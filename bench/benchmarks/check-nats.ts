@@ -105,7 +105,7 @@ interface Installation {
   cpuSeconds(): number;
 }
 
-/** A database with an organization in it, made through a front door that is then of no more use. */
+/** A database with an organization in it, made through a gateway that is then of no more use. */
 async function makeInstallation(bench: Bench): Promise<Installation> {
   const admin = newAccount("admin");
   const prefix = `bench-${randomBytes(6).toString("hex")}`;

@@ -52,7 +52,7 @@ async function againstTheBound(bench: Bench): Promise<Measured> {
   };
 }
 
-/** One process that writes and works, and others that answer queries of their own, each with a front door. */
+/** One process that writes and works, and others that answer queries of their own, each with a gateway. */
 async function startSet(bench: Bench) {
   const admin = newAccount("admin");
   const shared = await freshInstallation(bench.scope, admin);

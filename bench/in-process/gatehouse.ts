@@ -37,7 +37,7 @@ const factsOf = ({ id, classId }: Subject, roles: readonly RoleFacts[]): Subject
   roles,
 });
 
-const occasionOf = ({ classId }: Question): RequestContext => ({ request: { class_id: classId } });
+const contextOf = ({ classId }: Question): RequestContext => ({ request: { class_id: classId } });
 
 const isAllowed = (decision: Decision | Pending): boolean => decision !== pendingDecision && decision.allowed;
 
@@ -58,7 +58,7 @@ export function warm(school: School): Contestant {
   const asked = school.questions.map((question) => ({
     subject: question.subject,
     action: question.action,
-    context: occasionOf(question),
+    context: contextOf(question),
   }));
   return {
     name: "gatehouse",
@@ -116,7 +116,7 @@ function coldWith(name: string, school: School, policy: Policy, rolesOf: (subjec
   const asked = school.questions.map((question) => ({
     subject: question.subject,
     action: question.action,
-    context: occasionOf(question),
+    context: contextOf(question),
   }));
   return {
     name,

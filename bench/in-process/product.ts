@@ -24,7 +24,7 @@ const sourceFolder = join(rootFolder, "packages", "server", "src", "runtime");
 const source = (file: string) => import(pathToFileURL(join(sourceFolder, file)).href);
 const masterKey = randomBytes(32).toString("base64");
 
-/** The server without its HTTP door, in this process. */
+/** The server without its HTTP server, in this process. */
 export async function openProduct(databaseUrl: string, dataFolder: string): Promise<Product> {
   const { readConfiguration } = await source("configuration.ts");
   const { assemble } = await source("application.ts");

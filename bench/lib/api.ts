@@ -16,7 +16,7 @@ export interface Mail {
 const settleTimeoutMs = 20_000;
 const settlePollMs = 100;
 
-/** The product's HTTP interface as a stranger sees it. */
+/** The product's HTTP interface as a client sees it. */
 export class Api {
   readonly url: string;
 

@@ -23,7 +23,7 @@ const used = 0.7;
 /** Never fewer. */
 const least = { query: 5, command: 3, worker: 2 };
 /** How long the trail and the log are kept where nothing else is set. */
-const trailDays = 730;
+const auditDays = 730;
 const logDays = 90;
 /** `DATABASE_POOL`, 2 for the owner and 3 for the queue; a worker also listens to it. */
 const most = { query: 15, command: 15, worker: 16 };
@@ -107,7 +107,7 @@ export function example(results: Results): string {
       ),
       step(
         "… and its growth in a year",
-        `the log: ${logDays} days (\`GATEHOUSE_EVENT_DAYS\`) × (${count(changesADay)} changes × ${bytes(size("changes.events"))} + ${count(signInsADay)} sign-ins × ${bytes(size("sessions.events"))}); the trail: 365 of its ${trailDays} days (\`GATEHOUSE_AUDIT_DAYS\`) × (changes × ${bytes(size("changes.audit"))} + sign-ins × ${bytes(size("sessions.audit"))})`,
+        `the log: ${logDays} days (\`GATEHOUSE_EVENT_DAYS\`) × (${count(changesADay)} changes × ${bytes(size("changes.events"))} + ${count(signInsADay)} sign-ins × ${bytes(size("sessions.events"))}); the trail: 365 of its ${auditDays} days (\`GATEHOUSE_AUDIT_DAYS\`) × (changes × ${bytes(size("changes.audit"))} + sign-ins × ${bytes(size("sessions.audit"))})`,
         bytes(logDays * loggedADay + 365 * trailedADay),
       ),
       step("Redis", "people, memberships, two keys for each organization and each role", bytes(redis)),

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Twenty a second: enough for a percentile of a minute, too few to be a load. */
 const everyMs = 50;
 
-export interface Watched {
+export interface CheckFigures {
   /** How long each answer took. */
   readonly ms: number[];
   readonly refused: number;
 }
 
 /** Asks at a steady rate while `work` runs. */
-export async function watchChecks(ask: () => Promise<Response>, work: () => Promise<void>): Promise<Watched> {
+export async function watchChecks(ask: () => Promise<Response>, work: () => Promise<void>): Promise<CheckFigures> {
   const ms: number[] = [];
   let refused = 0;
   let isOver = false;

@@ -17,7 +17,7 @@ const environmentOf = (environment: Environment): NodeJS.ProcessEnv => ({ PATH: 
 
 export const startProduct = (environment: Environment): Promise<Product> => startRole("all", environment);
 
-/** A process with some of the roles; ready, where it has no front door, as soon as its operations port says so. */
+/** A process with some of the roles; ready, where it has no gateway, as soon as its operations port says so. */
 export async function startRole(role: string, environment: Environment): Promise<Product> {
   const port = await freePort();
   const child = spawn(process.execPath, [program, "start", "--role", role], {

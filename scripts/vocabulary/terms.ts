@@ -10,4 +10,20 @@ export interface Term {
   readonly only?: "identifiers" | "prose";
 }
 
-export const terms: readonly Term[] = [{ refused: /\b(?:he|his|him|himself)\b/, instead: "they, their, them", only: "prose" }];
+export const terms: readonly Term[] = [
+  { refused: /\b(?:he|his|him|himself)\b/, instead: "they, their, them", only: "prose" },
+  { refused: /\bhouses?\b/, instead: "application, ServerBackend" },
+  { refused: /\bstrangers?\b/, instead: "non-member, or unauthenticated caller" },
+  { refused: /\bwitness(?:es)?\b|\btestimon(?:y|ies)\b/, instead: "peer failure detector, peer report" },
+  { refused: /\bkeepers?\b/, instead: "background task" },
+  { refused: /\bstandstills?\b/, instead: "event-loop stall" },
+  { refused: /\boccasions?\b/, instead: "request context" },
+  { refused: /\bpoison\b|\bfutile\b/, instead: "dead letter, NonRetryableError" },
+  { refused: /\bpatience\b/, instead: "retry schedule" },
+  { refused: /\btake turn\b/, instead: "lockSubject; write conflict", only: "identifiers" },
+  { refused: /\bread face\b|\bwrite face\b/, instead: "module API" },
+  { refused: /\bforget old\b/, instead: "prune", only: "identifiers" },
+  { refused: /\bremove over\b/, instead: "deleteExpired", only: "identifiers" },
+  { refused: /\bmay hand out\b|\bmust not rise\b/, instead: "delegation check, missing permissions", only: "identifiers" },
+  { refused: /\bfront door\b|\bhttp door\b/, instead: "HTTP server, gateway" },
+];

@@ -221,7 +221,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
       expect(containerOf(spec.template.spec).envFrom).toEqual([{ configMapRef: { name: metadata.name } }]);
   });
 
-  it("forbid all traffic that is not named; the gateway has no way to the database, and strangers none to anybody but the gateway", () => {
+  it("forbid all traffic that is not named; the gateway has no way to the database, and outsiders none to anything but the gateway", () => {
     const policies = of("NetworkPolicy");
     expect(policies.find(({ metadata }) => metadata.name === "nothing").spec).toEqual({
       podSelector: {},

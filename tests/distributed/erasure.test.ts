@@ -16,7 +16,7 @@ describe.runIf(backend === "postgresql")("the erasure of an organization (Postgr
   it("goes on in another process where the one that was at it is killed, and removes and tells everything once", async () => {
     const database = await makeDatabase();
     const shared = { DATABASE_URL: database.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"), GATEHOUSE_SIGN_IN_LIMIT: "off" };
-    const door = await openTestServer(shared, { worker: false });
+    const http = await openTestServer(shared, { worker: false });
     const worker = async () => {
       const port = String(await freePort());
       const started = startProcess(["start", "--port", port], { ...shared, PUBLIC_URL: `http://127.0.0.1:${port}` });
@@ -24,21 +24,21 @@ describe.runIf(backend === "postgresql")("the erasure of an organization (Postgr
       return started;
     };
     const count = async (what: string): Promise<number> => {
-      const { rows } = await door.application.platform.database.transact(everyTenant, (tx) =>
+      const { rows } = await http.application.platform.database.transact(everyTenant, (tx) =>
         sql<{ count: number }>`select count(*)::int as count from ${sql.raw(what)}`.execute(tx),
       );
       return rows[0]?.count ?? 0;
     };
     let running = await worker();
     try {
-      const administrator = await newAdministrator(door);
-      const [gone, kept] = [await newOrganization(door), await newOrganization(door)];
-      await fillOrganization(door.application.platform.database, gone.id, { members, grants: members });
-      await fillOrganization(door.application.platform.database, kept.id, { members: 10, grants: 10 });
+      const administrator = await newAdministrator(http);
+      const [gone, kept] = [await newOrganization(http), await newOrganization(http)];
+      await fillOrganization(http.application.platform.database, gone.id, { members, grants: members });
+      await fillOrganization(http.application.platform.database, kept.id, { members: 10, grants: 10 });
       const erasures = async (): Promise<AnyBody[]> =>
-        (await door.call<AnyBody>("GET /api/v1/iam/organization-erasures", { token: administrator.token })).body.items;
+        (await http.call<AnyBody>("GET /api/v1/iam/organization-erasures", { token: administrator.token })).body.items;
 
-      expect(await asOperator(door, "tenancy.eraseOrganization", { organizationId: gone.id })).toEqual({ erased: true });
+      expect(await asOperator(http, "tenancy.eraseOrganization", { organizationId: gone.id })).toEqual({ erased: true });
       await until("the first batches are done", async () => (await erasures())[0]?.membersRemoved >= 1_000);
       await running.end("SIGKILL");
       const [left] = await erasures();
@@ -60,7 +60,7 @@ describe.runIf(backend === "postgresql")("the erasure of an organization (Postgr
       expect(await count(`relationships where organization_id = '${kept.id}'`)).toBe(10);
     } finally {
       await running.end("SIGKILL");
-      await door.close();
+      await http.close();
       await database.drop();
     }
   }, 300_000);

@@ -64,7 +64,7 @@ describe.skipIf(!prometheusInstalled())("asking a Prometheus that scrapes a runn
   let prometheus: Prometheus;
   beforeAll(async () => {
     server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-    prometheus = await startPrometheus(new URL(await server.door.listen({ host: "127.0.0.1", port: 0 })).host);
+    prometheus = await startPrometheus(new URL(await server.http.listen({ host: "127.0.0.1", port: 0 })).host);
   });
   afterAll(async () => {
     await prometheus?.close();

@@ -41,7 +41,7 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
     let prometheus: Prometheus;
     beforeAll(async () => {
       server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-      const url = new URL(await server.door.listen({ host: "127.0.0.1", port: 0 }));
+      const url = new URL(await server.http.listen({ host: "127.0.0.1", port: 0 }));
       prometheus = await startPrometheus(url.host);
       await use(server);
     });

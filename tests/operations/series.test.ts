@@ -54,7 +54,7 @@ describe("the series that rules, dashboards and their tests name are ones that a
       ...(hasBroker ? { EVENTS_URL: services.rabbitmq, REDIS_URL: services.redis } : {}),
     });
     await use(server);
-    const url = await server.door.listen({ host: "127.0.0.1", port: 0 });
+    const url = await server.http.listen({ host: "127.0.0.1", port: 0 });
     scrape = readScrape(await (await fetch(`${url}/metrics`)).text());
   });
   afterAll(async () => {

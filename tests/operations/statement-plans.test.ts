@@ -161,7 +161,7 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     "authentication.pruneTokens",
   ])
     await run(job);
-  await run("sessions.removeOverSessions");
+  await run("sessions.deleteExpiredSessions");
   await run("operations.getStatus");
   const occurredAt = new Date().toISOString();
   await run("entitlements.followBilling", {

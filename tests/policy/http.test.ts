@@ -2,7 +2,7 @@ import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
 import type { AnyBody, Answer as HttpAnswer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Case, type CorpusFile, loadCorpus } from "./support/corpus.ts";
-import { cannotBeHad, HttpWorld, refusedAtTheDoor } from "./support/http-world.ts";
+import { cannotBeHad, HttpWorld, refusedByServer } from "./support/http-world.ts";
 import type { Answer } from "./support/world.ts";
 
 /**
@@ -33,7 +33,7 @@ const refusals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 };
 
 const isHad = (file: CorpusFile) => (question: Case) => cannotBeHad(question, file) === undefined;
-const isDecided = (file: CorpusFile) => (question: Case) => isHad(file)(question) && refusedAtTheDoor(question) === undefined;
+const isDecided = (file: CorpusFile) => (question: Case) => isHad(file)(question) && refusedByServer(question) === undefined;
 
 it("asks nearly the whole corpus", () => {
   const counts = files.map((file) => ({ name: file.name, all: file.cases.length, decided: file.cases.filter(isDecided(file)).length }));
@@ -83,7 +83,7 @@ async function asksEveryWay(world: HttpWorld, question: Case): Promise<void> {
 }
 
 function expectAnswer(answer: HttpAnswer<AnyBody>, question: Case, prefix = ""): void {
-  const field = refusedAtTheDoor(question);
+  const field = refusedByServer(question);
   if (field !== undefined) {
     expectError(answer, 400, "common.validation_failed");
     expect(answer.body.error.details.map((detail: AnyBody) => detail.field)).toContainEqual(expect.stringContaining(prefix + field));

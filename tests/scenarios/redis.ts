@@ -4,7 +4,7 @@ import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
 import { countsOf, type Scenario } from "./support/stage.ts";
 
-/** The shared copy is stopped, comes back empty, and is emptied once more, while rights are given and taken. */
+/** The Redis snapshot is stopped, comes back empty, and is emptied once more, while rights are given and taken. */
 export const redisScenario: Scenario = {
   name: "Redis stopped, flushed and back",
   guarantee: "A taken right is refused in every phase within the bound; the copy is never believed where it may be old.",

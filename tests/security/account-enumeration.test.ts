@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let server: TestServer;
 let world: World;
-/** Addresses of every kind that a stranger could ask about; the last one is nobody's. */
+/** Addresses of every kind that a non-member could ask about; the last one is nobody's. */
 const kinds: Record<string, string> = {};
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const registration = (email: string) => ({ email, password: "a stranger's guess", firstName: "A", lastName: "B", locale: "en" });
+const registration = (email: string) => ({ email, password: "a non-member's guess", firstName: "A", lastName: "B", locale: "en" });
 
 /** The shape of a value: the names in it and the types, not what it says. */
 function shapeOf(value: unknown): unknown {
@@ -39,7 +39,7 @@ function shapeOf(value: unknown): unknown {
   );
 }
 
-/** All that a stranger sees of an answer but its time. */
+/** All that a non-member sees of an answer but its time. */
 const seen = (answer: Answer<AnyBody>) => ({
   status: answer.status,
   code: answer.body?.error?.code,
@@ -56,11 +56,11 @@ async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): 
 
 describe("an unauthenticated caller cannot find out who has an account", () => {
   it("signing in does not tell a known address from an unknown one", () =>
-    expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess" } })));
+    expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a non-member's other guess" } })));
 
   it("signing in for an organization does not tell a known address from an unknown one", () =>
     expectAlike((email) =>
-      server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a stranger's other guess", organizationId: world.own.id } }),
+      server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a non-member's other guess", organizationId: world.own.id } }),
     ));
 
   it("asking for a new password does not tell a known address from an unknown one", () =>

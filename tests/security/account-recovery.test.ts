@@ -44,11 +44,11 @@ async function sharedRole() {
   const owner = roles["Owner"] as string;
   const giveOwner = (...roleIds: string[]) => scene.send(at, organization.owner.token, { roleIds });
   expectWritten(await giveOwner(owner, team), 200);
-  const keeper = await newPerson(scene.server, "keeper");
+  const manager = await newPerson(scene.server, "manager");
   const keeping = await scene.role(["Organization.ManageRoles", "Organization.ReadRoles"], organization);
-  await joinAs(scene.server, organization, keeper, keeping);
+  await joinAs(scene.server, organization, manager, keeping);
   const reads = () => scene.send(`GET organizations/${organization.id}`, organization.owner.token);
-  return { organization, roles, team, owner, keeper, giveOwner, reads };
+  return { organization, roles, team, owner, manager, giveOwner, reads };
 }
 
 /** Another owner of the organization. */
@@ -60,18 +60,18 @@ async function secondOwner({ organization, roles }: Awaited<ReturnType<typeof sh
 
 describe("a denial reaches nobody above", () => {
   it("who may manage roles takes nothing from an owner by a role that they share, under no condition", async () => {
-    const { team, keeper, reads, organization } = await sharedRole();
+    const { team, manager, reads, organization } = await sharedRole();
     expectWritten(await scene.rule(team, "Lesson.Write", {}, organization.owner.token), 200);
     for (const permission of ["Organization", "Organization.Read", "Lesson.Write", "Lesson.Read"])
       for (const condition of [undefined, compare("$request.any", "equals", "x")]) {
         const rule = { effect: "deny", ...(condition ? { condition } : {}) };
-        await refused(() => scene.rule(team, permission, rule, keeper.token), 403, "access.holders_above", "roleId");
+        await refused(() => scene.rule(team, permission, rule, manager.token), 403, "access.holders_above", "roleId");
       }
     // A condition on what they have, and the end of it, take as much.
     const holds = await scene.role(["Lesson.Write"], organization);
     const writer = await newPerson(scene.server, "writer");
     await joinAs(scene.server, organization, writer, holds);
-    const remove = (role: string) => scene.send(`DELETE roles/${role}/permissions`, keeper.token, { permissions: ["Lesson.Write"] });
+    const remove = (role: string) => scene.send(`DELETE roles/${role}/permissions`, manager.token, { permissions: ["Lesson.Write"] });
     await refused(() => remove(holds), 403, "access.holders_above");
     await refused(() => remove(team), 403, "access.holders_above");
     expectRead(await reads());
@@ -85,10 +85,10 @@ describe("a denial reaches nobody above", () => {
   });
 
   it("from those who hold no more than themselves they may", async () => {
-    const { organization, keeper, roles } = await sharedRole();
+    const { organization, manager, roles } = await sharedRole();
     const lesser = await scene.role(["Organization.ReadRoles"], organization);
     await joinAs(scene.server, organization, await newPerson(scene.server), lesser);
-    expectWritten(await scene.rule(lesser, "Lesson.Read", { effect: "deny" }, keeper.token), 200);
+    expectWritten(await scene.rule(lesser, "Lesson.Read", { effect: "deny" }, manager.token), 200);
     const admin = await newPerson(scene.server, "admin");
     await joinAs(scene.server, organization, admin, roles["Admin"] as string);
     const remove = { permissions: ["Organization.ReadRoles"] };

@@ -147,7 +147,7 @@ describe("a slug", () => {
 
   it("is reserved where the product answers at an address that begins so", async () => {
     // The tree of routes: what stands right below the root.
-    const routes = server.door.printRoutes({ commonPrefix: false }).split("\n");
+    const routes = server.http.printRoutes({ commonPrefix: false }).split("\n");
     const firsts = new Set(routes.flatMap((line) => /^ {4}[├└]── \.?([\w-]+)/.exec(line)?.[1] ?? []));
     expect(firsts.size).toBeGreaterThan(8);
     const reserved: readonly string[] = reservedSlugs;

@@ -12,7 +12,7 @@ const surfaces = ["/dev/inbox", "/dev/inbox.json", "/metrics"] as const;
 /** A request as it stands, its path unread by any client. */
 const ask = (server: TestServer, path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<number> =>
   new Promise((resolve, reject) => {
-    const { port } = server.door.server.address() as AddressInfo;
+    const { port } = server.http.server.address() as AddressInfo;
     request({ host: "127.0.0.1", port, path, method, headers }, (response) => {
       response.resume().once("end", () => resolve(response.statusCode as number));
     })
@@ -22,7 +22,7 @@ const ask = (server: TestServer, path: string, headers: Readonly<Record<string, 
 
 async function started(environment: Readonly<Record<string, string>>): Promise<TestServer> {
   const server = await startTestServer(environment);
-  await server.door.listen({ host: "127.0.0.1", port: 0 });
+  await server.http.listen({ host: "127.0.0.1", port: 0 });
   return server;
 }
 

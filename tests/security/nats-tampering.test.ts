@@ -23,7 +23,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
   let beside: TestServer;
   let eve: NatsConnection;
   let victim: Person;
-  let stranger: Person;
+  let nonMember: Person;
   let organization: OrganizationOf;
   const seen: Msg[] = [];
 
@@ -32,7 +32,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     beside = await server.beside();
     organization = await newOrganization(server);
     victim = organization.owner;
-    stranger = await newPerson(server);
+    nonMember = await newPerson(server);
     eve = await connect(natsServer(services.nats));
     for (const subject of [`${prefix}.>`, "_INBOX.>"]) eve.subscribe(subject, { callback: (_error, message) => void seen.push(message) });
     await eve.flush();
@@ -104,19 +104,19 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     };
     const before = await distrusted("reply", "unsigned");
     await withListener("rpc.query.access.check", answer, async () => {
-      for (const _ of times(20)) expect((await check(stranger)).body.isAuthorized ?? false).toBe(false);
+      for (const _ of times(20)) expect((await check(nonMember)).body.isAuthorized ?? false).toBe(false);
     });
     expect(before).toBe(0);
   });
 
   it("a made-up revision is not waited for, and stops no later call", async () => {
-    const poison = (message: Msg): void => {
+    const sendInvalid = (message: Msg): void => {
       const given = headers();
       given.set("gatehouse-revision", "9".repeat(21));
       given.set("gatehouse-appended", "true");
       message.respond("{}", { headers: given });
     };
-    await withListener("rpc.command.identity.updateMe", poison, async () => {
+    await withListener("rpc.command.identity.updateMe", sendInvalid, async () => {
       const { status, body } = await server.call(`PUT ${iam}/users/me`, { token: victim.token, body: { firstName: "True" } });
       expect([status, body.firstName]).toEqual([200, "True"]);
     });

@@ -241,7 +241,7 @@ describe("naughty strings", () => {
         name,
         Buffer.from(`y","scope":"Organization","organizationId":"${world.own.id}"}`),
       ]);
-      const response = await server.door.inject({
+      const response = await server.http.inject({
         method: "POST",
         url: "/api/v1/iam/roles",
         headers: { authorization: `Bearer ${world.own.owner.token}`, "content-type": "application/json" },

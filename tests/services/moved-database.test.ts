@@ -62,7 +62,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     await scene.define("Room", "Room.Read");
     const role = await scene.roleWith("Room.Read", { effect: "allow" });
     const reader = await scene.person(role);
-    people = [scene.owner, scene.member, scene.stranger, reader];
+    people = [scene.owner, scene.member, scene.nonMember, reader];
     await server.application.settled();
     before = await answers(server);
     expect(new Set(before.map(([, , allowed]) => allowed))).toEqual(new Set([true, false]));

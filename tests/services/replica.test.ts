@@ -57,7 +57,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
     });
     return body.items.some((item) => item.id === id);
   };
-  const ready = async (at: TestServer) => (await at.door.inject("/health/ready")).json();
+  const ready = async (at: TestServer) => (await at.http.inject("/health/ready")).json();
 
   it("knows a session and a role at once, in the process that made them and in another", { timeout: 60_000 }, async () => {
     for (let round = 0; round < 5; round += 1) {

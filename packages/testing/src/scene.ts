@@ -14,16 +14,16 @@ export class Scene {
   readonly roles: Readonly<Record<string, string>>;
   readonly admin: Person;
   readonly member: Person;
-  readonly stranger: Person;
+  readonly nonMember: Person;
 
-  private constructor(parts: Pick<Scene, "server" | "administrator" | "organization" | "roles" | "admin" | "member" | "stranger">) {
+  private constructor(parts: Pick<Scene, "server" | "administrator" | "organization" | "roles" | "admin" | "member" | "nonMember">) {
     this.server = parts.server;
     this.administrator = parts.administrator;
     this.organization = parts.organization;
     this.roles = parts.roles;
     this.admin = parts.admin;
     this.member = parts.member;
-    this.stranger = parts.stranger;
+    this.nonMember = parts.nonMember;
   }
 
   static async open(environment: Readonly<Record<string, string>> = {}): Promise<Scene> {
@@ -35,10 +35,10 @@ export class Scene {
     const administrator = await newAdministrator(server);
     const organization = await newOrganization(server);
     const roles = await rolesOf(server, organization);
-    const [admin, member, stranger] = [await newPerson(server), await newPerson(server), await newPerson(server)];
+    const [admin, member, nonMember] = [await newPerson(server), await newPerson(server), await newPerson(server)];
     await joinAs(server, organization, admin, roles["Admin"] as string);
     await joinAs(server, organization, member, roles["Member"] as string);
-    return new Scene({ server, administrator, organization, roles, admin, member, stranger });
+    return new Scene({ server, administrator, organization, roles, admin, member, nonMember });
   }
 
   get owner(): Person {

@@ -35,12 +35,12 @@ export interface CallOptions {
   readonly from?: string;
 }
 
-/** A whole server behind its HTTP door, on a database of its own. */
+/** A whole server behind its HTTP server, on a database of its own. */
 export interface TestServer {
   readonly application: Application;
-  readonly door: FastifyInstance;
+  readonly http: FastifyInstance;
   readonly clock: MovableClock;
-  /** Calls `"POST /api/v1/iam/…"` through the door. */
+  /** Calls `"POST /api/v1/iam/…"` over HTTP. */
   call<Body = AnyBody>(route: string, options?: CallOptions): Promise<Answer<Body>>;
   /** Waits for the newest mail of a template to an address, whose text has `about` in it. */
   mail(to: string, template: string, about?: string): Promise<InboxItem>;
@@ -140,15 +140,15 @@ export async function openTestServer(environment: Readonly<Record<string, string
   };
   const isApart = options.topology === undefined ? distributed : options.topology === "apart";
   const open = isApart && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;
-  const { application, door, close } = await open(environment, configuration, overrides, options.worker !== false);
-  await door.ready();
+  const { application, http, close } = await open(environment, configuration, overrides, options.worker !== false);
+  await http.ready();
   return {
     application,
-    door,
+    http,
     clock,
     logged,
     configuration,
-    call: (route, options) => call(door, route, options),
+    call: (route, options) => call(http, route, options),
     mail: (to, template, about = "") => waitForMail(application, to, template, about),
     beside: ({ worker = false } = {}) =>
       openTestServer(environment, { worker, clock, ...(options.topology && { topology: options.topology }) }),
@@ -158,19 +158,19 @@ export async function openTestServer(environment: Readonly<Record<string, string
 
 interface Opened {
   readonly application: Application;
-  readonly door: FastifyInstance;
+  readonly http: FastifyInstance;
   close(): Promise<void>;
 }
 
 async function openTogether(_given: unknown, configuration: Configuration, overrides: Overrides, worker: boolean): Promise<Opened> {
   const application = await assemble(configuration, overrides);
   if (worker) await application.startWorker();
-  const door = gatewayServer(application, configuration, { stage: "running" });
+  const http = gatewayServer(application, configuration, { stage: "running" });
   return {
     application,
-    door,
+    http,
     async close() {
-      await door.close();
+      await http.close();
       await application.stop();
     },
   };
@@ -200,7 +200,7 @@ async function openApart(
   await query.startAnswering();
   const gateway = await openGateway(withRole("gateway"), overrides);
   // The inbox is shown where the database is; for tests the door shows it all the same.
-  const door = gatewayServer({ ...gateway, inbox: command.inbox }, withRole("gateway"), { stage: "running" });
+  const http = gatewayServer({ ...gateway, inbox: command.inbox }, withRole("gateway"), { stage: "running" });
   const application: Application = {
     ...command,
     reader: query.reader,
@@ -213,15 +213,15 @@ async function openApart(
   };
   return {
     application,
-    door,
+    http,
     async close() {
-      await door.close();
+      await http.close();
       for (const process of [gateway, query, command, worker]) await process.stop();
     },
   };
 }
 
-async function call<Body>(door: FastifyInstance, route: string, options: CallOptions = {}): Promise<Answer<Body>> {
+async function call<Body>(http: FastifyInstance, route: string, options: CallOptions = {}): Promise<Answer<Body>> {
   const [method, url] = route.split(" ") as [string, string];
   const request: InjectOptions = {
     method: method as "GET",
@@ -234,7 +234,7 @@ async function call<Body>(door: FastifyInstance, route: string, options: CallOpt
     ...(options.from === undefined ? {} : { remoteAddress: options.from }),
     ...(options.body === undefined ? {} : { payload: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
   };
-  const response = await door.inject(request);
+  const response = await http.inject(request);
   const isJson = response.body !== "" && String(response.headers["content-type"] ?? "").startsWith("application/json");
   return { status: response.statusCode, body: (isJson ? response.json() : response.body) as Body, headers: response.headers };
 }

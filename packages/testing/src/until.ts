@@ -2,14 +2,14 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const lookEveryMs = 50;
 
-export interface Patience {
+export interface WaitOptions {
   readonly withinMs: number;
   /** Ends the waiting where it has become useless. */
   readonly unless?: () => boolean;
 }
 
 /** Tries until it succeeds, and throws its last failure when the time is over. */
-export async function eventually<T>(attempt: () => Promise<T> | T, { withinMs, unless }: Patience): Promise<T> {
+export async function eventually<T>(attempt: () => Promise<T> | T, { withinMs, unless }: WaitOptions): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     try {

@@ -31,8 +31,8 @@ const permissionPattern = new RegExp((PermissionValue as { readonly pattern?: st
 /** Why a server cannot be brought to ask this; undefined where it can. */
 export function cannotBeHad(question: Case, file: CorpusFile): string | undefined {
   const { tenant, roles } = question.subject;
-  const isStranger = "reason" in question.expect && question.expect.reason === "not_a_member";
-  if (tenant.id === null && tenant.entitlements !== undefined && !isStranger) return "the internal scope has no plan";
+  const isNonMember = "reason" in question.expect && question.expect.reason === "not_a_member";
+  if (tenant.id === null && tenant.entitlements !== undefined && !isNonMember) return "the internal scope has no plan";
   const defined = new Set(file.permissions.map(({ value }) => value));
   if (roles?.some((role) => role?.rules.some(({ permission }) => !defined.has(permission)))) return "no role names what nobody defined";
   if (relationshipsTwice(file).some(({ resource: { type, id } }) => type === question.resource?.type && id === question.resource.id))
@@ -57,7 +57,7 @@ function relationshipsTwice({ relationships }: CorpusFile): readonly Relationshi
 }
 
 /** The field of a question that the contract does not let in, where the engine itself would answer: nothing unusual is decided. */
-export function refusedAtTheDoor({ action, resource, scopes }: Case): string | undefined {
+export function refusedByServer({ action, resource, scopes }: Case): string | undefined {
   const isPermission = (value: string): boolean => permissionPattern.test(value);
   if (!isPermission(action)) return "actionType";
   if (scopes?.some((scope) => !isPermission(scope))) return "scopes";

@@ -36,7 +36,7 @@ export interface Seen {
 }
 
 /** Longer than the product's own limits, so that what is measured is the product's answer. */
-const patienceMs = 30_000;
+const answerWithinMs = 30_000;
 /** A client that is told to come again does not come at once. */
 const retryAfterMs = 150;
 
@@ -106,7 +106,7 @@ export class HttpClient {
           ...(method === "POST" ? { "idempotency-key": key } : {}),
         },
         body: body === undefined ? null : JSON.stringify(body),
-        signal: AbortSignal.timeout(patienceMs),
+        signal: AbortSignal.timeout(answerWithinMs),
       });
       const text = await response.text();
       const revision = response.headers.get("x-gatehouse-revision") ?? undefined;

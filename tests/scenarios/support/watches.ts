@@ -16,7 +16,7 @@ export interface Watch {
 }
 
 /** How long a taken right is tried on: well over the bound. */
-const watchedAfterMs = 4_000;
+const observedAfterMs = 4_000;
 /** Between two uses of one reader: the product is to be met by chance, not by force. */
 const pauseMs = 12;
 
@@ -56,7 +56,7 @@ export class Watches {
   /** What was just taken is tried more often than what is still held. */
   #next(): Watch | undefined {
     const now = performance.now();
-    const taken = this.all.filter(({ revokedAt }) => revokedAt !== undefined && now - revokedAt < watchedAfterMs);
+    const taken = this.all.filter(({ revokedAt }) => revokedAt !== undefined && now - revokedAt < observedAfterMs);
     const held = this.all.filter(({ revokedAt }) => revokedAt === undefined);
     const from = taken.length > 0 && (held.length === 0 || Math.random() < 0.8) ? taken : held;
     return from[Math.floor(Math.random() * from.length)];

@@ -168,7 +168,7 @@ export class Writer {
     await pause(heldMs);
     const away = `POST ${api}/auth/logout`;
     const ended = await this.#http.call(away, { token });
-    // A second try with a session that the first has ended is refused as what it is: a stranger's.
+    // A second try with a session that the first has ended is refused as what it is: a non-member's.
     const outcome = this.#told(away, ended, 204, ({ revision }) => ({ type: "session.ended.v1", revision }), [401]);
     if (outcome === "done") watch.revokedAt = ended.endedAt;
     else this.#forget(watch);

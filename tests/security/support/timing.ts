@@ -33,8 +33,8 @@ const configuration = readConfiguration({
 });
 const application = await assemble(configuration, { logger: pino({ level: "silent" }) });
 await application.startWorker();
-const door = gatewayServer(application, configuration, { stage: "running" });
-await door.ready();
+const http = gatewayServer(application, configuration, { stage: "running" });
+await http.ready();
 
 let count = 0;
 const address = (): string => {
@@ -48,7 +48,7 @@ const dispatch = async (operation: string, input: Record<string, unknown>) =>
 
 async function call(method: "GET" | "POST", url: string, payload: object | undefined, token?: string) {
   const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-  return door.inject({ method, url, headers, ...(payload === undefined ? {} : { payload: JSON.stringify(payload) }) });
+  return http.inject({ method, url, headers, ...(payload === undefined ? {} : { payload: JSON.stringify(payload) }) });
 }
 
 /** Everything that a request has begun is done: events, jobs, mails. */
@@ -90,13 +90,13 @@ const roles = (await call("GET", `/api/v1/iam/roles?organizationId=${organizatio
 const pool: string[] = [];
 for (let index = 0; index < 40; index += 1) pool.push(await known());
 const fromPool = async (): Promise<string> => pool[Math.floor(Math.random() * pool.length)] as string;
-const registration = (email: string) => ({ email, password: "a stranger's guess", firstName: "A", lastName: "B", locale: "en" });
+const registration = (email: string) => ({ email, password: "a non-member's guess", firstName: "A", lastName: "B", locale: "en" });
 
 const questions: readonly Question[] = [
   {
     name: "login, wrong password",
     known: fromPool,
-    ask: (email) => call("POST", "/api/v1/iam/auth/login", { email, password: "a stranger's guess" }),
+    ask: (email) => call("POST", "/api/v1/iam/auth/login", { email, password: "a non-member's guess" }),
   },
   { name: "forgot-password", known: fromPool, ask: (email) => call("POST", "/api/v1/iam/auth/forgot-password", { email }) },
   { name: "register, active account", known: fromPool, ask: (email) => call("POST", "/api/v1/iam/auth/register", registration(email)) },
@@ -148,7 +148,7 @@ for (const question of questions.filter(({ name }) => name.includes(only))) {
     `${question.name.padEnd(32)} known ${one.toFixed(2).padStart(8)}   unknown ${other.toFixed(2).padStart(8)}   ${(difference * 100).toFixed(1).padStart(5)} %${tooFar ? "   too far apart" : ""}`,
   );
 }
-await door.close();
+await http.close();
 await application.stop();
 await database.drop();
 process.exit(apart ? 1 : 0);

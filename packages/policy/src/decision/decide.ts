@@ -132,18 +132,18 @@ class Deciding {
     const type = resource?.type ?? this.#plan.soleType;
     const expression = type === undefined ? undefined : this.#plan.rules?.get(type)?.[effect];
     if (expression === undefined || type === undefined || resource?.id === undefined) return no;
-    const noted: Condition[] = [];
+    const invalidConditions: Condition[] = [];
     const walk = new Walk(
       walkInput(this.#view, relationships, this.environment),
       truths(
         () => this.environment,
-        (condition) => noted.push(condition),
+        (condition) => invalidConditions.push(condition),
       ),
     );
     const outcome = walk.expression(expression as RelationExpression, { type, id: resource.id });
     if (walk.incomplete) this.#incomplete = true;
     // Where the relations are settled in spite of them, these conditions do not matter.
-    if (outcome === invalid) this.#invalid[effect].push(...noted);
+    if (outcome === invalid) this.#invalid[effect].push(...invalidConditions);
     return outcome;
   }
 

@@ -43,7 +43,7 @@ export const nothing: Readonly<Record<string, unknown>> = Object.freeze(Object.c
 export const noRelationships: RelationshipReader = new RelationshipIndex();
 
 /** The values of the placeholders for one question. What costs something is worked out when a condition asks for it, once. */
-class OccasionEnvironment implements Environment {
+class ContextEnvironment implements Environment {
   readonly #view: View;
   readonly #context: RequestContext;
   #now: number | undefined;
@@ -97,4 +97,4 @@ class OccasionEnvironment implements Environment {
 
 /** `steps`: what the question may cost. */
 export const environmentOf = (view: View, context: RequestContext, steps: number = evaluationLimits.decisionSteps): Environment =>
-  new OccasionEnvironment(view, context, steps);
+  new ContextEnvironment(view, context, steps);

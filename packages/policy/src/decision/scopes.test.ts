@@ -15,17 +15,15 @@ const scopes = (...values: string[]) => new Set(values);
 
 describe("two limits of scopes", () => {
   it.each([
-    { name: "both cover it", occasion: { scopes: scopes("Doc"), callerScopes: scopes("Doc.View") }, allowed: true },
-    { name: "the first does not", occasion: { scopes: scopes("Doc.Edit"), callerScopes: scopes("Doc") }, allowed: false },
-    { name: "the second does not", occasion: { scopes: scopes("Doc"), callerScopes: scopes("Doc.Edit") }, allowed: false },
-    { name: "the second alone does not", occasion: { callerScopes: scopes("Doc.Edit") }, allowed: false },
-    { name: "the second is empty", occasion: { scopes: scopes("Doc"), callerScopes: scopes() }, allowed: false },
-  ])("decide alike in checks, filters and lists: $name", ({ occasion, allowed }) => {
-    expect(decide(view, "Doc.View", occasion)).toMatchObject(allowed ? { allowed } : { allowed, reason: "key_scope" });
-    expect(filter(view, "Doc.View", "Doc", occasion)).toMatchObject({ kind: allowed ? "always" : "never" });
-    expect((listActions(view, { ...occasion, resource: { type: "Doc", id: "1" } }) as readonly string[]).includes("Doc.View")).toBe(
-      allowed,
-    );
+    { name: "both cover it", context: { scopes: scopes("Doc"), callerScopes: scopes("Doc.View") }, allowed: true },
+    { name: "the first does not", context: { scopes: scopes("Doc.Edit"), callerScopes: scopes("Doc") }, allowed: false },
+    { name: "the second does not", context: { scopes: scopes("Doc"), callerScopes: scopes("Doc.Edit") }, allowed: false },
+    { name: "the second alone does not", context: { callerScopes: scopes("Doc.Edit") }, allowed: false },
+    { name: "the second is empty", context: { scopes: scopes("Doc"), callerScopes: scopes() }, allowed: false },
+  ])("decide alike in checks, filters and lists: $name", ({ context, allowed }) => {
+    expect(decide(view, "Doc.View", context)).toMatchObject(allowed ? { allowed } : { allowed, reason: "key_scope" });
+    expect(filter(view, "Doc.View", "Doc", context)).toMatchObject({ kind: allowed ? "always" : "never" });
+    expect((listActions(view, { ...context, resource: { type: "Doc", id: "1" } }) as readonly string[]).includes("Doc.View")).toBe(allowed);
   });
 
   it("are two steps of an explanation, and one change widens both", () => {

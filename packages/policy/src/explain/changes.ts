@@ -41,8 +41,8 @@ export function changesThatAllow(
   // While relationships are not at hand, it is all asked again: nothing is tried in vain.
   if (!isComplete()) return [];
   const withRequired: Allows = (changes) => allows([...required, ...changes]);
-  const isStranger = held.length === 0;
-  const ofRoles = roleChanges(view, action, otherRoles, isStranger || ofRelationships.takesRoles);
+  const isNonMember = held.length === 0;
+  const ofRoles = roleChanges(view, action, otherRoles, isNonMember || ofRelationships.takesRoles);
   const bans = () => [...narrow, ...ofRelationships.wide()].filter(isLift);
   const bySubject = byRelationships(ofRelationships, withRequired).slice(0, ofOneKindMax);
   // Where a ban is all that denies, a role that gets around it would undo the rule.

@@ -42,16 +42,16 @@ export function* explainInSteps(
   const steps = stepsOf(view, action, fixed);
   if (steps.some((step) => step.part === "grant" && step.trace.outcome === "pending")) return pendingDecision;
   // A change that was tried without all that it takes would be left out, and be there when it is asked again.
-  const watched = watch(fixed.relationships);
+  const observed = watch(fixed.relationships);
   yield;
   // Each change is tried by a decision. Those for which no steps are left are not offered.
   const trying: RequestContext = {
     ...fixed,
-    relationships: watched.reader,
+    relationships: observed.reader,
     budget: new Budget(evaluationLimits.decisionSteps, fixed.budget),
   };
-  const changes = decision.allowed ? [] : changesThatAllow(view, action, trying, steps, otherRoles, () => !watched.missed());
-  return watched.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
+  const changes = decision.allowed ? [] : changesThatAllow(view, action, trying, steps, otherRoles, () => !observed.missed());
+  return observed.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
 }
 
 /** A reader that remembers whether something was not at hand. */

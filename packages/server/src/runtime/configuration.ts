@@ -272,7 +272,7 @@ function missingForOthers(configuration: Assembled): string[] {
     needed.push("GATEHOUSE_MASTER_KEY is not set: base64 of 32 random bytes (openssl rand -base64 32).");
   if (needsDatabase(roles) && configuration.smtpUrl === undefined)
     needed.push("SMTP_URL is not set: the development inbox would show everybody's mails.");
-  // Without the front door, only health and metrics are served: no password comes this way.
+  // Without the gateway, only health and metrics are served: no password comes this way.
   if (roles.has("gateway") && (configuration.trustProxy.kind === "none" || !configuration.settings.publicUrl.startsWith("https:"))) {
     needed.push("PUBLIC_URL must be https://… and TRUST_PROXY must name the proxy: passwords must not cross a network in the clear.");
   }

@@ -12,7 +12,7 @@ import { openRpc, openTelemetry } from "./ports.ts";
 import { transportKeys } from "./transport-keys.ts";
 
 /**
- * A front door without a house behind it (decision 0022): every call is answered by the query and command processes. It
+ * A gateway alone (decision 0022): every call is answered by the query and command processes. It
  * holds no data, and no key but that of messages between processes, so it can stand where others can reach it.
  */
 export interface Gateway {

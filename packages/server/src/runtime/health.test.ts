@@ -73,28 +73,28 @@ describe("the probes", () => {
   });
 
   it("are there only where their role runs", async () => {
-    const door = gatewayServer(server.application, { ...server.configuration, roles: new Set(["query"]) }, { stage: "running" });
-    await door.ready();
+    const http = gatewayServer(server.application, { ...server.configuration, roles: new Set(["query"]) }, { stage: "running" });
+    await http.ready();
     try {
-      expect((await door.inject("/health/query")).statusCode).toBe(200);
-      expect((await door.inject("/health/command")).statusCode).toBe(404);
-      expect((await door.inject("/health/background")).statusCode).toBe(404);
-      expect((await door.inject("/health/ready")).statusCode).toBe(200);
+      expect((await http.inject("/health/query")).statusCode).toBe(200);
+      expect((await http.inject("/health/command")).statusCode).toBe(404);
+      expect((await http.inject("/health/background")).statusCode).toBe(404);
+      expect((await http.inject("/health/ready")).statusCode).toBe(200);
     } finally {
-      await door.close();
+      await http.close();
     }
   });
 
   it("a process that stops says so without asking what it stands on", async () => {
-    const door = gatewayServer(server.application, server.configuration, { stage: "stopping" });
-    await door.ready();
+    const http = gatewayServer(server.application, server.configuration, { stage: "stopping" });
+    await http.ready();
     const ping = vi.spyOn(server.application.platform.database, "ping");
     try {
-      expect((await door.inject("/health/ready")).statusCode).toBe(503);
+      expect((await http.inject("/health/ready")).statusCode).toBe(503);
       expect(ping).not.toHaveBeenCalled();
     } finally {
       ping.mockRestore();
-      await door.close();
+      await http.close();
     }
   });
 
@@ -127,14 +127,14 @@ describe("the probes", () => {
   });
 
   it.each(["starting", "stopping"] as const)("a process that is %s is not ready, and lives", async (stage) => {
-    const door = gatewayServer(server.application, server.configuration, { stage });
-    await door.ready();
+    const http = gatewayServer(server.application, server.configuration, { stage });
+    await http.ready();
     try {
-      expect((await door.inject("/health/ready")).statusCode).toBe(503);
-      expect((await door.inject("/health/ready")).json().components.module).toMatchObject({ status: "DOWN", details: { stage } });
-      expect((await door.inject("/health")).statusCode).toBe(200);
+      expect((await http.inject("/health/ready")).statusCode).toBe(503);
+      expect((await http.inject("/health/ready")).json().components.module).toMatchObject({ status: "DOWN", details: { stage } });
+      expect((await http.inject("/health")).statusCode).toBe(200);
     } finally {
-      await door.close();
+      await http.close();
     }
   });
 

@@ -28,7 +28,7 @@ export const readinessOf = (application: Application, { lifecycle, dependencies,
     const [asked, written, module, served, queues] = await Promise.all([
       dependencies.ask(),
       writtenBy(roles, platform),
-      answersOthers(roles) ? moduleThatHears(application, lifecycle) : stageOf(lifecycle),
+      answersOthers(roles) ? moduleThatObserves(application, lifecycle) : stageOf(lifecycle),
       servedBy(platform.rpc, elsewhere),
       queuesOf(application),
     ]);
@@ -78,7 +78,7 @@ export function registerHealth(app: FastifyInstance, application: Application, {
       const [asked, writes, { status, details }] = await Promise.all([
         ask(),
         writesComponent(platform),
-        moduleThatHears(application, lifecycle),
+        moduleThatObserves(application, lifecycle),
       ]);
       const { postgresql, messageBroker } = asked;
       const module = { status, details: { ...details, ...commandDetails(application) } };
@@ -109,7 +109,7 @@ export function registerHealth(app: FastifyInstance, application: Application, {
 export const stageOf = (lifecycle: Lifecycle): Component => component(lifecycle.stage === "running", { stage: lifecycle.stage });
 
 /** Of a process that answers: it finds out who calls from a memory that follows the log, and waits for that as long as a call does. */
-async function moduleThatHears({ platform }: Application, lifecycle: Lifecycle): Promise<Component> {
+async function moduleThatObserves({ platform }: Application, lifecycle: Lifecycle): Promise<Component> {
   const { status, details } = stageOf(lifecycle);
   const observed = await platform.log.observed();
   return component(status === "UP" && observed, { ...details, logAgeMs: Math.round(platform.log.replicationLagMs) });

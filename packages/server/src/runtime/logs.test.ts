@@ -26,7 +26,7 @@ describe("the logs of a whole walk", () => {
       for (const { token } of [administrator, organization.owner, guest]) secrets.add(token);
       const login = (body: unknown) => server.call("POST /api/v1/iam/auth/login", { body, from: anAddress() });
       await login({ email: guest.email, password: "a wrong password that was tried" });
-      await login({ email: "stranger@example.com", password });
+      await login({ email: "non-member@example.com", password });
       await server.call("GET /api/v1/iam/users/me", { token: `ghs_${"s".repeat(43)}` });
       await server.call("POST /api/v1/iam/auth/register", { body: registration({ email: guest.email }), from: anAddress() });
       await server.call("POST /api/v1/iam/auth/register", { body: { ...registration(), password: 5 }, from: anAddress() });

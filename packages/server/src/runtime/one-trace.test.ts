@@ -50,15 +50,15 @@ async function openGateway() {
     inbox: undefined,
     stop: async () => {},
   };
-  const door = gatewayServer(backend, server.configuration, { stage: "running" });
-  await door.ready();
-  return { door, tracer, lines };
+  const http = gatewayServer(backend, server.configuration, { stage: "running" });
+  await http.ready();
+  return { http, tracer, lines };
 }
 
 it("is one trace from the gateway over rpc, the command and its transaction to the relay, the broker and a consumer", async () => {
   const { broker, database, logger, metrics } = server.application.platform;
   const person = await newPerson(server);
-  const { door, tracer, lines } = await openGateway();
+  const { http, tracer, lines } = await openGateway();
   const relay = new Relay({ database, broker, source: "https://iam.example", leaves: () => true, logger, metrics });
   const handled: Received[] = [];
   const subscription = broker.consume({
@@ -70,7 +70,7 @@ it("is one trace from the gateway over rpc, the command and its transaction to t
   await subscription.ready();
   relay.start();
   const trace = "5".repeat(32);
-  const made = await door.inject({
+  const made = await http.inject({
     method: "POST",
     url: "/api/v1/iam/organizations",
     headers: { authorization: `Bearer ${person.token}`, traceparent: `00-${trace}-00f067aa0ba902b7-01` },
@@ -100,6 +100,6 @@ it("is one trace from the gateway over rpc, the command and its transaction to t
 
   await relay.close();
   await subscription.close();
-  await door.close();
+  await http.close();
   await tracer.close();
 });

@@ -176,7 +176,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
   const wires = {} as Record<Service, Wire>;
   const backends = {} as Record<Exclude<Role, "gateway">, Application>;
   let gateway: Gateway;
-  const doors = {} as Record<Role, FastifyInstance>;
+  const gateways = {} as Record<Role, FastifyInstance>;
   const person = { id: "", token: "" };
 
   beforeAll(async () => {
@@ -209,11 +209,11 @@ describeOnPostgresql("what the probes say while something is away", () => {
       if (role === "worker") await backend.startWorker();
       // The process with every role serves its own door: what the gateway asks, the others answer.
       else if (role !== "all") await backend.startAnswering();
-      doors[role] = gatewayServer(backend, configuration, { stage: "running" });
+      gateways[role] = gatewayServer(backend, configuration, { stage: "running" });
     }
     const alone = readConfiguration({ ...shared, GATEHOUSE_ROLE: "gateway" });
     gateway = await openGateway(alone, { logger: silent });
-    doors.gateway = gatewayServer(gateway, alone, { stage: "running" });
+    gateways.gateway = gatewayServer(gateway, alone, { stage: "running" });
 
     const credentials = { email: "ada@example.com", password: "a quiet green harbour" };
     const input = { ...credentials, firstName: "Ada", lastName: "Byron" };
@@ -224,12 +224,12 @@ describeOnPostgresql("what the probes say while something is away", () => {
       origin: backgroundOrigin(),
     });
     person.id = (made.output as { readonly id: string }).id;
-    const signedIn = await doors.all.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload: credentials });
+    const signedIn = await gateways.all.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload: credentials });
     person.token = signedIn.json().sessionToken;
     await backends.worker.settled();
   }, 240_000);
   afterAll(async () => {
-    for (const door of Object.values(doors)) await door.close();
+    for (const http of Object.values(gateways)) await http.close();
     await gateway?.stop();
     for (const role of ["all", "query", "command", "worker"] as const) await backends[role]?.stop();
     for (const wire of Object.values(wires)) await wire.close();
@@ -246,16 +246,16 @@ describeOnPostgresql("what the probes say while something is away", () => {
   const authorized = () => ({ authorization: `Bearer ${person.token}` });
   const check = async (role: Role): Promise<number> => {
     const payload = { userId: person.id, actionType: "User.Read" };
-    return (await doors[role].inject({ method: "POST", url: "/api/v1/iam/authorization/check", headers: authorized(), payload }))
+    return (await gateways[role].inject({ method: "POST", url: "/api/v1/iam/authorization/check", headers: authorized(), payload }))
       .statusCode;
   };
   const command = async (role: Role): Promise<number> => {
     const payload = { firstName: "Ada", lastName: `B ${randomBytes(3).toString("hex")}` };
-    return (await doors[role].inject({ method: "PUT", url: "/api/v1/iam/users/me", headers: authorized(), payload })).statusCode;
+    return (await gateways[role].inject({ method: "PUT", url: "/api/v1/iam/users/me", headers: authorized(), payload })).statusCode;
   };
   const probed = async (): Promise<Readonly<Record<Role, readonly number[]>>> => {
     const asked = roles.map(async (role) => {
-      const answers = await Promise.all(probesOf[role].map((probe) => doors[role].inject(`/health/${probe}`)));
+      const answers = await Promise.all(probesOf[role].map((probe) => gateways[role].inject(`/health/${probe}`)));
       return [role, answers.map(({ statusCode }) => statusCode)] as const;
     });
     return Object.fromEntries(await Promise.all(asked)) as unknown as Record<Role, readonly number[]>;
@@ -273,9 +273,9 @@ describeOnPostgresql("what the probes say while something is away", () => {
   /** Health names it, and a scrape shows it to the alerts, whether it is away or only silent; neither waits for what does not come. */
   const isTold = async ({ cut = [], hold = [] }: Row): Promise<void> => {
     const stopwatch = startStopwatch();
-    const { body } = await doors.all.inject("/metrics");
+    const { body } = await gateways.all.inject("/metrics");
     expect(stopwatch.idleMs()).toBeLessThan(scrapeMsMax);
-    const health = (await doors.all.inject("/health/ready")).json().components;
+    const health = (await gateways.all.inject("/health/ready")).json().components;
     for (const service of wired) {
       const up = !cut.includes(service) && !hold.includes(service);
       expect(body, service).toContain(`gatehouse_dependency_up{dependency="${componentOf[service]}"} ${up ? 1 : 0}`);
@@ -297,9 +297,9 @@ describeOnPostgresql("what the probes say while something is away", () => {
       // And it stays so: what the probes say is what is.
       expect(await probed()).toEqual(row.answers);
       for (const [role, names] of Object.entries(row.degraded ?? {})) {
-        expect((await doors[role as Role].inject("/health/ready")).json().degraded, role).toEqual(names);
+        expect((await gateways[role as Role].inject("/health/ready")).json().degraded, role).toEqual(names);
       }
-      for (const role of roles) expect((await doors[role].inject("/health")).statusCode).toBe(200);
+      for (const role of roles) expect((await gateways[role].inject("/health")).statusCode).toBe(200);
       await isTold(row);
     } finally {
       for (const service of row.hold ?? []) wires[service].release();
@@ -313,7 +313,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
     const refusal = "publishing: PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'iam.events'";
     const spy = vi.spyOn(backends.worker.platform.broker, "refusal").mockReturnValue(refusal);
     try {
-      const { statusCode, body } = await doors.worker.inject("/health/background");
+      const { statusCode, body } = await gateways.worker.inject("/health/background");
       const { degraded, components } = JSON.parse(body);
       expect({ statusCode, degraded }).toEqual({ statusCode: 200, degraded: ["messageBroker"] });
       expect(components.messageBroker).toMatchObject({ status: "DOWN", details: { kind: "rabbitmq", refusal } });
@@ -325,7 +325,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
   it("a gateway is ready while anybody answers behind it, says who is missing, and has started before they have", async () => {
     await settles(rows[0] as Row);
     const ready = async () => {
-      const { statusCode, body } = await doors.gateway.inject("/health/ready");
+      const { statusCode, body } = await gateways.gateway.inject("/health/ready");
       return { statusCode, degraded: JSON.parse(body).degraded };
     };
     await backends.command.stop();
@@ -334,6 +334,6 @@ describeOnPostgresql("what the probes say while something is away", () => {
     await backends.query.stop();
     expect(await ready()).toEqual({ statusCode: 503, degraded: undefined });
     expect(await check("gateway")).toBe(503);
-    expect((await doors.gateway.inject("/health/startup")).statusCode).toBe(200);
+    expect((await gateways.gateway.inject("/health/startup")).statusCode).toBe(200);
   }, 60_000);
 });

@@ -1,4 +1,4 @@
-/** What a process does: answer queries, answer commands, work in the background, be the HTTP front door. */
+/** What a process does: answer queries, answer commands, work in the background, be the HTTP gateway. */
 export type Role = "query" | "command" | "worker" | "gateway";
 
 /** In the order in which they are started and replaced, the door last. */
@@ -14,7 +14,7 @@ export function rolesOf(text: string): ReadonlySet<Role> | undefined {
 
 export const isAll = (roles: ReadonlySet<Role>): boolean => roles.size === everyRole.length;
 
-/** Whether a process with these roles opens the database: the front door alone does not. */
+/** Whether a process with these roles opens the database: the gateway alone does not. */
 export const needsDatabase = (roles: ReadonlySet<Role>): boolean => roles.has("query") || roles.has("command") || roles.has("worker");
 
 /** Whether it calls what other processes answer. */

@@ -68,7 +68,7 @@ export function gatewayServer(
 /** What a door stands before: the operations themselves, or the way to the processes that have them. */
 type ServerBackend = Application | Gateway;
 
-/** Listens: with the front door where this process has that role, else for health and metrics alone; on the operations port too. */
+/** Listens: with the gateway where this process has that role, else for health and metrics alone; on the operations port too. */
 export async function listen(
   backend: ServerBackend,
   configuration: Configuration,
@@ -91,7 +91,7 @@ export async function listen(
   };
 }
 
-/** Health and metrics; on this machine also the development inbox, which the front door shows where it has the database. */
+/** Health and metrics; on this machine also the development inbox, which the gateway shows where it has the database. */
 function operationsServer(backend: ServerBackend, lifecycle: Lifecycle, configuration: Configuration): FastifyInstance {
   const app = Fastify({ logger: false, genReqId: () => randomUUID(), forceCloseConnections: "idle" });
   sayRequestId(app);

@@ -30,7 +30,7 @@ describe("a queue of the worker's that stands still", () => {
     { timeout: 60_000 },
     async () => {
       await server.application.settled();
-      const ready = async () => (await server.door.inject("/health/ready")).json();
+      const ready = async () => (await server.http.inject("/health/ready")).json();
       expect((await ready()).components.queues).toEqual({ status: "UP", details: { standing: 0 } });
       // Nothing that the sealer does is kept, as with a internal errors that no dead letter can help.
       await sql`create function refuse_progress() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`.execute(
@@ -45,11 +45,11 @@ describe("a queue of the worker's that stands still", () => {
       await sql`alter table audit_entries enable trigger added_to_only`.execute(owner());
       await sql`update audit_progress set signed_at = signed_at - interval '5 minutes'`.execute(owner());
       await eventually(async () => (await ready()).components.queues.status).toBe("DOWN");
-      const answer = await server.door.inject("/health/ready");
+      const answer = await server.http.inject("/health/ready");
       expect(answer.statusCode).toBe(200);
       expect(answer.json()).toMatchObject({ status: "UP", degraded: ["queues"], components: { queues: { details: { standing: 1 } } } });
       expect(answer.json().components.queues.details["audit.seal-entries"]).toMatch(/^3\d\ds$/);
-      expect((await server.door.inject("/health/background")).json()).toMatchObject({ status: "UP", degraded: ["queues"] });
+      expect((await server.http.inject("/health/background")).json()).toMatchObject({ status: "UP", degraded: ["queues"] });
       const metrics = await server.application.platform.metrics.registry.metrics();
       expect(metrics).toMatch(/^gatehouse_queue_standing_seconds\{queue="audit\.seal-entries"\} 3\d\d/m);
     },

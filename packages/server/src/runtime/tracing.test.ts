@@ -151,16 +151,16 @@ describe("a line of the log", () => {
       image: readImage(inject("databaseImage")),
       logDestination: { write: (line) => void lines.push(JSON.parse(line)) },
     });
-    const door = gatewayServer(application, configuration, { stage: "running" });
+    const http = gatewayServer(application, configuration, { stage: "running" });
     try {
       const trace = `${"7".repeat(31)}1`;
       const payload = { email: "nobody@example.com", password };
-      await door.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload, headers: traceparent(trace) });
+      await http.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload, headers: traceparent(trace) });
       const line = lines.find(({ message }) => message.startsWith("authentication.login"));
       const command = await named(trace, "authentication.login");
       expect(line).toMatchObject({ traceId: trace, spanId: command.spanId });
     } finally {
-      await door.close();
+      await http.close();
       await application.stop();
     }
   });
@@ -179,17 +179,17 @@ describe("a line of the log", () => {
       image: readImage(inject("databaseImage")),
       logDestination: { write: (line) => void lines.push(JSON.parse(line)) },
     });
-    const door = gatewayServer(application, configuration, { stage: "running" });
+    const http = gatewayServer(application, configuration, { stage: "running" });
     try {
       await application.startWorker();
       const trace = `${"7".repeat(31)}2`;
-      await door.inject({ method: "POST", url: "/api/v1/iam/auth/register", payload: registration(), headers: traceparent(trace) });
+      await http.inject({ method: "POST", url: "/api/v1/iam/auth/register", payload: registration(), headers: traceparent(trace) });
       const messages = () => lines.filter(({ traceId }) => traceId === trace).map(({ level, message }) => `${level} ${message}`);
       await eventually(messages).toEqual(
         expect.arrayContaining(["INFO identity.register: ok", "DEBUG access.read-model: ok", "WARN job notifications.send-mail: failed"]),
       );
     } finally {
-      await door.close();
+      await http.close();
       await application.stop();
     }
   });

@@ -1,9 +1,9 @@
 import { writeSync } from "node:fs";
 import { Session } from "node:inspector";
 import { workerData } from "node:worker_threads";
-import type { Watched } from "./watchdog.ts";
+import type { WatchdogData } from "./watchdog.ts";
 
-const { beats, beatMs, stalledMs, hungMs } = workerData as Watched;
+const { beats, beatMs, stalledMs, hungMs } = workerData as WatchdogData;
 const counter = new Int32Array(beats);
 
 // Times are counted in turns of this thread: while the whole process stands still (a suspended machine) none passes.

@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 /** A process that is watched, says so, and then does `work`. */
-function watched(work: string, { setUp = "", hungMs = 60_000, isOverdue = "() => false" } = {}) {
+function underWatchdog(work: string, { setUp = "", hungMs = 60_000, isOverdue = "() => false" } = {}) {
   const from = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
   const script = `
     import { watchMainThread } from ${from("watchdog.ts")};
@@ -34,7 +34,8 @@ function watched(work: string, { setUp = "", hungMs = 60_000, isOverdue = "() =>
   return { child, ended: once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>, said: () => said };
 }
 
-const says = (text: string, { said }: ReturnType<typeof watched>) => expect.poll(said, { timeout: 60_000, interval: 20 }).toContain(text);
+const says = (text: string, { said }: ReturnType<typeof underWatchdog>) =>
+  expect.poll(said, { timeout: 60_000, interval: 20 }).toContain(text);
 
 describe("a process whose main thread does not come back", () => {
   // Opened before: that alone stalls the main thread.
@@ -43,7 +44,7 @@ describe("a process whose main thread does not come back", () => {
     ["in the embedded database", { setUp }, 'await db.exec("do $$ begin loop null; end loop; end $$");'],
     ["in JavaScript", {}, "for (;;) {}"],
   ])("ends at a signal: %s", async (_where, options, work) => {
-    const one = watched(work, options);
+    const one = underWatchdog(work, options);
     await says("The main thread has stalled for 0.4 s", one);
     one.child.kill("SIGTERM");
     expect(await one.ended).toEqual([null, "SIGTERM"]);
@@ -51,19 +52,19 @@ describe("a process whose main thread does not come back", () => {
   });
 
   it("is ended after a while without a signal, and says so", async () => {
-    const one = watched("for (;;) {}", { hungMs: 2_000 });
+    const one = underWatchdog("for (;;) {}", { hungMs: 2_000 });
     expect(await one.ended).toEqual([null, "SIGKILL"]);
     expect(one.said()).toContain("The main thread has stalled for 2 s. The process is ended");
   });
 
   it("is ended where it stalls at a stop whose time is over", async () => {
-    const one = watched("for (;;) {}", { isOverdue: "() => true" });
+    const one = underWatchdog("for (;;) {}", { isOverdue: "() => true" });
     expect(await one.ended).toEqual([null, "SIGKILL"]);
   });
 });
 
 it("a process that has only stalled for a while stops in order again", async () => {
-  const one = watched(`for (const end = Date.now() + 1_500; Date.now() < end; ) {}
+  const one = underWatchdog(`for (const end = Date.now() + 1_500; Date.now() < end; ) {}
     setTimeout(() => process.stdout.write("back "), 200);`);
   await says("The main thread has stalled", one);
   await says("back", one);
@@ -73,7 +74,7 @@ it("a process that has only stalled for a while stops in order again", async () 
 });
 
 it("a process that runs is left alone", async () => {
-  const one = watched('setTimeout(() => process.stdout.write("later "), 7_000);', { hungMs: 5_000 });
+  const one = underWatchdog('setTimeout(() => process.stdout.write("later "), 7_000);', { hungMs: 5_000 });
   await says("later", one);
   one.child.kill("SIGTERM");
   expect(await one.ended).toEqual([0, null]);

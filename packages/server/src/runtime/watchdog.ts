@@ -20,7 +20,7 @@ const usual: WatchdogTimes = { beatMs: 250, stalledMs: 3_000, hungMs: 120_000 };
 export const stalledEvent = "gatehouse:stalled";
 
 /** Shared with the watching thread: how often the main one has run its timer. */
-export interface Watched extends WatchdogTimes {
+export interface WatchdogData extends WatchdogTimes {
   readonly beats: SharedArrayBuffer;
 }
 
@@ -55,7 +55,7 @@ export function watchMainThread(
     set.clear();
   }, times.beatMs).unref();
   process.on(stalledEvent as "message", onStalled);
-  const workerData: Watched = { ...times, beats };
+  const workerData: WatchdogData = { ...times, beats };
   // Without this process's own options: some mean its entry alone.
   const thread = new Worker(new URL("./watchdog-thread.ts", import.meta.url), { workerData, name: "watchdog", execArgv: [] });
   thread.on("error", onError);

@@ -83,9 +83,9 @@ describe("a program does not start with", () => {
     expect(named(nullable(Timestamp))).not.toThrow();
   });
 
-  it("a permission in a tenant, and no word of what a stranger is told", () => {
+  it("a permission in a tenant, and no word of what a non-member is told", () => {
     const asking = { allow: permission("Thing.Read") };
-    expect(() => starting(operation("get", asking))).toThrow("does not say what a stranger is told");
+    expect(() => starting(operation("get", asking))).toThrow("does not say what a non-member is told");
     expect(() => starting(operation("get", { ...asking, absent: Missing }))).not.toThrow();
     expect(() => starting(operation("get", { allow: internal("Thing.Read") }))).not.toThrow();
   });

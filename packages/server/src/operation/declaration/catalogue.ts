@@ -75,7 +75,7 @@ function faultsOf(operation: Operation): string[] {
   if (operation.cookie === "begins" && operation.stillValid === undefined)
     say("begins a session and does not say whether one that was kept for a retry is still valid (stillValid)");
   const asksTenant = operation.allow && permissionsIn(operation.allow).some((needed) => needed.scope === "tenant");
-  if (asksTenant && !operation.absent) say("asks a permission in a tenant and does not say what a stranger is told (absent)");
+  if (asksTenant && !operation.absent) say("asks a permission in a tenant and does not say what a non-member is told (absent)");
   return problems;
 }
 

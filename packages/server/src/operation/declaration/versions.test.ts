@@ -137,7 +137,7 @@ const linkOf = (name: string, successor?: string) =>
 describe("an operation that goes, and the one that replaces it", () => {
   let server: TestServer;
   let kernel: Kernel;
-  let door: FastifyInstance;
+  let http: FastifyInstance;
   let rpc: Rpc;
   let person: Person;
   const known = catalogue([own]);
@@ -150,7 +150,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     const platform = { ...server.application.platform, publisher };
     kernel = new Kernel(known, platform);
     const serve = servedHere(kernel.dispatch, authenticate);
-    door = httpServer({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
+    http = httpServer({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
     rpc = inProcessRpc();
     for (const kind of ["query", "command"] as const) {
       const answering = { log: platform.log, database: platform.database, serviceCalls: "accept", publicUrl } as const;
@@ -158,13 +158,13 @@ describe("an operation that goes, and the one that replaces it", () => {
     }
   });
   afterAll(async () => {
-    await door.close();
+    await http.close();
     await kernel.auditBuffer.flush();
     await server.close();
   });
 
   const signed = () => ({ authorization: `Bearer ${person.token}` });
-  const get = (url: string, headers: Record<string, string> = signed()) => door.inject({ url, headers });
+  const get = (url: string, headers: Record<string, string> = signed()) => http.inject({ url, headers });
   const ending = ({ headers }: { headers: Record<string, unknown> }) => [headers["deprecation"], headers["sunset"], headers["link"]];
   const callsOf = async (operation: string) => {
     const { values } = await server.application.platform.metrics.deprecatedCalls.get();
@@ -183,7 +183,7 @@ describe("an operation that goes, and the one that replaces it", () => {
 
   it("says so with every error too: of the rule, of the door, of the body", async () => {
     const post = (payload: string, type = "application/json") =>
-      door.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, payload, headers: { "content-type": type } });
+      http.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, payload, headers: { "content-type": type } });
     const answers = [
       [404, await get(`/api/v1/books/${unknownId}`)],
       [401, await get(`/api/v1/books/${bookId}`, {})],
@@ -201,7 +201,7 @@ describe("an operation that goes, and the one that replaces it", () => {
       expect(answer.json().success).toBe(false);
     }
     // Nobody's operation answers another method.
-    expect(ending(await door.inject({ method: "DELETE", url: `/api/v1/books/${bookId}` }))).toEqual([undefined, undefined, undefined]);
+    expect(ending(await http.inject({ method: "DELETE", url: `/api/v1/books/${bookId}` }))).toEqual([undefined, undefined, undefined]);
   });
 
   it("writes into a link nothing that an address could smuggle", async () => {
@@ -261,19 +261,19 @@ describe("an operation that goes, and the one that replaces it", () => {
 
   it("have one limit: whoever has used up the one's is refused by the other", async () => {
     const from = { remoteAddress: "10.1.2.3" };
-    const old = () => door.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, ...from });
-    const fresh = () => door.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId }, ...from });
+    const old = () => http.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, ...from });
+    const fresh = () => http.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId }, ...from });
     const statuses: number[] = [];
     for (const call of [old, fresh, old, fresh, old, fresh]) statuses.push((await call()).statusCode);
     expect(statuses).toEqual([204, 204, 204, 204, 429, 429]);
-    const elsewhere = await door.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, remoteAddress: "10.1.2.4" });
+    const elsewhere = await http.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, remoteAddress: "10.1.2.4" });
     expect(elsewhere.statusCode).toBe(204);
     expect(elsewhere.headers["link"]).toBe(linkOf("library.lendBook", "/api/v2/loans"));
   });
 
   it("publish an event in both versions: in one transaction, the old form made of the new one", async () => {
     const id = "0198a000-0000-7000-8000-0000000000ee";
-    const answer = await door.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId: id }, remoteAddress: "10.1.2.5" });
+    const answer = await http.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId: id }, remoteAddress: "10.1.2.5" });
     expect(answer.statusCode).toBe(204);
     const logged = await eventsAbout(`book/${id}`);
     expect(logged.map(({ type, data }) => [type, data])).toEqual([
@@ -289,7 +289,7 @@ describe("an operation that goes, and the one that replaces it", () => {
 
   it("emit no old form by itself: that is a fault, and nothing is written", async () => {
     const id = "0198a000-0000-7000-8000-0000000000ef";
-    const answer = await door.inject({ method: "POST", url: "/api/v1/lend-as-before", payload: { bookId: id } });
+    const answer = await http.inject({ method: "POST", url: "/api/v1/lend-as-before", payload: { bookId: id } });
     expect(answer.statusCode).toBe(500);
     expect(await eventsAbout(`book/${id}`)).toEqual([]);
   });

@@ -20,7 +20,7 @@ const book = { id: "0198a000-0000-7000-8000-000000000001", title: "A book", note
 
 const noStore = { reads: () => ({}), writes: () => ({}) };
 const library = module("library", { store: noStore });
-const door = module("door", { store: noStore });
+const gate = module("gate", { store: noStore });
 
 const addBook = library.command("addBook", {
   http: "POST /v1/libraries/:organizationId/books",
@@ -86,7 +86,7 @@ const searchBooks = library.query("searchBooks", {
   output: Page(Book),
   run: async () => ({ items: [], nextCursor: null }),
 });
-const enter = door.command("enter", {
+const enter = gate.command("enter", {
   http: "POST /v1/enter",
   summary: "Enter.",
   allow: anyone("who enters has no card yet"),
@@ -101,9 +101,9 @@ const enter = door.command("enter", {
   output: Type.Object({ sessionToken: Type.String(), expiresAt: Type.String() }),
   run: async () => ({ sessionToken: "", expiresAt: "" }),
 });
-const repair = door.command("repair", {
+const repair = gate.command("repair", {
   http: "POST /v1/repair",
-  summary: "Repair the door.",
+  summary: "Repair the gate.",
   allow: operatorOnly(),
   audit: { action: "Book.Changed", category: "Business", severity: "Info" },
   status: 202,
@@ -111,7 +111,7 @@ const repair = door.command("repair", {
   output: Nothing,
   run: async () => null,
 });
-const oil = door.command("oil", {
+const oil = gate.command("oil", {
   summary: "Oil the hinges, on the machine itself.",
   allow: operatorOnly(),
   audit: { action: "Book.Changed", category: "Business", severity: "Info" },
@@ -127,8 +127,8 @@ const contextOf = (owner: ModuleManifest["module"], operations: readonly Operati
   steps: [],
 });
 const libraryContext = contextOf(library, [addBook, changeBook, removeBook, getBook, listBooks, searchBooks]);
-const doorContext = contextOf(door, [enter, repair, oil]);
-const small = catalogue([libraryContext, doorContext]);
+const gateContext = contextOf(gate, [enter, repair, oil]);
+const small = catalogue([libraryContext, gateContext]);
 const about = { version: "1.2.3", publicUrl: "https://gatehouse.example" };
 
 interface Response {
@@ -203,9 +203,9 @@ describe("the OpenAPI document", () => {
       "delete /v1/books/{bookId} library.removeBook",
       "get /v1/books/{bookId} library.getBook",
       "patch /v1/books/{bookId} library.changeBook",
-      "post /v1/enter door.enter",
+      "post /v1/enter gate.enter",
       "post /v1/libraries/{organizationId}/books library.addBook",
-      "post /v1/repair door.repair",
+      "post /v1/repair gate.repair",
     ]);
   });
 
@@ -213,13 +213,13 @@ describe("the OpenAPI document", () => {
     const doc = document();
     expect(doc.info).toMatchObject({ title: "Gatehouse", version: "1.2.3" });
     expect(doc.servers).toEqual([{ url: "https://gatehouse.example" }]);
-    expect(doc.tags).toEqual([{ name: "door" }, { name: "library" }]);
-    expect(of("/v1/enter", "post").tags).toEqual(["door"]);
+    expect(doc.tags).toEqual([{ name: "gate" }, { name: "library" }]);
+    expect(of("/v1/enter", "post").tags).toEqual(["gate"]);
   });
 
   it("is the same for the same declarations, in whatever order they come", () => {
     const reversed = catalogue([
-      contextOf(door, [oil, repair, enter]),
+      contextOf(gate, [oil, repair, enter]),
       contextOf(library, [searchBooks, listBooks, getBook, removeBook, changeBook, addBook]),
     ]);
     expect(JSON.stringify(document(reversed))).toBe(JSON.stringify(document()));
@@ -270,7 +270,7 @@ describe("an operation in the OpenAPI document", () => {
     expect(of("/v1/books", "get").requestBody).toBeUndefined();
   });
 
-  it("has a body of the fields that do not stand in the path, closed as the door closes it", () => {
+  it("has a body of the fields that do not stand in the path, closed as the gate closes it", () => {
     expect(of("/v1/libraries/{organizationId}/books", "post").requestBody).toEqual({
       required: true,
       content: {
@@ -457,11 +457,11 @@ describe("an operation in the OpenAPI document", () => {
     });
   });
 
-  it("describes the success that the door gives: status, headers, body", async () => {
+  it("describes the success that the gate gives: status, headers, body", async () => {
     const outputs: Record<string, unknown> = {
       "library.listBooks": { items: [book], nextCursor: "next" },
       "library.searchBooks": { items: [], nextCursor: null },
-      "door.enter": { sessionToken: "ghs_token", expiresAt: "2030-01-01T00:00:00.000Z" },
+      "gate.enter": { sessionToken: "ghs_token", expiresAt: "2030-01-01T00:00:00.000Z" },
     };
     const app = httpServer({
       catalogue: small,

@@ -23,7 +23,7 @@ it.each(["answered", "refused"])("finishes a request that is under way and lets 
     run: async () => null,
   });
   const [taken, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const door = httpServer({
+  const http = httpServer({
     catalogue: catalogue([{ module: slow, operations: [wait], events: [], steps: [] }]),
     serve: servedHere(
       async () => {
@@ -38,11 +38,11 @@ it.each(["answered", "refused"])("finishes a request that is under way and lets 
     trustProxy: noProxies,
     report: () => {},
   });
-  const url = await door.listen({ host: "127.0.0.1", port: 0 });
+  const url = await http.listen({ host: "127.0.0.1", port: 0 });
   const asked = fetch(`${url}/wait`);
   await taken.promise;
   const stopwatch = startStopwatch();
-  const closed = door.close();
+  const closed = http.close();
   await pause(50);
   goOn.resolve();
   expect((await asked).status).toBe(how === "answered" ? 204 : 500);

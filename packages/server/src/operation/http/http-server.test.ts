@@ -22,7 +22,7 @@ function serverThatAnswers(output: unknown, failure?: unknown) {
   });
   const calls: Call[] = [];
   const reported: unknown[] = [];
-  const door = httpServer({
+  const http = httpServer({
     catalogue: catalogue([{ module: thing, operations: [getThing], events: [], steps: [] }]),
     serve: servedHere(
       async (call) => {
@@ -36,22 +36,22 @@ function serverThatAnswers(output: unknown, failure?: unknown) {
     trustProxy: noProxies,
     report: (error) => void reported.push(error),
   });
-  return { door, calls, reported };
+  return { http, calls, reported };
 }
 const url = "/things/0198c0de-0000-7000-8000-000000000000";
 
 describe("an answer", () => {
   it("has the declared fields only: what is not declared is stripped, at every depth", async () => {
-    const { door } = serverThatAnswers({ name: "n", password: "secret", parts: [{ id: 1, hash: "secret" }] });
-    const answer = await door.inject(url);
+    const { http } = serverThatAnswers({ name: "n", password: "secret", parts: [{ id: 1, hash: "secret" }] });
+    const answer = await http.inject(url);
     expect(answer.json()).toEqual({ name: "n", parts: [{ id: 1 }] });
     expect(answer.body).not.toContain("secret");
   });
 
   it("of a fault shows no cause, and reports it", async () => {
     const failure = new Error("connect ECONNREFUSED postgres://user:password@10.0.0.1");
-    const { door, reported } = serverThatAnswers(undefined, failure);
-    const answer = await door.inject(url);
+    const { http, reported } = serverThatAnswers(undefined, failure);
+    const answer = await http.inject(url);
     expect(answer.statusCode).toBe(500);
     expect(answer.json().error).toMatchObject({ code: "common.internal", details: [] });
     expect(answer.body).not.toMatch(/ECONN|postgres|10\.0\.0\.1/);
@@ -59,18 +59,18 @@ describe("an answer", () => {
   });
 
   it("carries the caller's x-request-id and trace where they are such, and its own where they are not", async () => {
-    const { door, calls } = serverThatAnswers({ name: "", parts: [] });
+    const { http, calls } = serverThatAnswers({ name: "", parts: [] });
     const trace = "0af7651916cd43dd8448eb211c80319c";
-    const given = await door.inject({ url, headers: { "x-request-id": "abc-1", traceparent: `00-${trace}-b7ad6b7169203331-01` } });
+    const given = await http.inject({ url, headers: { "x-request-id": "abc-1", traceparent: `00-${trace}-b7ad6b7169203331-01` } });
     expect(given.headers["x-request-id"]).toBe("abc-1");
     expect(calls[0]?.origin).toMatchObject({ requestId: "abc-1", traceId: trace });
     for (const odd of ["with space", "a/b+c==", '{"a":"%"}', "x".repeat(1_024)]) {
-      const answer = await door.inject({ url, headers: { "x-request-id": odd } });
+      const answer = await http.inject({ url, headers: { "x-request-id": odd } });
       expect(answer.headers["x-request-id"]).toBe(odd);
       expect(calls.at(-1)?.origin).toMatchObject({ requestId: odd, traceId: expect.stringMatching(/^[\da-f]{32}$/) });
     }
     for (const bad of ["x".repeat(1_025), "a\u00e9", "a\tb", "a\u007fb", ""]) {
-      const answer = await door.inject({ url, headers: { "x-request-id": bad, traceparent: "nonsense" } });
+      const answer = await http.inject({ url, headers: { "x-request-id": bad, traceparent: "nonsense" } });
       expect(answer.headers["x-request-id"]).toMatch(/^[\da-f-]{36}$/);
     }
   });
@@ -78,7 +78,7 @@ describe("an answer", () => {
 
 describe("an address that takes other methods", () => {
   it("gets 405 with those, whatever else is wrong with the request", async () => {
-    const { door, calls } = serverThatAnswers({ name: "", parts: [] });
+    const { http, calls } = serverThatAnswers({ name: "", parts: [] });
     const requests = [
       { method: "POST" as const },
       { method: "PUT" as const, payload: "{", headers: { "content-type": "application/json" } },
@@ -86,11 +86,11 @@ describe("an address that takes other methods", () => {
       { method: "PATCH" as const, payload: `"${"x".repeat(300_000)}"`, headers: { "content-type": "application/json" } },
     ];
     for (const request of requests) {
-      const answer = await door.inject({ url: `${url}?a=1`, ...request });
+      const answer = await http.inject({ url: `${url}?a=1`, ...request });
       expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([405, "GET, HEAD", "common.method_not_allowed"]);
     }
     for (const nowhere of ["/things", "/things/", `${url}/`, `${url}/x`, "/thingsx", "/"]) {
-      const answer = await door.inject({ method: "POST", url: nowhere });
+      const answer = await http.inject({ method: "POST", url: nowhere });
       expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([404, undefined, "common.not_found"]);
     }
     expect(calls).toEqual([]);

@@ -28,14 +28,14 @@ export interface HttpServerOptions extends Instrumentation {
 }
 
 /** What the door is made with, and what it has made of it. */
-type Door = HttpServerOptions & { readonly methodsAt: (url: string) => readonly string[]; readonly closing: () => boolean };
+type HttpServerState = HttpServerOptions & { readonly methodsAt: (url: string) => readonly string[]; readonly closing: () => boolean };
 
 /** A body of our operations is a form; the largest has a few thousand characters. */
 const bodyBytesMax = 256 * 1024;
 /** Slow headers and slow bodies end here (docs/security/attacks.md, 42). */
 const requestTimeoutMs = 30_000;
 
-/** The HTTP door: one Fastify route an operation, made from its declaration. */
+/** The HTTP server: one Fastify route an operation, made from its declaration. */
 export function httpServer(given: HttpServerOptions): FastifyInstance {
   const app = Fastify({
     logger: false,
@@ -48,7 +48,7 @@ export function httpServer(given: HttpServerOptions): FastifyInstance {
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply as FastifyReply, options),
   });
   sayRequestId(app);
-  const options: Door = { ...given, methodsAt: methodsAt(given.catalogue.operations), closing: endConnectionsAtClose(app) };
+  const options: HttpServerState = { ...given, methodsAt: methodsAt(given.catalogue.operations), closing: endConnectionsAtClose(app) };
   acceptJsonOnly(app);
   refuseEncodedContent(app);
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
@@ -106,7 +106,7 @@ function textOf(bytes: Buffer): string {
   return bytes.toString("utf8");
 }
 
-function addRoute(app: FastifyInstance, operation: Operation, options: Door): void {
+function addRoute(app: FastifyInstance, operation: Operation, options: HttpServerState): void {
   if (operation.http === undefined) return;
   const [method, url] = operation.http.split(" ") as [string, string];
   const serialize = serializerOf(operation);

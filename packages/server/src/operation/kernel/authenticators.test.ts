@@ -93,7 +93,7 @@ describe("the scopes of a credential", () => {
       expect(answer.body.error.details).toEqual([{ rule: "credential_scope", permission: "Organization.ReadMembers" }]);
     }
     // To a non-member the organization does not exist, whatever the scopes.
-    expectError(await get(memberships(), userToken(scene.stranger, [])), 404, "tenancy.organization_not_found");
+    expectError(await get(memberships(), userToken(scene.nonMember, [])), 404, "tenancy.organization_not_found");
   });
 
   it("close what is a user's own: no scope names it", async () => {

@@ -19,7 +19,7 @@ describeOnPostgresql("administration that waits for a table", () => {
   afterAll(() => scene.close());
 
   it("keeps no check waiting, and its surplus is refused with nothing written", async () => {
-    const { server, organization, owner, admin, stranger } = scene;
+    const { server, organization, owner, admin, nonMember } = scene;
     const { metrics } = server.application.platform;
     const check = () =>
       scene.send("POST authorization/check", admin.token, {
@@ -49,7 +49,7 @@ describeOnPostgresql("administration that waits for a table", () => {
     await eventually(placesTaken).toBe(atOnce);
     const surplus = await Promise.all(
       Array.from({ length: 5 }, (_, index) =>
-        scene.send("POST organizations", stranger.token, { name: "Surplus", slug: `surplus-${index}`, country: "VN" }),
+        scene.send("POST organizations", nonMember.token, { name: "Surplus", slug: `surplus-${index}`, country: "VN" }),
       ),
     );
     const stopwatch = startStopwatch();
@@ -69,7 +69,7 @@ describeOnPostgresql("administration that waits for a table", () => {
     expect(answered.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
     expect(answered.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(atOnce);
     await eventually(placesTaken).toBe(0);
-    const mine = await scene.send("GET organizations?limit=100", stranger.token);
+    const mine = await scene.send("GET organizations?limit=100", nonMember.token);
     expect(JSON.stringify(mine.body)).not.toContain("surplus-");
   });
 });

@@ -22,10 +22,10 @@ describe("commands on one thing at the same time", () => {
     const path = `/api/v1/iam/organizations/${organization.id}`;
     for (const other of others) await expect.poll(async () => (await other.call(`GET ${path}`, { token })).status).toBe(200);
     // As many clients as the processes let administration have connections, so that nobody is refused for want of room.
-    const clients = [server, ...others].flatMap((door) => Array.from({ length: 7 }, () => door));
-    const renames = clients.map(async (door, client) => {
+    const clients = [server, ...others].flatMap((http) => Array.from({ length: 7 }, () => http));
+    const renames = clients.map(async (http, client) => {
       const answers = [];
-      for (let turn = 0; turn < 6; turn += 1) answers.push(await door.call(`PUT ${path}`, { token, body: { name: `${client} ${turn}` } }));
+      for (let turn = 0; turn < 6; turn += 1) answers.push(await http.call(`PUT ${path}`, { token, body: { name: `${client} ${turn}` } }));
       return answers;
     });
     const answers = (await Promise.all(renames)).flat();

@@ -11,13 +11,13 @@ import { servedElsewhere } from "./client.ts";
 import { respond } from "./responder.ts";
 
 /**
- * The way of a call from a front door over rpc to the process that answers it. The adapters keep the port's contract, so one
+ * The way of a call from a gateway over rpc to the process that answers it. The adapters keep the port's contract, so one
  * in process shows what stands on it; the suites that run on roles in processes of their own show it over NATS.
  */
 describe("a call between processes", () => {
   let server: TestServer;
   let rpc: Rpc;
-  let door: FastifyInstance;
+  let http: FastifyInstance;
   let person: Person;
   let organization: OrganizationOf;
   const reported: unknown[] = [];
@@ -39,13 +39,13 @@ describe("a call between processes", () => {
       inbox: undefined,
       stop: async () => {},
     };
-    door = gatewayServer(gateway, server.configuration, { stage: "running" });
-    await door.ready();
+    http = gatewayServer(gateway, server.configuration, { stage: "running" });
+    await http.ready();
     organization = await newOrganization(server);
     person = organization.owner;
   });
   afterAll(async () => {
-    await door.close();
+    await http.close();
     await server.close();
   });
 
@@ -66,7 +66,7 @@ describe("a call between processes", () => {
     for (const url of paths) {
       for (const headers of [bearer(person.token), {}, bearer("ghs_unknown")]) {
         const traced = { ...headers, "x-request-id": "compare-1" };
-        const [near, far] = [await server.door.inject({ url, headers: traced }), await door.inject({ url, headers: traced })];
+        const [near, far] = [await server.http.inject({ url, headers: traced }), await http.inject({ url, headers: traced })];
         expect(far.statusCode, url).toBe(near.statusCode);
         expect(far.body, url).toBe(near.body);
         for (const name of ["etag", "content-type", "cache-control", "x-request-id", "www-authenticate"]) {
@@ -78,19 +78,19 @@ describe("a call between processes", () => {
 
   it("carries what stands beside the body: the cookie of a sign-in, the revision, If-Match, Idempotency-Key", async () => {
     const payload = { email: person.email, password: "a quiet green harbour" };
-    const signedIn = await door.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload });
+    const signedIn = await http.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload });
     expect(signedIn.statusCode).toBe(200);
     expect(signedIn.headers["set-cookie"]).toContain(signedIn.json().sessionToken);
     expect(signedIn.headers["x-gatehouse-revision"]).toMatch(/^\d+$/);
 
     const url = "/api/v1/iam/users/me";
     const stale = { ...bearer(person.token), "if-match": '"99"' };
-    expect((await door.inject({ method: "PUT", url, headers: stale, payload: { firstName: "Hoa" } })).statusCode).toBe(412);
+    expect((await http.inject({ method: "PUT", url, headers: stale, payload: { firstName: "Hoa" } })).statusCode).toBe(412);
 
     const once = { ...bearer(person.token), "idempotency-key": "over-rpc" };
     const create = () => {
       const body = { name: "Over Rpc", slug: `over-rpc-${person.id}`, country: "VN" };
-      return door.inject({ method: "POST", url: "/api/v1/iam/organizations", headers: once, payload: body });
+      return http.inject({ method: "POST", url: "/api/v1/iam/organizations", headers: once, payload: body });
     };
     const [first, again] = [await create(), await create()];
     expect(first.statusCode).toBe(201);
@@ -101,9 +101,9 @@ describe("a call between processes", () => {
     for (let round = 0; round < 20; round += 1) {
       const firstName = `Name ${round}`;
       const headers = bearer(person.token);
-      const written = await door.inject({ method: "PUT", url: "/api/v1/iam/users/me", headers, payload: { firstName } });
+      const written = await http.inject({ method: "PUT", url: "/api/v1/iam/users/me", headers, payload: { firstName } });
       expect(written.statusCode).toBe(200);
-      expect((await door.inject({ url: "/api/v1/iam/users/me", headers })).json().firstName).toBe(firstName);
+      expect((await http.inject({ url: "/api/v1/iam/users/me", headers })).json().firstName).toBe(firstName);
     }
   });
 
@@ -111,7 +111,7 @@ describe("a call between processes", () => {
     const deep = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
     const body = `{"userId":"${person.id}","actionType":"User.Read","contextData":${deep}}`;
     const headers = { ...bearer(person.token), "content-type": "application/json" };
-    const answer = await door.inject({ method: "POST", url: "/api/v1/iam/authorization/check", headers, payload: body });
+    const answer = await http.inject({ method: "POST", url: "/api/v1/iam/authorization/check", headers, payload: body });
     expect(answer.statusCode).toBe(400);
   });
 
@@ -132,8 +132,8 @@ describe("a call between processes", () => {
 
     it("is decided for the credential that it carries", async () => {
       expect((await check()).body).toMatchObject({ isAuthorized: true });
-      const stranger = await newPerson(server);
-      expect((await check({ credential: { token: stranger.token, from: "header" } })).status).toBe(403);
+      const nonMember = await newPerson(server);
+      expect((await check({ credential: { token: nonMember.token, from: "header" } })).status).toBe(403);
       expect(await check({ credential: undefined })).toMatchObject({
         status: 401,
         body: { success: false, error: { code: "auth.credential_required" } },

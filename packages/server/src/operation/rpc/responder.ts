@@ -40,7 +40,7 @@ interface Served {
 }
 
 /**
- * The door for other processes: answers calls of `kind` that come over rpc, as the HTTP door would. Services that speak NATS
+ * The door for other processes: answers calls of `kind` that come over rpc, as the HTTP server would. Services that speak NATS
  * themselves may call it too; every call brings a credential of its own, and is limited by its address as over HTTP.
  */
 export async function respond(kind: Operation["kind"], options: ResponderOptions): Promise<Serving> {

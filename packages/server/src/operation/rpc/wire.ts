@@ -107,7 +107,7 @@ const sentVersions = (versions: readonly number[] | undefined) => (versions?.len
 const shortened = (sent: SentCredential | undefined): SentCredential | undefined =>
   sent !== undefined && sent.token.length > tokenLengthMax ? { ...sent, token: "" } : sent;
 
-/** Headers of a reply: what stands beside the body of the HTTP door's answer. */
+/** Headers of a reply: what stands beside the body of the HTTP server's answer. */
 const header = {
   status: "gatehouse-status",
   retryAfter: "gatehouse-retry-after",

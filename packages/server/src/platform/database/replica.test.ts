@@ -151,18 +151,18 @@ describeOnPostgresql("reads that a replica may answer", () => {
 
   describe("from a server that is no replica of the database", () => {
     it("are the primary's", async () => {
-      const stranger = await startPostgresql();
+      const nonMember = await startPostgresql();
       // Its horizon lies far beyond: nothing but the lineage tells the two apart.
-      const elsewhere = openPostgresql({ url: stranger.url, poolSize: 1 });
+      const elsewhere = openPostgresql({ url: nonMember.url, poolSize: 1 });
       await createApplicationRole(elsewhere.owner);
-      await spendTransactions(stranger.url, 3_000);
-      const wrong = openPostgresql({ url: primary.url, readUrl: stranger.url, poolSize: 1 });
+      await spendTransactions(nonMember.url, 3_000);
+      const wrong = openPostgresql({ url: primary.url, readUrl: nonMember.url, poolSize: 1 });
       await follower.catchUp();
       expect(await readsOf(wrong)(everyTenant, port)).toBe(primary.port);
       await expect(wrong.replica?.ping(follower.replicaBound)).rejects.toThrow("no replica of this database");
       await wrong.close();
       await elsewhere.close();
-      await stranger.close();
+      await nonMember.close();
     }, 60_000);
   });
 });

@@ -123,13 +123,13 @@ describeOnPostgresql("the log under interleaved transactions", () => {
   });
 
   it("refuses a transaction that has taken its place before one that has already written about the subject, and keeps nothing of it", async () => {
-    const overtaken = await opened();
+    const conflicting = await opened();
     const later = newEvent({ subject: "thing/contested" });
     await appendTo(database, [later]);
     await expect(
-      overtaken.run((tx) => appendIn(tx, newEvent({ subject: "thing/other" }), newEvent({ subject: "thing/contested" }))),
+      conflicting.run((tx) => appendIn(tx, newEvent({ subject: "thing/other" }), newEvent({ subject: "thing/contested" }))),
     ).rejects.toThrow(WriteConflictError);
-    await overtaken.rollback();
+    await conflicting.rollback();
     await eventually(async () => idsOf(await readAll())).toEqual([later.id]);
   });
 
@@ -140,13 +140,15 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     ["of an organization, for a call of none", tenantScope(red), red, userScope(ada), null],
     ["for a call that sees no tenant's rows", everyTenant, null, { tenant: "none" }, null],
   ])(
-    "refuses an overtaken transaction also where the event that overtook it is not visible to it: one %s",
+    "refuses an conflicting transaction also where the event that overtook it is not visible to it: one %s",
     async (_case, laterScope, laterTenant, scope, tenant) => {
       const subject = `user/${randomUUID()}`;
-      const overtaken = await opened(scope);
+      const conflicting = await opened(scope);
       await appendTo(database, [newEvent({ subject, organizationId: laterTenant })], laterScope);
-      await expect(overtaken.run((tx) => appendIn(tx, newEvent({ subject, organizationId: tenant })))).rejects.toThrow(WriteConflictError);
-      await overtaken.rollback();
+      await expect(conflicting.run((tx) => appendIn(tx, newEvent({ subject, organizationId: tenant })))).rejects.toThrow(
+        WriteConflictError,
+      );
+      await conflicting.rollback();
     },
   );
 
@@ -271,14 +273,14 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     );
   }, 60_000);
 
-  it("keeps the order of every subject among transactions that wait for each other, commit, roll back and are overtaken", async () => {
+  it("keeps the order of every subject among transactions that wait for each other, commit, roll back and are conflicting", async () => {
     const subjects = ["thing/a", "thing/b", "thing/c"];
     await sql`insert into aggregates (name) values ${sql.join(subjects.map((name) => sql`(${name})`))}`.execute(database.owner);
     const [writers, each] = [8, 25];
-    let overtaken = 0;
+    let conflicting = 0;
     const random = seeded(20_260_101);
 
-    /** As a command does: lock the state, change it, append what happened, commit; begun anew when overtaken. */
+    /** As a command does: lock the state, change it, append what happened, commit; begun anew when conflicting. */
     const change = async (subject: string, takesPlaceFirst: boolean, fails: boolean): Promise<void> => {
       try {
         await database.transact(everyTenant, async (tx) => {
@@ -290,7 +292,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
         });
       } catch (error) {
         if (error instanceof WriteConflictError) {
-          overtaken += 1;
+          conflicting += 1;
           return change(subject, takesPlaceFirst, fails);
         }
         if (!fails) throw error;
@@ -327,7 +329,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
       expect(seen).toEqual(Array.from({ length: changes }, (_, index) => index + 1));
     }
     // Otherwise the writers were too polite to each other for the test to show anything.
-    expect(overtaken).toBeGreaterThan(0);
+    expect(conflicting).toBeGreaterThan(0);
   }, 60_000);
 });
 

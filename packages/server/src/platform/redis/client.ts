@@ -6,7 +6,7 @@ import type { RedisAddress } from "./address.ts";
 
 export type RedisClient = Redis | Cluster;
 
-/** One connection for the cache, the limits and the witness of a process. */
+/** One connection for the cache, the limits and the peer failure detector of a process. */
 export interface RedisConnection {
   readonly client: RedisClient;
   /**

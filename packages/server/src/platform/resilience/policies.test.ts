@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { bulkheads, type PolicyName, patience, policies, signs } from "./policies.ts";
+import { bulkheads, type PolicyName, policies, retrySchedules, signs } from "./policies.ts";
 import type { PolicyRow } from "./policy.ts";
 
 const source = fileURLToPath(new URL("../../", import.meta.url));
@@ -93,7 +93,7 @@ describe("the table of policies", () => {
   });
 
   it("says why of what stands beside it", () => {
-    for (const { why } of [...Object.values(bulkheads), ...Object.values(patience), signs]) expect(why.length).toBeGreaterThan(40);
+    for (const { why } of [...Object.values(bulkheads), ...Object.values(retrySchedules), signs]) expect(why.length).toBeGreaterThan(40);
   });
 
   it("has a row for every way out of the process: a new client, or a new file that uses one, fails here", () => {

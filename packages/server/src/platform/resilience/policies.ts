@@ -190,7 +190,7 @@ export const signs = {
 } as const;
 
 /** Jobs whose failure is somebody else's are tried for longer than the queue's own ten times in an hour and a half. */
-export const patience = {
+export const retrySchedules = {
   mail: {
     why:
       "A mail server may be away for a weekend, and what it was to send must not be lost (RFC 5321 §4.5.4.1 asks for four to five days; an invitation is valid " +

@@ -12,7 +12,7 @@ export class Pending<Answer> {
     const number = this.#number.toString(36);
     const now = performance.now();
     const answer = new Promise<Answer>((resolve, reject) => {
-      const waiting: Waiting<Answer> = { until: now + timeoutMs, silenceMs, heardAt: now, resolve, reject, timer: undefined };
+      const waiting: Waiting<Answer> = { until: now + timeoutMs, silenceMs, answeredAt: now, resolve, reject, timer: undefined };
       this.#waiting.set(number, waiting);
       this.#watch(number, waiting);
     });
@@ -22,7 +22,7 @@ export class Pending<Answer> {
   /** The asked side works on it. */
   sign(number: string): void {
     const waiting = this.#waiting.get(number);
-    if (waiting) waiting.heardAt = performance.now();
+    if (waiting) waiting.answeredAt = performance.now();
   }
 
   /** False where nobody waits for it any more. */
@@ -37,7 +37,7 @@ export class Pending<Answer> {
   }
 
   #watch(number: string, waiting: Waiting<Answer>): void {
-    const due = Math.min(waiting.until, waiting.heardAt + waiting.silenceMs);
+    const due = Math.min(waiting.until, waiting.answeredAt + waiting.silenceMs);
     waiting.timer = setTimeout(() => this.#look(number, waiting), Math.max(0, due - performance.now()));
   }
 
@@ -47,7 +47,7 @@ export class Pending<Answer> {
       if (this.#waiting.get(number) !== waiting) return;
       const now = performance.now();
       if (now >= waiting.until) this.settle(number, { error: "time" satisfies GivenUp });
-      else if (now >= waiting.heardAt + waiting.silenceMs) this.settle(number, { error: "silence" satisfies GivenUp });
+      else if (now >= waiting.answeredAt + waiting.silenceMs) this.settle(number, { error: "silence" satisfies GivenUp });
       else this.#watch(number, waiting);
     });
   }
@@ -56,7 +56,7 @@ export class Pending<Answer> {
 interface Waiting<Answer> {
   readonly until: number;
   readonly silenceMs: number;
-  heardAt: number;
+  answeredAt: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
   timer: NodeJS.Timeout | undefined;

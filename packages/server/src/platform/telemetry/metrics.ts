@@ -106,7 +106,7 @@ export function createMetrics() {
     readModelHits,
     readModelLookups: new Counter({
       name: "gatehouse_read_model_lookups_total",
-      help: "Where a part of the access read model was found: memory, cache, database, computed from the tables, or missing (cache hit rate)",
+      help: "Where a part of the access projection was found: memory, cache, database, computed from the tables, or missing (cache hit rate)",
       labelNames: ["found"] as const,
       registers,
       collect() {
@@ -200,8 +200,8 @@ export function createMetrics() {
       help: "1 while this process answers checks although the database is away (GATEHOUSE_DATABASE_AWAY_SECONDS)",
       registers,
     }),
-    sharedCopyBegun: new Counter({
-      name: "gatehouse_shared_copy_begun_total",
+    snapshotGenerations: new Counter({
+      name: "gatehouse_snapshot_generations_total",
       help: "Times that this process gave the shared cache a new generation: it was empty, old, or had missed a write",
       registers,
     }),

@@ -31,6 +31,6 @@ export const startCommand: Command = {
   },
 };
 
-/** Only embedded storage is held by one process; a PostgreSQL serves many, and a front door holds nothing. */
+/** Only embedded storage is held by one process; a PostgreSQL serves many, and a gateway holds nothing. */
 const holdsData = ({ databaseUrl, dataDir, roles }: Configuration): boolean =>
   databaseUrl === undefined && dataDir !== "memory" && needsDatabase(roles);

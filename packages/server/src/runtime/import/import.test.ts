@@ -60,7 +60,7 @@ async function liveIn(scene: Scene): Promise<void> {
   await scene.granted("Room:1", "viewer", `user:${scene.member.id}`);
   const key = { "Idempotency-Key": "one-and-the-same" };
   expectWritten(await scene.send("POST roles", scene.owner.token, keyedRole(scene), key), 201);
-  people = [scene.owner, scene.admin, scene.member, scene.stranger, scene.administrator, level];
+  people = [scene.owner, scene.admin, scene.member, scene.nonMember, scene.administrator, level];
 }
 
 const keyedRole = (scene: Scene) => ({ name: "Made once", scope: "Organization", organizationId: scene.organization.id });

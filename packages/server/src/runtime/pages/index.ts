@@ -37,7 +37,7 @@ export function registerPages(app: FastifyInstance, options: PageOptions): void 
   });
 }
 
-/** The development inbox alone, for a process without the front door. */
+/** The development inbox alone, for a process without the gateway. */
 export function registerInbox(app: FastifyInstance, version: string, inbox: ReadableInbox | undefined): void {
   const show = pageSender({ version, hasInbox: true });
   app.register(async (scope) => {

@@ -6,11 +6,11 @@ import type { Variable } from "./variable.ts";
 
 /** What a process is: where it listens, which roles it has, where its database is. */
 export const processVariables: readonly Variable[] = [
-  { name: "PORT", fallback: 8080, meaning: "the HTTP door", ...integer(0, 65_535) },
+  { name: "PORT", fallback: 8080, meaning: "the HTTP server", ...integer(0, 65_535) },
   {
     name: "HOST",
     fallback: "127.0.0.1",
-    meaning: "the address that the HTTP door listens on",
+    meaning: "the address that the HTTP server listens on",
     takes: "an IP address or localhost",
     parse: (value) => (isIP(value) > 0 || value === "localhost" ? value : undefined),
   },

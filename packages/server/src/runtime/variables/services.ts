@@ -21,7 +21,7 @@ export const serviceVariables: readonly Variable[] = [
     name: "REDIS_URL",
     fallback: undefined,
     fallbackText: "none: in process",
-    meaning: "the Redis snapshot of the read model, shared rate limits, and what processes tell each other of the database",
+    meaning: "the Redis snapshot of the projection, shared rate limits, and what processes tell each other of the database",
     secret: true,
     takes:
       "redis://[user:password@]host[:port][/db], redis+sentinel://[user:password@]host:port,host:port/master[?db=0] or " +

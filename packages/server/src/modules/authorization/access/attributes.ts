@@ -60,7 +60,7 @@ export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant"
 }
 
 /** Refuses callers who would, by their own attributes, meet a condition of one of their roles that gives what they do not hold. */
-export async function mustNotRise(
+export async function refuseEscalation(
   { state, reading, requireHeld }: PrepareContextOf<typeof access, typeof NotHeld>,
   placeholder: "$user." | "$tenant.",
   userId: string,

@@ -97,7 +97,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expectWritten(await clone(await scene.role(["Report.Read"]), {}, manager.token), 201);
   });
 
-  it("refuses a taken name, unknown roles, members and strangers", async () => {
+  it("refuses a taken name, unknown roles, members and non-members", async () => {
     const role = await scene.role();
     const other = await newOrganization(scene.server);
     const attempt = (at: string, token: string, body = {}) => withoutTrace(scene.server, () => clone(at, body, token));
@@ -106,7 +106,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expectError(await attempt(role, scene.owner.token, { isSystemRole: true }), 400, "common.validation_failed", "isSystemRole");
     expectError(await attempt(nowhere, scene.owner.token), 404, "access.role_not_found");
     expectError(await attempt(role, scene.member.token), 403, "auth.permission_denied");
-    expectError(await attempt(role, scene.stranger.token), 404, "access.role_not_found");
+    expectError(await attempt(role, scene.nonMember.token), 404, "access.role_not_found");
     expectError(await attempt(role, other.owner.token), 404, "access.role_not_found");
     expectError(await attempt(role, scene.owner.token, { organizationId: other.id }), 400, "common.validation_failed", "organizationId");
   });

@@ -69,7 +69,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     await scene.granted(one, "viewer", "user:*");
     expect(await view(person, one)).toBe(true);
     expect(await view(scene.member, one)).toBe(true);
-    expect(await view(scene.stranger, one)).toBe(false);
+    expect(await view(scene.nonMember, one)).toBe(false);
     expect(await view(other.owner, one)).toBe(false);
   });
 
@@ -304,7 +304,7 @@ describe("what a grant cannot be", () => {
     const unknown = await attempt(camera(), "viewer", `user:${nowhere}`);
     expectError(unknown, 400, "common.validation_failed", "subject.id");
     // Whether they exist elsewhere is not told.
-    for (const id of [other.owner.id, scene.stranger.id]) {
+    for (const id of [other.owner.id, scene.nonMember.id]) {
       const { body } = await attempt(camera(), "viewer", `user:${id}`);
       expect({ ...body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     }
@@ -326,11 +326,11 @@ describe("what a grant cannot be", () => {
     await scene.granted(camera(), "viewer", user());
   });
 
-  it("made, changed, read or revoked by a member, a stranger or another organization's owner", async () => {
+  it("made, changed, read or revoked by a member, a non-member or another organization's owner", async () => {
     const { id } = await scene.granted(camera(), "viewer", user());
     for (const [token, status, code] of [
       [scene.member.token, 403, "auth.permission_denied"],
-      [scene.stranger.token, 404, undefined],
+      [scene.nonMember.token, 404, undefined],
       [other.owner.token, 404, undefined],
     ] as const) {
       expectError(await attempt(camera(), "viewer", user(), {}, token), status, code ?? "access.role_not_found");

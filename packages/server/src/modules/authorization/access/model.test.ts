@@ -65,7 +65,7 @@ describe("the authorization model", () => {
   });
 
   it("is replaced by nobody without Authorization.ManageModel", async () => {
-    for (const { token } of [scene.owner, scene.member, scene.stranger])
+    for (const { token } of [scene.owner, scene.member, scene.nonMember])
       expectError(await withoutTrace(scene.server, () => scene.putModel(cameras, {}, token)), 403, "auth.permission_denied");
     expectError(
       await scene.server.call("PUT /api/v1/iam/authorization/model", { body: { model: cameras } }),

@@ -110,7 +110,7 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
     expectError(await withoutTrace(server, () => update(moved.id, {})), 400, "common.validation_failed");
   });
 
-  it("refuses a cycle, an unknown parent, another scope, a system permission, a stale version and a stranger", async () => {
+  it("refuses a cycle, an unknown parent, another scope, a system permission, a stale version and a non-member", async () => {
     const name = root();
     const top = (await define(name)).body;
     const middle = (await define(`${name}.A`)).body;
@@ -176,7 +176,7 @@ describe("DELETE /api/v1/iam/permissions/{id}", () => {
     expectError(answer, 400, "access.unknown_permission", "actionType");
   });
 
-  it("refuses a system permission and a stranger", async () => {
+  it("refuses a system permission and a non-member", async () => {
     const system = (await list("?limit=200")).body.items.find(({ value }: AnyBody) => value === "Organization.Read");
     expectError(await withoutTrace(server, () => remove(system.id)), 409, "access.system_permission");
     expectError(await withoutTrace(server, () => remove(system.id, person.token)), 403, "auth.permission_denied");

@@ -145,13 +145,13 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     expectError(await attempt(role, "Lesson.Read", { conditions: [] }), 400, "common.validation_failed", "conditions");
   });
 
-  it("refuses members with 403, strangers and other organizations' owners with 404", async () => {
+  it("refuses members with 403, non-members and other organizations' owners with 404", async () => {
     const role = await scene.role();
     const other = await newOrganization(scene.server);
     const attempt = (token: string, effect: string) => withoutTrace(scene.server, () => scene.rule(role, "Lesson.Read", { effect }, token));
     for (const effect of ["allow", "deny"]) {
       expectError(await attempt(scene.member.token, effect), 403, "auth.permission_denied");
-      expectError(await attempt(scene.stranger.token, effect), 404, "access.role_not_found");
+      expectError(await attempt(scene.nonMember.token, effect), 404, "access.role_not_found");
       expectError(await attempt(other.owner.token, effect), 404, "access.role_not_found");
     }
   });

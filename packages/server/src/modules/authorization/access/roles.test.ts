@@ -20,13 +20,13 @@ let organization: OrganizationOf;
 let system: Readonly<Record<string, string>>;
 let admin: Person;
 let member: Person;
-let stranger: Person;
+let nonMember: Person;
 beforeAll(async () => {
   server = await startTestServer();
   administrator = await newAdministrator(server);
   organization = await newOrganization(server);
   system = await rolesOf(server, organization);
-  [admin, member, stranger] = [await newPerson(server), await newPerson(server), await newPerson(server)];
+  [admin, member, nonMember] = [await newPerson(server), await newPerson(server), await newPerson(server)];
   await joinAs(server, organization, admin, system["Admin"] as string);
   await joinAs(server, organization, member, system["Member"] as string);
 });
@@ -85,7 +85,7 @@ describe("POST /api/v1/iam/roles", () => {
     expectError(await create({ name, scope: "Internal", organizationId: null }, administrator.token), 409, "access.role_name_taken");
   });
 
-  it("refuses scopes that do not fit, nonsense, members and strangers", async () => {
+  it("refuses scopes that do not fit, nonsense, members and non-members", async () => {
     const attempt = (overrides: Readonly<Record<string, unknown>>, token?: string) => withoutTrace(server, () => create(overrides, token));
     expectError(await attempt({ scope: "Internal" }, administrator.token), 409, "access.scope_mismatch", "organizationId");
     expectError(await attempt({ organizationId: undefined }), 409, "access.scope_mismatch", "organizationId");
@@ -94,7 +94,7 @@ describe("POST /api/v1/iam/roles", () => {
     expectError(await attempt({ permissions: ["Organization"] }), 400, "common.validation_failed", "permissions");
     expectError(await attempt({ name: "" }), 400, "common.validation_failed", "name");
     expectError(await attempt({}, member.token), 403, "auth.permission_denied");
-    expectError(await attempt({}, stranger.token), 404, "access.role_not_found");
+    expectError(await attempt({}, nonMember.token), 404, "access.role_not_found");
     expectError(await attempt({ organizationId: nowhere }), 404, "access.role_not_found");
     expectError(await attempt({ scope: "Internal", organizationId: null }), 403, "auth.permission_denied");
   });
@@ -148,17 +148,17 @@ describe("PUT and DELETE /api/v1/iam/roles/{id}", () => {
     expectWritten(await change("DELETE", id, admin.token), 204);
   });
 
-  it("are refused to members with 403 and to strangers with 404, as for an unknown role", async () => {
+  it("are refused to members with 403 and to non-members with 404, as for an unknown role", async () => {
     const { id } = (await create()).body;
     for (const method of ["PUT", "DELETE"] as const) {
       const body = method === "PUT" ? { name: "Mine" } : undefined;
       expectError(await withoutTrace(server, () => change(method, id, member.token, body)), 403, "auth.permission_denied");
-      const refused = await withoutTrace(server, () => change(method, id, stranger.token, body));
-      const unknown = await withoutTrace(server, () => change(method, nowhere, stranger.token, body));
+      const refused = await withoutTrace(server, () => change(method, id, nonMember.token, body));
+      const unknown = await withoutTrace(server, () => change(method, nowhere, nonMember.token, body));
       expectError(refused, 404, "access.role_not_found");
       expect({ ...refused.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     }
-    expectError(await server.call(`GET /api/v1/iam/roles/${id}`, { token: stranger.token }), 404, "access.role_not_found");
+    expectError(await server.call(`GET /api/v1/iam/roles/${id}`, { token: nonMember.token }), 404, "access.role_not_found");
     expectRead(await server.call(`GET /api/v1/iam/roles/${id}`, { token: member.token }));
     const taken = (await create()).body.name;
     expectError(await change("PUT", id, admin.token, { name: taken }), 409, "access.role_name_taken", "name");
@@ -185,8 +185,8 @@ describe("GET /api/v1/iam/roles", () => {
   it("is for members, and refuses another's cursor and scopes that do not fit", async () => {
     const query = `?organizationId=${organization.id}`;
     expectRead(await list(query, member.token));
-    expectError(await list(query, stranger.token), 404, "access.role_not_found");
-    expectError(await list("", stranger.token), 403, "auth.permission_denied");
+    expectError(await list(query, nonMember.token), 404, "access.role_not_found");
+    expectError(await list("", nonMember.token), 403, "auth.permission_denied");
     expectError(await list("?scope=Internal", organization.owner.token), 403, "auth.permission_denied");
     expectError(await list(`?scope=Internal&organizationId=${organization.id}`, administrator.token), 409, "access.scope_mismatch");
     const theirs = (await list(`${query}&limit=1`, admin.token)).body.nextCursor;
@@ -264,11 +264,11 @@ describe("POST and DELETE /api/v1/iam/roles/{id}/permissions", () => {
     expectWritten(await give(lesser.id, ["User.Read"], manager.token), 200);
   });
 
-  it("are refused to members with 403 and to strangers with 404", async () => {
+  it("are refused to members with 403 and to non-members with 404", async () => {
     const { id } = (await create()).body;
     for (const call of [give, take]) {
       expectError(await withoutTrace(server, () => call(id, ["Organization.Read"], member.token)), 403, "auth.permission_denied");
-      expectError(await withoutTrace(server, () => call(id, ["Organization.Read"], stranger.token)), 404, "access.role_not_found");
+      expectError(await withoutTrace(server, () => call(id, ["Organization.Read"], nonMember.token)), 404, "access.role_not_found");
       expectError(await withoutTrace(server, () => call(id, ["Organization.Read"], administrator.token)), 404, "access.role_not_found");
     }
   });

@@ -127,9 +127,9 @@ describe("POST /access/v1/evaluation", () => {
     expect((await world.decide(reading(), own)).decision).toBe(true);
     expect((await world.decide(reading({ subject: inTenant }), world.alice.token)).decision).toBe(true);
     expect((await world.decide(reading({ subject: inTenant }), administrator.token)).decision).toBe(true);
-    const stranger = await newPerson(server, "stranger");
+    const nonMember = await newPerson(server, "non-member");
     const bobs = await signIn(server, world.bob.email, organization.id);
-    for (const token of [bobs, world.bob.token, stranger.token]) {
+    for (const token of [bobs, world.bob.token, nonMember.token]) {
       const refused = await withoutTrace(server, () => world.post(one, reading({ subject: inTenant }), { token }));
       expectError(refused, 403, "auth.permission_denied");
       const unknown = await world.post(one, reading({ subject: { ...inTenant, id: randomUUID() } }), { token });
@@ -156,7 +156,7 @@ describe("POST /access/v1/evaluation", () => {
     expect(await reasons(randomUUID(), administrator.token)).toBe("not_a_member");
     for (const internal of [undefined, null]) expect(await reasons(internal, administrator.token)).toBe("not_a_member");
     for (const wrong of ["", "x", 7, {}, [organization.id]]) expect(await reasons(wrong, administrator.token)).toBe("invalid_input");
-    // A session that was begun for one organization is a stranger's in the other, there or not, also about oneself.
+    // A session that was begun for one organization is a non-member's in the other, there or not, also about oneself.
     const aliceThere = await signIn(server, world.alice.email, other.id);
     expect(await reasons(organization.id, aliceThere)).toBe("not_a_member");
     expect(await reasons(other.id, aliceThere)).toBe("missing_permission");

@@ -120,7 +120,7 @@ describe("GET /.well-known/authzen-configuration", () => {
     expect(answer.headers).toMatchObject({ "cache-control": "public, max-age=300", "x-request-id": "a b" });
     const again = await get({ "if-none-match": answer.headers["etag"] as string });
     expect([again.status, again.body]).toEqual([304, ""]);
-    const head = await world.server.door.inject({ method: "HEAD", url: address });
+    const head = await world.server.http.inject({ method: "HEAD", url: address });
     expect([head.statusCode, head.body, head.headers["etag"]]).toEqual([200, "", answer.headers["etag"]]);
   });
 });

@@ -86,8 +86,8 @@ describe("POST /api/v1/iam/authorization/check", () => {
       reasonCode: "missing_permission",
       missingPermissions: ["Organization.Update"],
     });
-    const stranger = await newPerson(server);
-    expect(await own(stranger, product)).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", missingPermissions: [product] });
+    const nonMember = await newPerson(server);
+    expect(await own(nonMember, product)).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", missingPermissions: [product] });
     expect(await own(seller, product, { tenantId: "0198c0de-0000-7000-8000-000000000000" })).toMatchObject({
       isAuthorized: false,
       reasonCode: "not_a_member",
@@ -162,12 +162,12 @@ describe("POST /api/v1/iam/authorization/check", () => {
 
   it("answers about others only to Authorization.Check in the internal scope, and to Organization.CheckAccess there", async () => {
     const body = { userId: seller.id, tenantId: organization.id, actionType: product };
-    const stranger = await newPerson(server);
+    const nonMember = await newPerson(server);
     const member = await newPerson(server);
     await joinAs(server, organization, member, (await rolesOf(server, organization))["Member"] as string);
     const elsewhere = await newOrganization(server);
-    const refused = await withoutTrace(server, () => check(stranger.token, body));
-    for (const token of [stranger.token, member.token, elsewhere.owner.token]) {
+    const refused = await withoutTrace(server, () => check(nonMember.token, body));
+    for (const token of [nonMember.token, member.token, elsewhere.owner.token]) {
       const answer = await withoutTrace(server, () => check(token, body));
       expectError(answer, 403, "auth.permission_denied");
       expect(answer.body.error.details).toEqual(refused.body.error.details);
@@ -176,7 +176,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     }
     expect((await check(organization.owner.token, body)).body).toMatchObject({ isAuthorized: true, reasonCode: "role" });
     // Of somebody who does not belong there is no more to learn than of nobody.
-    for (const userId of [stranger.id, crypto.randomUUID()])
+    for (const userId of [nonMember.id, crypto.randomUUID()])
       expect((await check(organization.owner.token, { ...body, userId })).body).toMatchObject({
         isAuthorized: false,
         reasonCode: "not_a_member",
@@ -315,24 +315,24 @@ describe("GET /api/v1/iam/users/me/permissions", () => {
   });
 
   it("is empty while the organization is suspended", async () => {
-    const house = await newOrganization(server);
-    const of = () => mine(house.owner.token, `?organizationId=${house.id}`);
+    const organization = await newOrganization(server);
+    const of = () => mine(organization.owner.token, `?organizationId=${organization.id}`);
     expect((await of()).body.permissions).toContain("Organization");
-    await server.call(`PUT /api/v1/iam/organizations/${house.id}`, { token: administrator.token, body: { status: "Suspended" } });
+    await server.call(`PUT /api/v1/iam/organizations/${organization.id}`, { token: administrator.token, body: { status: "Suspended" } });
     expect((await of()).body.permissions).toEqual([]);
   });
 
   it("of several roles is all of theirs", async () => {
-    const house = await newOrganization(server);
-    const roles = await rolesOf(server, house);
+    const organization = await newOrganization(server);
+    const roles = await rolesOf(server, organization);
     const person = await newPerson(server);
-    const membership = await joinAs(server, house, person, roles["Member"] as string);
-    const role = await newRole("Extra", [`${product}.Read`], house);
-    await server.call(`PUT /api/v1/iam/organizations/${house.id}/memberships/${membership.id}`, {
-      token: house.owner.token,
+    const membership = await joinAs(server, organization, person, roles["Member"] as string);
+    const role = await newRole("Extra", [`${product}.Read`], organization);
+    await server.call(`PUT /api/v1/iam/organizations/${organization.id}/memberships/${membership.id}`, {
+      token: organization.owner.token,
       body: { roleIds: [roles["Member"], role] },
     });
-    expect((await mine(person.token, `?organizationId=${house.id}`)).body.permissions).toEqual([
+    expect((await mine(person.token, `?organizationId=${organization.id}`)).body.permissions).toEqual([
       "Organization.Read",
       "Organization.ReadMembers",
       "Organization.ReadRoles",

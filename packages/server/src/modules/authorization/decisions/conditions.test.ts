@@ -143,7 +143,7 @@ describe("attributes", () => {
     for (const [token, status] of [
       [scene.member.token, 403],
       [teacher.token, 403],
-      [scene.stranger.token, 404],
+      [scene.nonMember.token, 404],
       [other.owner.token, 404],
       [scene.administrator.token, 404],
     ] as const) {
@@ -153,7 +153,7 @@ describe("attributes", () => {
         expectError(await scene.send(`GET ${path}`, token), status, code);
       }
     }
-    for (const id of [scene.stranger.id, other.owner.id, nowhere]) {
+    for (const id of [scene.nonMember.id, other.owner.id, nowhere]) {
       expectError(await withoutTrace(scene.server, () => put(at(id), {})), 404, "access.member_not_found");
       expectError(await scene.send(`GET ${at(id)}`, scene.owner.token), 404, "access.member_not_found");
     }

@@ -100,7 +100,7 @@ describe("an explanation", () => {
     await scene.granted(banned, "banned", `user:${strong.id}`);
     await scene.setEntitlements({ video: false, seats: 1 });
     const cases: [AnyBody, string, string][] = [
-      [question(scene.stranger, "Camera.View"), "membership", "not_a_member"],
+      [question(scene.nonMember, "Camera.View"), "membership", "not_a_member"],
       [question(member, "Camera.View"), "permission", "missing_permission"],
       [question(conditional, "Camera.View", { contextData: { a: "c" } }), "condition", "condition"],
       [question(denied, "Camera.View"), "permission", "explicit_deny"],
@@ -261,14 +261,14 @@ describe("the changes that an explanation proposes are enough, each set by itsel
   });
 
   it("names whoever may add a permission, and whoever may end a ban, by what they hold", async () => {
-    const keeper = await scene.role(["Organization.ManageRoles"]);
+    const manager = await scene.role(["Organization.ManageRoles"]);
     const keeps = await scene.role(["Organization.ManageRoles", "Camera.View"]);
     const nameOf = async (id: string) => (await scene.send(`GET roles/${id}`, scene.owner.token)).body.name;
     const person = await scene.person(await scene.role());
     const changes = (await explained(question(person, "Camera.View"))).changes.flat();
     const add = changes.find(({ kind }: AnyBody) => kind === "add_permission");
     expect(add.by.roles).toEqual(expect.arrayContaining(["Owner", await nameOf(keeps)]));
-    expect(add.by.roles).not.toContain(await nameOf(keeper));
+    expect(add.by.roles).not.toContain(await nameOf(manager));
   });
 
   it("comes in the order of how little it gives: one resource, a role of one permission, a role of more, the owner's last", async () => {
@@ -371,13 +371,13 @@ describe("who may ask why", () => {
     await explained(question(person, "Camera.View"), scene.administrator.token);
     const ask = (token: string) => withoutTrace(scene.server, () => explain(question(person, "Camera.View"), token));
     expectError(await ask(scene.member.token), 403, "auth.permission_denied");
-    expectError(await ask(scene.stranger.token), 404, "access.member_not_found");
+    expectError(await ask(scene.nonMember.token), 404, "access.member_not_found");
     expectError(await ask((await newOrganization(scene.server)).owner.token), 404, "access.member_not_found");
   });
 
   it("a non-member learns about themselves what an unknown organization would answer", async () => {
     for (const action of ["Camera.View", "video", "Organization.Update"]) {
-      const ask = (tenantId: string | null) => explained({ ...question(scene.stranger, action), tenantId }, scene.stranger.token);
+      const ask = (tenantId: string | null) => explained({ ...question(scene.nonMember, action), tenantId }, scene.nonMember.token);
       const here = bare(await ask(scene.organization.id));
       expect(here).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", facts: [], changes: [] });
       expect(here.steps).toEqual([{ part: "membership", outcome: "failed", roles: [] }]);

@@ -223,11 +223,11 @@ describe("POST /api/v1/iam/authorization/filter", () => {
     for (const { token } of [person, scene.owner, scene.administrator])
       expect((await ask(token, asking(person, "Camera.View"))).body.filter).toEqual({ kind: "always" });
     expectError(await ask(scene.member.token, asking(person, "Camera.View")), 403, "auth.permission_denied");
-    expectError(await ask(scene.stranger.token, asking(person, "Camera.View")), 404, "access.member_not_found");
+    expectError(await ask(scene.nonMember.token, asking(person, "Camera.View")), 404, "access.member_not_found");
     const other = await newOrganization(scene.server);
     expectError(await ask(other.owner.token, asking(person, "Camera.View")), 404, "access.member_not_found");
     for (const tenantId of [scene.organization.id, nowhere]) {
-      const own = await ask(scene.stranger.token, { ...asking(scene.stranger, "Camera.View"), tenantId });
+      const own = await ask(scene.nonMember.token, { ...asking(scene.nonMember, "Camera.View"), tenantId });
       expect(own.body).toMatchObject({ filter: { kind: "never" }, sql: null });
     }
   });

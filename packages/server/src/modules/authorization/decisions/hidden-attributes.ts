@@ -5,7 +5,7 @@ const hidden = { hidden: true } as const;
 
 /** What the product itself says of everybody and everything. */
 const ofProduct = new Set(["$user.id", "$user.roles", "$tenant.id", "$tenant.status"]);
-const isNoted = (placeholder: string): boolean => /^\$(?:user|tenant)\./.test(placeholder) && !ofProduct.has(placeholder);
+const isAttribute = (placeholder: string): boolean => /^\$(?:user|tenant)\./.test(placeholder) && !ofProduct.has(placeholder);
 
 /**
  * The explanation for somebody who may not read attributes: how each condition came out, without what is noted about the user and
@@ -28,7 +28,7 @@ function ofCondition(trace: ConditionTrace): ConditionTrace {
     ...trace,
     ...(parts ? { parts: parts.map(ofCondition) } : {}),
     ...(values
-      ? { values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, isNoted(name) ? hidden : value])) }
+      ? { values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, isAttribute(name) ? hidden : value])) }
       : {}),
   };
 }

@@ -214,7 +214,7 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
         .filter((id: string) => id !== banned.id)
         .sort(),
     );
-    expect(everybody).not.toContain(scene.stranger.id);
+    expect(everybody).not.toContain(scene.nonMember.id);
   });
 
   it("leaves out of whom a condition asks what is not noted, and names about whom the request itself lacks something", async () => {
@@ -307,20 +307,20 @@ describe("who may have lists", () => {
     for (const [what, body] of asks(person)) {
       for (const { token } of [person, scene.owner, scene.administrator]) expectRead(await list(what, body, token));
       expectError(await list(what, body, scene.member.token), 403, "auth.permission_denied");
-      for (const { token } of [scene.stranger, other.owner]) expectError(await list(what, body, token), 404, "access.member_not_found");
+      for (const { token } of [scene.nonMember, other.owner]) expectError(await list(what, body, token), 404, "access.member_not_found");
     }
     for (const tenantId of [scene.organization.id, nowhere, null]) {
-      const [resources, actions] = asks(scene.stranger, tenantId) as [[never, Fields], [never, Fields]];
-      expect((await list("resources", resources[1], scene.stranger.token)).body).toMatchObject({
+      const [resources, actions] = asks(scene.nonMember, tenantId) as [[never, Fields], [never, Fields]];
+      expect((await list("resources", resources[1], scene.nonMember.token)).body).toMatchObject({
         items: [],
         nextCursor: null,
         coverage: "listed",
       });
-      expect((await list("actions", actions[1], scene.stranger.token)).body).toMatchObject({ actions: [] });
+      expect((await list("actions", actions[1], scene.nonMember.token)).body).toMatchObject({ actions: [] });
     }
     const everybody = { tenantId: scene.organization.id, actionType: "Camera.View" };
     expectError(await list("subjects", everybody, scene.member.token), 403, "auth.permission_denied");
-    for (const { token } of [scene.stranger, other.owner])
+    for (const { token } of [scene.nonMember, other.owner])
       expectError(await list("subjects", everybody, token), 404, "access.member_not_found");
   });
 

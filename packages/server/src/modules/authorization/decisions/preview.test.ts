@@ -120,7 +120,8 @@ describe("POST /api/v1/iam/authorization/preview", () => {
     const other = await newOrganization(scene.server);
     const set = [{ permission: "Book.Read" }];
     expectError(await preview(role, { set }, scene.member.token), 403, "auth.permission_denied");
-    for (const { token } of [scene.stranger, other.owner]) expectError(await preview(role, { set }, token), 404, "access.member_not_found");
+    for (const { token } of [scene.nonMember, other.owner])
+      expectError(await preview(role, { set }, token), 404, "access.member_not_found");
     // Another organization's role is as one that is not there.
     const unknown = await preview(nowhere, { set }, other.owner.token, other.id);
     expectError(unknown, 404, "access.role_not_found", "roleId");

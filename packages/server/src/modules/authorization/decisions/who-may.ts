@@ -36,14 +36,14 @@ export function whoMay(change: Change, tenantId: string | null, isMember: boolea
     case "stronger_session":
       return somebody("the user");
     case "meet_condition":
-      return readsNoted(change.condition)
+      return readsAttributes(change.condition)
         ? holders("Organization.ManageAttributes", "InternalRole.Manage", tenantId)
         : somebody("the user");
   }
 }
 
 /** Whether the condition depends on what the organization notes; else it is the request that would have to be another. */
-function readsNoted(trace: Extract<Change, { kind: "meet_condition" }>["condition"]): boolean {
+function readsAttributes(trace: Extract<Change, { kind: "meet_condition" }>["condition"]): boolean {
   const names = Object.keys(trace.values ?? {});
-  return names.some((name) => name.startsWith("$user.") || name.startsWith("$tenant.")) || (trace.parts ?? []).some(readsNoted);
+  return names.some((name) => name.startsWith("$user.") || name.startsWith("$tenant.")) || (trace.parts ?? []).some(readsAttributes);
 }

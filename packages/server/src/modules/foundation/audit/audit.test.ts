@@ -23,13 +23,13 @@ let server: TestServer;
 let organization: OrganizationOf;
 let administrator: Person;
 let member: Person;
-let stranger: Person;
+let nonMember: Person;
 beforeAll(async () => {
   server = await startTestServer();
   organization = await newOrganization(server);
   administrator = await newAdministrator(server);
   member = await newPerson(server, "member");
-  stranger = await newPerson(server, "stranger");
+  nonMember = await newPerson(server, "non-member");
   await joinAs(server, organization, member, (await rolesOf(server, organization))["Member"] as string);
 });
 afterAll(() => server.close());
@@ -93,15 +93,15 @@ describe("a record", () => {
 
   it("of a sign-in names the user, also of one that failed, with the reason", async () => {
     const signIn = (secret: string) =>
-      server.call("POST /api/v1/iam/auth/login", { from: anAddress(), body: { email: stranger.email, password: secret } });
+      server.call("POST /api/v1/iam/auth/login", { from: anAddress(), body: { email: nonMember.email, password: secret } });
     expectError(await signIn("not the password"), 401, "auth.invalid_credentials");
     expect((await signIn(password)).status).toBe(200);
-    const about = { action: "User.Login", entityId: stranger.id };
+    const about = { action: "User.Login", entityId: nonMember.id };
     const [succeeded] = await everywhere({ ...about, result: "success" });
     const [failed] = await everywhere({ ...about, result: "refused" });
-    expect(succeeded).toMatchObject({ result: "success", severity: "Info", actor: { kind: "user", id: stranger.id } });
+    expect(succeeded).toMatchObject({ result: "success", severity: "Info", actor: { kind: "user", id: nonMember.id } });
     // The session is what the sign-in began, not what it was made with.
-    expect(succeeded).toMatchObject({ principal: { kind: "user", id: stranger.id }, credential: null });
+    expect(succeeded).toMatchObject({ principal: { kind: "user", id: nonMember.id }, credential: null });
     expect(failed).toMatchObject({
       result: "refused",
       severity: "Warning",
@@ -109,21 +109,21 @@ describe("a record", () => {
       actor: { kind: "anonymous", id: null },
       principal: { kind: "anonymous", id: null },
       credential: null,
-      entity: { type: "User", id: stranger.id },
+      entity: { type: "User", id: nonMember.id },
       details: { input: { email: "[personal]", password: "[secret]" } },
-      personal: { input: { email: stranger.email } },
+      personal: { input: { email: nonMember.email } },
     });
   });
 
-  it("of a refusal stands in the organization for a member, and for a stranger in the internal chain", async () => {
+  it("of a refusal stands in the organization for a member, and for a non-member in the internal chain", async () => {
     const rename = (token: string) =>
       server.call(`PUT /api/v1/iam/organizations/${organization.id}`, { token, body: { name: "Mine now" } });
     expectError(await rename(member.token), 403, "auth.permission_denied");
-    expectError(await rename(stranger.token), 404, "tenancy.organization_not_found");
+    expectError(await rename(nonMember.token), 404, "tenancy.organization_not_found");
     expect(await recorded({ result: "refused", actorId: member.id })).toMatchObject([
       { action: "Organization.Updated", severity: "Warning", reason: "auth.permission_denied", organizationId: organization.id },
     ]);
-    expect(await everywhere({ result: "refused", actorId: stranger.id, action: "Organization" })).toMatchObject([
+    expect(await everywhere({ result: "refused", actorId: nonMember.id, action: "Organization" })).toMatchObject([
       { organizationId: null, reason: "tenancy.organization_not_found", entity: { id: organization.id } },
     ]);
   });
@@ -142,11 +142,11 @@ describe("a record", () => {
 
   it("of a query that was refused says so, though its answer would be no record", async () => {
     expectError(
-      await server.call(`GET /api/v1/iam/organizations/${organization.id}`, { token: stranger.token }),
+      await server.call(`GET /api/v1/iam/organizations/${organization.id}`, { token: nonMember.token }),
       404,
       "tenancy.organization_not_found",
     );
-    const [record] = await everywhere({ action: "Read.Refused", actorId: stranger.id });
+    const [record] = await everywhere({ action: "Read.Refused", actorId: nonMember.id });
     expect(record).toMatchObject({
       operation: "tenancy.getOrganization",
       category: "DataAccess",
@@ -219,12 +219,12 @@ describe("a record", () => {
 });
 
 describe("GET /api/v1/audit/logs", () => {
-  it("is for who may see the organization's; a member is refused, a stranger told nothing, an auditor of the installation sees all", async () => {
+  it("is for who may see the organization's; a member is refused, a non-member told nothing, an auditor of the installation sees all", async () => {
     expectRead(await logs({ organizationId: organization.id }));
     expectRead(await logs({ organizationId: organization.id }, administrator.token));
     expectError(await logs({ organizationId: organization.id }, member.token), 403, "auth.permission_denied");
-    expectError(await logs({ organizationId: organization.id }, stranger.token), 404, "audit.log_not_found");
-    expectError(await logs({ organizationId: unknownId }, stranger.token), 404, "audit.log_not_found");
+    expectError(await logs({ organizationId: organization.id }, nonMember.token), 404, "audit.log_not_found");
+    expectError(await logs({ organizationId: unknownId }, nonMember.token), 404, "audit.log_not_found");
     expectError(await logs({}, organization.owner.token), 404, "audit.log_not_found");
     expectError(await server.call("GET /api/v1/audit/logs"), 401, "auth.credential_required");
     expect(new Set((await everywhere({ limit: "200" })).map((one) => one.organizationId)).size).toBeGreaterThan(1);
@@ -336,7 +336,7 @@ describe("POST /api/v1/audit/events", () => {
 
   it("is for who may write events; without an organization for the internal scope", async () => {
     expectError(await withoutTrace(server, () => event({ action: "a" }, member.token)), 403, "auth.permission_denied");
-    expectError(await withoutTrace(server, () => event({ action: "a" }, stranger.token)), 404, "audit.log_not_found");
+    expectError(await withoutTrace(server, () => event({ action: "a" }, nonMember.token)), 404, "audit.log_not_found");
     expectError(await withoutTrace(server, () => event({ action: "a", organizationId: unknownId })), 404, "audit.log_not_found");
     expectWritten(await event({ action: "a", organizationId: null }, administrator.token), 201);
   });
@@ -388,9 +388,9 @@ describe("exports", () => {
     expectError(await part("2"), 409, "audit.export_not_ready");
     expectError(await part("0"), 400, "common.validation_failed", "part");
     expectError(await part("1", member.token), 403, "auth.permission_denied");
-    expectError(await part("1", stranger.token), 404, "audit.export_not_found");
+    expectError(await part("1", nonMember.token), 404, "audit.export_not_found");
     expectRead(await part("1", administrator.token));
-    expectError(await server.call(`GET /api/v1/audit/exports/${unknownId}`, { token: stranger.token }), 404, "audit.export_not_found");
+    expectError(await server.call(`GET /api/v1/audit/exports/${unknownId}`, { token: nonMember.token }), 404, "audit.export_not_found");
   });
 
   it("are encrypted in the database", async () => {
@@ -412,10 +412,10 @@ describe("exports", () => {
 
   it("are refused to who may not", async () => {
     expectError(await download({}, member.token), 403, "auth.permission_denied");
-    expectError(await download({}, stranger.token), 404, "audit.log_not_found");
+    expectError(await download({}, nonMember.token), 404, "audit.log_not_found");
     const start = (token: string) => server.call("POST /api/v1/audit/exports", { token, body: { organizationId: organization.id } });
     expectError(await withoutTrace(server, () => start(member.token)), 403, "auth.permission_denied");
-    expectError(await withoutTrace(server, () => start(stranger.token)), 404, "audit.log_not_found");
+    expectError(await withoutTrace(server, () => start(nonMember.token)), 404, "audit.log_not_found");
   });
 });
 

@@ -55,7 +55,7 @@ export interface Unresolved {
  */
 export async function unresolvedEntries(
   db: ReadHandle,
-  endings: { readonly drop: string; readonly erase: string },
+  resolvedBy: { readonly drop: string; readonly erase: string },
   limit: number,
 ): Promise<readonly Unresolved[]> {
   const { rows } = await sql<Omit<Unresolved, "number"> & { readonly number: string }>`
@@ -69,11 +69,11 @@ export async function unresolvedEntries(
     left join audit_entries e on e.id = r.entry
     left join record_dead_letters d on d.consumer = ${entryConsumer} and d.id = r.entity_id
     where not exists (select from audit_records l where l.id = r.entry)
-      and not exists (select from audit_records l where l.entity_id = r.entity_id and l.operation = ${endings.drop} and l.result = 'success')
-      and not exists (select from audit_entries w where w.entity_id = r.entity_id and w.operation = ${endings.drop} and w.result = 'success')
-      and not exists (select from audit_records l where l.operation = ${endings.erase} and l.result = 'success'
+      and not exists (select from audit_records l where l.entity_id = r.entity_id and l.operation = ${resolvedBy.drop} and l.result = 'success')
+      and not exists (select from audit_entries w where w.entity_id = r.entity_id and w.operation = ${resolvedBy.drop} and w.result = 'success')
+      and not exists (select from audit_records l where l.operation = ${resolvedBy.erase} and l.result = 'success'
         and l.details::jsonb->'after'->'entries' ? r.entity_id)
-      and not exists (select from audit_entries w where w.operation = ${endings.erase} and w.result = 'success'
+      and not exists (select from audit_entries w where w.operation = ${resolvedBy.erase} and w.result = 'success'
         and w.after->'entries' ? r.entity_id)
     order by r.position limit ${limit}`.execute(db as never);
   return rows.map((row) => ({ ...row, number: Number(row.number) }));

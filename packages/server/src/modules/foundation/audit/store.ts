@@ -176,8 +176,8 @@ function reads(handle: ReadHandle) {
         limit ${limit}`.execute(db);
       return rows;
     },
-    unresolvedEntries: (endings: { readonly drop: string; readonly erase: string }, limit: number) =>
-      unresolvedEntries(handle, endings, limit),
+    unresolvedEntries: (resolvedBy: { readonly drop: string; readonly erase: string }, limit: number) =>
+      unresolvedEntries(handle, resolvedBy, limit),
     /** Keys of people that were destroyed since then, without a record or a waiting entry of an erasure that names them. */
     async destroyedWithoutRecord(erasure: string, since: Date, limit: number): Promise<readonly string[]> {
       const { rows } = await sql<{ id: string }>`

@@ -3,7 +3,7 @@ import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { AddressRefused } from "#platform/mail/mail.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import type { Platform } from "#platform/platform.ts";
-import { patience } from "#platform/resilience/policies.ts";
+import { retrySchedules } from "#platform/resilience/policies.ts";
 import { renderMail } from "./templates/render.ts";
 import type { Template } from "./templates/templates.ts";
 
@@ -17,7 +17,7 @@ export interface SendMail {
 /** What a mail's data is encrypted for while it waits in the queue: it holds tokens. */
 export const mailDataPurpose = "mail data";
 
-export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", retry: patience.mail };
+export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", retry: retrySchedules.mail };
 
 /**
  * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the

@@ -4,7 +4,7 @@ import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type SmtpReceiver, smtpReceiver } from "#platform/mail/conformance/smtp-receiver.ts";
-import { patience, policies } from "#platform/resilience/policies.ts";
+import { policies, retrySchedules } from "#platform/resilience/policies.ts";
 
 let receiver: SmtpReceiver;
 let wire: Wire;
@@ -44,7 +44,7 @@ it("mails wait while the server is away, for days, show in the metrics, and are 
   await eventually(() => metric('gatehouse_circuit_open{dependency="smtp"}')).toBe(1);
   await eventually(async () => (await jobs()).map(({ state }) => state)).toEqual(people.map(() => "retry"));
   for (const { most, longest } of await jobs()) {
-    expect(most).toBe(patience.mail.times);
+    expect(most).toBe(retrySchedules.mail.times);
     expect(most * longest).toBeGreaterThan(3 * 24 * 3_600);
   }
   expect(await metric('gatehouse_dependency_calls_total{dependency="smtp",outcome="failed"}')).toBe(policies.smtp.breaker.failures);

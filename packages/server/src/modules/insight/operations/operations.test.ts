@@ -44,7 +44,7 @@ describe("what an operator asks of events", () => {
   it("lists dead letters of the broker, hands them over again and forgets them; what is not there is said", async () => {
     const [first, second] = [await unreadable(), await unreadable()];
     expect(await asOperator(server, "operations.redriveDeadLetters", { consumer, id: first })).toEqual({ redriven: 1 });
-    // It cannot be handled this time either, and is put aside anew.
+    // It cannot be handled this time either, and is dead-lettered anew.
     await eventually(async () => (await list()).map(({ id }: { id: string }) => id).toSorted()).toEqual([first, second].toSorted());
     for (const id of [first, second]) await asOperator(server, "operations.dropDeadLetter", { consumer, id });
     expect(await list()).toEqual([]);

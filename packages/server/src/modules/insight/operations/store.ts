@@ -18,7 +18,7 @@ export interface ConsumerRow {
 const reads = (db: ReadHandle) => ({
   log: (): Promise<LogState> => logState(db),
   relay: (): Promise<RelayStatus | undefined> => relayStatus(db),
-  /** The consumers of the log, with how many events each has put aside. */
+  /** The consumers of the log, with how many events each has dead-lettered. */
   async consumers(): Promise<readonly ConsumerRow[]> {
     return rowsOf(
       db,

@@ -112,13 +112,13 @@ describe("what the plan includes decides", () => {
   it("is told to nobody who does not belong: what the plan includes is the organization's", async () => {
     await scene.setEntitlements({ video: true, seats: 7 });
     for (const action of ["video.watch", "seat.add"]) {
-      const answer = await scene.decides(scene.stranger, action, { contextData: { count: 1 } });
-      const unknown = await scene.decides(scene.stranger, action, { contextData: { count: 1 }, tenantId: nowhere });
+      const answer = await scene.decides(scene.nonMember, action, { contextData: { count: 1 } });
+      const unknown = await scene.decides(scene.nonMember, action, { contextData: { count: 1 }, tenantId: nowhere });
       expect(answer).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", applicableEntitlements: {} });
       expect({ ...answer, decisionId: "", revision: "" }).toEqual({ ...unknown, decisionId: "", revision: "" });
     }
-    const batch = await scene.send("POST authorization/check-batch", scene.stranger.token, {
-      checks: [{ userId: scene.stranger.id, tenantId: scene.organization.id, actionType: "video.watch" }],
+    const batch = await scene.send("POST authorization/check-batch", scene.nonMember.token, {
+      checks: [{ userId: scene.nonMember.id, tenantId: scene.organization.id, actionType: "video.watch" }],
     });
     expect(batch.body.results[0].applicableEntitlements).toEqual({});
   });
@@ -152,9 +152,9 @@ describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
 
   it("is written by internal staff alone, and read by nobody from elsewhere", async () => {
     const { at, owner } = await fresh();
-    for (const token of [owner.token, scene.owner.token, scene.stranger.token])
+    for (const token of [owner.token, scene.owner.token, scene.nonMember.token])
       expectError(await withoutTrace(scene.server, () => put(at, { entitlements: {} }, token)), 403, "auth.permission_denied");
-    for (const token of [scene.owner.token, scene.stranger.token])
+    for (const token of [scene.owner.token, scene.nonMember.token])
       expect(await get(at, token).then(({ status, body }) => [status, body.error.code])).toEqual(
         await get(nowhere, token).then(({ status, body }) => [status, body.error.code]),
       );

@@ -25,17 +25,17 @@ afterAll(() => server.close());
 const nowhere = "0198c0de-0000-7000-8000-000000000000";
 const week = 7 * 24 * 3_600;
 
-interface House {
+interface Setting {
   readonly organization: OrganizationOf;
   readonly roles: Readonly<Record<string, string>>;
 }
-async function house(): Promise<House> {
+async function newSetting(): Promise<Setting> {
   const organization = await newOrganization(server);
   return { organization, roles: await rolesOf(server, organization) };
 }
 
 const invite = (
-  { organization, roles }: House,
+  { organization, roles }: Setting,
   email: string,
   body: unknown = { roleId: roles["Member"] },
   token?: string,
@@ -47,7 +47,7 @@ const invite = (
 const accept = (id: string, token: string, person: Person): Promise<Answer<AnyBody>> =>
   server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: person.token, body: { token } });
 const revoke = (id: string, token: string): Promise<Answer<AnyBody>> => server.call(`DELETE /api/v1/iam/invitations/${id}`, { token });
-const list = ({ organization }: House, query = "", token?: string): Promise<Answer<AnyBody>> =>
+const list = ({ organization }: Setting, query = "", token?: string): Promise<Answer<AnyBody>> =>
   server.call(`GET /api/v1/iam/organizations/${organization.id}/invitations${query}`, { token: token ?? organization.owner.token });
 
 interface Invited {
@@ -55,7 +55,7 @@ interface Invited {
   readonly token: string;
 }
 /** Invites and takes the token of this invitation from its mail. */
-async function invited(at: House, person: { readonly email: string }, body?: unknown): Promise<Invited> {
+async function invited(at: Setting, person: { readonly email: string }, body?: unknown): Promise<Invited> {
   const answer = await invite(at, person.email, body);
   expectWritten(answer, 201);
   return { id: answer.body.id, token: tokenIn(await server.mail(person.email, "invitation", answer.body.id)) };
@@ -63,7 +63,7 @@ async function invited(at: House, person: { readonly email: string }, body?: unk
 
 describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
   it("answers 201 with the open invitation, never its token, and mails the link in the inviter's language", async () => {
-    const at = await house();
+    const at = await newSetting();
     const email = `Guest-${unique()}@Example.com`;
     await server.call("PUT /api/v1/iam/users/me", { token: at.organization.owner.token, body: { locale: "vi" } });
     const answer = await invite(at, email);
@@ -90,17 +90,17 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
   });
 
   it("keeps one open invitation of an address, whatever its case, also of sixteen at the same moment", async () => {
-    const at = await house();
+    const at = await newSetting();
     const email = `guest-${unique()}@example.com`;
     const answers = await Promise.all(Array.from({ length: 16 }, () => invite(at, email)));
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
     for (const refused of answers.filter(({ status }) => status !== 201)) expectError(refused, 409, "tenancy.invitation_exists", "email");
     expectError(await withoutTrace(server, () => invite(at, email.toUpperCase())), 409, "tenancy.invitation_exists");
-    expectWritten(await invite(await house(), email), 201);
+    expectWritten(await invite(await newSetting(), email), 201);
   });
 
   it("refuses who is a member already", async () => {
-    const at = await house();
+    const at = await newSetting();
     const person = await newPerson(server);
     await joinAs(server, at.organization, person, at.roles["Member"] as string);
     expectError(await withoutTrace(server, () => invite(at, person.email.toUpperCase())), 409, "tenancy.already_member", "email");
@@ -108,7 +108,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
   });
 
   it("offers roles of the organization only, and none that gives more than the inviter holds", async () => {
-    const [at, other] = [await house(), await house()];
+    const [at, other] = [await newSetting(), await newSetting()];
     const admin = await newPerson(server);
     await joinAs(server, at.organization, admin, at.roles["Admin"] as string);
     const attempt = (body: unknown, token?: string) => withoutTrace(server, () => invite(at, `guest-${unique()}@example.com`, body, token));
@@ -125,21 +125,21 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expect(several.body.roleIds.toSorted()).toEqual([at.roles["Member"], at.roles["Admin"]].toSorted());
   });
 
-  it("is refused to a member with 403 and to a stranger with 404", async () => {
-    const at = await house();
-    const [member, stranger] = [await newPerson(server), await newPerson(server)];
+  it("is refused to a member with 403 and to a non-member with 404", async () => {
+    const at = await newSetting();
+    const [member, nonMember] = [await newPerson(server), await newPerson(server)];
     await joinAs(server, at.organization, member, at.roles["Member"] as string);
     const attempt = (token: string) => withoutTrace(server, () => invite(at, "guest@example.com", undefined, token));
     expectError(await attempt(member.token), 403, "auth.permission_denied");
-    expectError(await attempt(stranger.token), 404, "tenancy.organization_not_found");
+    expectError(await attempt(nonMember.token), 404, "tenancy.organization_not_found");
     expectError(await list(at, "", member.token), 403, "auth.permission_denied");
-    expectError(await list(at, "", stranger.token), 404, "tenancy.organization_not_found");
+    expectError(await list(at, "", nonMember.token), 404, "tenancy.organization_not_found");
   });
 });
 
 describe("POST /api/v1/iam/invitations/{id}/accept", () => {
   it("makes the invited address a member with the offered roles, and checks follow at once", async () => {
-    const at = await house();
+    const at = await newSetting();
     const person = await newPerson(server);
     const { id, token } = await invited(at, person, { roleIds: [at.roles["Member"], at.roles["Admin"]] });
     const check = async () =>
@@ -159,7 +159,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
   });
 
   it("works once, also of sixteen at the same moment", async () => {
-    const at = await house();
+    const at = await newSetting();
     const person = await newPerson(server);
     const { id, token } = await invited(at, person);
     const answers = await Promise.all(Array.from({ length: 16 }, () => accept(id, token, person)));
@@ -173,12 +173,12 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
   });
 
   it("is for the invited address only; a wrong token is told as an unknown invitation", async () => {
-    const [at, other] = [await house(), await house()];
-    const [person, stranger] = [await newPerson(server), await newPerson(server)];
+    const [at, other] = [await newSetting(), await newSetting()];
+    const [person, nonMember] = [await newPerson(server), await newPerson(server)];
     const { id, token } = await invited(at, person);
     const elsewhere = await invited(other, person);
     const attempt = (invitation: string, shown: string, as: Person) => withoutTrace(server, () => accept(invitation, shown, as));
-    expectError(await attempt(id, token, stranger), 403, "tenancy.invitation_for_another");
+    expectError(await attempt(id, token, nonMember), 403, "tenancy.invitation_for_another");
     const wrong = await attempt(id, "x".repeat(43), person);
     const unknown = await attempt(nowhere, token, person);
     expectError(wrong, 404, "tenancy.invitation_not_found");
@@ -193,7 +193,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
   });
 
   it("tells an expired and a revoked invitation by their own codes", async () => {
-    const at = await house();
+    const at = await newSetting();
     const [late, unwanted] = [await newPerson(server), await newPerson(server)];
     const revoked = await invited(at, unwanted);
     expectWritten(await revoke(revoked.id, at.organization.owner.token), 204);
@@ -205,7 +205,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
   });
 
   it("is refused while the organization is suspended, and the invitation stays open", async () => {
-    const at = await house();
+    const at = await newSetting();
     const person = await newPerson(server);
     const { token: administrator } = await newAdministrator(server);
     const open = await invited(at, person);
@@ -224,12 +224,12 @@ async function signInAgain(person: Person): Promise<Person> {
 
 describe("DELETE /api/v1/iam/invitations/{id}", () => {
   it("revokes an open one with 204; every other state has its own code", async () => {
-    const at = await house();
+    const at = await newSetting();
     const person = await newPerson(server);
     const open = await invited(at, person);
     const attempt = (id: string, token = at.organization.owner.token) => withoutTrace(server, () => revoke(id, token));
     expectError(await attempt(open.id, person.token), 404, "tenancy.invitation_not_found");
-    expectError(await attempt(open.id, (await house()).organization.owner.token), 404, "tenancy.invitation_not_found");
+    expectError(await attempt(open.id, (await newSetting()).organization.owner.token), 404, "tenancy.invitation_not_found");
     expectWritten(await revoke(open.id, at.organization.owner.token), 204);
     expectError(await attempt(open.id), 409, "tenancy.invitation_revoked");
     const accepted = await invited(at, person);
@@ -245,7 +245,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
   });
 
   it("of two at the same moment, revoking or accepting wins, never both", async () => {
-    const at = await house();
+    const at = await newSetting();
     for (let round = 0; round < 4; round += 1) {
       const person = await newPerson(server);
       const open = await invited(at, person);
@@ -257,7 +257,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
 
 describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
   it("lists them by status, never with a token; time makes an open one an expired one, marked or not", async () => {
-    const at = await house();
+    const at = await newSetting();
     const person = await newPerson(server);
     const accepted = await invited(at, person);
     await accept(accepted.id, accepted.token, person);
@@ -267,7 +267,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
     const late = await invited(at, { email: lateEmail });
     server.clock.advance(week + 1);
     const { token } = await signInAgain(at.organization.owner);
-    const again: House = { ...at, organization: { ...at.organization, owner: { ...at.organization.owner, token } } };
+    const again: Setting = { ...at, organization: { ...at.organization, owner: { ...at.organization.owner, token } } };
     const idsOf = async (status: string) => {
       const answer = await list(again, `?status=${status}`);
       expectRead(answer);
@@ -291,14 +291,14 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
   });
 
   it("lets an address be invited again once its invitation was revoked or has expired", async () => {
-    const at = await house();
+    const at = await newSetting();
     const person = await newPerson(server);
     const first = await invited(at, person);
     await revoke(first.id, at.organization.owner.token);
     const second = await invited(at, person);
     server.clock.advance(week + 1);
     const owner = await signInAgain(at.organization.owner);
-    const again: House = { ...at, organization: { ...at.organization, owner } };
+    const again: Setting = { ...at, organization: { ...at.organization, owner } };
     const third = await invited(again, person);
     const guest = await signInAgain(person);
     expectError(await accept(first.id, first.token, guest), 409, "tenancy.invitation_revoked");
@@ -309,7 +309,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
 
 describe("roles that an invitation offers", () => {
   it("are not deleted while it is open, and can be once it is accepted, revoked or expired", async () => {
-    const at = await house();
+    const at = await newSetting();
     const { token } = at.organization.owner;
     const role = async () =>
       (

@@ -77,7 +77,7 @@ describe("the event of changed roles", () => {
 });
 
 describe("GET /api/v1/iam/organizations/{id}/memberships", () => {
-  it("lists the members with their roles, page by page, to every member; 404 to a stranger", async () => {
+  it("lists the members with their roles, page by page, to every member; 404 to a non-member", async () => {
     const { organization, member, admin } = await team();
     const pages: AnyBody[] = [];
     let cursor: string | null = "";
@@ -209,10 +209,10 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await attempt(other.membershipOf.member), 404, "tenancy.membership_not_found");
     expectError(await attempt(nowhere), 404, "tenancy.membership_not_found");
     expectError(await attempt(membershipOf.member, { "if-match": '"9"' }), 412, "common.version_conflict");
-    const stranger = await withoutTrace(server, () =>
+    const nonMember = await withoutTrace(server, () =>
       change(other.organization, other.membershipOf.member, organization.owner.token, { roleId: other.roles["Admin"] }),
     );
-    expectError(stranger, 404, "tenancy.organization_not_found");
+    expectError(nonMember, 404, "tenancy.organization_not_found");
   });
 });
 

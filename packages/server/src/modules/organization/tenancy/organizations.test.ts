@@ -133,15 +133,15 @@ describe("PUT /api/v1/iam/organizations/{id}", () => {
     expect((await read(organization.id.toUpperCase(), admin.token)).body.version).toBe(5);
   });
 
-  it("is refused to a member with 403 and to a stranger as an unknown organization with 404", async () => {
+  it("is refused to a member with 403 and to a non-member as an unknown organization with 404", async () => {
     const { organization, member } = await staffed();
     const refused = await withoutTrace(server, () => update(organization.id, member.token, { name: "Mine now" }));
     expectError(refused, 403, "auth.permission_denied");
     expect(refused.body.error.details).toContainEqual(expect.objectContaining({ permission: "Organization.Update" }));
-    const stranger = await withoutTrace(server, () => update(organization.id, person.token, { name: "Mine now" }));
+    const nonMember = await withoutTrace(server, () => update(organization.id, person.token, { name: "Mine now" }));
     const unknown = await withoutTrace(server, () => update(nowhere, person.token, { name: "Mine now" }));
-    expectError(stranger, 404, "tenancy.organization_not_found");
-    expect({ ...stranger.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
+    expectError(nonMember, 404, "tenancy.organization_not_found");
+    expect({ ...nonMember.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     expectError(await update(nowhere, administrator.token, { name: "Nobody's" }), 404, "tenancy.organization_not_found");
   });
 
@@ -246,7 +246,7 @@ describe("GET /api/v1/iam/organizations", () => {
 });
 
 describe("GET /api/v1/iam/organizations/{id}", () => {
-  it("answers members and internal administrators; a stranger gets 404, as for an unknown one", async () => {
+  it("answers members and internal administrators; a non-member gets 404, as for an unknown one", async () => {
     const { organization, member } = await staffed();
     const answer = await read(organization.id, member.token);
     expectRead(answer);

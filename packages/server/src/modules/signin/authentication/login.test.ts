@@ -69,16 +69,16 @@ describe("POST /api/v1/iam/auth/login", () => {
     expectError(await login({ email: person.email, password: wrong }), 401, "auth.invalid_credentials");
   });
 
-  it("signs in to an organization for its members only; a stranger is not told whether there is one", async () => {
+  it("signs in to an organization for its members only; a non-member is not told whether there is one", async () => {
     const organization = await newOrganization(server);
     const { email } = organization.owner;
     const answer = await login({ email, organizationId: organization.id });
     expectWritten(answer, 200);
     expect(answer.body.organizationId).toBe(organization.id);
     expect((await login({ email, organizationId: organization.id.toUpperCase() })).body.organizationId).toBe(organization.id);
-    const stranger = await newPerson(server);
-    const refused = await withoutTrace(server, () => login({ email: stranger.email, organizationId: organization.id }));
-    const unknown = await login({ email: stranger.email, organizationId: "0198c0de-0000-7000-8000-000000000000" });
+    const nonMember = await newPerson(server);
+    const refused = await withoutTrace(server, () => login({ email: nonMember.email, organizationId: organization.id }));
+    const unknown = await login({ email: nonMember.email, organizationId: "0198c0de-0000-7000-8000-000000000000" });
     expectError(refused, 403, "auth.not_a_member");
     expectError(unknown, 403, "auth.not_a_member");
     expect({ ...refused.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
@@ -312,7 +312,7 @@ describe("wrong passwords", () => {
     const person = await newPerson(server);
     const home = anAddress();
     expect((await login({ email: person.email }, home)).status).toBe(200);
-    for (let stranger = 0; stranger < 10; stranger += 1) await exhaust(person.email, anAddress());
+    for (let nonMember = 0; nonMember < 10; nonMember += 1) await exhaust(person.email, anAddress());
     expectError(await login({ email: person.email, password: wrong }), 429, "auth.too_many_attempts");
     expectError(await login({ email: person.email }), 429, "auth.too_many_attempts");
     expect((await login({ email: person.email }, home)).status).toBe(200);

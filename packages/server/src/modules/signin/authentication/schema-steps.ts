@@ -22,7 +22,7 @@ async function secretTable(db: Kysely<AnyTables>, table: string): Promise<void> 
 export const steps: readonly SchemaStep[] = [
   {
     name: "0050_authentication_known_addresses",
-    why: "where each user has signed in from before: a lock-out that strangers bring about does not lock these out",
+    why: "where each user has signed in from before: a lock-out that attackers bring about does not apply to these",
     async up(db) {
       await sql`create table known_addresses (
         user_id uuid not null references users (id) on delete cascade,

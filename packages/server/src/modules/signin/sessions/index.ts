@@ -1,15 +1,15 @@
 import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { sessionAuthenticator } from "./authenticator.ts";
+import { deleteExpiredSessions } from "./commands/delete-expired-sessions.ts";
 import { endAllSessions } from "./commands/end-all-sessions.ts";
 import { endOtherSessions } from "./commands/end-other-sessions.ts";
 import { endSession } from "./commands/end-session.ts";
 import { endSessionsOfUser } from "./commands/end-sessions-of-user.ts";
 import { logout } from "./commands/logout.ts";
-import { removeOverSessions } from "./commands/remove-over-sessions.ts";
 import { endSessionsOfChangedUsers } from "./consumers.ts";
 import { events } from "./events.ts";
 import { sessionGauge } from "./gauges.ts";
-import { removeOverSessionsJob, removeOverSessionsWork } from "./jobs.ts";
+import { deleteExpiredSessionsJob, deleteExpiredSessionsWork } from "./jobs.ts";
 import { sessions } from "./module.ts";
 import { getSession } from "./queries/get-session.ts";
 import { listSessions } from "./queries/list-sessions.ts";
@@ -22,12 +22,12 @@ export { sessions };
 
 export const manifest: ModuleManifest = {
   module: sessions,
-  operations: [logout, listSessions, endSession, endOtherSessions, endSessionsOfUser, endAllSessions, getSession, removeOverSessions],
+  operations: [logout, listSessions, endSession, endOtherSessions, endSessionsOfUser, endAllSessions, getSession, deleteExpiredSessions],
   events,
   steps,
   authenticators: (process) => [sessionAuthenticator(process)],
   consumers: (_platform, apis) => [endSessionsOfChangedUsers(apis)],
   gauges: [sessionGauge],
-  queues: [removeOverSessionsJob],
-  jobs: (_platform, dispatch) => [removeOverSessionsWork(dispatch)],
+  queues: [deleteExpiredSessionsJob],
+  jobs: (_platform, dispatch) => [deleteExpiredSessionsWork(dispatch)],
 };

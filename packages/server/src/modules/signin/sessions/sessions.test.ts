@@ -100,14 +100,14 @@ describe("ending other sessions", () => {
   });
 
   it("ends all of them at once but the one that asks, and nobody else's", async () => {
-    const [person, stranger] = [await newPerson(server), await newPerson(server)];
+    const [person, nonMember] = [await newPerson(server), await newPerson(server)];
     const others = [await signIn(server, person.email), await signIn(server, person.email)];
     const answer = await server.call("DELETE /api/v1/iam/auth/sessions", { token: person.token });
     expectWritten(answer, 200);
     expect(answer.body).toEqual({ ended: 2 });
     for (const token of others) expectError(await me(token), 401, "auth.credential_invalid");
     expect((await me(person.token)).status).toBe(200);
-    expect((await me(stranger.token)).status).toBe(200);
+    expect((await me(nonMember.token)).status).toBe(200);
   });
 
   it("is an administrator's right for a user and for everybody, and nobody else's", async () => {
@@ -209,7 +209,7 @@ describe("a session", () => {
     server.clock.advance(23 * 3_600);
     const fresh = await signIn(server, person.email);
     server.clock.advance(2 * 3_600);
-    const removed = await asOperator(server, "sessions.removeOverSessions", {});
+    const removed = await asOperator(server, "sessions.deleteExpiredSessions", {});
     expect(removed).toMatchObject({ removed: expect.any(Number), more: false });
     const { rows } = await sql<{ count: string }>`select count(*)::text as count from sessions where user_id = ${person.id}`.execute(
       server.application.platform.database.owner,

@@ -25,7 +25,7 @@ interface Tables {
 }
 
 export type SessionRow = Selectable<Sessions>;
-export type OverSession = Pick<SessionRow, "id" | "user_id" | "organization_id" | "expires_at">;
+export type ExpiredSession = Pick<SessionRow, "id" | "user_id" | "organization_id" | "expires_at">;
 
 /** One transaction must not hold the log's horizon back for long. */
 export const endedAtOnce = 1_000;
@@ -99,7 +99,7 @@ function writes(tx: WriteHandle<Tables>) {
         from ${asRows({ id: "uuid", at: "timestamptz" }, active)} where sessions.id = given.id`.execute(tx);
     },
     /** Some of the sessions whose time is over, or who were not used since. */
-    removeOver(now: Date, idleSince: Date, limit: number): Promise<readonly OverSession[]> {
+    deleteExpired(now: Date, idleSince: Date, limit: number): Promise<readonly ExpiredSession[]> {
       const isOver = sql<boolean>`(expires_at <= ${now} or last_active_at <= ${idleSince})`;
       return (
         tx

@@ -29,11 +29,11 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
 
     it("hands over nothing where nothing was published", async () => {
       const broker = on.start();
-      const [consumer, witness] = [on.consumer(), on.consumer({ name: on.name("witness"), exchange: on.exchange("other") })];
-      await Promise.all([consumer, witness].map((each) => broker.consume(each).ready()));
+      const [consumer, observer] = [on.consumer(), on.consumer({ name: on.name("observer"), exchange: on.exchange("other") })];
+      await Promise.all([consumer, observer].map((each) => broker.consume(each).ready()));
       await broker.publish([]);
       await broker.publish([{ exchange: on.exchange("other"), event: on.event() }]);
-      await eventually(() => witness.handled).toHaveLength(1);
+      await eventually(() => observer.handled).toHaveLength(1);
       expect(consumer.handled).toEqual([]);
       expect(await broker.deadLetters(consumer).list({ limit: 10 })).toEqual({ items: [], next: null });
     });
@@ -269,11 +269,11 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
           return goOn.promise;
         },
       });
-      const witness = on.consumer({ name: on.name("witness") });
-      await Promise.all([consumer, witness].map((each) => broker.consume(each).ready()));
+      const observer = on.consumer({ name: on.name("observer") });
+      await Promise.all([consumer, observer].map((each) => broker.consume(each).ready()));
       const events = Array.from({ length: 40 }, (_, index) => on.event({ subject: `thing/${index}` }));
       await broker.publish(on.messages(...events));
-      await eventually(() => witness.handled).toHaveLength(40);
+      await eventually(() => observer.handled).toHaveLength(40);
       await eventually(() => handed).toBe(4);
       goOn.resolve();
       await eventually(() => consumer.handled).toHaveLength(40);

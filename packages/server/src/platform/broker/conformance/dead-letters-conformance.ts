@@ -63,9 +63,9 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     await eventually(() => on.effects(consumer.name)).toEqual([again.id]);
     await eventually(() => all(broker, consumer)).toEqual(sorted(rest));
     expect(consumer.handled).toEqual([again]);
-    const witness = on.event();
-    await broker.publish(on.messages(witness));
-    await eventually(() => idsOf(other.handled)).toContain(witness.id);
+    const observer = on.event();
+    await broker.publish(on.messages(observer));
+    await eventually(() => idsOf(other.handled)).toContain(observer.id);
     expect(other.handled.slice(before).filter(({ id }) => id === again.id).length).toBeLessThanOrEqual(1);
   });
 

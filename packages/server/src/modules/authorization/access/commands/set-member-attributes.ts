@@ -3,7 +3,7 @@ import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { mustFit } from "#operation/kernel/quota.ts";
-import { AttributesOfSubject, checkAttributes, mustNotRise, PersonAttributes } from "../attributes.ts";
+import { AttributesOfSubject, checkAttributes, refuseEscalation, PersonAttributes } from "../attributes.ts";
 import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
@@ -26,7 +26,7 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   errors: [MemberNotFound, NotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId, userId }) {
     const { principal } = context;
-    if (isIdentified(principal) && principal.id === userId) await mustNotRise(context, "$user.", userId, organizationId);
+    if (isIdentified(principal) && principal.id === userId) await refuseEscalation(context, "$user.", userId, organizationId);
     await mayTakeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now, services }, { organizationId, userId, attributes }) {

@@ -3,7 +3,7 @@ import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { mustFit } from "#operation/kernel/quota.ts";
-import { AttributesOfSubject, AttributeValues, checkAttributes, mustNotRise } from "../attributes.ts";
+import { AttributesOfSubject, AttributeValues, checkAttributes, refuseEscalation } from "../attributes.ts";
 import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
@@ -23,7 +23,7 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
   errors: [NotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId }) {
     const { principal } = context;
-    if (isIdentified(principal)) await mustNotRise(context, "$tenant.", principal.id, organizationId);
+    if (isIdentified(principal)) await refuseEscalation(context, "$tenant.", principal.id, organizationId);
     await mayTakeByAttributes(context, organizationId, null);
   },
   async run({ store, emit, audit, expectVersion, now, services }, { organizationId, attributes }) {

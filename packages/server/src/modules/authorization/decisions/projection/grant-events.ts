@@ -3,7 +3,7 @@ import type { RevokingEvents } from "#platform/log/follower.ts";
 
 /** A grant's event says all that its look-ups are found by; the table is read again, so no worker stands between. */
 const grantFields = ["resource", "relation", "subject"];
-export const grantEndings: RevokingEvents = {
+export const revokingGrantEvents: RevokingEvents = {
   [GrantCreated.type]: grantFields,
   [GrantChanged.type]: grantFields,
   [GrantRevoked.type]: grantFields,

@@ -26,13 +26,13 @@ import { policyOf, roleFacts } from "./compiled-entries.ts";
 import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
-import { type GrantOfEvent, grantEndings } from "./grant-events.ts";
+import { type GrantOfEvent, revokingGrantEvents } from "./grant-events.ts";
 import type { DecisionQuery, HeldView, RequestContext } from "./held-view.ts";
 import { isOfTopRole, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
 import { renew } from "./snapshot.ts";
-import { keysTouchedBy, policyChangeOf, projectedEndings } from "./touched.ts";
+import { keysTouchedBy, policyChangeOf, revokingEvents } from "./touched.ts";
 import { ViewCache } from "./view-cache.ts";
 import { WaitingTime } from "./waiting-time.ts";
 
@@ -83,7 +83,7 @@ export class DecisionReader {
       if (keys.includes(policyKey)) this.#policies.forget();
     });
     // Until the projector's announcement arrives, nothing is decided from the entries that an event has changed.
-    platform.log.onEvent((event) => this.#observe(event), { ...projectedEndings, ...grantEndings });
+    platform.log.onEvent((event) => this.#observe(event), { ...revokingEvents, ...revokingGrantEvents });
     platform.log.onRestart(() => {
       this.forgetAll();
       return this.start();
@@ -342,7 +342,7 @@ export class DecisionReader {
       return;
     }
     const keys = keysTouchedBy(event);
-    const isGrant = event.type in grantEndings;
+    const isGrant = event.type in revokingGrantEvents;
     if ((isGrant || keys.length > 0) && event.occurredAt.getTime() >= this.#listensSince) {
       // From here on no decision is made without it: what it touches is read anew. Without what lies before, none was ever made here.
       this.#platform.metrics.revocationSeconds.observe(Math.max(0, this.#platform.clock.now() - event.occurredAt.getTime()) / 1_000);

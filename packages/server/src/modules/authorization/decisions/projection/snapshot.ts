@@ -21,7 +21,7 @@ export async function publish(platform: Platform, projected: Projected): Promise
       await beginAt(platform, number, (await platform.snapshotCache.read([])).watermark);
       return;
     }
-    if (!(await platform.snapshotCache.write(entries, { after: number - 1, to: number }))) platform.metrics.sharedCopyBegun.inc();
+    if (!(await platform.snapshotCache.write(entries, { after: number - 1, to: number }))) platform.metrics.snapshotGenerations.inc();
   });
 }
 
@@ -41,7 +41,7 @@ export async function beginAt(
 ): Promise<boolean> {
   const begun = await cache.begin(number, seen);
   if (begun) {
-    metrics.sharedCopyBegun.inc();
+    metrics.snapshotGenerations.inc();
     logger.info({ before: seen?.number ?? null, number }, "the Redis snapshot of the projection begins anew");
   }
   return begun;

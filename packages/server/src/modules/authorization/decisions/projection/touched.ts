@@ -78,7 +78,7 @@ const touches: Readonly<Record<string, Touch>> = {
 export const projectedTypes: readonly string[] = Object.keys(touches);
 
 /** The same, with the fields by which the parts are found that they change. */
-export const projectedEndings: RevokingEvents = Object.fromEntries(Object.entries(touches).map(([type, { by }]) => [type, by]));
+export const revokingEvents: RevokingEvents = Object.fromEntries(Object.entries(touches).map(([type, { by }]) => [type, by]));
 
 export const keysTouchedBy = (event: Pick<LoggedEvent, "type" | "data">): readonly string[] => touches[event.type]?.keys(event.data) ?? [];
 

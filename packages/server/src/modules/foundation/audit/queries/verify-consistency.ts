@@ -11,7 +11,7 @@ import { type Finding, Finding as FindingSchema, finding, keyAbsent } from "../v
 /** Events that background work appends beside any command: they have no entry. */
 const withoutEntry: readonly string[] = [AuditLogRequested.type, "access.read_model_changed.v1"];
 /** The operations that end a dead-lettered entry without a record of its content. */
-const endings = { drop: "operations.dropDeadLetter", erase: erasePerson.name };
+const resolvedBy = { drop: "operations.dropDeadLetter", erase: erasePerson.name };
 /** More findings of one kind add nothing. */
 const findingsMax = 100;
 const dayMs = 86_400_000;
@@ -53,7 +53,7 @@ export const verifyConsistency = audit.query("verifyConsistency", {
     for (const id of await store.destroyedWithoutRecord(erasePerson.name, since, findingsMax)) {
       findings.push(finding("erased_without_record", 0, `the key ${id} of a person was destroyed, and no record says so`));
     }
-    for (const { organization_id, number, entry_id, is_kept } of await store.unresolvedEntries(endings, findingsMax)) {
+    for (const { organization_id, number, entry_id, is_kept } of await store.unresolvedEntries(resolvedBy, findingsMax)) {
       const chain = organization_id ?? "the internal scope";
       const what = is_kept ? "could not be appended and waits as a dead letter" : "could not be appended, and was changed or deleted since";
       findings.push(finding(is_kept ? "dead_lettered" : "changed", number, `the entry ${entry_id} in the chain of ${chain} ${what}`));

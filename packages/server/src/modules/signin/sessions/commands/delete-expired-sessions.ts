@@ -7,7 +7,7 @@ import { sessions } from "../module.ts";
 const atOnceMax = 1_000;
 
 /** Deletes the rows of sessions whose time is over; they have been refused since. */
-export const removeOverSessions = sessions.command("removeOverSessions", {
+export const deleteExpiredSessions = sessions.command("deleteExpiredSessions", {
   summary: "Delete sessions that are over.",
   allow: operatorOnly(),
   audit: { action: "Session.OverRemoved", category: "System", severity: "Info" },
@@ -15,7 +15,7 @@ export const removeOverSessions = sessions.command("removeOverSessions", {
   input: Type.Object({}),
   output: Type.Object({ removed: Type.Integer(), more: Type.Boolean() }),
   async run({ store, now, services, emit }) {
-    const over = await store.removeOver(now, new Date(now.getTime() - services.settings.sessionIdleSeconds * 1_000), atOnceMax);
+    const over = await store.deleteExpired(now, new Date(now.getTime() - services.settings.sessionIdleSeconds * 1_000), atOnceMax);
     for (const { id, user_id, organization_id, expires_at } of over) {
       const reason = expires_at <= now ? "too_old" : "not_used";
       emit(SessionExpired, { sessionId: id, userId: user_id, organizationId: organization_id, reason });

@@ -13,7 +13,7 @@ test("every filter of a turn matches a file", () => {
 
 test("a file is marked by what it asks of a service", () => {
   const marked = [
-    "packages/server/src/platform/cache/redis.test.ts",
+    "packages/server/src/platform/snapshot-cache/redis.test.ts",
     "packages/server/src/platform/log/interleaved-transactions.test.ts",
     "packages/server/src/platform/broker/kafka.test.ts",
     "packages/server/src/modules/signin/sessions/processes.test.ts",

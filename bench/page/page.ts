@@ -96,7 +96,7 @@ The trail is cut after \`GATEHOUSE_AUDIT_DAYS\` (730), the log of events after \
 ${growthTable(results)}
 
 The empty database is ${bytes(results.figure("sizing", "empty"))} (the plan has 5 GB). An event takes ${bytes(results.figure("sizing", "event"))}, a record of the trail
-${bytes(results.figure("sizing", "audit-record"))}, with personal data sealed apart. From a backlog one worker handles and seals ${count(results.figure("sizing", "backlog"))} events a second. A decision among
+${bytes(results.figure("sizing", "audit-record"))}, with personal data encrypted apart. From a backlog one worker handles and appends ${count(results.figure("sizing", "backlog"))} events a second. A decision among
 ${growth(results)}${results.mark("growth")} (${command("growth")}).
 
 ## Redis

@@ -164,7 +164,7 @@ function processFigures({ sessionHeapBytes, backlog }: SizingResult, points: Vie
     { id: "heap.session", what: "heap: a session in memory", value: Math.round(sessionHeapBytes), unit: "B" },
     {
       id: "backlog",
-      what: "events that one worker handles and seals, from a backlog",
+      what: "events that one worker handles and appends, from a backlog",
       value: backlog.records / backlog.seconds,
       unit: "events/s",
       note: `${backlog.events} events and ${backlog.records} records of the trail in ${backlog.seconds.toFixed(1)} s; the worker's start included`,

@@ -47,7 +47,7 @@ export interface Configuration {
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   readonly masterKey: string | undefined;
-  /** Further master keys that open and do not seal. */
+  /** Further master keys that decrypt and do not encrypt. */
   readonly masterKeysOld: readonly string[];
   readonly trustProxy: TrustedProxies;
   readonly logLevel: string;

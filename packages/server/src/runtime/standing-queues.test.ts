@@ -32,7 +32,7 @@ describe("a queue of the worker's that stands still", () => {
       await server.application.settled();
       const ready = async () => (await server.http.inject("/health/ready")).json();
       expect((await ready()).components.queues).toEqual({ status: "UP", details: { standing: 0 } });
-      // Nothing that the sealer does is kept, as with a internal errors that no dead letter can help.
+      // Nothing that the chain appender does is kept, as with an internal error that no dead letter can help.
       await sql`create function refuse_progress() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`.execute(
         owner(),
       );

@@ -120,8 +120,8 @@ export async function claimKey(
 
 /** Stores the answer with the claim, encrypted: it may hold a credential. */
 export async function keepAnswer(tx: WriteHandle, { caller, operation, key }: Claim, answer: FirstAnswer, keys: Keys): Promise<void> {
-  const sealed = keys.encrypt(JSON.stringify(answer.output), purpose);
-  await sql`update idempotency_keys set answer = ${sealed}, revision = ${answer.revision}
+  const ciphertext = keys.encrypt(JSON.stringify(answer.output), purpose);
+  await sql`update idempotency_keys set answer = ${ciphertext}, revision = ${answer.revision}
     where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 

@@ -4,7 +4,7 @@ import { invalid } from "../declaration/errors.ts";
 import { pageDefault } from "../declaration/schema.ts";
 
 /**
- * Key-set paging. A cursor is sealed for its operation and tenant: one that was forged, or taken from another list,
+ * Key-set paging. A cursor is encrypted for its operation and tenant: one that was forged, or taken from another list,
  * is refused with 400 (docs/security/attacks.md, 21).
  */
 export function pageRequest(keys: Keys, list: string, input: { readonly limit?: number; readonly cursor?: string }): PageRequest {

@@ -28,7 +28,7 @@ export interface Committed {
 }
 
 /**
- * Publishes the events of commands, of the projector and of the sealer. `append` runs in the transaction of their effects,
+ * Publishes the events of commands, of the projector and of the chain appender. `append` runs in the transaction of their effects,
  * `committed` once that is committed.
  */
 export class Publisher {

@@ -13,7 +13,7 @@ const secretMember =
   /(\\?"[\w-]*(?:token|secret|password|passphrase|api_?key|authorization|cookie)\\?"\s*:\s*)(?:\\?"(?:[^"\\]|\\[^"])*\\?"|\d+)/gi;
 /** What a header carries behind its scheme (RFC 9110 §11.4). */
 const secretHeader = /\b(Bearer|Basic|DPoP)\s+[\w.~+/=-]{6,}/gi;
-/** The product's credentials (docs/contract.md), secrets of webhooks, JWTs and sealed values: known by their form wherever they stand. */
+/** The product's credentials (docs/contract.md), secrets of webhooks, JWTs and encrypted values: known by their form wherever they stand. */
 const secretForm = /gh[srk]_[\w-]{8,}|whsec_[\w+/=-]{8,}|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|(?<![a-z\d])g1\.[\w-]{20,}/g;
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 /** Credentials in an address: `postgres://user:password@host`, `redis://:password@host`, `https://token@host`. */

@@ -45,14 +45,14 @@ export const importCommand: Command = {
 };
 
 /** What was compared, a line a table, and the total. */
-function tableOf({ tables, jobs, sealedValues, seconds }: ImportReport): string {
+function tableOf({ tables, jobs, encryptedValues, seconds }: ImportReport): string {
   const wide = Math.max(...tables.map(({ table }) => table.length));
   const lines = tables.map(({ table, source, target }) => `${table.padEnd(wide)}  ${String(source.rows).padStart(9)}  ${target.digest}`);
   const rows = tables.reduce((sum, { source }) => sum + source.rows, 0);
   return [
     `${"table".padEnd(wide)}  ${"rows".padStart(9)}  digest, the same on both ends`,
     ...lines,
-    `${rows} rows, ${jobs} waiting jobs, ${sealedValues} sealed values opened; ${seconds.toFixed(1)} s, ${Math.round(rows / seconds)} rows a second`,
+    `${rows} rows, ${jobs} waiting jobs, ${encryptedValues} encrypted values decrypted; ${seconds.toFixed(1)} s, ${Math.round(rows / seconds)} rows a second`,
   ].join("\n");
 }
 

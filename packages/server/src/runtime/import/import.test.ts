@@ -151,8 +151,9 @@ describeOnPostgresql("an import", () => {
   it("takes everything along, and shows that each table is the same on both ends", () => {
     expect(imported, imported.output).toMatchObject({ code: 0 });
     expect(imported.output).toMatch(/users +\d+ +[0-9a-f]{32}/);
-    expect(imported.output).toMatch(/2 waiting jobs/);
-    expect(imported.output).toMatch(/[1-9]\d* encrypted values opened/);
+    // A mail and a reset link; schedules may have added theirs in their minute.
+    expect(Number(/(\d+) waiting jobs/.exec(imported.output)?.[1])).toBeGreaterThanOrEqual(2);
+    expect(imported.output).toMatch(/[1-9]\d* encrypted values decrypted/);
   });
 
   it("leaves the source as it was, byte by byte", () => {
@@ -204,7 +205,7 @@ describeOnPostgresql("an import", () => {
     await server.close();
     const environment = { DATABASE_URL: target.url, GATEHOUSE_MASTER_KEY: masterKey };
     const verified = await beginGatehouse(["audit", "verify", "--against", checkpoints], environment).ended;
-    expect(verified, verified.output).toMatchObject({ code: 0, output: expect.stringContaining("is whole") });
+    expect(verified, verified.output).toMatchObject({ code: 0, output: expect.stringContaining("is intact") });
   });
 
   it("then what is written comes behind everything that was imported, and every consumer handles it", async () => {
@@ -247,7 +248,7 @@ describeOnPostgresql("an import", () => {
   it("is refused with another master key, told how to take the right one along", async () => {
     const other = await newTarget();
     const refused = await runImport(dataDir, other.url, randomBytes(32).toString("base64"));
-    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("does not open what the source has sealed") });
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("does not decrypt what the source has encrypted") });
     expect(refused.output).toContain("master.key");
     expect(refused.output).not.toContain(masterKey);
     await expectEmpty(other.url);

@@ -29,7 +29,7 @@ export interface ImportReport {
   readonly tables: readonly Verified[];
   readonly jobs: number;
   /** Encrypted values that were opened with the target's key to prove that it is the right one. */
-  readonly sealedValues: number;
+  readonly encryptedValues: number;
   readonly seconds: number;
 }
 
@@ -53,7 +53,7 @@ export async function importInstallation(
   const jobs = await pgBossJobs(target.database, queues, target.logger, { url, directUrl, schema, works: false });
   try {
     return await inSnapshot(source.database, async (from) => {
-      const sealedValues = await refuseForeignKey(from, source.masterKey, target.keys);
+      const encryptedValues = await refuseForeignKey(from, source.masterKey, target.keys);
       await refuseForgedAuditLog(from);
       return target.database.owner.transaction().execute(async (tx) => {
         await sameTextForms.execute(tx);
@@ -69,7 +69,7 @@ export async function importInstallation(
         const moved = await moveJobs(from, tx as WriteHandle, jobs, queueNames);
         const verified = await compared(from, tx, tables);
         await continueAuditLog(tx as WriteHandle, target.keys, new Date(), "installation.import");
-        return { tables: verified, jobs: moved, sealedValues, seconds: (performance.now() - began) / 1_000 };
+        return { tables: verified, jobs: moved, encryptedValues, seconds: (performance.now() - began) / 1_000 };
       });
     });
   } finally {

@@ -42,7 +42,7 @@ export const accessVariables: readonly Variable[] = [
     name: "GATEHOUSE_MASTER_KEYS_OLD",
     fallback: [],
     fallbackText: "none",
-    meaning: "further master keys that open what they have sealed, while the key is being changed (docs/operations/keys.md)",
+    meaning: "further master keys that decrypt what they have encrypted, while the key is being changed (docs/operations/keys.md)",
     secret: true,
     ...masterKeys,
   },

@@ -3,7 +3,7 @@ import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { mustFit } from "#operation/kernel/quota.ts";
-import { AttributesOfSubject, checkAttributes, refuseEscalation, PersonAttributes } from "../attributes.ts";
+import { AttributesOfSubject, checkAttributes, PersonAttributes, refuseEscalation } from "../attributes.ts";
 import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";

@@ -1,5 +1,5 @@
 /** Attack 24 of docs/security/attacks.md. */
-import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { expectOk, inLanes, times, untilAvailable } from "@gatehouse/testing/ask.ts";
 import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newAdministrator, newOrganization, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -27,7 +27,7 @@ const refusals = [401, 403, 404, 409];
 
 async function round(pair: Pair, moves: readonly [Move, Move]): Promise<void> {
   const [one, other] = pair.people;
-  const answers = await Promise.all([moves[0](pair, one, other), moves[1](pair, other, one)]);
+  const answers = await Promise.all([untilAvailable(() => moves[0](pair, one, other)), untilAvailable(() => moves[1](pair, other, one))]);
   const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
   expect(answers.filter(({ status }) => status < 300).length, told).toBe(1);
   expect(
@@ -71,10 +71,11 @@ async function owners(server: TestServer): Promise<Pair> {
     holders: () => assigned(server, role("Owner")),
     async mayRule(person) {
       const body = { userId: person.id, tenantId: id, actionType: "Organization.ManageOwners" };
-      return (await expectOk(server.call("POST /api/v1/iam/authorization/check", { token: person.token, body }))).isAuthorized;
+      const check = () => server.call<AnyBody>("POST /api/v1/iam/authorization/check", { token: person.token, body });
+      return (await expectOk(untilAvailable(check))).isAuthorized;
     },
     async restore(by, whom) {
-      const { status } = await give(by, whom, "Owner");
+      const { status } = await untilAvailable(() => give(by, whom, "Owner"));
       if (status === 404) await enter(by, whom);
       else expect(status).toBe(200);
     },
@@ -95,9 +96,10 @@ async function administrators(server: TestServer): Promise<Pair> {
     holders: () => assigned(server, administrator),
     async mayRule(person) {
       const body = { userId: person.id, actionType: "InternalMember.Manage" };
-      return (await expectOk(server.call("POST /api/v1/iam/authorization/check", { token: person.token, body }))).isAuthorized;
+      const check = () => server.call<AnyBody>("POST /api/v1/iam/authorization/check", { token: person.token, body });
+      return (await expectOk(untilAvailable(check))).isAuthorized;
     },
-    restore: async (by, whom) => void expect((await give(by, whom, administrator)).status).toBe(200),
+    restore: async (by, whom) => void expect((await untilAvailable(() => give(by, whom, administrator))).status).toBe(200),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Attack 23 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk, times, untilAvailable } from "@gatehouse/testing/ask.ts";
 import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { newPerson, signIn } from "@gatehouse/testing/people.ts";
 import { type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -31,7 +31,12 @@ function suite(backend: Backend): void {
     const before = await rowsOf(server);
     const answers = await Promise.all(
       times(accepts).map((index) =>
-        server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: sessions[index % sessions.length] as string, body: { token } }),
+        untilAvailable(() =>
+          server.call<AnyBody>(`POST /api/v1/iam/invitations/${id}/accept`, {
+            token: sessions[index % sessions.length] as string,
+            body: { token },
+          }),
+        ),
       ),
     );
     const outcomes = Map.groupBy(answers, ({ status, body }) => `${status} ${body.error?.code ?? ""}`.trim());

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Operation } from "../../server/src/operation/declaration/operation.ts";
 import type { Answer, AnyBody, TestServer } from "./server.ts";
 
@@ -41,6 +42,16 @@ function requestOf(operation: Operation, input: Sample["input"]): { route: strin
     return { route: `${method} ${url}`, body: rest.length === 0 && method === "DELETE" ? undefined : Object.fromEntries(rest) };
   const query = new URLSearchParams(Object.fromEntries(rest.map(([name, value]) => [name, String(value)]))).toString();
   return { route: `${method} ${url}${query === "" ? "" : `?${query}`}`, body: undefined };
+}
+
+/** Calls as clients do: 503 says "try again", as where a busy machine has no permit in time, or decides later than the bound. */
+export async function untilAvailable<Body>(call: () => Promise<Answer<Body>>): Promise<Answer<Body>> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const answer = await call();
+    if (answer.status !== 503 || performance.now() > deadline) return answer;
+    await pause(100);
+  }
 }
 
 export async function expectOk(answer: Promise<Answer<AnyBody>>): Promise<AnyBody> {

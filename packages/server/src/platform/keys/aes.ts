@@ -98,7 +98,7 @@ function partsOf(ciphertext: string): Parts {
   const named = parts.length === 3 && parts[0] === format && parts[1] !== "";
   const unnamed = parts.length === 2 && parts[0] === firstFormat;
   if (!(named || unnamed) || bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== body) {
-    throw new Error("not a encrypted value");
+    throw new Error("not an encrypted value");
   }
   return { prefix: ciphertext.slice(0, ciphertext.length - body.length), name: named ? (parts[1] as string) : unnamedKey, bytes };
 }

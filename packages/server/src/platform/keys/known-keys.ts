@@ -93,7 +93,7 @@ function otherKey(keys: KeyRing | undefined, from: string, expected: readonly st
   return new MasterKeyRefused(`The database was filled with the master key ${expected.join(" or ")}, and ${found}.`);
 }
 
-/** In a database that has no list of keys yet: the key of a encrypted value that does not decrypt, or undefined. */
+/** In a database that has no list of keys yet: the key of an encrypted value that does not decrypt, or undefined. */
 async function keyOfAny(db: Handle, keys: KeyRing | undefined, places: readonly EncryptedField[]): Promise<string | undefined> {
   for (const place of places) {
     const { value, from, columns } = sqlOf(place);

@@ -79,7 +79,7 @@ export function keysConformance(name: string, make: () => Keys, others: () => Ke
       ["another format's name", (ciphertext) => ciphertext.replace(/^[^.]+/, "g0")],
       ["a format's name in capitals", (ciphertext) => ciphertext.replace(/^[^.]+/, (format) => format.toUpperCase())],
       ["no format's name", (ciphertext) => ciphertext.replace(/^[^.]+\./, "")],
-    ])("refuses a encrypted value written in another way: with %s", (_what, change) => {
+    ])("refuses an encrypted value written in another way: with %s", (_what, change) => {
       // Of many, so that one of them has the characters that the alphabets differ in.
       const others = Array.from({ length: 50 }, (_, index) => keys.encrypt(`a secret ${index}`, "contract")).filter(
         (ciphertext) => change(ciphertext) !== ciphertext,

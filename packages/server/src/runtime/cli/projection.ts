@@ -38,7 +38,7 @@ export const projectionVerifyCommand: Command = {
           say(`${difference.how.padEnd(9)}  ${difference.where.padEnd(5)}  ${difference.key}`);
         }
       });
-      say(`${count} parts, ${found.length === 0 ? "all as the tables say" : `${found.length} not as the tables say`}`);
+      say(`${count} entries, ${found.length === 0 ? "all as the tables say" : `${found.length} not as the tables say`}`);
       const differing = await inCaches(call);
       if (found.length + differing > 0) process.exitCode = 1;
     }),

@@ -15,7 +15,7 @@ export const authorizerOf = (reader: DecisionReader): Authorizer => ({
     return after(decided, (answer) => (answer === true ? true : despiteLockout(reader, principal, organizationId, answer)));
   },
   missingPermissions: (principal, organizationId, permissions) =>
-    reader.notHeld(principal.id, organizationId, permissions, scopesOf(principal)),
+    reader.missingPermissions(principal.id, organizationId, permissions, scopesOf(principal)),
 });
 
 function decideFrom(
@@ -37,7 +37,7 @@ async function despiteLockout(
 ): Promise<true | Refusal> {
   const requirement = (await reader.policy()).action(manageModel)?.requirement;
   if (requirement === undefined || canBeMetBySigningIn(requirement)) return refusal;
-  return (await reader.notHeld(principal.id, organizationId, [manageModel], scopesOf(principal))).length === 0 ? true : refusal;
+  return (await reader.missingPermissions(principal.id, organizationId, [manageModel], scopesOf(principal))).length === 0 ? true : refusal;
 }
 
 /**

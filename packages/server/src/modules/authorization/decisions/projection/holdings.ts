@@ -28,7 +28,7 @@ export function permissionsOf(view: View | undefined, scopes?: ReadonlySet<strin
  * Those of `values` that no role gives without a condition, that one takes away, or that lie outside `scopes`. To an owner or
  * administrator (`isTopHolder`) a denial of an application's permission is no obstacle: nobody stands above them who could take it back.
  */
-export function notHeld(
+export function missingPermissions(
   view: View | undefined,
   values: readonly string[],
   { isTopHolder = false, scopes }: { readonly isTopHolder?: boolean; readonly scopes?: ReadonlySet<string> | undefined } = {},

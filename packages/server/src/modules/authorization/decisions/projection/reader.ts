@@ -28,7 +28,7 @@ import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
 import { type GrantOfEvent, revokingGrantEvents } from "./grant-events.ts";
 import type { DecisionQuery, HeldView, RequestContext } from "./held-view.ts";
-import { isOfTopRole, notHeld, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
+import { isOfTopRole, missingPermissions, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
 import { renew } from "./snapshot.ts";
@@ -294,14 +294,14 @@ export class DecisionReader {
    * Those of `values` that the user does not hold: no role gives it without a condition, one takes it away, or it lies outside `scopes`,
    * which limits a credential.
    */
-  notHeld(
+  missingPermissions(
     userId: string,
     organizationId: string | null,
     values: readonly string[],
     scopes?: ReadonlySet<string>,
   ): Promise<readonly string[]> {
     return this.#ofView(userId, organizationId, values, (view, entries) =>
-      notHeld(view, values, { isTopHolder: entries.some(isOfTopRole), scopes }),
+      missingPermissions(view, values, { isTopHolder: entries.some(isOfTopRole), scopes }),
     );
   }
 

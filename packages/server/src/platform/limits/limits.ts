@@ -6,8 +6,20 @@ export interface Limit {
   readonly seconds: number;
 }
 
+/** What is left of a limit after a call has been counted, or refused. */
+export interface LimitState {
+  /** Seconds to wait before the next point, 0 where the call has taken one. */
+  readonly waitSeconds: number;
+  /** Points that are left in the window. */
+  readonly remaining: number;
+  /** Seconds until the window ends and all points are back. */
+  readonly resetSeconds: number;
+}
+
 /** The limits port: counters that forget. */
 export interface Limits {
+  /** Takes one point, as {@link take} does, and answers what is left. */
+  count(name: string, key: string, limit: Limit): Promise<LimitState>;
   /** Takes one point. Answers how long to wait, in seconds, when none was left, else 0. */
   take(name: string, key: string, limit: Limit): Promise<number>;
   /** Gives one point back, where one was taken. */
@@ -39,19 +51,22 @@ export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbst
     // More than were taken would be more than there are.
     if (consumedPoints < 0) await limiter.penalty(key, 1);
   };
+  const count = async (name: string, key: string, limit: Limit): Promise<LimitState> => {
+    const limiter = limiterFor(name, limit);
+    try {
+      const counted = await limiter.consume(key);
+      return { waitSeconds: 0, remaining: Math.max(0, counted.remainingPoints), resetSeconds: secondsOf(counted) };
+    } catch (result) {
+      if (!(result instanceof RateLimiterRes)) throw result;
+      // The library counts refused calls too; they have taken nothing.
+      await giveBack(limiter, key);
+      const waitSeconds = secondsOf(result);
+      return { waitSeconds, remaining: 0, resetSeconds: waitSeconds };
+    }
+  };
   return {
-    async take(name, key, limit) {
-      const limiter = limiterFor(name, limit);
-      try {
-        await limiter.consume(key);
-        return 0;
-      } catch (result) {
-        if (!(result instanceof RateLimiterRes)) throw result;
-        // The library counts refused calls too; they have taken nothing.
-        await giveBack(limiter, key);
-        return secondsOf(result);
-      }
-    },
+    count,
+    take: async (name, key, limit) => (await count(name, key, limit)).waitSeconds,
     giveBack: (name, key, limit) => giveBack(limiterFor(name, limit), key),
     async peek(name, key, limit) {
       const found = await limiterFor(name, limit).get(key);

@@ -3,7 +3,7 @@ import type { Authenticator } from "../keys/authenticator.ts";
 import type { RedisConnection } from "../redis/client.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import { Unavailable } from "../unavailable.ts";
-import { inProcessLimits, type Limit, type Limits, limitsOver } from "./limits.ts";
+import { inProcessLimits, type Limit, type LimitState, type Limits, limitsOver } from "./limits.ts";
 
 /**
  * How many times a limit a process lets through by itself, whatever Redis says. More than once, because a success at another process gives
@@ -45,11 +45,15 @@ export function redisLimits(
     }
   };
   const hidden = (name: string, key: string): string => authenticator.sign(["limit", name, key]);
+  const count = async (name: string, key: string, limit: Limit): Promise<LimitState> => {
+    const shared = await ask((limits) => limits.count(name, hidden(name, key), limit));
+    if (shared.waitSeconds > 0) return shared;
+    const waitSeconds = await beside.take(name, key, besideOf(limit));
+    return waitSeconds > 0 ? { waitSeconds, remaining: 0, resetSeconds: waitSeconds } : shared;
+  };
   return {
-    async take(name, key, limit) {
-      const waitSeconds = await ask((limits) => limits.take(name, hidden(name, key), limit));
-      return waitSeconds > 0 ? waitSeconds : beside.take(name, key, besideOf(limit));
-    },
+    count,
+    take: async (name, key, limit) => (await count(name, key, limit)).waitSeconds,
     async giveBack(name, key, limit) {
       await ask((limits) => limits.giveBack(name, hidden(name, key), limit));
       await beside.giveBack(name, key, besideOf(limit));

@@ -32,6 +32,18 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       }
     });
 
+    it("answers with each point how many are left and when the window ends", async () => {
+      const states = [];
+      for (let call = 0; call < 4; call += 1) states.push(await limits.count(limited, "ada", three));
+      expect(states.map(({ remaining }) => remaining)).toEqual([2, 1, 0, 0]);
+      expect(states.map(({ waitSeconds }) => waitSeconds > 0)).toEqual([false, false, false, true]);
+      for (const { resetSeconds } of states) {
+        expect(resetSeconds).toBeGreaterThan(0);
+        expect(resetSeconds).toBeLessThanOrEqual(60);
+      }
+      expect(await limits.take(limited, "ada", three)).toBeGreaterThan(0);
+    });
+
     it("gives no more points than there are to many callers at once", async () => {
       const waits = await Promise.all(Array.from({ length: 50 }, () => limits.take(limited, "ada", { points: 7, seconds: 60 })));
       expect(waits.filter((wait) => wait === 0)).toHaveLength(7);

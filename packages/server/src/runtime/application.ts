@@ -1,7 +1,7 @@
 import { authorizerOf, type DecisionReader, decisions } from "#modules/authorization/decisions/index.ts";
 import { type Catalogue, catalogue } from "#operation/declaration/catalogue.ts";
 import type { AnyModule, ModuleProcess } from "#operation/declaration/module.ts";
-import { type Authenticate, authenticateWith } from "#operation/kernel/authenticators.ts";
+import { type Authenticate, admitWith, authenticateWith } from "#operation/kernel/authenticators.ts";
 import type { Dispatch } from "#operation/kernel/dispatch.ts";
 import { pruneKeys } from "#operation/kernel/idempotency.ts";
 import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
@@ -139,9 +139,10 @@ export async function assemble(configuration: Configuration, overrides: Override
     for (const { name } of writes ? modules.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
-    const here = servedHere(kernel.dispatch, authenticate, ({ operation, origin }, began) =>
-      kernel.auditUnauthenticated(operation, origin, began),
-    );
+    const here = servedHere(kernel.dispatch, authenticate, {
+      admit: admitWith(authenticators),
+      refused: (call, began) => kernel.auditRefused(call, began),
+    });
     let relay: Relay | undefined;
     let standing: StandingQueues | undefined;
     const background: RunningTask[] = [];

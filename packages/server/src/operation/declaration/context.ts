@@ -16,6 +16,8 @@ export type Audit = (details: AuditDetails) => void;
 
 /** What a use case may use of the platform. It has no database, log, cache or broker but through its context. */
 export interface Services extends Pick<Platform, "settings" | "clock" | "keys" | "limits" | "metrics" | "logger"> {
+  /** The names of every operation. */
+  readonly operations: Pick<ReadonlyMap<string, unknown>, "has">;
   /** The revision up to which this process has observed the log. */
   readonly revision: string;
 }

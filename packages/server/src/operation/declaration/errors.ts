@@ -1,3 +1,5 @@
+import type { RateLimitFields } from "./rate-limit-fields.ts";
+
 /** An error that an operation can return: a stable code, its HTTP status (decision 0007), a public sentence. */
 export interface ErrorDefinition<Code extends string = string> {
   readonly code: Code;
@@ -24,19 +26,30 @@ export class OperationError extends Error {
   readonly definition: ErrorDefinition;
   readonly details: readonly ErrorDetail[];
   readonly retryAfterSeconds: number | undefined;
+  /** The state of the credential's rate limits, where it has any. */
+  readonly rateLimits: RateLimitFields | undefined;
 
   constructor(
     definition: ErrorDefinition,
     details: readonly ErrorDetail[] = [],
-    options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+    options: {
+      readonly cause?: unknown;
+      readonly retryAfterSeconds?: number | undefined;
+      readonly rateLimits?: RateLimitFields | undefined;
+    } = {},
   ) {
     super(definition.message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "OperationError";
     this.definition = definition;
     this.details = details;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.rateLimits = options.rateLimits;
   }
 }
+
+/** The same error with the state of the credential's rate limits. */
+export const withRateLimits = (error: OperationError, rateLimits: RateLimitFields): OperationError =>
+  new OperationError(error.definition, error.details, { cause: error.cause, retryAfterSeconds: error.retryAfterSeconds, rateLimits });
 
 /** What the kernel itself can answer, whichever operation was called. */
 export const ValidationFailed = defineError("common.validation_failed", 400, "The request is not valid.");
@@ -81,6 +94,12 @@ export const CredentialRequired = defineError("auth.credential_required", 401, "
 export const CredentialInvalid = defineError("auth.credential_invalid", 401, "The credential is unknown, expired or revoked.");
 export const PermissionDenied = defineError("auth.permission_denied", 403, "You do not have the permission that this needs.");
 export const OrganizationInactive = defineError("auth.organization_suspended", 403, "The organization is suspended.");
+/** Any operation can return it: an API key may be limited to networks. */
+export const AddressNotAllowed = defineError(
+  "apikeys.address_not_allowed",
+  403,
+  "The API key may not be used from the address that the request comes from.",
+);
 export const CrossSiteRequest = defineError(
   "auth.cross_site_request",
   403,
@@ -113,6 +132,7 @@ export const kernelErrors: readonly ErrorDefinition[] = [
   CredentialInvalid,
   PermissionDenied,
   OrganizationInactive,
+  AddressNotAllowed,
   CrossSiteRequest,
 ];
 

@@ -324,7 +324,7 @@ describe("an operation in the OpenAPI document", () => {
       ["/v1/repair", "post"],
       ["/v1/books/{bookId}", "patch"],
     ] as const) {
-      expect(of(path, method).security).toEqual([{ bearer: [] }, { cookie: [] }]);
+      expect(of(path, method).security).toEqual([{ bearer: [] }, { apiKey: [] }, { cookie: [] }]);
     }
     expect(of("/v1/libraries/{organizationId}/books", "post").description).toBe(
       "Add a book.\n\n**Who may call it:** Permission `Book.Add` in the organization.\n\n**Limit:** 5 calls in 60 seconds from one address.",
@@ -335,8 +335,9 @@ describe("an operation in the OpenAPI document", () => {
     });
   });
 
-  const always = { "500": ["common.internal"], "503": ["common.unavailable"] };
-  const commanded = { "500": ["common.internal"], "503": ["common.outcome_unknown", "common.unavailable"] };
+  const limited = { "429": ["common.too_many_requests"] };
+  const always = { ...limited, "500": ["common.internal"], "503": ["common.unavailable"] };
+  const commanded = { ...limited, "500": ["common.internal"], "503": ["common.outcome_unknown", "common.unavailable"] };
   const refusals = ["auth.credential_invalid", "auth.credential_required"];
   const written = { "413": ["common.payload_too_large"], "415": ["common.unsupported_media_type"] };
   const invalid = { "400": ["common.validation_failed"] };
@@ -348,11 +349,10 @@ describe("an operation in the OpenAPI document", () => {
       {
         ...invalid,
         "401": refusals,
-        "403": ["auth.cross_site_request", "auth.organization_suspended", "auth.permission_denied"],
+        "403": ["apikeys.address_not_allowed", "auth.cross_site_request", "auth.organization_suspended", "auth.permission_denied"],
         "404": ["library.card_unknown"],
         "409": ["common.idempotency_key_reused"],
         ...written,
-        "429": ["common.too_many_requests"],
         ...commanded,
       },
     ],
@@ -362,7 +362,7 @@ describe("an operation in the OpenAPI document", () => {
       {
         ...invalid,
         "401": refusals,
-        "403": ["auth.cross_site_request", "auth.permission_denied"],
+        "403": ["apikeys.address_not_allowed", "auth.cross_site_request", "auth.permission_denied"],
         "404": ["library.book_not_found"],
         "409": ["library.book_lent"],
         "412": ["common.version_conflict"],
@@ -376,7 +376,7 @@ describe("an operation in the OpenAPI document", () => {
       {
         ...invalid,
         "401": refusals,
-        "403": ["auth.cross_site_request", "auth.organization_suspended", "auth.permission_denied"],
+        "403": ["apikeys.address_not_allowed", "auth.cross_site_request", "auth.organization_suspended", "auth.permission_denied"],
         "404": ["library.book_not_found"],
         "409": ["library.book_lent"],
         ...written,
@@ -389,17 +389,24 @@ describe("an operation in the OpenAPI document", () => {
       {
         ...invalid,
         "401": refusals,
-        "403": ["auth.permission_denied"],
+        "403": ["apikeys.address_not_allowed", "auth.permission_denied"],
         "404": ["library.book_not_found"],
+        ...limited,
         "500": ["common.internal"],
         "503": ["common.revision_not_reached", "common.unavailable"],
       },
     ],
-    ["get", "/v1/books", { ...invalid, "401": refusals, "403": ["auth.permission_denied"], ...always }],
+    ["get", "/v1/books", { ...invalid, "401": refusals, "403": ["apikeys.address_not_allowed", "auth.permission_denied"], ...always }],
     [
       "post",
       "/v1/books/search",
-      { ...invalid, "401": refusals, "403": ["auth.cross_site_request", "auth.permission_denied"], ...written, ...always },
+      {
+        ...invalid,
+        "401": refusals,
+        "403": ["apikeys.address_not_allowed", "auth.cross_site_request", "auth.permission_denied"],
+        ...written,
+        ...always,
+      },
     ],
     [
       "post",
@@ -407,7 +414,7 @@ describe("an operation in the OpenAPI document", () => {
       {
         ...invalid,
         "401": ["auth.credential_invalid"],
-        "403": ["auth.cross_site_request"],
+        "403": ["apikeys.address_not_allowed", "auth.cross_site_request"],
         "409": ["common.idempotency_key_reused"],
         ...written,
         ...commanded,
@@ -419,7 +426,7 @@ describe("an operation in the OpenAPI document", () => {
       {
         ...invalid,
         "401": refusals,
-        "403": ["auth.cross_site_request"],
+        "403": ["apikeys.address_not_allowed", "auth.cross_site_request"],
         "404": ["common.not_found"],
         "409": ["common.idempotency_key_reused"],
         ...written,
@@ -472,6 +479,7 @@ describe("an operation in the OpenAPI document", () => {
           return { output: nothing ? null : (outputs[operation] ?? book), ...(kind === "command" ? { revision: "42" } : {}) };
         },
         () => ({ kind: "operator" }),
+        { admit: () => ({ rateLimits: { policy: '"key";q=2;w=60', state: '"key";r=1;t=60' }, ended() {} }) },
       ),
       publicUrl: about.publicUrl,
       trustProxy: noProxies,
@@ -489,7 +497,7 @@ describe("an operation in the OpenAPI document", () => {
         expect(described, `${documented.operationId} answered ${answer.statusCode}`).toBeDefined();
         expect(answer.statusCode).toBeLessThan(300);
         const named = Object.keys(answer.headers).filter((name) =>
-          ["x-request-id", "x-gatehouse-revision", "etag", "set-cookie"].includes(name),
+          ["x-request-id", "x-gatehouse-revision", "etag", "set-cookie", "ratelimit", "ratelimit-policy"].includes(name),
         );
         expect(Object.keys(described.headers).toSorted(), documented.operationId).toEqual(named.toSorted());
         const schema = described.content?.["application/json"]?.schema;

@@ -2,6 +2,7 @@ import { describeRule, permissionsIn, type Rule } from "../declaration/authoriza
 import type { Catalogue } from "../declaration/catalogue.ts";
 import { type Deprecation, describeDeprecation } from "../declaration/deprecation.ts";
 import {
+  AddressNotAllowed,
   CredentialInvalid,
   CredentialRequired,
   CrossSiteRequest,
@@ -117,7 +118,7 @@ function operationObject(route: Route, byName: Catalogue["byName"]): Json {
     summary: operation.summary,
     description: describe(operation, byName),
     ...(operation.deprecated ? { deprecated: true, "x-sunset": operation.deprecated.sunset } : {}),
-    security: operation.allow.kind === "anyone" ? [] : [{ bearer: [] }, { cookie: [] }],
+    security: operation.allow.kind === "anyone" ? [] : [{ bearer: [] }, { apiKey: [] }, { cookie: [] }],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: body } : {}),
     responses: responsesOf(route),
@@ -189,6 +190,7 @@ function responsesOf({ operation, method }: Route): Json {
       ...(operation.kind === "command" ? { "x-gatehouse-revision": { $ref: "#/components/headers/Revision" } } : {}),
       ...(operation.versioned && !nothing ? { etag: { $ref: "#/components/headers/ETag" } } : {}),
       ...(operation.cookie ? { "set-cookie": { $ref: "#/components/headers/SessionCookie" } } : {}),
+      ...rateLimitHeaders,
       ...noticeHeaders(operation),
     },
     ...(nothing ? {} : { content: contentOf(operation) }),
@@ -224,6 +226,12 @@ const isKernels = (errors: readonly ErrorDefinition[]): boolean => errors.every(
 const sharedName = (status: number, errors: readonly ErrorDefinition[]): string =>
   `${status}_${errors.map(({ code }) => code.slice(code.indexOf(".") + 1)).join("_or_")}`;
 
+/** The state of an API key's rate limits. */
+const rateLimitHeaders: Json = {
+  "ratelimit-policy": { $ref: "#/components/headers/RateLimitPolicy" },
+  ratelimit: { $ref: "#/components/headers/RateLimit" },
+};
+
 /** What each answer of a deprecated operation has, errors too. */
 const noticeHeaders = ({ deprecated }: Operation): Json =>
   deprecated === undefined
@@ -241,6 +249,7 @@ function errorResponse(status: number, errors: readonly ErrorDefinition[], more:
       "x-request-id": { $ref: "#/components/headers/RequestId" },
       ...(status === 401 ? { "www-authenticate": { $ref: "#/components/headers/Challenge" } } : {}),
       ...(status === 429 || status === 503 ? { "retry-after": { $ref: "#/components/headers/RetryAfter" } } : {}),
+      ...(status === 429 ? rateLimitHeaders : {}),
       ...more,
     },
     content: {
@@ -273,13 +282,15 @@ function errorsOf(operation: Operation, method: string): readonly ErrorDefinitio
     // Also where any user may call it: a service and a credential with scopes may not.
     [PermissionDenied, asksPermission || refusing.some((kind) => kinds.has(kind))],
     [OrganizationInactive, permissionsIn(allow).some(({ scope }) => scope === "tenant")],
+    // The credential may be an API key, which has networks and rate limits.
+    [AddressNotAllowed, true],
     [CrossSiteRequest, writes],
     [RouteNotFound, kinds.has("operator")],
     [IdempotencyKeyReused, takesIdempotencyKey(operation, method)],
     [VersionConflict, takesIfMatch(operation, method)],
     [PayloadTooLarge, writes],
     [UnsupportedMediaType, writes],
-    [TooManyRequests, operation.limit !== undefined],
+    [TooManyRequests, true],
     [InternalError, true],
     [DependencyUnavailable, true],
     [OutcomeNotKnown, operation.kind === "command"],
@@ -346,6 +357,14 @@ const headerComponents = {
   SessionCookie: { description: `Begins or ends the browser's session (\`${sessionCookieName}\`).`, schema: { type: "string" } },
   Challenge: { description: "How to authenticate (RFC 9110 §11.6.1).", schema: { type: "string" } },
   RetryAfter: { description: "Seconds to wait before trying again.", schema: { type: "integer", minimum: 1 } },
+  RateLimitPolicy: {
+    description: "With an API key: its rate limits, each with its quota `q` in `w` seconds (draft-ietf-httpapi-ratelimit-headers).",
+    schema: { type: "string" },
+  },
+  RateLimit: {
+    description: "With an API key: what is left of each rate limit, `r` calls for the next `t` seconds.",
+    schema: { type: "string" },
+  },
   Deprecation: { description: "Since when it is deprecated (RFC 9745).", required: true, schema: { type: "string", pattern: "^@[0-9]+$" } },
   Sunset: { description: "From when on it may be gone (RFC 8594).", required: true, schema: { type: "string" } },
   Link: {
@@ -371,7 +390,8 @@ const parameterComponents = {
 };
 
 const securitySchemes = {
-  bearer: { type: "http", scheme: "bearer", description: "A session token (`ghs_…`)." },
+  bearer: { type: "http", scheme: "bearer", description: "A session token (`ghs_…`) or an API key (`ghk_…`)." },
+  apiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "An API key (`ghk_…`)." },
   cookie: { type: "apiKey", in: "cookie", name: sessionCookieName, description: "The session token as the browser keeps it." },
 };
 

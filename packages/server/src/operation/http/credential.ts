@@ -13,16 +13,19 @@ export const sessionCookieName = "gh_session";
 const cookieNameFor = (publicUrl: string): string => (publicUrl.startsWith("https:") ? `__Host-${sessionCookieName}` : sessionCookieName);
 
 /**
- * The credential of a request: `Authorization: Bearer` before the cookie. A cookie is sent by the browser whoever
+ * The credential of a request: `Authorization: Bearer` or `X-API-Key`, before the cookie. A cookie is sent by the browser whoever
  * wrote the page, so a request that changes something is taken from our own pages only.
  */
 export function credentialOf(request: FastifyRequest, publicUrl: string, method: string): SentCredential | undefined {
   const { authorization, cookie } = request.headers;
+  // Node joins several lines of the header with commas, which no credential has.
+  const apiKey = request.headers["x-api-key"] as string | undefined;
   if (authorization !== undefined) {
     const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-    // Another scheme is no credential of ours: it is refused as an unknown one, not overlooked.
-    return { token: token ?? "", from: "header" };
+    // Another scheme is no credential of ours: it is refused as an unknown one, not overlooked. Two credentials name two principals.
+    return { token: token === undefined || (apiKey !== undefined && apiKey !== token) ? "" : token, from: "header" };
   }
+  if (apiKey !== undefined) return { token: apiKey, from: "header" };
   if (cookie === undefined) return undefined;
   const token = tokenIn(cookie, cookieNameFor(publicUrl));
   if (token === undefined) return undefined;

@@ -34,6 +34,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   const { status } = known.definition;
   if (status >= 500) options.report(error, { traceId, method: request.method, route: request.routeOptions.url ?? "-" });
   if (known.retryAfterSeconds !== undefined) reply.header("retry-after", known.retryAfterSeconds);
+  if (known.rateLimits !== undefined) reply.headers({ "ratelimit-policy": known.rateLimits.policy, ratelimit: known.rateLimits.state });
   if (allowed.length > 0) reply.header("allow", allowed.join(", "));
   if (status === 401) reply.header("www-authenticate", 'Bearer realm="gatehouse"');
   return reply

@@ -8,7 +8,7 @@ import type { Origin } from "../declaration/origin.ts";
 import type { Principal } from "../declaration/principal.ts";
 import type { Answer, Call } from "../kernel/dispatch.ts";
 import { parseJson } from "../transport/json.ts";
-import { answersNothing, serializerOf } from "../transport/serializer.ts";
+import { answersNothing, serializerOf, statusOf } from "../transport/serializer.ts";
 import type { Serve } from "../transport/serve.ts";
 import { endConnectionsAtClose } from "./closing.ts";
 import { clearSessionCookie, credentialOf, sessionCookie } from "./credential.ts";
@@ -110,7 +110,7 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpServe
   if (operation.http === undefined) return;
   const [method, url] = operation.http.split(" ") as [string, string];
   const serialize = serializerOf(operation);
-  const status = operation.status ?? 200;
+  const status = statusOf(operation);
   const nothing = answersNothing(operation);
   const read = inputReader(operation, url);
   const notice = noticeOf(operation, options.catalogue.byName, options.publicUrl);
@@ -118,12 +118,13 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpServe
   const send = (answer: Answer, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const headers = ["x-request-id", request.id, "cache-control", "no-store"];
     if (answer.revision !== undefined) headers.push("x-gatehouse-revision", answer.revision);
+    if (answer.rateLimits !== undefined) headers.push("ratelimit-policy", answer.rateLimits.policy, "ratelimit", answer.rateLimits.state);
     if (operation.versioned && !nothing) headers.push("etag", `"${(answer.output as { version: number }).version}"`);
     if (operation.cookie === "begins") headers.push("set-cookie", sessionCookie(answer.output as never, options.publicUrl));
     if (operation.cookie === "ends") headers.push("set-cookie", clearSessionCookie(options.publicUrl));
     if (notice !== undefined) headers.push(...notice(request));
     if (operation.document) return respondDocument(reply, headers, answer.output as Document);
-    if (nothing) return respond(reply, status === 200 ? 204 : status, headers, undefined, options.closing);
+    if (nothing) return respond(reply, status, headers, undefined, options.closing);
     return respond(reply, status, headers, answer.text ?? serialize(answer.output), options.closing);
   };
 

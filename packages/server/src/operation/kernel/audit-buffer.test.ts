@@ -3,9 +3,18 @@ import { type RawBuilder, sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import { describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
+import { CredentialInvalid, OperationError } from "../declaration/errors.ts";
 import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
 import { anonymous } from "../declaration/principal.ts";
 import { backgroundOrigin } from "./scheduled.ts";
+
+const unauthenticated = (operation: Operation, origin: Origin) => ({
+  operation,
+  origin,
+  principal: anonymous,
+  error: new OperationError(CredentialInvalid),
+});
 
 it("keeps the refusals of a batch in which one cannot be stored", async () => {
   const server = await startTestServer();
@@ -16,7 +25,7 @@ it("keeps the refusals of a batch in which one cannot be stored", async () => {
     for (const traceId of traceIds) {
       // PostgreSQL's text holds no NUL.
       const userAgent = traceId === "stored nowhere" ? "curl\u0000" : "curl";
-      kernel.auditUnauthenticated(operation, { ...backgroundOrigin(), traceId, userAgent }, performance.now());
+      kernel.auditRefused(unauthenticated(operation, { ...backgroundOrigin(), traceId, userAgent }), performance.now());
     }
     await kernel.auditBuffer.flush();
     const { rows } = await platform.database.read(everyTenant, (db) =>
@@ -85,7 +94,7 @@ describe("refusals of many", () => {
       const { kernel } = server.application;
       const operation = kernel.catalogue.byName.get("identity.getMe") as Operation;
       const origin = { ...backgroundOrigin(), ip: "198.51.100.8", userAgent: "flood" };
-      for (let call = 0; call < 257; call += 1) kernel.auditUnauthenticated(operation, origin, performance.now());
+      for (let call = 0; call < 257; call += 1) kernel.auditRefused(unauthenticated(operation, origin), performance.now());
       await kernel.auditBuffer.settle();
       const { rows } = await sql<{ entries: number; sum: number }>`select count(*)::int as entries, sum(stands_for)::int as sum
         from audit_entries where user_agent = 'flood'`.execute(server.application.platform.database.owner);

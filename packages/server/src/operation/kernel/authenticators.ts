@@ -1,4 +1,7 @@
-import type { IdentifiedPrincipal, Principal } from "../declaration/principal.ts";
+import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
+import { type IdentifiedPrincipal, isIdentified, type Principal } from "../declaration/principal.ts";
+import type { RateLimitFields } from "../declaration/rate-limit-fields.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 
 /** Authenticates one form of credential. The module that issues the credentials registers it in its manifest. */
@@ -7,9 +10,27 @@ export interface Authenticator {
   accepts(token: string): boolean;
   /** The principal of the token; null where it is unknown, expired or revoked. Throws Unavailable where that cannot be known. */
   authenticate(token: string): MaybePromise<IdentifiedPrincipal | null>;
+  /**
+   * Applies what limits the use of the credential, such as its networks and rate limits, before the input is read. Throws or rejects with an
+   * OperationError where the call is refused. Undefined for the principal of another authenticator, and where nothing limits the credential.
+   */
+  admit?(principal: IdentifiedPrincipal, request: AdmissionRequest): MaybePromise<Admission> | undefined;
   /** Called once before the first token, and when the process ends. */
   start?(): void;
   stop?(): Promise<void>;
+}
+
+export interface AdmissionRequest {
+  readonly operation: Operation;
+  readonly origin: Origin;
+}
+
+/** A call that its credential admits. */
+export interface Admission {
+  /** The state of the credential's rate limits, which the answer carries. */
+  readonly rateLimits: RateLimitFields | undefined;
+  /** Called once when the call has ended, with the HTTP status of its answer. */
+  ended(status: number): void;
 }
 
 /** The principal of a token; null where no authenticator recognizes it. */
@@ -20,3 +41,19 @@ export const authenticateWith =
   (authenticators: readonly Authenticator[]): Authenticate =>
   (token) =>
     authenticators.find((each) => each.accepts(token))?.authenticate(token) ?? null;
+
+/** Admits a call of an authenticated principal. Undefined where nothing limits its credential. */
+export type Admit = (principal: Principal, request: AdmissionRequest) => MaybePromise<Admission> | undefined;
+
+/** The first authenticator that knows the principal's credential admits the call. */
+export function admitWith(authenticators: readonly Authenticator[]): Admit {
+  const admitting = authenticators.flatMap((each) => (each.admit === undefined ? [] : [each.admit.bind(each)]));
+  return (principal, request) => {
+    if (!isIdentified(principal)) return undefined;
+    for (const admit of admitting) {
+      const admission = admit(principal, request);
+      if (admission !== undefined) return admission;
+    }
+    return undefined;
+  };
+}

@@ -1,12 +1,11 @@
 import type { Platform } from "#platform/platform.ts";
 import type { AuditResult } from "../declaration/audit-declaration.ts";
-import { CredentialInvalid, CredentialRequired, OperationError } from "../declaration/errors.ts";
+import { CredentialRequired, OperationError } from "../declaration/errors.ts";
 import type { Operation } from "../declaration/operation.ts";
-import type { Origin } from "../declaration/origin.ts";
-import { anonymous } from "../declaration/principal.ts";
+import { organizationOf } from "../declaration/principal.ts";
 import type { AuditedCall } from "./audit.ts";
 import { AuditBuffer } from "./audit-buffer.ts";
-import type { Call } from "./dispatch.ts";
+import type { Call, RefusedCall } from "./dispatch.ts";
 import { type EndedCall, logFields, logLevelOf } from "./log-line.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
@@ -33,14 +32,15 @@ export class CallLog {
   }
 
   /**
-   * Audits and counts a call whose credential is unknown, expired or revoked. Its caller is unknown, so the entry belongs to no
-   * organization; its input was not validated, and is left out. `began` is of `performance.now()`.
+   * Audits and counts a call that its credential does not permit, or whose credential is unknown. An unknown caller's entry belongs to no
+   * organization. The input was not read. `began` is of `performance.now()`.
    */
-  unauthenticated(runnable: Runnable, origin: Origin, began: number): void {
-    const call = { operation: runnable.operation.name, input: {}, principal: anonymous, origin };
-    const progress: CallProgress = { details: {}, tenant: null, stage: "before" };
-    this.auditBuffer.add(this.audited(runnable.operation, call, progress), { result: "refused", reason: CredentialInvalid.code });
-    this.#observe(runnable, { call, outcome: CredentialInvalid.code, progress }, began);
+  refused(runnable: Runnable, { origin, principal, error }: Omit<RefusedCall, "operation">, began: number): void {
+    const call = { operation: runnable.operation.name, input: {}, principal, origin };
+    const progress: CallProgress = { details: {}, tenant: organizationOf(principal), stage: "before" };
+    const { code } = error.definition;
+    this.auditBuffer.add(this.audited(runnable.operation, call, progress), { result: "refused", reason: code });
+    this.#observe(runnable, { call, outcome: code, progress }, began);
   }
 
   audited(operation: Operation, { principal, origin, input }: Call, { details, tenant }: CallProgress): AuditedCall {

@@ -1,5 +1,8 @@
+import type { OperationError } from "../declaration/errors.ts";
+import type { Operation } from "../declaration/operation.ts";
 import type { Origin } from "../declaration/origin.ts";
 import type { Principal } from "../declaration/principal.ts";
+import type { RateLimitFields } from "../declaration/rate-limit-fields.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 
 /** A call of an operation, whichever transport it came by. */
@@ -22,6 +25,17 @@ export interface Answer {
   readonly revision?: string;
   /** Of a command: whether it has appended events, which in-process caches must observe. */
   readonly appended?: boolean;
+  /** The state of the credential's rate limits, where it has any. */
+  readonly rateLimits?: RateLimitFields;
+}
+
+/** A call that was refused before it was dispatched: its credential is unknown, or does not admit it. */
+export interface RefusedCall {
+  readonly operation: Operation;
+  readonly origin: Origin;
+  /** Anonymous where the credential is unknown, expired or revoked. */
+  readonly principal: Principal;
+  readonly error: OperationError;
 }
 
 /**

@@ -8,14 +8,13 @@ import type { Catalogue } from "../declaration/catalogue.ts";
 import { CredentialRequired, OperationError } from "../declaration/errors.ts";
 import type { AnyModule } from "../declaration/module.ts";
 import type { Operation } from "../declaration/operation.ts";
-import type { Origin } from "../declaration/origin.ts";
 import { isSystemOrOperator, principalKey, principalKinds } from "../declaration/principal.ts";
 import type { AuditBuffer } from "./audit-buffer.ts";
 import { CallLog } from "./call-log.ts";
 import { canonicalInput } from "./canonical.ts";
 import { CommandTransactions } from "./command-transaction.ts";
 import { type KernelParts, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
-import type { Answer, Call, Dispatch } from "./dispatch.ts";
+import type { Answer, Call, Dispatch, RefusedCall } from "./dispatch.ts";
 import { after, attempt, type MaybePromise } from "./maybe-promise.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
 import { takeRateLimit } from "./rate-limit.ts";
@@ -54,7 +53,7 @@ export class Kernel {
     const authorizer = () => this.#authorizer;
     this.#parts = {
       platform,
-      services: servicesOf(platform),
+      services: servicesOf(platform, catalogue.byName),
       catalogue,
       modules: this.#modules,
       get authorizer() {
@@ -90,9 +89,9 @@ export class Kernel {
     return this.#modules.apisFor(module, bound);
   }
 
-  /** Audits and counts a call whose credential is unknown, expired or revoked. `began` is of `performance.now()`. */
-  auditUnauthenticated(operation: Operation, origin: Origin, began: number): void {
-    this.#calls.unauthenticated(this.#runnable.get(operation.name) as Runnable, origin, began);
+  /** Audits and counts a call that was refused before its input was read. `began` is of `performance.now()`. */
+  auditRefused({ operation, ...refused }: RefusedCall, began: number): void {
+    this.#calls.refused(this.#runnable.get(operation.name) as Runnable, refused, began);
   }
 
   #dispatch(call: Call): MaybePromise<Answer> {

@@ -1,4 +1,5 @@
 import {
+  AddressNotAllowed,
   CredentialInvalid,
   CredentialRequired,
   OrganizationInactive,
@@ -34,7 +35,7 @@ export const logLevelOf = ({ kind, deprecated }: Operation, { principal }: Call,
 
 /** Refusals by input validation, authentication, authorization and limits. */
 const controls: ReadonlySet<string> = new Set(
-  [ValidationFailed, CredentialRequired, CredentialInvalid, PermissionDenied, OrganizationInactive, TooManyRequests].map(
+  [ValidationFailed, CredentialRequired, CredentialInvalid, PermissionDenied, OrganizationInactive, AddressNotAllowed, TooManyRequests].map(
     ({ code }) => code,
   ),
 );

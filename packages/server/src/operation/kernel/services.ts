@@ -2,7 +2,8 @@ import type { Platform } from "#platform/platform.ts";
 import type { Services } from "../declaration/context.ts";
 
 /** The part of the platform that use cases get. Read at each use, so that a port which is replaced is replaced here as well. */
-export const servicesOf = (platform: Platform): Services => ({
+export const servicesOf = (platform: Platform, operations: Services["operations"]): Services => ({
+  operations,
   get settings() {
     return platform.settings;
   },

@@ -1,9 +1,10 @@
 import { Compile } from "typebox/compile";
 import { type Headers, noHeaders } from "#platform/rpc/rpc.ts";
 import { deprecationField, sunsetField } from "../declaration/deprecation.ts";
-import { type ErrorDefinition, invalid, OperationError } from "../declaration/errors.ts";
+import { type ErrorDefinition, invalid, OperationError, withRateLimits } from "../declaration/errors.ts";
 import type { Operation } from "../declaration/operation.ts";
 import type { Origin } from "../declaration/origin.ts";
+import type { RateLimitFields } from "../declaration/rate-limit-fields.ts";
 import { type Static, Type } from "../declaration/schema.ts";
 import type { Answer, Call } from "../kernel/dispatch.ts";
 import { type ErrorEnvelope, envelopeOf } from "../transport/envelope.ts";
@@ -116,6 +117,8 @@ const header = {
   deprecation: "gatehouse-deprecation",
   sunset: "gatehouse-sunset",
   successor: "gatehouse-successor",
+  rateLimitPolicy: "gatehouse-ratelimit-policy",
+  rateLimit: "gatehouse-ratelimit",
 } as const;
 
 /** What every reply of a deprecated operation has beside its own: the values of the HTTP headers, and the subject to ask instead. */
@@ -129,19 +132,31 @@ export function noticeHeaders({ deprecated }: Operation, byName: ReadonlyMap<str
   };
 }
 
-export function headersOf({ revision, appended }: Answer): Headers {
-  if (revision === undefined) return noHeaders;
-  return { [header.revision]: revision, ...(appended ? { [header.appended]: "true" } : {}) };
+export function headersOf({ revision, appended, rateLimits }: Answer): Headers {
+  if (revision === undefined) return rateLimitHeaders(rateLimits);
+  return { [header.revision]: revision, ...(appended ? { [header.appended]: "true" } : {}), ...rateLimitHeaders(rateLimits) };
 }
+
+const rateLimitHeaders = (fields: RateLimitFields | undefined): Headers =>
+  fields === undefined ? noHeaders : { [header.rateLimitPolicy]: fields.policy, [header.rateLimit]: fields.state };
+
+/** Undefined where there are none, and where they could not be sent on as headers. */
+function rateLimitsIn(headers: Headers): RateLimitFields | undefined {
+  const { [header.rateLimitPolicy]: policy, [header.rateLimit]: state } = headers;
+  if (policy === undefined || state === undefined || !fieldForm.test(policy) || !fieldForm.test(state)) return undefined;
+  return { policy, state };
+}
+const fieldForm = /^[ -~]{1,1000}$/;
 
 /** A refusal as a reply: the one error envelope, and its status beside it. */
 export function writeError(error: OperationError, traceId: string, publicUrl: string) {
-  const { retryAfterSeconds } = error;
+  const { retryAfterSeconds, rateLimits } = error;
   return {
     body: Buffer.from(JSON.stringify(envelopeOf(error, traceId, publicUrl))),
     headers: {
       [header.status]: String(error.definition.status),
       ...(retryAfterSeconds === undefined ? {} : { [header.retryAfter]: String(retryAfterSeconds) }),
+      ...rateLimitHeaders(rateLimits),
     },
   };
 }
@@ -150,7 +165,11 @@ export function writeError(error: OperationError, traceId: string, publicUrl: st
 export function readReply(body: Uint8Array, headers: Headers, known: ReadonlyMap<string, ErrorDefinition>): Answer {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   const status = headers[header.status];
-  if (status !== undefined) throw refusalOf(JSON.parse(text) as ErrorEnvelope, Number(status), headers[header.retryAfter], known);
+  const rateLimits = rateLimitsIn(headers);
+  if (status !== undefined) {
+    const refusal = refusalOf(JSON.parse(text) as ErrorEnvelope, Number(status), headers[header.retryAfter], known);
+    throw rateLimits === undefined ? refusal : withRateLimits(refusal, rateLimits);
+  }
   const revision = headers[header.revision];
   return {
     text,
@@ -158,6 +177,7 @@ export function readReply(body: Uint8Array, headers: Headers, known: ReadonlyMap
     get output() {
       return text === "" ? null : JSON.parse(text);
     },
+    ...(rateLimits === undefined ? {} : { rateLimits }),
     ...(revision === undefined || !revisionForm.test(revision) ? {} : { revision, appended: headers[header.appended] === "true" }),
   };
 }

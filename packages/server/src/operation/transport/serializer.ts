@@ -8,3 +8,6 @@ export const serializerOf = ({ output }: Operation): Serializer => fastJsonStrin
 
 /** Whether an operation answers with no body at all. */
 export const answersNothing = ({ output }: Operation): boolean => (output as { type?: string }).type === "null";
+
+/** The HTTP status of the operation's success. */
+export const statusOf = (operation: Operation): number => operation.status ?? (answersNothing(operation) ? 204 : 200);

@@ -1,10 +1,12 @@
-import { CredentialInvalid, OperationError } from "../declaration/errors.ts";
+import { CredentialInvalid, OperationError, withRateLimits } from "../declaration/errors.ts";
 import type { Operation } from "../declaration/operation.ts";
 import type { Origin } from "../declaration/origin.ts";
 import { anonymous, type Principal } from "../declaration/principal.ts";
-import type { Authenticate } from "../kernel/authenticators.ts";
-import type { Answer, Call, Dispatch } from "../kernel/dispatch.ts";
-import { after, type MaybePromise } from "../kernel/maybe-promise.ts";
+import type { Admission, Admit, Authenticate } from "../kernel/authenticators.ts";
+import type { Answer, Call, Dispatch, RefusedCall } from "../kernel/dispatch.ts";
+import { after, attempt, type MaybePromise } from "../kernel/maybe-promise.ts";
+import { asOperationError } from "./envelope.ts";
+import { statusOf } from "./serializer.ts";
 
 /** A credential as it came with a request. A client sets a header on purpose; a browser sends a cookie by itself. */
 export interface SentCredential {
@@ -24,26 +26,47 @@ export interface ReceivedCall {
 /** Answers the requests of a transport: in this process, or in one behind NATS. Refusals are thrown or rejected. */
 export type Serve = (received: ReceivedCall) => MaybePromise<Answer>;
 
-/**
- * Serves with this process's own operations. Calls `refused` for a credential that is unknown, expired or revoked; `began` is of
- * `performance.now()`.
- */
-export function servedHere(
-  dispatch: Dispatch,
-  authenticate: Authenticate,
-  refused?: (received: ReceivedCall, began: number) => void,
-): Serve {
+interface CredentialChecks {
+  readonly admit?: Admit;
+  /** Told of refused calls; `began` is of `performance.now()`. */
+  readonly refused?: (call: RefusedCall, began: number) => void;
+}
+
+/** Serves with this process's own operations. */
+export function servedHere(dispatch: Dispatch, authenticate: Authenticate, { admit, refused }: CredentialChecks = {}): Serve {
   return (received) => {
-    const { credential, operation } = received;
+    const { credential, operation, origin } = received;
     if (credential === undefined) return dispatch(received.call(anonymous));
     const began = performance.now();
+    const refuse = (principal: Principal, error: unknown): never => {
+      if (error instanceof OperationError) refused?.({ operation, origin, principal, error }, began);
+      throw error;
+    };
     return after(authenticate(credential.token), (found) => {
       const principal = found ?? anonymousInstead(credential, operation);
-      if (principal !== undefined) return dispatch(received.call(principal));
-      refused?.(received, began);
-      throw new OperationError(CredentialInvalid);
+      if (principal === undefined) return refuse(anonymous, new OperationError(CredentialInvalid));
+      if (admit === undefined) return dispatch(received.call(principal));
+      return attempt(
+        () => admit(principal, { operation, origin }),
+        (admission) => (admission === undefined ? dispatch(received.call(principal)) : dispatchAdmitted(received, principal, admission)),
+        (error) => refuse(principal, error),
+      );
     });
   };
+
+  function dispatchAdmitted(received: ReceivedCall, principal: Principal, { rateLimits, ended }: Admission): MaybePromise<Answer> {
+    return attempt(
+      () => dispatch(received.call(principal)),
+      (answer) => {
+        ended(statusOf(received.operation));
+        return rateLimits === undefined ? answer : { ...answer, rateLimits };
+      },
+      (error) => {
+        ended(asOperationError(error).definition.status);
+        throw rateLimits !== undefined && error instanceof OperationError ? withRateLimits(error, rateLimits) : error;
+      },
+    );
+  }
 }
 
 /** A stale cookie must not keep a browser from signing in again. */

@@ -8,6 +8,7 @@ const groups = {
   authorization: ["access", "decisions", "authzen"],
   organization: ["tenancy", "entitlements"],
   signin: ["sessions", "authentication"],
+  integration: ["apikeys"],
   insight: ["operations"],
 };
 

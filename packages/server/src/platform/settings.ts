@@ -28,6 +28,10 @@ export interface Settings {
   readonly auditForward: "on" | "off";
   /** Words of this installation that are no passwords. */
   readonly passwordWords: readonly string[];
+  /** What every API key may call in a minute, whatever its own limits are; 0 is without this limit. */
+  readonly apiKeyCallsPerMinute: number;
+  /** How long the usage of API keys, and keys that ended, are kept; 0 keeps all. */
+  readonly apiKeyUsageDays: number;
   /** Sessions of one user beside each other; one more ends the oldest. */
   readonly sessionsPerUser: number;
   /** Invitations that one account may send in an hour, in all organizations; an organization four times as many in a day. */
@@ -43,6 +47,8 @@ export interface Quotas {
   /** Roles of its own, in one organization. */
   readonly roles: number;
   readonly grants: number;
+  /** Active ones of one owner in one scope. */
+  readonly apiKeys: number;
   /** Open ones. */
   readonly invitations: number;
   /** Of an organization and all of its members together. */

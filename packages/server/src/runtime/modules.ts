@@ -5,6 +5,7 @@ import { manifest as audit } from "#modules/foundation/audit/index.ts";
 import { manifest as identity } from "#modules/foundation/identity/index.ts";
 import { manifest as notifications } from "#modules/foundation/notifications/index.ts";
 import { manifest as operations } from "#modules/insight/operations/index.ts";
+import { manifest as apikeys } from "#modules/integration/apikeys/index.ts";
 import { manifest as entitlements } from "#modules/organization/entitlements/index.ts";
 import { manifest as tenancy } from "#modules/organization/tenancy/index.ts";
 import { manifest as authentication } from "#modules/signin/authentication/index.ts";
@@ -39,6 +40,7 @@ export const manifests: readonly ModuleManifest[] = [
   entitlements,
   sessions,
   authentication,
+  apikeys,
   operations,
 ];
 

@@ -81,6 +81,12 @@ export const accessVariables: readonly Variable[] = [
     meaning: "how many invitations an account sends in an hour; all accounts of an organization send four times as many in a day",
     ...integer(1, 100_000),
   },
+  {
+    name: "GATEHOUSE_API_KEY_LIMIT",
+    fallback: 6_000,
+    meaning: "calls that every API key may make in a minute, whatever limits of its own it has; 0 is without this limit",
+    ...integer(0, 1_000_000_000),
+  },
   { name: "SESSION_IDLE_SECONDS", fallback: day, meaning: "a session that is not used for so long is over", ...integer(minute, 30 * day) },
   {
     name: "SESSION_ABSOLUTE_SECONDS",
@@ -107,6 +113,12 @@ export const accessVariables: readonly Variable[] = [
     name: "GATEHOUSE_QUOTA_GRANTS",
     fallback: 1_000_000,
     meaning: "grants that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_API_KEYS",
+    fallback: 1_000,
+    meaning: "active API keys that one owner may have in an organization, or in the internal scope",
     ...integer(0, 1_000_000_000),
   },
   {

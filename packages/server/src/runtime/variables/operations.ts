@@ -16,6 +16,12 @@ export const operationVariables: readonly Variable[] = [
     ...integer(0, 36_500),
   },
   {
+    name: "GATEHOUSE_API_KEY_USAGE_DAYS",
+    fallback: 90,
+    meaning: "how long the usage of API keys is kept, and keys that were revoked or have expired; 0 keeps all",
+    ...integer(0, 36_500),
+  },
+  {
     name: "GATEHOUSE_EVENT_DAYS",
     fallback: 90,
     meaning: "how long events that every reader has passed are kept in the log (S0, event persistence); 0 keeps all",

@@ -25,6 +25,9 @@ const organization: readonly SystemPermission[] = [
   { value: "Organization.ExportAuditLog", description: "Take the organization's audit log along" },
   { value: "Organization.WriteAuditEvents", description: "Record an application's events in the organization's audit log" },
   { value: "Organization.CheckAccess", description: "Ask what any member may do, and why" },
+  { value: "Organization.ReadApiKeys", description: "See the organization's API keys and how they are used" },
+  { value: "Organization.ManageApiKeys", description: "Change and revoke the organization's API keys" },
+  { value: "Organization.VerifyApiKeys", description: "Verify API keys that an application was called with" },
 ];
 
 const internal: readonly SystemPermission[] = [
@@ -42,6 +45,10 @@ const internal: readonly SystemPermission[] = [
   { value: "Tenant.Update", description: "Change the settings of every organization" },
   { value: "Tenant.SetStatus", description: "Suspend organizations and let them in again" },
   { value: "Tenant.SetEntitlements", description: "Say what organizations' plans include" },
+  { value: "ApiKey", description: "Everything about API keys of the internal scope" },
+  { value: "ApiKey.Read", description: "See API keys of the internal scope and how they are used" },
+  { value: "ApiKey.Manage", description: "Change and revoke API keys of the internal scope" },
+  { value: "ApiKey.Verify", description: "Verify API keys of every organization" },
   { value: "AuditLog", description: "Everything about the audit logs of every organization" },
   { value: "AuditLog.Read", description: "See who did what, everywhere" },
   { value: "AuditLog.Export", description: "Take audit logs along" },

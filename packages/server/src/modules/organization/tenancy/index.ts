@@ -25,7 +25,7 @@ import { listMemberships } from "./queries/list-memberships.ts";
 import { listOrganizations } from "./queries/list-organizations.ts";
 import { steps } from "./schema-steps.ts";
 
-export { UserUnknown } from "./errors.ts";
+export { OrganizationNotFound, UserUnknown } from "./errors.ts";
 export { MemberRemoved, OrganizationStatusChanged } from "./events.ts";
 export { Membership, OrganizationStatus } from "./model.ts";
 export { eraseOrganization, listErasures, restoreOwner, tenancy };

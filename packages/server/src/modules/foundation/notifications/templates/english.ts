@@ -47,6 +47,16 @@ export const english: Language = {
     ],
     action: "Go to the start page",
   }),
+  "api-key-leaked": ({ firstName, keyName, keyPrefix }) => ({
+    important: true,
+    subject: "An API key of yours has leaked and was revoked",
+    paragraphs: [
+      `Hello ${firstName},`,
+      `The API key ${keyPrefix} (${keyName}) was reported as found where others can read it. It was revoked and no longer works.`,
+      "Make a new key, replace the old one where it is used, and look at what it was used for.",
+    ],
+    action: "Go to the start page",
+  }),
   invitation: ({ organizationName, inviterName }) => ({
     subject: `Invitation to ${organizationName}`,
     paragraphs: ["Hello,", `${inviterName} invites you to join ${organizationName}.`, "Sign in or register with this address to accept."],

@@ -11,6 +11,7 @@ const linkOf: { readonly [Name in Template]: (data: Data) => string } = {
   "address-check": ({ publicUrl }) => `${publicUrl}/`,
   "reset-password": ({ publicUrl, token }) => `${publicUrl}/reset-password?token=${token}`,
   "password-changed": ({ publicUrl }) => `${publicUrl}/`,
+  "api-key-leaked": ({ publicUrl }) => `${publicUrl}/`,
   invitation: ({ publicUrl, invitationId, token }) => `${publicUrl}/invitations/${invitationId}/accept?token=${token}`,
 };
 

@@ -6,6 +6,7 @@ export interface MailData {
   readonly "address-check": { readonly firstName: string };
   readonly "reset-password": { readonly firstName: string; readonly token: string };
   readonly "password-changed": { readonly firstName: string };
+  readonly "api-key-leaked": { readonly firstName: string; readonly keyName: string; readonly keyPrefix: string };
   readonly invitation: {
     readonly organizationName: string;
     readonly inviterName: string;
@@ -15,7 +16,7 @@ export interface MailData {
 }
 
 /** Data that people have written; a mail shows it as a plain name. */
-export const namesInMails = ["firstName", "organizationName", "inviterName"] as const;
+export const namesInMails = ["firstName", "organizationName", "inviterName", "keyName"] as const;
 
 export type Template = keyof MailData;
 

@@ -47,6 +47,16 @@ export const vietnamese: Language = {
     ],
     action: "Đến trang chủ",
   }),
+  "api-key-leaked": ({ firstName, keyName, keyPrefix }) => ({
+    important: true,
+    subject: "Một khóa API của bạn bị lộ và đã bị thu hồi",
+    paragraphs: [
+      `Xin chào ${firstName},`,
+      `Khóa API ${keyPrefix} (${keyName}) được báo là đã xuất hiện ở nơi người khác có thể đọc. Khóa đã bị thu hồi và không còn dùng được.`,
+      "Hãy tạo khóa mới, thay khóa cũ ở những nơi đang dùng và kiểm tra khóa đã được dùng vào việc gì.",
+    ],
+    action: "Đến trang chủ",
+  }),
   invitation: ({ organizationName, inviterName }) => ({
     subject: `Lời mời tham gia ${organizationName}`,
     paragraphs: [

@@ -1,0 +1,33 @@
+import { invalid } from "#operation/declaration/errors.ts";
+import { Page, Paging, TimeRangeEnd, TimeRangeStart, Type, Uuid } from "#operation/declaration/schema.ts";
+import { ApiKeyNotFound } from "../errors.ts";
+import { apikeys } from "../module.ts";
+import { ownerOfKey, ownOrReadable, tenantOfKey } from "../own-or-managed.ts";
+import { UsageItem } from "../usage.ts";
+
+const dayMs = 86_400_000;
+const daysDefault = 30;
+
+/** Calls of a key by day, operation and status. Those of the last seconds are not in it yet. */
+export const getApiKeyUsage = apikeys.query("getApiKeyUsage", {
+  http: "GET /api/v1/api-keys/:apiKeyId/usage",
+  summary: "Read how an API key was used, by day, operation and status.",
+  allow: ownOrReadable,
+  absent: ApiKeyNotFound,
+  input: Type.Object({ apiKeyId: Uuid, from: Type.Optional(TimeRangeStart), to: Type.Optional(TimeRangeEnd), ...Paging }),
+  output: Page(UsageItem),
+  errors: [ApiKeyNotFound],
+  tenant: tenantOfKey,
+  ownerOf: ownerOfKey,
+  async run({ store, page, fail, now }, { apiKeyId, from: givenFrom, to: givenTo, ...paging }) {
+    const row = (await store.byId(apiKeyId)) ?? fail(ApiKeyNotFound);
+    const to = givenTo === undefined ? new Date(now.getTime() + 1) : new Date(givenTo);
+    const from = givenFrom === undefined ? new Date(to.getTime() - daysDefault * dayMs) : new Date(givenFrom);
+    if (from >= to) throw invalid({ field: "from", rule: "before", message: "is not before `to`" });
+    const request = page(paging);
+    const about = { keyId: row.id, organizationId: row.organization_id, from, to };
+    const found = await store.usage({ ...about, after: request.after, limit: request.fetch });
+    const { rows, nextCursor } = request.cut(found, ({ day, operation, status }) => [day, operation, String(status)]);
+    return { items: [...rows], nextCursor };
+  },
+});

@@ -1,0 +1,147 @@
+import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
+import type { Platform } from "#platform/platform.ts";
+import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
+import { apiKeyStore } from "./store.ts";
+import { latencyBounds, type Usage } from "./usage.ts";
+
+/** A key whose uses are recorded. */
+export interface UsedKey {
+  readonly id: string;
+  /** When the last use was that this process has recorded; milliseconds. */
+  recordedAt: number;
+}
+
+/** A call of a key that has ended. */
+export interface EndedUse {
+  readonly operation: string;
+  readonly status: number;
+  readonly latencyMs: number;
+}
+
+/** Uses within this time are one use to `last_used_at`: it is read by people. */
+const recordEveryMs = 60_000;
+const flushEveryMs = 5_000;
+/** Keys times operations times statuses between two flushes; some 200 bytes each. */
+const usagesMax = 50_000;
+/** Rows in one transaction. */
+const rowsAtOnce = 1_000;
+
+type Batch = readonly Usage[];
+
+/**
+ * Counts the calls of keys in memory and adds them to the tables every few seconds, so that no call waits for it. One a process.
+ *
+ * Guarantees: memory is bounded, and calls beyond the bound are not counted. While the database is away, what was counted is kept. A row that
+ * the database refuses is dropped alone. A process that is killed loses the calls of the last seconds.
+ */
+export class UsageRecorder {
+  readonly #platform: Platform;
+  readonly #used = new Map<string, number>();
+  #usages = new Map<string, Usage>();
+  #lost = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.flush(), flushEveryMs);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+
+  /** Forgets what is not recorded yet: the database may have lost the keys. */
+  clear(): void {
+    this.#used.clear();
+    this.#usages.clear();
+  }
+
+  /** The key is used now. */
+  note(key: UsedKey): void {
+    const now = this.#platform.clock.now();
+    if (now - key.recordedAt < recordEveryMs) return;
+    key.recordedAt = now;
+    this.#used.set(key.id, now);
+  }
+
+  count({ id }: UsedKey, { operation, status, latencyMs }: EndedUse): void {
+    const day = new Date(this.#platform.clock.now()).toISOString().slice(0, "2026-11-28".length);
+    const place = `${id} ${day} ${operation} ${status}`;
+    let usage = this.#usages.get(place);
+    if (usage === undefined) {
+      if (this.#usages.size >= usagesMax) {
+        this.#lost += 1;
+        return;
+      }
+      const latency = latencyBounds.map(() => 0);
+      usage = { keyId: id, day, operation, status, calls: 0, latencyMsSum: 0, latencyMsMax: 0, latency };
+      this.#usages.set(place, usage);
+    }
+    usage.calls += 1;
+    usage.latencyMsSum += latencyMs;
+    usage.latencyMsMax = Math.max(usage.latencyMsMax, latencyMs);
+    for (const [index, bound] of latencyBounds.entries()) if (latencyMs <= bound) (usage.latency[index] as number) += 1;
+  }
+
+  /** Resolves when everything before the call is recorded, also by a flush under way. */
+  flush(): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#record());
+    return this.#flushing;
+  }
+
+  async #record(): Promise<void> {
+    const { logger } = this.#platform;
+    if (this.#lost > 0) logger.warn({ calls: this.#lost }, "calls of API keys were not counted: too many keys and operations at once");
+    this.#lost = 0;
+    const used = [...this.#used].map(([id, at]) => ({ id, at: new Date(at) }));
+    this.#used.clear();
+    const usages = [...this.#usages.values()];
+    this.#usages = new Map();
+    try {
+      if (used.length > 0) await this.#write((store) => store.recordUse(used));
+    } catch (error) {
+      logger.warn({ err: error }, "the last use of API keys could not be recorded");
+    }
+    for (let from = 0; from < usages.length; from += rowsAtOnce) await this.#add(usages.slice(from, from + rowsAtOnce));
+  }
+
+  /** Adds a batch; where the database refuses it, row by row, so that one bad row does not cost the others. */
+  async #add(batch: Batch): Promise<void> {
+    try {
+      await this.#write((store) => store.addUsage(batch));
+    } catch (error) {
+      // What may have been committed is not added again.
+      if (error instanceof OutcomeUnknown) this.#platform.logger.warn({ err: error }, "calls of API keys may not have been recorded");
+      else if (error instanceof Unavailable) this.#keep(batch);
+      else if (batch.length > 1) for (const usage of batch) await this.#add([usage]);
+      else this.#platform.logger.warn({ err: error, calls: batch[0]?.calls }, "calls of an API key could not be recorded");
+    }
+  }
+
+  /** Merges what could not be written with what was counted meanwhile. */
+  #keep(batch: Batch): void {
+    for (const usage of batch) {
+      const place = `${usage.keyId} ${usage.day} ${usage.operation} ${usage.status}`;
+      const counted = this.#usages.get(place);
+      if (counted === undefined) {
+        if (this.#usages.size < usagesMax) this.#usages.set(place, usage);
+        else this.#lost += usage.calls;
+        continue;
+      }
+      counted.calls += usage.calls;
+      counted.latencyMsSum += usage.latencyMsSum;
+      counted.latencyMsMax = Math.max(counted.latencyMsMax, usage.latencyMsMax);
+      for (const [index, calls] of usage.latency.entries()) (counted.latency[index] as number) += calls;
+    }
+  }
+
+  #write(work: (store: ReturnType<typeof apiKeyStore.writes>) => Promise<void>): Promise<void> {
+    return this.#platform.database.transact(everyTenant, (tx: WriteHandle) => work(apiKeyStore.writes(tx)));
+  }
+}

@@ -45,6 +45,8 @@ export interface Quotas {
   readonly grants: number;
   /** Open ones. */
   readonly invitations: number;
+  /** In one organization. */
+  readonly serviceAccounts: number;
   /** Of an organization and all of its members together. */
   readonly attributeBytes: number;
 }

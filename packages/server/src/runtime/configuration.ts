@@ -189,6 +189,7 @@ function assemble(get: (name: string) => never): Assembled {
         roles: get("GATEHOUSE_QUOTA_ROLES"),
         grants: get("GATEHOUSE_QUOTA_GRANTS"),
         invitations: get("GATEHOUSE_QUOTA_INVITATIONS"),
+        serviceAccounts: get("GATEHOUSE_QUOTA_SERVICE_ACCOUNTS"),
         attributeBytes: attributesKb * 1_024,
       },
       cacheBytes: cacheMb * mebibyte,

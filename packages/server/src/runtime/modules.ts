@@ -6,6 +6,7 @@ import { manifest as identity } from "#modules/foundation/identity/index.ts";
 import { manifest as notifications } from "#modules/foundation/notifications/index.ts";
 import { manifest as operations } from "#modules/insight/operations/index.ts";
 import { manifest as entitlements } from "#modules/organization/entitlements/index.ts";
+import { manifest as serviceaccounts } from "#modules/organization/serviceaccounts/index.ts";
 import { manifest as tenancy } from "#modules/organization/tenancy/index.ts";
 import { manifest as authentication } from "#modules/signin/authentication/index.ts";
 import { manifest as sessions } from "#modules/signin/sessions/index.ts";
@@ -36,6 +37,7 @@ export const manifests: readonly ModuleManifest[] = [
   decisions,
   authzen,
   tenancy,
+  serviceaccounts,
   entitlements,
   sessions,
   authentication,

@@ -6,7 +6,7 @@ const src = "^packages/server/src";
 const groups = {
   foundation: ["notifications", "identity", "audit"],
   authorization: ["access", "decisions", "authzen"],
-  organization: ["tenancy", "entitlements"],
+  organization: ["tenancy", "serviceaccounts", "entitlements"],
   signin: ["sessions", "authentication"],
   integration: ["apikeys"],
   insight: ["operations"],

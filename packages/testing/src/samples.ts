@@ -1,7 +1,7 @@
 import { expectOk, routesOf, type Sample } from "./ask.ts";
 import { newPerson, password, signIn, unique } from "./people.ts";
 import type { TestServer } from "./server.ts";
-import { address, invite, join, mailedToken, model, newGrant, newRole, openSetUp, type World } from "./world.ts";
+import { address, invite, join, mailedToken, model, newGrant, newRole, newServiceAccount, openSetUp, type World } from "./world.ts";
 
 /** How a valid request of an operation is made. */
 export interface Recipe {
@@ -67,6 +67,9 @@ const internally = (input: (world: World) => Promise<Sample["input"]> | Sample["
 });
 
 const customRole = async (world: World): Promise<string> => (await newRole(world.server, world.own.owner.token, world.own.id)).id;
+
+const serviceAccount = async ({ server, own }: World): Promise<string> =>
+  (await newServiceAccount(server, own.owner.token, own.id, [own.roles["Member"] as string])).id;
 
 const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
   newGrant(server, own.owner.token, own.id, { type: "user", id: own.member.id });
@@ -247,6 +250,25 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "tenancy.removeInternalMember": internally(async (world) => ({ userId: await internalMember(world) })),
+  "serviceaccounts.createServiceAccount": owned(({ own }) => ({
+    organizationId: own.id,
+    name: `Sample ${unique()}`,
+    description: "sample",
+    roleIds: [own.roles["Member"]],
+  })),
+  "serviceaccounts.listServiceAccounts": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
+  "serviceaccounts.getServiceAccount": owned(({ own }) => ({ serviceAccountId: own.serviceAccountId }), true),
+  "serviceaccounts.updateServiceAccount": owned(
+    async (world) => ({
+      serviceAccountId: await serviceAccount(world),
+      name: `Sample ${unique()}`,
+      description: "sample",
+      roleIds: [world.own.roles["Member"]],
+      status: "Active",
+    }),
+    true,
+  ),
+  "serviceaccounts.deleteServiceAccount": owned(async (world) => ({ serviceAccountId: await serviceAccount(world) })),
   "tenancy.setUp": { make: async ({ server }) => nobody({ token: await openSetUp(server), ...person() }) },
 
   "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),

@@ -21,6 +21,8 @@ export interface Tenant {
   readonly sessionId: string;
   /** A grant to the member. */
   readonly grantId: string;
+  /** A service account with the role Member. */
+  readonly serviceAccountId: string;
   /** An export of the audit log. */
   readonly exportId: string;
 }
@@ -100,6 +102,7 @@ async function makeTenant(server: TestServer): Promise<Tenant> {
     invitation: await invite(server, { organizationId: id, token, email: address("invited"), roleId: roles["Member"] as string }),
     sessionId: sessions.items[0].id,
     grantId: (await newGrant(server, token, id, { type: "user", id: member.id })).id,
+    serviceAccountId: (await newServiceAccount(server, token, id, [roles["Member"] as string])).id,
     exportId: (await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: id } }))).id,
   };
 }
@@ -110,6 +113,16 @@ export async function newRole(server: TestServer, token: string, organizationId:
   return expectOk(
     server.call("POST /api/v1/iam/roles", { token, body: { name: `Role ${unique()}`, scope: "Organization", organizationId } }),
   );
+}
+
+/** A service account of an organization, or of the internal scope (null). */
+export async function newServiceAccount(
+  server: TestServer,
+  token: string,
+  organizationId: string | null,
+  roleIds: readonly string[],
+): Promise<AnyBody> {
+  return expectOk(server.call("POST /api/v1/service-accounts", { token, body: { organizationId, name: `Service ${unique()}`, roleIds } }));
 }
 
 /** Makes a subject a viewer of a school that no other grant is about. */

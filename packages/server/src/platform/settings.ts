@@ -51,6 +51,8 @@ export interface Quotas {
   readonly apiKeys: number;
   /** Open ones. */
   readonly invitations: number;
+  /** In one organization. */
+  readonly serviceAccounts: number;
   /** Of an organization and all of its members together. */
   readonly attributeBytes: number;
 }

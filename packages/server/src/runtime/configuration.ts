@@ -192,6 +192,7 @@ function assemble(get: (name: string) => never): Assembled {
         grants: get("GATEHOUSE_QUOTA_GRANTS"),
         apiKeys: get("GATEHOUSE_QUOTA_API_KEYS"),
         invitations: get("GATEHOUSE_QUOTA_INVITATIONS"),
+        serviceAccounts: get("GATEHOUSE_QUOTA_SERVICE_ACCOUNTS"),
         attributeBytes: attributesKb * 1_024,
       },
       cacheBytes: cacheMb * mebibyte,

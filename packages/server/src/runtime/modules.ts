@@ -7,6 +7,7 @@ import { manifest as notifications } from "#modules/foundation/notifications/ind
 import { manifest as operations } from "#modules/insight/operations/index.ts";
 import { manifest as apikeys } from "#modules/integration/apikeys/index.ts";
 import { manifest as entitlements } from "#modules/organization/entitlements/index.ts";
+import { manifest as serviceaccounts } from "#modules/organization/serviceaccounts/index.ts";
 import { manifest as tenancy } from "#modules/organization/tenancy/index.ts";
 import { manifest as authentication } from "#modules/signin/authentication/index.ts";
 import { manifest as sessions } from "#modules/signin/sessions/index.ts";
@@ -37,6 +38,7 @@ export const manifests: readonly ModuleManifest[] = [
   decisions,
   authzen,
   tenancy,
+  serviceaccounts,
   entitlements,
   sessions,
   authentication,

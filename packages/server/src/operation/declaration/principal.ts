@@ -57,6 +57,13 @@ export const isSystemOrOperator = ({ kind }: Principal): boolean => kind === "op
 export const isUser = (principal: Principal, userId: string | undefined): principal is UserPrincipal =>
   principal.kind === "user" && principal.id === userId;
 
+/**
+ * Whether a question about a user or service account is one about the principal itself. It lets a service ask what it may do; what a user
+ * owns is decided by {@link isUser}.
+ */
+export const isSelf = (principal: Principal, id: string | undefined): principal is IdentifiedPrincipal =>
+  isIdentified(principal) && principal.id === id;
+
 /** The organization that the credential is for; null where the principal has none. */
 export const organizationOf = (principal: Principal): string | null => (isIdentified(principal) ? principal.organizationId : null);
 

@@ -16,7 +16,10 @@ export interface AssignmentTables {
   readonly access_tenants: { readonly organization_id: string; readonly status: string };
 }
 
-/** Who holds which role where. */
+/** The holder of the assignment `a` is a user, not a service account. */
+const isUser = sql`not exists (select from access_services s where s.service_id = a.user_id)`;
+
+/** Who holds which role where: users, and service accounts under the same column. */
 export function assignmentReads(db: ReadHandle<AssignmentTables>) {
   const usersOf = async (query: RawBuilder<unknown>): Promise<readonly string[]> =>
     (await sql<{ user_id: string }>`${query}`.execute(db as never)).rows.map(({ user_id }) => user_id);
@@ -34,11 +37,13 @@ export function assignmentReads(db: ReadHandle<AssignmentTables>) {
         .execute();
       return grouped(rows.map((row) => [row.user_id, row.role_id]));
     },
-    holderIds: (roleId: string): Promise<readonly string[]> => usersOf(sql`select user_id from role_assignments where role_id = ${roleId}`),
-    /** Those who hold a role of the scope and no role there that takes one of the product's own permissions away. */
+    /** The users who hold a role; service accounts are left out. */
+    holderIds: (roleId: string): Promise<readonly string[]> =>
+      usersOf(sql`select a.user_id from role_assignments a where a.role_id = ${roleId} and ${isUser}`),
+    /** Users who hold a role of the scope and no role there that takes one of the product's own permissions away. */
     undeniedHolderIds: (roleId: string, organizationId: string | null): Promise<readonly string[]> =>
       usersOf(sql`
-        select a.user_id from role_assignments a where a.role_id = ${roleId} and not exists (
+        select a.user_id from role_assignments a where a.role_id = ${roleId} and ${isUser} and not exists (
           select from role_assignments o join role_permissions p on p.role_id = o.role_id and p.effect = 'deny'
           join permission_definitions d on d.id = p.permission_definition_id and d.is_system_permission
           where o.user_id = a.user_id and ${ofTenant(organizationId, "o.organization_id")})`),
@@ -57,14 +62,11 @@ export function assignmentReads(db: ReadHandle<AssignmentTables>) {
         where p.role_id = ${anyOf(roleIds, "uuid")} and p.effect = 'deny') as found`.execute(db as never);
       return rows[0]?.found === true;
     },
-    /** How many users hold a role. */
+    /** How many users hold a role; service accounts do not count. */
     async holders(roleId: string): Promise<number> {
-      const row = await db
-        .selectFrom("role_assignments")
-        .select((eb) => eb.fn.countAll<string>().as("count"))
-        .where("role_id", "=", roleId)
-        .executeTakeFirstOrThrow();
-      return Number(row.count);
+      const { rows } = await sql<{ count: number }>`select count(*)::int as count from role_assignments a
+        where a.role_id = ${roleId} and ${isUser}`.execute(db as never);
+      return rows[0]?.count ?? 0;
     },
   };
 }

@@ -29,6 +29,15 @@ export const AttributesOfSubject = Type.Object({
   version: Type.Integer(),
 });
 
+interface MemberReads {
+  assignments(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
+  servicesAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+/** Whether the id is a member's. A service account has roles without being one: nothing is noted about it. */
+export const isMember = async (store: MemberReads, userId: string, organizationId: string): Promise<boolean> =>
+  (await store.assignments([userId], organizationId)).has(userId) && !(await store.servicesAmong([userId])).has(userId);
+
 /** What the product says itself cannot be noted. */
 const ownNames = {
   user: new Set(["id", "roles", "status", "email", "name", "firstName", "lastName", "locale"]),

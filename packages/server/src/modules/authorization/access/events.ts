@@ -1,5 +1,5 @@
 import { defineEvent } from "#operation/declaration/event.ts";
-import { Name, nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { Name, nullable, oneOfGrowing, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { AccessScope, PermissionValue, ResourceRef, RuleEffect, SubjectRef } from "./model.ts";
 
 const permissionData = Type.Object({
@@ -124,14 +124,17 @@ export const ModelReplaced = defineEvent({
 
 export const RolesAssigned = defineEvent({
   type: "assignment.changed.v1",
-  says: "The roles of a user in a scope changed; none is left when the list is empty.",
+  says: "The roles of a user or a service account in a scope changed; none is left when the list is empty.",
   subject: ["user", "userId"],
   tenant: "organizationId",
   data: Type.Object({
+    /** The id of the user, or of the service account. */
     userId: Uuid,
     organizationId: nullable(Uuid),
+    /** Whose roles they are; absent where it is a user. */
+    holder: Type.Optional(oneOfGrowing("user", "service")),
     roleIds: Type.Array(Uuid),
-    /** Which of the roles are new for the user, and which were removed. */
+    /** Which of the roles are new for the holder, and which were removed. */
     addedRoleIds: Type.Array(Uuid),
     removedRoleIds: Type.Array(Uuid),
   }),
@@ -143,6 +146,14 @@ export const TenantStatusChanged = defineEvent({
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid, status: Type.String() }),
+});
+
+export const ServiceStatusChanged = defineEvent({
+  type: "service.status_changed.v1",
+  says: "Decisions about a service account depend on this status from now on; Deleted when the account is gone.",
+  subject: ["service", "serviceId"],
+  tenant: "organizationId",
+  data: Type.Object({ serviceId: Uuid, organizationId: nullable(Uuid), status: Type.String() }),
 });
 
 export const events = [
@@ -163,4 +174,5 @@ export const events = [
   ModelReplaced,
   RolesAssigned,
   TenantStatusChanged,
+  ServiceStatusChanged,
 ];

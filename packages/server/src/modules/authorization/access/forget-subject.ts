@@ -1,6 +1,7 @@
 import type { Emit } from "#operation/declaration/module.ts";
 import { GrantRevoked } from "./events.ts";
 import { type GrantRow, type GrantSearch, type RemovedGrants, relationshipOf } from "./grant-store.ts";
+import type { HolderKind } from "./model.ts";
 
 interface Forgetting {
   readonly store: {
@@ -29,16 +30,21 @@ export async function revokeSomeGrants(
 
 export const grantEventData = (row: GrantRow) => ({ grantId: row.id, ...relationshipOf(row) });
 
-/** The grants that name a user as their subject. */
-export const grantsOf = (organizationId: string | null, userId: string): GrantSearch => ({
+/** The grants that name a user or a service account as their subject. */
+export const grantsOf = (organizationId: string | null, subjectId: string, subjectType: HolderKind = "user"): GrantSearch => ({
   organizationId,
-  subjectType: "user",
-  subjectId: userId,
+  subjectType,
+  subjectId,
 });
 
 /** Removes the grants and attributes of a leaving member: they must not come back with a later membership. */
-export async function forgetSubject(context: Forgetting, organizationId: string | null, userId: string): Promise<void> {
+export async function forgetSubject(
+  context: Forgetting,
+  organizationId: string | null,
+  userId: string,
+  holder: HolderKind = "user",
+): Promise<void> {
   // All in this transaction: a subject with more than a batch of grants is removed in parts, and these are the rest.
-  while ((await revokeSomeGrants(context, grantsOf(organizationId, userId))).more);
+  while ((await revokeSomeGrants(context, grantsOf(organizationId, userId, holder))).more);
   if (organizationId !== null) await context.store.forgetMember(organizationId, userId);
 }

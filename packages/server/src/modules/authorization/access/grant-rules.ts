@@ -17,8 +17,8 @@ export async function mayHandle(
   await requireHeld(organizationId, relationEffects(policy, type, relation)[what], { error: NotHeld, field: "relation" });
 }
 
-/** Who a grant is for. The ids of users and roles are written as the database writes them, however they were sent. */
+/** Who a grant is for. The ids of users, service accounts and roles are written as the database writes them, however they were sent. */
 export function subjectOf({ type, id, relation }: { readonly type: string; readonly id: string; readonly relation?: string | null }) {
-  const own = type === "user" || type === "role";
+  const own = type === "user" || type === "service" || type === "role";
   return { type, id: own ? id.toLowerCase() : id, ...(relation ? { relation } : {}) };
 }

@@ -85,6 +85,7 @@ export {
   RoleRuleSet,
   RolesAssigned,
   RoleUpdated,
+  ServiceStatusChanged,
   TenantStatusChanged,
 } from "./events.ts";
 export { ConditionInput, ModelName, PermissionValue, ResourceRef, RuleEffect } from "./model.ts";

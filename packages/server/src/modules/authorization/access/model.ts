@@ -92,3 +92,6 @@ export const parentByName = (value: string): string | undefined => {
   const dot = value.lastIndexOf(".");
   return dot < 0 ? undefined : value.slice(0, dot);
 };
+
+/** Who holds roles: a user, or a service account. */
+export type HolderKind = "user" | "service";

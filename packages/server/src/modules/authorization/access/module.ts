@@ -1,16 +1,17 @@
 import type { Condition } from "@gatehouse/policy";
 import { v7 as uuid } from "uuid";
 import { identity } from "#modules/foundation/identity/index.ts";
-import { module } from "#operation/declaration/module.ts";
+import { type Emit, module } from "#operation/declaration/module.ts";
 import { checkCondition } from "./check-condition.ts";
 import type { Computed } from "./entries/compute.ts";
 import type { KeyPage } from "./entries/key-pages.ts";
 import { userFactsOf } from "./entries/user-facts.ts";
-import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusChanged } from "./events.ts";
+import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, ServiceStatusChanged, TenantStatusChanged } from "./events.ts";
 import { forgetSubject, grantsOf, revokeSomeGrants } from "./forget-subject.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
-import type { AccessScope, RoleRule } from "./model.ts";
+import type { AccessScope, HolderKind, RoleRule } from "./model.ts";
 import { PolicyCompiler } from "./policy-compiler.ts";
+import type { RemovedService } from "./service-store.ts";
 import { accessStore, type RoleRow } from "./store.ts";
 import { administratorRole, ownerRole, systemRoles } from "./system.ts";
 import { wouldLoseLastHolder } from "./top-holders.ts";
@@ -35,6 +36,12 @@ const summary = (row: RoleRow): RoleSummary => ({
   isSystemRole: row.is_system_role,
 });
 
+function emitServiceRemoved(emit: Emit, organizationId: string | null, { serviceId, roleIds }: RemovedService): void {
+  const removed = { roleIds: [], addedRoleIds: [], removedRoleIds: [...roleIds] };
+  emit(RolesAssigned, { userId: serviceId, organizationId, holder: "service", ...removed });
+  emit(ServiceStatusChanged, { serviceId, organizationId, status: "Deleted" });
+}
+
 /** Who may do what: the permission tree, roles and their holders, relationships, and the authorization model. */
 export const access = module("access", {
   store: accessStore,
@@ -48,7 +55,9 @@ export const access = module("access", {
       store.entryKeys(cursor, limit, (after, size) => uses.identity.userIds(after, size)),
     /** Roles of a scope, the system's first; 200 at most. */
     roleIdsOf: (organizationId: string | null): Promise<readonly string[]> => store.roleIdsOf(organizationId),
-    /** Users with a role in the scope, in the order of their ids. */
+    /** Those of `ids` that are service accounts; the others are users, or not there. */
+    servicesAmong: (ids: readonly string[]): Promise<ReadonlySet<string>> => store.servicesAmong(ids),
+    /** Users and service accounts with a role in the scope, in the order of their ids. */
     memberIds: (organizationId: string | null, after: string | undefined, limit: number): Promise<readonly string[]> =>
       store.memberIds(organizationId, after, limit),
     /** The resources of a type that any relationship names, in the order of their ids. */
@@ -77,6 +86,7 @@ export const access = module("access", {
     async administratorRole(): Promise<string | undefined> {
       return (await store.systemRole(administratorRole, null))?.id;
     },
+    /** How many users hold a role; service accounts do not count. */
     holders: (roleId: string): Promise<number> => store.holders(roleId),
     /** What someone must hold to give these roles of the scope, or to take them. */
     permissionsGivenBy: (organizationId: string | null, roleIds: readonly string[]): Promise<readonly string[]> =>
@@ -123,15 +133,35 @@ export const access = module("access", {
       if (roleIds.length === 0) await forgetSubject({ store, emit }, organizationId, userId);
       emit(RolesAssigned, { userId, organizationId, roleIds: [...roleIds], ...changed });
     },
+    /** Makes a service account known to decisions, or gives it another status. Only an `Active` one may do anything. */
+    async setServiceStatus(serviceId: string, organizationId: string | null, status: string): Promise<void> {
+      await store.setServiceStatus(serviceId, organizationId, status);
+      emit(ServiceStatusChanged, { serviceId, organizationId, status });
+    },
+    /** Makes `roleIds` the only roles of a service account, which has a status already. */
+    async assignToService(serviceId: string, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
+      const changed = await store.setAssignments(serviceId, organizationId, roleIds, now);
+      emit(RolesAssigned, { userId: serviceId, organizationId, holder: "service", roleIds: [...roleIds], ...changed });
+    },
+    /** Removes a service account with its roles and the grants that name it. */
+    async removeService(serviceId: string, organizationId: string | null): Promise<void> {
+      const { removedRoleIds } = await store.setAssignments(serviceId, organizationId, [], now);
+      await forgetSubject({ store, emit }, organizationId, serviceId, "service");
+      await store.removeService(serviceId);
+      emitServiceRemoved(emit, organizationId, { serviceId, roleIds: removedRoleIds });
+    },
     /** What the organization's plan includes, as decisions see it from now on; false where there is no such organization. */
     async setEntitlements(organizationId: string, entitlements: Readonly<Record<string, unknown>>): Promise<boolean> {
       const found = await store.setEntitlements(organizationId, entitlements);
       if (found) emit(EntitlementsSet, { organizationId, entitlements });
       return found;
     },
-    /** Removes a batch of the grants that name the user; true while there may be more. What is left goes with the last role. */
-    async revokeSomeOf(userId: string, organizationId: string | null): Promise<boolean> {
-      return (await revokeSomeGrants({ store, emit }, grantsOf(organizationId, userId))).more;
+    /**
+     * Removes a batch of the grants that name the user or service account; true while there may be more. What is left goes with the
+     * last role.
+     */
+    async revokeSomeOf(holderId: string, organizationId: string | null, holder: HolderKind = "user"): Promise<boolean> {
+      return (await revokeSomeGrants({ store, emit }, grantsOf(organizationId, holderId, holder))).more;
     },
     /** Takes every role and attribute from users of an organization that is being erased; its grants go by `eraseSome`. */
     async removeMembers(organizationId: string, userIds: readonly string[]): Promise<void> {
@@ -141,11 +171,14 @@ export const access = module("access", {
       }
     },
     /**
-     * Removes at most `limit` rows of what is kept for an organization that has no members any more: grants and roles.
-     * False when nothing was left. What hangs on the organization's own row goes with that.
+     * Removes at most `limit` rows of what is kept for an organization that has no members any more: grants, what decisions know of
+     * service accounts, and roles. False when nothing was left. What hangs on the organization's own row goes with that.
      */
     async eraseSome(organizationId: string, limit: number): Promise<boolean> {
       if ((await revokeSomeGrants({ store, emit }, { organizationId }, limit)).rows.length > 0) return true;
+      const services = await store.removeServices(organizationId, limit);
+      for (const service of services) emitServiceRemoved(emit, organizationId, service);
+      if (services.length > 0) return true;
       const roles = await store.eraseRoles(organizationId, rolesErasedAtOnce);
       for (const role of roles) emit(RoleDeleted, { roleId: role.id, organizationId, name: role.name, scope: role.scope });
       return roles.length > 0;

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { rowsOf } from "#platform/database/rows.ts";
 import { equalOrNull, ofTenant } from "#platform/database/tenant-predicate.ts";
+import type { HolderKind } from "./model.ts";
 
 export interface ModelVersion {
   readonly version: number;
@@ -72,7 +73,7 @@ export const policyReads = (db: ReadHandle) => ({
     );
     return rows.map(({ condition }) => condition);
   },
-  /** Users with a role in the organization, in the order of their ids. */
+  /** Users and service accounts with a role in the organization, in the order of their ids. */
   async memberIds(organizationId: string | null, after: string | undefined, limit: number): Promise<readonly string[]> {
     const rest = after === undefined ? sql`true` : sql`user_id > ${after}::uuid`;
     const { rows } = await sql<{ user_id: string }>`
@@ -109,10 +110,12 @@ export const policyWrites = (tx: WriteHandle) => ({
   async keepModel(): Promise<void> {
     await sql`select pg_advisory_xact_lock_shared(hashtext('access.authorization_model'))`.execute(tx);
   },
-  /** Keeps a member from being removed until the transaction ends; false where there is none. */
-  async keepMember(userId: string, organizationId: string | null): Promise<boolean> {
-    const { rows } =
-      await sql`select user_id from role_assignments where user_id = ${userId}::uuid and ${ofTenant(organizationId)} for share`.execute(tx);
+  /** Keeps a member, or a service account, from being removed until the transaction ends; false where there is none of the kind. */
+  async keepHolder(holder: HolderKind, id: string, organizationId: string | null): Promise<boolean> {
+    const isService = sql`exists (select from access_services s where s.service_id = ${id}::uuid)`;
+    const { rows } = await sql`select user_id from role_assignments
+      where user_id = ${id}::uuid and ${ofTenant(organizationId)} and ${holder === "service" ? isService : sql`not ${isService}`}
+      for share`.execute(tx);
     return rows.length > 0;
   },
   async insertModel({ version, document }: ModelVersion, now: Date): Promise<void> {

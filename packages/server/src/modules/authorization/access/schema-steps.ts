@@ -201,4 +201,18 @@ export const steps: readonly SchemaStep[] = [
       await sql`create index idx_role_permissions_denials on role_permissions (organization_id, role_id) where effect = 'deny'`.execute(db);
     },
   },
+  {
+    name: "0240_access_services",
+    why: "the status of service accounts, which hold roles as members do: a holder of roles is no longer a user in every case (decision 0053)",
+    async up(db) {
+      await sql`create table access_services (
+        service_id uuid primary key,
+        organization_id uuid references organizations (id) on delete cascade,
+        status varchar(50) not null
+      )`.execute(db);
+      await sql`create index idx_access_services_organization on access_services (organization_id, service_id)`.execute(db);
+      await tenantTable(db, "access_services", { tenant: "organization_id" });
+      await sql`alter table role_assignments drop constraint role_assignments_user_id_fkey`.execute(db);
+    },
+  },
 ];

@@ -9,6 +9,7 @@ import { type PermissionTables, permissionReads, permissionWrites } from "./perm
 import { policyReads, policyWrites } from "./policy-store.ts";
 import { quotaWrites } from "./quota-store.ts";
 import { type RoleTables, roleReads, roleWrites } from "./role-store.ts";
+import { type ServiceTables, serviceReads, serviceWrites } from "./service-store.ts";
 
 export { type PermissionRow, toPermission } from "./permission-store.ts";
 export { type RoleRow, toRole } from "./role-store.ts";
@@ -18,6 +19,7 @@ const reads = (db: ReadHandle) => ({
   ...roleReads(db as unknown as ReadHandle<RoleTables>),
   ...assignmentReads(db as unknown as ReadHandle<AssignmentTables>),
   ...grantReads(db as unknown as ReadHandle<GrantTables>),
+  ...serviceReads(db as unknown as ReadHandle<ServiceTables>),
   ...policyReads(db),
   /** A page of the keys that projection entries should have. */
   entryKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> => listEntryKeys(db, cursor, limit, users),
@@ -30,6 +32,7 @@ const writes = (tx: WriteHandle) => ({
   ...roleWrites(tx as unknown as WriteHandle<RoleTables>),
   ...assignmentWrites(tx as unknown as WriteHandle<AssignmentTables>),
   ...grantWrites(tx as unknown as WriteHandle<GrantTables>),
+  ...serviceWrites(tx as unknown as WriteHandle<ServiceTables>),
   ...policyWrites(tx),
   ...quotaWrites(tx),
 });

@@ -1,6 +1,6 @@
 import { relationEffects } from "@gatehouse/policy";
 import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
-import { isUser, type Principal } from "#operation/declaration/principal.ts";
+import { isIdentified, isSelf, isUser, type Principal } from "#operation/declaration/principal.ts";
 import { HoldersAbove } from "./errors.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
 import type { RoleRule } from "./model.ts";
@@ -22,7 +22,7 @@ export async function rightsOfHolders(
   { id, organization_id }: Pick<RoleRow, "id" | "organization_id">,
   principal: Principal,
 ): Promise<readonly string[]> {
-  const except = principal.kind === "user" ? principal.id : null;
+  const except = isIdentified(principal) ? principal.id : null;
   return permissionsGivenBy(store, organization_id, await store.rolesOfHolders(id, organization_id, except));
 }
 
@@ -61,11 +61,11 @@ export async function mayTakeByGrant(
   const { takes } = relationEffects(policy, type, relation);
   if (takes.length === 0) return;
   const { principal } = context;
-  if (subject.type === "user" && isUser(principal, subject.id)) return;
+  if (subject.type === principal.kind && isSelf(principal, subject.id)) return;
   const rights = await context.reading(async (store) => {
     if (subject.type === "role" && isUuid(subject.id))
       return rightsOfHolders(store, { id: subject.id, organization_id: organizationId }, principal);
-    if (subject.type !== "user" || !isUuid(subject.id)) return takes;
+    if ((subject.type !== "user" && subject.type !== "service") || !isUuid(subject.id)) return takes;
     return permissionsGivenBy(store, organizationId, (await store.assignments([subject.id], organizationId)).get(subject.id) ?? []);
   });
   await context.requireHeld(organizationId, rights, { error: HoldersAbove, field: "subject" });

@@ -19,7 +19,7 @@ import { mayTakeByGrant } from "../take-rights.ts";
 const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 /**
- * Puts a subject into a relation of a resource: a user, everybody, a role, another resource, or all who stand in a relation of
+ * Puts a subject into a relation of a resource: a user, everybody, a service account, a role, another resource, or all who stand in a relation of
  * another resource; until a moment, and under a condition, where they are given.
  */
 export const createGrant = access.command("createGrant", {
@@ -62,8 +62,13 @@ export const createGrant = access.command("createGrant", {
     const takes = (await store.currentModel()).document.resourceTypes?.[resource.type]?.relations?.[relation]?.subjects ?? [];
     if (!takes.includes(kindOfSubject(subjectOf(subject)))) fail(UnknownRelation, { field: "relation", rule: "defined" });
     // Whether somebody who does not belong exists elsewhere is not told (docs/security/attacks.md, 20).
-    if (type === "user" && id !== "*" && !(uuidText.test(id) && (await store.keepMember(id, organizationId)))) {
-      throw invalid({ field: "subject.id", rule: "exists", message: "is not the id of a member" });
+    const isHolder = (type === "user" && id !== "*") || type === "service";
+    if (isHolder && !(uuidText.test(id) && (await store.keepHolder(type, id, organizationId)))) {
+      throw invalid({
+        field: "subject.id",
+        rule: "exists",
+        message: `is not the id of a ${type === "user" ? "member" : "service account"}`,
+      });
     }
     if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))
       fail(RoleNotFound, { field: "subject.id" });

@@ -3,7 +3,7 @@ import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { mustFit } from "#operation/kernel/quota.ts";
-import { AttributesOfSubject, checkAttributes, PersonAttributes, refuseEscalation } from "../attributes.ts";
+import { AttributesOfSubject, checkAttributes, isMember, PersonAttributes, refuseEscalation } from "../attributes.ts";
 import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
@@ -30,7 +30,7 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
     await mayTakeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now, services }, { organizationId, userId, attributes }) {
-    if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);
+    if (!(await isMember(store, userId, organizationId))) fail(MemberNotFound);
     checkAttributes((await store.currentModel()).document, "user", attributes);
     const before = await store.attributes(organizationId, userId);
     expectVersion(before?.version ?? 0);

@@ -3,7 +3,7 @@ import type { AnyTables } from "#platform/database/database.ts";
 import { type EntryKey, formatKey, type KeyOf } from "./entry-key.ts";
 import type { UserEntry } from "./values.ts";
 
-/** The users' entries, by id; they are another module's to tell. */
+/** The users' entries, by id; they are another module's to tell. Service accounts, whose keys have the same form, are this module's. */
 export type UserFactsById = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserEntry>>;
 
 /** What the tables have of an entry. */
@@ -19,12 +19,23 @@ type Tables = Kysely<AnyTables>;
 
 // One function a kind of entry, each with a fixed number of statements, however many keys there are.
 
-export async function computeUsers(keys: readonly KeyOf<"user">[], users: UserFactsById): Promise<FoundByKey> {
+export async function computeUsers(db: Tables, keys: readonly KeyOf<"user">[], users: UserFactsById): Promise<FoundByKey> {
   const found = await users(keys.map(({ userId }) => userId));
+  const services = await servicesById(
+    db,
+    keys.flatMap(({ userId }) => (found.has(userId) ? [] : [userId])),
+  );
   return byKey(keys, ({ userId }) => {
-    const facts = found.get(userId);
+    const facts = found.get(userId) ?? services.get(userId);
     return facts && { organizationId: null, json: JSON.stringify(facts) };
   });
+}
+
+async function servicesById(db: Tables, ids: readonly string[]): Promise<ReadonlyMap<string, UserEntry>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<{ id: string; status: string }>`
+    select service_id as id, status from access_services where service_id = any(${ids}::uuid[])`.execute(db);
+  return new Map(rows.map(({ id, status }) => [id, { status, kind: "service" }]));
 }
 
 export async function computeTenants(db: Tables, keys: readonly KeyOf<"tenant">[]): Promise<FoundByKey> {

@@ -41,7 +41,7 @@ export async function computeEntries(reading: ReadHandle, keys: readonly string[
 function computeKind(db: Kysely<AnyTables>, kind: EntryKey["kind"], keys: readonly EntryKey[], users: UserFactsById): Promise<FoundByKey> {
   switch (kind) {
     case "user":
-      return computeUsers(keys as readonly KeyOf<"user">[], users);
+      return computeUsers(db, keys as readonly KeyOf<"user">[], users);
     case "tenant":
       return computeTenants(db, keys as readonly KeyOf<"tenant">[]);
     case "entitlements":

@@ -1,11 +1,12 @@
 /** What a projection entry is about. There is one entry of each, and one policy for the installation. */
 export type EntryKey =
+  /** A user, or a service account under its own id. */
   | { readonly kind: "user"; readonly userId: string }
   /** The status and the attributes of an organization. */
   | { readonly kind: "tenant"; readonly organizationId: string }
   /** What the organization's plan includes. */
   | { readonly kind: "entitlements"; readonly organizationId: string }
-  /** The roles of a user in an organization; null is the internal scope. */
+  /** The roles of a user or service account in an organization; null is the internal scope. */
   | { readonly kind: "membership"; readonly userId: string; readonly organizationId: string | null }
   | { readonly kind: "role"; readonly roleId: string }
   /** The permission tree and the authorization model. */

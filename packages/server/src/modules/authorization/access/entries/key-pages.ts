@@ -38,6 +38,18 @@ const sections: readonly Section[] = [
     page: async (_db, after, limit, users) => placed(await users(after, limit), limit, (id) => [userKey(id)]),
   },
   {
+    name: "services",
+    async page(db, after, limit) {
+      const { rows } = await sql<{ id: string }>`select service_id as id from access_services
+        where service_id > ${after ?? nobody}::uuid order by service_id limit ${limit}`.execute(db);
+      return placed(
+        rows.map(({ id }) => id),
+        limit,
+        (id) => [userKey(id)],
+      );
+    },
+  },
+  {
     name: "organizations",
     async page(db, after, limit) {
       const { rows } = await sql<{ id: string }>`select organization_id as id from access_tenants

@@ -9,9 +9,12 @@ export interface UserProfile {
   readonly lastName: string;
   readonly locale: string;
 }
+/** Of a user or a service account. */
 export interface UserEntry {
   readonly status: string;
-  /** Missing in entries of the release before. */
+  /** Absent of a user. */
+  readonly kind?: "service";
+  /** Missing in entries of the release before, and of a service account. */
   readonly profile?: UserProfile;
 }
 export interface TenantEntry {

@@ -1,6 +1,6 @@
 import { permission } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { AttributesOfSubject } from "../attributes.ts";
+import { AttributesOfSubject, isMember } from "../attributes.ts";
 import { MemberNotFound } from "../errors.ts";
 import { access } from "../module.ts";
 
@@ -22,7 +22,7 @@ export const getMemberAttributes = access.query("getMemberAttributes", {
   output: AttributesOfSubject,
   errors: [MemberNotFound],
   async run({ store, fail }, { organizationId, userId }) {
-    if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);
+    if (!(await isMember(store, userId, organizationId))) fail(MemberNotFound);
     const row = await store.attributes(organizationId, userId);
     return { organizationId, userId, attributes: row?.attributes ?? {}, version: row?.version ?? 0 } as never;
   },

@@ -16,6 +16,7 @@ import {
   RolesAssigned,
   RoleUpdated,
   roleKey,
+  ServiceStatusChanged,
   TenantStatusChanged,
   tenantStatusKey,
   userKey,
@@ -68,6 +69,7 @@ const touches: Readonly<Record<string, Touch>> = {
   },
   [EntitlementsSet.type]: { by: ["organizationId"], keys: (data) => [entitlementsKey(text(data, "organizationId"))] },
   [ModelReplaced.type]: { by: [], keys: () => [policyKey] },
+  [ServiceStatusChanged.type]: { by: ["serviceId"], keys: (data) => [userKey(text(data, "serviceId"))] },
   [TenantStatusChanged.type]: {
     by: ["organizationId"],
     keys: (data) => [tenantStatusKey(text(data, "organizationId")), entitlementsKey(text(data, "organizationId"))],

@@ -1,0 +1,42 @@
+import { access } from "#modules/authorization/access/index.ts";
+import { module } from "#operation/declaration/module.ts";
+import type { Platform } from "#platform/platform.ts";
+import { makeServiceAccount } from "./make-service-account.ts";
+import type { NewServiceAccount, ServiceAccountSummary } from "./model.ts";
+import { type ServiceAccountRow, serviceAccountStore } from "./store.ts";
+
+const summary = ({ id, organization_id, name, status }: ServiceAccountRow): ServiceAccountSummary => ({
+  id,
+  organizationId: organization_id,
+  name,
+  status,
+});
+
+/** Programs with an identity of their own. They hold roles as members do; they have no profile and no sessions. */
+export const serviceaccounts = module("serviceaccounts", {
+  store: serviceAccountStore,
+  state: ({ settings }: Platform) => ({ accountsMax: settings.quotas.serviceAccounts }),
+  uses: { access },
+  readApi: ({ store }) => ({
+    async serviceAccount(id: string): Promise<ServiceAccountSummary | undefined> {
+      const row = await store.serviceAccountById(id);
+      return row && summary(row);
+    },
+    /** The service accounts that exist among `ids`, by id. */
+    async serviceAccountsById(ids: readonly string[]): Promise<ReadonlyMap<string, ServiceAccountSummary>> {
+      return new Map((await store.serviceAccountsByIds(ids)).map((row) => [row.id, summary(row)]));
+    },
+  }),
+  writeApi: (context) => ({
+    /**
+     * Makes a service account with roles of its scope. The caller makes the delegation check before, and locks the roles for use. Throws
+     * `serviceaccounts.name_taken` and `common.quota_exceeded`, which the calling operation declares.
+     */
+    create: async (account: NewServiceAccount): Promise<ServiceAccountSummary> => summary(await makeServiceAccount(context, account)),
+    /** Keeps a service account as it is until the transaction ends; undefined where there is none. */
+    async lockServiceAccount(id: string): Promise<ServiceAccountSummary | undefined> {
+      const row = await context.store.lockServiceAccount(id);
+      return row && summary(row);
+    },
+  }),
+});

@@ -31,7 +31,7 @@ const organization: readonly SystemPermission[] = [
   { value: "Organization.WriteAuditEvents", description: "Record an application's events in the organization's audit log" },
   { value: "Organization.CheckAccess", description: "Ask what any member may do, and why" },
   { value: "Organization.ReadApiKeys", description: "See the organization's API keys and how they are used" },
-  { value: "Organization.ManageApiKeys", description: "Change and revoke the organization's API keys" },
+  { value: "Organization.ManageApiKeys", description: "Make API keys of service accounts, and change and revoke every API key" },
   { value: "Organization.VerifyApiKeys", description: "Verify API keys that an application was called with" },
 ];
 
@@ -52,7 +52,7 @@ const internal: readonly SystemPermission[] = [
   { value: "Tenant.SetEntitlements", description: "Say what organizations' plans include" },
   { value: "ApiKey", description: "Everything about API keys of the internal scope" },
   { value: "ApiKey.Read", description: "See API keys of the internal scope and how they are used" },
-  { value: "ApiKey.Manage", description: "Change and revoke API keys of the internal scope" },
+  { value: "ApiKey.Manage", description: "Make API keys of internal service accounts, and change and revoke those of the internal scope" },
   { value: "ApiKey.Verify", description: "Verify API keys of every organization" },
   { value: "AuditLog", description: "Everything about the audit logs of every organization" },
   { value: "AuditLog.Read", description: "See who did what, everywhere" },

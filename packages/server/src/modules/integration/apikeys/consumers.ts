@@ -1,3 +1,4 @@
+import { ServiceStatusChanged } from "#modules/authorization/access/index.ts";
 import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
 import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import { apiKeyStore } from "./store.ts";
@@ -11,15 +12,15 @@ const eventsAtOnce = 500;
  */
 export const revokeKeysOfRemovedOwners = (): Consumer => ({
   name: "apikeys.revoke-with-owner",
-  types: [MemberRemoved.type],
+  types: [MemberRemoved.type, ServiceStatusChanged.type],
   batch: eventsAtOnce,
   async handle(events, tx) {
     await apiKeyStore.writes(tx).revokeOfRemoved(
-      events.map(({ data, organizationId, occurredAt }) => ({
-        owner_id: data["userId"] as string,
-        organization_id: organizationId,
-        removed_at: occurredAt.toISOString(),
-      })),
+      events.flatMap(({ type, data, organizationId, occurredAt }) => {
+        if (type === ServiceStatusChanged.type && data["status"] !== "Deleted") return [];
+        const owner = data[type === MemberRemoved.type ? "userId" : "serviceId"] as string;
+        return [{ owner_id: owner, organization_id: organizationId, removed_at: occurredAt.toISOString() }];
+      }),
     );
   },
 });

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
+import { ServiceStatusChanged } from "#modules/authorization/access/index.ts";
 import { UserStatusChanged } from "#modules/foundation/identity/index.ts";
 import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
 import type { IdentifiedPrincipal } from "#operation/declaration/principal.ts";
@@ -53,6 +54,7 @@ export class KeyCache {
         [ApiKeyUpdated.type]: byField("apiKeyId"),
         [UserStatusChanged.type]: byField("userId"),
         [MemberRemoved.type]: byField("userId"),
+        [ServiceStatusChanged.type]: byField("serviceId"),
       },
     });
   }

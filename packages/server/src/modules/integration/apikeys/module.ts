@@ -2,6 +2,7 @@ import { access } from "#modules/authorization/access/index.ts";
 import { type DecisionReader, decisions, readerOf } from "#modules/authorization/decisions/index.ts";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { notifications } from "#modules/foundation/notifications/index.ts";
+import { serviceaccounts } from "#modules/organization/serviceaccounts/index.ts";
 import { tenancy } from "#modules/organization/tenancy/index.ts";
 import { module } from "#operation/declaration/module.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -25,5 +26,5 @@ function stateOf(platform: Platform): ApiKeyState {
 export const apikeys = module("apikeys", {
   store: apiKeyStore,
   state: stateOf,
-  uses: { access, decisions, identity, notifications, tenancy },
+  uses: { access, decisions, identity, notifications, serviceaccounts, tenancy },
 });

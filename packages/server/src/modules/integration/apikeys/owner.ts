@@ -1,16 +1,22 @@
 import type { SessionFacts } from "#modules/foundation/identity/index.ts";
+import type { ServiceAccountSummary } from "#modules/organization/serviceaccounts/index.ts";
 import type { ApiKeyRow } from "./store.ts";
 
 /** What the modules below tell about the owners of keys. */
 export interface Owners {
   readonly identity: { sessionFacts(userId: string): Promise<SessionFacts | undefined> };
+  readonly serviceaccounts: { serviceAccount(id: string): Promise<ServiceAccountSummary | undefined> };
   readonly tenancy: { isMember(userId: string, organizationId: string): Promise<boolean> };
 }
 
 type OwnedKey = Pick<ApiKeyRow, "owner_kind" | "owner_id" | "organization_id">;
 
 /** Whether the owner of a key is there, active, and belongs to the organization of the key. What they may do there is decided at each call. */
-export async function isOwnerActive({ owner_id, organization_id }: OwnedKey, { identity, tenancy }: Owners): Promise<boolean> {
-  if ((await identity.sessionFacts(owner_id))?.status !== "Active") return false;
-  return organization_id === null || (await tenancy.isMember(owner_id, organization_id));
+export async function isOwnerActive({ owner_kind, owner_id, organization_id }: OwnedKey, owners: Owners): Promise<boolean> {
+  if (owner_kind === "service") {
+    const account = await owners.serviceaccounts.serviceAccount(owner_id);
+    return account?.status === "Active" && account.organizationId === organization_id;
+  }
+  if ((await owners.identity.sessionFacts(owner_id))?.status !== "Active") return false;
+  return organization_id === null || (await owners.tenancy.isMember(owner_id, organization_id));
 }

@@ -3,6 +3,7 @@ import { UsageError } from "../lib/options.ts";
 import type { Survey } from "../lib/survey.ts";
 import { sizing } from "../surveys/sizing.ts";
 import { traffic } from "../surveys/traffic.ts";
+import { apikeyVerify } from "./apikey-verify.ts";
 import { checkBatch } from "./check-batch.ts";
 import { checkHttp } from "./check-http.ts";
 import { checkNats, scaleQuery } from "./check-nats.ts";
@@ -33,6 +34,7 @@ export const rows: Benchmark[] = [
   checkNats,
   scaleQuery,
   checkBatch,
+  apikeyVerify,
   queryOrganization,
   queryMembers,
   commandRename,

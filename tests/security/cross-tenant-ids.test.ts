@@ -30,6 +30,9 @@ const foreign: Readonly<Record<string, Ids>> = {
   userId: ({ other }) => [other.member.id],
   grantId: ({ other }) => [other.grantId],
   exportId: ({ other }) => [other.exportId],
+  serviceAccountId: ({ other }) => [other.serviceAccountId],
+  apiKeyId: ({ other }) => [other.apiKeyId],
+  ownerId: ({ other }) => [other.owner.id, other.serviceAccountId],
 };
 
 /** Names of ids that are no tenant's, with the reason. */

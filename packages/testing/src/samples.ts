@@ -1,7 +1,19 @@
 import { expectOk, routesOf, type Sample } from "./ask.ts";
 import { newPerson, password, signIn, unique } from "./people.ts";
 import type { TestServer } from "./server.ts";
-import { address, invite, join, mailedToken, model, newGrant, newRole, newServiceAccount, openSetUp, type World } from "./world.ts";
+import {
+  address,
+  invite,
+  join,
+  mailedToken,
+  model,
+  newApiKey,
+  newGrant,
+  newRole,
+  newServiceAccount,
+  openSetUp,
+  type World,
+} from "./world.ts";
 
 /** How a valid request of an operation is made. */
 export interface Recipe {
@@ -70,6 +82,15 @@ const customRole = async (world: World): Promise<string> => (await newRole(world
 
 const serviceAccount = async ({ server, own }: World): Promise<string> =>
   (await newServiceAccount(server, own.owner.token, own.id, [own.roles["Member"] as string])).id;
+
+/** A key of the owner's own. */
+const apiKey = ({ server, own }: World): Promise<{ readonly id: string; readonly key: string }> =>
+  newApiKey(server, own.owner.token, { organizationId: own.id });
+const keySettings = {
+  allowedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
+  rateLimit: { requests: 1_000, seconds: 60 },
+  operationRateLimits: { "access.check": { requests: 500, seconds: 60 } },
+};
 
 const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
   newGrant(server, own.owner.token, own.id, { type: "user", id: own.member.id });
@@ -269,6 +290,42 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "serviceaccounts.deleteServiceAccount": owned(async (world) => ({ serviceAccountId: await serviceAccount(world) })),
+  "apikeys.createApiKey": owned(
+    ({ own }) => ({
+      organizationId: own.id,
+      owner: "service",
+      serviceAccountId: own.serviceAccountId,
+      name: `Sample ${unique()}`,
+      scopes: ["Organization.Read", "Organization.ReadMembers"],
+      expiresAt: "2999-01-01T00:00:00.000Z",
+      ...keySettings,
+    }),
+    true,
+  ),
+  "apikeys.listApiKeys": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
+  "apikeys.getApiKey": owned(({ own }) => ({ apiKeyId: own.apiKeyId }), true),
+  "apikeys.updateApiKey": owned(
+    async (world) => ({ apiKeyId: (await apiKey(world)).id, name: `Sample ${unique()}`, ...keySettings }),
+    true,
+  ),
+  "apikeys.rotateApiKey": owned(async (world) => ({ apiKeyId: (await apiKey(world)).id, overlapSeconds: 60 })),
+  "apikeys.revokeApiKey": owned(async (world) => ({ apiKeyId: (await apiKey(world)).id })),
+  "apikeys.getApiKeyUsage": owned(({ own }) => ({ apiKeyId: own.apiKeyId, from: "2026-01-01", to: "2999-01-01", limit: 5 }), true),
+  "apikeys.verifyApiKey": owned(
+    async (world) => ({
+      organizationId: world.own.id,
+      key: (await apiKey(world)).key,
+      ipAddress: "192.0.2.1",
+      permission: "Organization.Read",
+      resourceType: "school",
+      resourceId: "1",
+    }),
+    true,
+  ),
+  "apikeys.reportLeakedApiKey": {
+    make: async (world) => nobody({ key: (await apiKey(world)).key, location: "https://example.com/paste" }),
+    again: true,
+  },
   "tenancy.setUp": { make: async ({ server }) => nobody({ token: await openSetUp(server), ...person() }) },
 
   "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),

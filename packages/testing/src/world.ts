@@ -23,6 +23,8 @@ export interface Tenant {
   readonly grantId: string;
   /** A service account with the role Member. */
   readonly serviceAccountId: string;
+  /** An API key of the service account, made by the owner. */
+  readonly apiKeyId: string;
   /** An export of the audit log. */
   readonly exportId: string;
 }
@@ -89,6 +91,7 @@ async function makeTenant(server: TestServer): Promise<Tenant> {
   await join(server, { organizationId: id, token, roleId: roles["Member"] as string }, member);
   const members = await expectOk(server.call(`GET /api/v1/iam/organizations/${id}/memberships`, { token }));
   const membershipOf = (person: Person): string => members.items.find((one: AnyBody) => one.userId === person.id).id;
+  const serviceAccountId: string = (await newServiceAccount(server, token, id, [roles["Member"] as string])).id;
   const sessions = await expectOk(server.call("GET /api/v1/iam/auth/sessions", { token: member.token }));
   return {
     organization,
@@ -102,7 +105,8 @@ async function makeTenant(server: TestServer): Promise<Tenant> {
     invitation: await invite(server, { organizationId: id, token, email: address("invited"), roleId: roles["Member"] as string }),
     sessionId: sessions.items[0].id,
     grantId: (await newGrant(server, token, id, { type: "user", id: member.id })).id,
-    serviceAccountId: (await newServiceAccount(server, token, id, [roles["Member"] as string])).id,
+    serviceAccountId,
+    apiKeyId: (await newApiKey(server, token, { organizationId: id, owner: "service", serviceAccountId })).id,
     exportId: (await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: id } }))).id,
   };
 }
@@ -123,6 +127,12 @@ export async function newServiceAccount(
   roleIds: readonly string[],
 ): Promise<AnyBody> {
   return expectOk(server.call("POST /api/v1/service-accounts", { token, body: { organizationId, name: `Service ${unique()}`, roleIds } }));
+}
+
+/** An API key that may read the organization; the answer has its secret. */
+export async function newApiKey(server: TestServer, token: string, fields: Readonly<Record<string, unknown>>): Promise<AnyBody> {
+  const body = { name: `Key ${unique()}`, scopes: ["Organization.Read"], ...fields };
+  return expectOk(server.call("POST /api/v1/api-keys", { token, body }));
 }
 
 /** Makes a subject a viewer of a school that no other grant is about. */

@@ -202,7 +202,7 @@ function writes(tx: WriteHandle<Tables>) {
       await sql`update api_keys set revoked_at = now(), revoked_reason = 'owner_removed', updated_at = now(), version = version + 1
         where revoked_at is null and id = any(array(
           select found.id from ${given} cross join lateral (
-            select id from api_keys where owner_id = given.owner_id and organization_id is not distinct from given.organization_id
+            select id from api_keys where owner_id = given.owner_id and coalesce(organization_id = given.organization_id, organization_id is null and given.organization_id is null)
               and created_at <= given.removed_at offset 0) found))`.execute(tx);
     },
     async recordUse(used: readonly { readonly id: string; readonly at: Date }[]): Promise<void> {

@@ -28,6 +28,8 @@ export interface Settings {
   readonly auditForward: "on" | "off";
   /** Words of this installation that are no passwords. */
   readonly passwordWords: readonly string[];
+  /** What all API keys together may call in a minute; 0 is without this limit. */
+  readonly apiKeysCallsPerMinute: number;
   /** What every API key may call in a minute, whatever its own limits are; 0 is without this limit. */
   readonly apiKeyCallsPerMinute: number;
   /** How long the usage of API keys, and keys that ended, are kept; 0 keeps all. */

@@ -179,6 +179,7 @@ function assemble(get: (name: string) => never): Assembled {
       passwordWords: get("PASSWORD_WORDS"),
       sessionsPerUser: get("SESSIONS_PER_USER"),
       invitationsPerHour: get("INVITATIONS_PER_HOUR"),
+      apiKeysCallsPerMinute: get("GATEHOUSE_API_KEYS_LIMIT"),
       apiKeyCallsPerMinute: get("GATEHOUSE_API_KEY_LIMIT"),
       apiKeyUsageDays: get("GATEHOUSE_API_KEY_USAGE_DAYS"),
       sessionIdleSeconds: get("SESSION_IDLE_SECONDS"),

@@ -82,6 +82,12 @@ export const accessVariables: readonly Variable[] = [
     ...integer(1, 100_000),
   },
   {
+    name: "GATEHOUSE_API_KEYS_LIMIT",
+    fallback: 0,
+    meaning: "calls that all API keys together may make in a minute; 0 is without this limit",
+    ...integer(0, 1_000_000_000),
+  },
+  {
     name: "GATEHOUSE_API_KEY_LIMIT",
     fallback: 6_000,
     meaning: "calls that every API key may make in a minute, whatever limits of its own it has; 0 is without this limit",

@@ -310,6 +310,21 @@ describe("the rate limits of a key", () => {
     expect([(await other()).status, (await other()).status, (await other()).status]).toEqual([200, 200, 429]);
   });
 
+  it("of all keys together are used up by any of them", async () => {
+    const { settings } = scene.server.application.platform;
+    const given = settings as { apiKeysCallsPerMinute: number };
+    const [one, other] = [await made(scene.member.token), await made(scene.owner.token)];
+    given.apiKeysCallsPerMinute = 2;
+    try {
+      const first = await use(one.key);
+      expect(first.headers["ratelimit-policy"]).toBe('"global";q=2;w=60, "default";q=6000;w=60');
+      expectRead(await use(other.key));
+      for (const { key } of [one, other]) expectError(await use(key), 429, "common.too_many_requests");
+    } finally {
+      given.apiKeysCallsPerMinute = 0;
+    }
+  });
+
   it("are exact among 16 calls at the same moment", async () => {
     const { key } = await made(scene.member.token, { rateLimit: { requests: 5, seconds: 600 } });
     const answers = await Promise.all(Array.from({ length: 16 }, () => use(key)));

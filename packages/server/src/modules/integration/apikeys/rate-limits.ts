@@ -7,20 +7,24 @@ const windowSeconds = 60;
 
 interface KeyLimit {
   /** As the policy is named in `RateLimit-Policy`. */
-  readonly name: "default" | "key" | "operation";
-  /** Names the counter. */
+  readonly name: "global" | "default" | "key" | "operation";
+  /** The counter: its name, and whose it is. */
   readonly counter: string;
+  readonly of: string;
   readonly limit: Limit;
 }
 
-/** The limits of a call: the installation's for every key, the key's own, and that of the operation. */
-function limitsOf({ limit, operationLimits }: ActiveKey, operation: string, { apiKeyCallsPerMinute }: Settings): readonly KeyLimit[] {
+/** The limits of a call: of all keys together, of every key, the key's own, and that of the operation. */
+function limitsOf({ familyId, limit, operationLimits }: ActiveKey, operation: string, settings: Settings): readonly KeyLimit[] {
+  const { apiKeysCallsPerMinute, apiKeyCallsPerMinute } = settings;
+  const perMinute = (points: number): Limit => ({ points, seconds: windowSeconds });
   const limits: KeyLimit[] = [];
+  if (apiKeysCallsPerMinute > 0) limits.push({ name: "global", counter: "API keys", of: "all", limit: perMinute(apiKeysCallsPerMinute) });
   if (apiKeyCallsPerMinute > 0)
-    limits.push({ name: "default", counter: "API key default", limit: { points: apiKeyCallsPerMinute, seconds: windowSeconds } });
-  if (limit !== undefined) limits.push({ name: "key", counter: "API key", limit });
+    limits.push({ name: "default", counter: "API key default", of: familyId, limit: perMinute(apiKeyCallsPerMinute) });
+  if (limit !== undefined) limits.push({ name: "key", counter: "API key", of: familyId, limit });
   const ofOperation = operationLimits.get(operation);
-  if (ofOperation !== undefined) limits.push({ name: "operation", counter: `API key ${operation}`, limit: ofOperation });
+  if (ofOperation !== undefined) limits.push({ name: "operation", counter: `API key ${operation}`, of: familyId, limit: ofOperation });
   return limits;
 }
 
@@ -38,13 +42,13 @@ export async function countCall(limits: Limits, settings: Settings, key: ActiveK
   const counted = await Promise.all(
     limitsOf(key, operation, settings).map(async (each) => ({
       ...each,
-      state: await limits.count(each.counter, key.familyId, each.limit),
+      state: await limits.count(each.counter, each.of, each.limit),
     })),
   );
   const waitSeconds = Math.max(0, ...counted.map(({ state }) => state.waitSeconds));
   if (waitSeconds > 0) {
     const taken = counted.filter(({ state }) => state.waitSeconds === 0);
-    await Promise.all(taken.map(({ counter, limit }) => limits.giveBack(counter, key.familyId, limit)));
+    await Promise.all(taken.map(({ counter, of, limit }) => limits.giveBack(counter, of, limit)));
   }
   return { limits: counted.map(({ name, limit, state }) => ({ name, limit, state })), waitSeconds };
 }

@@ -37,13 +37,22 @@ export const inProcessLimits = (): Limits =>
 /** The port over the library's counters; `make` gives the one of a name and a limit. */
 export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
   const limiters = new Map<string, RateLimiterAbstract>();
+  // A limit that is counted on every call is the same object each time: found by it, no id is made of it.
+  const byLimit = new WeakMap<Limit, Map<string, RateLimiterAbstract>>();
   const limiterFor = (name: string, limit: Limit): RateLimiterAbstract => {
-    const id = `${name}:${limit.points}:${limit.seconds}`;
-    const known = limiters.get(id);
-    if (known) return known;
-    const created = make(name, limit);
-    limiters.set(id, created);
-    return created;
+    let byName = byLimit.get(limit);
+    if (byName === undefined) {
+      byName = new Map();
+      byLimit.set(limit, byName);
+    }
+    let limiter = byName.get(name);
+    if (limiter === undefined) {
+      const id = `${name}:${limit.points}:${limit.seconds}`;
+      limiter = limiters.get(id) ?? make(name, limit);
+      limiters.set(id, limiter);
+      byName.set(name, limiter);
+    }
+    return limiter;
   };
   const secondsOf = (result: RateLimiterRes): number => Math.max(1, Math.ceil(result.msBeforeNext / 1_000));
   const giveBack = async (limiter: RateLimiterAbstract, key: string): Promise<void> => {

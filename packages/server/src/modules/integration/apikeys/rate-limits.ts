@@ -1,5 +1,5 @@
 import type { CountedLimit } from "#operation/declaration/rate-limit-fields.ts";
-import type { Limit, Limits } from "#platform/limits/limits.ts";
+import type { Limit, LimitState, Limits } from "#platform/limits/limits.ts";
 import type { Settings } from "#platform/settings.ts";
 import type { ActiveKey } from "./key-cache.ts";
 
@@ -17,7 +17,6 @@ interface KeyLimit {
 /** The limits of a call: of all keys together, of every key, the key's own, and that of the operation. */
 function limitsOf({ familyId, limit, operationLimits }: ActiveKey, operation: string, settings: Settings): readonly KeyLimit[] {
   const { apiKeysCallsPerMinute, apiKeyCallsPerMinute } = settings;
-  const perMinute = (points: number): Limit => ({ points, seconds: windowSeconds });
   const limits: KeyLimit[] = [];
   if (apiKeysCallsPerMinute > 0) limits.push({ name: "global", counter: "API keys", of: "all", limit: perMinute(apiKeysCallsPerMinute) });
   if (apiKeyCallsPerMinute > 0)
@@ -26,6 +25,17 @@ function limitsOf({ familyId, limit, operationLimits }: ActiveKey, operation: st
   const ofOperation = operationLimits.get(operation);
   if (ofOperation !== undefined) limits.push({ name: "operation", counter: `API key ${operation}`, of: familyId, limit: ofOperation });
   return limits;
+}
+
+/** Of each number of calls the same object: it is looked up on every call. */
+const limitsPerMinute = new Map<number, Limit>();
+function perMinute(points: number): Limit {
+  let limit = limitsPerMinute.get(points);
+  if (limit === undefined) {
+    limit = { points, seconds: windowSeconds };
+    limitsPerMinute.set(points, limit);
+  }
+  return limit;
 }
 
 export interface CountedCall {
@@ -39,16 +49,13 @@ export interface CountedCall {
  * operation does not use up what the key may call beside it.
  */
 export async function countCall(limits: Limits, settings: Settings, key: ActiveKey, operation: string): Promise<CountedCall> {
-  const counted = await Promise.all(
-    limitsOf(key, operation, settings).map(async (each) => ({
-      ...each,
-      state: await limits.count(each.counter, each.of, each.limit),
-    })),
-  );
-  const waitSeconds = Math.max(0, ...counted.map(({ state }) => state.waitSeconds));
+  const applied = limitsOf(key, operation, settings);
+  const states = await Promise.all(applied.map(({ counter, of, limit }) => limits.count(counter, of, limit)));
+  const counted = applied.map(({ name, limit }, index) => ({ name, limit, state: states[index] as LimitState }));
+  const waitSeconds = Math.max(0, ...states.map((state) => state.waitSeconds));
   if (waitSeconds > 0) {
-    const taken = counted.filter(({ state }) => state.waitSeconds === 0);
+    const taken = applied.filter((_limit, index) => states[index]?.waitSeconds === 0);
     await Promise.all(taken.map(({ counter, of, limit }) => limits.giveBack(counter, of, limit)));
   }
-  return { limits: counted.map(({ name, limit, state }) => ({ name, limit, state })), waitSeconds };
+  return { limits: counted, waitSeconds };
 }

@@ -1,9 +1,10 @@
 import { newOrganization, type OrganizationOf, unique } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operator } from "#operation/declaration/principal.ts";
 import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
+import type { Database, Scope, WriteHandle } from "#platform/database/database.ts";
 import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
 import { UsageRecorder } from "./usage-recorder.ts";
 
@@ -14,7 +15,6 @@ beforeAll(async () => {
   organization = await newOrganization(server);
 });
 afterAll(() => server.close());
-afterEach(() => vi.restoreAllMocks());
 
 async function newKey(): Promise<{ id: string; recordedAt: number }> {
   const body = { organizationId: organization.id, name: `Key ${unique()}`, scopes: ["Organization.Read"] };
@@ -22,7 +22,20 @@ async function newKey(): Promise<{ id: string; recordedAt: number }> {
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
   return { id: answer.body.id, recordedAt: 0 };
 }
-const recorder = () => new UsageRecorder(server.application.platform);
+type Transact = (scope: Scope, work: (tx: WriteHandle) => Promise<unknown>) => Promise<unknown>;
+/** A recorder of its own. `failing` is thrown once by its next write, and by nobody else's. */
+function recorder(): UsageRecorder & { failing: Error | undefined; writes: number } {
+  const { platform } = server.application;
+  const transact: Transact = (scope, work) => {
+    own.writes += 1;
+    const { failing } = own;
+    own.failing = undefined;
+    return failing === undefined ? platform.database.transact(scope, work) : Promise.reject(failing);
+  };
+  const usage = new UsageRecorder({ ...platform, database: { ...platform.database, transact } as Database });
+  const own = Object.assign(usage, { failing: undefined as Error | undefined, writes: 0 });
+  return own;
+}
 const ok = (latencyMs: number, operation = "access.check") => ({ operation, status: 200, latencyMs });
 async function stored({ id }: { readonly id: string }): Promise<AnyBody[]> {
   const { rows } = await sql<AnyBody>`select operation, calls::int, latency_ms_sum::int as sum, latency_ms_max as max,
@@ -69,19 +82,30 @@ describe("the usage recorder", () => {
 
   it("keeps what it has counted while the database is away, and does not add again what may have been added", async () => {
     const [key, usage] = [await newKey(), recorder()];
-    const { database } = server.application.platform;
     usage.count(key, ok(1));
-    vi.spyOn(database, "transact").mockRejectedValueOnce(new Unavailable("postgresql", undefined));
+    usage.failing = new Unavailable("postgresql", undefined);
     await usage.flush();
     expect(await stored(key)).toEqual([]);
     usage.count(key, ok(1));
     await usage.flush();
+    expect(usage.writes).toBe(2);
     expect((await stored(key))[0]).toMatchObject({ calls: 2 });
     usage.count(key, ok(1));
-    vi.spyOn(database, "transact").mockRejectedValueOnce(new OutcomeUnknown("postgresql", undefined));
+    usage.failing = new OutcomeUnknown("postgresql", undefined);
     await usage.flush();
     await usage.flush();
     expect((await stored(key))[0]).toMatchObject({ calls: 2 });
+  });
+
+  it("counts each day apart, also over midnight between two flushes", async () => {
+    const [key, usage] = [await newKey(), recorder()];
+    usage.count(key, ok(1));
+    server.clock.advance(86_400);
+    usage.count(key, ok(1));
+    usage.count(key, ok(1));
+    await usage.flush();
+    expect(usage.writes).toBe(1);
+    expect((await stored(key)).map(({ calls }) => calls).toSorted()).toEqual([1, 2]);
   });
 
   it("notes the last use once a minute", async () => {

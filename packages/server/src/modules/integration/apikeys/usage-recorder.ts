@@ -21,6 +21,7 @@ export interface EndedUse {
 /** Uses within this time are one use to `last_used_at`: it is read by people. */
 const recordEveryMs = 60_000;
 const flushEveryMs = 5_000;
+const dayMs = 86_400_000;
 /** Keys times operations times statuses between two flushes; some 200 bytes each. */
 const usagesMax = 50_000;
 /** Rows in one transaction. */
@@ -37,7 +38,14 @@ type Batch = readonly Usage[];
 export class UsageRecorder {
   readonly #platform: Platform;
   readonly #used = new Map<string, number>();
-  #usages = new Map<string, Usage>();
+  /** Today's, by key, operation and status. */
+  readonly #usages = new Map<string, Map<string, Map<number, Usage>>>();
+  /** What could not be written yet, or is of an earlier day, by its row. */
+  readonly #kept = new Map<string, Usage>();
+  /** How many there are of both. */
+  #size = 0;
+  #today = 0;
+  #day = "";
   #lost = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
@@ -59,7 +67,7 @@ export class UsageRecorder {
   /** Forgets what is not recorded yet: the database may have lost the keys. */
   clear(): void {
     this.#used.clear();
-    this.#usages.clear();
+    this.#take();
   }
 
   /** The key is used now. */
@@ -71,22 +79,60 @@ export class UsageRecorder {
   }
 
   count({ id }: UsedKey, { operation, status, latencyMs }: EndedUse): void {
-    const day = new Date(this.#platform.clock.now()).toISOString().slice(0, "2026-11-28".length);
-    const place = `${id} ${day} ${operation} ${status}`;
-    let usage = this.#usages.get(place);
+    const usage = this.#usageOf(id, operation, status);
     if (usage === undefined) {
-      if (this.#usages.size >= usagesMax) {
-        this.#lost += 1;
-        return;
-      }
-      const latency = latencyBounds.map(() => 0);
-      usage = { keyId: id, day, operation, status, calls: 0, latencyMsSum: 0, latencyMsMax: 0, latency };
-      this.#usages.set(place, usage);
+      this.#lost += 1;
+      return;
     }
     usage.calls += 1;
     usage.latencyMsSum += latencyMs;
     usage.latencyMsMax = Math.max(usage.latencyMsMax, latencyMs);
-    for (const [index, bound] of latencyBounds.entries()) if (latencyMs <= bound) (usage.latency[index] as number) += 1;
+    for (let index = 0; index < latencyBounds.length; index += 1) {
+      if (latencyMs <= (latencyBounds[index] as number)) (usage.latency[index] as number) += 1;
+    }
+  }
+
+  /** The counters of today; undefined where there are too many. Found without making a text of the parts: this is on every call. */
+  #usageOf(keyId: string, operation: string, status: number): Usage | undefined {
+    const today = Math.floor(this.#platform.clock.now() / dayMs);
+    if (today !== this.#today) this.#beginDay(today);
+    const known = this.#usages.get(keyId)?.get(operation)?.get(status);
+    if (known !== undefined || this.#size >= usagesMax) return known;
+    const latency = latencyBounds.map(() => 0);
+    const usage: Usage = { keyId, day: this.#day, operation, status, calls: 0, latencyMsSum: 0, latencyMsMax: 0, latency };
+    const ofKey = this.#usages.get(keyId) ?? new Map<string, Map<number, Usage>>();
+    const ofOperation = ofKey.get(operation) ?? new Map<number, Usage>();
+    this.#usages.set(keyId, ofKey.set(operation, ofOperation.set(status, usage)));
+    this.#size += 1;
+    return usage;
+  }
+
+  #beginDay(today: number): void {
+    for (const usage of this.#take()) this.#keep(usage);
+    this.#today = today;
+    this.#day = new Date(today * dayMs).toISOString().slice(0, "2026-11-28".length);
+  }
+
+  /** What was counted and is not recorded, one for each row. */
+  #take(): readonly Usage[] {
+    const rows = new Map(this.#kept);
+    for (const ofKey of this.#usages.values()) {
+      for (const ofOperation of ofKey.values()) for (const usage of ofOperation.values()) merge(rows, usage);
+    }
+    this.#kept.clear();
+    this.#usages.clear();
+    this.#size = 0;
+    return [...rows.values()];
+  }
+
+  /** Keeps for the next flush what could not be written. */
+  #keep(usage: Usage): void {
+    if (this.#size >= usagesMax) {
+      this.#lost += usage.calls;
+      return;
+    }
+    merge(this.#kept, usage);
+    this.#size += 1;
   }
 
   /** Resolves when everything before the call is recorded, also by a flush under way. */
@@ -101,8 +147,7 @@ export class UsageRecorder {
     this.#lost = 0;
     const used = [...this.#used].map(([id, at]) => ({ id, at: new Date(at) }));
     this.#used.clear();
-    const usages = [...this.#usages.values()];
-    this.#usages = new Map();
+    const usages = this.#take();
     try {
       if (used.length > 0) await this.#write((store) => store.recordUse(used));
     } catch (error) {
@@ -118,30 +163,27 @@ export class UsageRecorder {
     } catch (error) {
       // What may have been committed is not added again.
       if (error instanceof OutcomeUnknown) this.#platform.logger.warn({ err: error }, "calls of API keys may not have been recorded");
-      else if (error instanceof Unavailable) this.#keep(batch);
+      else if (error instanceof Unavailable) for (const usage of batch) this.#keep(usage);
       else if (batch.length > 1) for (const usage of batch) await this.#add([usage]);
       else this.#platform.logger.warn({ err: error, calls: batch[0]?.calls }, "calls of an API key could not be recorded");
-    }
-  }
-
-  /** Merges what could not be written with what was counted meanwhile. */
-  #keep(batch: Batch): void {
-    for (const usage of batch) {
-      const place = `${usage.keyId} ${usage.day} ${usage.operation} ${usage.status}`;
-      const counted = this.#usages.get(place);
-      if (counted === undefined) {
-        if (this.#usages.size < usagesMax) this.#usages.set(place, usage);
-        else this.#lost += usage.calls;
-        continue;
-      }
-      counted.calls += usage.calls;
-      counted.latencyMsSum += usage.latencyMsSum;
-      counted.latencyMsMax = Math.max(counted.latencyMsMax, usage.latencyMsMax);
-      for (const [index, calls] of usage.latency.entries()) (counted.latency[index] as number) += calls;
     }
   }
 
   #write(work: (store: ReturnType<typeof apiKeyStore.writes>) => Promise<void>): Promise<void> {
     return this.#platform.database.transact(everyTenant, (tx: WriteHandle) => work(apiKeyStore.writes(tx)));
   }
+}
+
+/** Adds `usage` to that of the same row, which one statement can write once. */
+function merge(rows: Map<string, Usage>, usage: Usage): void {
+  const row = `${usage.keyId} ${usage.day} ${usage.operation} ${usage.status}`;
+  const before = rows.get(row);
+  if (before === undefined) {
+    rows.set(row, usage);
+    return;
+  }
+  before.calls += usage.calls;
+  before.latencyMsSum += usage.latencyMsSum;
+  before.latencyMsMax = Math.max(before.latencyMsMax, usage.latencyMsMax);
+  for (const [index, calls] of usage.latency.entries()) (before.latency[index] as number) += calls;
 }

@@ -232,12 +232,19 @@ export class HttpWorld {
       .filter(({ user }) => user.status !== undefined)
       .map((member) => ({ ...member.user, at: this.#place(member), roles: this.#rolesHeld(member) }))
       .filter(({ roles }) => roles.length > 0);
-    // A service account is of one scope; the rows of its roles in another are the corpus's.
+    // A service account is of one scope: the first that it has roles in.
+    const services = new Map(
+      this.#members
+        .filter(({ user }) => !isPerson(user))
+        .toReversed()
+        .map((member) => [member.user.id, member]),
+    );
     await this.#insert(
       "access_services",
-      [...users.values()]
-        .filter((user) => !isPerson(user))
-        .map(({ id, status }) => ({ service_id: idOf("user", id), organization_id: null, status: storedStatus(status) })),
+      [...services.values()].map((member) => {
+        const { user_id, organization_id } = this.#place(member);
+        return { service_id: user_id, organization_id, status: storedStatus(member.user.status) };
+      }),
     );
     await this.#insert(
       "memberships",

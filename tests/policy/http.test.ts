@@ -26,6 +26,8 @@ const refusals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "groups.yaml": { "grant: common.validation_failed": 3 },
   "hostile-ids.yaml": { "grant: common.validation_failed": 1 },
   "relations-algebra.yaml": { "grant: common.validation_failed": 1 },
+  // The same to service accounts; those of one organization are none of the other.
+  "services.yaml": { "grant: common.validation_failed": 16 },
   "status-and-membership.yaml": { "grant: common.validation_failed": 4 },
   "zones-and-parents.yaml": { "grant: common.validation_failed": 2 },
   // A sign-in of this very moment is asked for.

@@ -133,6 +133,7 @@ describe("a list", () => {
       world.other.roles,
       world.other.customRoleId,
       world.other.grantId,
+      world.other.serviceAccountId,
       world.other.membershipIds,
       world.other.invitation,
       world.other.owner,

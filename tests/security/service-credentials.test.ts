@@ -4,7 +4,7 @@ import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { makeWorld, newServiceAccount, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Rule } from "../../packages/server/src/operation/declaration/authorization.ts";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
@@ -21,17 +21,30 @@ afterAll(() => server.close());
 /** One permission of organizations and one of the internal scope. */
 const twoScopes = ["Organization.ReadRoles", "User.Read"];
 
-/**
- * A service with an API key. It holds the roles of a user by having the user's id: the projection knows no other subject yet. So it also
- * proves that a service is not taken for the user whose id it has.
- */
-const serviceLike = (userId: string, scopes?: readonly string[]): string =>
+/** A credential of a service, with an API key as the credential. */
+const credentialOf = (id: string, scopes?: readonly string[]): string =>
   tokens.issue({
     kind: "service",
-    id: userId,
+    id,
     organizationId: null,
     credential: { kind: "apiKey", id: randomUUID(), authenticatedAt: Date.now(), methods: [], ...(scopes ? { scopes } : {}) },
   });
+
+const twins = new Map<string, string>();
+/** A service account with the roles of a user of the world; of everybody else's a member of `own`. */
+async function twinOf(userId: string): Promise<string> {
+  const known = twins.get(userId);
+  if (known !== undefined) return known;
+  const { own, administrator, administratorRoleId } = world;
+  const { id } =
+    userId === administrator.id
+      ? await newServiceAccount(server, administrator.token, null, [administratorRoleId])
+      : await newServiceAccount(server, own.owner.token, own.id, [own.roles[userId === own.owner.id ? "Owner" : "Member"] as string]);
+  twins.set(userId, id);
+  return id;
+}
+
+const serviceLike = async (userId: string, scopes?: readonly string[]): Promise<string> => credentialOf(await twinOf(userId), scopes);
 
 /** Operations that ask in their handlers who may ask about whom: the samples ask about a user. */
 const asksAboutUsers = (operation: Operation): boolean =>
@@ -79,11 +92,12 @@ describe("a service with a credential of its own", () => {
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
       const userId = await userOf(sample.token as string);
+      await twinOf(userId);
       await leavesNoTrace(server, operation.name, async () => {
         for (const scopes of [[], twoScopes]) {
           const isRefused = asksAboutUsers(operation) || !lets(operation.allow, sample.input, scopes);
           if (!isRefused) continue;
-          const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, scopes) });
+          const answer = await ask(server, operation, { ...sample, token: await serviceLike(userId, scopes) });
           const issue = issueOf(answer);
           if (issue !== undefined || !isRefusal(answer))
             wrong.push(`${operation.name} with [${scopes}]: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
@@ -99,7 +113,7 @@ describe("a service with a credential of its own", () => {
       const sample = await sampleOf(world, operation.name);
       if (asksAboutUsers(operation) || !lets(operation.allow, sample.input, twoScopes)) continue;
       const userId = await userOf(sample.token as string);
-      const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, twoScopes) });
+      const answer = await ask(server, operation, { ...sample, token: await serviceLike(userId, twoScopes) });
       expect({ operation: operation.name, body: answer.body, ok: answer.status < 300 }).toMatchObject({ ok: true });
       covered.push(operation.name);
     }
@@ -116,7 +130,7 @@ describe("a service with a credential of its own", () => {
     const wrong: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
-      const token = serviceLike(await userOf(sample.token as string));
+      const token = await serviceLike(await userOf(sample.token as string));
       const answer = await ask(server, operation, { ...sample, token });
       const isExpected = lets(operation.allow, sample.input, undefined) ? answer.status < 300 : isRefusal(answer);
       const issue = issueOf(answer);
@@ -126,7 +140,7 @@ describe("a service with a credential of its own", () => {
   });
 
   it("is told that only a user may, where nothing else is in the way", async () => {
-    const token = serviceLike(world.own.owner.id);
+    const token = await serviceLike(world.own.owner.id);
     for (const operation of restricted().filter(({ allow }) => allow.kind === "signedIn")) {
       const sample = await sampleOf(world, operation.name);
       const answer = await ask(server, operation, { ...sample, token });
@@ -138,17 +152,29 @@ describe("a service with a credential of its own", () => {
     }
   });
 
-  it("is not the user whose id it has: it neither leaves for them nor asks about itself as them", async () => {
+  it("with the id of a user holds nothing of theirs: it neither leaves for them nor asks about itself as them", async () => {
     const { id, member, membershipIds } = world.own;
-    const token = serviceLike(member.id);
-    const membership = `DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`;
-    expect((await server.call(membership, { token })).status).toBe(403);
+    for (const user of [member, world.own.owner]) {
+      const token = credentialOf(user.id);
+      const membership = `DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`;
+      expect((await server.call(membership, { token })).status).toBe(404);
+      const question = { userId: user.id, tenantId: id, actionType: "Organization.Read" };
+      const asked = await server.call("POST /api/v1/iam/authorization/check", { token, body: question });
+      expect(asked.body).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", applicableEntitlements: {} });
+      const batch = await server.call("POST /api/v1/iam/authorization/check-batch", { token, body: { checks: [question] } });
+      expect(batch.body.results).toMatchObject([{ isAuthorized: false, reasonCode: "not_a_member" }]);
+      expect((await server.call("POST /api/v1/iam/authorization/explain", { token, body: question })).status).toBe(404);
+    }
+  });
+
+  it("does not leave for the users whose roles it has", async () => {
+    const { id, member, membershipIds } = world.own;
+    const token = await serviceLike(member.id);
+    expect((await server.call(`DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`, { token })).status).toBe(403);
     const question = { userId: member.id, tenantId: id, actionType: "Organization.Read" };
     for (const route of ["check", "explain"]) {
       const { status } = await server.call(`POST /api/v1/iam/authorization/${route}`, { token, body: question });
       expect([route, status]).toEqual([route, 403]);
     }
-    const batch = { checks: [question] };
-    expect((await server.call("POST /api/v1/iam/authorization/check-batch", { token, body: batch })).status).toBe(403);
   });
 });

@@ -104,7 +104,9 @@ interface WrittenFile {
   readonly model?: AuthorizationModel;
   readonly roles?: { readonly [id: string]: WrittenRole };
   readonly tenants: { readonly [name: string]: WrittenTenant | null };
-  readonly users: { readonly [name: string]: WrittenUser | WrittenRoles | null };
+  readonly users?: { readonly [name: string]: WrittenUser | WrittenRoles | null };
+  /** Service accounts, written as users are. */
+  readonly services?: { readonly [name: string]: WrittenUser | WrittenRoles | null };
   readonly relationships?: readonly (string | WrittenFact | WrittenSeries)[];
   readonly resources?: { readonly [type: string]: { readonly [id: string]: Attributes | null } };
   readonly defaults?: Partial<WrittenCase>;
@@ -113,7 +115,20 @@ interface WrittenFile {
 }
 
 const fields = {
-  file: ["now", "permissions", "model", "roles", "tenants", "users", "relationships", "resources", "defaults", "cases", "refused"],
+  file: [
+    "now",
+    "permissions",
+    "model",
+    "roles",
+    "tenants",
+    "users",
+    "services",
+    "relationships",
+    "resources",
+    "defaults",
+    "cases",
+    "refused",
+  ],
   rule: ["allow", "deny", "when"],
   tenant: ["id", "status", "attributes", "entitlements"],
   user: ["id", "status", "attributes", "roles"],
@@ -179,19 +194,27 @@ function expand(written: WrittenCondition): Condition {
 
 const subjectKey = (user: string, tenant: string): string => JSON.stringify([user, tenant]);
 
-/** Every user in every tenant. */
+/** Every user and service account in every tenant. */
 function readSubjects(written: WrittenFile, roles: ReadonlyMap<string, Role>, file: string): Map<string, Subject> {
   const subjects = new Map<string, Subject>();
   for (const [tenantName, tenant] of Object.entries(written.tenants)) {
     checkFields(tenant ?? {}, fields.tenant, `${file}: tenant ${tenantName}`);
-    for (const [userName, each] of Object.entries(written.users)) {
+    const { users = {}, services = {} } = written;
+    const twice = Object.keys(services).find((name) => Object.hasOwn(users, name));
+    if (twice !== undefined) throw new Error(`${file}: a user and a service account are both called ${twice}`);
+    for (const [userName, each] of Object.entries({ ...users, ...services })) {
       const user: WrittenUser = Array.isArray(each) ? { roles: each } : ((each ?? {}) as WrittenUser);
       checkFields(user, fields.user, `${file}: user ${userName}`);
       const held = Array.isArray(user.roles)
         ? (user.roles as WrittenRoles)
         : (user.roles as { [tenant: string]: WrittenRoles })?.[tenantName];
       subjects.set(subjectKey(userName, tenantName), {
-        user: { id: user.id ?? userName, status: statusOf(user), attributes: user.attributes ?? {} },
+        user: {
+          id: user.id ?? userName,
+          ...(Object.hasOwn(services, userName) ? { kind: "service" as const } : {}),
+          status: statusOf(user),
+          attributes: user.attributes ?? {},
+        },
         tenant: {
           id: tenant?.id === undefined ? tenantName : tenant.id,
           status: statusOf(tenant ?? {}),

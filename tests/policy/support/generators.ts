@@ -133,7 +133,15 @@ const condition: fc.Arbitrary<Condition> = fc.letrec<{ condition: Condition }>((
 
 // The model.
 
-const subjects = ["user", "user", "user:*", "role", ...types, ...types.flatMap((type) => relationNames.map((name) => `${type}#${name}`))];
+const subjects = [
+  "user",
+  "user",
+  "user:*",
+  "service",
+  "role",
+  ...types,
+  ...types.flatMap((type) => relationNames.map((name) => `${type}#${name}`)),
+];
 
 /**
  * Names and ways through are only drawn where they lead somewhere, and names of the same resource only forwards: a relation that
@@ -192,6 +200,8 @@ const model: fc.Arbitrary<AuthorizationModel> = fc.record({
 
 const subjectRef: fc.Arbitrary<SubjectRef> = fc.oneof(
   { weight: 7, arbitrary: fc.record({ type: fc.constant("user"), id: oneOf([...userIds, "*"]) }) },
+  // The ids of users: a service account is told from a user by its kind alone.
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("service"), id: oneOf(userIds) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("role"), id: oneOf(roleIds) }) },
   { weight: 3, arbitrary: fc.record({ type: oneOf(types), id: oneOf(ids) }) },
   { weight: 4, arbitrary: fc.record({ type: oneOf(types), id: oneOf(ids), relation: oneOf(relationNames) }) },
@@ -220,6 +230,7 @@ const subject = (all: readonly Role[]): fc.Arbitrary<Subject> =>
   fc
     .record({
       id: oneOf(userIds),
+      kind: seldom(2, fc.constant("service" as const)),
       tenantId: oneOf(["t1", null]),
       user: attributes,
       tenant: attributes,
@@ -230,8 +241,13 @@ const subject = (all: readonly Role[]): fc.Arbitrary<Subject> =>
       held: some(all, 1),
       issue: seldom(1, oneOf(["user", "tenant", "user unknown", "tenant unknown", "role", "membership", "no role"] as const)),
     })
-    .map(({ id, tenantId, user, tenant, entitlements, held, issue }) => ({
-      user: { id, status: issue === "user" ? "Inactive" : issue === "user unknown" ? undefined : "Active", attributes: user },
+    .map(({ id, kind, tenantId, user, tenant, entitlements, held, issue }) => ({
+      user: {
+        id,
+        ...(kind === undefined ? {} : { kind }),
+        status: issue === "user" ? "Inactive" : issue === "user unknown" ? undefined : "Active",
+        attributes: user,
+      },
       tenant: {
         id: tenantId,
         status: issue === "tenant" ? "Suspended" : issue === "tenant unknown" ? undefined : "Active",

@@ -223,7 +223,7 @@ export class HttpWorld {
     const users = new Map(this.#subjects.filter(({ user }) => user.status !== undefined).map(({ user }) => [user.id, user]));
     await this.#insert(
       "users",
-      [...users.values()].map(({ id, status }) => ({
+      [...users.values()].filter(isPerson).map(({ id, status }) => ({
         ...{ id: idOf("user", id), email: `${idOf("user", id)}@example.com`, email_verified_at: this.#now, status: storedStatus(status) },
         ...{ first_name: "Corpus", last_name: "Person", locale: "en", session_epoch: 1, version: 1, ...this.#dates },
       })),
@@ -232,9 +232,25 @@ export class HttpWorld {
       .filter(({ user }) => user.status !== undefined)
       .map((member) => ({ ...member.user, at: this.#place(member), roles: this.#rolesHeld(member) }))
       .filter(({ roles }) => roles.length > 0);
+    // A service account is of one scope: the first that it has roles in.
+    const services = new Map(
+      this.#members
+        .filter(({ user }) => !isPerson(user))
+        .toReversed()
+        .map((member) => [member.user.id, member]),
+    );
+    await this.#insert(
+      "access_services",
+      [...services.values()].map((member) => {
+        const { user_id, organization_id } = this.#place(member);
+        return { service_id: user_id, organization_id, status: storedStatus(member.user.status) };
+      }),
+    );
     await this.#insert(
       "memberships",
-      members.map(({ at, roles }) => ({ id: crypto.randomUUID(), ...at, role_id: roles[0], version: 1, joined_at: this.#now })),
+      members
+        .filter(isPerson)
+        .map(({ at, roles }) => ({ id: crypto.randomUUID(), ...at, role_id: roles[0], version: 1, joined_at: this.#now })),
     );
     await this.#insert(
       "role_assignments",
@@ -272,7 +288,7 @@ export class HttpWorld {
   }
 
   #subjectId({ type, id }: { readonly type: string; readonly id: string }, tenant: Tenant): string {
-    if (type === "user") return id === "*" ? id : idOf("user", id);
+    if (type === "user" || type === "service") return id === "*" ? id : idOf("user", id);
     return type === "role" ? (this.#roles.get(this.#roleName(tenant, id))?.[0] ?? idOf("role", id)) : id;
   }
 
@@ -302,7 +318,8 @@ export class HttpWorld {
       const roleIds = [...this.#rolesHeld(member), ...(member.roles.includes(undefined) ? [idOf("role", "that nobody knows")] : [])];
       if (isUnknown) await this.#writePart(membershipKey(user_id, organization_id), organization_id, { roleIds });
       const { status } = member.user;
-      if (status !== undefined && !knownStatuses.has(status)) await this.#writePart(userKey(user_id), null, { status });
+      if (status !== undefined && !knownStatuses.has(status))
+        await this.#writePart(userKey(user_id), null, { status, kind: member.user.kind });
     }
   }
 
@@ -410,6 +427,8 @@ function idOf(kind: "user" | "role", name: string): string {
   const first = /^[a-f]/.exec(name)?.[0] ?? String(Number.parseInt(hash.slice(0, 1), 16) % 10);
   return `${first}${hash.slice(1, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }
+
+const isPerson = ({ kind }: Pick<Subject["user"], "kind">): boolean => kind === undefined;
 
 /** The rules that are about defined permissions, in lists that have each permission once; one list at least. */
 function inLayers(rules: Role["rules"], defined: ReadonlySet<string>): readonly Role["rules"][] {

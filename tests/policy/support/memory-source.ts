@@ -65,7 +65,7 @@ export class MemoryPolicySource implements PolicySource {
   }
 
   #add({ user, tenant, roles }: Subject): void {
-    if (user.status !== undefined) this.set(userKey(user.id), { status: user.status });
+    if (user.status !== undefined) this.set(userKey(user.id), { status: user.status, kind: user.kind });
     if (tenant.id !== null) {
       if (tenant.status !== undefined) this.set(tenantStatusKey(tenant.id), { status: tenant.status, attributes: tenant.attributes });
       if (tenant.entitlements !== undefined) this.set(entitlementsKey(tenant.id), tenant.entitlements);

@@ -361,17 +361,19 @@ class Relations {
 
   #relation(at: ResourceRef, name: string): Truth {
     const subjects = this.#subjects(at, name);
+    const { user } = this.#question.subject;
+    const kind = user.kind ?? "user";
     const byRelationship = this.#of(at, name).map((relationship): Truth => {
       const { type, id, relation } = relationship.subject;
       const condition = this.#condition(relationship);
       if (relation !== undefined) {
         return subjects.includes(`${type}#${relation}`) ? and([this.stands(relation, { type, id }), condition]) : "false";
       }
-      const isHim =
-        (type === "user" && id === this.#question.subject.user.id && subjects.includes("user")) ||
-        (type === "user" && id === "*" && subjects.includes("user:*")) ||
+      const isThem =
+        (type === kind && id === user.id && subjects.includes(kind)) ||
+        (kind === "user" && type === "user" && id === "*" && subjects.includes("user:*")) ||
         (type === "role" && subjects.includes("role") && this.#question.subject.roles?.some((role) => role?.id === id));
-      return isHim ? condition : "false";
+      return isThem ? condition : "false";
     });
     const from = this.#type(at.type).relations?.[name]?.from;
     return or([...byRelationship, from === undefined ? "false" : this.stands(from, at)]);

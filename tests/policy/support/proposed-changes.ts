@@ -61,14 +61,15 @@ const giving = (role: Role, permission: string): Role => ({ ...role, rules: [...
 /** Every single grant and revocation that can be made in the world of a question, whether or not it has to do with it. */
 export function singlesOf({ world, question }: Asked, roles: ReadonlyMap<string, Role>): Single[] {
   const { user, roles: held = [] } = question.subject;
+  const own = user.kind ?? "user";
   const { relationships, model } = world;
   const heldIds = held.flatMap((role) => (role ? [role.id] : []));
   const active = relationships.filter(({ expiresAt }) => expiresAt == null || expiresAt > question.now);
   const there = new Set(active.map(keyOf));
   const { type = soleTypeOf(world, question.action), id } = question.resource ?? {};
-  const resources = near(relationships, [...(type === undefined || id === undefined ? [] : [{ type, id }]), { type: "user", id: user.id }]);
+  const resources = near(relationships, [...(type === undefined || id === undefined ? [] : [{ type, id }]), { type: own, id: user.id }]);
   const subjectsOf = (kind: string): SubjectRef[] => {
-    if (kind === "user") return [{ type: "user", id: user.id }];
+    if (kind === "user" || kind === "service") return [{ type: kind, id: user.id }];
     if (kind === "user:*") return [{ type: "user", id: "*" }];
     if (kind === "role") return heldIds.map((roleId) => ({ type: "role", id: roleId }));
     const [subjectType, relation] = kind.split("#") as [string, string | undefined];
@@ -124,7 +125,7 @@ function soleTypeOf({ model }: World, action: string): string | undefined {
 export function isOfUserAlone(change: Single, { subject: { user } }: Question): boolean {
   if (change.kind === "give_role" || change.kind === "take_role") return false;
   const { subject } = change.kind === "add_relationship" ? change : change.relationship;
-  return subject.type === "user" && subject.id === user.id;
+  return subject.type === (user.kind ?? "user") && subject.id === user.id;
 }
 
 export const rolesOf = ({ subjects }: CorpusFile): ReadonlyMap<string, Role> =>

@@ -19,7 +19,13 @@ export interface Role {
 }
 
 export interface Subject {
-  readonly user: { readonly id: string; readonly status: string | undefined; readonly attributes: Attributes };
+  readonly user: {
+    readonly id: string;
+    /** Absent: a user. */
+    readonly kind?: "service";
+    readonly status: string | undefined;
+    readonly attributes: Attributes;
+  };
   readonly tenant: {
     readonly id: string | null;
     readonly status: string | undefined;

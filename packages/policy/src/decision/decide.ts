@@ -179,7 +179,7 @@ class Deciding {
 
 export const walkInput = (view: View, reader: NonNullable<RequestContext["relationships"]>, moment: WalkInput["moment"]): WalkInput => ({
   policy: view.policy,
-  userId: view.facts.user.id,
+  subject: view.subject,
   roleIds: view.roles.map(({ id }) => id),
   reader,
   moment,

@@ -1,6 +1,7 @@
 import type { ActionPlan, Plans } from "../model/plans.ts";
 import type { Policy } from "../model/policy.ts";
 import type { RoleFacts } from "../model/role.ts";
+import type { SubjectRef } from "../relation/relationship.ts";
 import { type Decision, denied } from "./decision.ts";
 
 /** A confirmed address, and what the person says of themselves: a condition on name or locale guards nothing alone. */
@@ -16,6 +17,8 @@ export interface UserProfile {
 export interface SubjectFacts {
   readonly user: {
     readonly id: string;
+    /** What the subject is; absent: a user. */
+    readonly kind?: "user" | "service" | undefined;
     readonly status: string | undefined;
     /** What the product itself knows of the person: address, name, locale. */
     readonly profile?: UserProfile | undefined;
@@ -46,6 +49,7 @@ export class View {
   /** The decision about everything, where the subject may do nothing at all. */
   readonly refusal: Decision | undefined;
   readonly #plans: Plans;
+  #subject: SubjectRef | undefined;
   #user: Readonly<Record<string, unknown>> | undefined;
   #tenant: Readonly<Record<string, unknown>> | undefined;
 
@@ -65,6 +69,13 @@ export class View {
   /** The same for a question about many actions, of which few will be asked about again. */
   planOnce(action: string): ActionPlan {
     return this.#plans.once(action);
+  }
+
+  /** The subject as relationships name it. */
+  get subject(): SubjectRef {
+    const { kind = "user", id } = this.facts.user;
+    this.#subject ??= { type: kind, id };
+    return this.#subject;
   }
 
   /** `$user`. What the product knows itself stands above attributes of the same name. */

@@ -8,7 +8,15 @@ import type { RelationExpression } from "../model/model.ts";
 import type { PreparedRelation } from "../model/prepared-relation.ts";
 import { relationEffects } from "../relation/effects.ts";
 import { candidates } from "../relation/reach.ts";
-import { anyone, type Relationship, type RelationshipReader, type ResourceRef, type SubjectRef } from "../relation/relationship.ts";
+import {
+  anyone,
+  type Relationship,
+  type RelationshipReader,
+  type ResourceRef,
+  type SubjectRef,
+  takesDirectly,
+  takesEverybody,
+} from "../relation/relationship.ts";
 import type { Change } from "./explanation.ts";
 
 /** Changes of single relationships, those that change least first. None of them has been tried. */
@@ -75,7 +83,8 @@ class Search implements RelationshipChanges {
   readonly #context: RequestContext;
   readonly #reader: RelationshipReader;
   readonly #now: number;
-  readonly #user: SubjectRef;
+  /** The user or service account. */
+  readonly #subject: SubjectRef;
   readonly #roleIds: readonly string[];
   readonly #queue: Place[] = [];
   readonly #seen = new Set<string>();
@@ -90,7 +99,7 @@ class Search implements RelationshipChanges {
     this.#context = context;
     this.#reader = context.relationships ?? noRelationships;
     this.#now = context.now ?? Date.now();
-    this.#user = { type: "user", id: view.facts.user.id };
+    this.#subject = view.subject;
     this.#roleIds = (view.facts.roles ?? []).flatMap((role) => (role ? [role.id] : []));
   }
 
@@ -160,12 +169,14 @@ class Search implements RelationshipChanges {
   }
 
   /** Ways into the relation: for the user, for those who hold a role, for a set that the user is in, for everybody. */
-  #additions(place: Place, name: string, { user, anyone: everybody, role, sets }: PreparedRelation): void {
-    if (user) {
-      const there = this.#direct(place.resource, name, this.#user);
+  #additions(place: Place, name: string, relation: PreparedRelation): void {
+    const { role, sets } = relation;
+    const everybody = takesEverybody(relation, this.#subject);
+    if (takesDirectly(relation, this.#subject)) {
+      const there = this.#direct(place.resource, name, this.#subject);
       // What was given under a condition is not given without: that would undo the condition.
       for (const relationship of there) this.#conditionOf(relationship);
-      if (there.length === 0) this.#narrow.push(this.#addition(place, name, this.#user));
+      if (there.length === 0) this.#narrow.push(this.#addition(place, name, this.#subject));
     }
     const find = (): readonly SubjectRef[] => [
       ...(role ? this.#roleIds.map((id) => ({ type: "role", id })) : []),
@@ -179,8 +190,10 @@ class Search implements RelationshipChanges {
   }
 
   /** What puts the user into a relation that denies or excludes. */
-  #removals(place: Place, name: string, { user, anyone: everybody, role }: PreparedRelation): void {
-    if (user) for (const each of this.#direct(place.resource, name, this.#user)) this.#narrow.push(removal(place, each, 0));
+  #removals(place: Place, name: string, relation: PreparedRelation): void {
+    const { role } = relation;
+    if (takesDirectly(relation, this.#subject))
+      for (const each of this.#direct(place.resource, name, this.#subject)) this.#narrow.push(removal(place, each, 0));
     for (const id of role ? this.#roleIds : []) {
       const found = this.#direct(place.resource, name, { type: "role", id });
       for (const each of found) this.#wide.push(removal(place, each, 1));
@@ -188,12 +201,13 @@ class Search implements RelationshipChanges {
       if (held)
         this.#wide.push({ change: { kind: "take_role", roleId: held.id, roleName: held.name }, rank: [0, place.way, place.hops, 0] });
     }
-    if (everybody) for (const each of this.#direct(place.resource, name, anyone)) this.#wide.push(removal(place, each, 3));
+    if (takesEverybody(relation, this.#subject))
+      for (const each of this.#direct(place.resource, name, anyone)) this.#wide.push(removal(place, each, 3));
   }
 
   #addition({ resource, way, hops }: Place, relation: string, subject: SubjectRef): Ranked {
     const { gives } = relationEffects(this.#view.policy, resource.type, relation);
-    const breadth = subject.type === "user" ? (subject.id === "*" ? 3 : 0) : subject.type === "role" || subject.relation ? 1 : 2;
+    const breadth = breadthOf(subject);
     const { type, id } = resource;
     return {
       change: { kind: "add_relationship", resource: { type, id }, relation, subject },
@@ -229,6 +243,13 @@ class Search implements RelationshipChanges {
   #active(relationships: readonly Relationship[] = []): readonly Relationship[] {
     return relationships.filter(({ expiresAt }) => expiresAt == null || expiresAt > this.#now);
   }
+}
+
+/** Whom a relationship to the subject concerns, from one user or service account (0) to everybody (3). */
+function breadthOf({ type, id, relation }: SubjectRef): number {
+  if (type === "user") return id === "*" ? 3 : 0;
+  if (type === "service") return 0;
+  return type === "role" || relation ? 1 : 2;
 }
 
 const later = (one: Way, other: Way): Way => (one > other ? one : other);

@@ -38,7 +38,7 @@ export interface ResourceType {
 
 export interface Relation {
   /**
-   * Who may be put into the relation by a relationship: `user`, `user:*` (everybody of the tenant), `role`, another
+   * Who may be put into the relation by a relationship: `user`, `user:*` (every user of the tenant), `service`, `role`, another
    * type (`Zone`, to go through it), or all who stand in a relation of another type (`Group#member`).
    */
   readonly subjects?: readonly string[];

@@ -32,8 +32,10 @@ export class Policy {
         this.#rules.set(permission, rules.set(type, rule));
       }
     }
+    const isType = (name: string): boolean => this.#types.has(name);
     for (const [type, { relations = {} }] of this.#types) {
-      this.#relations.set(type, new Map(Object.entries(relations).map(([name, relation]) => [name, prepare(relation)])));
+      const prepared = Object.entries(relations).map(([name, relation]) => [name, prepare(relation, isType)] as const);
+      this.#relations.set(type, new Map(prepared));
     }
   }
 

@@ -1,8 +1,11 @@
 import type { Relation, RelationExpression } from "./model.ts";
+import { builtInSubjects } from "./subject-kinds.ts";
 
 /** A relation with its kinds of subjects told apart. */
 export interface PreparedRelation {
   readonly user: boolean;
+  /** Service accounts. `user:*` does not stand for them. */
+  readonly service: boolean;
   /** Everybody: `user:*`. */
   readonly anyone: boolean;
   readonly role: boolean;
@@ -13,13 +16,18 @@ export interface PreparedRelation {
   readonly from: RelationExpression | undefined;
 }
 
-const own = new Set(["user", "user:*", "role"]);
+const own: ReadonlySet<string> = new Set([...builtInSubjects, "user:*"]);
 
-export const prepare = ({ subjects = [], from }: Relation): PreparedRelation => ({
-  user: subjects.includes("user"),
-  anyone: subjects.includes("user:*"),
-  role: subjects.includes("role"),
-  sets: new Set(subjects.filter((subject) => subject.includes("#"))),
-  types: new Set(subjects.filter((subject) => !subject.includes("#") && !own.has(subject))),
-  from,
-});
+/** `isType` tells the declared resource types: a model from before `service` was a built-in kind may declare one of that name. */
+export function prepare({ subjects = [], from }: Relation, isType: (name: string) => boolean): PreparedRelation {
+  const types = subjects.filter((subject) => !subject.includes("#") && (!own.has(subject) || isType(subject)));
+  return {
+    user: subjects.includes("user"),
+    service: subjects.includes("service") && !types.includes("service"),
+    anyone: subjects.includes("user:*"),
+    role: subjects.includes("role"),
+    sets: new Set(subjects.filter((subject) => subject.includes("#"))),
+    types: new Set(types),
+    from,
+  };
+}

@@ -3,20 +3,22 @@ import type { ResourceType } from "./model.ts";
 type Types = Readonly<Record<string, ResourceType>>;
 
 /** Kinds of subjects that are not resources: their names cannot be those of resource types. */
-export const builtInSubjects = ["user", "role"] as const;
+export const builtInSubjects = ["user", "service", "role"] as const;
 
-const kinds = "user, user:*, role, a declared resource type, or Type#relation";
+type BuiltInSubject = (typeof builtInSubjects)[number];
+
+const kinds = "user, user:*, service, role, a declared resource type, or Type#relation";
 
 /** Why a resource type cannot have a reserved name; undefined for any other name. */
 export function whyReserved(name: string): string | undefined {
   if (!builtInSubjects.includes(name as never)) return undefined;
-  const own = name === "user" ? "Person or Account" : "Team or Position";
+  const own = { user: "Person or Account", service: "Program or Component", role: "Team or Position" }[name as BuiltInSubject];
   return `is reserved: ${name} is a kind of subject that the product knows itself; give the resource type another name, like ${own}`;
 }
 
 /** Why a relation cannot take a kind of subject; undefined where it can. */
 export function whyNoSubject(subject: string, types: Types): string | undefined {
-  if (subject === "user" || subject === "user:*" || subject === "role") return undefined;
+  if (subject === "user:*" || builtInSubjects.includes(subject as BuiltInSubject)) return undefined;
   const [type, relation, ...rest] = subject.split("#") as [string, string | undefined];
   const known = Object.hasOwn(types, type);
   if (rest.length > 0) return `has more than one #; it is none of ${kinds}`;

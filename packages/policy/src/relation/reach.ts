@@ -38,7 +38,8 @@ export function* candidates(
   );
   const found = new Set<string>();
   const seen = new Set<string>();
-  const open: SubjectRef[] = [{ type: "user", id: input.userId }, anyone, ...input.roleIds.map((id) => ({ type: "role", id }))];
+  const everybody = input.subject.type === "user" ? [anyone] : [];
+  const open: SubjectRef[] = [input.subject, ...everybody, ...input.roleIds.map((id) => ({ type: "role", id }))];
   let complete = true;
   const enqueue = (subject: SubjectRef) => {
     const key = JSON.stringify([subject.type, subject.relation ?? "", subject.id]);

@@ -5,14 +5,23 @@ import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
 import type { PreparedRelation } from "../model/prepared-relation.ts";
 import type { Algebra } from "./algebra.ts";
-import { anyone, type Relationship, type RelationshipReader, type ResourceRef, type SubjectRef } from "./relationship.ts";
+import {
+  anyone,
+  type Relationship,
+  type RelationshipReader,
+  type ResourceRef,
+  type SubjectRef,
+  takesDirectly,
+  takesEverybody,
+} from "./relationship.ts";
 
 /** Bounds of one decision (docs/security/attacks.md, 34). Deeper or wider is the error `evaluation_limit`. */
 export const walkLimits = { depth: 40, lookups: 20_000 } as const;
 
 export interface WalkInput {
   readonly policy: Policy;
-  readonly userId: string;
+  /** A user or a service account. */
+  readonly subject: SubjectRef;
   readonly roleIds: readonly string[];
   readonly reader: RelationshipReader;
   /** Asked for its time only where something expires; counts the steps. */
@@ -40,7 +49,6 @@ export class Walk<T> {
   readonly #open = new Map<string, number>();
   /** The depths that what is being worked out was cut off from, as bits. */
   #cuts = 0n;
-  readonly #user: SubjectRef;
   readonly #subjects = new Map<PreparedRelation, readonly SubjectRef[]>();
   #lookups = 0;
   #incomplete = false;
@@ -48,7 +56,6 @@ export class Walk<T> {
   constructor(input: WalkInput, algebra: Algebra<T>) {
     this.#input = input;
     this.#algebra = algebra;
-    this.#user = { type: "user", id: input.userId };
   }
 
   expression(expression: RelationExpression, resource: ResourceRef): T {
@@ -158,9 +165,10 @@ export class Walk<T> {
   #subjectsOf(relation: PreparedRelation): readonly SubjectRef[] {
     let subjects = this.#subjects.get(relation);
     if (subjects === undefined) {
+      const { subject } = this.#input;
       subjects = [
-        ...(relation.user ? [this.#user] : []),
-        ...(relation.anyone ? [anyone] : []),
+        ...(takesDirectly(relation, subject) ? [subject] : []),
+        ...(takesEverybody(relation, subject) ? [anyone] : []),
         ...(relation.role ? this.#input.roleIds.map((id) => ({ type: "role", id })) : []),
       ];
       this.#subjects.set(relation, subjects);

@@ -8,7 +8,7 @@ import {
   RouteNotFound,
 } from "./errors.ts";
 import type { Origin } from "./origin.ts";
-import { type IdentifiedPrincipal, isForeignTo, isIdentified, isSystemOrOperator, isUser, type Principal } from "./principal.ts";
+import { type IdentifiedPrincipal, isForeignTo, isIdentified, isSelf, isSystemOrOperator, isUser, type Principal } from "./principal.ts";
 
 /** Who may call an operation. Declared with it; an operation without one does not start. */
 export type Rule =
@@ -43,7 +43,7 @@ export const permission = (value: string): Rule => ({ kind: "permission", permis
 export const internal = (value: string): Rule => ({ kind: "permission", permission: value, scope: "internal" });
 /** One permission where the call acts in an organization, another where it acts in the internal scope. */
 export const scoped = (needed: { readonly tenant: string; readonly internal: string }): Rule => ({ kind: "scoped", ...needed });
-/** The user whom the input's `field` names. */
+/** The user or service account that the input's `field` names. */
 export const subject = (field: string, { appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "subject", field, appliesScopes });
 /** The user whom the thing that the call names belongs to, as the operation's `ownerOf` tells; not with a credential that has scopes. */
 export const own = (thing: string): Rule => ({ kind: "own", thing });
@@ -134,7 +134,7 @@ function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybeProm
   if (rule.kind === "identified") return rule.appliesScopes || withoutScopes(principal);
   if (rule.kind === "subject") {
     const field = asked.input[rule.field];
-    if (typeof field !== "string" || !isUser(principal, field)) return denied();
+    if (typeof field !== "string" || !isSelf(principal, field)) return denied();
     return rule.appliesScopes || withoutScopes(principal);
   }
   if (rule.kind === "own") return isOwner(principal, asked);
@@ -225,7 +225,7 @@ export function describeRule(rule: Rule): string {
     case "scoped":
       return `Permission \`${rule.tenant}\` in the organization; for the internal scope \`${rule.internal}\` there.`;
     case "subject":
-      return `The user named by \`${rule.field}\`.`;
+      return `The user or service account named by \`${rule.field}\`.`;
     case "own":
       return `The user whose ${rule.thing} it is.`;
     case "byInput":

@@ -88,7 +88,7 @@ export {
   ServiceStatusChanged,
   TenantStatusChanged,
 } from "./events.ts";
-export { ConditionInput, ModelName, PermissionValue, ResourceRef, RuleEffect } from "./model.ts";
+export { ConditionInput, type HolderKind, ModelName, PermissionValue, ResourceRef, RuleEffect } from "./model.ts";
 export { canBeMetBySigningIn } from "./model-lockout.ts";
 export type { RoleSummary } from "./module.ts";
 export { asOperationError, checkFields, tellingErrors } from "./policy-errors.ts";

@@ -1,11 +1,18 @@
 import type { Budget } from "@gatehouse/policy";
-import { type CheckRequest, type Decided, type DecisionReader, decideFor, sentenceOf } from "#modules/authorization/decisions/index.ts";
+import {
+  type CheckRequest,
+  type Decided,
+  type DecisionReader,
+  decideFor,
+  type SubjectOfQuestion,
+  sentenceOf,
+} from "#modules/authorization/decisions/index.ts";
 import type { Services } from "#operation/declaration/context.ts";
 import type { Principal } from "#operation/declaration/principal.ts";
 import { type Static, Type } from "#operation/declaration/schema.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { type Evaluation, Facts } from "./entities.ts";
-import { checkOf, issueOf, tenantOf, userOf } from "./question.ts";
+import { checkOf, issueOf, subjectOf, tenantOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 
 /**
@@ -30,16 +37,18 @@ export interface EvaluationContext {
 const refused = (context: Facts): Decision => ({ decision: false, context });
 
 /** A question that can be put to the engine, or the decision about one that cannot. */
-export type ParsedEvaluation = { readonly check: CheckRequest & { readonly tenantId: string | null } } | { readonly decision: Decision };
+export type ParsedEvaluation =
+  | { readonly check: CheckRequest & SubjectOfQuestion & { readonly tenantId: string | null } }
+  | { readonly decision: Decision };
 
 export function parseEvaluation(evaluation: Evaluation, principal: Principal): ParsedEvaluation {
-  const userId = userOf(evaluation.subject);
-  if (userId === undefined) return { decision: refused(unknownSubject) };
+  const about = subjectOf(evaluation.subject);
+  if (about === undefined) return { decision: refused(unknownSubject) };
   try {
     const issue = issueOf(evaluation.resource);
     if (issue) throw issue;
     const tenantId = tenantOf(evaluation.subject.properties, principal);
-    return { check: { ...checkOf(evaluation, { userId, tenantId }), tenantId } };
+    return { check: { ...checkOf(evaluation, { ...about, tenantId }), tenantId } };
   } catch (error) {
     return { decision: orThrown(error) };
   }

@@ -1,7 +1,7 @@
 import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
-import { isUser, type Principal } from "#operation/declaration/principal.ts";
+import { isSelf, type Principal } from "#operation/declaration/principal.ts";
 import { nullable, oneOf, type Static, Type } from "#operation/declaration/schema.ts";
 import { refuseUnstorable } from "#operation/declaration/storable.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
@@ -64,7 +64,7 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
       if (isSliceOver()) await nextSlice();
     }
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
-    const others = questions.flatMap((one) => ("check" in one && !isUser(principal, one.check.userId) ? [one.check.tenantId] : []));
+    const others = questions.flatMap((one) => ("check" in one && !isSelf(principal, one.check.userId) ? [one.check.tenantId] : []));
     for (const tenantId of new Set(others)) {
       if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
     }

@@ -48,7 +48,10 @@ describe("POST /access/v1/evaluation", () => {
       { type: "group", id: world.alice.id },
       { type: "User", id: world.alice.id },
     ])
-      expect(await context({ subject })).toEqual({ reason_code: "unknown_subject", reason: "The subject is not a user." });
+      expect(await context({ subject })).toEqual({
+        reason_code: "unknown_subject",
+        reason: "The subject is neither a user nor a service account.",
+      });
     expect(await context({ subject: { type: "user", id: randomUUID() } })).toMatchObject({ reason_code: "not_a_member" });
     expect((await context({ resource: record("nowhere") })).reason_code).toBe("missing_permission");
     expect(await context({ resource: record("i".repeat(256)) })).toMatchObject({

@@ -1,15 +1,27 @@
-import type { CheckRequest } from "#modules/authorization/decisions/index.ts";
+import type { HolderKind } from "#modules/authorization/access/index.ts";
+import type { CheckRequest, SubjectOfQuestion } from "#modules/authorization/decisions/index.ts";
 import { invalid, type OperationError } from "#operation/declaration/errors.ts";
 import { organizationOf, type Principal } from "#operation/declaration/principal.ts";
 import type { Action, Evaluation, Facts, Resource, Subject } from "./entities.ts";
 
-/** The one type of subject that there is; its id is the user's. */
-export const userType = "user";
+/** The types of subjects: users and service accounts. Their ids are those of the API. */
+const subjectTypes: readonly string[] = ["user", "service"] satisfies readonly HolderKind[];
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The id of the user that a subject is, as memory and database write it; undefined for whatever is no user. */
-export const userOf = ({ type, id }: Pick<Subject, "type" | "id">): string | undefined =>
-  type === userType && uuid.test(id) ? id.toLowerCase() : undefined;
+/** What a subject is by its type; undefined for a type that there is not. */
+export const kindOf = (type: string): HolderKind | undefined => (subjectTypes.includes(type) ? (type as HolderKind) : undefined);
+
+/** The user or service account that a subject is, its id as memory and database write it; undefined for whatever is neither. */
+export function subjectOf({ type, id }: Pick<Subject, "type" | "id">): AskedSubject | undefined {
+  const subjectKind = kindOf(type);
+  return subjectKind !== undefined && uuid.test(id) ? { userId: id.toLowerCase(), subjectKind } : undefined;
+}
+
+/** The subject of a question. One whose id is of the other kind counts as a non-member. */
+export interface AskedSubject {
+  readonly userId: string;
+  readonly subjectKind: HolderKind;
+}
 
 /**
  * The tenant that a question is about. AuthZEN has no member for it. It is the session's organization; a session without one may
@@ -55,8 +67,8 @@ const requests = new WeakMap<Facts, Facts>();
 /** A question as the check API has it. */
 export const checkOf = (
   { action, resource, context }: Pick<Evaluation, "action" | "resource"> & { readonly context?: Facts | null | undefined },
-  about: { readonly userId: string; readonly tenantId: string | null },
-): CheckRequest => ({
+  about: AskedSubject & { readonly tenantId: string | null },
+): CheckRequest & SubjectOfQuestion => ({
   ...about,
   actionType: action.name,
   ...resourceOf(resource),

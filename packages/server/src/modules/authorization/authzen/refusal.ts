@@ -32,4 +32,4 @@ export function isUnknownName(thrown: unknown): boolean {
 }
 
 /** A type or an id that no user has. */
-export const unknownSubject: Facts = { reason_code: "unknown_subject", reason: "The subject is not a user." };
+export const unknownSubject: Facts = { reason_code: "unknown_subject", reason: "The subject is neither a user nor a service account." };

@@ -8,7 +8,7 @@ import { inSlices } from "#platform/time-slice.ts";
 import { open, optionalFacts, Resource, Subject } from "./entities.ts";
 import { authzen } from "./module.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { issueOf, requestOf, resourceOf, tenantOf, userOf } from "./question.ts";
+import { issueOf, requestOf, resourceOf, subjectOf, tenantOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
@@ -24,15 +24,15 @@ export const searchActions = authzen.memoryQuery("searchActions", {
   tenant: () => undefined,
   run: ({ state, services, principal, holds, fail }, { subject, resource, context, page }) =>
     orNothing(async () => {
-      const userId = userOf(subject);
-      if (userId === undefined) return nothingFound(unknownSubject);
+      const about = subjectOf(subject);
+      if (about === undefined) return nothingFound(unknownSubject);
       const tenantId = tenantOf(subject.properties, principal);
-      if (!(await mayAsk({ principal, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ principal, holds }, about.userId, tenantId))) fail(PermissionDenied, lacking);
       const refusal = refusalOf(issueOf(resource));
       if (refusal) return nothingFound(refusal);
-      const query = { subject: { userId, properties: subject.properties }, resource, context };
+      const query = { subject: { ...about, properties: subject.properties }, resource, context };
       const place = placeOf({ keys: services.keys, search: "action", principal, tenantId, query, page });
-      const question = { userId, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
+      const question = { ...about, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
       const shared = queryContext({ state, principal, services });
       const names = await evaluate(shared, question, ({ view, context: known }) =>
         inSlices(listActionsInSteps(view, { ...known, resource: { ...known.resource, type: resource.type } })),

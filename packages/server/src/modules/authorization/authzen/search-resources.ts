@@ -19,7 +19,7 @@ import { inSlices } from "#platform/time-slice.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { authzen } from "./module.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { issueOf, requestOf, tenantOf, userOf } from "./question.ts";
+import { issueOf, requestOf, subjectOf, tenantOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
@@ -38,17 +38,17 @@ export const searchResources = authzen.memoryQuery("searchResources", {
   tenant: () => undefined,
   run: ({ state, services, principal, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
-      const userId = userOf(subject);
-      if (userId === undefined) return nothingFound(unknownSubject);
+      const about = subjectOf(subject);
+      if (about === undefined) return nothingFound(unknownSubject);
       const tenantId = tenantOf(subject.properties, principal);
-      if (!(await mayAsk({ principal, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayAsk({ principal, holds }, about.userId, tenantId))) fail(PermissionDenied, lacking);
       const { type } = resource;
       const refusal = refusalOf(issueOf({ type }));
       if (refusal) return nothingFound(refusal);
-      const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
+      const query = { subject: { ...about, properties: subject.properties }, action, type, properties: resource.properties, context };
       const place = placeOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
       const shared = queryContext({ state, principal, services });
-      const question = { userId, tenantId, contextData: requestOf(context, action) };
+      const question = { ...about, tenantId, contextData: requestOf(context, action) };
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
       const found = await evaluate(shared, question, async ({ view, context: known }) => {
         // Evaluated before the role is, because it refuses an unknown type.

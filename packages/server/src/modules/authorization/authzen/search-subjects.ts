@@ -18,12 +18,12 @@ import { inSlices } from "#platform/time-slice.ts";
 import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
 import { authzen } from "./module.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { checkOf, issueOf, tenantOf, userType } from "./question.ts";
+import { checkOf, issueOf, kindOf, tenantOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /**
- * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. With `direct: true` among the
+ * AuthZEN 1.0, Subject Search (8.4): the members, or the service accounts, of the tenant who may, in the order of their ids. With `direct: true` among the
  * properties of the subject, who may by a role of the system alone is left out.
  */
 export const searchSubjects = authzen.memoryQuery("searchSubjects", {
@@ -39,15 +39,17 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
     orNothing(async () => {
       const tenantId = tenantOf(subject.properties, principal);
       if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
-      if (subject.type !== userType) return nothingFound(unknownSubject);
+      const subjectKind = kindOf(subject.type);
+      if (subjectKind === undefined) return nothingFound(unknownSubject);
       const refusal = refusalOf(issueOf(resource));
       if (refusal) return nothingFound(refusal);
-      const query = { properties: subject.properties, action, resource, context };
+      // The type too: a cursor of one list says nothing in the other.
+      const query = { ...(subjectKind === "user" ? {} : { subjectKind }), properties: subject.properties, action, resource, context };
       const place = placeOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
       const shared = queryContext({ state, principal, services });
       const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
-        (await evaluate(shared, checkOf({ action, resource, context }, { userId, tenantId }), ({ view, context: known }) =>
+        (await evaluate(shared, checkOf({ action, resource, context }, { userId, subjectKind, tenantId }), ({ view, context: known }) =>
           inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, action.name, known), isOfUser)),
         )) ?? { allowed: [], undecided: [] };
       const undecided = new UndecidedOfPage();
@@ -59,8 +61,8 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
       );
       return {
         page: found.page,
-        ...contextOf(userType, undecided.until(found.end)),
-        results: found.ids.map((id) => ({ type: userType, id })),
+        ...contextOf(subjectKind, undecided.until(found.end)),
+        results: found.ids.map((id) => ({ type: subjectKind, id })),
       };
     }),
 });

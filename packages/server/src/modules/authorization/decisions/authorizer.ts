@@ -3,7 +3,7 @@ import { canBeMetBySigningIn, manageModel } from "#modules/authorization/access/
 import type { Authorizer, Refusal, RequestFacts } from "#operation/declaration/authorization.ts";
 import type { IdentifiedPrincipal } from "#operation/declaration/principal.ts";
 import { after, attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
-import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
+import { holderOf, scopesOf, sessionFactsOf } from "./credential-scopes.ts";
 import type { RequestContext } from "./projection/held-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
@@ -15,7 +15,7 @@ export const authorizerOf = (reader: DecisionReader): Authorizer => ({
     return after(decided, (answer) => (answer === true ? true : despiteLockout(reader, principal, organizationId, answer)));
   },
   missingPermissions: (principal, organizationId, permissions) =>
-    reader.missingPermissions(principal.id, organizationId, permissions, scopesOf(principal)),
+    reader.missingPermissions(principal.id, organizationId, permissions, holderOf(principal)),
 });
 
 function decideFrom(
@@ -37,7 +37,7 @@ async function despiteLockout(
 ): Promise<true | Refusal> {
   const requirement = (await reader.policy()).action(manageModel)?.requirement;
   if (requirement === undefined || canBeMetBySigningIn(requirement)) return refusal;
-  return (await reader.missingPermissions(principal.id, organizationId, [manageModel], scopesOf(principal))).length === 0 ? true : refusal;
+  return (await reader.missingPermissions(principal.id, organizationId, [manageModel], holderOf(principal))).length === 0 ? true : refusal;
 }
 
 /**
@@ -47,6 +47,7 @@ async function despiteLockout(
 const contextOf = (principal: IdentifiedPrincipal, { origin, now }: RequestFacts): RequestContext => ({
   session: sessionFactsOf(principal),
   scopes: scopesOf(principal),
+  subjectKind: principal.kind,
   request: { ip: origin.ip ?? undefined, userAgent: origin.userAgent ?? undefined },
   now,
 });

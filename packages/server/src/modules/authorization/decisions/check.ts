@@ -1,6 +1,6 @@
 import { applicableEntitlements, type Budget, type Decision, type DecisionReason, type View } from "@gatehouse/policy";
-import { PermissionValue } from "#modules/authorization/access/index.ts";
-import { isForeignTo, isUser, type Principal } from "#operation/declaration/principal.ts";
+import { type HolderKind, PermissionValue } from "#modules/authorization/access/index.ts";
+import { isForeignTo, isSelf, type Principal } from "#operation/declaration/principal.ts";
 import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
@@ -89,7 +89,14 @@ export function sentenceOf({ reason, role }: Decision, action: string): string {
 
 const notHere: Decision = { allowed: false, reason: "not_a_member" };
 
-type WithRequestContext = Pick<CheckRequest, "userId"> & { readonly [Name in keyof typeof RequestContextInput]?: unknown };
+/** What a question about one subject says of it beside its id. */
+export interface SubjectOfQuestion {
+  /** What the subject must be; absent: a user or a service account. */
+  readonly subjectKind?: HolderKind;
+}
+
+type WithRequestContext = Pick<CheckRequest, "userId"> &
+  SubjectOfQuestion & { readonly [Name in keyof typeof RequestContextInput]?: unknown };
 
 /** The request context of a query, as the engine takes it. */
 export function requestContextOf(
@@ -98,12 +105,13 @@ export function requestContextOf(
   now: number,
   budget: Budget,
 ): RequestContext {
-  const { resourceType, resourceId, resourceData, contextData } = request;
+  const { resourceType, resourceId, resourceData, contextData, subjectKind } = request;
   const names = resourceType != null || resourceId != null || resourceData != null;
   return {
     ...(names ? { resource: { type: resourceType ?? undefined, id: resourceId ?? undefined, attributes: resourceData ?? undefined } } : {}),
     request: contextData ?? undefined,
     ...credentialOf(request, principal),
+    subjectKind: subjectKind ?? (isSelf(principal, request.userId) ? principal.kind : undefined),
     now,
     budget,
   };
@@ -119,7 +127,7 @@ function credentialOf(
 ): Pick<RequestContext, "session" | "scopes" | "callerScopes"> {
   const session = sessionData ?? undefined;
   const given = scopes ? new Set(scopes) : undefined;
-  if (!isUser(principal, userId)) return { session, scopes: given };
+  if (!isSelf(principal, userId)) return { session, scopes: given };
   const own = scopesOf(principal);
   return {
     session: { ...session, ...sessionFactsOf(principal) },
@@ -137,7 +145,7 @@ const questionSteps = 20;
 /** `now` and `budget` are the request's: one moment and one bound for all of its questions. */
 export function decideFor(
   reader: DecisionReader,
-  request: CheckRequest,
+  request: CheckRequest & SubjectOfQuestion,
   { principal, now, budget }: { readonly principal: Principal; readonly now: number; readonly budget: Budget },
 ): MaybePromise<Decided> {
   const tenantId = request.tenantId ?? null;

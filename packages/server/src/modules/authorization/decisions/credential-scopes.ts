@@ -15,6 +15,9 @@ export function scopesOf({ credential: { scopes } }: IdentifiedPrincipal): Reado
   return set;
 }
 
+/** How the principal's holdings are asked for: as what it is, within the scopes of its credential. */
+export const holderOf = (principal: IdentifiedPrincipal) => ({ kind: principal.kind, scopes: scopesOf(principal) });
+
 /** `$session` of the principal: what its credential proves. */
 export const sessionFactsOf = ({ credential: { id, authenticatedAt, methods } }: IdentifiedPrincipal): SessionFacts => ({
   id,

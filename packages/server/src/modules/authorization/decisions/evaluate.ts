@@ -5,11 +5,11 @@ import type { Services } from "#operation/declaration/context.ts";
 import { isForeignTo, type Principal } from "#operation/declaration/principal.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { Unavailable } from "#platform/unavailable.ts";
-import { type CheckRequest, requestContextOf, revisionText } from "./check.ts";
-import type { HeldView } from "./projection/held-view.ts";
+import { type CheckRequest, requestContextOf, revisionText, type SubjectOfQuestion } from "./check.ts";
+import { type HeldView, isOfOtherKind } from "./projection/held-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
-/** Queries about one user: for that user, for who may check in the whole installation, and for who may check in the organization. */
+/** Queries about one user or service account: for that one, for who may check in the whole installation, and for who may check in the organization. */
 export const aboutUser: Rule = either(
   subject("userId", { appliesScopes: true }),
   internal("Authorization.Check"),
@@ -40,7 +40,7 @@ export const queryContext = ({
   budget: state.budgets.of(principal),
 });
 
-type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
+type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest> & SubjectOfQuestion;
 
 /** What a query is evaluated on: a view, and what the engine takes beside it. */
 export interface EvaluationTarget {
@@ -51,7 +51,7 @@ export interface EvaluationTarget {
 
 /**
  * Evaluates a query about one user in one tenant, again after loading the relationships that it lacked. Undefined where the principal's
- * session is for another organization: there the principal is treated as a non-member.
+ * session is for another organization: there the principal is treated as a non-member. So is a subject of another kind than asked for.
  */
 export async function evaluate<Answer>(
   { state, principal, now, budget }: QueryContext,
@@ -60,9 +60,10 @@ export async function evaluate<Answer>(
 ): Promise<Answer | undefined> {
   const tenantId = request.tenantId ?? null;
   if (isForeignTo(principal, tenantId)) return undefined;
-  const context = requestContextOf(request as CheckRequest, principal, now, budget);
+  const { subjectKind, ...context } = requestContextOf(request as CheckRequest & SubjectOfQuestion, principal, now, budget);
   const evaluateOn = (held: HeldView, relationships: RelationshipReader) => {
     if (held.view === undefined) throw new Unavailable("authorization projection", undefined);
+    if (isOfOtherKind(held.view, subjectKind)) return undefined;
     return query({ view: held.view, held, context: { ...context, relationships } });
   };
   try {

@@ -5,6 +5,8 @@ import { type WhoMay, whoMay } from "./who-may.ts";
 export interface ChangeContext {
   readonly tenantId: string | null;
   readonly isMember: boolean;
+  /** The subject is a service account. */
+  readonly isService: boolean;
   readonly policy: Policy;
   /** Roles of the scope that somebody may hold. */
   readonly roles: readonly RoleFacts[];
@@ -26,8 +28,12 @@ export function explainedChanges({ changes }: Explanation, context: ChangeContex
   return sets.map(({ set }) => set.map((change) => ({ ...change, by: makersOf(change, context, rights) })));
 }
 
-function makersOf(change: Change, { tenantId, isMember, roles, ...context }: ChangeContext, rights: Rights): ExplainedChange["by"] {
-  const by = whoMay(change, tenantId, isMember);
+function makersOf(
+  change: Change,
+  { tenantId, isMember, isService, roles, ...context }: ChangeContext,
+  rights: Rights,
+): ExplainedChange["by"] {
+  const by = whoMay(change, tenantId, { isMember, isService });
   // Internal roles are not shown to an organization; their permission says enough.
   const { permission } = by;
   if (permission === null || (by.scope === "Internal" && tenantId !== null)) return { ...by, roles: [] };

@@ -26,7 +26,7 @@ import { steps } from "./schema-steps.ts";
 import { decisionsStore } from "./store.ts";
 
 export { authorizerOf } from "./authorizer.ts";
-export { type CheckRequest, decideFor, decisionReasons, sentenceOf } from "./check.ts";
+export { type CheckRequest, decideFor, decisionReasons, type SubjectOfQuestion, sentenceOf } from "./check.ts";
 export { withoutSystemRoles } from "./direct-access.ts";
 export { evaluate, type QueryContext, queryContext } from "./evaluate.ts";
 export { lacking, mayAsk } from "./may-ask.ts";

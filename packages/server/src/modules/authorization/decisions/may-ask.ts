@@ -1,4 +1,4 @@
-import { isIdentified, isUser, type Principal } from "#operation/declaration/principal.ts";
+import { isIdentified, isSelf, type Principal } from "#operation/declaration/principal.ts";
 import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 
 interface AskingContext {
@@ -7,13 +7,13 @@ interface AskingContext {
 }
 
 /**
- * Whether the caller may ask about a user in a tenant, or about everybody there: about themselves everybody may, about others the
+ * Whether the caller may ask about a user or service account in a tenant, or about everybody there: about themselves everybody may, about others the
  * holders of `Authorization.Check` in the internal scope may, and of `Organization.CheckAccess` in the tenant. Whoever asks is believed
  * what they say of the resource and the request; who asks about themselves deceives nobody else.
  */
 export function mayAsk({ principal, holds }: AskingContext, userId: string | undefined, tenantId: string | null): MaybePromise<boolean> {
   if (!isIdentified(principal)) return principal.kind !== "anonymous";
-  if (isUser(principal, userId)) return true;
+  if (isSelf(principal, userId)) return true;
   return after(holds(null, "Authorization.Check"), (may) => may || (tenantId !== null && holds(tenantId, "Organization.CheckAccess")));
 }
 

@@ -13,20 +13,27 @@ const holders = (inTenant: string, internal: string, tenantId: string | null): W
 const operators = (permission: string): WhoMay => ({ scope: "Internal", permission, who: null });
 const somebody = (who: NonNullable<WhoMay["who"]>): WhoMay => ({ scope: null, permission: null, who });
 
+interface About {
+  readonly isMember: boolean;
+  readonly isService: boolean;
+}
+
 /** Who may make a change that an explanation proposes. A non-member gets a role by an invitation. */
-export function whoMay(change: Change, tenantId: string | null, isMember: boolean): WhoMay {
+export function whoMay(change: Change, tenantId: string | null, { isMember, isService }: About): WhoMay {
+  const ofService = isService ? holders("Organization.ManageServiceAccounts", "ServiceAccount.Manage", tenantId) : undefined;
   switch (change.kind) {
     case "give_role":
+      if (ofService) return ofService;
       return holders(isMember ? "Organization.ChangeMemberRole" : "Organization.InviteMember", "InternalMember.Manage", tenantId);
     case "take_role":
-      return holders("Organization.ChangeMemberRole", "InternalMember.Manage", tenantId);
+      return ofService ?? holders("Organization.ChangeMemberRole", "InternalMember.Manage", tenantId);
     case "add_permission":
       return holders("Organization.ManageRoles", "InternalRole.Manage", tenantId);
     case "add_relationship":
     case "remove_relationship":
       return holders("Organization.ManageGrants", "InternalRole.Manage", tenantId);
     case "activate_user":
-      return operators("User.SetStatus");
+      return ofService ?? operators("User.SetStatus");
     case "activate_tenant":
       return operators("Tenant.SetStatus");
     case "entitlement":

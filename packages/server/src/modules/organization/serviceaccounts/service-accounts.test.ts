@@ -73,8 +73,7 @@ describe("POST /api/v1/service-accounts", () => {
     expect(await decides(id, "User.Read", null)).toBe("missing_permission");
     await withoutTrace(scene.server, async () => {
       expectError(await create({ organizationId: null, roleIds }), 403, "auth.permission_denied");
-      const inOrganization = await signIn(scene.server, scene.administrator.email);
-      expectError(await create({ roleIds }, inOrganization), 404, "serviceaccounts.not_found");
+      expectError(await create({ roleIds }, scene.administrator.token), 404, "serviceaccounts.not_found");
     });
   });
 

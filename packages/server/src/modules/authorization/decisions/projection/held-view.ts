@@ -1,5 +1,5 @@
 import type { RequestContext as EngineContext, View } from "@gatehouse/policy";
-import { policyKey } from "#modules/authorization/access/index.ts";
+import { type HolderKind, policyKey } from "#modules/authorization/access/index.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
 /** What decisions about one user in one scope are made from, with the entries that it was put together from. */
@@ -21,7 +21,14 @@ export interface DecisionQuery {
 }
 
 /** What a query knows beside the subject and the tenant. */
-export type RequestContext = Omit<EngineContext, "relationships">;
+export interface RequestContext extends Omit<EngineContext, "relationships"> {
+  /** What the subject must be; absent: a user or a service account. Ids are unique among both, so another kind is a mistake or a forgery. */
+  readonly subjectKind?: HolderKind | undefined;
+}
+
+/** Whether the view is of a known subject of another kind. */
+export const isOfOtherKind = ({ facts, subject }: View, kind: HolderKind | undefined): boolean =>
+  kind !== undefined && facts.user.status !== undefined && subject.type !== kind;
 
 /** A view holds the values of its entries, also of those that are no longer kept by themselves. The policy is every view's. */
 const viewBytes = 500;

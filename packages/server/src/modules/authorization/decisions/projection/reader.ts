@@ -9,7 +9,7 @@ import {
   type RoleFacts,
   type View,
 } from "@gatehouse/policy";
-import { policyKey, type RoleEntry, roleKey, userKey } from "#modules/authorization/access/index.ts";
+import { type HolderKind, policyKey, type RoleEntry, roleKey, userKey } from "#modules/authorization/access/index.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { waitForRevision } from "#operation/kernel/wait-for-revision.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
@@ -27,7 +27,7 @@ import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
 import { type GrantOfEvent, revokingGrantEvents } from "./grant-events.ts";
-import type { DecisionQuery, HeldView, RequestContext } from "./held-view.ts";
+import { type DecisionQuery, type HeldView, isOfOtherKind, type RequestContext } from "./held-view.ts";
 import { isOfTopRole, missingPermissions, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
@@ -41,7 +41,16 @@ const settleMs = 5_000;
 
 const profileFields = new Set(["email", "name", "firstName", "lastName", "locale"].map((name) => `$user.${name}`));
 const dataUnavailable: Decision = { allowed: false, reason: "permission_data_unavailable" };
+const notAMember: Decision = { allowed: false, reason: "not_a_member" };
 const noContext: RequestContext = {};
+
+/** Whose holdings are asked for, and what limits them. */
+export interface HoldingsOptions {
+  /** What the subject must be; of another kind it holds nothing. */
+  readonly kind?: HolderKind | undefined;
+  /** Limits a credential. */
+  readonly scopes?: ReadonlySet<string> | undefined;
+}
 
 /** A decision and the view that it was made from; undefined where the data for one was missing. */
 export interface Decided {
@@ -173,6 +182,7 @@ export class DecisionReader {
   }
 
   #decideAtOnce(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
+    if (isOfOtherKind(view, context.subjectKind)) return notAMember;
     // Most actions have no rule about relations, and without a resource there is nothing that they could say.
     const related = context.resource !== undefined && view.plan(action).rules !== undefined;
     return related ? this.#decideFromMemory(view, organizationId, action, context) : decide(view, action, context);
@@ -184,9 +194,15 @@ export class DecisionReader {
     return unknown && this.#policies.behind > 0;
   }
 
-  /** An entry of the release before has no profile; it is written anew when a condition asks for it. */
+  /** An entry of the release before has no profile; it is written anew when a condition asks for it. A service account never has one. */
   #missesProfile(error: unknown, { view, entries }: HeldView): void {
-    if (view?.facts.user.profile !== undefined || !(error instanceof PolicyError) || error.code !== "invalid_input") return;
+    if (
+      view?.facts.user.profile !== undefined ||
+      view?.subject.type === "service" ||
+      !(error instanceof PolicyError) ||
+      error.code !== "invalid_input"
+    )
+      return;
     if (error.issues.some(({ field }) => profileFields.has(field)))
       this.#repairs.renew(entries.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
   }
@@ -205,6 +221,7 @@ export class DecisionReader {
   ): Promise<Decided> {
     const about = { userId, organizationId, minRevision, action };
     const decided = await this.settle(about, ({ view, entries }, relationships) => {
+      if (view && isOfOtherKind(view, context.subjectKind)) return { decision: notAMember, view, entries };
       const decision = view ? decide(view, action, { ...context, relationships }) : dataUnavailable;
       return decision === pendingDecision ? pendingDecision : { decision, view, entries };
     });
@@ -285,35 +302,38 @@ export class DecisionReader {
     return policyOf(value);
   }
 
-  /** Every permission that a role of the user has something to say about, by what it says; each sorted. `scopes` limits a credential. */
-  permissionsOf(userId: string, organizationId: string | null, scopes?: ReadonlySet<string>): Promise<PermissionsOfUser> {
-    return this.#ofView(userId, organizationId, undefined, (view) => permissionsOf(view, scopes));
+  /** Every permission that a role of the user or service account has something to say about, by what it says; each sorted. */
+  permissionsOf(userId: string, organizationId: string | null, { kind, scopes }: HoldingsOptions = {}): Promise<PermissionsOfUser> {
+    return this.#ofView({ userId, organizationId, kind }, undefined, (view) => permissionsOf(view, scopes));
   }
 
   /**
-   * Those of `values` that the user does not hold: no role gives it without a condition, one takes it away, or it lies outside `scopes`,
-   * which limits a credential.
+   * Those of `values` that the user or service account does not hold: no role gives it without a condition, one takes it away, or it lies
+   * outside the scopes.
    */
   missingPermissions(
     userId: string,
     organizationId: string | null,
     values: readonly string[],
-    scopes?: ReadonlySet<string>,
+    { kind, scopes }: HoldingsOptions = {},
   ): Promise<readonly string[]> {
-    return this.#ofView(userId, organizationId, values, (view, entries) =>
+    return this.#ofView({ userId, organizationId, kind }, values, (view, entries) =>
       missingPermissions(view, values, { isTopHolder: entries.some(isOfTopRole), scopes }),
     );
   }
 
   async #ofView<Answer>(
-    userId: string,
-    organizationId: string | null,
+    {
+      userId,
+      organizationId,
+      kind,
+    }: { readonly userId: string; readonly organizationId: string | null; readonly kind: HolderKind | undefined },
     actions: readonly string[] | undefined,
     answer: (view: View | undefined, entries: readonly CachedEntry[]) => Answer,
   ): Promise<Answer> {
     await this.#containing(actions);
     const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
-    return answer(held.view, held.entries);
+    return held.view && isOfOtherKind(held.view, kind) ? answer(undefined, []) : answer(held.view, held.entries);
   }
 
   /** Composes a view, again when an entry changed meanwhile, until the revocation bound is over. */

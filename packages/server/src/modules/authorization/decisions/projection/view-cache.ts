@@ -78,7 +78,13 @@ export class ViewCache {
     if (value === null || entries.some(({ unavailable }) => unavailable)) return { view: undefined, entries, lookedAt: -1 };
     const inScope = organizationId === null ? internalTenant : tenant?.value;
     const facts = {
-      user: { id: userId, status: user.value?.status, profile: user.value?.profile, attributes: membership.value?.attributes },
+      user: {
+        id: userId,
+        kind: user.value?.kind,
+        status: user.value?.status,
+        profile: user.value?.profile,
+        attributes: membership.value?.attributes,
+      },
       tenant: {
         id: organizationId,
         status: inScope?.status,

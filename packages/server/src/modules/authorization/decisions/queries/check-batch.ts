@@ -7,7 +7,7 @@ import {
 } from "#modules/authorization/access/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
-import { isIdentified, isUser } from "#operation/declaration/principal.ts";
+import { isIdentified, isSelf } from "#operation/declaration/principal.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
@@ -31,7 +31,7 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
   errors: [UnknownPermission, UnknownResourceType, EvaluationLimit, PermissionDenied, TooManyRequests],
   tenant: () => undefined,
   async run({ state, services, principal, fail, holds }, { checks }) {
-    const others = isIdentified(principal) ? checks.filter((check) => !isUser(principal, check.userId)) : [];
+    const others = isIdentified(principal) ? checks.filter((check) => !isSelf(principal, check.userId)) : [];
     // Who may ask about one user of a tenant may ask about all of them.
     for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
       if (!(await mayAsk({ principal, holds }, about?.userId, tenantId)))

@@ -1,7 +1,7 @@
 import { type Explanation, explainInSteps, type Step, View } from "@gatehouse/policy";
 import { EvaluationLimit, MemberNotFound, UnknownPermission, UnknownResourceType, userKey } from "#modules/authorization/access/index.ts";
 import { TooManyRequests } from "#operation/declaration/errors.ts";
-import { isUser } from "#operation/declaration/principal.ts";
+import { isSelf } from "#operation/declaration/principal.ts";
 import { nullable, oneOf, Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
 import { CheckRequest, ReasonCode, sentenceOf } from "../check.ts";
@@ -60,7 +60,7 @@ export const explain = decisions.memoryQuery("explain", {
     });
     if (answer === undefined) return fail(MemberNotFound);
     const { isMember, view } = answer;
-    const isAboutSelf = isUser(principal, request.userId);
+    const isAboutSelf = isSelf(principal, request.userId);
     const { explanation: whole, parts } =
       isMember || seesAll ? answer : ofNonMember(answer, isAboutSelf ? undefined : userKey(request.userId));
     const readsAttributes = tenantId === null ? seesAll : await holds(tenantId, "Organization.ReadAttributes");
@@ -75,6 +75,8 @@ export const explain = decisions.memoryQuery("explain", {
       changes: explainedChanges(explanation, {
         tenantId,
         isMember,
+        // Of a non-member nothing is told, not even what it is.
+        isService: (isMember || seesAll) && view.subject.type === "service",
         policy: view.policy,
         roles,
         held: (view.facts.roles ?? []).filter((role) => role !== undefined),

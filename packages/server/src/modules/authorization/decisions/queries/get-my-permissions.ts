@@ -1,7 +1,7 @@
 import { identified } from "#operation/declaration/authorization.ts";
 import { isForeignTo } from "#operation/declaration/principal.ts";
 import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
-import { scopesOf } from "../credential-scopes.ts";
+import { holderOf } from "../credential-scopes.ts";
 import { decisions } from "../module.ts";
 
 const nothing = { always: [], conditional: [] };
@@ -25,7 +25,7 @@ export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
     const organizationId = input.organizationId ?? principal.organizationId;
     // A credential that is for one organization says nothing of another.
     const isHidden = isForeignTo(principal, organizationId);
-    const { always, conditional } = isHidden ? nothing : await state.permissionsOf(principal.id, organizationId, scopesOf(principal));
+    const { always, conditional } = isHidden ? nothing : await state.permissionsOf(principal.id, organizationId, holderOf(principal));
     return { organizationId, permissions: [...always], conditionalPermissions: [...conditional], revision: services.revision };
   },
 });

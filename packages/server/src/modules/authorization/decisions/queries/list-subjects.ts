@@ -18,13 +18,13 @@ import { decidedAmong, scanPage } from "../scan-page.ts";
 import { type DecidedItems, decideEach, Missing, UndecidedOfPage } from "../undecided.ts";
 
 /**
- * The members of a tenant who may act on a resource, in the order of their ids. A member of whom a condition asks something that is not
+ * The members and service accounts of a tenant who may act on a resource, in the order of their ids. A member of whom a condition asks something that is not
  * noted about them is not among them; one about whom the request lacks something is in `undecided`, and takes no other with them.
  */
 export const listSubjects = decisions.memoryQuery("listSubjects", {
   releasedAs: "access.listSubjects",
   http: "POST /api/v1/iam/authorization/list-subjects",
-  summary: "Which users may act on a resource.",
+  summary: "Which users and service accounts may act on a resource.",
   allow: aboutTenant,
   absent: MemberNotFound,
   input: Type.Object({
@@ -47,10 +47,13 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
   async run({ state, services, principal, reading }, request) {
     const { actionType, tenantId = null, direct = false, limit = pageDefault, cursor } = request;
     const shared = queryContext({ state, principal, services });
+    const types = new Map<string, string>();
     const decideOn = async (userId: string): Promise<DecidedItems> =>
-      (await evaluate(shared, { ...request, userId }, ({ view, context }) =>
-        inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, context), isOfUser)),
-      )) ?? { allowed: [], undecided: [] };
+      (await evaluate(shared, { ...request, userId }, ({ view, context }) => {
+        types.set(userId, view.subject.type);
+        return inSlices(decideEach([userId], () => decide(direct ? withoutSystemRoles(view) : view, actionType, context), isOfUser));
+      })) ?? { allowed: [], undecided: [] };
+    const typeOf = (id: string): string => types.get(id) ?? "user";
     const undecided = new UndecidedOfPage();
     const about = JSON.stringify([
       tenantId,
@@ -66,8 +69,8 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
       shared.budget,
     );
     return {
-      items: items.map((id) => ({ type: "user", id })),
-      undecided: undecided.until(end).map(({ id, missing }) => ({ type: "user", id, missing: [...missing] })),
+      items: items.map((id) => ({ type: typeOf(id), id })),
+      undecided: undecided.until(end).map(({ id, missing }) => ({ type: typeOf(id), id, missing: [...missing] })),
       nextCursor,
       revision: services.revision,
     };

@@ -29,7 +29,6 @@ const foreign: Readonly<Record<string, Ids>> = {
   sessionId: ({ other }) => [other.sessionId],
   userId: ({ other }) => [other.member.id],
   grantId: ({ other }) => [other.grantId],
-  serviceAccountId: ({ other }) => [other.serviceAccountId],
   exportId: ({ other }) => [other.exportId],
   serviceAccountId: ({ other }) => [other.serviceAccountId],
   apiKeyId: ({ other }) => [other.apiKeyId],

@@ -134,6 +134,7 @@ describe("a list", () => {
       world.other.customRoleId,
       world.other.grantId,
       world.other.serviceAccountId,
+      world.other.apiKeyId,
       world.other.membershipIds,
       world.other.invitation,
       world.other.owner,

@@ -156,7 +156,6 @@ function decide({ principal, services, state: { reader } }: Context, input: Inpu
     userId: key.principal.id,
     tenantId: key.principal.organizationId,
     actionType: permission,
-    scopes: [...key.scopes],
     ...{ resourceType, resourceId, resourceData, contextData, minRevision },
   };
   const evaluation = { ...queryContext({ state: reader, principal, services }), principal: key.principal };

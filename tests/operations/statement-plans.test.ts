@@ -125,6 +125,7 @@ async function internally(server: TestServer, { administrator, own }: World): Pr
   for (const list of [
     `${iam}/roles?scope=Internal`,
     `${iam}/grants?resourceType=school`,
+    "/api/v1/service-accounts?",
     "/api/v1/audit/logs?action=Role",
     "/api/v1/audit/logs?category=System",
   ]) {

@@ -4,8 +4,19 @@ import { ask, expectOk, routesOf, type Sample, times } from "@gatehouse/testing/
 import { newAdministrator, newOrganization, newPerson, signIn, unique } from "@gatehouse/testing/people.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, makeWorld, newGrant, newRole, type Tenant, type World } from "@gatehouse/testing/world.ts";
+import {
+  address,
+  invite,
+  makeWorld,
+  newApiKey,
+  newGrant,
+  newRole,
+  newServiceAccount,
+  type Tenant,
+  type World,
+} from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ApiKeyState, apikeys } from "../../packages/server/src/modules/integration/apikeys/index.ts";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 let server: TestServer;
@@ -20,11 +31,21 @@ beforeAll(async () => {
     const by = { organizationId: tenant.id, token: tenant.owner.token, roleId: tenant.roles["Member"] as string };
     await invite(server, { ...by, email: address("second") });
     await newGrant(server, tenant.owner.token, tenant.id, { type: "user", id: tenant.member.id });
+    await newServiceAccount(server, tenant.owner.token, tenant.id, [tenant.roles["Member"] as string]);
+    await newApiKey(server, tenant.owner.token, { organizationId: tenant.id });
+    await useTwice(tenant.apiKeyId);
   }
   await newAdministrator(server);
   await signIn(server, world.both.person.email);
 });
 afterAll(() => server.close());
+
+/** Counts calls of two operations of a key. */
+async function useTwice(id: string): Promise<void> {
+  const { usage } = server.application.kernel.stateOf<ApiKeyState>(apikeys);
+  for (const operation of ["access.check", "access.filter"]) usage.count({ id, recordedAt: 0 }, { operation, status: 200, latencyMs: 1 });
+  await usage.flush();
+}
 
 /** The list as somebody who may see it, in both tenants where it is a tenant's. */
 async function asked(operation: Operation, tenant: Tenant): Promise<Sample> {

@@ -308,7 +308,10 @@ export const samples: Readonly<Record<string, Recipe>> = {
     async (world) => ({ apiKeyId: (await apiKey(world)).id, name: `Sample ${unique()}`, ...keySettings }),
     true,
   ),
-  "apikeys.rotateApiKey": owned(async (world) => ({ apiKeyId: (await apiKey(world)).id, overlapSeconds: 60 })),
+  "apikeys.rotateApiKey": owned(async ({ server, own }) => {
+    const fields = { organizationId: own.id, owner: "service", serviceAccountId: own.serviceAccountId };
+    return { apiKeyId: (await newApiKey(server, own.owner.token, fields)).id, overlapSeconds: 60 };
+  }),
   "apikeys.revokeApiKey": owned(async (world) => ({ apiKeyId: (await apiKey(world)).id })),
   "apikeys.getApiKeyUsage": owned(({ own }) => ({ apiKeyId: own.apiKeyId, from: "2026-01-01", to: "2999-01-01", limit: 5 }), true),
   "apikeys.verifyApiKey": owned(

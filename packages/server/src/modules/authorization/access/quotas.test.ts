@@ -23,6 +23,7 @@ beforeAll(async () => {
     GATEHOUSE_QUOTA_ROLES: "3",
     GATEHOUSE_QUOTA_GRANTS: "3",
     GATEHOUSE_QUOTA_INVITATIONS: "3",
+    GATEHOUSE_QUOTA_SERVICE_ACCOUNTS: "3",
     GATEHOUSE_QUOTA_ATTRIBUTES_KB: "2",
   });
   administrator = await newAdministrator(server);
@@ -56,6 +57,11 @@ const make: Readonly<Record<string, (n: number, token: string) => Promise<Answer
       token,
       body: { email: `${unique()}@example.test`, roleIds: [memberRole()] },
     }),
+  serviceAccounts: (_n, token) =>
+    server.call("POST /api/v1/service-accounts", {
+      token,
+      body: { organizationId: organization.id, name: `S ${unique()}`, roleIds: [memberRole()] },
+    }),
 };
 let member: Person;
 let memberRoleId: string;
@@ -63,16 +69,19 @@ const memberRole = (): string => memberRoleId;
 const refused = (what: string) => ({ code: "common.quota_exceeded", details: [{ field: what, rule: "quota", limit: 3 }] });
 
 describe("what an account or an organization makes", () => {
-  it.each(["organizations", "roles", "grants", "invitations"])("is bounded: %s, also of twelve at the same moment", async (what) => {
-    const maker = what === "organizations" ? (await newPerson(server, "maker")).token : owner;
-    const answers = await Promise.all(Array.from({ length: 12 }, (_none, n) => (make[what] as (typeof make)[string])(n, maker)));
-    const made = answers.filter(({ status }) => status === 201);
-    expect(made).toHaveLength(3);
-    for (const answer of answers.filter(({ status }) => status !== 201)) {
-      expect(answer.status).toBe(409);
-      expect(answer.body.error).toMatchObject(refused(what));
-    }
-  });
+  it.each(["organizations", "roles", "grants", "invitations", "serviceAccounts"])(
+    "is bounded: %s, also of twelve at the same moment",
+    async (what) => {
+      const maker = what === "organizations" ? (await newPerson(server, "maker")).token : owner;
+      const answers = await Promise.all(Array.from({ length: 12 }, (_none, n) => (make[what] as (typeof make)[string])(n, maker)));
+      const made = answers.filter(({ status }) => status === 201);
+      expect(made).toHaveLength(3);
+      for (const answer of answers.filter(({ status }) => status !== 201)) {
+        expect(answer.status).toBe(409);
+        expect(answer.body.error).toMatchObject(refused(what));
+      }
+    },
+  );
 
   it("a copy of a role is a role", async () => {
     const answer = await server.call(`POST ${iam}/roles/${memberRole()}/clone`, { token: owner, body: { name: `C ${unique()}` } });

@@ -70,7 +70,7 @@ describe("a key of a service account", () => {
     expect(own.body.error.details).toEqual([{ rule: "principal", principal: "user" }]);
   });
 
-  it("asks checks about its account, also in batches, and is verified like a user's", async () => {
+  it("asks checks about its account, also in batches and over AuthZEN, and is verified like a user's", async () => {
     const account = await service();
     const { key } = await serviceKey(account);
     await expect.poll(async () => (await use(key)).status, { timeout: 10_000 }).toBe(200);
@@ -82,6 +82,12 @@ describe("a key of a service account", () => {
     const checks = [about("Organization.ReadMembers"), about("Organization.Read")];
     const batch = await call("POST /api/v1/iam/authorization/check-batch", key, { checks });
     expect(batch.body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, false]);
+    const evaluated = await call("POST /access/v1/evaluation", key, {
+      subject: { type: "service", id: account.id, properties: { tenantId } },
+      action: { name: "Organization.ReadMembers" },
+      resource: { type: "organization", id: tenantId },
+    });
+    expect(evaluated.body).toMatchObject({ decision: true });
     const verified = (permission: string) => call(`POST ${keys}/verify`, scene.admin.token, { organizationId: tenantId, key, permission });
     expect((await verified("Organization.ReadMembers")).body).toMatchObject({ valid: true, apiKey: { owner: { kind: "service" } } });
     expect((await verified("Organization.Read")).body).toMatchObject({ code: "permission_denied", reasonCode: "key_scope" });

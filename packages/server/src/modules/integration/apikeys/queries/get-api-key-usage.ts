@@ -1,4 +1,3 @@
-import { invalid } from "#operation/declaration/errors.ts";
 import { Page, Paging, TimeRangeEnd, TimeRangeStart, Type, Uuid } from "#operation/declaration/schema.ts";
 import { ApiKeyNotFound } from "../errors.ts";
 import { apikeys } from "../module.ts";
@@ -23,7 +22,6 @@ export const getApiKeyUsage = apikeys.query("getApiKeyUsage", {
     const row = (await store.byId(apiKeyId)) ?? fail(ApiKeyNotFound);
     const to = givenTo === undefined ? new Date(now.getTime() + 1) : new Date(givenTo);
     const from = givenFrom === undefined ? new Date(to.getTime() - daysDefault * dayMs) : new Date(givenFrom);
-    if (from >= to) throw invalid({ field: "from", rule: "before", message: "is not before `to`" });
     const request = page(paging);
     const about = { keyId: row.id, organizationId: row.organization_id, from, to };
     const found = await store.usage({ ...about, after: request.after, limit: request.fetch });

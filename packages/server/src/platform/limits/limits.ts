@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 
 /** At most `points` in `seconds`, counted from the first. */
@@ -30,29 +31,39 @@ export interface Limits {
   reset(name: string, key: string, limit: Limit): Promise<void>;
 }
 
+/** Distinct limits in use at a time; the product's own are some dozens. */
+const limitersMax = 20_000;
+
 /** Counts in this process's memory. */
 export const inProcessLimits = (): Limits =>
   limitsOver((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
 
 /** The port over the library's counters; `make` gives the one of a name and a limit. */
 export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
-  const limiters = new Map<string, RateLimiterAbstract>();
-  // A limit that is counted on every call is the same object each time: found by it, no id is made of it.
-  const byLimit = new WeakMap<Limit, Map<string, RateLimiterAbstract>>();
-  const limiterFor = (name: string, limit: Limit): RateLimiterAbstract => {
-    let byName = byLimit.get(limit);
+  // Tenants choose limits of their own, so there can be any number of them. One that is evicted counts from zero when it is used again.
+  const limiters = new LRUCache<string, RateLimiterAbstract>({ max: limitersMax });
+  // A limit that is counted on every call is the same object each time: its id is made once.
+  const ids = new WeakMap<Limit, Map<string, string>>();
+  const idOf = (name: string, limit: Limit): string => {
+    let byName = ids.get(limit);
     if (byName === undefined) {
       byName = new Map();
-      byLimit.set(limit, byName);
+      ids.set(limit, byName);
     }
-    let limiter = byName.get(name);
-    if (limiter === undefined) {
-      const id = `${name}:${limit.points}:${limit.seconds}`;
-      limiter = limiters.get(id) ?? make(name, limit);
-      limiters.set(id, limiter);
-      byName.set(name, limiter);
+    let id = byName.get(name);
+    if (id === undefined) {
+      id = `${name}:${limit.points}:${limit.seconds}`;
+      byName.set(name, id);
     }
-    return limiter;
+    return id;
+  };
+  const limiterFor = (name: string, limit: Limit): RateLimiterAbstract => {
+    const id = idOf(name, limit);
+    const known = limiters.get(id);
+    if (known) return known;
+    const created = make(name, limit);
+    limiters.set(id, created);
+    return created;
   };
   const secondsOf = (result: RateLimiterRes): number => Math.max(1, Math.ceil(result.msBeforeNext / 1_000));
   const giveBack = async (limiter: RateLimiterAbstract, key: string): Promise<void> => {

@@ -17,8 +17,10 @@ export async function mayHandle(
   await requireHeld(organizationId, relationEffects(policy, type, relation)[what], { error: NotHeld, field: "relation" });
 }
 
+const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
 /** Who a grant is for. The ids of users, service accounts and roles are written as the database writes them, however they were sent. */
 export function subjectOf({ type, id, relation }: { readonly type: string; readonly id: string; readonly relation?: string | null }) {
-  const own = type === "user" || type === "service" || type === "role";
+  const own = type === "user" || type === "role" || (type === "service" && uuid.test(id));
   return { type, id: own ? id.toLowerCase() : id, ...(relation ? { relation } : {}) };
 }

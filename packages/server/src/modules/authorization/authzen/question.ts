@@ -12,13 +12,13 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export const kindOf = (type: string): HolderKind | undefined => (subjectTypes.includes(type) ? (type as HolderKind) : undefined);
 
 /** The user or service account that a subject is, its id as memory and database write it; undefined for whatever is neither. */
-export function subjectOf({ type, id }: Pick<Subject, "type" | "id">): AskedSubject | undefined {
+export function subjectOf({ type, id }: Pick<Subject, "type" | "id">): QueriedSubject | undefined {
   const subjectKind = kindOf(type);
   return subjectKind !== undefined && uuid.test(id) ? { userId: id.toLowerCase(), subjectKind } : undefined;
 }
 
 /** The subject of a question. One whose id is of the other kind counts as a non-member. */
-export interface AskedSubject {
+export interface QueriedSubject {
   readonly userId: string;
   readonly subjectKind: HolderKind;
 }
@@ -67,7 +67,7 @@ const requests = new WeakMap<Facts, Facts>();
 /** A question as the check API has it. */
 export const checkOf = (
   { action, resource, context }: Pick<Evaluation, "action" | "resource"> & { readonly context?: Facts | null | undefined },
-  about: AskedSubject & { readonly tenantId: string | null },
+  about: QueriedSubject & { readonly tenantId: string | null },
 ): CheckRequest & SubjectOfQuestion => ({
   ...about,
   actionType: action.name,

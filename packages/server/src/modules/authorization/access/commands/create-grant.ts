@@ -19,8 +19,8 @@ import { mayTakeByGrant } from "../take-rights.ts";
 const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 /**
- * Puts a subject into a relation of a resource: a user, everybody, a service account, a role, another resource, or all who stand in a relation of
- * another resource; until a moment, and under a condition, where they are given.
+ * Puts a subject into a relation of a resource: a user, every user, a service account, a role, another resource, or all who stand in a
+ * relation of another resource; until a moment, and under a condition, where they are given.
  */
 export const createGrant = access.command("createGrant", {
   http: "POST /api/v1/iam/grants",
@@ -59,10 +59,12 @@ export const createGrant = access.command("createGrant", {
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
     await checkConditionToKeep(store, condition ?? null);
     // The model may have been replaced since it was looked at.
-    const takes = (await store.currentModel()).document.resourceTypes?.[resource.type]?.relations?.[relation]?.subjects ?? [];
+    const types = (await store.currentModel()).document.resourceTypes;
+    const takes = types?.[resource.type]?.relations?.[relation]?.subjects ?? [];
     if (!takes.includes(kindOfSubject(subjectOf(subject)))) fail(UnknownRelation, { field: "relation", rule: "defined" });
     // Whether somebody who does not belong exists elsewhere is not told (docs/security/attacks.md, 20).
-    const isHolder = (type === "user" && id !== "*") || type === "service";
+    // A model from before service accounts may have a resource type of the name.
+    const isHolder = (type === "user" && id !== "*") || (type === "service" && !Object.hasOwn(types ?? {}, type));
     if (isHolder && !(uuidText.test(id) && (await store.keepHolder(type, id, organizationId)))) {
       throw invalid({
         field: "subject.id",

@@ -70,6 +70,6 @@ describe("what the kernel offers a use case", () => {
 
   it("services, and no port that reads or writes past its context", async () => {
     const { services } = (await dispatch(lend, { values: [] }, { principal: user })).output;
-    expect(services.toSorted()).toEqual(["clock", "keys", "limits", "logger", "metrics", "revision", "settings"]);
+    expect(services.toSorted()).toEqual(["clock", "keys", "limits", "logger", "metrics", "operations", "revision", "settings"]);
   });
 });

@@ -4,16 +4,21 @@ import { type Person, unique } from "@gatehouse/testing/people.ts";
 import { Scene } from "@gatehouse/testing/scene.ts";
 import { type AnyBody, backend, distributed, startTestServer } from "@gatehouse/testing/server.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
+import { newServiceAccount } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Credential, IdentifiedPrincipal } from "../declaration/principal.ts";
 import { authenticateWith } from "./authenticators.ts";
 
 const tokens = new TokenAuthenticator();
 let scene: Scene;
+/** A service account that is an owner. */
+let service: { readonly id: string };
 beforeAll(async () => {
   const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
   scene = await Scene.on(server);
   await scene.define("Ward", "Ward.Read", "Ward.Close");
+  service = await newServiceAccount(scene.server, scene.owner.token, scene.organization.id, [scene.roles["Owner"] as string]);
+  await scene.server.application.settled();
 });
 afterAll(() => scene.close());
 
@@ -33,7 +38,7 @@ const principal = (kind: "user" | "service", { id }: { id: string }, more: Parti
 /** An access token of the user, limited to the scopes where they are given. */
 const userToken = (person: { id: string }, scopes?: readonly string[]): string =>
   tokens.issue(principal("user", person, scopes === undefined ? {} : { scopes }));
-const serviceToken = (person: { id: string }): string => tokens.issue(principal("service", person, { kind: "apiKey" }));
+const serviceToken = (of = service): string => tokens.issue(principal("service", of, { kind: "apiKey" }));
 
 const get = (path: string, token: string) => scene.send(`GET ${path}`, token);
 const memberships = () => `organizations/${scene.organization.id}/memberships`;
@@ -174,16 +179,17 @@ describe("what belongs to a principal", () => {
     expectWritten(first, 201);
     // Another credential of the same user is the same principal.
     expect((await create(userToken(scene.owner))).body).toEqual(first.body);
-    expectError(await create(serviceToken(scene.owner)), 409, "access.role_name_taken");
+    expectError(await create(serviceToken()), 409, "access.role_name_taken");
+    expectError(await create(serviceToken(scene.owner)), 404, "access.role_not_found");
   });
 
   it("keeps a service's answers for it, whichever of its credentials it comes with", async () => {
     const body = invitation();
     const key = { "idempotency-key": unique() };
     const invite = (token: string) => scene.send(`POST organizations/${scene.organization.id}/invitations`, token, body, key);
-    const first = await invite(serviceToken(scene.owner));
+    const first = await invite(serviceToken());
     expectWritten(first, 201);
-    expect((await invite(serviceToken(scene.owner))).body).toEqual(first.body);
+    expect((await invite(serviceToken())).body).toEqual(first.body);
   });
 
   it("is its cursors", async () => {
@@ -191,21 +197,21 @@ describe("what belongs to a principal", () => {
       get(`${memberships()}?limit=1${cursor === undefined ? "" : `&cursor=${cursor}`}`, token);
     const { body } = await page(scene.owner.token);
     expectRead(await page(userToken(scene.owner), body.nextCursor));
-    expectError(await page(serviceToken(scene.owner), body.nextCursor), 400, "common.validation_failed");
-    const service = serviceToken(scene.owner);
-    expectRead(await page(service, (await page(service)).body.nextCursor));
+    expectError(await page(serviceToken(), body.nextCursor), 400, "common.validation_failed");
+    const token = serviceToken();
+    expectRead(await page(token, (await page(token)).body.nextCursor));
   });
 });
 
 describe("the log line of a call", () => {
   it.skipIf(distributed)("names the principal, its credential and the actor", async () => {
     const actor = { kind: "service", id: randomUUID() } as const;
-    const reached: IdentifiedPrincipal = { ...principal("service", scene.owner, { kind: "apiKey" }), actor };
+    const reached: IdentifiedPrincipal = { ...principal("service", service, { kind: "apiKey" }), actor };
     expectRead(await get(memberships(), tokens.issue(reached)));
     const line = scene.server.logged.findLast(({ operation }) => operation === "tenancy.listMemberships");
     expect(line).toMatchObject({
       principal: "service",
-      serviceId: scene.owner.id,
+      serviceId: service.id,
       apiKeyId: reached.credential.id,
       organizationId: null,
       actor: `service:${actor.id}`,

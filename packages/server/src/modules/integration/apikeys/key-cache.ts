@@ -31,7 +31,8 @@ export interface ActiveKey extends UsedKey {
   readonly expiresAt: Date | null;
 }
 
-const keysMax = 200_000;
+/** Some kilobytes each, with a hundred networks more. */
+const keysMax = 50_000;
 
 /** Finds the active key of a token. A key that was revoked anywhere is refused here within the revocation bound. One a process. */
 export class KeyCache {

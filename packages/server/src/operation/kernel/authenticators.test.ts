@@ -4,16 +4,20 @@ import { type Person, unique } from "@gatehouse/testing/people.ts";
 import { Scene } from "@gatehouse/testing/scene.ts";
 import { type AnyBody, backend, distributed, startTestServer } from "@gatehouse/testing/server.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
+import { newServiceAccount } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Credential, IdentifiedPrincipal } from "../declaration/principal.ts";
 import { authenticateWith } from "./authenticators.ts";
 
 const tokens = new TokenAuthenticator();
 let scene: Scene;
+/** A service account with the role Owner. */
+let owningService: { readonly id: string };
 beforeAll(async () => {
   const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
   scene = await Scene.on(server);
   await scene.define("Ward", "Ward.Read", "Ward.Close");
+  owningService = await newServiceAccount(server, scene.owner.token, scene.organization.id, [scene.roles["Owner"] as string]);
 });
 afterAll(() => scene.close());
 
@@ -33,7 +37,7 @@ const principal = (kind: "user" | "service", { id }: { id: string }, more: Parti
 /** An access token of the user, limited to the scopes where they are given. */
 const userToken = (person: { id: string }, scopes?: readonly string[]): string =>
   tokens.issue(principal("user", person, scopes === undefined ? {} : { scopes }));
-const serviceToken = (person: { id: string }): string => tokens.issue(principal("service", person, { kind: "apiKey" }));
+const serviceToken = (service: { id: string } = owningService): string => tokens.issue(principal("service", service, { kind: "apiKey" }));
 
 const get = (path: string, token: string) => scene.send(`GET ${path}`, token);
 const memberships = () => `organizations/${scene.organization.id}/memberships`;
@@ -167,23 +171,24 @@ describe("the scopes of a credential", () => {
 describe("what belongs to a principal", () => {
   const invitation = () => ({ email: `${unique()}@example.com`, roleId: scene.roles["Member"] });
 
-  it("is its Idempotency-Keys: a service with a user's id and key gets no answer of the user's", async () => {
+  it("is its Idempotency-Keys: a service with a user's key, and one with the user's id too, gets no answer of the user's", async () => {
     const body = { name: `Keys ${unique()}`, scope: "Organization", organizationId: scene.organization.id };
     const create = (token: string) => scene.send("POST roles", token, body, { "idempotency-key": "the same" });
     const first = await create(scene.owner.token);
     expectWritten(first, 201);
     // Another credential of the same user is the same principal.
     expect((await create(userToken(scene.owner))).body).toEqual(first.body);
-    expectError(await create(serviceToken(scene.owner)), 409, "access.role_name_taken");
+    expectError(await create(serviceToken()), 409, "access.role_name_taken");
+    expectError(await create(serviceToken(scene.owner)), 404, "access.role_not_found");
   });
 
   it("keeps a service's answers for it, whichever of its credentials it comes with", async () => {
     const body = invitation();
     const key = { "idempotency-key": unique() };
     const invite = (token: string) => scene.send(`POST organizations/${scene.organization.id}/invitations`, token, body, key);
-    const first = await invite(serviceToken(scene.owner));
+    const first = await invite(serviceToken());
     expectWritten(first, 201);
-    expect((await invite(serviceToken(scene.owner))).body).toEqual(first.body);
+    expect((await invite(serviceToken())).body).toEqual(first.body);
   });
 
   it("is its cursors", async () => {
@@ -191,8 +196,8 @@ describe("what belongs to a principal", () => {
       get(`${memberships()}?limit=1${cursor === undefined ? "" : `&cursor=${cursor}`}`, token);
     const { body } = await page(scene.owner.token);
     expectRead(await page(userToken(scene.owner), body.nextCursor));
-    expectError(await page(serviceToken(scene.owner), body.nextCursor), 400, "common.validation_failed");
-    const service = serviceToken(scene.owner);
+    expectError(await page(serviceToken(), body.nextCursor), 400, "common.validation_failed");
+    const service = serviceToken();
     expectRead(await page(service, (await page(service)).body.nextCursor));
   });
 });
@@ -200,12 +205,12 @@ describe("what belongs to a principal", () => {
 describe("the log line of a call", () => {
   it.skipIf(distributed)("names the principal, its credential and the actor", async () => {
     const actor = { kind: "service", id: randomUUID() } as const;
-    const reached: IdentifiedPrincipal = { ...principal("service", scene.owner, { kind: "apiKey" }), actor };
+    const reached: IdentifiedPrincipal = { ...principal("service", owningService, { kind: "apiKey" }), actor };
     expectRead(await get(memberships(), tokens.issue(reached)));
     const line = scene.server.logged.findLast(({ operation }) => operation === "tenancy.listMemberships");
     expect(line).toMatchObject({
       principal: "service",
-      serviceId: scene.owner.id,
+      serviceId: owningService.id,
       apiKeyId: reached.credential.id,
       organizationId: null,
       actor: `service:${actor.id}`,

@@ -4,7 +4,7 @@ import { ask, expectOk, routesOf, type Sample, times } from "@gatehouse/testing/
 import { newAdministrator, newOrganization, newPerson, signIn, unique } from "@gatehouse/testing/people.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, makeWorld, newGrant, newRole, type Tenant, type World } from "@gatehouse/testing/world.ts";
+import { address, invite, makeWorld, newGrant, newRole, newServiceAccount, type Tenant, type World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
@@ -20,6 +20,7 @@ beforeAll(async () => {
     const by = { organizationId: tenant.id, token: tenant.owner.token, roleId: tenant.roles["Member"] as string };
     await invite(server, { ...by, email: address("second") });
     await newGrant(server, tenant.owner.token, tenant.id, { type: "user", id: tenant.member.id });
+    await newServiceAccount(server, tenant.owner.token, tenant.id, [by.roleId]);
   }
   await newAdministrator(server);
   await signIn(server, world.both.person.email);

@@ -118,7 +118,12 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   // Thousands of things are made in one organization.
-  const quotas = { GATEHOUSE_QUOTA_ORGANIZATIONS: "100000", GATEHOUSE_QUOTA_ROLES: "100000", GATEHOUSE_QUOTA_INVITATIONS: "100000" };
+  const quotas = {
+    GATEHOUSE_QUOTA_ORGANIZATIONS: "100000",
+    GATEHOUSE_QUOTA_ROLES: "100000",
+    GATEHOUSE_QUOTA_INVITATIONS: "100000",
+    GATEHOUSE_QUOTA_SERVICE_ACCOUNTS: "100000",
+  };
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...quotas });
   world = await makeWorld(server);
 });

@@ -11,14 +11,13 @@ import { authenticateWith } from "./authenticators.ts";
 
 const tokens = new TokenAuthenticator();
 let scene: Scene;
-/** A service account that is an owner. */
-let service: { readonly id: string };
+/** A service account with the role Owner. */
+let owningService: { readonly id: string };
 beforeAll(async () => {
   const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
   scene = await Scene.on(server);
   await scene.define("Ward", "Ward.Read", "Ward.Close");
-  service = await newServiceAccount(scene.server, scene.owner.token, scene.organization.id, [scene.roles["Owner"] as string]);
-  await scene.server.application.settled();
+  owningService = await newServiceAccount(server, scene.owner.token, scene.organization.id, [scene.roles["Owner"] as string]);
 });
 afterAll(() => scene.close());
 
@@ -38,7 +37,7 @@ const principal = (kind: "user" | "service", { id }: { id: string }, more: Parti
 /** An access token of the user, limited to the scopes where they are given. */
 const userToken = (person: { id: string }, scopes?: readonly string[]): string =>
   tokens.issue(principal("user", person, scopes === undefined ? {} : { scopes }));
-const serviceToken = (of = service): string => tokens.issue(principal("service", of, { kind: "apiKey" }));
+const serviceToken = (service: { id: string } = owningService): string => tokens.issue(principal("service", service, { kind: "apiKey" }));
 
 const get = (path: string, token: string) => scene.send(`GET ${path}`, token);
 const memberships = () => `organizations/${scene.organization.id}/memberships`;
@@ -172,7 +171,7 @@ describe("the scopes of a credential", () => {
 describe("what belongs to a principal", () => {
   const invitation = () => ({ email: `${unique()}@example.com`, roleId: scene.roles["Member"] });
 
-  it("is its Idempotency-Keys: a service with a user's id and key gets no answer of the user's", async () => {
+  it("is its Idempotency-Keys: a service with a user's key, and one with the user's id too, gets no answer of the user's", async () => {
     const body = { name: `Keys ${unique()}`, scope: "Organization", organizationId: scene.organization.id };
     const create = (token: string) => scene.send("POST roles", token, body, { "idempotency-key": "the same" });
     const first = await create(scene.owner.token);
@@ -198,20 +197,20 @@ describe("what belongs to a principal", () => {
     const { body } = await page(scene.owner.token);
     expectRead(await page(userToken(scene.owner), body.nextCursor));
     expectError(await page(serviceToken(), body.nextCursor), 400, "common.validation_failed");
-    const token = serviceToken();
-    expectRead(await page(token, (await page(token)).body.nextCursor));
+    const service = serviceToken();
+    expectRead(await page(service, (await page(service)).body.nextCursor));
   });
 });
 
 describe("the log line of a call", () => {
   it.skipIf(distributed)("names the principal, its credential and the actor", async () => {
     const actor = { kind: "service", id: randomUUID() } as const;
-    const reached: IdentifiedPrincipal = { ...principal("service", service, { kind: "apiKey" }), actor };
+    const reached: IdentifiedPrincipal = { ...principal("service", owningService, { kind: "apiKey" }), actor };
     expectRead(await get(memberships(), tokens.issue(reached)));
     const line = scene.server.logged.findLast(({ operation }) => operation === "tenancy.listMemberships");
     expect(line).toMatchObject({
       principal: "service",
-      serviceId: service.id,
+      serviceId: owningService.id,
       apiKeyId: reached.credential.id,
       organizationId: null,
       actor: `service:${actor.id}`,

@@ -53,10 +53,10 @@ export async function lagsOf(
   db: ReadHandle,
   consumers: readonly Consumer[],
 ): Promise<readonly { readonly consumer: string; readonly lag: Lag }[]> {
-  const places = new Map((await consumersOfLog.places(db)).map((place) => [place.name, place]));
+  const positions = new Map((await consumersOfLog.positions(db)).map((position) => [position.name, position]));
   const lags: { consumer: string; lag: Lag }[] = [];
   for (const { name, types } of consumers) {
-    const place = places.get(name);
+    const place = positions.get(name);
     // One that has no place has not begun, and begins at the beginning of the log as soon as it does.
     const lag = place === undefined ? { events: 0, seconds: 0 } : await lagBehind(db, place, { rowsMax, types });
     lags.push({ consumer: name, lag });

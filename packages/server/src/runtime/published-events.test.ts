@@ -47,11 +47,11 @@ describe("events that no command emits", () => {
         ? [{ ...event, id: uuid(), type: "audit-log.requested.v0", data: { record: event.data["recordId"] } }]
         : [];
     const woken: unknown[] = [];
-    const told: string[] = [];
+    const notified: string[] = [];
     const publisher = new Publisher({
       ...platform,
       consumers: { wake: (types) => void woken.push(types) },
-      rpc: { tell: (subject) => void told.push(subject) },
+      rpc: { notify: (subject) => void notified.push(subject) },
       formerVersions: former,
     });
     const announced: string[] = [];
@@ -66,7 +66,7 @@ describe("events that no command emits", () => {
     expect(forwarded.filter((type) => type === "audit-log.requested.v0")).toHaveLength(forwarded.length / 2);
     expect(announced.filter((type) => type.startsWith("audit-log.requested"))).toEqual(forwarded);
     expect(woken).toEqual([[AuditLogRequested.type, "audit-log.requested.v0"]]);
-    expect(told).toEqual([appendedSubject]);
+    expect(notified).toEqual([appendedSubject]);
     for (const type of [AuditLogRequested.type, "audit-log.requested.v0"])
       expect(await appendedOf(platform, type)).toBe(forwarded.length / 2);
   });

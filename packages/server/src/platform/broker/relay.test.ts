@@ -20,7 +20,7 @@ import { databaseBroker } from "./database-broker.ts";
 import { jetstreamBroker } from "./jetstream.ts";
 import { rabbitmqBroker } from "./rabbitmq.ts";
 import { rejectedEvents } from "./rejected-events.ts";
-import { Relay, type RelayParts, relayStatus } from "./relay.ts";
+import { Relay, type RelayDependencies, relayStatus } from "./relay.ts";
 import { brokerSteps } from "./schema-steps.ts";
 
 const steps = [...logSteps, ...brokerSteps, ...deadLetterSteps];
@@ -61,7 +61,7 @@ function scene(database: () => Database, start: () => Broker, listener: () => Br
       return exchange;
     },
     /** A relay of another process. */
-    relay(more: Partial<RelayParts> = {}): Relay {
+    relay(more: Partial<RelayDependencies> = {}): Relay {
       const broker = start();
       brokers.push(broker);
       const parts = {

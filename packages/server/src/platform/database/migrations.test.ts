@@ -3,7 +3,7 @@ import { eventually } from "@gatehouse/testing/eventually.ts";
 import { sql } from "kysely";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { migrationsConformance } from "./conformance/migrations-conformance.ts";
-import { createApplicationRole, migrate, type SchemaStep, sharedTable, whereApplicationRole } from "./migrations.ts";
+import { createApplicationRole, ifApplicationRole, migrate, type SchemaStep, sharedTable } from "./migrations.ts";
 import { openPglite } from "./pglite.ts";
 
 // Creating an embedded database takes two seconds, opening a copy a third of one.
@@ -111,7 +111,7 @@ describeOnPostgresql("on a server", () => {
       Promise.all(
         Array.from({ length: 8 }, async () => {
           const { owner } = another(2);
-          for (let round = 0; round < 10; round += 1) await whereApplicationRole(owner, "grant select on granted to gatehouse_app");
+          for (let round = 0; round < 10; round += 1) await ifApplicationRole(owner, "grant select on granted to gatehouse_app");
         }),
       ),
     ).resolves.toHaveLength(8);

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { type Kysely, sql } from "kysely";
-import { whereApplicationRole } from "../database/application-role.ts";
+import { ifApplicationRole } from "../database/application-role.ts";
 import type { AnyTables } from "../database/database.ts";
 import { type LoginFacts, type Unmet, unmetByTables } from "../database/requirements.ts";
 import { applicationRole } from "../database/scoped.ts";
@@ -67,6 +67,6 @@ export async function unmetByJobs(db: Kysely<AnyTables>, facts: LoginFacts): Pro
 
 /** Lets the application's role work with the queue's tables, where there is such a role. */
 export async function grantJobs(db: Kysely<AnyTables>): Promise<void> {
-  await whereApplicationRole(db, `grant usage on schema ${jobsSchema} to ${applicationRole}`);
-  await whereApplicationRole(db, `grant select, insert, update, delete on all tables in schema ${jobsSchema} to ${applicationRole}`);
+  await ifApplicationRole(db, `grant usage on schema ${jobsSchema} to ${applicationRole}`);
+  await ifApplicationRole(db, `grant select, insert, update, delete on all tables in schema ${jobsSchema} to ${applicationRole}`);
 }

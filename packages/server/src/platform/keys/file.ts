@@ -51,7 +51,7 @@ export function replaceMasterKey(dataDir: string): void {
 }
 
 /** Ends a rotation: nothing is encrypted by them any more. */
-export const forgetOlderKeys = (dataDir: string): void => rmSync(olderKeysFile(dataDir), { force: true });
+export const deleteOlderKeys = (dataDir: string): void => rmSync(olderKeysFile(dataDir), { force: true });
 
 function writeSecret(file: string, keys: readonly Buffer[]): void {
   const next = `${file}.next`;

@@ -38,7 +38,7 @@ export async function refuseOtherKeys(
   places: readonly EncryptedField[],
 ): Promise<{ readonly isUnused: boolean; readonly isCurrentKnown: boolean }> {
   const known = await knownKeys(db);
-  const present = await presentPlaces(db, places);
+  const present = await presentFields(db, places);
   if (known.length === 0) {
     const keyName = await keyOfAny(db, keys, present);
     if (keyName !== undefined) throw otherKey(keys, from, [keyName]);
@@ -47,7 +47,7 @@ export async function refuseOtherKeys(
   const absent = known.filter(({ name, check_value }) => keys?.checkOf(name) !== check_value).map(({ name }) => name);
   if (absent.length === known.length) throw otherKey(keys, from, absent);
   for (const name of absent) {
-    const place = await placeSealedBy(db, present, name);
+    const place = await fieldEncryptedBy(db, present, name);
     if (place === undefined) continue;
     throw new MasterKeyRefused(
       `The master key ${name} is missing, and values are still encrypted with it (${place}): add it to GATEHOUSE_MASTER_KEYS_OLD.`,
@@ -57,7 +57,7 @@ export async function refuseOtherKeys(
 }
 
 /** Writes down that the ring's current key encrypts in this database. Of two first starts with different keys the second is refused. */
-export async function rememberKey(database: Database, source: KeyRingSource & { readonly keys: KeyRing }): Promise<void> {
+export async function recordKey(database: Database, source: KeyRingSource & { readonly keys: KeyRing }): Promise<void> {
   const { keys } = source;
   await database.transact(everyTenant, async (tx) => {
     await sql`lock table master_keys in share row exclusive mode`.execute(tx);
@@ -74,11 +74,11 @@ export async function rememberKey(database: Database, source: KeyRingSource & { 
 }
 
 /** After a rotation has encrypted everything anew: no other key is needed any more. */
-export const forgetOtherKeys = async (tx: Handle, { current }: KeyRing): Promise<void> =>
+export const deleteOtherKeys = async (tx: Handle, { current }: KeyRing): Promise<void> =>
   void (await sql`delete from master_keys where name <> ${current}`.execute(tx));
 
 /** A place whose table is there: the job queue's is made by the first start, not by a step. */
-export async function presentPlaces(db: Handle, places: readonly EncryptedField[]): Promise<readonly EncryptedField[]> {
+export async function presentFields(db: Handle, places: readonly EncryptedField[]): Promise<readonly EncryptedField[]> {
   const { rows } = await sql<{ present: boolean }>`select to_regclass('jobs.job') is not null as present`.execute(db);
   return rows[0]?.present ? places : places.filter((place) => "table" in place);
 }
@@ -114,7 +114,7 @@ async function keyOfAny(db: Handle, keys: KeyRing | undefined, places: readonly 
 
 const keyNamedIn = (ciphertext: string): string => /^g2\.([^.]+)\./.exec(ciphertext)?.[1] ?? unnamedKey;
 
-async function placeSealedBy(db: Handle, places: readonly EncryptedField[], name: string): Promise<string | undefined> {
+async function fieldEncryptedBy(db: Handle, places: readonly EncryptedField[], name: string): Promise<string | undefined> {
   for (const place of places) {
     const { value, from } = sqlOf(place);
     const { rows } = await sql`select 1 from ${from} and starts_with(${value}, ${`g2.${name}.`}) limit 1`.execute(db);

@@ -122,7 +122,7 @@ const jobTable = sql`jobs.job`;
 const tableOf = (place: EncryptedField): RawBuilder<unknown> => ("table" in place ? sql.table(place.table) : jobTable);
 const keyOf = (row: Row): RawBuilder<unknown> => sql`(${sql.join(row.key)})`;
 
-export interface PlaceSql {
+export interface FieldSql {
   readonly columns: readonly RawBuilder<unknown>[];
   readonly key: RawBuilder<unknown>;
   readonly value: RawBuilder<unknown>;
@@ -131,7 +131,7 @@ export interface PlaceSql {
   set(ciphertext: string): RawBuilder<unknown>;
 }
 
-export function sqlOf(place: EncryptedField): PlaceSql {
+export function sqlOf(place: EncryptedField): FieldSql {
   const columns = ("table" in place ? place.key : ["name", "id"]).map((name) => sql.ref(name));
   const key = sql`(${sql.join(columns)})`;
   if ("table" in place) {

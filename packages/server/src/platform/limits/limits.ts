@@ -20,10 +20,10 @@ export interface Limits {
 
 /** Counts in this process's memory. */
 export const inProcessLimits = (): Limits =>
-  limitsOver((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
+  limitsWith((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
 
 /** The port over the library's counters; `make` gives the one of a name and a limit. */
-export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
+export function limitsWith(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
   const limiters = new Map<string, RateLimiterAbstract>();
   const limiterFor = (name: string, limit: Limit): RateLimiterAbstract => {
     const id = `${name}:${limit.points}:${limit.seconds}`;

@@ -3,7 +3,7 @@ import type { Authenticator } from "../keys/authenticator.ts";
 import type { RedisConnection } from "../redis/client.ts";
 import type { Resilience } from "../resilience/resilience.ts";
 import { Unavailable } from "../unavailable.ts";
-import { inProcessLimits, type Limit, type Limits, limitsOver } from "./limits.ts";
+import { inProcessLimits, type Limit, type Limits, limitsWith } from "./limits.ts";
 
 /**
  * How many times a limit a process lets through by itself, whatever Redis says. More than once, because a success at another process gives
@@ -27,7 +27,7 @@ export function redisLimits(
   resilience: Resilience,
   { without, authenticator }: LimitsOptions,
 ): Limits {
-  const shared = limitsOver((name, { points, seconds }) => {
+  const shared = limitsWith((name, { points, seconds }) => {
     // A name may have a colon and the key behind it may, too; the name's is written otherwise, so the two cannot run together.
     const keyPrefix = `${prefix}iam:limit:${encodeURIComponent(name)}:${points}:${seconds}`;
     return new RateLimiterRedis({ storeClient: client, keyPrefix, points, duration: seconds });

@@ -15,7 +15,12 @@ interface Waiting {
  * So many at once; the others wait in the order in which they came, for a limited time. Unlike a guard's time limit it ends
  * nothing that has begun: a command that is given up may still be committed, and would be told as failed.
  */
-export function bulkheadOf(name: string, { waiting: waitingMax, waitMs }: BulkheadRow, atOnce: number, metrics: BulkheadMetrics): Bulkhead {
+export function createBulkhead(
+  name: string,
+  { waiting: waitingMax, waitMs }: BulkheadRow,
+  atOnce: number,
+  metrics: BulkheadMetrics,
+): Bulkhead {
   const queue = new Set<Waiting>();
   let inUse = 0;
   const tell = () => metrics.bulkheadInUse.set({ name }, inUse);

@@ -23,11 +23,11 @@ import { type Bounds, boundsOf, type PolicyRow } from "./policy.ts";
 export type Guard = <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
 /** Which errors say that the dependency failed; any other is an answer, is handed on as it is and opens no circuit. */
-export type IsFault = (error: unknown) => boolean;
+export type IsDependencyFailure = (error: unknown) => boolean;
 
 export interface Resilience {
   /** One guard a name and process. Faults come out as {@link Unavailable} of `dependency`. */
-  guard(name: PolicyName, dependency: string, isFault?: IsFault): Guard;
+  guard(name: PolicyName, dependency: string, isFailure?: IsDependencyFailure): Guard;
   /** Whether nothing is asked of it now, or one call is finding out; false also where nothing was guarded. */
   isOpen(name: PolicyName): boolean;
 }
@@ -38,8 +38,8 @@ type ResilienceMetrics = Pick<Metrics, "dependencyCalls" | "circuitOpen" | "bulk
 export function createResilience(metrics: ResilienceMetrics, table: Readonly<Record<PolicyName, PolicyRow>> = policies): Resilience {
   const guards = new Map<PolicyName, Guarded>();
   return {
-    guard(name, dependency, isFault) {
-      const known = guards.get(name) ?? guardOf(name, boundsOf(table[name]), dependency, isFault ?? (() => true), metrics);
+    guard(name, dependency, isFailure) {
+      const known = guards.get(name) ?? guardOf(name, boundsOf(table[name]), dependency, isFailure ?? (() => true), metrics);
       guards.set(name, known);
       return known;
     },
@@ -53,8 +53,14 @@ export interface Guarded extends Guard {
 }
 
 /** Makes one guard. Outermost the bulkhead, then the retries, each of them through the breaker and with the whole time limit. */
-export function guardOf(name: string, row: Bounds, dependency: string, isFault: IsFault, metrics: ResilienceMetrics): Guarded {
-  const handled = handleWhen((error) => error instanceof TaskCancelledError || isFault(error));
+export function guardOf(
+  name: string,
+  row: Bounds,
+  dependency: string,
+  isFailure: IsDependencyFailure,
+  metrics: ResilienceMetrics,
+): Guarded {
+  const handled = handleWhen((error) => error instanceof TaskCancelledError || isFailure(error));
   const layers: IPolicy[] = [];
   const places = row.bulkhead && bulkhead(row.bulkhead.atOnce, row.bulkhead.waiting);
   const tellPlaces = (): void => {
@@ -71,7 +77,7 @@ export function guardOf(name: string, row: Bounds, dependency: string, isFault: 
     // The library's pause has jitter of its own, so that processes that failed together do not come back together.
     const backoff = new ExponentialBackoff({ initialDelay: firstPauseMs, maxDelay: longestPauseMs });
     const retried = handleWhen(
-      (error) => error instanceof TaskCancelledError || (isFault(error) && !(error instanceof BrokenCircuitError)),
+      (error) => error instanceof TaskCancelledError || (isFailure(error) && !(error instanceof BrokenCircuitError)),
     );
     layers.push(retry(retried, { maxAttempts: times, backoff }));
   }
@@ -98,7 +104,7 @@ export function guardOf(name: string, row: Bounds, dependency: string, isFault: 
       metrics.dependencyCalls.inc({ dependency: name, outcome: "ok" });
       return result;
     } catch (error) {
-      const outcome = outcomeOf(error, isFault);
+      const outcome = outcomeOf(error, isFailure);
       metrics.dependencyCalls.inc({ dependency: name, outcome });
       if (outcome === "answered_error" || error instanceof Unavailable) throw error;
       throw new Unavailable(dependency, error, outcome === "timeout" || outcome === "circuit_open" ? outcome : "failed");
@@ -122,15 +128,15 @@ export function countedCalls(name: PolicyName, { dependencyCalls }: Pick<Metrics
       ok.inc();
       return result;
     } catch (error) {
-      of(error instanceof Unavailable ? error.ending : "answered_error").inc();
+      of(error instanceof Unavailable ? error.reason : "answered_error").inc();
       throw error;
     }
   };
 }
 
-function outcomeOf(error: unknown, isFault: IsFault): string {
+function outcomeOf(error: unknown, isFailure: IsDependencyFailure): string {
   if (error instanceof TaskCancelledError) return "timeout";
   if (error instanceof BrokenCircuitError) return "circuit_open";
   if (error instanceof BulkheadRejectedError) return "refused";
-  return isFault(error) ? "failed" : "answered_error";
+  return isFailure(error) ? "failed" : "answered_error";
 }

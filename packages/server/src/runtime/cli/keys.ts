@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { recordOnStorage } from "#modules/foundation/audit/index.ts";
 import { type Database, everyTenant } from "#platform/database/database.ts";
-import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
-import { forgetOtherKeys, presentPlaces } from "#platform/keys/known-keys.ts";
+import { deleteOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
+import { deleteOtherKeys, presentFields } from "#platform/keys/known-keys.ts";
 import { encryptionStatus, type FieldStatus, reencrypt } from "#platform/keys/reencrypt.ts";
 import { StartRefused } from "#platform/start-refused.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
@@ -25,7 +25,7 @@ export const keysStatusCommand: Command = {
       const { keys, from } = keyRing(configuration);
       const [sealing, ...others] = keys?.names ?? [];
       say(sealing === undefined ? `There is no master key in ${from}.` : `encrypting: ${sealing}${othersOf(others)}`);
-      const status = await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields));
+      const status = await encryptionStatus(database, await presentFields(database.owner, encryptedFields));
       for (const { place, encryptedBy } of status) say(`${place}: ${countsOf(encryptedBy)}`);
       const strange = namesOf(status).filter((name) => name !== "unnamed" && !keys?.names.includes(name));
       for (const name of strange) say(`${name} is not here: what it has encrypted cannot be decrypted`);
@@ -65,7 +65,7 @@ export const keysRotateCommand: Command = {
       const undecryptable = await alone(database, async () => {
         let left = 0;
         let reencrypted = 0;
-        for (const place of await presentPlaces(database.owner, encryptedFields)) {
+        for (const place of await presentFields(database.owner, encryptedFields)) {
           const done = await reencrypt(database, place, keys);
           left += done.undecryptable;
           reencrypted += done.reencrypted;
@@ -77,12 +77,12 @@ export const keysRotateCommand: Command = {
         await database.transact(everyTenant, (tx) => recordOnStorage(tx, "keys.rotate", new Date(), done));
         return left;
       });
-      const others = namesOf(await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields))).filter(
+      const others = namesOf(await encryptionStatus(database, await presentFields(database.owner, encryptedFields))).filter(
         (name) => name !== keys.current,
       );
       if (others.length === 0) {
-        await database.transact(everyTenant, (tx) => forgetOtherKeys(tx, keys));
-        if (inFiles) forgetOlderKeys(configuration.dataDir);
+        await database.transact(everyTenant, (tx) => deleteOtherKeys(tx, keys));
+        if (inFiles) deleteOlderKeys(configuration.dataDir);
         return say(
           `Everything is encrypted by ${keys.current}. ${inFiles ? "The key of before is gone." : "The others may be taken away."}`,
         );

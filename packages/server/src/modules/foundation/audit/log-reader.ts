@@ -6,7 +6,7 @@ import { auditStore } from "./store.ts";
  * of a command stay until its entry is in a chain: otherwise an entry that was deleted before could not be missed.
  */
 export const appenderOfLog: LogReader = {
-  async places(db) {
+  async positions(db) {
     const transaction = await auditStore.reads(db).firstPending();
     return transaction === undefined ? [] : [{ name: "audit.chain-appender", transaction, sequence: "0" }];
   },

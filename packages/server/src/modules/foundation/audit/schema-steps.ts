@@ -1,11 +1,11 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "#platform/database/database.ts";
-import { type SchemaStep, sharedTable, tenantTable, whereApplicationRole } from "#platform/database/migrations.ts";
+import { ifApplicationRole, type SchemaStep, sharedTable, tenantTable } from "#platform/database/migrations.ts";
 import { applicationRole } from "#platform/database/scoped.ts";
 
 /** Takes from the application's role what it must not do to a table; the triggers hold a login that owns the table too. */
 const revoke = (db: Kysely<AnyTables>, rights: string, table: string) =>
-  whereApplicationRole(db, `revoke ${rights} on ${table} from ${applicationRole}`);
+  ifApplicationRole(db, `revoke ${rights} on ${table} from ${applicationRole}`);
 
 /** What the application's role never has, whenever it was made. The triggers below hold everybody else. */
 export const withheld: Readonly<Record<string, string>> = {

@@ -59,7 +59,7 @@ export class EntrySource {
   }
 
   async fetch(keys: readonly string[]): Promise<readonly (LoadedEntry | null)[]> {
-    const { readModelLookups } = this.#platform.metrics;
+    const { projectionLookups } = this.#platform.metrics;
     const copy = await this.#readCopy(keys);
     const found = new Map<string, LoadedEntry>();
     keys.forEach((key, index) => {
@@ -68,13 +68,13 @@ export class EntrySource {
       const loaded = loadedOf(key, JSON.parse(hit.value), String(hit.version));
       if (loaded) found.set(key, loaded);
     });
-    readModelLookups.inc({ found: "cache" }, found.size);
+    projectionLookups.inc({ found: "cache" }, found.size);
     const missing = keys.filter((key) => !found.has(key));
     if (missing.length > 0) {
       const table = await this.#platform.log.whileObserved(() => this.#queryRows(missing));
       const { rows } = table;
-      readModelLookups.inc({ found: "database" }, rows.length);
-      readModelLookups.inc({ found: "missing" }, missing.length - rows.length);
+      projectionLookups.inc({ found: "database" }, rows.length);
+      projectionLookups.inc({ found: "missing" }, missing.length - rows.length);
       for (const { key, value, version } of rows) {
         const loaded = loadedOf(key, value, version);
         if (loaded) found.set(key, loaded);

@@ -55,7 +55,7 @@ export class ProjectionSource implements PolicySource {
     max: number,
   ): Promise<readonly FoundRelationships[]> {
     const { database, log, metrics } = this.#platform;
-    metrics.readModelLookups.inc({ found: "database" }, lookups.length);
+    metrics.projectionLookups.inc({ found: "database" }, lookups.length);
     const scope = organizationId === null ? internalScope : tenantScope(organizationId);
     const found = await log.whileObserved(() => database.read(scope, (db) => findRelationships(db, organizationId, lookups, max + 1)));
     return found.map((relationships) => ({ relationships, version: newest(relationships.map(({ revision }) => revision)) }));
@@ -65,7 +65,7 @@ export class ProjectionSource implements PolicySource {
     const { database, log, metrics } = this.#platform;
     const version = log.revision;
     const computed = await log.whileObserved(() => database.read(everyTenant, (db) => computeEntries(db, keys, noUsers)));
-    metrics.readModelLookups.inc({ found: "computed" }, keys.length);
+    metrics.projectionLookups.inc({ found: "computed" }, keys.length);
     return computed.map(({ json }) => ({ value: JSON.parse(json) as unknown, version }));
   }
 

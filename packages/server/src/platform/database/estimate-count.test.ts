@@ -2,8 +2,8 @@ import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "
 import { rowsRead } from "@gatehouse/testing/rows-read.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { countAbout, exactRowsMax } from "./count-about.ts";
 import { everyTenant } from "./database.ts";
+import { estimateCount, exactRowsMax } from "./estimate-count.ts";
 import { type SchemaStep, sharedTable } from "./migrations.ts";
 
 const things: SchemaStep = {
@@ -28,8 +28,8 @@ function contract(name: string, make: () => Promise<Fresh>): void {
         from generate_series(1, ${rows}) n`.execute(fresh.database.owner);
       await sql`analyze things`.execute(fresh.database.owner);
     };
-    const count = async (options: Partial<Parameters<typeof countAbout>[1]> = {}) => {
-      const counts = await fresh.database.read(everyTenant, (db) => countAbout(db, { table: "things", ...options }));
+    const count = async (options: Partial<Parameters<typeof estimateCount>[1]> = {}) => {
+      const counts = await fresh.database.read(everyTenant, (db) => estimateCount(db, { table: "things", ...options }));
       return Object.fromEntries(counts.map(({ label, value }) => [label, value]));
     };
 
@@ -56,7 +56,7 @@ function contract(name: string, make: () => Promise<Fresh>): void {
       await fill(rows);
       const read = await fresh.database.read(everyTenant, async (db) => {
         const before = await rowsRead(db, "things");
-        await countAbout(db, { table: "things" });
+        await estimateCount(db, { table: "things" });
         return (await rowsRead(db, "things")) - before;
       });
       expect(read).toBeGreaterThan(0);

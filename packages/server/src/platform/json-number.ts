@@ -5,8 +5,7 @@ const form = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 /**
  * Whether a JSON number has the same value as a double, so that two different numbers never become equal:
- * no integer beyond 2^53 - 1 (RFC 7493 
-2.2), no overflow or underflow, no digits that a double drops.
+ * no integer beyond 2^53 - 1 (RFC 7493 §2.2), no overflow or underflow, no digits that a double drops.
  */
 export function isExactNumber(token: string): boolean {
   const value = Number(token);

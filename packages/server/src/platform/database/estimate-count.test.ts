@@ -8,7 +8,7 @@ import { type SchemaStep, sharedTable } from "./migrations.ts";
 
 const things: SchemaStep = {
   name: "0001_contract_things",
-  why: "rows to count",
+  why: "rows to be counted",
   async up(db) {
     await sql`create table things (id integer primary key, kind text not null, note text not null)`.execute(db);
     await sharedTable(db, "things");
@@ -33,7 +33,7 @@ function contract(name: string, make: () => Promise<Fresh>): void {
       return Object.fromEntries(counts.map(({ label, value }) => [label, value]));
     };
 
-    it("is exact for a small table, also one that nobody has analyzed", async () => {
+    it("is exact for a small table, also if it was never analyzed", async () => {
       expect(await count({ by: sql`kind` })).toEqual({});
       await sql`insert into things values (1, 'rare', ''), (2, 'common', ''), (3, 'common', '')`.execute(fresh.database.owner);
       expect(await count({ by: sql`kind` })).toEqual({ rare: 1, common: 2 });
@@ -42,7 +42,7 @@ function contract(name: string, make: () => Promise<Fresh>): void {
       expect(await count({ where: sql`id > 900` })).toEqual({ "": 100 });
     });
 
-    it("is near for a large one, and the same each time", async () => {
+    it("is approximate for a large table, and stable", async () => {
       const rows = exactRowsMax * 3;
       await fill(rows);
       const counts = await count({ by: sql`kind` });
@@ -51,7 +51,7 @@ function contract(name: string, make: () => Promise<Fresh>): void {
       expect(await count({ by: sql`kind` })).toEqual(counts);
     });
 
-    it("reads a part of a large one", async () => {
+    it("reads a sample of a large table", async () => {
       const rows = exactRowsMax * 3;
       await fill(rows);
       const read = await fresh.database.read(everyTenant, async (db) => {
@@ -66,4 +66,4 @@ function contract(name: string, make: () => Promise<Fresh>): void {
 }
 
 contract("PGlite", () => freshPglite([things]));
-describeOnPostgresql("on a server", () => contract("PostgreSQL", () => freshPostgresql([things])));
+describeOnPostgresql("estimated counts on PostgreSQL", () => contract("PostgreSQL", () => freshPostgresql([things])));

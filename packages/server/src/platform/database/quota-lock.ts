@@ -6,5 +6,5 @@ import type { WriteHandle } from "./database.ts";
  * the last item. The lock is held until the transaction ends.
  */
 export async function lockForQuota<Tables>(tx: WriteHandle<Tables>, what: string, subject: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`quota ${what} ${subject}`}, 0))`.execute(tx as never);
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`quota ${what} ${subject}`}, 0))`.execute(tx as WriteHandle);
 }

@@ -21,7 +21,7 @@ const steps: readonly SchemaStep[] = [
     },
   },
 ];
-const places: readonly EncryptedField[] = [
+const fields: readonly EncryptedField[] = [
   { table: "secrets", key: ["id"], column: "sealed", purpose: ([id]) => `secret ${id}` },
   { queue: "mails", field: "sealed", purpose: "mail" },
 ];
@@ -37,8 +37,7 @@ function suite(open: () => Promise<Fresh>): void {
   });
   const [a, b, c] = [randomBytes(32), randomBytes(32), randomBytes(32)];
   const from = "GATEHOUSE_MASTER_KEY";
-  const look = (keys: KeyRing | undefined) =>
-    fresh.database.read(everyTenant, (db) => refuseOtherKeys(db as never, { keys, from }, places));
+  const look = (keys: KeyRing | undefined) => fresh.database.read(everyTenant, (db) => refuseOtherKeys(db, { keys, from }, fields));
   const remember = (keys: KeyRing) => recordKey(fresh.database, { keys, from });
   const known = async () =>
     (await sql<{ name: string }>`select name from master_keys`.execute(fresh.database.owner)).rows.map((row) => row.name);

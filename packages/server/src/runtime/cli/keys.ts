@@ -26,7 +26,7 @@ export const keysStatusCommand: Command = {
       const [sealing, ...others] = keys?.names ?? [];
       say(sealing === undefined ? `There is no master key in ${from}.` : `encrypting: ${sealing}${othersOf(others)}`);
       const status = await encryptionStatus(database, await presentFields(database.owner, encryptedFields));
-      for (const { place, encryptedBy } of status) say(`${place}: ${countsOf(encryptedBy)}`);
+      for (const { field, encryptedBy } of status) say(`${field}: ${countsOf(encryptedBy)}`);
       const strange = namesOf(status).filter((name) => name !== "unnamed" && !keys?.names.includes(name));
       for (const name of strange) say(`${name} is not here: what it has encrypted cannot be decrypted`);
       if (strange.length > 0) process.exitCode = 1;
@@ -65,12 +65,12 @@ export const keysRotateCommand: Command = {
       const undecryptable = await alone(database, async () => {
         let left = 0;
         let reencrypted = 0;
-        for (const place of await presentFields(database.owner, encryptedFields)) {
-          const done = await reencrypt(database, place, keys);
+        for (const field of await presentFields(database.owner, encryptedFields)) {
+          const done = await reencrypt(database, field, keys);
           left += done.undecryptable;
           reencrypted += done.reencrypted;
           say(
-            `${done.place}: ${done.reencrypted} encrypted anew${done.undecryptable > 0 ? `, ${done.undecryptable} could not be decrypted` : ""}`,
+            `${done.field}: ${done.reencrypted} encrypted anew${done.undecryptable > 0 ? `, ${done.undecryptable} could not be decrypted` : ""}`,
           );
         }
         const done = { current: keys.current, reencrypted, undecryptable: left };

@@ -6,6 +6,7 @@ import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { everyTenant } from "../../database/database.ts";
 import { openPostgresql } from "../../database/postgresql.ts";
+import { rowsOf } from "../../database/rows.ts";
 import { consumersFixture, onPostgresql, shortRetry } from "../conformance/consumers-fixture.ts";
 import { appendIn, appendTo, idsOf } from "../conformance/events.ts";
 import { Consumers } from "./consumers.ts";
@@ -146,12 +147,13 @@ describeOnPostgresql("consumers of the log", () => {
         }),
       );
       await Promise.all(subscriptions.map((subscription) => subscription.idle()));
-      const { rows } = await on.database.read(everyTenant, (db) =>
-        sql<{
-          subject: string;
-          index: number;
-        }>`select e.subject, (e.data->>'index')::int as index from effects f join events e on e.id = f.event_id
-          where f.consumer = ${on.name()} order by f.number`.execute(db as never),
+      const rows = await on.database.read(everyTenant, (db) =>
+        rowsOf(
+          db,
+          sql<{ subject: string; index: number }>`select e.subject, (e.data->>'index')::int as index
+            from effects f join events e on e.id = f.event_id
+            where f.consumer = ${on.name()} order by f.number`,
+        ),
       );
       expect(rows).toHaveLength(100);
       for (const subject of subjects) {

@@ -133,7 +133,7 @@ if (cluster === undefined || certificate === undefined) {
       expect(await isRefused(start(`kafkas://${address}`, other.cert))).toMatch(/altnames/);
     }, 30_000);
 
-    it("is not spoken to in the clear where TLS was isRequested for, nor the other way round", async () => {
+    it("is rejected by clients without TLS if TLS is configured, and vice versa", async () => {
       await isRefused(start(`kafkas://${await wire({})}`, certificate.cert));
       await isRefused(start(`kafka://${await wire({ certificate })}`));
     }, 30_000);

@@ -35,7 +35,7 @@ export class ScramServer {
   /** Answers `n,,n=user,r=nonce`; undefined for another user, or an invalid message. */
   first(message: string): string | undefined {
     const match = /^n,,(n=([^,]*),r=([^,]+))$/.exec(message);
-    if (parts?.[2]?.replaceAll("=2C", ",").replaceAll("=3D", "=") !== this.#account.username) return undefined;
+    if (match?.[2]?.replaceAll("=2C", ",").replaceAll("=3D", "=") !== this.#account.username) return undefined;
     this.#clientFirstBare = match[1] as string;
     this.#serverFirst = `r=${match[3]}${this.#nonce},s=${this.#salt.toString("base64")},i=${iterationsDefault}`;
     return this.#serverFirst;

@@ -60,17 +60,17 @@ const flag = { operator: "equals", left: "$request.flag", right: true } as const
 describe("groups that are all members of each other", () => {
   const size = 30;
 
-  it("are left for nobody's member with a look at each group, not at each way between them", () => {
+  it("are searched once per group, not once per path, for a user who is no member", () => {
     const reader = counted(new RelationshipIndex(clique(size)));
     expect(enter(reader)).toMatchObject({ allowed: false, reason: "missing_permission" });
     expect(reader.asked).toBeLessThanOrEqual(2 * size);
   });
 
-  it("are entered by a member of any of them", () => {
+  it("contain a member of any of them", () => {
     expect(enter(counted(new RelationshipIndex([...clique(size), member(group(size - 1), me)])))).toMatchObject({ reason: "grant" });
   });
 
-  it("are decided in polynomial time where the one way in has a condition", () => {
+  it("are decided in polynomial time if the only entry has a condition", () => {
     const index = () => counted(new RelationshipIndex([...clique(size), member(group(size - 1), me, { condition: flag })]));
     expect(enter(index(), { flag: true })).toMatchObject({ reason: "grant" });
     expect(enter(index(), { flag: false })).toMatchObject({ reason: "missing_permission" });
@@ -79,7 +79,7 @@ describe("groups that are all members of each other", () => {
     expect(undecided.asked).toBeLessThan(size ** 3);
   });
 
-  it("are loaded in as many rounds as the way is long", () => {
+  it("are loaded in as many rounds as the path is long", () => {
     const reader = counted(new RelationshipIndex(clique(size)), true);
     let rounds = 0;
     for (; enter(reader) === pendingDecision; rounds += 1) expect(rounds).toBeLessThan(size);

@@ -76,8 +76,8 @@ const lists = (test: (left: readonly unknown[], right: readonly unknown[]) => bo
 /** Below this many comparisons a search is faster than a set of the values. */
 const searchedMax = 256;
 /** Compares two lists in time linear in the sum of their lengths. */
-function containedIn(list: readonly unknown[], asked: number): (value: unknown) => boolean {
-  if (list.length * asked <= searchedMax) return (value) => list.includes(value);
+function containedIn(list: readonly unknown[], comparisons: number): (value: unknown) => boolean {
+  if (list.length * comparisons <= searchedMax) return (value) => list.includes(value);
   const values = new Set(list);
   return (value) => values.has(value);
 }

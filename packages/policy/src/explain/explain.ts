@@ -63,9 +63,9 @@ function watch(reader: RelationshipReader = noRelationships): { readonly reader:
   };
   return {
     reader: {
-      direct: (...asked) => seen(reader.direct(...asked)),
-      indirect: (...asked) => seen(reader.indirect(...asked)),
-      reverse: (...asked) => seen(reader.reverse(...asked)),
+      direct: (...lookup) => seen(reader.direct(...lookup)),
+      indirect: (...lookup) => seen(reader.indirect(...lookup)),
+      reverse: (...lookup) => seen(reader.reverse(...lookup)),
     },
     missed: () => missed,
   };

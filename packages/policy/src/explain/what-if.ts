@@ -103,9 +103,9 @@ function plus(reader: RelationshipReader, relationship: Relationship): Relations
   const added = new RelationshipIndex([relationship]);
   const join = (before: readonly Relationship[] | undefined, more: readonly Relationship[]) => before && [...before, ...more];
   return {
-    direct: (...asked) => join(reader.direct(...asked), added.direct(...asked)),
-    indirect: (...asked) => join(reader.indirect(...asked), added.indirect(...asked)),
-    reverse: (...asked) => join(reader.reverse(...asked), added.reverse(...asked)),
+    direct: (...lookup) => join(reader.direct(...lookup), added.direct(...lookup)),
+    indirect: (...lookup) => join(reader.indirect(...lookup), added.indirect(...lookup)),
+    reverse: (...lookup) => join(reader.reverse(...lookup), added.reverse(...lookup)),
   };
 }
 
@@ -114,9 +114,9 @@ function without(reader: RelationshipReader, relationship: Relationship): Relati
   const key = keyOf(relationship);
   const others = (list: readonly Relationship[] | undefined) => list?.filter((each) => keyOf(each) !== key);
   return {
-    direct: (...asked) => others(reader.direct(...asked)),
-    indirect: (...asked) => others(reader.indirect(...asked)),
-    reverse: (...asked) => others(reader.reverse(...asked)),
+    direct: (...lookup) => others(reader.direct(...lookup)),
+    indirect: (...lookup) => others(reader.indirect(...lookup)),
+    reverse: (...lookup) => others(reader.reverse(...lookup)),
   };
 }
 

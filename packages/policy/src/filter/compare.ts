@@ -28,7 +28,7 @@ export function comparisonWith(operator: FilterOperator, right: unknown): (left:
 
 export type ScalarType = "text" | "number" | "boolean";
 
-/** The type of a value that stands for itself; undefined for a list and for what no operator takes. */
+/** The type of a scalar; undefined for a list and for a value that no operator accepts. */
 export const scalarType = (value: unknown): ScalarType | undefined =>
   isScalar(value) ? (typeof value === "string" ? "text" : (typeof value as "number" | "boolean")) : undefined;
 

@@ -47,10 +47,10 @@ describe.each(dialects)("a filter in %s", (dialect) => {
   });
 
   it.each<[string, Filter]>([
-    ["a time asked for equality", compares("seen", "equals", "2026-01-01")],
-    ["text asked for a time", compares("name", "before", "2026-01-01")],
-    ["two columns that nobody declared", of({ attribute: "any" }, "equals", { attribute: "other" })],
-    ["a column that nobody declared among values of several types", compares("any", "in", ["a", 1])],
+    ["a time compared for equality", compares("seen", "equals", "2026-01-01")],
+    ["a text compared as a time", compares("name", "before", "2026-01-01")],
+    ["two undeclared columns", of({ attribute: "any" }, "equals", { attribute: "other" })],
+    ["an undeclared column and values of several types", compares("any", "in", ["a", 1])],
     ["networks from a column", of({ value: "10.0.0.1" }, "in_network", { attribute: "name" })],
   ])("is rejected with %s", (_, filter) => expect(() => toSql(filter, { dialect, columns })).toThrow(FilterError));
 

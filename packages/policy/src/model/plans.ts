@@ -48,7 +48,7 @@ export interface ActionPlan extends ActionFacts {
 const plansMax = 4_096;
 
 /**
- * The plans of rules that are held together. Each is worked out when an action is first asked for and shared by everybody who holds
+ * The plans of a combination of rules. Each is computed when an action is first used, and shared by all subjects with
  * the same rules, in whatever roles of whatever tenant: a million users cost no more than the combinations of rules among them.
  */
 export class Plans {

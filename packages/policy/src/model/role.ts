@@ -53,7 +53,7 @@ export function compileRules(stored: readonly StoredRule[]): RoleRules {
   return new GivenRules(given, conditional.size === 0 ? (none as typeof conditional) : conditional);
 }
 
-/** The rules of a role that gives exactly those actions of which `gives` is true, whatever stands above them. */
+/** The rules of a role that grants exactly the actions for which `gives` is true, regardless of their ancestors. */
 export const rulesWhere = (gives: (action: string) => boolean): RoleRules => ({
   conditional: none,
   about: ([action]) => (action !== undefined && gives(action) ? onlyCertain : noRules),

@@ -90,7 +90,7 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
 
     it("retries a message after a rejection, while its subject waits and others continue", async () => {
       const broker = on.start();
-      const [bad, behind, beside] = [on.event(), on.event(), on.event({ subject: "thing/2" })];
+      const [bad, behind, other] = [on.event(), on.event(), on.event({ subject: "thing/2" })];
       const order: string[] = [];
       const goOn = Promise.withResolvers<void>();
       const consumer = on.consumer({
@@ -101,11 +101,11 @@ export function brokerConformance(name: string, make: () => Promise<BrokerUnderT
         },
       });
       await broker.consume(consumer).ready();
-      await broker.publish(on.messages(bad, behind, beside));
-      await eventually(() => idsOf(consumer.handled)).toEqual([beside.id]);
+      await broker.publish(on.messages(bad, behind, other));
+      await eventually(() => idsOf(consumer.handled)).toEqual([other.id]);
       goOn.resolve();
-      await eventually(() => idsOf(consumer.handled)).toEqual([beside.id, bad.id, behind.id]);
-      expect(order.filter((entry) => !entry.startsWith(beside.id))).toEqual([`${bad.id} 1`, `${bad.id} 2`, `${behind.id} 1`]);
+      await eventually(() => idsOf(consumer.handled)).toEqual([other.id, bad.id, behind.id]);
+      expect(order.filter((entry) => !entry.startsWith(other.id))).toEqual([`${bad.id} 1`, `${bad.id} 2`, `${behind.id} 1`]);
     });
 
     it("waits for an unavailable dependency of the handler, without dead letters", async () => {

@@ -66,9 +66,9 @@ export async function wireToMock(
     const upstream = openSocket({ host: "127.0.0.1", port });
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    const door = rules && new KafkaListener(rules);
+    const listener = rules && new KafkaListener(rules);
     client.on("data", (bytes: Buffer) => {
-      const admitted = door?.take(bytes) ?? { forward: [bytes], answers: [], refused: false };
+      const admitted = listener?.take(bytes) ?? { forward: [bytes], answers: [], refused: false };
       for (const bytes of admitted.answers) client.write(bytes);
       for (const bytes of admitted.forward) upstream.write(bytes);
       if (admitted.refused) client.end();

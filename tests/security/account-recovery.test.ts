@@ -375,11 +375,11 @@ describe("the command line gives access back", () => {
 
     const clerk = await internalMember("User.Read");
     await setStatus(clerk, "Suspended");
-    await asOperator(scene.server, "tenancy.restoreAdministrator", { email: clerk.email.toUpperCase() });
+    await asOperator(scene.server, "authentication.restoreAdministrator", { email: clerk.email.toUpperCase() });
     const token = await signIn(scene.server, clerk.email);
     expectRead(await scene.send("GET internal/memberships", token));
     expectWritten(await scene.send(`DELETE internal/memberships/${clerk.id}`, scene.administrator.token), 204);
-    const unknown = asOperator(scene.server, "tenancy.restoreAdministrator", { email: `nobody-${unique()}@example.com` });
+    const unknown = asOperator(scene.server, "authentication.restoreAdministrator", { email: `nobody-${unique()}@example.com` });
     await expect(unknown).rejects.toThrow("There is no such user.");
   });
 

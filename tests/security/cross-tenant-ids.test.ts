@@ -44,11 +44,11 @@ const asker = [
   ["subject", "properties", "tenantId"],
 ];
 const idsInText: Readonly<Record<string, readonly string[][]>> = {
-  "access.evaluate": asker,
-  "access.evaluateMany": asker,
-  "access.searchSubjects": asker,
-  "access.searchResources": asker,
-  "access.searchActions": asker,
+  "authzen.evaluate": asker,
+  "authzen.evaluateMany": asker,
+  "authzen.searchSubjects": asker,
+  "authzen.searchResources": asker,
+  "authzen.searchActions": asker,
 };
 
 const idsOf = (operation: Operation): readonly string[][] => idsInText[operation.name] ?? idsIn(operation.input);

@@ -32,7 +32,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
   }, 60_000);
 
   const users = (server: TestServer, by: Person) => server.call("GET /api/v1/users", { token: by.token });
-  const generation = async (): Promise<string> => ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ")[0] as string;
+  const generation = async (): Promise<string> => ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ")[0] as string;
   const own = () => `iam:membership:user:${mallory.id}:internal`;
   const administrators = () => `iam:membership:user:${world.administrator.id}:internal`;
   /** Of a process that has nothing of it in memory. */
@@ -93,7 +93,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
   });
 
   it("nobody gains a right by a made-up watermark and values of a made-up generation", { timeout: 60_000 }, async () => {
-    await redis.raw.set("iam:read-model:mark", "mine 999999");
+    await redis.raw.set("iam:projection:watermark", "mine 999999");
     await redis.raw.set(own(), `mine 1 ${roles()}`);
     expect(await asked(mallory)).toEqual([403]);
   });

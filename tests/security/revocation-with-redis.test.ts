@@ -106,7 +106,7 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
   });
 
   async function mark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
-    const [generation, number] = ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ");
+    const [generation, number] = ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ");
     return { generation: generation || undefined, number: Number(number) };
   }
 });

@@ -35,7 +35,7 @@ const serviceLike = (userId: string, scopes?: readonly string[]): string =>
 
 /** Operations that ask in their handlers who may ask about whom: the samples ask about a user. */
 const asksAboutUsers = (operation: Operation): boolean =>
-  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "access.getMyPermissions";
+  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "decisions.getMyPermissions";
 
 /** Whether a service that holds everything that the rule names is let in, within its scopes. */
 function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | undefined): boolean {
@@ -104,7 +104,7 @@ describe("a service with a credential of its own", () => {
       covered.push(operation.name);
     }
     expect(covered.toSorted()).toEqual([
-      "access.getMyPermissions",
+      "decisions.getMyPermissions",
       "access.getRole",
       "access.listRoles",
       "identity.getUser",

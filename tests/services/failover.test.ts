@@ -106,7 +106,7 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     // Both servers of this test are one process of the machine: one of them tells.
     expect(sound.output).toMatch(/1 running processes have answered/);
     // Past the product: no event says that the entry has changed, as after a failover that nobody has noticed.
-    await sql`update access_read_model set value = '{"status": "Suspended"}' where key = ${`iam:user:id:${person.id}`}`.execute(
+    await sql`update projection_entries set value = '{"status": "Suspended"}' where key = ${`iam:user:id:${person.id}`}`.execute(
       server.application.platform.database.owner,
     );
     const found = await verified();

@@ -32,7 +32,7 @@ export const tokenIn = (mail: { readonly links: readonly string[] }): string =>
 /** A user with a confirmed address, signed in. Made as the command line makes one: a registration takes twice as long. */
 export async function newPerson(server: TestServer, name = "person"): Promise<Person> {
   const email = `${name}-${unique()}@example.com`;
-  const user = await asOperator(server, "tenancy.createUser", { email, password, firstName: name, lastName: "Test" });
+  const user = await asOperator(server, "authentication.createUser", { email, password, firstName: name, lastName: "Test" });
   return { id: user.id, email, token: await signIn(server, email) };
 }
 
@@ -63,7 +63,7 @@ export async function signIn(server: TestServer, email: string, organizationId?:
 /** An internal administrator. */
 export async function newAdministrator(server: TestServer): Promise<Person> {
   const email = `administrator-${unique()}@example.com`;
-  const user = await asOperator(server, "tenancy.createUser", {
+  const user = await asOperator(server, "authentication.createUser", {
     email,
     password,
     firstName: "An",

@@ -9,7 +9,7 @@ import { countDistrustFromZero } from "./trust.ts";
  */
 export function countFromZero({ metrics, settings }: Platform, catalogue: Catalogue): void {
   for (const { type } of catalogue.events) metrics.eventsAppended.inc({ type }, 0);
-  for (const found of ["memory", "cache", "database", "computed", "missing"]) metrics.readModelLookups.inc({ found }, 0);
+  for (const found of ["memory", "cache", "database", "computed", "missing"]) metrics.projectionLookups.inc({ found }, 0);
   for (const why of ["flood", "storage"]) metrics.auditEntriesLost.inc({ why }, 0);
   for (const reason of decisionReasons) metrics.decisions.begin(String(reason === "role" || reason === "grant"), reason);
   const login = catalogue.byName.get("authentication.login");

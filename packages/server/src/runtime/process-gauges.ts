@@ -78,7 +78,7 @@ export function registerBackendGauges({ kernel, platform, reader }: Pick<Applica
   );
   collected(
     registry,
-    "gatehouse_read_model_pending_events",
+    "gatehouse_projection_pending_events",
     "Events whose changes decisions of this process do not contain yet",
     [],
     async (set) => set({}, reader.behind),

@@ -8,8 +8,8 @@ type Details = Component["details"];
 /** What the query role tells of itself, beside what decides whether its caches may be trusted. */
 export async function queryDetails({ kernel, platform, reader }: Application): Promise<Details> {
   const { log, metrics } = platform;
-  const { activity, readModelLookups } = metrics;
-  const lookups = (await readModelLookups.get()).values;
+  const { activity, projectionLookups } = metrics;
+  const lookups = (await projectionLookups.get()).values;
   const of = (...found: readonly string[]) =>
     lookups.filter(({ labels }) => found.includes(String(labels.found))).reduce((sum, { value }) => sum + value, 0);
   const all = of("memory", "cache", "database", "missing");

@@ -57,7 +57,7 @@ describe("a queue of the worker's that stands still", () => {
 
   it("is one of jobs whose oldest is due for a minute, unless the queue moves", async () => {
     const { database, jobs } = server.application.platform;
-    const queue = "access.forget-old-decisions";
+    const queue = "decisions.prune-recorded";
     await database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: queue }, {}));
     const age = (state: string) =>
       sql`update jobs.job set state = ${sql.lit(state)}, start_after = now() - interval '10 minutes', created_on = now() - interval '10 minutes',

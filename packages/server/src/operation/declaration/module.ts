@@ -124,7 +124,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
       hasOrganization ? (input.organizationId ?? null) : undefined;
     return {
       ...declaration,
-      name: declaration.releasedAs ?? `${this.name}.${name}`,
+      name: `${this.name}.${name}`,
       kind,
       module: this.name,
       input: closed(declaration.input),
@@ -159,8 +159,6 @@ type Declaration<
   Preparing,
 > = OperationDeclaration<Input, Output> & {
   readonly errors?: Errors;
-  /** The full name that clients know the operation by, where it was released by another module than the one that has it now. */
-  readonly releasedAs?: string;
   /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
   tenant?(context: Resolving, input: Static<Input>): MaybePromise<string | null | undefined>;
   /** The user who owns what the call names; of an operation whose rule says `own`. */
@@ -180,7 +178,6 @@ interface AuditedQuery {
 /** A declaration without the types of its contexts, which the kernel does not know. */
 interface Declared<Input extends TObject, Output extends TSchema> extends OperationDeclaration<Input, Output> {
   readonly audit?: AuditDeclaration;
-  readonly releasedAs?: string;
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
   readonly prepare?: Operation["prepare"];

@@ -122,7 +122,7 @@ describe("a call between processes", () => {
     };
     const check = (more: object = {}) =>
       ask(
-        "rpc.query.access.check",
+        "rpc.query.decisions.check",
         JSON.stringify({
           input: { userId: person.id, tenantId: organization.id, actionType: "Organization.Update" },
           credential: { token: person.token, from: "header" },
@@ -157,7 +157,7 @@ describe("a call between processes", () => {
       ["a NUL", '{"input":{"email":"a\\u0000b"}}'],
       ["nothing", ""],
     ])("is refused where it is %s", async (_what, body) => {
-      expect(await ask("rpc.query.access.check", body)).toMatchObject({
+      expect(await ask("rpc.query.decisions.check", body)).toMatchObject({
         status: 400,
         body: { error: { code: "common.validation_failed" } },
       });
@@ -166,9 +166,9 @@ describe("a call between processes", () => {
     it("finds no operation without a route, and none of the other kind", async () => {
       const body = JSON.stringify({ input: {} });
       for (const subject of [
-        "rpc.command.tenancy.openSetUp",
-        "rpc.query.tenancy.createUser",
-        "rpc.command.access.check",
+        "rpc.command.authentication.openSetUp",
+        "rpc.query.authentication.createUser",
+        "rpc.command.decisions.check",
         "rpc.query.nothing",
       ]) {
         expect((await ask(subject, body)).status, subject).toBe(404);
@@ -177,7 +177,9 @@ describe("a call between processes", () => {
 
     it("has a limit although it names no address", async () => {
       const attempt = () =>
-        ask("rpc.command.identity.forgotPassword", JSON.stringify({ input: { email: "nobody@example.com" } })).then(({ status }) => status);
+        ask("rpc.command.authentication.forgotPassword", JSON.stringify({ input: { email: "nobody@example.com" } })).then(
+          ({ status }) => status,
+        );
       const statuses: number[] = [];
       for (let round = 0; round < 40; round += 1) statuses.push(await attempt());
       expect(statuses).toContain(429);
@@ -217,7 +219,7 @@ describe("a call between processes", () => {
       for (let round = 0; round < 40; round += 1) {
         const origin = { ip: `198.51.100.${round}`, userAgent: null, requestId: "r", traceId: "t" };
         const sent = { input: { email: "nobody@example.com" }, origin };
-        statuses.push((await call("rpc.command.identity.forgotPassword", sent)).status);
+        statuses.push((await call("rpc.command.authentication.forgotPassword", sent)).status);
       }
       expect(statuses).toContain(429);
     });

@@ -50,7 +50,7 @@ describe("tenant.data.deletion.requested", () => {
     await database.transact(everyTenant, async (tx) => {
       for (const { name } of columns) {
         // The read model keeps a mark under the id where something was: it says that nothing is there.
-        const there = name === "access_read_model" ? sql`and value <> 'null'::jsonb` : sql``;
+        const there = name === "projection_entries" ? sql`and value <> 'null'::jsonb` : sql``;
         const { rows } = await sql<{ count: number }>`
           select count(*)::int as count from ${sql.table(name)} where organization_id = ${id} ${there}`.execute(tx);
         found[name] = rows[0]?.count ?? 0;

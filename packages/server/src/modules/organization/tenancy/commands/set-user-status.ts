@@ -13,7 +13,6 @@ import { tenancy } from "../module.ts";
  * they do, and the last active administrator stays active.
  */
 export const setUserStatus = tenancy.command("setUserStatus", {
-  releasedAs: "identity.setUserStatus",
   http: "PATCH /api/v1/users/:userId",
   summary: "Suspend a user, or make them active again.",
   allow: internal("User.SetStatus"),

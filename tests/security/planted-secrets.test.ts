@@ -7,7 +7,7 @@ import { quiet } from "@gatehouse/testing/stored-rows.ts";
 import { makeWorld, type World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { secretMark } from "../../packages/server/src/operation/declaration/schema.ts";
+import { secretKeyword } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 
 let server: TestServer;
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const secretFieldsOf = (schema: AnyBody): string[] =>
-  Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretMark] === true ? [name] : []));
+  Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretKeyword] === true ? [name] : []));
 
 /** Something that nobody writes by chance, and that is found in JSON and in text as it stands. */
 const planted = (): string => `planted${randomBytes(20).toString("hex")}`;

@@ -7,10 +7,10 @@ import { pruneKeys } from "#operation/kernel/idempotency.ts";
 import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
 import { formerVersionsOf } from "#operation/kernel/new-events.ts";
-import { servedElsewhere } from "#operation/rpc/client.ts";
+import { serveOverRpc } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
 import { pruneCalls } from "#operation/rpc/taken-calls.ts";
-import { type Serve, servedHere } from "#operation/transport/serve.ts";
+import { type Serve, serveInProcess } from "#operation/transport/serve.ts";
 import { atMostEvery } from "#platform/at-most-every.ts";
 import { type RunningTask, runBackgroundTask } from "#platform/background.ts";
 import { pruneMessages } from "#platform/broker/database-broker-store.ts";
@@ -139,7 +139,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     for (const { name } of writes ? modules.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
-    const here = servedHere(kernel.dispatch, authenticate, ({ operation, origin }, began) =>
+    const here = serveInProcess(kernel.dispatch, authenticate, ({ operation, origin }, began) =>
       kernel.auditUnauthenticated(operation, origin, began),
     );
     let relay: Relay | undefined;
@@ -153,7 +153,7 @@ export async function assemble(configuration: Configuration, overrides: Override
       inbox: ports.inbox,
       lost: ports.lost,
       dispatch: kernel.dispatch,
-      serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, servedElsewhere(platform.rpc, known, platform)) : here,
+      serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, serveOverRpc(platform.rpc, known, platform)) : here,
       authenticate,
       reader,
       get queues() {

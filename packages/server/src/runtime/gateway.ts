@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { type Catalogue, catalogue } from "#operation/declaration/catalogue.ts";
-import { servedElsewhere } from "#operation/rpc/client.ts";
+import { serveOverRpc } from "#operation/rpc/client.ts";
 import type { Serve } from "#operation/transport/serve.ts";
 import type { DevelopmentInbox } from "#platform/mail/inbox.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
@@ -31,7 +31,7 @@ export async function openGateway(configuration: Configuration, overrides: { rea
   return {
     catalogue: known,
     platform: { logger, metrics, tracer, rpc },
-    serve: servedElsewhere(rpc, known, { tracer, metrics, logger }),
+    serve: serveOverRpc(rpc, known, { tracer, metrics, logger }),
     inbox: undefined,
     async stop() {
       await rpc.close();

@@ -3,9 +3,9 @@ import { newPerson } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { type ReceivedSpan, spanKind, startTraceReceiver, type TraceReceiver } from "@gatehouse/testing/trace-receiver.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { servedElsewhere } from "#operation/rpc/client.ts";
+import { serveOverRpc } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
-import { servedHere } from "#operation/transport/serve.ts";
+import { serveInProcess } from "#operation/transport/serve.ts";
 import type { Received } from "#platform/broker/broker.ts";
 import { Relay } from "#platform/broker/relay.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
@@ -29,7 +29,7 @@ async function openGateway() {
   const { catalogue, kernel, platform, authenticate } = server.application;
   const { publicUrl } = server.configuration.settings;
   const rpc = inProcessRpc();
-  const serve = servedHere(kernel.dispatch, authenticate);
+  const serve = serveInProcess(kernel.dispatch, authenticate);
   for (const kind of ["query", "command"] as const) {
     const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
     await respond(kind, { rpc, catalogue, serve, ...answering, report: () => {} });
@@ -46,7 +46,7 @@ async function openGateway() {
   const backend = {
     catalogue,
     platform: { ...platform, rpc, tracer },
-    serve: servedElsewhere(rpc, catalogue, instrumentation),
+    serve: serveOverRpc(rpc, catalogue, instrumentation),
     inbox: undefined,
     stop: async () => {},
   };

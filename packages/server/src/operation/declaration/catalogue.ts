@@ -5,7 +5,7 @@ import { kernelErrors } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { ModuleManifest } from "./module.ts";
 import type { Operation } from "./operation.ts";
-import { type TSchema, timeBoundMark, timestampFormat } from "./schema.ts";
+import { type TSchema, timeBoundKeyword, timestampFormat } from "./schema.ts";
 import { problemsOfEvent, problemsOfVersion } from "./versions.ts";
 
 /** Everything that the modules declare, in one place: the doors, the API's description and the checks read it. */
@@ -95,7 +95,7 @@ function otherTimes(schema: TSchema, at: readonly string[]): readonly string[] {
     readonly anyOf?: readonly TSchema[];
   };
   // Normalized as a whole to a Timestamp.
-  if (timeBoundMark in node) return [];
+  if (timeBoundKeyword in node) return [];
   const members = { ...node.patternProperties, ...node.properties };
   const isTime = /^(?:date|time|iso-)/.test(node.format ?? "") || timeName.test(at.at(-1) ?? "");
   return [

@@ -93,7 +93,7 @@ export interface CommandContext<Reads, Writes, State, Apis, Failure extends Erro
   readonly emit: Emit;
   readonly enqueue: Enqueue;
   readonly audit: Audit;
-  /** Says that this was a part of the work, and another follows; of an operation that is declared `inParts`. */
+  /** Says that this was a part of the work, and another follows; of an operation that is declared `inBatches`. */
   more(): void;
   /** Refuses with 412 when the caller's If-Match names another version than `current`. */
   expectVersion(current: number): void;

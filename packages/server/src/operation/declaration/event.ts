@@ -20,13 +20,13 @@ export interface EventDefinition<Data extends TObject = TObject> {
   readonly internal?: true;
   /** Until its end a deprecated event is published beside its replacement, in the same transaction and derived from it. */
   readonly deprecated?: Deprecation & {
-    /** Makes this event's data of those of the event that replaces it; `madeOf` ties the types. */
+    /** Makes this event's data of those of the event that replaces it; `derivedFrom` ties the types. */
     readonly from?: (successor: never) => Static<Data>;
   };
 }
 
 /** What replaces an event, and how the old form is made of it. */
-export const madeOf = <Data extends TObject, Former>(successor: EventDefinition<Data>, from: (data: Static<Data>) => Former) => ({
+export const derivedFrom = <Data extends TObject, Former>(successor: EventDefinition<Data>, from: (data: Static<Data>) => Former) => ({
   replacedBy: successor.type,
   from: from as (successor: never) => Former,
 });

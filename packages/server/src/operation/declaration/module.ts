@@ -104,7 +104,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
   }
 
   /** A query on the hot path: the kernel opens no transaction; what is not in memory is read with `reading`. */
-  memoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
+  inMemoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
       AuditedQuery &
@@ -117,7 +117,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     kind: Operation["kind"],
     name: string,
     declaration: Declared<Input, Output>,
-    fromMemory = false,
+    inMemory = false,
   ): TypedOperation<Input, Output> {
     const hasOrganization = "organizationId" in declaration.input.properties;
     const byField = (_context: never, input: { organizationId?: string | null }) =>
@@ -131,7 +131,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
       output: closed(declaration.output),
       errors: declaration.errors ?? [],
       tenantOf: (declaration.tenant ?? byField) as Operation["tenantOf"],
-      fromMemory,
+      inMemory,
       prepare: declaration.prepare,
     };
   }

@@ -43,7 +43,7 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
    * each part is a transaction of its own, with its events and its audit entry, and the caller gets the last one's answer. A call that is
    * interrupted has done the parts before; the same call again goes on from there.
    */
-  readonly inParts?: string;
+  readonly inBatches?: string;
   /** The operation will be removed: callers are told on every answer, and calls are counted. */
   readonly deprecated?: Deprecation;
 }
@@ -80,7 +80,7 @@ export interface Operation extends OperationDeclaration<TObject, TSchema> {
   /** The tenant that a call acts in: an id, null for the internal scope, undefined where there is none. */
   readonly tenantOf: (context: never, input: never) => MaybePromise<string | null | undefined>;
   /** A query that answers from memory: the kernel opens no transaction for it. */
-  readonly fromMemory: boolean;
+  readonly inMemory: boolean;
   readonly prepare: ((context: never, input: never) => Promise<unknown>) | undefined;
   readonly run: (context: never, input: never, prepared: never, done?: never) => MaybePromise<unknown>;
   readonly stillValid?: ((context: never, output: never) => Promise<boolean>) | undefined;

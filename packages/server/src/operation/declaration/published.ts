@@ -1,4 +1,4 @@
-import { growingMark, personalMark, secretMark } from "./schema.ts";
+import { extensibleEnumKeyword, personalKeyword, secretKeyword } from "./schema.ts";
 
 /** A copy of a schema as others may read it: plain JSON, without the marks that only this program understands. */
 export function published(schema: unknown): unknown {
@@ -6,7 +6,7 @@ export function published(schema: unknown): unknown {
   if (typeof schema !== "object" || schema === null) return schema;
   return Object.fromEntries(
     Object.entries(schema)
-      .filter(([name]) => name !== secretMark && name !== personalMark)
+      .filter(([name]) => name !== secretKeyword && name !== personalKeyword)
       .map(([name, value]) => [name, published(value)]),
   );
 }
@@ -19,10 +19,10 @@ export function published(schema: unknown): unknown {
 export function opened(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(opened);
   if (typeof schema !== "object" || schema === null) return schema;
-  const grows = growingMark in schema && "enum" in schema;
+  const grows = extensibleEnumKeyword in schema && "enum" in schema;
   return Object.fromEntries(
     Object.entries(schema)
       .filter(([name, value]) => !(name === "additionalProperties" && value === false) && !(grows && name === "enum"))
-      .map(([name, value]) => [name, grows && name === growingMark ? schema.enum : opened(value)]),
+      .map(([name, value]) => [name, grows && name === extensibleEnumKeyword ? schema.enum : opened(value)]),
   );
 }

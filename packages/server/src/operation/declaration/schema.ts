@@ -27,9 +27,9 @@ export const Timestamp = Type.String({ format: timestampFormat });
 const dayFormat = "date";
 setFormat(dayFormat, (text) => readTimeBound(text, "start") !== undefined);
 /** Stands at a bound of a range of times, and says which: `start` or `end`. The kernel normalizes it to a {@link Timestamp}. */
-export const timeBoundMark = "x-time-bound";
+export const timeBoundKeyword = "x-time-bound";
 const TimeBound = (bound: "start" | "end", description: string) =>
-  Type.Union([Timestamp, Type.String({ format: dayFormat })], { [timeBoundMark]: bound, description });
+  Type.Union([Timestamp, Type.String({ format: dayFormat })], { [timeBoundKeyword]: bound, description });
 /** The first time of a range, of a filter: a time, or a day for its beginning in UTC. */
 export const TimeRangeStart = TimeBound("start", "At or after this time, or this day in UTC.");
 /** The time that a range ends before, of a filter: a time, or a day for the end of it in UTC. */
@@ -41,12 +41,12 @@ export const Name = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S" }
 export const Description = Type.String({ maxLength: 2_000 });
 
 /** A field whose value is redacted wherever the input is kept: audit, logs. */
-export const secretMark = "x-secret";
-export const Secret = (options: { minLength?: number; maxLength: number }) => Type.String({ ...options, [secretMark]: true });
+export const secretKeyword = "x-secret";
+export const Secret = (options: { minLength?: number; maxLength: number }) => Type.String({ ...options, [secretKeyword]: true });
 
 /** A field with personal data: the audit log encrypts it under that person's key, so that it can be erased (decision 0025). */
-export const personalMark = "x-personal";
-export const PersonName = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S", [personalMark]: true });
+export const personalKeyword = "x-personal";
+export const PersonName = Type.String({ minLength: 1, maxLength: 255, pattern: "\\S", [personalKeyword]: true });
 
 /** An opaque single-use token, as the links in mails carry it. */
 export const Token = Secret({ minLength: 20, maxLength: 200 });
@@ -60,9 +60,9 @@ export const oneOf = <const Values extends readonly string[]>(...values: Values)
   Type.Unsafe<Values[number]>({ type: "string", enum: [...values] });
 
 /** Marks values of an answer to which more may be added within a version: clients must expect an unknown one. */
-export const growingMark = "x-extensible-enum";
-export const oneOfGrowing = <const Values extends readonly string[]>(...values: Values) =>
-  Type.Unsafe<Values[number]>({ type: "string", enum: [...values], [growingMark]: true });
+export const extensibleEnumKeyword = "x-extensible-enum";
+export const oneOfExtensible = <const Values extends readonly string[]>(...values: Values) =>
+  Type.Unsafe<Values[number]>({ type: "string", enum: [...values], [extensibleEnumKeyword]: true });
 
 /** A encrypted cursor holds a name of 255 characters, of which each may take six bytes (`\u0001`), and two ids beside it. */
 const cursorMax = 3_000;

@@ -15,11 +15,11 @@ import { httpServer } from "../http/http-server.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { formerVersionsOf } from "../kernel/new-events.ts";
 import { respond } from "../rpc/responder.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { anyone, signedIn } from "./authorization.ts";
 import { catalogue } from "./catalogue.ts";
 import { defineError } from "./errors.ts";
-import { defineEvent, madeOf } from "./event.ts";
+import { defineEvent, derivedFrom } from "./event.ts";
 import { type ModuleManifest, module } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { Nothing, Type, Uuid } from "./schema.ts";
@@ -69,7 +69,7 @@ const BookLent = defineEvent({
   data: Type.Object({ bookId: Uuid, reader: Type.String() }),
   deprecated: {
     ...ending,
-    ...madeOf(BookLentV2, ({ bookId: id, reader: { first, last } }) => ({ bookId: id, reader: `${first} ${last}` })),
+    ...derivedFrom(BookLentV2, ({ bookId: id, reader: { first, last } }) => ({ bookId: id, reader: `${first} ${last}` })),
   },
 });
 
@@ -149,7 +149,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     const publisher = new Publisher({ ...server.application.platform, formerVersions: formerVersionsOf(known) });
     const platform = { ...server.application.platform, publisher };
     kernel = new Kernel(known, platform);
-    const serve = servedHere(kernel.dispatch, authenticate);
+    const serve = serveInProcess(kernel.dispatch, authenticate);
     http = httpServer({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
     rpc = inProcessRpc();
     for (const kind of ["query", "command"] as const) {

@@ -8,7 +8,7 @@ import { type ModuleManifest, module } from "../declaration/module.ts";
 import type { Operation } from "../declaration/operation.ts";
 import { Email, Nothing, nullable, oneOf, Page, Paging, RevisionInput, Secret, Type, Uuid } from "../declaration/schema.ts";
 import { httpServer } from "../http/http-server.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { openapi } from "./openapi.ts";
 
 const BookNotFound = defineError("library.book_not_found", 404, "There is no such book.");
@@ -465,7 +465,7 @@ describe("an operation in the OpenAPI document", () => {
     };
     const app = httpServer({
       catalogue: small,
-      serve: servedHere(
+      serve: serveInProcess(
         async ({ operation }) => {
           const { kind, output } = small.byName.get(operation) as Operation;
           const nothing = (output as { readonly type?: string }).type === "null";

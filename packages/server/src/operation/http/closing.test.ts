@@ -6,7 +6,7 @@ import { anyone } from "../declaration/authorization.ts";
 import { catalogue } from "../declaration/catalogue.ts";
 import { module } from "../declaration/module.ts";
 import { Nothing, Type } from "../declaration/schema.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { httpServer } from "./http-server.ts";
 
 const slow = module("slow", { store: { reads: () => ({}), writes: () => ({}) } });
@@ -25,7 +25,7 @@ it.each(["answered", "refused"])("finishes a request that is under way and lets 
   const [taken, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const http = httpServer({
     catalogue: catalogue([{ module: slow, operations: [wait], events: [], steps: [] }]),
-    serve: servedHere(
+    serve: serveInProcess(
       async () => {
         taken.resolve();
         await goOn.promise;

@@ -5,7 +5,7 @@ import { catalogue } from "../declaration/catalogue.ts";
 import { module } from "../declaration/module.ts";
 import { Type, Uuid } from "../declaration/schema.ts";
 import type { Call } from "../kernel/dispatch.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { httpServer } from "./http-server.ts";
 
 const thing = module("thing", { store: { reads: () => ({}), writes: () => ({}) } });
@@ -24,7 +24,7 @@ function serverThatAnswers(output: unknown, failure?: unknown) {
   const reported: unknown[] = [];
   const http = httpServer({
     catalogue: catalogue([{ module: thing, operations: [getThing], events: [], steps: [] }]),
-    serve: servedHere(
+    serve: serveInProcess(
       async (call) => {
         calls.push(call);
         if (failure !== undefined) throw failure;

@@ -1,5 +1,5 @@
 import { isSecretName, maskText } from "#platform/telemetry/masking.ts";
-import { personalMark, secretMark, type TObject } from "../declaration/schema.ts";
+import { personalKeyword, secretKeyword, type TObject } from "../declaration/schema.ts";
 
 /** An input as the audit log stores it: without secrets, and with personal data apart by their paths, as `email` or `profile.firstName`. */
 export interface Split {
@@ -24,8 +24,8 @@ export const withoutSecretsDeep = (value: unknown): unknown => walk(undefined, v
 function walk(schema: Node, value: unknown, at: readonly string[], personal: Record<string, unknown>): unknown {
   if (value === null || value === undefined) return value;
   const nodes = alternatives(schema);
-  if (nodes.some((node) => node?.[secretMark] === true)) return "[secret]";
-  if (nodes.some((node) => node?.[personalMark] === true || node?.["format"] === "email")) {
+  if (nodes.some((node) => node?.[secretKeyword] === true)) return "[secret]";
+  if (nodes.some((node) => node?.[personalKeyword] === true || node?.["format"] === "email")) {
     personal[at.join(".")] = value;
     return "[personal]";
   }

@@ -1,5 +1,5 @@
 import { readTimeBound, readTimestamp } from "#platform/timestamp.ts";
-import { type TObject, type TSchema, timeBoundMark, timestampFormat } from "../declaration/schema.ts";
+import { type TObject, type TSchema, timeBoundKeyword, timestampFormat } from "../declaration/schema.ts";
 
 type Rewrite = (value: unknown) => unknown;
 
@@ -15,7 +15,7 @@ export function canonicalInput(schema: TObject): (input: Record<string, unknown>
 
 type Node = TSchema & {
   readonly format?: string;
-  readonly [timeBoundMark]?: "start" | "end";
+  readonly [timeBoundKeyword]?: "start" | "end";
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly items?: TSchema;
   readonly anyOf?: readonly TSchema[];
@@ -26,7 +26,7 @@ function rewriteOf(schema: TSchema): Rewrite | undefined {
   const node = schema as Node;
   if (node.format === "uuid") return (value) => (typeof value === "string" && /[A-F]/.test(value) ? value.toLowerCase() : value);
   if (node.format === timestampFormat) return (value) => (typeof value === "string" ? (readTimestamp(value) ?? value) : value);
-  const bound = node[timeBoundMark];
+  const bound = node[timeBoundKeyword];
   if (bound !== undefined) return (value) => (typeof value === "string" ? (readTimeBound(value, bound) ?? value) : value);
   if (node.properties) return rewriteObject(node.properties);
   if (node.items) return rewriteArray(node.items);

@@ -6,9 +6,9 @@ import { lockSubject, WriteConflictError } from "#platform/log/log.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { recordAudit } from "./audit.ts";
 import type { CallLog } from "./call-log.ts";
-import { type CommandEffects, commandContext, type KernelParts } from "./contexts.ts";
+import { type CommandEffects, commandContext, type KernelDependencies } from "./contexts.ts";
 import type { Answer, Call } from "./dispatch.ts";
-import { claimKey, claimOf, keepAnswer, releaseKey } from "./idempotency.ts";
+import { claimKey, claimOf, releaseKey, storeAnswer } from "./idempotency.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
 /** Retries of a command that lost against another transaction. */
@@ -35,11 +35,11 @@ interface PartAnswer extends Answer {
 
 /** Commits state, events, audit entry and idempotent answer of commands, each in one transaction. */
 export class CommandTransactions {
-  readonly #parts: KernelParts;
+  readonly #dependencies: KernelDependencies;
   readonly #calls: CallLog;
 
-  constructor(parts: KernelParts, calls: CallLog) {
-    this.#parts = parts;
+  constructor(dependencies: KernelDependencies, calls: CallLog) {
+    this.#dependencies = dependencies;
     this.#calls = calls;
   }
 
@@ -72,7 +72,7 @@ export class CommandTransactions {
 
   async #attempt({ runnable, call, scope, progress, prepared, done }: Part, contended?: string): Promise<PartAnswer> {
     const { operation } = runnable;
-    const { database, keys, clock, publisher, tracer } = this.#parts.platform;
+    const { database, keys, clock, publisher, tracer } = this.#dependencies.platform;
     const now = new Date(clock.now());
     const key = call.idempotencyKey === undefined ? undefined : { ...claimOf(call, keys), now };
     // Handlers of the events continue the command's own span, however long the transaction took.
@@ -85,7 +85,7 @@ export class CommandTransactions {
       appended = [];
       effects.hasMore = false;
       if (contended !== undefined) await lockSubject(tx, contended);
-      const context = commandContext(this.#parts, runnable, call, { tx, now, effects, progress }) as never;
+      const context = commandContext(this.#dependencies, runnable, call, { tx, now, effects, progress }) as never;
       const stillValid = (output: unknown) => operation.stillValid?.(context, output as never) ?? true;
       const first = key && (await claimKey(tx, key, keys, stillValid));
       if (first) return { ...first, repeated: true };
@@ -97,7 +97,7 @@ export class CommandTransactions {
       }
       const more = effects.hasMore;
       const revision = await recordAudit(tx, { ...this.#calls.audited(operation, call, progress), now, output }, more);
-      if (key) await (more ? releaseKey(tx, key) : keepAnswer(tx, key, { output, revision }, keys));
+      if (key) await (more ? releaseKey(tx, key) : storeAnswer(tx, key, { output, revision }, keys));
       return { output, revision, more };
     });
     const { repeated, ...given } = answer;

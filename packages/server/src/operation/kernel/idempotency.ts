@@ -32,7 +32,7 @@ export const idempotencySteps: readonly SchemaStep[] = [
 ];
 
 /** A later request with the key counts as a new one. */
-export const keptSeconds = 24 * 3_600;
+export const retentionSeconds = 24 * 3_600;
 const purpose = "idempotent answer";
 const requestPurpose = "idempotent request";
 
@@ -119,7 +119,7 @@ export async function claimKey(
 }
 
 /** Stores the answer with the claim, encrypted: it may hold a credential. */
-export async function keepAnswer(tx: WriteHandle, { caller, operation, key }: Claim, answer: FirstAnswer, keys: Keys): Promise<void> {
+export async function storeAnswer(tx: WriteHandle, { caller, operation, key }: Claim, answer: FirstAnswer, keys: Keys): Promise<void> {
   const ciphertext = keys.encrypt(JSON.stringify(answer.output), purpose);
   await sql`update idempotency_keys set answer = ${ciphertext}, revision = ${answer.revision}
     where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
@@ -132,4 +132,4 @@ export async function releaseKey(tx: WriteHandle, { caller, operation, key }: Cl
 
 /** Deletes at most `limit` answers that are past the time for retries, and returns how many. */
 export const pruneKeys = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
-  deleteSome(tx, "idempotency_keys", sql`created_at < ${new Date(now.getTime() - keptSeconds * 1_000)}`, limit);
+  deleteSome(tx, "idempotency_keys", sql`created_at < ${new Date(now.getTime() - retentionSeconds * 1_000)}`, limit);

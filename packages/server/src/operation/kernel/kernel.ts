@@ -14,7 +14,7 @@ import type { AuditBuffer } from "./audit-buffer.ts";
 import { CallLog } from "./call-log.ts";
 import { canonicalInput } from "./canonical.ts";
 import { CommandTransactions } from "./command-transaction.ts";
-import { type KernelParts, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
+import { type KernelDependencies, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
 import type { Answer, Call, Dispatch } from "./dispatch.ts";
 import { after, attempt, type MaybePromise } from "./maybe-promise.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
@@ -35,7 +35,7 @@ export class Kernel {
   readonly dispatch: Dispatch;
   readonly #runnable: ReadonlyMap<string, Runnable>;
   readonly #modules: ModuleInstances;
-  readonly #parts: KernelParts;
+  readonly #dependencies: KernelDependencies;
   readonly #calls: CallLog;
   readonly #commands: CommandTransactions;
   readonly #readQuery: ReplicaReads;
@@ -52,7 +52,7 @@ export class Kernel {
       platform,
     );
     const authorizer = () => this.#authorizer;
-    this.#parts = {
+    this.#dependencies = {
       platform,
       services: servicesOf(platform),
       catalogue,
@@ -62,7 +62,7 @@ export class Kernel {
       },
     };
     this.#calls = new CallLog(platform);
-    this.#commands = new CommandTransactions(this.#parts, this.#calls);
+    this.#commands = new CommandTransactions(this.#dependencies, this.#calls);
     this.#readQuery = replicaReads({ ...platform, need: () => platform.log.replicaNeed });
     this.#runnable = runnables(catalogue, platform);
     this.dispatch = tracedDispatch((call) => this.#dispatch(call), catalogue.byName, platform.tracer);
@@ -118,7 +118,7 @@ export class Kernel {
     runnable.check(received.input);
     const input = runnable.canonical(received.input);
     const call = input === received.input ? received : { ...received, input };
-    const context = prepareContext(this.#parts, runnable, call, progress);
+    const context = prepareContext(this.#dependencies, runnable, call, progress);
     return after(operation.tenantOf(context as never, call.input as never), (tenant) => {
       const request = { origin: call.origin, now: this.platform.clock.now() };
       const asked = { principal: call.principal, tenant, input: call.input, absent: operation.absent, request };
@@ -142,7 +142,7 @@ export class Kernel {
 
   #perform(runnable: Runnable, call: Call, progress: CallProgress, context: PrepareContext): MaybePromise<Answer> {
     const { operation } = runnable;
-    if (operation.fromMemory) {
+    if (operation.inMemory) {
       return after(operation.run(context as never, call.input as never, undefined as never), (output) => ({ output }));
     }
     const scope = scopeOf(operation, progress.tenant, call.principal);
@@ -154,7 +154,7 @@ export class Kernel {
     // A cursor of a list is for the principal that it was given to, also where the list covers every tenant.
     const list = `${operation.name} ${scope.tenant} ${principalKey(call.principal)}`;
     const output = await this.#readQuery(scope, async (db) =>
-      operation.run(queryContext(this.#parts, module, call, db, list) as never, call.input as never, undefined as never),
+      operation.run(queryContext(this.#dependencies, module, call, db, list) as never, call.input as never, undefined as never),
     );
     return { output };
   }
@@ -179,7 +179,7 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
       found.set(operation.name, {
         operation,
         module,
-        bulkhead: operation.fromMemory ? undefined : permits[operation.hashes ? "sign-in" : "administration"],
+        bulkhead: operation.inMemory ? undefined : permits[operation.hashes ? "sign-in" : "administration"],
         measuredAs: `${operation.kind} ${operation.name}`,
         check: inputCheck(operation.input),
         canonical: canonicalInput(operation.input),

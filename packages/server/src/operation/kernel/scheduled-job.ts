@@ -13,7 +13,7 @@ interface ScheduledWork {
 }
 
 /** A job that calls an operation on a schedule until it answers that no more is left: each call is a transaction of its own. */
-export const untilNoneIsLeft = (dispatch: InternalDispatch, { name, schedule, operation }: ScheduledWork): Job<object> => ({
+export const scheduledJob = (dispatch: InternalDispatch, { name, schedule, operation }: ScheduledWork): Job<object> => ({
   name,
   schedule,
   async handle() {

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import { noHeaders, type Rpc } from "#platform/rpc/rpc.ts";
 import { gatewayServer } from "#runtime/server.ts";
-import { servedHere } from "../transport/serve.ts";
-import { servedElsewhere } from "./client.ts";
+import { serveInProcess } from "../transport/serve.ts";
+import { serveOverRpc } from "./client.ts";
 import { respond } from "./responder.ts";
 
 /**
@@ -26,7 +26,7 @@ describe("a call between processes", () => {
     server = await startTestServer({}, undefined, { topology: "together" });
     const { catalogue, kernel, platform, authenticate } = server.application;
     rpc = inProcessRpc();
-    const serve = servedHere(kernel.dispatch, authenticate);
+    const serve = serveInProcess(kernel.dispatch, authenticate);
     const { publicUrl } = server.configuration.settings;
     for (const kind of ["query", "command"] as const) {
       const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
@@ -35,7 +35,7 @@ describe("a call between processes", () => {
     const gateway = {
       catalogue,
       platform: { ...platform, rpc },
-      serve: servedElsewhere(rpc, catalogue),
+      serve: serveOverRpc(rpc, catalogue),
       inbox: undefined,
       stop: async () => {},
     };
@@ -196,7 +196,7 @@ describe("a call between processes", () => {
         ...own,
         serve: (subject, group, handler) => own.serve(subject, group, (request) => handler({ ...request, isAuthentic: false })),
       };
-      const serve = servedHere(kernel.dispatch, authenticate);
+      const serve = serveInProcess(kernel.dispatch, authenticate);
       const answering = { log: platform.log, database: platform.database, serviceCalls, publicUrl: "http://127.0.0.1" };
       for (const kind of ["query", "command"] as const)
         await respond(kind, { rpc: outside, catalogue, serve, ...answering, report: (error) => void reported.push(error) });
@@ -238,7 +238,7 @@ describe("a call between processes", () => {
     it("is not begun once nobody waits for it any more", async () => {
       const { kernel, catalogue, platform } = server.application;
       const own = inProcessRpc();
-      const slow = servedHere(kernel.dispatch, () => new Promise((resolve) => setTimeout(() => resolve({ kind: "operator" }), 40)));
+      const slow = serveInProcess(kernel.dispatch, () => new Promise((resolve) => setTimeout(() => resolve({ kind: "operator" }), 40)));
       const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl: "http://127.0.0.1" } as const;
       await respond("command", { rpc: own, catalogue, serve: slow, ...answering, report: () => {} });
       const input = { name: "Too late", slug: `too-late-${person.id}`, country: "VN" };
@@ -256,7 +256,7 @@ describe("a call between processes", () => {
     const gateway = {
       catalogue,
       platform: { ...platform, rpc: empty },
-      serve: servedElsewhere(empty, catalogue),
+      serve: serveOverRpc(empty, catalogue),
       inbox: undefined,
       stop: async () => {},
     };
@@ -284,7 +284,7 @@ describe("a call between processes", () => {
       headers: { "gatehouse-status": "409" },
     }));
     const operation = catalogue.byName.get("identity.getMe");
-    const serve = servedElsewhere(newer, catalogue);
+    const serve = serveOverRpc(newer, catalogue);
     const origin = { ip: null, userAgent: null, requestId: "r", traceId: "t" };
     const call = () => ({ operation: "identity.getMe", input: {}, principal: { kind: "anonymous" } as const, origin });
     await expect(serve({ operation: operation as never, credential: undefined, origin, call })).rejects.toMatchObject({

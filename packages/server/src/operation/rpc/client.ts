@@ -22,7 +22,7 @@ import { readReply, writeCall } from "./wire.ts";
  * Serves by asking the processes behind `rpc`. What it has seen of commands goes with each call, so that whoever writes
  * through this process and then reads through it finds what was written, whichever process answers.
  */
-export function servedElsewhere(rpc: Rpc, catalogue: Catalogue, { tracer = noTracer, metrics, logger }: RpcInstrumentation = {}): Serve {
+export function serveOverRpc(rpc: Rpc, catalogue: Catalogue, { tracer = noTracer, metrics, logger }: RpcInstrumentation = {}): Serve {
   const seen = new SeenRevisions();
   const counted: Readonly<Record<Operation["kind"], Counted>> = {
     query: metrics ? countedCalls("rpc.query", metrics) : (work) => work(),

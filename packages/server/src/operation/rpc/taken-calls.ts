@@ -4,7 +4,7 @@ import { type SchemaStep, sharedTable } from "#platform/database/migrations.ts";
 import { deleteSome } from "#platform/database/prune.ts";
 
 /** Longer than a request may be old (`encrypted-messages.ts`): what is older is refused for its age. */
-const keptSeconds = 300;
+const retentionSeconds = 300;
 
 /**
  * Takes a command's id, once in the installation. False where it was taken before: somebody sent the message again, or the asking process
@@ -19,7 +19,7 @@ export function takeCall(database: Database, id: string): Promise<boolean> {
 
 /** Forgets at most `limit` ids that no message may have any more, and says how many. */
 export const pruneCalls = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
-  deleteSome(tx, "rpc_calls", sql`taken_at < ${now}::timestamptz - make_interval(secs => ${keptSeconds})`, limit);
+  deleteSome(tx, "rpc_calls", sql`taken_at < ${now}::timestamptz - make_interval(secs => ${retentionSeconds})`, limit);
 
 export const rpcSteps: readonly SchemaStep[] = [
   {

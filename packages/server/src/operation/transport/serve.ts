@@ -28,7 +28,7 @@ export type Serve = (received: ReceivedCall) => MaybePromise<Answer>;
  * Serves with this process's own operations. Calls `refused` for a credential that is unknown, expired or revoked; `began` is of
  * `performance.now()`.
  */
-export function servedHere(
+export function serveInProcess(
   dispatch: Dispatch,
   authenticate: Authenticate,
   refused?: (received: ReceivedCall, began: number) => void,

@@ -1,7 +1,7 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
 import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { invalid } from "#operation/declaration/errors.ts";
-import { nullable, personalMark, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, personalKeyword, Type, Uuid } from "#operation/declaration/schema.ts";
 import { conditionalPermissions } from "./conditional-permissions.ts";
 import { NotHeld } from "./errors.ts";
 import type { access } from "./module.ts";
@@ -20,7 +20,7 @@ export const AttributeValues = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-
 });
 
 /** What is noted about a person: personal, whatever it says. */
-export const PersonAttributes = { ...AttributeValues, [personalMark]: true } as typeof AttributeValues;
+export const PersonAttributes = { ...AttributeValues, [personalKeyword]: true } as typeof AttributeValues;
 
 export const AttributesOfSubject = Type.Object({
   organizationId: Uuid,

@@ -22,7 +22,7 @@ const Semantic = oneOf("execute_all", "deny_on_first_deny", "permit_on_first_per
 type Semantic = Static<typeof Semantic>;
 
 /** AuthZEN 1.0, Access Evaluations (7): many questions in one request, or one where there are no `evaluations`. */
-export const evaluateMany = authzen.memoryQuery("evaluateMany", {
+export const evaluateMany = authzen.inMemoryQuery("evaluateMany", {
   http: "POST /access/v1/evaluations",
   summary: "AuthZEN: decide many questions at once.",
   allow: identified({ appliesScopes: true }),

@@ -27,7 +27,7 @@ import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
  * AuthZEN 1.0, Resource Search (8.5): of the resources that relationships know, those that the subject may act on, in the order of
  * their ids, as list-resources has them. Others live in the product: what a role gives on those, list-resources and the filter say.
  */
-export const searchResources = authzen.memoryQuery("searchResources", {
+export const searchResources = authzen.inMemoryQuery("searchResources", {
   http: "POST /access/v1/search/resource",
   summary: "AuthZEN: on which resources a subject may perform an action.",
   allow: identified({ appliesScopes: true }),

@@ -26,7 +26,7 @@ import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
  * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. With `direct: true` among the
  * properties of the subject, who may by a role of the system alone is left out.
  */
-export const searchSubjects = authzen.memoryQuery("searchSubjects", {
+export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
   http: "POST /access/v1/search/subject",
   summary: "AuthZEN: which subjects may perform an action on a resource.",
   allow: identified({ appliesScopes: true }),

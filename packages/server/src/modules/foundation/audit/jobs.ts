@@ -1,5 +1,5 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { removeOld } from "./commands/remove-old.ts";
 import { signCheckpoints } from "./commands/sign-checkpoints.ts";
@@ -22,4 +22,4 @@ export const signCheckpointsWork = (dispatch: InternalDispatch): Job<object> => 
 });
 
 export const removeOldWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...removeOldJob, operation: removeOld, schedule: "52 * * * *" });
+  scheduledJob(dispatch, { ...removeOldJob, operation: removeOld, schedule: "52 * * * *" });

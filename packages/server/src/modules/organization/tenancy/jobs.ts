@@ -1,5 +1,5 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import { horizonPasses } from "#operation/kernel/wait-for-revision.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -10,7 +10,7 @@ import { listErasures } from "./queries/list-erasures.ts";
 export const expireInvitationsJob: JobName<object> = { name: "tenancy.expire-invitations" };
 
 export const expireInvitationsWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...expireInvitationsJob, operation: expireInvitations, schedule: "7 * * * *" });
+  scheduledJob(dispatch, { ...expireInvitationsJob, operation: expireInvitations, schedule: "7 * * * *" });
 
 export const eraseOrganizationsJob: JobName<object> = { name: "tenancy.erase-organizations" };
 

@@ -1,6 +1,6 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { pruneTokens } from "./commands/prune-tokens.ts";
 import { startConfirmation } from "./commands/start-confirmation.ts";
@@ -36,4 +36,4 @@ export const startPasswordResetWork = (dispatch: InternalDispatch): Job<Addresse
 export const pruneTokensJob: JobName<object> = { name: "authentication.prune-tokens" };
 
 export const pruneTokensWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...pruneTokensJob, operation: pruneTokens, schedule: "41 * * * *" });
+  scheduledJob(dispatch, { ...pruneTokensJob, operation: pruneTokens, schedule: "41 * * * *" });

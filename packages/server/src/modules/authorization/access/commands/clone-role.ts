@@ -3,7 +3,7 @@ import { scoped } from "#operation/declaration/authorization.ts";
 import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { Description, Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { requireVisible } from "#operation/declaration/visible-name.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { NotHeld, RoleNameTaken, RoleNotFound } from "../errors.ts";
@@ -41,7 +41,8 @@ export const cloneRole = access.command("cloneRole", {
     requireVisible(name);
     const source = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     const organizationId = source.organization_id;
-    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, services.settings.quotas.roles);
+    if (organizationId !== null)
+      requireWithinQuota("roles", (await store.rolesForQuota(organizationId)) + 1, services.settings.quotas.roles);
     const row = await store
       .insertRole({
         id: uuid(),

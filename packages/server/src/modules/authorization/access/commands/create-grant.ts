@@ -3,7 +3,7 @@ import { v7 as uuid } from "uuid";
 import { scoped } from "#operation/declaration/authorization.ts";
 import { invalid, QuotaExceeded } from "#operation/declaration/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { checkConditionToKeep } from "../check-condition.ts";
 import { GrantTaken, HoldersAbove, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
@@ -86,7 +86,7 @@ export const createGrant = access.command("createGrant", {
     if (expired !== undefined) emit(GrantRevoked, grantEventData(expired));
     if (organizationId !== null) {
       const { grants } = services.settings.quotas;
-      mustFit("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
+      requireWithinQuota("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
     }
     const row = await store.insertGrant(wanted).catch((error: unknown) => {
       if (violatedUnique(error) !== undefined) fail(GrantTaken, { field: "subject", rule: "taken" });

@@ -20,7 +20,7 @@ export const deleteRole = access.command("deleteRole", {
   output: Nothing,
   errors: [RoleNotFound, SystemRole, RoleInUse],
   tenant: tenantOfRole,
-  inParts: "tens of thousands of grants may name the role",
+  inBatches: "tens of thousands of grants may name the role",
   async run({ store, emit, fail, audit, expectVersion, more }, { roleId }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);

@@ -50,7 +50,7 @@ export const revokeGrants = access.command("revokeGrants", {
     more: Type.Boolean({ description: "Whether grants are left that the call would have revoked without its limit." }),
   }),
   errors: [NotHeld, RoleNotFound],
-  inParts: "a resource or a subject may have tens of thousands of grants",
+  inBatches: "a resource or a subject may have tens of thousands of grants",
   async prepare(context, input) {
     if (!input.resource && !input.subject) {
       throw invalid({ field: "resource", rule: "required", message: "or subject is required" });

@@ -2,7 +2,7 @@ import { permission } from "#operation/declaration/authorization.ts";
 import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { AttributesOfSubject, checkAttributes, PersonAttributes, refuseEscalation } from "../attributes.ts";
 import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
@@ -36,7 +36,7 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
     expectVersion(before?.version ?? 0);
     audit({ entity: { type: "User", id: userId }, personalBefore: { attributes: before?.attributes ?? {} } });
     const bytes = (await store.otherAttributeBytes(organizationId, userId)) + bytesOf(attributes);
-    mustFit("attributeBytes", bytes, services.settings.quotas.attributeBytes);
+    requireWithinQuota("attributeBytes", bytes, services.settings.quotas.attributeBytes);
     const version = await store.setAttributes(organizationId, userId, attributes, now);
     emit(AttributesSet, { organizationId, userId, names: Object.keys(attributes) });
     return { organizationId, userId, attributes, version };

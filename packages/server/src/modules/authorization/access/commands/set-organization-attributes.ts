@@ -2,7 +2,7 @@ import { permission } from "#operation/declaration/authorization.ts";
 import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { AttributesOfSubject, AttributeValues, checkAttributes, refuseEscalation } from "../attributes.ts";
 import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
@@ -32,7 +32,7 @@ export const setOrganizationAttributes = access.command("setOrganizationAttribut
     expectVersion(before?.version ?? 0);
     audit({ before: before?.attributes ?? {}, after: attributes });
     const bytes = (await store.otherAttributeBytes(organizationId, null)) + bytesOf(attributes);
-    mustFit("attributeBytes", bytes, services.settings.quotas.attributeBytes);
+    requireWithinQuota("attributeBytes", bytes, services.settings.quotas.attributeBytes);
     const version = await store.setAttributes(organizationId, null, attributes, now);
     emit(AttributesSet, { organizationId, userId: null, names: Object.keys(attributes) });
     return { organizationId, userId: null, attributes, version };

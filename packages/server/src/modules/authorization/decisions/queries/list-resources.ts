@@ -24,7 +24,7 @@ import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided
  * where a role gives the action on every resource, or on those with certain attributes, `coverage` says so and the filter tells which.
  * A resource whose relationships lack what their conditions need is in `undecided`, and takes no other with it.
  */
-export const listResources = decisions.memoryQuery("listResources", {
+export const listResources = decisions.inMemoryQuery("listResources", {
   http: "POST /api/v1/iam/authorization/list-resources",
   summary: "Which resources a user may act on.",
   allow: aboutUser,

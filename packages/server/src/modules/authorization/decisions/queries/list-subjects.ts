@@ -21,7 +21,7 @@ import { type DecidedItems, decideEach, Missing, UndecidedOfPage } from "../unde
  * The members of a tenant who may act on a resource, in the order of their ids. A member of whom a condition asks something that is not
  * noted about them is not among them; one about whom the request lacks something is in `undecided`, and takes no other with them.
  */
-export const listSubjects = decisions.memoryQuery("listSubjects", {
+export const listSubjects = decisions.inMemoryQuery("listSubjects", {
   http: "POST /api/v1/iam/authorization/list-subjects",
   summary: "Which users may act on a resource.",
   allow: aboutTenant,

@@ -52,7 +52,7 @@ type Difference = Static<typeof Difference>;
  * Who would gain and who would lose what if a role were changed: questions that were decided in the last days are decided with
  * the role as it is and as it would be. Nothing is changed.
  */
-export const preview = decisions.memoryQuery("preview", {
+export const preview = decisions.inMemoryQuery("preview", {
   http: "POST /api/v1/iam/authorization/preview",
   summary: "Try a change of a role on the decisions of the last days.",
   allow: aboutTenant,

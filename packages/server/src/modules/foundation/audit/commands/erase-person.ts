@@ -26,7 +26,7 @@ export const erasePerson = audit.command("erasePerson", {
   /** False where the audit log had nothing of this person. What is not in a chain yet is erased all the same. */
   output: Type.Object({ erased: Type.Boolean() }),
   tenant: () => null,
-  inParts: "the entries of a day that are in their chains already are removed with the personal data in them",
+  inBatches: "the entries of a day that are in their chains already are removed with the personal data in them",
   async run({ store, uses, audit: addDetails, now, services, more }, { userId, email }) {
     if (userId === undefined && email === undefined) throw invalid({ field: "userId", rule: "required", message: "or email is required" });
     const entries = await store.removeAppendedEntries(now, prunedAtOnce);

@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { scoped } from "#operation/declaration/authorization.ts";
 import { invalid } from "#operation/declaration/errors.ts";
-import { nullable, personalMark, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, personalKeyword, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { nameKey } from "#platform/names/name-key.ts";
 import { tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
@@ -20,7 +20,7 @@ const FreeFields = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_.-]{
   maxProperties: 100,
   additionalProperties: false,
 });
-const personal = (maxLength: number) => Type.String({ minLength: 1, maxLength, [personalMark]: true });
+const personal = (maxLength: number) => Type.String({ minLength: 1, maxLength, [personalKeyword]: true });
 
 /**
  * Records what happened in an application. The command's own entry is the event, so it is in the chain like any other. Personal data belong
@@ -50,7 +50,7 @@ export const recordEvent = audit.command("recordEvent", {
     userName: Type.Optional(personal(255)),
     ipAddress: Type.Optional(personal(45)),
     userAgent: Type.Optional(personal(500)),
-    personalDetails: Type.Optional({ ...FreeFields, [personalMark]: true } as typeof FreeFields),
+    personalDetails: Type.Optional({ ...FreeFields, [personalKeyword]: true } as typeof FreeFields),
   }),
   output: Type.Object({ id: Uuid, status: Type.String() }),
   tenant: tenantOfLog,

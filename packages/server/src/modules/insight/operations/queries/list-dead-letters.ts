@@ -8,7 +8,7 @@ import { operations } from "../module.ts";
 const limitDefault = 50;
 
 /** What a consumer could not handle, in pages. Outside of a transaction: a broker is asked. */
-export const listDeadLetters = operations.memoryQuery("listDeadLetters", {
+export const listDeadLetters = operations.inMemoryQuery("listDeadLetters", {
   summary: "List what a consumer could not handle.",
   allow: operatorOnly(),
   everyTenant: "dead letters are of every organization",

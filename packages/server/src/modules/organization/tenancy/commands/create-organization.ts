@@ -4,7 +4,7 @@ import { signedIn } from "#operation/declaration/authorization.ts";
 import { invalid, QuotaExceeded } from "#operation/declaration/errors.ts";
 import { Name, Type } from "#operation/declaration/schema.ts";
 import { requireVisible } from "#operation/declaration/visible-name.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { NameTaken, SlugTaken } from "../errors.ts";
@@ -37,7 +37,8 @@ export const createOrganization = tenancy.command("createOrganization", {
     requireVisible(input.name);
     const issue = countryIssue(input.country) ?? slugIssue(input.slug);
     if (issue) throw invalid(issue);
-    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.id)) + 1, services.settings.quotas.organizations);
+    if (isLimited)
+      requireWithinQuota("organizations", (await store.organizationsForQuota(user.id)) + 1, services.settings.quotas.organizations);
     const organization = {
       id: uuid(),
       name: input.name,

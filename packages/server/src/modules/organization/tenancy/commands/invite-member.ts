@@ -6,7 +6,7 @@ import { permission } from "#operation/declaration/authorization.ts";
 import { OperationError, QuotaExceeded, TooManyRequests } from "#operation/declaration/errors.ts";
 import { isIdentified, principalKey } from "#operation/declaration/principal.ts";
 import { Email, Type, Uuid } from "#operation/declaration/schema.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { AlreadyMember, InvitationExists, OrganizationNotFound, RoleUnknown } from "../errors.ts";
@@ -46,7 +46,7 @@ export const inviteMember = tenancy.command("inviteMember", {
     const invitee = await uses.identity.userByEmail(email);
     if (invitee && (await store.membershipOf(invitee.id, organizationId))) fail(AlreadyMember, { field: "email", rule: "member" });
     await store.expireInvitations(organizationId, email, now);
-    mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, services.settings.quotas.invitations);
+    requireWithinQuota("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, services.settings.quotas.invitations);
     const inviter = principal.kind === "user" ? await uses.identity.userById(principal.id) : undefined;
     const token = newSecret();
     const row = await store

@@ -15,7 +15,7 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   versioned: true,
   input: Type.Object({ userId: Uuid }),
   output: Nothing,
-  inParts: "tens of thousands of grants may name the member",
+  inBatches: "tens of thousands of grants may name the member",
   errors: [MembershipNotFound, NotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, { userId }) {

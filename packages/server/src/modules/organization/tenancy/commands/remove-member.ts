@@ -17,7 +17,7 @@ export const removeMember = tenancy.command("removeMember", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
   output: Nothing,
-  inParts: "tens of thousands of grants may name the member",
+  inBatches: "tens of thousands of grants may name the member",
   errors: [MembershipNotFound, LastOwner, NotHeld],
   ownerOf: ({ reading }, { organizationId, membershipId }) => reading((store) => store.userOfMembership(organizationId, membershipId)),
   async prepare(context, { organizationId, membershipId }) {

@@ -11,7 +11,7 @@ export const endAllSessions = sessions.command("endAllSessions", {
   allow: internal("User.SetStatus"),
   audit: { action: "Session.EndedForAll", category: "Security", severity: "Critical" },
   everyTenant: "it is about the sessions of everybody",
-  inParts: "there may be a million sessions",
+  inBatches: "there may be a million sessions",
   input: Type.Object({ startedBefore: Timestamp }),
   output: Type.Object({ ended: Type.Integer() }),
   async run({ store, principal, emit, audit, more }, { startedBefore }, _prepared, done) {

@@ -13,7 +13,7 @@ export const endOtherSessions = sessions.command("endOtherSessions", {
   summary: "End all own sessions but the current one; needs a recent sign-in.",
   allow: signedIn(),
   audit: { action: "Session.OthersEnded", category: "Security", severity: "Info", entity: "User" },
-  inParts: "a user may have thousands of sessions",
+  inBatches: "a user may have thousands of sessions",
   input: Type.Object({}),
   output: Type.Object({ ended: Type.Integer() }),
   errors: [AuthenticationTooOld],

@@ -12,7 +12,7 @@ export const endSessionsOfUser = sessions.command("endSessionsOfUser", {
   allow: internal("User.SetStatus"),
   audit: { action: "Session.EndedForUser", category: "Security", severity: "Warning", entity: "User" },
   everyTenant: "a user's sessions are for any organization",
-  inParts: "a user may have thousands of sessions",
+  inBatches: "a user may have thousands of sessions",
   input: Type.Object({ userId: Uuid }),
   output: Type.Object({ ended: Type.Integer() }),
   errors: [UserNotFound],

@@ -5,7 +5,7 @@ import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.t
 import { sessions } from "../module.ts";
 
 /** The session that asks, with its user: how an application validates the token that it was handed. */
-export const getSession = sessions.memoryQuery("getSession", {
+export const getSession = sessions.inMemoryQuery("getSession", {
   http: "GET /api/v1/iam/auth/session",
   summary: "The current session and its user.",
   allow: signedIn(),

@@ -27,7 +27,7 @@ import type { LogReader } from "#platform/log/retention.ts";
 import { inboxSteps } from "#platform/mail/inbox.ts";
 import { retentionSteps } from "#platform/retention/ceiling.ts";
 
-/** Every module, from the ground up: each uses those before it and none after it. */
+/** Every module in dependency order: each uses those before it and none after it. */
 export const manifests: readonly ModuleManifest[] = [
   notifications,
   identity,
@@ -68,23 +68,23 @@ export const schemaSteps: readonly SchemaStep[] = [
 /** Rights that the application's role does not have, by table. */
 export const withheldRights: Readonly<Record<string, string>> = Object.assign({}, ...manifests.map(({ withheld }) => withheld ?? {}));
 
-/** The kernel's own housekeeping: answers to Idempotency-Keys that nobody retries any more. */
+/** Deletes stored answers whose Idempotency-Key has expired. */
 export const pruneKeysQueue = "operation.prune-keys";
 
-/** Messages that no broker hands over again. */
+/** Deletes messages that no broker redelivers. */
 export const pruneMessagesQueue = "broker.prune-messages";
 
-/** Events whose time in the log is over. */
+/** Deletes events whose retention time has passed. */
 export const removeOldEventsQueue = "log.remove-old-events";
 
-/** Who reads the log by position. `relayExpected` says that events are to be published, whether or not that has begun. */
+/** The readers of the log by position. `relayExpected`: events are to be published, whether or not publishing has started. */
 export const logReaders = (relayExpected: boolean): readonly LogReader[] => [
   consumersOfLog,
   relayOfLog(relayExpected),
   ...manifests.flatMap((manifest) => manifest.logReaders ?? []),
 ];
 
-/** Queues that earlier releases had under other names. */
+/** Queue names of earlier releases. */
 export const retiredQueues: readonly string[] = ["operation.forget-old-keys", "broker.forget-old-messages"];
 
 /** Every queue of the product. */
@@ -96,7 +96,7 @@ export const queues: readonly Queue[] = [
 ];
 export const queueNames: readonly string[] = queues.map((queue) => (typeof queue === "string" ? queue : queue.name));
 
-/** Every place where encrypted values lie. */
+/** Every column with encrypted values. */
 export const encryptedFields: readonly EncryptedField[] = [
   ...idempotencyEncrypted,
   ...manifests.flatMap((manifest) => manifest.encrypted ?? []),

@@ -89,7 +89,7 @@ export const retiredQueues: readonly string[] = [
   "operation.forget-old-keys",
   "broker.forget-old-messages",
   "access.forget-old-decisions",
-  "decisions.repair-projection",
+  "access.repair-read-model",
   "identity.start-confirmation",
   "identity.start-password-reset",
 ];

@@ -1,6 +1,7 @@
 /** Attack 50 of docs/security/attacks.md. */
-import { times } from "@gatehouse/testing/ask.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import {
+  address,
   anAddress,
   joinAs,
   newOrganization,
@@ -12,7 +13,6 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { address } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 

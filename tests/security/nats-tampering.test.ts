@@ -1,6 +1,6 @@
 /** Attack 47 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { times } from "@gatehouse/testing/ask.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { newOrganization, newPerson, type OrganizationOf, type Person, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { listens, services } from "@gatehouse/testing/services.ts";

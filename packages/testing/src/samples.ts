@@ -1,7 +1,10 @@
-import { expectOk, routesOf, type Sample } from "./ask.ts";
-import { newPerson, password, signIn, unique } from "./people.ts";
+import { expectOk } from "./answers.ts";
+import { address, invite, mailedToken, newMember, newPerson, newRole, password, signIn, unique } from "./people.ts";
+import { routesOf, type Sample } from "./requests.ts";
 import type { TestServer } from "./server.ts";
-import { address, invite, join, mailedToken, model, newGrant, newRole, openSetUp, type World } from "./world.ts";
+import { openSetUp } from "./set-up.ts";
+import { newGrant, schoolModel } from "./tenant.ts";
+import type { World } from "./world.ts";
 
 /** How a valid request of an operation is made. */
 export interface Recipe {
@@ -66,10 +69,10 @@ const internally = (input: (world: World) => Promise<Sample["input"]> | Sample["
   ...(again ? { again } : {}),
 });
 
-const customRole = async (world: World): Promise<string> => (await newRole(world.server, world.own.owner.token, world.own.id)).id;
+const customRole = async (world: World): Promise<string> => (await newRole(world.server, world.organization)).id;
 
 const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
-  newGrant(server, own.owner.token, own.id, { type: "user", id: own.member.id });
+  newGrant(server, own.organization, { type: "user", id: own.member.id });
 
 /** A question about the member. */
 const about = (more: Readonly<Record<string, unknown>>): Recipe =>
@@ -134,7 +137,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "authzen.searchResources": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
   "authzen.searchActions": authzen(({ own }) => ({ subject: memberOf(own), resource: school, page: { limit: 5 } })),
   "access.getModel": owned(() => ({}), true),
-  "access.replaceModel": internally(() => ({ model }), true),
+  "access.replaceModel": internally(() => ({ model: schoolModel }), true),
   "decisions.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
   "access.listRoles": owned(({ own }) => ({ organizationId: own.id, scope: "Organization", limit: 5 }), true),
   "access.getRole": owned(({ own }) => ({ roleId: own.customRoleId }), true),
@@ -215,33 +218,20 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "tenancy.removeMember": owned(async ({ server, own }) => {
-    const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string };
-    const joined = await join(server, by, await newPerson(server, "leaver"));
-    return { organizationId: own.id, membershipId: joined.id };
+    const { membershipId } = await newMember(server, own.organization);
+    return { organizationId: own.id, membershipId };
   }),
   "tenancy.inviteMember": owned(({ own }) => ({ organizationId: own.id, email: address("guest"), roleId: own.roles["Member"] })),
   "tenancy.listInvitations": owned(({ own }) => ({ organizationId: own.id, status: "Pending", limit: 5 }), true),
   "tenancy.acceptInvitation": {
     async make({ server, own }) {
       const guest = await newPerson(server, "guest");
-      const { id, token } = await invite(server, {
-        organizationId: own.id,
-        token: own.owner.token,
-        email: guest.email,
-        roleId: own.roles["Member"] as string,
-      });
+      const { id, token } = await invite(server, own.organization, guest.email, own.roles["Member"] as string);
       return { token: guest.token, input: { invitationId: id, token } };
     },
   },
   "tenancy.revokeInvitation": owned(async ({ server, own }) => ({
-    invitationId: (
-      await invite(server, {
-        organizationId: own.id,
-        token: own.owner.token,
-        email: address("guest"),
-        roleId: own.roles["Member"] as string,
-      })
-    ).id,
+    invitationId: (await invite(server, own.organization, address("guest"), own.roles["Member"] as string)).id,
   })),
   "tenancy.listInternalMemberships": internally(() => ({ limit: 5 }), true),
   "tenancy.listErasures": internally(() => ({}), true),

@@ -1,13 +1,13 @@
 import { expectError } from "@gatehouse/testing/answers.ts";
 import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 import { issues } from "./conformance/schemas.ts";
-import { makeWorld, type World } from "./conformance/world.ts";
 import { authzenMetadata } from "./metadata.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 

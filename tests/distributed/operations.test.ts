@@ -1,7 +1,8 @@
-import { ask, issueOf } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
+import { sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** Every operation once with each role in a process of its own; by status they are tested in one process, in their modules. */
@@ -10,7 +11,7 @@ describe.skipIf(!distributed)("with each role in a process of its own (TEST_TOPO
   let world: World;
   beforeAll(async () => {
     server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-    world = await makeWorld(server);
+    world = await World.on(server, twoTenants);
   });
   afterAll(() => server?.close());
 
@@ -21,7 +22,7 @@ describe.skipIf(!distributed)("with each role in a process of its own (TEST_TOPO
   it.each(Object.keys(samples))("%s is answered through the gateway as it is declared", async (name) => {
     const operation = server.application.catalogue.operations.find((one) => one.name === name);
     if (operation === undefined) throw new Error(`there is no operation ${name}`);
-    const answer = await ask(server, operation, await sampleOf(world, name));
+    const answer = await sendRequest(server, operation, await sampleOf(world, name));
     expect(issueOf(answer)).toBeUndefined();
     expect(operation.status === undefined ? [200, 204] : [operation.status], JSON.stringify(answer.body)).toContain(answer.status);
   });

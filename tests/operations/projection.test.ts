@@ -42,11 +42,11 @@ function faults(place: () => Place): void {
     const nobody = "00000000-0000-7000-8000-000000000001";
     let deleted = "";
     await place().tamper(async ({ owner }) => {
-      await sql`update access_read_model set value = '{"status": "Suspended"}' where key like 'iam:user:id:%'`.execute(owner);
-      const { rows } = await sql<{ key: string }>`delete from access_read_model
-        where key = (select min(key) from access_read_model where key like 'iam:role:id:%') returning key`.execute(owner);
+      await sql`update projection_entries set value = '{"status": "Suspended"}' where key like 'iam:user:id:%'`.execute(owner);
+      const { rows } = await sql<{ key: string }>`delete from projection_entries
+        where key = (select min(key) from projection_entries where key like 'iam:role:id:%') returning key`.execute(owner);
       deleted = (rows[0] as { key: string }).key;
-      await sql`insert into access_read_model (key, value, version) values
+      await sql`insert into projection_entries (key, value, version) values
         (${`iam:membership:user:${nobody}:internal`}, '{"roleIds": []}', 1), ('iam:no:such:part', '{}', 1)`.execute(owner);
     });
     const found = await run("verify");
@@ -115,15 +115,15 @@ describeOnPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
     let server: RunningServer | undefined;
     try {
       server = await startServer(dataDir, place.environment);
-      await expect.poll(() => redis.raw.get("iam:read-model:mark"), { timeout: 20_000 }).toMatch(/^\S+ \d+ \S+$/);
-      const mark = (await redis.raw.get("iam:read-model:mark")) as string;
+      await expect.poll(() => redis.raw.get("iam:projection:watermark"), { timeout: 20_000 }).toMatch(/^\S+ \d+ \S+$/);
+      const mark = (await redis.raw.get("iam:projection:watermark")) as string;
       const [generation] = mark.split(" ");
       await redis.raw.set("iam:policy", `${generation} 999 {"permissions":[],"model":{}}`);
       const found = await gatehouse(["projection", "verify"], environment);
       expect(found.output).toMatch(/differs +copy +iam:policy/);
       expect(found.code).toBe(1);
       expect((await gatehouse(["projection", "rebuild"], environment)).code).toBe(0);
-      expect(await redis.raw.get("iam:read-model:mark")).not.toContain(generation);
+      expect(await redis.raw.get("iam:projection:watermark")).not.toContain(generation);
       const after = await gatehouse(["projection", "verify"], environment);
       expect(after.code, after.output).toBe(0);
     } finally {

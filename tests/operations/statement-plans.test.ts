@@ -1,10 +1,10 @@
-import { ask, routesOf } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
+import { routesOf, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, asOperator, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { quiet } from "@gatehouse/testing/stored-rows.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readsOf } from "./support/plans.ts";
@@ -61,7 +61,7 @@ describeOnPostgresql("the plans of all statements, with 20,000 rows of other ten
     });
     try {
       recorder.start();
-      await drive(server, await makeWorld(server));
+      await drive(server, await World.on(server, twoTenants));
       await quiet(server);
     } finally {
       await server.close();
@@ -107,11 +107,11 @@ const operationNamed = (server: TestServer, name: string) =>
 async function drive(server: TestServer, world: World): Promise<void> {
   for (const operation of routesOf(server)) {
     const sample = await sampleOf(world, operation.name);
-    await ask(server, operation, sample, { "idempotency-key": `once ${operation.name}` });
+    await sendRequest(server, operation, sample, { "idempotency-key": `once ${operation.name}` });
     if (!("limit" in sample.input)) continue;
-    const first = await ask(server, operation, { ...sample, input: { ...sample.input, limit: 1 } });
+    const first = await sendRequest(server, operation, { ...sample, input: { ...sample.input, limit: 1 } });
     const cursor = first.body?.nextCursor;
-    if (typeof cursor === "string") await ask(server, operation, { ...sample, input: { ...sample.input, limit: 1, cursor } });
+    if (typeof cursor === "string") await sendRequest(server, operation, { ...sample, input: { ...sample.input, limit: 1, cursor } });
   }
   await internally(server, world);
   await unrouted(server, world);
@@ -188,6 +188,6 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     cursor = next;
   }
   // An export has gone with the person that was erased.
-  await ask(server, operationNamed(server, "audit.getExportPart"), await sampleOf(world, "audit.getExportPart"));
+  await sendRequest(server, operationNamed(server, "audit.getExportPart"), await sampleOf(world, "audit.getExportPart"));
   await run("tenancy.eraseOrganization", { organizationId: other.id });
 }

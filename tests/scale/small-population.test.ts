@@ -1,9 +1,10 @@
-import { ask, expectOk, issueOf, routesOf } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { unique } from "@gatehouse/testing/people.ts";
+import { routesOf, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { groupOf, holderOf, leafOf, populate, rolesPerOrganization, rootOf, type Size } from "./support/population.ts";
 import { rebuildProjection } from "./support/rebuild.ts";
@@ -28,7 +29,7 @@ describeOnPostgresql(
     let world: World;
     beforeAll(async () => {
       server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" });
-      world = await makeWorld(server);
+      world = await World.on(server, twoTenants);
       await populate(server.configuration.databaseUrl as string, size);
       expect(await rebuildProjection(server)).toBeGreaterThan(size.roles * 3);
     }, 300_000);
@@ -57,7 +58,7 @@ describeOnPostgresql(
         for (let tries = 0; tries < triesMax; tries += 1) {
           const sample = await sampleOf(world, operation.name);
           const limit = await bound();
-          const { answer, took } = await timed(() => ask(server, operation, sample));
+          const { answer, took } = await timed(() => sendRequest(server, operation, sample));
           told = issueOf(answer) ?? (took > limit ? `took ${took.toFixed(0)} ms of ${limit.toFixed(0)}` : "");
           if (told === "") break;
         }

@@ -1,7 +1,9 @@
 /** Attack 49 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, model, type World } from "@gatehouse/testing/world.ts";
+import { schoolModel } from "@gatehouse/testing/tenant.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -18,10 +20,10 @@ let world: World;
 let slow: string;
 beforeAll(async () => {
   server = await startTestServer();
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
   const group = { subjects: ["user", "Crowd#member"] };
   const resourceTypes = {
-    ...model.resourceTypes,
+    ...schoolModel.resourceTypes,
     Crowd: { relations: { member: group } },
     Hall: { relations: { viewer: group }, permissions: { "Organization.ReadGrants": { allow: "viewer" } } },
   };

@@ -1,8 +1,8 @@
 /** Attack 29 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
-import { newPerson, password } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { address, mailedToken, newPerson, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, mailedToken } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */

@@ -1,9 +1,9 @@
 /** Attack 33 of docs/security/attacks.md. */
-import { expectOk, issueOf } from "@gatehouse/testing/ask.ts";
-import { newPerson, unique } from "@gatehouse/testing/people.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
+import { joinAs, newMember, newPerson, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { join, makeWorld, newRole, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
@@ -12,7 +12,7 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -121,10 +121,7 @@ describe("each question has its own answer", () => {
       );
     }
     for (const given of names) {
-      const role = await newRole(server, own.owner.token, own.id);
-      await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: own.owner.token, body: { permissions: [given] } }));
-      const person = await newPerson(server, "reader");
-      await join(server, { organizationId: own.id, token: own.owner.token, roleId: role.id }, person);
+      const person = await newMember(server, own.organization, [given], "reader");
       for (const actionType of names) {
         const answers = await answersTo({ userId: person.id, tenantId: own.id, actionType });
         expect(new Set(answers), `${given} given, ${actionType} asked`).toEqual(new Set([actionType === given]));
@@ -173,7 +170,7 @@ describe("each question has its own answer", () => {
   it("for resources and groups whose ids are alike but for their separators, granted and asked through the API", async () => {
     const { own } = world;
     const person = await newPerson(server, "viewer");
-    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    await joinAs(server, own.organization, person, own.roles["Member"] as string);
     for (const by of ["themselves", "their group"]) {
       const ids = [...alike(`i${unique()}`), by === "themselves" ? "__proto__" : "constructor"];
       // Asked before anything is granted, so that memory holds the denial.
@@ -212,7 +209,7 @@ describe("each question has its own answer", () => {
   it("for the same subject, action and resource with another context, cached or not", async () => {
     const { own } = world;
     const person = await newPerson(server, "viewer");
-    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    await joinAs(server, own.organization, person, own.roles["Member"] as string);
     const id = `school ${unique()}`;
     const condition = { operator: "equals", left: "$request.channel", right: "a|b" };
     await expectOk(

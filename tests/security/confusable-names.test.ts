@@ -3,7 +3,7 @@ import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { unique } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reservedSlugs } from "../../packages/server/src/modules/organization/tenancy/names.ts";
@@ -13,7 +13,7 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, ["other"]);
 });
 afterAll(() => server.close());
 

@@ -1,10 +1,11 @@
 /** Attacks 5 and 20 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
-import { ask, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
+import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
@@ -12,7 +13,7 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -44,11 +45,11 @@ const asker = [
   ["subject", "properties", "tenantId"],
 ];
 const idsInText: Readonly<Record<string, readonly string[][]>> = {
-  "access.evaluate": asker,
-  "access.evaluateMany": asker,
-  "access.searchSubjects": asker,
-  "access.searchResources": asker,
-  "access.searchActions": asker,
+  "authzen.evaluate": asker,
+  "authzen.evaluateMany": asker,
+  "authzen.searchSubjects": asker,
+  "authzen.searchResources": asker,
+  "authzen.searchActions": asker,
 };
 
 const idsOf = (operation: Operation): readonly string[][] => idsInText[operation.name] ?? idsIn(operation.input);
@@ -159,14 +160,14 @@ describe("another tenant's id", () => {
               used.push(id);
               return id;
             };
-            const theirs = await ask(server, operation, {
+            const theirs = await sendRequest(server, operation, {
               token: one.token,
               input: one.input((name) => {
                 const ids = (foreign[name] as Ids)(world);
                 return remember(ids[variant % ids.length] as string);
               }),
             });
-            const unknown = await ask(server, operation, { token: one.token, input: one.input(() => remember(randomUUID())) });
+            const unknown = await sendRequest(server, operation, { token: one.token, input: one.input(() => remember(randomUUID())) });
             compared += 1;
             const issue = issueOf(theirs) ?? issueOf(unknown);
             if (issue) different.push(`${one.what}: ${issue}`);

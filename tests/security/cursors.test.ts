@@ -1,10 +1,13 @@
 /** Attack 21 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { ask, expectOk, routesOf, type Sample, times } from "@gatehouse/testing/ask.ts";
-import { newAdministrator, newOrganization, newPerson, signIn, unique } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { address, invite, newAdministrator, newOrganization, newPerson, newRole, signIn, unique } from "@gatehouse/testing/people.ts";
+import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, makeWorld, newGrant, newRole, type Tenant, type World } from "@gatehouse/testing/world.ts";
+import { newGrant, type Tenant } from "@gatehouse/testing/tenant.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
@@ -13,13 +16,12 @@ let world: World;
 let lists: (Operation & { readonly http: string })[];
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
   lists = routesOf(server).filter((operation) => "cursor" in operation.input.properties);
   // Every list has more than one item, so that each has a cursor.
   for (const tenant of [world.own, world.other]) {
-    const by = { organizationId: tenant.id, token: tenant.owner.token, roleId: tenant.roles["Member"] as string };
-    await invite(server, { ...by, email: address("second") });
-    await newGrant(server, tenant.owner.token, tenant.id, { type: "user", id: tenant.member.id });
+    await invite(server, tenant.organization, address("second"), tenant.roles["Member"] as string);
+    await newGrant(server, tenant.organization, { type: "user", id: tenant.member.id });
   }
   await newAdministrator(server);
   await signIn(server, world.both.person.email);
@@ -41,13 +43,13 @@ const isOfTenant = ({ input }: Sample): boolean => "organizationId" in input || 
 const withCursor = (sample: Sample, cursor: string): Sample => ({ ...sample, input: { ...sample.input, cursor } });
 
 async function cursorOf(operation: Operation, tenant: Tenant): Promise<string> {
-  const { nextCursor } = await expectOk(ask(server, operation, await asked(operation, tenant)));
+  const { nextCursor } = await expectOk(sendRequest(server, operation, await asked(operation, tenant)));
   expect(nextCursor, `${operation.http} has one page only`).toEqual(expect.any(String));
   return nextCursor;
 }
 
 async function expectRefused(operation: Operation, sample: Sample, what: string): Promise<void> {
-  const answer = await ask(server, operation, sample);
+  const answer = await sendRequest(server, operation, sample);
   expect([answer.status, answer.body.error?.code], `${operation.http} ${what}: ${JSON.stringify(answer.body)}`).toEqual([
     400,
     "common.validation_failed",
@@ -77,7 +79,7 @@ describe("a cursor", () => {
       };
       for (const [what, cursor] of Object.entries(forged))
         await expectRefused(operation, withCursor(sample, cursor), `a cursor that ${what}`);
-      await expectOk(ask(server, operation, withCursor(sample, real)));
+      await expectOk(sendRequest(server, operation, withCursor(sample, real)));
     }
   });
 
@@ -146,7 +148,7 @@ describe("a list", () => {
       const { status: _, ...input } = sample.input as Record<string, unknown>;
       for (const filter of filters.filter((one) => Object.keys(one).every((name) => name in operation.input.properties))) {
         for (const token of [world.own.owner.token, world.own.member.token, world.both.sessionForOwn]) {
-          const { body } = await ask(server, operation, { token, input: { ...input, ...filter } });
+          const { body } = await sendRequest(server, operation, { token, input: { ...input, ...filter } });
           const shown = JSON.stringify(body);
           expect(theirs.filter((id) => shown.includes(id))).toEqual([]);
         }
@@ -164,14 +166,14 @@ describe("a list", () => {
         }),
       );
     }
-    await newRole(server, world.own.owner.token, world.own.id);
+    await newRole(server, world.organization);
     for (const operation of lists) {
       const sample = await asked(operation, world.own);
-      const whole = await expectOk(ask(server, operation, { ...sample, input: { ...sample.input, limit: 200 } }));
+      const whole = await expectOk(sendRequest(server, operation, { ...sample, input: { ...sample.input, limit: 200 } }));
       const seen: string[] = [];
       let cursor: string | null = null;
       do {
-        const page: AnyBody = await expectOk(ask(server, operation, cursor === null ? sample : withCursor(sample, cursor)));
+        const page: AnyBody = await expectOk(sendRequest(server, operation, cursor === null ? sample : withCursor(sample, cursor)));
         seen.push(...page.items.map((item: AnyBody) => item.id));
         cursor = page.nextCursor;
       } while (cursor !== null && seen.length < 500);

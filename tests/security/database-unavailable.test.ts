@@ -1,14 +1,15 @@
 /** Attack 35 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
-import { newPerson, type Person } from "@gatehouse/testing/people.ts";
+import { joinAs, newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
@@ -45,11 +46,10 @@ describeOnPostgresql("a database that is away for everybody", () => {
     };
     worker = await openTestServer({ ...environment, DATABASE_URL: postgresql.url });
     other = await openTestServer({ ...environment, DATABASE_URL: wire.url }, { worker: false });
-    world = await makeWorld(worker);
+    world = await World.on(worker);
     const member = async (): Promise<Person> => {
       const person = await newPerson(worker, "member");
-      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
-      await join(worker, by, person);
+      await joinAs(worker, world.own.organization, person, world.own.roles["Member"] as string);
       return person;
     };
     warm = await member();

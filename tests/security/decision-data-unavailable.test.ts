@@ -1,10 +1,10 @@
 /** Attack 35 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson, type Person } from "@gatehouse/testing/people.ts";
+import { joinAs, newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
@@ -19,7 +19,7 @@ describeOnPostgresql("a database that is away", () => {
   let cold: Person;
   beforeAll(async () => {
     server = await startTestServer({}, "postgresql");
-    world = await makeWorld(server);
+    world = await World.on(server);
     warm = await memberOf(world);
     cold = await memberOf(world);
   });
@@ -30,7 +30,7 @@ describeOnPostgresql("a database that is away", () => {
 
   async function memberOf({ own }: World): Promise<Person> {
     const person = await newPerson(server, "member");
-    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    await joinAs(server, own.organization, person, own.roles["Member"] as string);
     return person;
   }
 

@@ -1,11 +1,13 @@
 /** Attack 34 of docs/security/attacks.md. */
 
-import { expectOk, issueOf, times } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { inForm } from "@gatehouse/testing/forms.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { newPerson } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { makeWorld, model, type World } from "@gatehouse/testing/world.ts";
+import { schoolModel } from "@gatehouse/testing/tenant.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -19,10 +21,10 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
   const group = { subjects: ["user", "Group#member"] };
   const resourceTypes = {
-    ...model.resourceTypes,
+    ...schoolModel.resourceTypes,
     Group: { relations: { member: group, barred: group } },
     Folder: {
       relations: {

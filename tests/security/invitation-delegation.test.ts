@@ -1,6 +1,7 @@
 /** Attack 22 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import {
+  invite,
   joinAs,
   newAdministrator,
   newOrganization,
@@ -11,7 +12,6 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { invite } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let server: TestServer;
@@ -37,7 +37,7 @@ async function sent(): Promise<Sent> {
   const { id: membershipId } = await joinAs(server, organization, inviter, roles["Admin"] as string);
   const guest = await newPerson(server, "guest");
   const roleId = roles["Member"] as string;
-  const invitation = await invite(server, { organizationId: organization.id, token: inviter.token, email: guest.email, roleId });
+  const invitation = await invite(server, organization, guest.email, roleId, inviter);
   return { organization, inviter, membershipId, roles, guest, invitation };
 }
 

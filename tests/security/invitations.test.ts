@@ -1,24 +1,24 @@
 /** Attack 22 of docs/security/attacks.md. */
 
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, invite, newPerson } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
-import { address, invite, makeWorld, type Tenant, type World } from "@gatehouse/testing/world.ts";
+import type { Tenant } from "@gatehouse/testing/tenant.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, ["other", "member"]);
 });
 afterAll(() => server.close());
 
 const weekSeconds = 7 * 24 * 3_600;
 
-const inviteTo = (tenant: Tenant, email: string) =>
-  invite(server, { organizationId: tenant.id, token: tenant.owner.token, email, roleId: tenant.roles["Member"] as string });
+const inviteTo = (tenant: Tenant, email: string) => invite(server, tenant.organization, email, tenant.roles["Member"] as string);
 
 async function expectRefused(expected: string, id: string, token: string, as: string): Promise<void> {
   await leavesNoTrace(server, expected, async () => {
@@ -104,12 +104,7 @@ describe("an invitation", () => {
       }),
     );
     await expectRefused("409 tenancy.invitation_expired", id, token, asGuest as string);
-    const invited = await invite(server, {
-      organizationId: world.own.id,
-      token: asOwner as string,
-      email: guest.email,
-      roleId: world.own.roles["Member"] as string,
-    });
+    const invited = await invite(server, world.organization, guest.email, world.roles["Member"] as string, { token: asOwner as string });
     await expectRefused("409 tenancy.invitation_expired", id, token, asGuest as string);
     await expectRefused("404 tenancy.invitation_not_found", invited.id, token, asGuest as string);
     await expectOk(

@@ -1,9 +1,10 @@
 /** Attack 24 of docs/security/attacks.md. */
-import { expectOk, inLanes, times, untilAvailable } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newAdministrator, newOrganization, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
+import { inLanes, times } from "@gatehouse/testing/lanes.ts";
+import { joinAs, newAdministrator, newOrganization, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
+import { untilAvailable } from "@gatehouse/testing/requests.ts";
 import { type Answer, type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { join } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 /** Two people who each hold the highest role, and the ways in which one can bring the other down and up again. */
@@ -55,7 +56,7 @@ async function owners(server: TestServer): Promise<Pair> {
   const role = (name: string): string => items.find((item: AnyBody) => item.name === name).id;
   const memberships = new Map<string, string>();
   const enter = async (by: Person, whom: Person): Promise<void> => {
-    const joined = await join(server, { organizationId: id, token: by.token, roleId: role("Owner") }, whom);
+    const joined = await joinAs(server, { id, owner: by }, whom, role("Owner"));
     memberships.set(whom.id, joined.id);
   };
   await enter(one, other);

@@ -1,9 +1,8 @@
 /** Attack 45 of docs/security/attacks.md. */
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { newPerson, password } from "@gatehouse/testing/people.ts";
+import { address, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** What shows tokens, or figures of all tenants, to whoever is on this machine. */

@@ -1,8 +1,8 @@
 /** Attack 30 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, mailedToken } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { address, mailedToken } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** A password takes this long at most, whatever it is; hashing one takes a tenth of it. */

@@ -1,6 +1,7 @@
 /** Attack 50 of docs/security/attacks.md. */
-import { times } from "@gatehouse/testing/ask.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import {
+  address,
   anAddress,
   joinAs,
   newOrganization,
@@ -12,7 +13,6 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { address } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -32,7 +32,7 @@ async function mailsTo(email: string, template: string): Promise<number> {
   await server.application.settled();
   const open = async () => {
     const { rows } = await sql<{ open: string }>`select count(*)::text as open from jobs.job
-      where name in ('notifications.send-mail', 'identity.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
+      where name in ('notifications.send-mail', 'authentication.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
       server.application.platform.database.owner,
     );
     return rows[0]?.open;
@@ -136,7 +136,7 @@ describe("what somebody calls themselves does not become our mail", () => {
     }
     const { token } = await newPerson(server);
     expect((await server.call("PUT /api/v1/iam/users/me", { token, body: { lastName: name } })).status).toBe(400);
-    const made = asOperator(server, "tenancy.createUser", {
+    const made = asOperator(server, "authentication.createUser", {
       email: address("x"),
       password: "a quiet green harbour",
       firstName: name,

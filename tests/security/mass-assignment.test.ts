@@ -1,10 +1,11 @@
 /** Attack 25 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
-import { ask, issueOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
+import { parametersOf, routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
@@ -12,7 +13,7 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -58,7 +59,7 @@ const isWrite = (operation: Operation): boolean => !operation.http?.startsWith("
 
 /** The request with `extra` in the body, where the operation does not take it itself. */
 async function refused(operation: Operation, sample: Sample, extra: Readonly<Record<string, unknown>>): Promise<string | undefined> {
-  const answer = await ask(server, operation, { ...sample, input: { ...sample.input, ...extra } });
+  const answer = await sendRequest(server, operation, { ...sample, input: { ...sample.input, ...extra } });
   return complaint(answer, `with ${Object.keys(extra).join()}`);
 }
 
@@ -106,7 +107,7 @@ describe("fields that a caller must not set", () => {
           if (found) wrong.push(`${operation.http} ${found}`);
         }
       });
-      const answer = await ask(server, operation, sample);
+      const answer = await sendRequest(server, operation, sample);
       if (answer.status >= 300) wrong.push(`${operation.http}: a valid request got ${answer.status} ${JSON.stringify(answer.body)}`);
     }
     expect(wrong.join("\n")).toBe("");
@@ -138,11 +139,11 @@ describe("fields that a caller must not set", () => {
     const wrong: string[] = [];
     for (const operation of open) {
       const sample = await sampleOf(world, operation.name);
-      const { status, body } = await ask(server, operation, sample);
+      const { status, body } = await sendRequest(server, operation, sample);
       const expected = JSON.stringify([status, body]);
       if (status !== 200) wrong.push(`${operation.http}: a valid request got ${expected}`);
       const input = { ...sample.input, ...smuggled, subject: { ...smuggled, ...(sample.input["subject"] as object) } };
-      const answer = await ask(server, operation, { ...sample, input });
+      const answer = await sendRequest(server, operation, { ...sample, input });
       if (JSON.stringify([answer.status, answer.body]) !== expected) wrong.push(`${operation.http}: ${JSON.stringify(answer.body)}`);
       for (const text of rawBodies(operation, sample)) {
         const polluted = await sendRaw(operation, sample, text);
@@ -160,7 +161,7 @@ describe("fields that a caller must not set", () => {
     for (const operation of routesOf(server).filter((one) => !isWrite(one) && !isOpen(one))) {
       const sample = await sampleOf(world, operation.name);
       for (const name of ["isSystemRole", "userId_", "__proto__", "constructor", "toString", "id"]) {
-        const answer = await ask(server, operation, {
+        const answer = await sendRequest(server, operation, {
           ...sample,
           input: Object.defineProperty({ ...sample.input }, name, { value: "true", enumerable: true }),
         });
@@ -172,11 +173,11 @@ describe("fields that a caller must not set", () => {
   });
 
   it("deep in a body are refused too", async () => {
-    const operation = routesOf(server).find(({ name }) => name === "access.checkBatch") as Operation;
+    const operation = routesOf(server).find(({ name }) => name === "decisions.checkBatch") as Operation;
     const sample = await sampleOf(world, operation.name);
     const [check] = sample.input["checks"] as Record<string, unknown>[];
     for (const extra of ["isAuthorized", "roles", "constructor"]) {
-      const answer = await ask(server, operation, { ...sample, input: { checks: [{ ...check, [extra]: true }] } });
+      const answer = await sendRequest(server, operation, { ...sample, input: { checks: [{ ...check, [extra]: true }] } });
       expect(complaint(answer, extra)).toBeUndefined();
     }
   });

@@ -2,11 +2,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ask, inLanes, issueOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
 import { inForm, isLong } from "@gatehouse/testing/forms.ts";
+import { inLanes } from "@gatehouse/testing/lanes.ts";
+import { parametersOf, routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
@@ -54,11 +56,11 @@ const ownStrings: readonly string[] = [
 const oneIn = 12;
 const sparing: Readonly<Record<string, readonly string[]>> = {
   // Each accepted string is hashed with argon2, at 20 ms and more.
-  "identity.register": ["firstName", "lastName", "password"],
-  "identity.resetPassword": ["password", "token"],
-  "identity.verifyEmail": ["password", "newPassword", "token"],
+  "authentication.register": ["firstName", "lastName", "password"],
+  "authentication.resetPassword": ["password", "token"],
+  "authentication.verifyEmail": ["password", "newPassword", "token"],
   "authentication.login": ["password"],
-  "tenancy.setUp": ["firstName", "lastName", "password", "token"],
+  "authentication.setUp": ["firstName", "lastName", "password", "token"],
   // Each change of the permission tree recomputes what every role gives; descriptions of roles get every string.
   "access.createPermission": ["description"],
   "access.updatePermission": ["description"],
@@ -120,7 +122,7 @@ beforeAll(async () => {
   // Thousands of things are made in one organization.
   const quotas = { GATEHOUSE_QUOTA_ORGANIZATIONS: "100000", GATEHOUSE_QUOTA_ROLES: "100000", GATEHOUSE_QUOTA_INVITATIONS: "100000" };
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...quotas });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -163,7 +165,7 @@ async function tryStrings(
     if (parametersOf(operation).includes(place.field) && (!text.isWellFormed() || /^\.{0,2}$/.test(text))) return;
     const sample = fresh.get(lane) ?? (await sampleOf(world, operation.name));
     fresh.set(lane, sample);
-    const answer = await ask(server, operation, { ...sample, input: place.put(sample.input, text) });
+    const answer = await sendRequest(server, operation, { ...sample, input: place.put(sample.input, text) });
     const issue = complaint(answer, place, text);
     if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(text).slice(0, 200)}: ${issue}`);
     if (refusedBySchema(answer, place.field)) here.add(text);
@@ -307,7 +309,7 @@ describe("generated requests", () => {
         // Whoever may: each run needs somebody who is not suspended by the one before.
         const sample = await sampleOf(world, operation.name);
         const parameters = parametersOf(operation);
-        const hashes = operation.name in sparing || operation.name === "identity.setUserStatus";
+        const hashes = operation.name in sparing || operation.name === "tenancy.setUserStatus";
         await fc
           .assert(
             fc.asyncProperty(valuesFor(operation.input, ids) as fc.Arbitrary<Record<string, unknown>>, async (generated) => {
@@ -319,7 +321,7 @@ describe("generated requests", () => {
               }
               // These would end the sessions that the run needs; they are tried with everything but a right id.
               if (operation.name === "sessions.logout") input["x"] = 1;
-              const answer = await ask(server, operation, { token: sample.token, input });
+              const answer = await sendRequest(server, operation, { token: sample.token, input });
               const issue = issueOf(answer);
               if (issue) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${issue}`);
               return issue === undefined;

@@ -1,8 +1,7 @@
 /** Attack 28 of docs/security/attacks.md. */
-import { times } from "@gatehouse/testing/ask.ts";
-import { anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { address, anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address } from "@gatehouse/testing/world.ts";
 import { hash as bcryptHash } from "@node-rs/bcrypt";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";

@@ -1,11 +1,12 @@
 /** Attack 32 of docs/security/attacks.md. */
 
-import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson } from "@gatehouse/testing/people.ts";
+import { inLanes, times } from "@gatehouse/testing/lanes.ts";
+import { joinAs, newPerson } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installProbes, isShared, kinds, newProbe, type Probe, type ProbeNames } from "./support/probe.ts";
 
@@ -30,12 +31,14 @@ describeOnPostgresql("a denial is seen", () => {
   beforeAll(async () => {
     processes = await startProcesses(2, 1);
     const server = processes.all[0] as TestServer;
-    world = await makeWorld(server);
+    world = await World.on(server, twoTenants);
     names = await installProbes(server, world);
     for (const _ of times(lanes)) {
       const person = await newPerson(server, "subject");
-      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
-      subjects.push({ userId: person.id, membershipId: (await join(server, by, person)).id });
+      subjects.push({
+        userId: person.id,
+        membershipId: (await joinAs(server, world.own.organization, person, world.own.roles["Admin"] as string)).id,
+      });
     }
   });
   afterAll(() => processes?.close());

@@ -1,10 +1,10 @@
 /** Attack 40 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { ask, routesOf } from "@gatehouse/testing/ask.ts";
+import { routesOf, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { quiet } from "@gatehouse/testing/stored-rows.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { secretKeyword } from "../../packages/server/src/operation/declaration/schema.ts";
@@ -14,7 +14,7 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_AUDIT_FORWARD: "on" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -55,10 +55,10 @@ describe("planted secrets", () => {
       for (const field of secretFieldsOf(operation.input)) {
         const sample = await sampleOf(world, operation.name);
         // Wrong, and so refused; and where it may be anything, as a password, right and so kept as a hash.
-        const { body } = await ask(server, operation, { ...sample, input: { ...sample.input, [field]: remember() } });
+        const { body } = await sendRequest(server, operation, { ...sample, input: { ...sample.input, [field]: remember() } });
         answers.push(JSON.stringify(body));
         const invalid = { ...sample.input, [field]: remember(), nonsense: remember() };
-        answers.push(JSON.stringify((await ask(server, operation, { ...sample, input: invalid })).body));
+        answers.push(JSON.stringify((await sendRequest(server, operation, { ...sample, input: invalid })).body));
       }
     }
     // As credentials of a request, and where the schema ends.

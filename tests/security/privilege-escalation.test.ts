@@ -1,16 +1,16 @@
 /** Attack 26 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson, unique } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, joinAs, newMember, newPerson, newRole, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
-import { address, join, makeWorld, newRole, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -26,14 +26,7 @@ async function refused(what: string, token: string, route: string, body?: unknow
 }
 
 /** A member with a role that allows `permissions` and nothing else. */
-async function memberWith(...permissions: string[]) {
-  const { own } = world;
-  const role = await newRole(server, own.owner.token, own.id);
-  await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: own.owner.token, body: { permissions } }));
-  const person = await newPerson(server, "climber");
-  const membership = await join(server, { organizationId: own.id, token: own.owner.token, roleId: role.id }, person);
-  return { ...person, roleId: role.id as string, membershipId: membership.id as string };
-}
+const memberWith = (...permissions: string[]) => newMember(server, world.organization, permissions, "climber");
 
 describe("nobody raises their own rights", () => {
   it("a member gives themselves no role, by any route", async () => {
@@ -81,7 +74,7 @@ describe("nobody raises their own rights", () => {
 
   it("those who may manage roles give none of them, their own included, what they do not hold", async () => {
     const climber = await memberWith("Organization.ManageRoles", "Organization.ReadRoles");
-    const other = await newRole(server, climber.token, world.own.id);
+    const other = await newRole(server, world.organization, [], climber);
     const coveted = [
       "Organization",
       "Organization.ManageOwners",
@@ -277,7 +270,7 @@ describe("an id in capital letters is the same id", () => {
   it("when a user is suspended: their sessions end and no decision allows them", async () => {
     const { own, administrator } = world;
     const person = await newPerson(server, "noisy");
-    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    await joinAs(server, own.organization, person, own.roles["Member"] as string);
     expect((await server.call(`GET ${iam}/users/me`, { token: person.token })).status).toBe(200);
     const body = { userId: person.id, tenantId: own.id, actionType: "Organization.Read" };
     const check = () => expectOk(server.call(`POST ${iam}/authorization/check`, { token: administrator.token, body }));

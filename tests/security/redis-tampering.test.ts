@@ -1,11 +1,12 @@
 /** Attack 47 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { type Processes, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { revocationBoundMs } from "../../packages/server/src/platform/log/follower.ts";
 
@@ -21,7 +22,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
     redis = await startRedis();
     processes = await startProcesses(2, 1, { REDIS_URL: redis.url });
     const [server] = processes.all as [TestServer];
-    world = await makeWorld(server);
+    world = await World.on(server, twoTenants);
     mallory = await newPerson(server);
     await expectOk(users(server, world.administrator));
     await server.application.settled();
@@ -32,7 +33,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
   }, 60_000);
 
   const users = (server: TestServer, by: Person) => server.call("GET /api/v1/users", { token: by.token });
-  const generation = async (): Promise<string> => ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ")[0] as string;
+  const generation = async (): Promise<string> => ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ")[0] as string;
   const own = () => `iam:membership:user:${mallory.id}:internal`;
   const administrators = () => `iam:membership:user:${world.administrator.id}:internal`;
   /** Of a process that has nothing of it in memory. */
@@ -93,7 +94,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
   });
 
   it("nobody gains a right by a made-up watermark and values of a made-up generation", { timeout: 60_000 }, async () => {
-    await redis.raw.set("iam:read-model:mark", "mine 999999");
+    await redis.raw.set("iam:projection:watermark", "mine 999999");
     await redis.raw.set(own(), `mine 1 ${roles()}`);
     expect(await asked(mallory)).toEqual([403]);
   });

@@ -1,13 +1,14 @@
 /** Attack 31 of docs/security/attacks.md. */
 
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson } from "@gatehouse/testing/people.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { joinAs, newPerson } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
@@ -25,10 +26,12 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
     wire = await wireTo(redis.url);
     processes = await startProcesses(3, 2, { REDIS_URL: wire.url });
     const server = processes.all[0] as TestServer;
-    world = await makeWorld(server);
+    world = await World.on(server);
     const person = await newPerson(server, "subject");
-    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
-    subject = { userId: person.id, membershipId: (await join(server, by, person)).id };
+    subject = {
+      userId: person.id,
+      membershipId: (await joinAs(server, world.own.organization, person, world.own.roles["Admin"] as string)).id,
+    };
     for (const each of processes.all) await expectOk(check(each));
   }, 180_000);
   afterAll(async () => {
@@ -106,7 +109,7 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
   });
 
   async function mark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
-    const [generation, number] = ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ");
+    const [generation, number] = ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ");
     return { generation: generation || undefined, number: Number(number) };
   }
 });

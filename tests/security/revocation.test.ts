@@ -1,10 +1,11 @@
 /** Attack 31 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson, type Person, password, signIn } from "@gatehouse/testing/people.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { joinAs, mailedToken, newMember, newPerson, type Person, password, signIn } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, mailedToken, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installModel, installProbes, kinds, newProbe, type ProbeNames } from "./support/probe.ts";
 
@@ -17,7 +18,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
   let names: ProbeNames;
   beforeAll(async () => {
     processes = await startProcesses(3);
-    world = await makeWorld(processes.all[0] as TestServer);
+    world = await World.on(processes.all[0] as TestServer, twoTenants);
     names = await installProbes(processes.all[0] as TestServer, world);
   });
   afterAll(() => processes?.close());
@@ -58,8 +59,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
   const member = async (roleName: string): Promise<{ person: Person; membershipId: string }> => {
     const { own } = world;
     const person = await newPerson(processes.all[0] as TestServer, "member");
-    const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles[roleName] as string };
-    const { id } = await join(processes.all[0] as TestServer, by, person);
+    const { id } = await joinAs(processes.all[0] as TestServer, own.organization, person, own.roles[roleName] as string);
     return { person, membershipId: id };
   };
   const readOwn = (person: Person) => (server: TestServer) =>
@@ -85,17 +85,13 @@ describeOnPostgresql("what is taken is refused on each of three processes within
   it("a permission that was taken from a role", () =>
     expectTaken("the role's permission", async () => {
       const server = processes.all[0] as TestServer;
-      const { id, owner } = world.own;
-      const body = { name: `Reader ${Math.random()}`, scope: "Organization", organizationId: id };
-      const role = await expectOk(server.call(`POST ${iam}/roles`, { token: owner.token, body }));
+      const { id, organization, owner } = world.own;
       const permissions = ["Organization.InviteMember"];
-      await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: owner.token, body: { permissions } }));
-      const person = await newPerson(server, "reader");
-      await join(server, { organizationId: id, token: owner.token, roleId: role.id }, person);
+      const person = await newMember(server, organization, permissions, "reader");
       return {
         person,
         use: (at) => at.call(`GET ${iam}/organizations/${id}/invitations`, { token: person.token }),
-        take: (at) => at.call(`DELETE ${iam}/roles/${role.id}/permissions`, { token: owner.token, body: { permissions } }),
+        take: (at) => at.call(`DELETE ${iam}/roles/${person.roleId}/permissions`, { token: owner.token, body: { permissions } }),
         refusal: [403],
       };
     }));

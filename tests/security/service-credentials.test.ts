@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { ask, expectOk, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
+import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Rule } from "../../packages/server/src/operation/declaration/authorization.ts";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
@@ -14,7 +15,7 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -35,7 +36,7 @@ const serviceLike = (userId: string, scopes?: readonly string[]): string =>
 
 /** Operations that ask in their handlers who may ask about whom: the samples ask about a user. */
 const asksAboutUsers = (operation: Operation): boolean =>
-  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "access.getMyPermissions";
+  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "decisions.getMyPermissions";
 
 /** Whether a service that holds everything that the rule names is let in, within its scopes. */
 function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | undefined): boolean {
@@ -83,7 +84,7 @@ describe("a service with a credential of its own", () => {
         for (const scopes of [[], twoScopes]) {
           const isRefused = asksAboutUsers(operation) || !lets(operation.allow, sample.input, scopes);
           if (!isRefused) continue;
-          const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, scopes) });
+          const answer = await sendRequest(server, operation, { ...sample, token: serviceLike(userId, scopes) });
           const issue = issueOf(answer);
           if (issue !== undefined || !isRefusal(answer))
             wrong.push(`${operation.name} with [${scopes}]: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
@@ -99,12 +100,12 @@ describe("a service with a credential of its own", () => {
       const sample = await sampleOf(world, operation.name);
       if (asksAboutUsers(operation) || !lets(operation.allow, sample.input, twoScopes)) continue;
       const userId = await userOf(sample.token as string);
-      const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, twoScopes) });
+      const answer = await sendRequest(server, operation, { ...sample, token: serviceLike(userId, twoScopes) });
       expect({ operation: operation.name, body: answer.body, ok: answer.status < 300 }).toMatchObject({ ok: true });
       covered.push(operation.name);
     }
     expect(covered.toSorted()).toEqual([
-      "access.getMyPermissions",
+      "decisions.getMyPermissions",
       "access.getRole",
       "access.listRoles",
       "identity.getUser",
@@ -117,7 +118,7 @@ describe("a service with a credential of its own", () => {
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
       const token = serviceLike(await userOf(sample.token as string));
-      const answer = await ask(server, operation, { ...sample, token });
+      const answer = await sendRequest(server, operation, { ...sample, token });
       const isExpected = lets(operation.allow, sample.input, undefined) ? answer.status < 300 : isRefusal(answer);
       const issue = issueOf(answer);
       if (issue !== undefined || !isExpected) wrong.push(`${operation.name}: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
@@ -129,7 +130,7 @@ describe("a service with a credential of its own", () => {
     const token = serviceLike(world.own.owner.id);
     for (const operation of restricted().filter(({ allow }) => allow.kind === "signedIn")) {
       const sample = await sampleOf(world, operation.name);
-      const answer = await ask(server, operation, { ...sample, token });
+      const answer = await sendRequest(server, operation, { ...sample, token });
       expect({ operation: operation.name, status: answer.status, details: answer.body.error.details }).toEqual({
         operation: operation.name,
         status: 403,

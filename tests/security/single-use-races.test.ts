@@ -1,9 +1,11 @@
 /** What may be used once is used once, by sixteen calls on two processes. */
-import { expectOk, inLanes, issueOf, times } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
+import { inLanes, times } from "@gatehouse/testing/lanes.ts";
+import { address, invite, joinAs, mailedToken, newPerson, newRole, password, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, join, mailedToken, makeWorld, newRole, openSetUp, type World } from "@gatehouse/testing/world.ts";
+import { openSetUp } from "@gatehouse/testing/set-up.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 /** CONTRIBUTING: single-use things die once, also when this many come for them at the same moment. */
@@ -19,7 +21,7 @@ describeOnPostgresql("single use under race", () => {
   beforeAll(async () => {
     server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, "postgresql");
     beside = await server.beside();
-    world = await makeWorld(server);
+    world = await World.on(server, twoTenants);
   });
   afterAll(async () => {
     await beside?.close();
@@ -101,8 +103,7 @@ describeOnPostgresql("single use under race", () => {
 
   const inviteNew = async () => {
     const guest = await newPerson(server, "guest");
-    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
-    return { guest, ...(await invite(server, { ...by, email: guest.email })) };
+    return { guest, ...(await invite(server, world.own.organization, guest.email, world.own.roles["Member"] as string)) };
   };
 
   it("an invitation that is accepted, or revoked, or both", async () => {
@@ -130,8 +131,7 @@ describeOnPostgresql("single use under race", () => {
   it("a removal of a member, and a session's end", async () => {
     for (const _ of times(4)) {
       const leaver = await newPerson(server, "leaver");
-      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
-      const { id } = await join(server, by, leaver);
+      const { id } = await joinAs(server, world.own.organization, leaver, world.own.roles["Member"] as string);
       const removal = await race(same(`DELETE ${iam}/organizations/${world.own.id}/memberships/${id}`, { token: world.own.owner.token }));
       expectOne(removal.told, "404 tenancy.membership_not_found");
       const { items } = await expectOk(server.call(`GET ${iam}/auth/sessions`, { token: leaver.token }));
@@ -188,7 +188,7 @@ describeOnPostgresql("single use under race", () => {
 
   it("many changes of one thing are all made, each on the one before", async () => {
     const { token } = world.own.owner;
-    const { id } = await newRole(server, token, world.own.id);
+    const { id } = await newRole(server, world.organization);
     const before = await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }));
     const { told } = await race(
       times(ways).map((index) => [`PUT ${iam}/roles/${id}`, { token, body: { description: `number ${index}` } }]),
@@ -204,7 +204,7 @@ describeOnPostgresql("single use under race", () => {
   it("a version in If-Match", async () => {
     const { token } = world.own.owner;
     for (const _ of times(rounds)) {
-      const { id, version } = await newRole(server, token, world.own.id);
+      const { id, version } = await newRole(server, world.organization);
       const { told } = await race(
         times(ways).map((index) => [
           `PUT ${iam}/roles/${id}`,
@@ -219,7 +219,7 @@ describeOnPostgresql("single use under race", () => {
     const { own } = world;
     const { token } = own.owner;
     for (const round of times(rounds)) {
-      const { id } = await newRole(server, token, own.id);
+      const { id } = await newRole(server, own.organization);
       const give: Call = [`PUT ${iam}/organizations/${own.id}/memberships/${own.membershipIds.member}`, { token, body: { roleId: id } }];
       const remove: Call = [`DELETE ${iam}/roles/${id}`, { token }];
       const calls = times(ways).map((index): Call => {
@@ -251,11 +251,11 @@ describeOnPostgresql("single use under race", () => {
     const { token } = world.own.owner;
     const admin = world.administrator.token;
     for (const round of times(rounds)) {
-      const roles = await Promise.all(times(4).map(() => newRole(server, token, world.own.id)));
+      const roles = await Promise.all(times(4).map(() => newRole(server, world.organization)));
       const { id, value } = await newPermission();
       const calls = times(ways).map((index): Call => {
         if (index % 2 === round % 2) return [`DELETE ${iam}/permissions/${id}`, { token: admin }];
-        if (index % 4 < 2) return [`POST ${iam}/roles/${roles[index % 4].id}/permissions`, { token, body: { permissions: [value] } }];
+        if (index % 4 < 2) return [`POST ${iam}/roles/${roles[index % 4]?.id}/permissions`, { token, body: { permissions: [value] } }];
         return [`POST ${iam}/permissions`, { token: admin, body: { value: `Below${unique()}`, scope: "Organization", parent: value } }];
       });
       const { told, answers } = await race(calls);
@@ -298,14 +298,7 @@ describeOnPostgresql("single use under race", () => {
     const { own, other } = world;
     await inLanes(times(rounds), 1, async () => {
       const offers = await Promise.all(
-        [own, other].map((tenant) =>
-          invite(server, {
-            organizationId: tenant.id,
-            token: tenant.owner.token,
-            email: person.email,
-            roleId: tenant.roles["Member"] as string,
-          }),
-        ),
+        [own, other].map((tenant) => invite(server, tenant.organization, person.email, tenant.roles["Member"] as string)),
       );
       const { told, answers } = await race(
         offers.map(({ id, token }) => [`POST ${iam}/invitations/${id}/accept`, { token: person.token, body: { token } }]),

@@ -1,8 +1,8 @@
 /** Attack 27 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson, password } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const publicUrl = "https://id.example.com";
@@ -30,7 +30,7 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed ho
   let world: World;
   beforeAll(async () => {
     server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", PUBLIC_URL: publicUrl, ...environment });
-    world = await makeWorld(server);
+    world = await World.on(server);
   });
   afterAll(() => server.close());
 

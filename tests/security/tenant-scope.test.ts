@@ -1,6 +1,6 @@
 /** A query that forgets its WHERE: whatever a use case reads, row-level security gives it no row of another tenant (docs/security/attacks.md, 20). */
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { type RawBuilder, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { access } from "../../packages/server/src/modules/authorization/access/index.ts";
@@ -116,31 +116,31 @@ const beforeItsTenant = tenants.inMemoryQuery("beforeItsTenant", {
 });
 
 describe("rows that a use case reads without a filter", () => {
-  let scene: Scene;
+  let world: World;
   let other: OrganizationOf;
   let otherRole: string;
   let principal: Principal;
   let dispatch: ReturnType<typeof internalDispatch>;
 
   beforeAll(async () => {
-    scene = await Scene.open();
-    other = await newOrganization(scene.server);
+    world = await World.open();
+    other = await newOrganization(world.server);
     otherRole = (
-      await scene.server.call(`GET /api/v1/iam/roles?scope=Organization&organizationId=${other.id}`, { token: other.owner.token })
+      await world.server.call(`GET /api/v1/iam/roles?scope=Organization&organizationId=${other.id}`, { token: other.owner.token })
     ).body.items[0].id;
-    const { platform, authenticate, kernel: product } = scene.server.application;
+    const { platform, authenticate, kernel: product } = world.server.application;
     const operations = [
       ...[inPrepare, inMemoryQuery, inOwnerOf, ofNoTenant, anonymously, throughApi],
       ...[named, ofEveryTenant, declaredForAll, beforeItsTenant],
     ];
     const kernel = new Kernel(catalogue([{ module: tenants, operations, events: [], steps: [] }]), platform);
     kernel.authorizeWith(product.authorizer);
-    principal = (await authenticate(scene.owner.token)) as Principal;
+    principal = (await authenticate(world.owner.token)) as Principal;
     dispatch = internalDispatch(kernel.dispatch);
   });
-  afterAll(() => scene.close());
+  afterAll(() => world.close());
 
-  const id = () => scene.organization.id;
+  const id = () => world.organization.id;
 
   it("are the tenant's alone in prepare, in a query from memory and in ownerOf", async () => {
     for (const operation of [inPrepare, inMemoryQuery, inOwnerOf]) {

@@ -1,8 +1,9 @@
 /** Attack 43 of docs/security/attacks.md. */
-import { ask, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
+import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
@@ -56,7 +57,7 @@ let server: TestServer;
 let world: World;
 beforeAll(async () => {
   server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
+  world = await World.on(server, twoTenants);
 });
 afterAll(() => server.close());
 
@@ -77,7 +78,7 @@ async function everywhere(
       places += 1;
       for (const value of values) {
         const sample = await sampleOf(world, operation.name);
-        const answer = await ask(server, operation, { ...sample, input: place.put(sample.input, value) });
+        const answer = await sendRequest(server, operation, { ...sample, input: place.put(sample.input, value) });
         const issue = complaint(answer, place, value);
         if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(value)}: ${issue}`);
       }

@@ -8,8 +8,8 @@ import { runGatehouse } from "@gatehouse/testing/command-line.ts";
 import { asAdministrator, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { type Person, password } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { StartRefused } from "../../packages/server/src/platform/start-refused.ts";
 
@@ -31,7 +31,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
 
   let home: OwnPostgresql;
   let cluster: OwnPostgresql;
-  let scene: Scene;
+  let world: World;
   let people: readonly Person[];
   /** Ids of the log's events in their order. */
   let order: readonly string[];
@@ -44,7 +44,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
   const answers = async (server: TestServer): Promise<AnyBody[]> => {
     const given: AnyBody[] = [];
     for (const person of people) {
-      const body = { userId: person.id, tenantId: scene.organization.id, actionType: "Room.Read" };
+      const body = { userId: person.id, tenantId: world.organization.id, actionType: "Room.Read" };
       const { status, body: answer } = await server.call(`POST ${iam}/authorization/check`, { token: person.token, body });
       given.push([person.email, status, answer.isAuthorized]);
     }
@@ -58,11 +58,11 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     // The old cluster has lived for longer than the new one.
     await burn(home.url, 20_000);
     const server = await openTestServer(environment(home.url));
-    scene = await Scene.on(server);
-    await scene.define("Room", "Room.Read");
-    const role = await scene.roleWith("Room.Read", { effect: "allow" });
-    const reader = await scene.person(role);
-    people = [scene.owner, scene.member, scene.nonMember, reader];
+    world = await World.on(server, ["member", "nonMember"]);
+    await world.define("Room", "Room.Read");
+    const role = await world.roleWith("Room.Read", { effect: "allow" });
+    const reader = await world.person(role);
+    people = [world.owner, world.member, world.nonMember, reader];
     await server.application.settled();
     before = await answers(server);
     expect(new Set(before.map(([, , allowed]) => allowed))).toEqual(new Set([true, false]));
@@ -104,11 +104,11 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     const server = await openTestServer(environment(at));
     try {
       expect(await answers(server)).toEqual(before);
-      const signedIn = await server.call(`POST ${iam}/auth/login`, { body: { email: scene.owner.email, password } });
+      const signedIn = await server.call(`POST ${iam}/auth/login`, { body: { email: world.owner.email, password } });
       expect(signedIn.status).toBe(200);
       const made = await server.call(`POST ${iam}/roles`, {
-        token: scene.owner.token,
-        body: { name: `Made after ${count}`, scope: "Organization", organizationId: scene.organization.id },
+        token: world.owner.token,
+        body: { name: `Made after ${count}`, scope: "Organization", organizationId: world.organization.id },
       });
       expect(made.status).toBe(201);
       await server.application.settled();

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
@@ -17,7 +17,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
   let standby: OwnStandby;
   let server: TestServer;
   let other: TestServer;
-  let scene: Scene;
+  let world: World;
 
   beforeAll(async () => {
     primary = await startPostgresql();
@@ -30,8 +30,8 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
     };
     server = await openTestServer(environment);
     other = await openTestServer(environment, { worker: false });
-    scene = await Scene.on(server);
-    await scene.define("Room", "Room.Read");
+    world = await World.on(server);
+    await world.define("Room", "Room.Read");
   }, 240_000);
   afterAll(async () => {
     await other?.close();
@@ -41,19 +41,19 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
   }, 60_000);
 
   const signedIn = async (at: TestServer): Promise<string> => {
-    const answer = await at.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: scene.owner.email, password } });
+    const answer = await at.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: world.owner.email, password } });
     expect(answer.status).toBe(200);
     return answer.body.sessionToken;
   };
   const roleMade = async (at: TestServer): Promise<string> => {
-    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: scene.organization.id };
-    const answer = await at.call<{ id: string }>(`POST ${iam}/roles`, { token: scene.owner.token, body });
+    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: world.organization.id };
+    const answer = await at.call<{ id: string }>(`POST ${iam}/roles`, { token: world.owner.token, body });
     expect(answer.status).toBe(201);
     return answer.body.id;
   };
   const listed = async (at: TestServer, id: string): Promise<boolean> => {
-    const { body } = await at.call<{ items: { id: string }[] }>(`GET ${iam}/roles?organizationId=${scene.organization.id}&limit=100`, {
-      token: scene.owner.token,
+    const { body } = await at.call<{ items: { id: string }[] }>(`GET ${iam}/roles?organizationId=${world.organization.id}&limit=100`, {
+      token: world.owner.token,
     });
     return body.items.some((item) => item.id === id);
   };
@@ -65,7 +65,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
       const id = await roleMade(server);
       for (const at of [server, other]) {
         expect((await at.call(`GET ${iam}/users/me`, { token })).status).toBe(200);
-        expect((await at.call(`GET ${iam}/roles/${id}`, { token: scene.owner.token })).status).toBe(200);
+        expect((await at.call(`GET ${iam}/roles/${id}`, { token: world.owner.token })).status).toBe(200);
       }
       expect(await listed(server, id), "who made it finds it in the list").toBe(true);
       await expect.poll(() => listed(other, id)).toBe(true);
@@ -73,14 +73,14 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
   });
 
   it("answers another process's caller of what was just given, and refuses what was just taken", { timeout: 60_000 }, async () => {
-    const role = await scene.role(["Room.Read"]);
-    const person = await scene.person(role);
+    const role = await world.role(["Room.Read"]);
+    const person = await world.person(role);
     const may = async (at: TestServer) => {
-      const body = { userId: person.id, tenantId: scene.organization.id, actionType: "Room.Read" };
+      const body = { userId: person.id, tenantId: world.organization.id, actionType: "Room.Read" };
       return (await at.call<{ isAuthorized: boolean }>(`POST ${iam}/authorization/check`, { token: person.token, body })).body.isAuthorized;
     };
     for (const at of [server, other]) await expect.poll(() => may(at)).toBe(true);
-    expect((await scene.send(`DELETE roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Read"] })).status).toBe(200);
+    expect((await world.send(`DELETE roles/${role}/permissions`, world.owner.token, { permissions: ["Room.Read"] })).status).toBe(200);
     expect(await may(server)).toBe(false);
     await expect.poll(() => may(other), { timeout: 1_000, interval: 20 }).toBe(false);
   });
@@ -93,7 +93,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
       const token = await signedIn(at);
       expect((await at.call(`GET ${iam}/users/me`, { token })).status).toBe(200);
       const id = await roleMade(at);
-      expect((await at.call(`GET ${iam}/roles/${id}`, { token: scene.owner.token })).status).toBe(200);
+      expect((await at.call(`GET ${iam}/roles/${id}`, { token: world.owner.token })).status).toBe(200);
       expect(await listed(at, id)).toBe(true);
     }
     await standby.start();

@@ -1,4 +1,4 @@
-import { times } from "./ask.ts";
+import { times } from "./lanes.ts";
 import { startTestServer, type TestServer } from "./server.ts";
 import { startStopwatch } from "./stopwatch.ts";
 

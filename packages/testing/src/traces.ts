@@ -53,7 +53,9 @@ export async function contentOf(server: TestServer): Promise<Readonly<Record<str
       content[name] = rows[0]?.digest ?? "";
     }
     const { rows } = await sql<{ jobs: string }>`
-      select count(*)::text as jobs from jobs.job where name in ('notifications.send-mail', 'identity.start-password-reset')`.execute(tx);
+      select count(*)::text as jobs from jobs.job where name in ('notifications.send-mail', 'authentication.start-password-reset')`.execute(
+      tx,
+    );
     content["jobs"] = rows[0]?.jobs ?? "";
   });
   return content;

@@ -1,7 +1,8 @@
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson, type Person, unique } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { joinAs, newPerson, newRole, type Person, unique } from "@gatehouse/testing/people.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, model, newRole, type World } from "@gatehouse/testing/world.ts";
+import { schoolModel } from "@gatehouse/testing/tenant.ts";
+import type { World } from "@gatehouse/testing/world.ts";
 
 const iam = "/api/v1/iam";
 
@@ -28,7 +29,7 @@ export type Kind = (typeof kinds)[number];
 
 const modelWith = (action: string, featured: string, allows: boolean) => ({
   resourceTypes: {
-    ...model.resourceTypes,
+    ...schoolModel.resourceTypes,
     probe: {
       relations: { user: { subjects: ["user", "group#member"] } },
       ...(allows ? { permissions: { [action]: { allow: "user" } } } : {}),
@@ -64,9 +65,9 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
   const { action, featured } = names;
   const owner = own.owner.token;
   const condition = { operator: "equals", left: "$user.team", right: "red" };
-  const role = (await newRole(server, owner, own.id)).id as string;
+  const role = (await newRole(server, own.organization)).id;
   const person = await newPerson(server, "probed");
-  await join(server, { organizationId: own.id, token: owner, roleId: role }, person);
+  await joinAs(server, own.organization, person, role);
   const id = `probe ${unique()}`;
   const grant = (resource: object, relation: string, subject: object) => ({ organizationId: own.id, resource, relation, subject });
   const himself = { type: "user", id: person.id };
@@ -139,7 +140,10 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
       case "the model":
         await expectOk(server.call(`POST ${iam}/grants`, { token: owner, body: direct }));
         return between((at, allowed) =>
-          at.call(`PUT ${iam}/authorization/model`, { token: administrator.token, body: { model: modelWith(action, featured, allowed) } }),
+          at.call(`PUT ${iam}/authorization/model`, {
+            token: administrator.token,
+            body: { model: modelWith(action, featured, allowed) },
+          }),
         );
     }
   };

@@ -1,4 +1,4 @@
-import { expectOk } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, type TestServer } from "@gatehouse/testing/server.ts";
 import { type RawBuilder, sql } from "kysely";

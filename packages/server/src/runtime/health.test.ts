@@ -163,7 +163,7 @@ describe("/metrics", () => {
     for (const name of [
       "gatehouse_operation_duration_seconds",
       "gatehouse_authorization_decisions_total",
-      "gatehouse_read_model_lookups_total",
+      "gatehouse_projection_lookups_total",
       "gatehouse_sign_ins_total",
       "gatehouse_events_appended_total",
       "gatehouse_events_handled_total",
@@ -197,7 +197,7 @@ describe("/metrics", () => {
       /^gatehouse_http_request_duration_seconds_count\{method="POST",route="\/api\/v1\/iam\/authorization\/check",status="200"\} (\d+)$/m;
     expect(countOf(check)).toBeGreaterThan(0);
     expect(countOf(/^gatehouse_dependency_up\{dependency="postgresql"\} (\d+)$/m)).toBe(1);
-    expect(countOf(/^gatehouse_events_handled_total\{consumer="access.read-model"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(countOf(/^gatehouse_events_handled_total\{consumer="decisions.update-projection"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(countOf(/^gatehouse_events_appended_total\{type="user.registered.v1"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(answer.body).not.toContain(person.email);
     expect(answer.body).not.toContain(person.id);

@@ -17,7 +17,7 @@ describe("the logs of a whole walk", () => {
     const server = await startTestServer();
     try {
       const secrets = new Set<string>([password, "a wrong password that was tried"]);
-      const { token: setUpToken } = await asOperator(server, "tenancy.openSetUp", {});
+      const { token: setUpToken } = await asOperator(server, "authentication.openSetUp", {});
       secrets.add(setUpToken);
       const administrator = await newAdministrator(server);
       const organization = await newOrganization(server);

@@ -85,7 +85,14 @@ export const logReaders = (relayExpected: boolean): readonly LogReader[] => [
 ];
 
 /** Queues that earlier releases had under other names. */
-export const retiredQueues: readonly string[] = ["operation.forget-old-keys", "broker.forget-old-messages"];
+export const retiredQueues: readonly string[] = [
+  "operation.forget-old-keys",
+  "broker.forget-old-messages",
+  "access.forget-old-decisions",
+  "access.repair-read-model",
+  "identity.start-confirmation",
+  "identity.start-password-reset",
+];
 
 /** Every queue of the product. */
 export const queues: readonly Queue[] = [

@@ -32,7 +32,7 @@ describe("events that no command emits", () => {
     await newPerson(server);
     await server.application.settled();
     const types = Map.groupBy(await typesInLog(server), (type) => type);
-    for (const type of ["user.registered.v1", "access.read_model_changed.v1", AuditLogRequested.type]) {
+    for (const type of ["user.registered.v1", "decisions.projection_changed.v1", AuditLogRequested.type]) {
       expect(types.get(type)?.length, type).toBeGreaterThan(0);
       expect(await appendedOf(server.application.platform, type), type).toBe(types.get(type)?.length);
     }

@@ -218,7 +218,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
     const credentials = { email: "ada@example.com", password: "a quiet green harbour" };
     const input = { ...credentials, firstName: "Ada", lastName: "Byron" };
     const made = await backends.command.dispatch({
-      operation: "tenancy.createUser",
+      operation: "authentication.createUser",
       input,
       principal: operator,
       origin: backgroundOrigin(),

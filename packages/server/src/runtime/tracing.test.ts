@@ -43,7 +43,7 @@ describe("one trace", () => {
     const request = await named(trace, "POST /api/v1/iam/organizations");
     const command = await named(trace, "tenancy.createOrganization");
     const append = await named(trace, "append events");
-    const consumer = await named(trace, "process access.read-model");
+    const consumer = await named(trace, "process decisions.update-projection");
     const transaction = spansOf(trace).find(({ spanId }) => spanId === append.parentSpanId) as ReceivedSpan;
 
     expect(request).toMatchObject({ parentSpanId: spanOfCaller, kind: spanKind.server });
@@ -66,7 +66,7 @@ describe("one trace", () => {
     const trace = traceOf("b");
     const body = registration();
     await server.call("POST /api/v1/iam/auth/register", { body, from: anAddress(), headers: traceparent(trace) });
-    const command = await named(trace, "identity.register");
+    const command = await named(trace, "authentication.register");
     const job = await named(trace, "job notifications.send-mail");
     const ancestors = new Map(spansOf(trace).map((span) => [span.spanId, span]));
     let above = job.parentSpanId;
@@ -94,7 +94,7 @@ describe("one trace", () => {
     const transact = vi.spyOn(server.application.platform.database, "transact").mockRejectedValue(new Error("the disk is full"));
     await server.call("POST /api/v1/iam/auth/register", { body: registration(), from: anAddress(), headers: traceparent(trace) });
     transact.mockRestore();
-    expect(await named(trace, "identity.register")).toMatchObject({ status: { code: statusError, message: "internal_error" } });
+    expect(await named(trace, "authentication.register")).toMatchObject({ status: { code: statusError, message: "internal_error" } });
     expect(await named(trace, "POST /api/v1/iam/auth/register")).toMatchObject({ status: { code: statusError } });
     expect(receiver.raw.join("")).not.toContain("the disk is full");
   });
@@ -186,7 +186,11 @@ describe("a line of the log", () => {
       await http.inject({ method: "POST", url: "/api/v1/iam/auth/register", payload: registration(), headers: traceparent(trace) });
       const messages = () => lines.filter(({ traceId }) => traceId === trace).map(({ level, message }) => `${level} ${message}`);
       await eventually(messages).toEqual(
-        expect.arrayContaining(["INFO identity.register: ok", "DEBUG access.read-model: ok", "WARN job notifications.send-mail: failed"]),
+        expect.arrayContaining([
+          "INFO authentication.register: ok",
+          "DEBUG decisions.update-projection: ok",
+          "WARN job notifications.send-mail: failed",
+        ]),
       );
     } finally {
       await http.close();

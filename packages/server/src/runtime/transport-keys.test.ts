@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { encryptedMessages } from "#platform/rpc/encrypted-messages.ts";
 import { readConfiguration } from "./configuration.ts";
-import { leaveTransportKey, transportKeys } from "./transport-keys.ts";
+import { transportKeys, writeTransportKeyFile } from "./transport-keys.ts";
 
 const masterKey = () => randomBytes(32).toString("base64");
 const [before, now] = [masterKey(), masterKey()];
@@ -52,8 +52,8 @@ it("a gateway without a key is refused, unless a process of its user has left on
   expect(() => transportKeys(configured({ GATEHOUSE_ROLE: "gateway" }))).toThrow("GATEHOUSE_TRANSPORT_KEY is not set");
   expect(() => transportKeys(alone)).toThrow("GATEHOUSE_TRANSPORT_KEY is not set");
   const query = configured({ GATEHOUSE_ROLE: "query", GATEHOUSE_MASTER_KEY: now, ...here });
-  leaveTransportKey(query);
-  leaveTransportKey(role(before));
+  writeTransportKeyFile(query);
+  writeTransportKeyFile(role(before));
   const folder = join(home, ".gatehouse", "transport");
   const [file] = readdirSync(folder) as [string];
   expect(readdirSync(folder)).toHaveLength(1);

@@ -124,7 +124,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
       hasOrganization ? (input.organizationId ?? null) : undefined;
     return {
       ...declaration,
-      name: declaration.releasedAs ?? `${this.name}.${name}`,
+      name: `${this.name}.${name}`,
       kind,
       module: this.name,
       input: closed(declaration.input),
@@ -159,8 +159,6 @@ type Declaration<
   Preparing,
 > = OperationDeclaration<Input, Output> & {
   readonly errors?: Errors;
-  /** The full public name of an operation that another module released first. */
-  readonly releasedAs?: string;
   /** Resolves the tenant of the call where the input has no `organizationId`. */
   tenant?(context: Resolving, input: Static<Input>): MaybePromise<string | null | undefined>;
   /** Resolves the owner of the resource, for the rule `own`. */
@@ -180,7 +178,6 @@ interface AuditedQuery {
 /** A declaration without the types of its contexts: the kernel does not know them. */
 interface Declared<Input extends TObject, Output extends TSchema> extends OperationDeclaration<Input, Output> {
   readonly audit?: AuditDeclaration;
-  readonly releasedAs?: string;
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
   readonly prepare?: Operation["prepare"];

@@ -178,11 +178,11 @@ describe("the audit log", () => {
     const { rows } = await server.application.platform.database.owner
       .selectFrom("audit_entries")
       .selectAll()
-      .where("operation", "in", ["identity.register", "identity.verifyEmail", "authentication.login"])
+      .where("operation", "in", ["authentication.register", "authentication.verifyEmail", "authentication.login"])
       .orderBy("id")
       .execute()
       .then((all: AnyBody[]) => ({ rows: all }));
-    const mine = rows.find((row: AnyBody) => row.personal?.input?.email === body.email && row.operation === "identity.register");
+    const mine = rows.find((row: AnyBody) => row.personal?.input?.email === body.email && row.operation === "authentication.register");
     expect(mine).toMatchObject({ caller_kind: "anonymous", user_id: null, ip_address: from, user_agent: "Browser/2.0" });
     // Personal data is stored separately, so that it can be encrypted under the person's key.
     const [email, firstName, lastName] = ["[personal]", "[personal]", "[personal]"];
@@ -191,7 +191,7 @@ describe("the audit log", () => {
     const text = JSON.stringify(rows);
     expect(text).not.toContain(secret);
     expect(text).not.toContain(token);
-    expect(rows.filter((row: AnyBody) => row.operation === "identity.verifyEmail").length).toBeGreaterThan(0);
+    expect(rows.filter((row: AnyBody) => row.operation === "authentication.verifyEmail").length).toBeGreaterThan(0);
   });
 
   it("gets no change from a refused call", async () => {

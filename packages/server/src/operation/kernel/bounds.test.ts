@@ -1,6 +1,6 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { newPerson, unique } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
@@ -35,22 +35,22 @@ it("every list in an input declares maxItems", () => {
 });
 
 describe("an operation accepts a list of the maximal length, and refuses one more", () => {
-  let scene: Scene;
+  let world: World;
   /** One more than a role can be given in a call. */
   const values = Array.from({ length: 201 }, (_, index) => `Bound.P${index}`);
   beforeAll(async () => {
-    scene = await Scene.open();
-    await scene.define("Bound");
-    await scene.server.application.platform.database.transact(everyTenant, (tx) =>
+    world = await World.open(["member"]);
+    await world.define("Bound");
+    await world.server.application.platform.database.transact(everyTenant, (tx) =>
       sql`insert into permission_definitions (id, value, scope, parent_permission_id, created_at, updated_at)
         select gen_random_uuid(), value, 'Organization', (select id from permission_definitions where value = 'Bound'), now(), now()
         from unnest(${values}::text[]) value`.execute(tx),
     );
     // The projection reads the rows inserted by SQL with the next change of the tree.
-    await scene.define("Bound.Last");
-    await scene.server.application.settled();
+    await world.define("Bound.Last");
+    await world.server.application.settled();
   });
-  afterAll(() => scene.close());
+  afterAll(() => world.close());
 
   const refusedFor = (answer: Parameters<typeof expectError>[0], field: string): void => {
     expectError(answer, 400, "common.validation_failed");
@@ -58,23 +58,23 @@ describe("an operation accepts a list of the maximal length, and refuses one mor
   };
 
   it("of permissions added to a role, and removed from it", async () => {
-    const role = await scene.role();
+    const role = await world.role();
     const at = `roles/${role}/permissions`;
-    refusedFor(await scene.send(`POST ${at}`, scene.owner.token, { permissions: values }), "permissions");
+    refusedFor(await world.send(`POST ${at}`, world.owner.token, { permissions: values }), "permissions");
     const permissions = values.slice(1);
-    const given = await scene.send(`POST ${at}`, scene.owner.token, { permissions });
+    const given = await world.send(`POST ${at}`, world.owner.token, { permissions });
     expectWritten(given, 200);
     expect(given.body.permissions).toHaveLength(200);
-    refusedFor(await scene.send(`DELETE ${at}`, scene.owner.token, { permissions: values }), "permissions");
-    const taken = await scene.send(`DELETE ${at}`, scene.owner.token, { permissions });
+    refusedFor(await world.send(`DELETE ${at}`, world.owner.token, { permissions: values }), "permissions");
+    const taken = await world.send(`DELETE ${at}`, world.owner.token, { permissions });
     expectWritten(taken, 200);
     expect(taken.body.permissions).toEqual([]);
   });
 
   it("of checks in a batch", async () => {
-    const check = { userId: scene.member.id, tenantId: scene.organization.id, actionType: "Bound.P1" };
+    const check = { userId: world.member.id, tenantId: world.organization.id, actionType: "Bound.P1" };
     const checkBatch = (count: number) =>
-      scene.send("POST authorization/check-batch", scene.member.token, { checks: Array.from({ length: count }, () => check) });
+      world.send("POST authorization/check-batch", world.member.token, { checks: Array.from({ length: count }, () => check) });
     const answer = await checkBatch(1_000);
     expectRead(answer);
     expect(answer.body.results).toHaveLength(1_000);
@@ -83,38 +83,38 @@ describe("an operation accepts a list of the maximal length, and refuses one mor
 
   it("of roles for a member, in an invitation and in a change", async () => {
     const roles: string[] = [];
-    for (let index = 0; index < 21; index += 1) roles.push(await scene.role());
+    for (let index = 0; index < 21; index += 1) roles.push(await world.role());
     const offer = (roleIds: readonly string[]) =>
-      scene.send(`POST organizations/${scene.organization.id}/invitations`, scene.owner.token, {
+      world.send(`POST organizations/${world.organization.id}/invitations`, world.owner.token, {
         email: `bound-${unique()}@example.com`,
         roleIds,
       });
     refusedFor(await offer(roles), "roleIds");
     expectWritten(await offer(roles.slice(1)), 201);
-    const person = await scene.person();
-    const at = `PUT organizations/${scene.organization.id}/memberships/${await scene.membershipOf(person)}`;
-    refusedFor(await scene.send(at, scene.owner.token, { roleIds: roles }), "roleIds");
-    expectWritten(await scene.send(at, scene.owner.token, { roleIds: roles.slice(1) }), 200);
+    const person = await world.person();
+    const at = `PUT organizations/${world.organization.id}/memberships/${await world.membershipOf(person)}`;
+    refusedFor(await world.send(at, world.owner.token, { roleIds: roles }), "roleIds");
+    expectWritten(await world.send(at, world.owner.token, { roleIds: roles.slice(1) }), 200);
   });
 
   it("of roles in the internal scope", async () => {
-    const person = await newPerson(scene.server);
+    const person = await newPerson(world.server);
     const roles: string[] = [];
     for (let index = 0; index < 21; index += 1) {
-      const made = await scene.send("POST roles", scene.administrator.token, { name: `Internal ${unique()}`, scope: "Internal" });
+      const made = await world.send("POST roles", world.administrator.token, { name: `Internal ${unique()}`, scope: "Internal" });
       expectWritten(made, 201);
       roles.push(made.body.id);
     }
     const at = `PUT internal/memberships/${person.id}`;
-    refusedFor(await scene.send(at, scene.administrator.token, { roleIds: roles }), "roleIds");
-    expectWritten(await scene.send(at, scene.administrator.token, { roleIds: roles.slice(1) }), 200);
+    refusedFor(await world.send(at, world.administrator.token, { roleIds: roles }), "roleIds");
+    expectWritten(await world.send(at, world.administrator.token, { roleIds: roles.slice(1) }), 200);
   });
 
   it("of role rules in a preview", async () => {
-    const roleId = await scene.role();
+    const roleId = await world.role();
     const preview = (permissions: readonly string[]) =>
-      scene.send("POST authorization/preview", scene.owner.token, {
-        tenantId: scene.organization.id,
+      world.send("POST authorization/preview", world.owner.token, {
+        tenantId: world.organization.id,
         roleId,
         set: permissions.map((permission) => ({ permission })),
       });

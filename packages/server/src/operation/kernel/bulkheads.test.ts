@@ -1,8 +1,8 @@
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { startTestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openPostgresql } from "#platform/database/postgresql.ts";
@@ -12,17 +12,20 @@ import { bulkheads } from "#platform/resilience/policies.ts";
 const checkMsMax = 1_000;
 
 describeOnPostgresql("administrative operations that wait for a table lock", () => {
-  let scene: Scene;
+  let world: World;
   beforeAll(async () => {
-    scene = await Scene.on(await startTestServer({ DATABASE_POOL: "6", GATEHOUSE_SIGN_IN_LIMIT: "off" }, "postgresql"));
+    world = await World.on(await startTestServer({ DATABASE_POOL: "6", GATEHOUSE_SIGN_IN_LIMIT: "off" }, "postgresql"), [
+      "admin",
+      "nonMember",
+    ]);
   });
-  afterAll(() => scene.close());
+  afterAll(() => world.close());
 
   it("delay no check, and calls above the bulkhead's limit are refused and write nothing", async () => {
-    const { server, organization, owner, admin, nonMember } = scene;
+    const { server, organization, owner, admin, nonMember } = world;
     const { metrics } = server.application.platform;
     const check = () =>
-      scene.send("POST authorization/check", admin.token, {
+      world.send("POST authorization/check", admin.token, {
         userId: admin.id,
         tenantId: organization.id,
         actionType: "Organization.Read",
@@ -44,12 +47,12 @@ describeOnPostgresql("administrative operations that wait for a table lock", () 
     await locked.promise;
     const atOnce = 3;
     const waiting = Array.from({ length: atOnce + bulkheads.administration.waiting }, () =>
-      scene.send(`GET organizations/${organization.id}`, owner.token),
+      world.send(`GET organizations/${organization.id}`, owner.token),
     );
     await eventually(permitsInUse).toBe(atOnce);
     const surplus = await Promise.all(
       Array.from({ length: 5 }, (_, index) =>
-        scene.send("POST organizations", nonMember.token, { name: "Surplus", slug: `surplus-${index}`, country: "VN" }),
+        world.send("POST organizations", nonMember.token, { name: "Surplus", slug: `surplus-${index}`, country: "VN" }),
       ),
     );
     const stopwatch = startStopwatch();
@@ -69,7 +72,7 @@ describeOnPostgresql("administrative operations that wait for a table lock", () 
     expect(answered.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
     expect(answered.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(atOnce);
     await eventually(permitsInUse).toBe(0);
-    const mine = await scene.send("GET organizations?limit=100", nonMember.token);
+    const mine = await world.send("GET organizations?limit=100", nonMember.token);
     expect(JSON.stringify(mine.body)).not.toContain("surplus-");
   });
 });

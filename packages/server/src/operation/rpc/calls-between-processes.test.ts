@@ -122,7 +122,7 @@ describe("a call between processes", () => {
     };
     const check = (more: object = {}) =>
       send(
-        "rpc.query.access.check",
+        "rpc.query.decisions.check",
         JSON.stringify({
           input: { userId: person.id, tenantId: organization.id, actionType: "Organization.Update" },
           credential: { token: person.token, from: "header" },
@@ -157,7 +157,7 @@ describe("a call between processes", () => {
       ["a NUL", '{"input":{"email":"a\\u0000b"}}'],
       ["nothing", ""],
     ])("is refused where its body is %s", async (_what, body) => {
-      expect(await send("rpc.query.access.check", body)).toMatchObject({
+      expect(await send("rpc.query.decisions.check", body)).toMatchObject({
         status: 400,
         body: { error: { code: "common.validation_failed" } },
       });
@@ -166,9 +166,9 @@ describe("a call between processes", () => {
     it("cannot call an operation without a route, or of the other kind", async () => {
       const body = JSON.stringify({ input: {} });
       for (const subject of [
-        "rpc.command.tenancy.openSetUp",
-        "rpc.query.tenancy.createUser",
-        "rpc.command.access.check",
+        "rpc.command.authentication.openSetUp",
+        "rpc.query.authentication.createUser",
+        "rpc.command.decisions.check",
         "rpc.query.nothing",
       ]) {
         expect((await send(subject, body)).status, subject).toBe(404);
@@ -177,7 +177,7 @@ describe("a call between processes", () => {
 
     it("is rate-limited although it has no address", async () => {
       const attempt = () =>
-        send("rpc.command.identity.forgotPassword", JSON.stringify({ input: { email: "nobody@example.com" } })).then(
+        send("rpc.command.authentication.forgotPassword", JSON.stringify({ input: { email: "nobody@example.com" } })).then(
           ({ status }) => status,
         );
       const statuses: number[] = [];
@@ -219,7 +219,7 @@ describe("a call between processes", () => {
       for (let round = 0; round < 40; round += 1) {
         const origin = { ip: `198.51.100.${round}`, userAgent: null, requestId: "r", traceId: "t" };
         const sent = { input: { email: "nobody@example.com" }, origin };
-        statuses.push((await call("rpc.command.identity.forgotPassword", sent)).status);
+        statuses.push((await call("rpc.command.authentication.forgotPassword", sent)).status);
       }
       expect(statuses).toContain(429);
     });

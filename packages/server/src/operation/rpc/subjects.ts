@@ -1,6 +1,6 @@
 import type { Operation } from "../declaration/operation.ts";
 
-/** The subject of an operation: `rpc.query.access.check`. The kind comes first, because a role serves one kind. */
+/** The subject of an operation: `rpc.query.decisions.check`. The kind comes first, because a role serves one kind. */
 export const subjectOf = ({ kind, name }: Operation): string => `rpc.${kind}.${name}`;
 
 /** All subjects that the processes of one role serve. */

@@ -25,7 +25,7 @@ export const retentionSteps: readonly SchemaStep[] = [
 ];
 
 /** The removals that have a ceiling. */
-export const removalNames = ["audit.records", "access.decisions", "access.grants", "log.events"] as const;
+export const removalNames = ["audit.records", "decisions.recorded", "access.grants", "log.events"] as const;
 export type RemovalName = (typeof removalNames)[number];
 
 /** The share of the rows that one run may take; a day's worth of rows that are kept for 30 days is a thirtieth. */

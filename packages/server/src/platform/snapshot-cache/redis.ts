@@ -6,7 +6,7 @@ import { signedTexts, type Trust } from "./signed-texts.ts";
 import { type Entry, type Reading, type SnapshotCache, sameWatermark, type Watermark } from "./snapshot-cache.ts";
 
 /** `generation number code`. Has no end of its own: where Redis evicts it, nothing is believed until the next write. */
-const watermarkKey = "iam:read-model:mark";
+const watermarkKey = "iam:projection:watermark";
 
 /**
  * Stores a value as `generation version expiry code value`, unless one of the same generation and a higher version is there. Versions

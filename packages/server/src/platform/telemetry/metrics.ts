@@ -12,7 +12,7 @@ export function createMetrics() {
   const registers = [registry];
   const authorization = new Activity();
   /** Projection entries that decisions in this process took from memory: a number, because they are tens of thousands a second. */
-  const readModelHits = { count: 0 };
+  const projectionHits = { count: 0 };
   return {
     registry,
     /** The last minute of each role, for its probe. */
@@ -103,15 +103,15 @@ export function createMetrics() {
       labels: ["allowed", "reason"],
       noted: authorization,
     }),
-    readModelHits,
-    readModelLookups: new Counter({
-      name: "gatehouse_read_model_lookups_total",
+    projectionHits,
+    projectionLookups: new Counter({
+      name: "gatehouse_projection_lookups_total",
       help: "Where a part of the access projection was found: memory, cache, database, computed from the tables, or missing (cache hit rate)",
       labelNames: ["found"] as const,
       registers,
       collect() {
-        this.inc({ found: "memory" }, readModelHits.count);
-        readModelHits.count = 0;
+        this.inc({ found: "memory" }, projectionHits.count);
+        projectionHits.count = 0;
       },
     }),
     logRestarts: new Counter({

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { beginGatehouse, runGatehouse } from "@gatehouse/testing/command-line.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { anAddress, expectStatus, newOrganization, type Person, registration } from "@gatehouse/testing/people.ts";
+import { anAddress, newOrganization, type Person, registration } from "@gatehouse/testing/people.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
 import { openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { services } from "@gatehouse/testing/services.ts";
@@ -43,7 +44,7 @@ async function sealSomething(server: TestServer): Promise<Sealed> {
   };
   await repeat(server);
   const newcomer = registration();
-  await expectStatus(201, server.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
+  await expectOk(server.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
   return { person, newcomer: newcomer.email, repeat };
 }
 

@@ -2,13 +2,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expectWritten } from "@gatehouse/testing/answers.ts";
+import { expectOk, expectWritten } from "@gatehouse/testing/answers.ts";
 import { beginGatehouse, type Ended } from "@gatehouse/testing/command-line.ts";
 import { asAdministrator, describeOnPostgresql, type Fresh, freshPostgresql } from "@gatehouse/testing/databases.ts";
-import { anAddress, expectStatus, type Person, password, registration, signIn } from "@gatehouse/testing/people.ts";
+import { anAddress, type Person, password, registration, signIn } from "@gatehouse/testing/people.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
-import { compare, Scene } from "@gatehouse/testing/scene.ts";
+import { compare } from "@gatehouse/testing/references.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type AnyTables, everyTenant } from "#platform/database/database.ts";
@@ -46,24 +47,24 @@ function contents(folder: string): readonly string[] {
 }
 
 /** Rules, conditions, relationships and everything else that decisions are made from. */
-async function liveIn(scene: Scene): Promise<void> {
-  await scene.define("Room", "Room.Read", "Room.Write", "Room.Close");
-  await scene.model({
+async function liveIn(world: World): Promise<void> {
+  await world.define("Room", "Room.Read", "Room.Write", "Room.Close");
+  await world.model({
     attributes: { user: { level: "number" } },
     resourceTypes: { Room: { relations: { viewer: { subjects: ["user"] } }, permissions: { "Room.Read": { allow: "viewer" } } } },
   });
-  const writer = await scene.roleWith("Room.Write", { effect: "allow", condition: compare("$user.level", "greater_than", 3) });
-  await scene.role(["Room.Close"]);
-  await scene.setEntitlements({ rooms: 12 });
-  const level = await scene.person(writer);
-  await scene.setAttributes(level, { level: 5 });
-  await scene.granted("Room:1", "viewer", `user:${scene.member.id}`);
+  const writer = await world.roleWith("Room.Write", { effect: "allow", condition: compare("$user.level", "greater_than", 3) });
+  await world.role(["Room.Close"]);
+  await world.setEntitlements({ rooms: 12 });
+  const level = await world.person(writer);
+  await world.setAttributes(level, { level: 5 });
+  await world.granted("Room:1", "viewer", `user:${world.member.id}`);
   const key = { "Idempotency-Key": "one-and-the-same" };
-  expectWritten(await scene.send("POST roles", scene.owner.token, keyedRole(scene), key), 201);
-  people = [scene.owner, scene.admin, scene.member, scene.nonMember, scene.administrator, level];
+  expectWritten(await world.send("POST roles", world.owner.token, keyedRole(world), key), 201);
+  people = [world.owner, world.admin, world.member, world.nonMember, world.administrator, level];
 }
 
-const keyedRole = (scene: Scene) => ({ name: "Made once", scope: "Organization", organizationId: scene.organization.id });
+const keyedRole = (world: World) => ({ name: "Made once", scope: "Organization", organizationId: world.organization.id });
 
 const newcomer = registration();
 let people: readonly Person[] = [];
@@ -97,7 +98,7 @@ describeOnPostgresql("an import", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-lived-in-"));
   const checkpoints = `${dataDir}.checkpoints.jsonl`;
   const targets: TestDatabase[] = [];
-  let scene: Scene;
+  let world: World;
   let masterKey: string;
   let before: readonly AnyBody[];
   let asItWas: readonly string[];
@@ -119,16 +120,16 @@ describeOnPostgresql("an import", () => {
 
   beforeAll(async () => {
     const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { fresh: true });
-    scene = await Scene.on(server);
-    await liveIn(scene);
+    world = await World.on(server, ["admin", "member", "nonMember"]);
+    await liveIn(world);
     await server.application.settled();
-    before = await answersOf(server, scene.organization.id);
+    before = await answersOf(server, world.organization.id);
     await server.close();
     // Without a worker, what is asked for now waits: a mail in the queue, events that no consumer has handled.
     const idle = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { worker: false });
-    const asked = await idle.call("POST /api/v1/iam/auth/forgot-password", { from: anAddress(), body: { email: scene.member.email } });
+    const asked = await idle.call("POST /api/v1/iam/auth/forgot-password", { from: anAddress(), body: { email: world.member.email } });
     expect(asked.status).toBe(202);
-    await expectStatus(201, idle.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
+    await expectOk(idle.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
     const { owner } = idle.application.platform.database;
     await sql`insert into dead_letters (consumer, event_id, attempts, failure, failed_at)
       select (select min(name) from consumers), (select id from events order by sequence limit 1), 6, 'could not', now()`.execute(owner);
@@ -172,11 +173,11 @@ describeOnPostgresql("an import", () => {
 
   it("then sessions are good, passwords too, answers are the same, the waiting mail is sent, and a retry gets its first answer", async () => {
     const server = await onTarget();
-    expect(await answersOf(server, scene.organization.id)).toEqual(before);
+    expect(await answersOf(server, world.organization.id)).toEqual(before);
     for (const person of people) expect((await server.call("GET /api/v1/iam/users/me", { token: person.token })).status).toBe(200);
-    expect(await signIn(server, scene.member.email)).toMatch(/^ghs_/);
+    expect(await signIn(server, world.member.email)).toMatch(/^ghs_/);
     expect((await server.mail(newcomer.email, "verify-email")).links).toHaveLength(1);
-    const mail = await server.mail(scene.member.email, "reset-password");
+    const mail = await server.mail(world.member.email, "reset-password");
     const token = new URL(mail.links[0] as string).searchParams.get("token") as string;
     const reset = await server.call("POST /api/v1/iam/auth/reset-password", {
       from: anAddress(),
@@ -184,8 +185,8 @@ describeOnPostgresql("an import", () => {
     });
     expect(reset.status, JSON.stringify(reset.body)).toBeLessThan(300);
     const retried = await server.call("POST /api/v1/iam/roles", {
-      token: scene.owner.token,
-      body: keyedRole(scene),
+      token: world.owner.token,
+      body: keyedRole(world),
       headers: { "Idempotency-Key": "one-and-the-same" },
     });
     expect(retried.status).toBe(201);
@@ -195,7 +196,7 @@ describeOnPostgresql("an import", () => {
 
   it("then the audit trail verifies as before, says that it was moved, and goes on", async () => {
     const server = await onTarget();
-    const moved: Scene = Object.assign(Object.create(scene), { server });
+    const moved = world.onServer(server);
     await moved.role(["Room.Close"]);
     await server.application.settled();
     const { owner } = server.application.platform.database;
@@ -212,7 +213,7 @@ describeOnPostgresql("an import", () => {
     const server = await onTarget();
     const { owner } = server.application.platform.database;
     const known = new Set(await idsInOrder(owner));
-    const moved: Scene = Object.assign(Object.create(scene), { server });
+    const moved = world.onServer(server);
     const role = await moved.role(["Room.Close"]);
     const joined = await moved.person(role);
     await server.application.settled();
@@ -320,7 +321,7 @@ describeOnPostgresql("an import", () => {
 
   it("leaves a source behind that still starts", async () => {
     const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir });
-    expect(await signIn(server, scene.owner.email)).toMatch(/^ghs_/);
+    expect(await signIn(server, world.owner.email)).toMatch(/^ghs_/);
     await server.close();
   });
 });

@@ -38,7 +38,7 @@ describe("what a table's transaction ids mean to an import", () => {
     expect(meanings.get("relays")).toEqual({ kind: "place", log: "events" });
     expect(meanings.get("audit_records")).toEqual({ kind: "plain" });
     expect(meanings.get("relationships")).toEqual({ kind: "revision", columns: ["revision"] });
-    expect(meanings.get("access_read_model")).toEqual({ kind: "revision", columns: ["version"] });
+    expect(meanings.get("projection_entries")).toEqual({ kind: "revision", columns: ["version"] });
     expect(meanings.get("idempotency_keys")).toEqual({ kind: "revision", columns: ["revision"] });
     expect(meanings.get("users")).toEqual({ kind: "plain" });
   });
@@ -61,7 +61,7 @@ describe("what a table's transaction ids mean to an import", () => {
   it.each([
     ["another log", table("other_log", column("transaction", "xid8"), column("sequence", "bigint", { identity: true }))],
     ["a position beside another id", table("odd", column("transaction", "xid8"), column("sequence", "bigint"), column("seen", "xid8"))],
-    ["a declared column that is gone", table("access_read_model", column("key", "text"))],
+    ["a declared column that is gone", table("projection_entries", column("key", "text"))],
   ])("refuses what it cannot read a meaning from: %s", (_what, odd) => {
     expect(() => meaningOf(odd)).toThrow(`does not understand the table ${odd.name}`);
   });

@@ -31,7 +31,7 @@ const hashed: readonly string[] = ["audit_records"];
 
 /** Ids of transactions in columns whose type and default do not tell that they are. */
 const declared: Readonly<Record<string, readonly string[]>> = {
-  access_read_model: ["version"],
+  projection_entries: ["version"],
   idempotency_keys: ["revision"],
 };
 

@@ -3,7 +3,7 @@ import type { AnyTables } from "#platform/database/database.ts";
 
 /** The rows that a step of the schema puts into its table, as long as no server has changed them. */
 const untouched: Readonly<Record<string, RawBuilder<unknown>>> = {
-  access_read_model_marks: sql`number = 0`,
+  projection_watermarks: sql`number = 0`,
   log_removals: sql`removed = 0`,
   audit_progress: sql`transaction = '0'::xid8 and sequence = 0`,
 };

@@ -48,7 +48,7 @@ export async function rebase(database: Database, keys: Keys, now: Date, tell: (l
     }
     await raiseSequences(tx, tables);
     // The next start begins the snapshot in Redis anew: it is of the cluster that the database was in.
-    await sql`update access_read_model_marks set lineage = null`.execute(tx);
+    await sql`update projection_watermarks set lineage = null`.execute(tx);
     await continueAuditLog(tx as WriteHandle, keys, now, "installation.rebase");
     return { wasMoved: true, rows };
   });

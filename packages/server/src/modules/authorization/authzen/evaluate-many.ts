@@ -23,7 +23,6 @@ type Semantic = Static<typeof Semantic>;
 
 /** AuthZEN 1.0, Access Evaluations (7): many questions in one request, or one where there are no `evaluations`. */
 export const evaluateMany = authzen.inMemoryQuery("evaluateMany", {
-  releasedAs: "access.evaluateMany",
   http: "POST /access/v1/evaluations",
   summary: "AuthZEN: decide many questions at once.",
   allow: identified({ appliesScopes: true }),

@@ -9,7 +9,6 @@ import { authzen } from "./module.ts";
 
 /** AuthZEN 1.0, Access Evaluation (6). What nobody has defined is denied, not refused. */
 export const evaluate = authzen.inMemoryQuery("evaluate", {
-  releasedAs: "access.evaluate",
   http: "POST /access/v1/evaluation",
   summary: "AuthZEN: decide whether a subject may perform an action on a resource.",
   allow: identified({ appliesScopes: true }),

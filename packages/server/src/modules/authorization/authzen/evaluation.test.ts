@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
-import { expectStatus, joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/testing/people.ts";
+import { expectError, expectOk, expectRead } from "@gatehouse/testing/answers.ts";
+import { joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeWorld, type World } from "./conformance/world.ts";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
@@ -177,8 +177,7 @@ describe("POST /access/v1/evaluation", () => {
     await world.server.call(`PATCH /api/v1/users/${world.bob.id}`, { token: world.administrator.token, body: { status: "Suspended" } });
     const bob = reading({ subject: { type: "user", id: world.bob.id } });
     expect((await world.decide(bob)).context.reason_code).toBe("user_inactive");
-    await expectStatus(
-      200,
+    await expectOk(
       world.server.call(`PATCH /api/v1/users/${world.bob.id}`, { token: world.administrator.token, body: { status: "Active" } }),
     );
     expect((await world.decide(bob)).decision).toBe(true);

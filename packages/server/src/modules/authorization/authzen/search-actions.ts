@@ -14,7 +14,6 @@ import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /** AuthZEN 1.0, Action Search (8.6): what the subject may do to the resource, in the order of the names. */
 export const searchActions = authzen.inMemoryQuery("searchActions", {
-  releasedAs: "access.searchActions",
   http: "POST /access/v1/search/action",
   summary: "AuthZEN: which actions a subject may perform on a resource.",
   allow: identified({ appliesScopes: true }),

@@ -28,7 +28,6 @@ import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
  * their ids, as list-resources has them. Others live in the product: what a role gives on those, list-resources and the filter say.
  */
 export const searchResources = authzen.inMemoryQuery("searchResources", {
-  releasedAs: "access.searchResources",
   http: "POST /access/v1/search/resource",
   summary: "AuthZEN: on which resources a subject may perform an action.",
   allow: identified({ appliesScopes: true }),

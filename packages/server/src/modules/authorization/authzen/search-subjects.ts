@@ -27,7 +27,6 @@ import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
  * properties of the subject, who may by a role of the system alone is left out.
  */
 export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
-  releasedAs: "access.searchSubjects",
   http: "POST /access/v1/search/subject",
   summary: "AuthZEN: which subjects may perform an action on a resource.",
   allow: identified({ appliesScopes: true }),

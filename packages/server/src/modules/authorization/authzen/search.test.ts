@@ -4,11 +4,11 @@ import { joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeWorld, type World } from "./conformance/world.ts";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 

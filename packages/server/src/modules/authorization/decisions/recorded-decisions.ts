@@ -55,7 +55,7 @@ export const recordedWrites = (tx: WriteHandle) => ({
   async forgetRecordedBefore(before: Date, limit: number): Promise<{ readonly removed: number; readonly stopped: boolean }> {
     const isOld = sql`day < ${before.toISOString().slice(0, 10)}::date`;
     const { rows } = await sql<{ due: string }>`select count(*)::text as due from recorded_decisions where ${isOld}`.execute(tx);
-    const may = await mayRemove(tx, { name: "access.decisions", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
+    const may = await mayRemove(tx, { name: "decisions.recorded", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
     return { removed: may ? await deleteSome(tx, "recorded_decisions", isOld, limit) : 0, stopped: !may };
   },
 });

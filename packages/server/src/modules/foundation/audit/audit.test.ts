@@ -540,7 +540,7 @@ describe("the log's retention", () => {
       server.application.platform.database.transact(everyTenant, async (tx) => {
         expect(await appenderOfLog.places(tx as never)).toEqual([]);
         await sql`insert into audit_entries (id, operation, caller_kind, input, trace_id, occurred_at)
-          values (${randomUUID()}, 'identity.register', 'anonymous', '{}', '', now())`.execute(tx);
+          values (${randomUUID()}, 'authentication.register', 'anonymous', '{}', '', now())`.execute(tx);
         const { rows } = await sql<{ transaction: string }>`select pg_current_xact_id()::text as transaction`.execute(tx);
         expect(await appenderOfLog.places(tx as never)).toEqual([{ name: "audit.chain-appender", ...rows[0], sequence: "0" }]);
         throw undone;

@@ -61,7 +61,7 @@ describe("what an operator asks of events", () => {
   });
 
   it("reaches the queues of records and jobs by the same names", async () => {
-    for (const queue of ["audit.seal-entries", "audit.forward-records", "access.projection-entries", "jobs/notifications.send-mail"]) {
+    for (const queue of ["audit.seal-entries", "audit.forward-records", "decisions.projection-entries", "jobs/notifications.send-mail"]) {
       expect(await asOperator(server, "operations.listDeadLetters", { consumer: queue })).toEqual({ items: [], next: null });
       for (const operation of ["operations.redriveDeadLetters", "operations.dropDeadLetter"])
         await expect(asOperator(server, operation, { consumer: queue, id: "no such id" })).rejects.toThrow("no such dead letter");

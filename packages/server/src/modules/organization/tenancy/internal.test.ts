@@ -130,8 +130,8 @@ describe("the first and the last administrator", () => {
   it("the set-up link works once and is closed afterwards; the last administrator stays", async () => {
     const own = await startTestServer();
     try {
-      const older = (await asOperator(own, "tenancy.openSetUp", {})).token as string;
-      const { token } = await asOperator(own, "tenancy.openSetUp", {});
+      const older = (await asOperator(own, "authentication.openSetUp", {})).token as string;
+      const { token } = await asOperator(own, "authentication.openSetUp", {});
       expect(token).toMatch(/^[\w-]{43}$/);
       const email = `first-${unique()}@example.com`;
       const body = { token, email, password, firstName: "The", lastName: "First" };
@@ -150,7 +150,7 @@ describe("the first and the last administrator", () => {
       expect(done.body).toMatchObject({ email, status: "Active" });
       expect((await once()).body).toEqual(done.body);
       expectError(await withoutTrace(own, () => setUp({ email: "second@example.com" })), 409, "tenancy.set_up_done");
-      expect(await asOperator(own, "tenancy.openSetUp", {})).toEqual({ token: null });
+      expect(await asOperator(own, "authentication.openSetUp", {})).toEqual({ token: null });
 
       const session = await signIn(own, email);
       const role = (await own.call("GET /api/v1/iam/roles?scope=Internal", { token: session })).body.items[0].id;
@@ -172,7 +172,7 @@ describe("the first and the last administrator", () => {
   it("of sixteen that use the set-up link at the same moment one becomes administrator", async () => {
     const own = await startTestServer();
     try {
-      const { token } = await asOperator(own, "tenancy.openSetUp", {});
+      const { token } = await asOperator(own, "authentication.openSetUp", {});
       const answers = await Promise.all(
         Array.from({ length: 16 }, (_, index) =>
           own.call("POST /api/v1/iam/setup", {

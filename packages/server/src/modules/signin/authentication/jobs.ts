@@ -13,7 +13,7 @@ export interface AddressedMail {
 }
 
 /** The queues keep the names of the module that had them: jobs of the build before wait in them. */
-export const startConfirmationJob: JobName<AddressedMail> = { name: "identity.start-confirmation" };
+export const startConfirmationJob: JobName<AddressedMail> = { name: "authentication.start-confirmation" };
 
 /** Mails the confirmation link again away from the request, so that the time does not tell a known address from an unknown one. */
 export const startConfirmationWork = (dispatch: InternalDispatch): Job<AddressedMail> => ({
@@ -23,7 +23,7 @@ export const startConfirmationWork = (dispatch: InternalDispatch): Job<Addressed
   },
 });
 
-export const startPasswordResetJob: JobName<AddressedMail> = { name: "identity.start-password-reset" };
+export const startPasswordResetJob: JobName<AddressedMail> = { name: "authentication.start-password-reset" };
 
 /** Mails the reset link away from the request, so that the time does not tell a known address from an unknown one. */
 export const startPasswordResetWork = (dispatch: InternalDispatch): Job<AddressedMail> => ({

@@ -73,7 +73,7 @@ async function jobsAreDone(): Promise<void> {
   const { owner } = server.application.platform.database;
   const open = async () => {
     const { rows } = await sql<{ open: string }>`select count(*)::text as open from jobs.job
-      where name in ('notifications.send-mail', 'identity.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
+      where name in ('notifications.send-mail', 'authentication.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
       owner,
     );
     return rows[0]?.open;

@@ -1,7 +1,7 @@
 import { brokerConsumers } from "#modules/insight/operations/index.ts";
 import type { Broker } from "#platform/broker/broker.ts";
 import { ownExchange } from "#platform/broker/relay.ts";
-import { openLogger, openServiceOfEvents } from "../../ports.ts";
+import { openEventBroker, openLogger } from "../../ports.ts";
 import { causeOf } from "../cause.ts";
 import { bad, type Check, type Finding, good } from "./check.ts";
 
@@ -11,7 +11,7 @@ export const checkBroker: Check = async (configuration) => {
   if (eventsUrl === undefined) return [];
   let broker: Broker | undefined;
   try {
-    broker = await openServiceOfEvents(eventsUrl, configuration, openLogger({ ...configuration, logLevel: "silent" }));
+    broker = await openEventBroker(eventsUrl, configuration, openLogger({ ...configuration, logLevel: "silent" }));
     await broker.ping();
     const refused = await broker.inspect({ exchanges: [ownExchange], consumers: brokerConsumers });
     return [good("the events' broker answers"), ...refused.map((words): Finding => refuses(words))];

@@ -1,11 +1,11 @@
 import { smtpMail } from "#platform/mail/smtp.ts";
-import { type Configuration, isReachedByOthers } from "../../configuration.ts";
+import { acceptsRemoteCallers, type Configuration } from "../../configuration.ts";
 import { bad, type Finding, good, warning } from "./check.ts";
 
 export async function checkMail(configuration: Configuration): Promise<readonly Finding[]> {
   const { smtpUrl, mailFrom } = configuration;
   if (smtpUrl === undefined) {
-    return isReachedByOthers(configuration)
+    return acceptsRemoteCallers(configuration)
       ? [warning("no SMTP_URL: mails are neither sent nor shown, since callers of other machines come in")]
       : [good("no SMTP_URL: mails are shown at /dev/inbox")];
   }

@@ -17,7 +17,7 @@ export const pruneDecisions = decisions.command("pruneDecisions", {
   async run({ store, services, now }) {
     const before = new Date(now.getTime() - services.settings.decisionDays * dayMs);
     const { removed, stopped } = await store.forgetRecordedBefore(before, prunedAtOnce);
-    if (stopped) reportStopped(services.logger, "access.decisions");
+    if (stopped) reportStopped(services.logger, "decisions.recorded");
     return { more: removed === prunedAtOnce, stopped };
   },
 });

@@ -94,8 +94,8 @@ export class EntryCache {
     // What is in memory was read after every event that has changed it.
     const missing = this.#entries.missing(keys);
     if (missing.length > 0) await this.#projected(missing, deadline);
-    const { readModelLookups } = this.#platform.metrics;
-    if (missing.length < keys.length) readModelLookups.inc({ found: "memory" }, keys.length - missing.length);
+    const { projectionLookups } = this.#platform.metrics;
+    if (missing.length < keys.length) projectionLookups.inc({ found: "memory" }, keys.length - missing.length);
     return (await this.#entries.load(keys)) as readonly CachedEntry<Value>[];
   }
 

@@ -19,7 +19,7 @@ import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { DecisionBudgets } from "../decision-budgets.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
-import { ReadModelChanged } from "../events.ts";
+import { ProjectionChanged } from "../events.ts";
 import type { PolicySource } from "../policy-source.ts";
 import { type CachedDifferences, together } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-entries.ts";
@@ -160,7 +160,7 @@ export class DecisionReader {
         try {
           const decision = this.#decideAtOnce(held.view, organizationId, action, context);
           if (decision !== pendingDecision) {
-            this.#platform.metrics.readModelHits.count += held.entries.length;
+            this.#platform.metrics.projectionHits.count += held.entries.length;
             return { decision, view: held.view };
           }
         } catch (error) {
@@ -334,7 +334,7 @@ export class DecisionReader {
   }
 
   #observe(event: LoggedEvent): void {
-    if (event.type === ReadModelChanged.type) {
+    if (event.type === ProjectionChanged.type) {
       const { handled, keys } = event.data as { readonly handled: readonly string[]; readonly keys: readonly string[] };
       this.#entries.announced(handled, keys);
       if (keys.includes(policyKey)) this.#policies.announced();

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { type Kysely, sql } from "kysely";
 import { type AnyTables, everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
-import { CachesAsked } from "../events.ts";
+import { CacheCheckRequested } from "../events.ts";
 import type { CachedDifferences } from "./compare-cached.ts";
 
 /** So many keys are told: they show what is wrong, and the number says how much. */
@@ -20,7 +20,7 @@ export interface CacheReport {
 /** Lets this process answer when an operator asks what it has cached. */
 export function answerCacheChecks(platform: Platform, compare: () => Promise<CachedDifferences>): void {
   platform.log.onEvent(({ type, data }) => {
-    if (type !== CachesAsked.type) return;
+    if (type !== CacheCheckRequested.type) return;
     const { checkId } = data as { checkId: string };
     compare()
       .then((found) => reportCached(platform, checkId, found))

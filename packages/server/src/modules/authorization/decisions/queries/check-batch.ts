@@ -22,7 +22,6 @@ const checksMax = 1_000;
 
 /** Many checks in one request, each about whomever the caller may check; the answers stand in the order of the questions (docs/contract.md). */
 export const checkBatch = decisions.inMemoryQuery("checkBatch", {
-  releasedAs: "access.checkBatch",
   http: "POST /api/v1/iam/authorization/check-batch",
   summary: "Check many actions at once.",
   allow: identified({ appliesScopes: true }),

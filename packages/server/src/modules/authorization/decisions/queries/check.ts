@@ -12,7 +12,6 @@ import { decisions } from "../module.ts";
  * may ask about themselves; asking about others takes `Authorization.Check`, or `Organization.CheckAccess` in the organization.
  */
 export const check = decisions.inMemoryQuery("check", {
-  releasedAs: "access.check",
   http: "POST /api/v1/iam/authorization/check",
   summary: "Check whether a user may perform an action.",
   // The rule is in the handler: one refusal for all others, so that nobody learns of an organization whether it is there.

@@ -30,7 +30,6 @@ const ChangeAnswer = Type.Unsafe<ExplainedChange>(
 
 /** Why a check answers what it answers, with the facts used and their revisions; and for a denial what would allow it. */
 export const explain = decisions.inMemoryQuery("explain", {
-  releasedAs: "access.explain",
   http: "POST /api/v1/iam/authorization/explain",
   summary: "Explain a decision, and what would change it.",
   allow: aboutUser,

@@ -37,7 +37,6 @@ const SqlInput = Type.Object({
  * such a one is in `undecided`.
  */
 export const filter = decisions.inMemoryQuery("filter", {
-  releasedAs: "access.filter",
   http: "POST /api/v1/iam/authorization/filter",
   summary: "Which resources of a type, as a filter.",
   allow: aboutUser,

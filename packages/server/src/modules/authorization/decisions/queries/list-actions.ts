@@ -9,7 +9,6 @@ import { decisions } from "../module.ts";
 
 /** What a user may do to a resource: one question instead of a check for each button of a page. */
 export const listActions = decisions.inMemoryQuery("listActions", {
-  releasedAs: "access.listActions",
   http: "POST /api/v1/iam/authorization/list-actions",
   summary: "Which actions a user may perform on a resource.",
   allow: aboutUser,

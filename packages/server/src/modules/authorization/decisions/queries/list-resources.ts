@@ -25,7 +25,6 @@ import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided
  * A resource whose relationships lack what their conditions need is in `undecided`, and takes no other with it.
  */
 export const listResources = decisions.inMemoryQuery("listResources", {
-  releasedAs: "access.listResources",
   http: "POST /api/v1/iam/authorization/list-resources",
   summary: "Which resources a user may act on.",
   allow: aboutUser,
@@ -65,7 +64,7 @@ export const listResources = decisions.inMemoryQuery("listResources", {
     const { items, nextCursor, end } = await scanPage(
       {
         keys: services.keys,
-        list: `access.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
+        list: `decisions.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
         limit,
         cursor,
       },

@@ -53,7 +53,6 @@ type Difference = Static<typeof Difference>;
  * the role as it is and as it would be. Nothing is changed.
  */
 export const preview = decisions.inMemoryQuery("preview", {
-  releasedAs: "access.preview",
   http: "POST /api/v1/iam/authorization/preview",
   summary: "Try a change of a role on the decisions of the last days.",
   allow: aboutTenant,

@@ -9,7 +9,7 @@ import { Signer, type SigningKeyRow } from "../signing.ts";
 import { type Finding, Finding as FindingSchema, finding, keyAbsent } from "../verify-records.ts";
 
 /** Events that background work appends beside any command: they have no entry. */
-const withoutEntry: readonly string[] = [AuditLogRequested.type, "access.read_model_changed.v1"];
+const withoutEntry: readonly string[] = [AuditLogRequested.type, "decisions.projection_changed.v1"];
 /** The operations that end a dead-lettered entry without a record of its content. */
 const resolvedBy = { drop: "operations.dropDeadLetter", erase: erasePerson.name };
 /** More findings of one kind add nothing. */

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { type BillingScene, openBillingScene } from "@gatehouse/testing/billing.ts";
+import { type BillingWorld, openBillingWorld } from "@gatehouse/testing/billing.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
-import type { Scene } from "@gatehouse/testing/scene.ts";
 import { distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import type { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { system } from "#operation/declaration/principal.ts";
@@ -14,14 +14,14 @@ import { everyTenant } from "#platform/database/database.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { reconcile } from "./reconcile.ts";
 
-let opened: BillingScene;
-let scene: Scene;
-let said: BillingScene["said"];
-let asked: BillingScene["asked"];
+let opened: BillingWorld;
+let world: World;
+let said: BillingWorld["said"];
+let asked: BillingWorld["asked"];
 
 beforeAll(async () => {
-  opened = await openBillingScene();
-  ({ scene, said, asked } = opened);
+  opened = await openBillingWorld();
+  ({ world, said, asked } = opened);
 });
 afterAll(() => opened?.close());
 beforeEach(() => {
@@ -29,16 +29,16 @@ beforeEach(() => {
   asked.length = 0;
 });
 
-const platform = () => scene.server.application.platform;
+const platform = () => world.server.application.platform;
 const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
 const letters = () => opened.letters();
-const says = (...given: Parameters<BillingScene["says"]>) => opened.says(...given);
+const says = (...given: Parameters<BillingWorld["says"]>) => opened.says(...given);
 const stateOf = (at: OrganizationOf) => opened.stateOf(at);
 const received = (id: string) => opened.received(id);
 
 describe("what billing says", () => {
   it("suspends, activates, changes the plan and ends it, with the events and the audit of the commands", async () => {
-    const at = await newOrganization(scene.server);
+    const at = await newOrganization(world.server);
     await says("subscription.activated", { organizationId: at.id, subscriptionId: "s1", planId: "pro", entitlements: { seats: 5 } });
     await eventually(() => stateOf(at)).toEqual({ status: "Active", plan: "pro", entitlements: { seats: 5 } });
     await says("subscription.suspended", { organizationId: at.id });
@@ -61,7 +61,7 @@ describe("what billing says", () => {
   });
 
   it("is asked of billing where the event carries no entitlements", async () => {
-    const at = await newOrganization(scene.server);
+    const at = await newOrganization(world.server);
     said.set(at.id, { status: "active", planId: "pro", entitlements: { video: true } });
     await says("subscription.activated", { organizationId: at.id });
     await eventually(() => stateOf(at)).toEqual({ status: "Active", plan: "pro", entitlements: { video: true } });
@@ -69,7 +69,7 @@ describe("what billing says", () => {
   });
 
   it("counts once a message, and what is older than what was applied changes nothing", async () => {
-    const at = await newOrganization(scene.server);
+    const at = await newOrganization(world.server);
     const newest = await says("subscription.suspended", { organizationId: at.id }, { time: minutesAgo(1) });
     await eventually(() => stateOf(at)).toMatchObject({ status: "Suspended" });
     const older = await says("subscription.activated", { organizationId: at.id, entitlements: {} }, { time: minutesAgo(5) });
@@ -84,7 +84,7 @@ describe("what billing says", () => {
   });
 
   it("is put aside where it is not as S3 describes it, and touches nothing", async () => {
-    const at = await newOrganization(scene.server);
+    const at = await newOrganization(world.server);
     const before = (await letters().list({ limit: 200 })).items.length;
     const bad = await withoutTraceOf(at, async () => [
       await says("subscription.activated", { organizationId: "none", entitlements: {} }),
@@ -114,7 +114,7 @@ describe("what billing says", () => {
   });
 
   it("is put aside where it is of the future, and freezes nothing; some minutes are a clock that differs", async () => {
-    const at = await newOrganization(scene.server);
+    const at = await newOrganization(world.server);
     await withoutTraceOf(at, async () => [
       await says("subscription.suspended", { organizationId: at.id }, { time: "9999-12-31T23:59:59Z" }),
       await says("subscription.suspended", { organizationId: at.id }, { time: minutesAgo(-6) }),
@@ -126,12 +126,12 @@ describe("what billing says", () => {
   });
 
   it("of this process alone, whose clock is ahead, is refused too", async () => {
-    const at = await newOrganization(scene.server);
+    const at = await newOrganization(world.server);
     const occurredAt = minutesAgo(-6);
     const input = { organizationId: at.id, messageId: `question ${occurredAt}`, occurredAt, status: "Suspended" };
-    await withoutTrace(scene.server, () =>
+    await withoutTrace(world.server, () =>
       expect(
-        scene.server.application.dispatch({
+        world.server.application.dispatch({
           operation: "entitlements.followBilling",
           input,
           principal: system,
@@ -152,7 +152,7 @@ describe("what billing says", () => {
 });
 
 describe("the reconciliation", () => {
-  const run = () => reconcile(platform(), internalDispatch(scene.server.application.dispatch));
+  const run = () => reconcile(platform(), internalDispatch(world.server.application.dispatch));
   const everybody = async (): Promise<readonly string[]> => {
     const { rows } = await platform().database.read(everyTenant, (db) =>
       sql<{ id: string }>`select id from organizations`.execute(db as never),
@@ -161,29 +161,29 @@ describe("the reconciliation", () => {
   };
 
   it("mends what differs, leaves alone what billing does not know, and a second run finds nothing", async () => {
-    const [differs, unknown] = [await newOrganization(scene.server), await newOrganization(scene.server)];
+    const [differs, unknown] = [await newOrganization(world.server), await newOrganization(world.server)];
     said.set(differs.id, { status: "active", planId: "pro", entitlements: { seats: 9 } });
     const before = await stateOf(unknown);
     await run();
     expect(await stateOf(differs)).toEqual({ status: "Active", plan: "pro", entitlements: { seats: 9 } });
     expect(await stateOf(unknown)).toEqual(before);
-    await withoutTrace(scene.server, run);
+    await withoutTrace(world.server, run);
   });
 
   it("changes nothing where billing fails in the middle, answers nothing or what it must not", async () => {
-    const first = await newOrganization(scene.server);
-    const last = await newOrganization(scene.server);
+    const first = await newOrganization(world.server);
+    const last = await newOrganization(world.server);
     for (const issue of [500, { status: "active" }, {}]) {
       said.set(first.id, { status: "suspended", planId: null, entitlements: {} });
       said.set(last.id, issue);
-      await withoutTrace(scene.server, () => expect(run()).rejects.toThrow("billing"));
+      await withoutTrace(world.server, () => expect(run()).rejects.toThrow("billing"));
     }
   });
 
   it("takes nothing away where billing would suddenly take from many, and still gives", async () => {
     const organizations: OrganizationOf[] = [];
-    for (let index = 0; index < 5; index += 1) organizations.push(await newOrganization(scene.server));
-    const gains = await newOrganization(scene.server);
+    for (let index = 0; index < 5; index += 1) organizations.push(await newOrganization(world.server));
+    const gains = await newOrganization(world.server);
     for (const id of await everybody()) said.set(id, { status: "inactive", planId: null, entitlements: {} });
     said.set(gains.id, { status: "active", planId: "pro", entitlements: { seats: 2 } });
     await run();
@@ -192,7 +192,7 @@ describe("the reconciliation", () => {
   });
 
   it("takes from one where billing says so", async () => {
-    const at = await newOrganization(scene.server);
+    const at = await newOrganization(world.server);
     said.set(at.id, { status: "suspended", planId: "pro", entitlements: {} });
     await run();
     expect(await stateOf(at)).toMatchObject({ status: "Suspended" });
@@ -204,10 +204,10 @@ if (distributed) console.warn("skipped: a billing that is away: it looks into th
 describe.skipIf(distributed)("a billing that is away", () => {
   const metric = async (line: string): Promise<number> =>
     Number(
-      new RegExp(`^${line.replaceAll(/[{}]/g, "\\$&")} (\\d+)$`, "m").exec((await scene.server.call<string>("GET /metrics")).body)?.[1],
+      new RegExp(`^${line.replaceAll(/[{}]/g, "\\$&")} (\\d+)$`, "m").exec((await world.server.call<string>("GET /metrics")).body)?.[1],
     );
   const isOpen = () => metric('gatehouse_circuit_open{dependency="billing.api"}');
-  const background = async () => (await scene.server.call("GET /health/background")).body;
+  const background = async () => (await world.server.call("GET /health/background")).body;
   const { breaker, retries, bulkhead } = policies["billing.api"];
 
   it("holds up no message: what each says is done, the rest is asked for when it is back, and it is left alone meanwhile", {
@@ -216,7 +216,7 @@ describe.skipIf(distributed)("a billing that is away", () => {
     expect(await isOpen()).toBe(0);
     const away: OrganizationOf[] = [];
     // As many as a consumer holds at once, and some more.
-    for (let index = 0; index < 36; index += 1) away.push(await newOrganization(scene.server));
+    for (let index = 0; index < 36; index += 1) away.push(await newOrganization(world.server));
     for (const { id } of away) said.set(id, 500);
     for (const { id } of away) await says("subscription.suspended", { organizationId: id });
     for (const { id } of away) await says("subscription.activated", { organizationId: id, planId: "pro" });

@@ -13,7 +13,6 @@ import { tenancy } from "../module.ts";
  * caller does not hold, and for the last active administrator.
  */
 export const setUserStatus = tenancy.command("setUserStatus", {
-  releasedAs: "identity.setUserStatus",
   http: "PATCH /api/v1/users/:userId",
   summary: "Suspend a user, or make them active again.",
   allow: internal("User.SetStatus"),

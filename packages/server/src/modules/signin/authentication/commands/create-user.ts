@@ -9,7 +9,6 @@ import { hashChosenPassword } from "../passwords/choose.ts";
 
 /** Makes an active user from the command line (`gatehouse user create`), as an internal administrator where asked. */
 export const createUser = authentication.command("createUser", {
-  releasedAs: "tenancy.createUser",
   summary: "Create an active user.",
   allow: operatorOnly(),
   audit: { action: "User.Created", category: "Security", severity: "Warning", entity: "User" },

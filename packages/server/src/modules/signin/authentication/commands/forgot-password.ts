@@ -8,7 +8,6 @@ import { authentication } from "../module.ts";
  * time are the same (docs/security/attacks.md, 28).
  */
 export const forgotPassword = authentication.command("forgotPassword", {
-  releasedAs: "identity.forgotPassword",
   http: "POST /api/v1/iam/auth/forgot-password",
   summary: "Mail a link to reset the password, if the address has an account.",
   allow: anyone("a user who forgot the password cannot sign in"),

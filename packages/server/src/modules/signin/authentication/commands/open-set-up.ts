@@ -5,7 +5,6 @@ import { authentication } from "../module.ts";
 
 /** Makes a new one-time set-up token while there is no administrator; null when there is one. */
 export const openSetUp = authentication.command("openSetUp", {
-  releasedAs: "tenancy.openSetUp",
   summary: "Make the one-time link for the first administrator.",
   allow: operatorOnly(),
   audit: { action: "SetUp.Opened", category: "System", severity: "Info" },

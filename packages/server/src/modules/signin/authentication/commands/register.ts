@@ -16,7 +16,6 @@ import { hashChosenPassword } from "../passwords/choose.ts";
  * (decision 0010), so the answer does not tell whether the address is known.
  */
 export const register = authentication.command("register", {
-  releasedAs: "identity.register",
   http: "POST /api/v1/iam/auth/register",
   summary: "Register a new user and mail a link to confirm the address.",
   allow: anyone("a newcomer has no account yet"),

@@ -8,7 +8,6 @@ import { sendAgain } from "../send-again.ts";
 
 /** Mails a user again, for an administrator who sees that the address was undeliverable. */
 export const resendMail = authentication.command("resendMail", {
-  releasedAs: "identity.resendMail",
   http: "POST /api/v1/users/:userId/resend-mail",
   summary: "Mail a user again: the link to confirm the address, or a mail that shows whether mails arrive.",
   allow: internal("User.SetStatus"),

@@ -8,7 +8,6 @@ import { sendAgain } from "../send-again.ts";
 
 /** Mails the own address again, for a user who sees that it was undeliverable. */
 export const resendMyMail = authentication.command("resendMyMail", {
-  releasedAs: "identity.resendMyMail",
   http: "POST /api/v1/iam/users/me/resend-mail",
   summary: "Mail the own address again, to see whether mails arrive.",
   allow: signedIn(),

@@ -8,7 +8,6 @@ import { hashChosenPassword } from "../passwords/choose.ts";
 
 /** Sets a new password with the token that was mailed. The token works once; every session ends. */
 export const resetPassword = authentication.command("resetPassword", {
-  releasedAs: "identity.resetPassword",
   http: "POST /api/v1/iam/auth/reset-password",
   summary: "Set a new password with the token from the mail; every session of the user ends.",
   allow: anyone("the token is the credential"),

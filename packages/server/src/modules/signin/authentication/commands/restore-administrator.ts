@@ -5,7 +5,6 @@ import { authentication } from "../module.ts";
 
 /** Makes a user an active internal administrator from the command line, whatever was taken from them (`gatehouse user restore`). */
 export const restoreAdministrator = authentication.command("restoreAdministrator", {
-  releasedAs: "tenancy.restoreAdministrator",
   summary: "Make a user an active internal administrator, and nothing else there.",
   allow: operatorOnly(),
   audit: { action: "InternalMember.Restored", category: "Security", severity: "Critical", entity: "User" },

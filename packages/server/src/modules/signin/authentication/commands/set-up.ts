@@ -10,7 +10,6 @@ import { hashChosenPassword } from "../passwords/choose.ts";
 
 /** Makes the first internal administrator with the one-time link that the start has printed. */
 export const setUp = authentication.command("setUp", {
-  releasedAs: "tenancy.setUp",
   http: "POST /api/v1/iam/setup",
   summary: "Create the first internal administrator with the token that the start printed.",
   allow: anyone("the token is the credential, and nobody has an account yet"),

@@ -6,7 +6,6 @@ import { sendAgain } from "../send-again.ts";
 
 /** Mails the link to confirm an address again, where it was registered and is not confirmed. */
 export const startConfirmation = authentication.command("startConfirmation", {
-  releasedAs: "identity.startConfirmation",
   summary: "Mail the link to confirm an address again, where it is not confirmed.",
   allow: operatorOnly(),
   audit: { action: "User.ConfirmationStarted", category: "System", severity: "Info" },

@@ -9,7 +9,6 @@ import { authentication } from "../module.ts";
  * confirmation, and a reset would confirm it for the person who registered it.
  */
 export const startPasswordReset = authentication.command("startPasswordReset", {
-  releasedAs: "identity.startPasswordReset",
   summary: "Mail the link to reset a password, where the address has an active account.",
   allow: operatorOnly(),
   audit: { action: "User.PasswordResetStarted", category: "System", severity: "Info" },

@@ -16,7 +16,6 @@ import { matchPassword } from "../passwords/hashing.ts";
  * address; of several, it confirms the address, accepts no password, and mails a link to choose one (decision 0042).
  */
 export const verifyEmail = authentication.command("verifyEmail", {
-  releasedAs: "identity.verifyEmail",
   http: "POST /api/v1/iam/auth/verify-email",
   summary: "Confirm an e-mail address with the token from the mail, and the password of the registration or a new one.",
   allow: anyone("the token is the credential"),

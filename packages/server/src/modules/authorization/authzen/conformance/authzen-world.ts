@@ -1,37 +1,26 @@
-import {
-  expectStatus,
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, type CallOptions, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { expectWritten } from "@gatehouse/testing/answers.ts";
+import { joinAs, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody, CallOptions } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { expect } from "vitest";
 import { issues } from "./schemas.ts";
 
-/** What the standard's and the certification's examples take for granted: who there is, and what they may do. */
-export interface World {
-  readonly server: TestServer;
-  readonly administrator: Person;
-  readonly organization: OrganizationOf;
+/** The people and the relationships that the examples of the standard and of its certification assume. */
+export interface AuthzenWorld extends Pick<World, "server" | "administrator" | "organization"> {
   readonly alice: Person;
   readonly bob: Person;
-  /** A decision's shared: the owner, with a session that was begun for the organization. */
+  /** A session of the owner for the organization. */
   readonly token: string;
-  /** Whom the examples mean by a name. */
+  /** The id of the person whom the examples call by a name. */
   readonly idOf: (name: string) => string;
-  /** Asks, and finds every success as the standard has it. */
+  /** Sends a request, and expects every success to match the schemas of the standard. */
   post(path: string, body: unknown, options?: CallOptions): Promise<Answer<AnyBody>>;
   decide(evaluation: object, token?: string): Promise<AnyBody>;
   grant(resource: string, relation: string, subject: object, condition?: object): Promise<void>;
 }
 
 const users = ["user"];
-/** Held as long as nothing is said of the status, or something else than this. */
+/** True unless the status is known to be `archived`. */
 const notArchived = {
   any: [{ not: { operator: "exists", left: "$resource.status" } }, { operator: "not_equals", left: "$resource.status", right: "archived" }],
 };
@@ -55,28 +44,17 @@ const model = {
   },
 };
 
-export async function makeWorld(): Promise<World> {
-  const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" });
-  const administrator = await newAdministrator(server);
-  for (const value of ["can_read", "can_write", "can_edit", "read", "write", "delete"])
-    await expectStatus(
-      201,
-      server.call("POST /api/v1/iam/permissions", { token: administrator.token, body: { value, scope: "Organization" } }),
-    );
-  await expectStatus(200, server.call("PUT /api/v1/iam/authorization/model", { token: administrator.token, body: { model } }));
-  const organization = await newOrganization(server);
+export async function openAuthzenWorld(): Promise<AuthzenWorld> {
+  const base = await World.open();
+  const { server, administrator, organization, owner } = base;
+  await base.define("can_read", "can_write", "can_edit", "read", "write", "delete");
+  await base.model(model);
   const [alice, bob] = [await newPerson(server, "alice"), await newPerson(server, "bob")];
-  const role = await expectStatus(
-    201,
-    server.call("POST /api/v1/iam/roles", {
-      token: organization.owner.token,
-      body: { name: `Plain ${unique()}`, scope: "Organization", organizationId: organization.id },
-    }),
-  );
-  for (const person of [alice, bob]) await joinAs(server, organization, person, (role.body as AnyBody).id);
-  const token = await signIn(server, organization.owner.email, organization.id);
+  const role = await base.role();
+  for (const person of [alice, bob]) await joinAs(server, organization, person, role);
+  const token = await signIn(server, owner.email, organization.id);
 
-  const post: World["post"] = async (path, body, options = {}) => {
+  const post: AuthzenWorld["post"] = async (path, body, options = {}) => {
     const answer = await server.call(`POST ${path}`, { token, body, ...options });
     if (answer.status === 200) {
       expect(issues[path]?.(answer.body), JSON.stringify(answer.body)).toEqual([]);
@@ -84,15 +62,10 @@ export async function makeWorld(): Promise<World> {
     }
     return answer;
   };
-  const grant: World["grant"] = async (resource, relation, subject, condition) => {
+  const grant: AuthzenWorld["grant"] = async (resource, relation, subject, condition) => {
     const [type, id] = resource.split("/");
-    await expectStatus(
-      201,
-      server.call("POST /api/v1/iam/grants", {
-        token: organization.owner.token,
-        body: { organizationId: organization.id, resource: { type, id }, relation, subject, ...(condition ? { condition } : {}) },
-      }),
-    );
+    const body = { organizationId: organization.id, resource: { type, id }, relation, subject, ...(condition ? { condition } : {}) };
+    expectWritten(await base.send("POST grants", owner.token, body), 201);
   };
   const names: Readonly<Record<string, string>> = {
     alice: alice.id,
@@ -100,7 +73,7 @@ export async function makeWorld(): Promise<World> {
     bob: bob.id,
     "bob@example.com": bob.id,
   };
-  const world: World = {
+  const world: AuthzenWorld = {
     server,
     administrator,
     organization,
@@ -117,10 +90,11 @@ export async function makeWorld(): Promise<World> {
     },
   };
   await grantAll(world);
+  await base.setAttributes(bob, { role: "admin" });
   return world;
 }
 
-async function grantAll({ server, organization, alice, bob, grant }: World): Promise<void> {
+async function grantAll({ alice, bob, grant }: AuthzenWorld): Promise<void> {
   const asUser = ({ id }: Person) => ({ type: "user", id });
   for (const id of ["123", "456", "789"]) await grant(`account/${id}`, "reader", asUser(alice));
   await grant("account/123", "reader", asUser(bob));
@@ -134,11 +108,4 @@ async function grantAll({ server, organization, alice, bob, grant }: World): Pro
   await grant("record/record-1", "deleter", asUser(alice), { operator: "equals", left: "$request.action.soft", right: true });
   await grant("record/record-1", "reader", asUser(bob));
   await grant("record/record-2", "writer", asUser(bob), { operator: "equals", left: "$user.role", right: "admin" });
-  await expectStatus(
-    200,
-    server.call(`PUT /api/v1/iam/organizations/${organization.id}/members/${bob.id}/attributes`, {
-      token: organization.owner.token,
-      body: { attributes: { role: "admin" } },
-    }),
-  );
 }

@@ -6,7 +6,7 @@ import { eventSchemas } from "#operation/documents/events-schema.ts";
 import { openapi } from "#operation/documents/openapi.ts";
 import { endConnectionsAtClose } from "#operation/http/closing.ts";
 import { isKnownToClient } from "#operation/http/entity-tags.ts";
-import { httpServer, sayRequestId } from "#operation/http/http-server.ts";
+import { addRequestId, httpServer } from "#operation/http/http-server.ts";
 import { noProxies } from "#platform/network/trusted-proxies.ts";
 import type { Application } from "./application.ts";
 import { acceptsRemoteCallers, type Configuration, isLoopback } from "./configuration.ts";
@@ -94,7 +94,7 @@ export async function listen(
 /** Serves health and metrics; on loopback also the development inbox, for processes without the gateway role. */
 function operationsServer(backend: ServerBackend, lifecycle: Lifecycle, configuration: Configuration): FastifyInstance {
   const app = Fastify({ logger: false, genReqId: () => randomUUID(), forceCloseConnections: "idle" });
-  sayRequestId(app);
+  addRequestId(app);
   endConnectionsAtClose(app);
   registerProbes(app, backend, lifecycle, configuration);
   registerMetrics(app, backend);

@@ -4,9 +4,8 @@ import { type TObject, type TSchema, timeBoundKeyword, timestampFormat } from ".
 type Rewrite = (value: unknown) => unknown;
 
 /**
- * Writes the ids of an input in lower case, as the database does, and its times in UTC, as answers have them. What is
- * compared, stored and published in events is then one value, however the caller has written it. The input itself is
- * left as it is. It must be valid: `inputCheck` runs before.
+ * Converts the ids of an input to lower case, as in the database, and its times to UTC, as in answers. Comparisons, rows and events then
+ * have one value, however the caller wrote it. The input object is not changed. The input must be valid: `inputCheck` runs before.
  */
 export function canonicalInput(schema: TObject): (input: Record<string, unknown>) => Record<string, unknown> {
   const rewrite = rewriteOf(schema);
@@ -21,7 +20,7 @@ type Node = TSchema & {
   readonly anyOf?: readonly TSchema[];
 };
 
-/** Undefined where nothing below the schema is an id or a time. */
+/** Undefined where the schema contains no id and no time. */
 function rewriteOf(schema: TSchema): Rewrite | undefined {
   const node = schema as Node;
   if (node.format === "uuid") return (value) => (typeof value === "string" && /[A-F]/.test(value) ? value.toLowerCase() : value);

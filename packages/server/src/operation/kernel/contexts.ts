@@ -31,7 +31,7 @@ import { pageRequest } from "./paging.ts";
 import { addAuditDetails, type CallProgress, type Runnable } from "./runnable.ts";
 import { scopeIn, scopeOf } from "./scope.ts";
 
-/** What contexts are made from, the same for every call of a process. */
+/** The dependencies of contexts, the same for every call of a process. */
 export interface KernelDependencies {
   readonly platform: Platform;
   readonly services: Services;
@@ -42,12 +42,12 @@ export interface KernelDependencies {
 
 type PageInput = { readonly limit?: number; readonly cursor?: string };
 
-/** More details would not help the caller. */
+/** The most missing permissions in an error's details. More would not help the caller. */
 const missingShownMax = 20;
 
 type Read<T> = (store: unknown, uses: unknown) => Promise<T>;
 
-/** The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of queries from memory. */
+/** The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of in-memory queries. */
 export type PrepareContext = ReturnType<typeof prepareContext>;
 
 export function prepareContext(dependencies: KernelDependencies, { operation, module }: Runnable, call: Call, progress: CallProgress) {
@@ -71,7 +71,7 @@ export function prepareContext(dependencies: KernelDependencies, { operation, mo
     },
     audit: (details: AuditDetails): void => addAuditDetails(progress, details),
     reading<T>(work: Read<T>): Promise<T> {
-      if (progress.stage === "before") throw new Error(`${operation.name} reads under its tenant before the tenant is resolved`);
+      if (progress.stage === "before") throw new Error(`${operation.name} reads within its tenant before the tenant is resolved`);
       return readIn(scopeOf(operation, progress.tenant, principal), work);
     },
     readingTenant: <T>(organizationId: string | null, work: Read<T>): Promise<T> => readIn(scopeIn(organizationId, principal), work),
@@ -99,7 +99,7 @@ export function prepareContext(dependencies: KernelDependencies, { operation, mo
   };
 }
 
-/** The context of a query's `run`, over the rows that `db` lets it see. A cursor of `list` is valid for that list alone. */
+/** The context of a query's `run`, with read access by `db`. A cursor is valid for the list with the name `list` only. */
 export function queryContext(dependencies: KernelDependencies, module: AnyModule, call: Call, db: ReadHandle, list: string) {
   const { platform, modules } = dependencies;
   const now = new Date(platform.clock.now());
@@ -117,7 +117,7 @@ export function queryContext(dependencies: KernelDependencies, module: AnyModule
   };
 }
 
-/** What one run of a command has left to do after it: its events to append, and whether more of the work follows. */
+/** The effects of one run of a command: the events to append, and whether another batch follows. */
 export interface CommandEffects {
   readonly events: NewEvent[];
   hasMore: boolean;
@@ -160,7 +160,7 @@ export function commandContext(
   };
 }
 
-/** `now` is one moment for the whole run. `user` and `identified` are getters of each context: they throw for other principals. */
+/** `now` is constant for the whole run. `user` and `identified` are getters of each context: they throw for other principals. */
 const sharedContext = ({ services, modules }: KernelDependencies, module: AnyModule, { principal, origin }: Call, now: Date) => ({
   principal,
   origin,

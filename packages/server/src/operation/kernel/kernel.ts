@@ -26,7 +26,7 @@ import { tracedDispatch } from "./traced.ts";
 import { inputCheck } from "./validate.ts";
 
 /**
- * Runs operations: validates, authorizes, limits, opens the transaction, and records how the call ended. The in-process end of the
+ * Runs operations: validates, authorizes, limits, opens the transaction and records the result. The in-process implementation of the
  * dispatch port.
  */
 export class Kernel {
@@ -68,7 +68,7 @@ export class Kernel {
     this.dispatch = tracedDispatch((call) => this.#dispatch(call), catalogue.byName, platform.tracer);
   }
 
-  /** Given once at start, by the runtime: the module that decides who holds what. */
+  /** Sets the authorizer. The runtime calls it once at start. */
   authorizeWith(authorizer: Authorizer): void {
     this.#authorizer = authorizer;
   }
@@ -90,7 +90,7 @@ export class Kernel {
     return this.#modules.apisFor(module, bound);
   }
 
-  /** Audits and counts a call whose credential is unknown, expired or revoked. `began` is of `performance.now()`. */
+  /** Audits and counts a call whose credential is unknown, expired or revoked. `began` is a value of `performance.now()`. */
   auditUnauthenticated(operation: Operation, origin: Origin, began: number): void {
     this.#calls.unauthenticated(this.#runnable.get(operation.name) as Runnable, origin, began);
   }
@@ -120,12 +120,12 @@ export class Kernel {
     const call = input === received.input ? received : { ...received, input };
     const context = prepareContext(this.#dependencies, runnable, call, progress);
     return after(operation.tenantOf(context as never, call.input as never), (tenant) => {
-      const request = { origin: call.origin, now: this.platform.clock.now() };
-      const asked = { principal: call.principal, tenant, input: call.input, absent: operation.absent, request };
+      const facts = { origin: call.origin, now: this.platform.clock.now() };
+      const request = { principal: call.principal, tenant, input: call.input, absent: operation.absent, facts };
       progress.tenant = tenant;
       progress.stage = "authorizing";
       const ownerOf = () => operation.ownerOf?.(context as never, call.input as never);
-      return after(authorize(operation.allow, { ...asked, ownerOf }, this.#authorizer), () => {
+      return after(authorize(operation.allow, { ...request, ownerOf }, this.#authorizer), () => {
         progress.stage = "authorized";
         return after(takeRateLimit(this.platform, operation, call), () =>
           this.#withinBulkhead(runnable, call, () => this.#perform(runnable, call, progress, context)),
@@ -151,7 +151,7 @@ export class Kernel {
   }
 
   async #query({ operation, module }: Runnable, call: Call, scope: Scope): Promise<Answer> {
-    // A cursor of a list is for the principal that it was given to, also where the list covers every tenant.
+    // A cursor is valid only for its principal, also where the list covers every tenant.
     const list = `${operation.name} ${scope.tenant} ${principalKey(call.principal)}`;
     const output = await this.#readQuery(scope, async (db) =>
       operation.run(queryContext(this.#dependencies, module, call, db, list) as never, call.input as never, undefined as never),
@@ -180,7 +180,7 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
         operation,
         module,
         bulkhead: operation.inMemory ? undefined : permits[operation.hashes ? "sign-in" : "administration"],
-        measuredAs: `${operation.kind} ${operation.name}`,
+        metricLabel: `${operation.kind} ${operation.name}`,
         check: inputCheck(operation.input),
         canonical: canonicalInput(operation.input),
       });
@@ -190,10 +190,10 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
   return found;
 }
 
-/** Of the pool that commands use; an embedded database has one connection, and a queue of its own before that. */
+/** The connections of the commands' pool. An embedded database has one, with a queue of its own. */
 const connectionsOf = ({ database }: Platform): number => database.connections().find(({ pool }) => pool === "write")?.max ?? 1;
 
-/** A series that begins with its first call shows no increase: without a 0 nobody can tell that nobody calls. */
+/** A series that starts with its first call shows no increase, and a missing series cannot show that there are no calls. */
 function countFromZero({ name }: Operation, { metrics }: Platform): void {
   for (const principal of principalKinds) metrics.deprecatedCalls.inc({ operation: name, principal }, 0);
 }

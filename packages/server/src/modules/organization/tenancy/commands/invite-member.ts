@@ -19,7 +19,7 @@ import type { OrganizationRow } from "../store.ts";
 
 const product = "Gatehouse";
 
-/** Invites an address to the organization with roles. The link is mailed; it works once. */
+/** Invites an e-mail address to the organization with roles. Mails a single-use link. */
 export const inviteMember = tenancy.command("inviteMember", {
   http: "POST /api/v1/iam/organizations/:organizationId/invitations",
   summary: "Invite someone to join an organization.",
@@ -68,7 +68,7 @@ export const inviteMember = tenancy.command("inviteMember", {
         if (violatedUnique(error) === "idx_invitations_open") fail(InvitationExists, { field: "email", rule: "invited" });
         throw error;
       });
-    // Of the mailbox only what is sent is counted: an open invitation has been refused by here.
+    // Counts only mails that are sent: an address with an open invitation is refused above.
     const wait = await takeMail(services, "invitation", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     await uses.notifications.mail({

@@ -9,7 +9,7 @@ import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
 
-/** Makes a user a member of the internal scope, or gives an internal member other roles. */
+/** Adds a user to the internal scope, or replaces the roles of an internal member. */
 export const setInternalRoles = tenancy.command("setInternalRoles", {
   http: "PUT /api/v1/iam/internal/memberships/:userId",
   summary: "Give a user roles of the internal scope.",
@@ -33,8 +33,8 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
     await rolesInScope(uses.access, null, wanted, fail);
     const first = wanted[0] as string;
     const joined = await store.insertMembership({ id: uuid(), user_id: userId, organization_id: null, role_id: first, joined_at: now });
-    const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
-    audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: wanted } });
+    const before = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
+    audit({ entity: { type: "User", id: userId }, before: { roleIds: before }, after: { roleIds: wanted } });
     if (await uses.access.wouldLoseLastHolder(userId, null, { roleIds: wanted })) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     }

@@ -184,7 +184,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await clockGuard.start();
         const consuming: Consumer[] = [];
         for (const { module, consumers } of modules) {
-          const apis = (tx: WriteHandle) => kernel.apisFor(module, { db: tx, now: new Date(platform.clock.now()) });
+          const apis = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, apis) ?? []) {
             consuming.push(consumer);
             subscriptions.push(await platform.consumers.consume(consumer));

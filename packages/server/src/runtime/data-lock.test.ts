@@ -96,7 +96,7 @@ describe("the lock of the data directory", () => {
   it.each(["", "{", "\0\0{", "null", '{"pid":1}'])("is held whatever its description says (%j)", async (text) => {
     await holderElsewhere();
     writeFileSync(file(), text);
-    expect(() => lockDataDir(folder, url)).toThrow(/is in use by a process that does not say which it is/);
+    expect(() => lockDataDir(folder, url)).toThrow(/is in use by an unknown process/);
   });
 
   it("goes to one of several that start at once", async () => {

@@ -57,7 +57,7 @@ describe("an export, away from the server", () => {
     expect(output).toContain(
       `${organization.id}: ${lines.length} records from 1 to ${lines.length}, without a gap; records 1 to ${checkpoint.number} are as`,
     );
-    expect(output).toContain("Nothing is wrong");
+    expect(output).toContain("are intact");
     expect(code).toBe(0);
   });
 
@@ -70,9 +70,9 @@ describe("an export, away from the server", () => {
     const name = organization.id;
     expect(await told(changed(2, (log) => Object.assign(log, { result: "refused" })))).toContain(`WRONG ${name}, record 3: was changed`);
     expect(await told(changed(2, (log) => Object.assign(log.details, { more: 1 })))).toContain(`WRONG ${name}, record 3: was changed`);
-    expect(await told(lines.toSpliced(2, 1), "--complete")).toContain("the file has not every record");
-    expect(await told(lines.slice(1), "--complete")).toContain("the file has not every record");
-    expect(await told(lines.slice(0, 2), "--complete")).toContain("the file has not every record");
+    expect(await told(lines.toSpliced(2, 1), "--complete")).toContain("the file does not have every record");
+    expect(await told(lines.slice(1), "--complete")).toContain("the file does not have every record");
+    expect(await told(lines.slice(0, 2), "--complete")).toContain("the file does not have every record");
     const swapped = lines.with(1, lines[2] as string).with(2, lines[1] as string);
     expect(await told(swapped)).toContain(`WRONG ${name}, record 2: stands behind record 3: reordered`);
     expect(await told([...lines, "{}"])).toContain(`WRONG line ${lines.length + 1} is no record`);
@@ -90,7 +90,7 @@ describe("an export, away from the server", () => {
     const { code, output } = await verify(lines);
     expect(code).toBe(1);
     expect(output).toContain("is signed with a key that is not among the trusted ones");
-    expect(output).toContain("nothing signed tells of them");
+    expect(output).toContain("no signature covers them");
   });
 
   it("misused is a fault of use", async () => {

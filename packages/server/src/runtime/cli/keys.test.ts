@@ -74,7 +74,7 @@ describe("the master key of embedded storage", () => {
     const before = key();
     const rotated = await runGatehouse(["keys", "rotate"], environment);
     expect(rotated, rotated.output).toMatchObject({ code: 0 });
-    expect(rotated.output).toContain("jobs notifications.send-mail.sealed: 1 encrypted anew");
+    expect(rotated.output).toContain("jobs notifications.send-mail.sealed: 1 re-encrypted");
     expect(key()).not.toBe(before);
     expect(statSync(join(dataDir, "master.key")).mode & 0o777).toBe(0o600);
     expect(existsSync(older())).toBe(false);
@@ -233,7 +233,7 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     await sealSomething(server);
     const both = await Promise.all([1, 2].map(() => runGatehouse(["keys", "rotate"], environment(after, [before]))));
     expect(both.filter(({ code }) => code === 0).length).toBeGreaterThan(0);
-    const counts = both.map(({ output }) => Number(/idempotency_keys\.answer: (\d+) encrypted anew/.exec(output)?.[1] ?? 0));
+    const counts = both.map(({ output }) => Number(/idempotency_keys\.answer: (\d+) re-encrypted/.exec(output)?.[1] ?? 0));
     expect(counts[0] as number).toBeGreaterThanOrEqual(0);
     expect((counts[0] as number) + (counts[1] as number)).toBe(1);
     await server.close();
@@ -261,7 +261,7 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     });
     expect((await runGatehouse(["doctor"], environment(before))).output).toContain("ok    the master key is the database's");
     const status = await runGatehouse(["keys", "status"], environment(after));
-    expect(status).toMatchObject({ code: 1, output: expect.stringContaining(`${keyNamed(before)} is not here`) });
+    expect(status).toMatchObject({ code: 1, output: expect.stringContaining(`${keyNamed(before)} is missing`) });
     expect(await runGatehouse(["keys", "rotate"], environment(after, [before]))).toMatchObject({ code: 0 });
     expect(await runGatehouse(["audit", "verify"], environment(after))).toMatchObject({ code: 0 });
   });

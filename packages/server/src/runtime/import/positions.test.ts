@@ -5,7 +5,7 @@ import { schemaSteps } from "../modules.ts";
 import { type Column, readTables, type Table } from "./catalogue.ts";
 import { inOrderOfReference } from "./order.ts";
 import { meaningOf } from "./positions.ts";
-import { forgetSeed } from "./seeds.ts";
+import { deleteSeed } from "./seeds.ts";
 
 const column = (name: string, type: string, more: Partial<Column> = {}): Column => ({
   name,
@@ -30,12 +30,12 @@ describe("what a table's transaction ids mean to an import", () => {
   it("is known for every table of the product, and is read from the types", () => {
     const meanings = new Map(tables.map((each) => [each.name, meaningOf(each)]));
     expect(meanings.get("events")).toEqual({ kind: "log" });
-    expect(meanings.get("consumers")).toEqual({ kind: "place", log: "events" });
+    expect(meanings.get("consumers")).toEqual({ kind: "position", log: "events" });
     expect(meanings.get("audit_entries")).toEqual({ kind: "log" });
-    expect(meanings.get("audit_progress")).toEqual({ kind: "place", log: "audit_entries" });
+    expect(meanings.get("audit_progress")).toEqual({ kind: "position", log: "audit_entries" });
     expect(meanings.get("broker_messages")).toEqual({ kind: "log" });
-    expect(meanings.get("broker_consumers")).toEqual({ kind: "place", log: "broker_messages" });
-    expect(meanings.get("relays")).toEqual({ kind: "place", log: "events" });
+    expect(meanings.get("broker_consumers")).toEqual({ kind: "position", log: "broker_messages" });
+    expect(meanings.get("relays")).toEqual({ kind: "position", log: "events" });
     expect(meanings.get("audit_records")).toEqual({ kind: "plain" });
     expect(meanings.get("relationships")).toEqual({ kind: "revision", columns: ["revision"] });
     expect(meanings.get("access_read_model")).toEqual({ kind: "revision", columns: ["version"] });
@@ -52,7 +52,7 @@ describe("what a table's transaction ids mean to an import", () => {
 
   it("a table that comes later is a place where it has a position, and a revision where it has an id alone", () => {
     expect(meaningOf(table("relays", column("transaction", "xid8"), column("sequence", "bigint")))).toEqual({
-      kind: "place",
+      kind: "position",
       log: "events",
     });
     expect(meaningOf(table("notes", column("written_in", "xid8")))).toEqual({ kind: "revision", columns: ["written_in"] });
@@ -68,7 +68,7 @@ describe("what a table's transaction ids mean to an import", () => {
 
   it("every row that the schema's steps put into a fresh database is known, and goes before the source's comes", async () => {
     for (const { name } of tables) {
-      await forgetSeed(fresh.database.owner, name);
+      await deleteSeed(fresh.database.owner, name);
       const { rows } = await sql`select * from ${sql.table(name)}`.execute(fresh.database.owner);
       expect(rows, `${name} needs an entry in runtime/import/seeds.ts`).toEqual([]);
     }

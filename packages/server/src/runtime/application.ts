@@ -16,7 +16,7 @@ import { type RunningTask, runBackgroundTask } from "#platform/background.ts";
 import { pruneMessages } from "#platform/broker/database-broker-store.ts";
 import { pruneInbox } from "#platform/broker/inbox.ts";
 import { Relay } from "#platform/broker/relay.ts";
-import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import type { WriteHandle } from "#platform/database/database.ts";
 import { pruneAll } from "#platform/database/prune.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
 import type { Consumer, Subscription } from "#platform/log/consumers/consumer.ts";
@@ -184,8 +184,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await clockGuard.start();
         const consuming: Consumer[] = [];
         for (const { module, consumers } of modules) {
-          const apis = (tx: WriteHandle) =>
-            kernel.apisFor(module, { db: tx as unknown as ReadHandle, now: new Date(platform.clock.now()) });
+          const apis = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, apis) ?? []) {
             consuming.push(consumer);
             subscriptions.push(await platform.consumers.consume(consumer));

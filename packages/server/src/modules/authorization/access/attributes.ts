@@ -3,7 +3,7 @@ import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { invalid } from "#operation/declaration/errors.ts";
 import { nullable, personalMark, Type, Uuid } from "#operation/declaration/schema.ts";
 import { conditionalPermissions } from "./conditional-permissions.ts";
-import { NotHeld } from "./errors.ts";
+import { PermissionNotHeld } from "./errors.ts";
 import type { access } from "./module.ts";
 
 const Value = Type.Union([
@@ -61,7 +61,7 @@ export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant"
 
 /** Refuses callers who would, by their own attributes, meet a condition of one of their roles that gives what they do not hold. */
 export async function refuseEscalation(
-  { state, reading, requireHeld }: PrepareContextOf<typeof access, typeof NotHeld>,
+  { state, reading, requireHeld }: PrepareContextOf<typeof access, typeof PermissionNotHeld>,
   placeholder: "$user." | "$tenant.",
   userId: string,
   organizationId: string,
@@ -69,5 +69,5 @@ export async function refuseEscalation(
   const given = await reading(async (store) =>
     conditionalPermissions(store, await state.compile(store), placeholder, userId, organizationId),
   );
-  await requireHeld(organizationId, given, { error: NotHeld, field: "attributes" });
+  await requireHeld(organizationId, given, { error: PermissionNotHeld, field: "attributes" });
 }

@@ -5,12 +5,12 @@ interface Reads {
   currentModel(): Promise<{ readonly document: AuthorizationModel }>;
 }
 interface Writes extends Reads {
-  keepModel(): Promise<void>;
+  lockModelShared(): Promise<void>;
 }
 
 /** As `checkCondition`, and keeps the model from being replaced until the condition is written. */
-export async function checkConditionToKeep(store: Writes, condition: Condition | null): Promise<void> {
-  await store.keepModel();
+export async function checkConditionUnderLock(store: Writes, condition: Condition | null): Promise<void> {
+  await store.lockModelShared();
   await checkCondition(store, condition);
 }
 

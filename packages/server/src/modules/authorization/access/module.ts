@@ -7,10 +7,10 @@ import type { Computed } from "./entries/compute.ts";
 import type { KeyPage } from "./entries/key-pages.ts";
 import { userFactsOf } from "./entries/user-facts.ts";
 import { EntitlementsSet, RoleCreated, RoleDeleted, RolesAssigned, TenantStatusChanged } from "./events.ts";
-import { forgetSubject, grantsOf, revokeSomeGrants } from "./forget-subject.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
 import type { AccessScope, RoleRule } from "./model.ts";
 import { PolicyCompiler } from "./policy-compiler.ts";
+import { grantsOf, revokeSomeGrants, revokeSubject } from "./revoke-subject.ts";
 import { accessStore, type RoleRow } from "./store.ts";
 import { administratorRole, ownerRole, systemRoles } from "./system.ts";
 import { wouldLoseLastHolder } from "./top-holders.ts";
@@ -120,7 +120,7 @@ export const access = module("access", {
     /** Makes `roleIds` the only roles of the user in the scope; none of them ends what the user may do there. */
     async assign(userId: string, organizationId: string | null, roleIds: readonly string[]): Promise<void> {
       const changed = await store.setAssignments(userId, organizationId, roleIds, now);
-      if (roleIds.length === 0) await forgetSubject({ store, emit }, organizationId, userId);
+      if (roleIds.length === 0) await revokeSubject({ store, emit }, organizationId, userId);
       emit(RolesAssigned, { userId, organizationId, roleIds: [...roleIds], ...changed });
     },
     /** What the organization's plan includes, as decisions see it from now on; false where there is no such organization. */

@@ -24,7 +24,7 @@ export function asOperationError(error: unknown, fields: FieldNames = checkField
 }
 
 /** Runs `work` and tells the engine's errors as the API does, whether it answers at once or later. */
-export function tellingErrors<Answer, Next>(
+export function withOperationErrors<Answer, Next>(
   work: () => MaybePromise<Answer>,
   next: (answer: Answer) => MaybePromise<Next>,
   fields: FieldNames = checkFields,

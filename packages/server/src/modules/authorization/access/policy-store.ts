@@ -106,11 +106,11 @@ export const policyWrites = (tx: WriteHandle) => ({
     await sql`select pg_advisory_xact_lock(hashtext('access.authorization_model'))`.execute(tx);
   },
   /** Keeps the model as it is until the transaction ends, beside others that do the same. */
-  async keepModel(): Promise<void> {
+  async lockModelShared(): Promise<void> {
     await sql`select pg_advisory_xact_lock_shared(hashtext('access.authorization_model'))`.execute(tx);
   },
   /** Keeps a member from being removed until the transaction ends; false where there is none. */
-  async keepMember(userId: string, organizationId: string | null): Promise<boolean> {
+  async lockMember(userId: string, organizationId: string | null): Promise<boolean> {
     const { rows } =
       await sql`select user_id from role_assignments where user_id = ${userId}::uuid and ${ofTenant(organizationId)} for share`.execute(tx);
     return rows.length > 0;
@@ -129,7 +129,7 @@ export const policyWrites = (tx: WriteHandle) => ({
       returning version`.execute(tx);
     return rows[0]?.version as number;
   },
-  async forgetMember(organizationId: string, userId: string): Promise<boolean> {
+  async deleteMemberAttributes(organizationId: string, userId: string): Promise<boolean> {
     const { rows } =
       await sql`delete from access_attributes where organization_id = ${organizationId} and user_id = ${userId} returning user_id`.execute(
         tx,

@@ -15,7 +15,7 @@ export const ReadModelChanged = defineEvent({
   }),
 });
 
-export const CachesAsked = defineEvent({
+export const CacheCheckRequested = defineEvent({
   type: "access.caches_asked.v1",
   internal: true,
   says: "An operator asks every process to compare its caches with the projection that decisions are made from.",
@@ -23,4 +23,4 @@ export const CachesAsked = defineEvent({
   data: Type.Object({ checkId: Uuid }),
 });
 
-export const events = [ReadModelChanged, CachesAsked];
+export const events = [ReadModelChanged, CacheCheckRequested];

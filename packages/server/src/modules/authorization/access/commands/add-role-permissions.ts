@@ -1,7 +1,7 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { violatedReference } from "#platform/database/driver-errors.ts";
-import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
+import { PermissionNotFound, PermissionNotHeld, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { PermissionAddedToRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
 import { access } from "../module.ts";
@@ -18,7 +18,7 @@ export const addRolePermissions = access.command("addRolePermissions", {
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
   output: Role,
-  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld],
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, PermissionNotHeld],
   tenant: tenantOfRole,
   async prepare({ reading, requireHeld, fail }, { roleId, permissions }) {
     const { role, defined } = await reading(async (store) => ({
@@ -27,7 +27,7 @@ export const addRolePermissions = access.command("addRolePermissions", {
     }));
     // What is not defined is said to be so, rather than not held.
     const known = permissions.filter((value) => defined.has(value));
-    await requireHeld(role.organization_id, known, { error: NotHeld, field: "permissions" });
+    await requireHeld(role.organization_id, known, { error: PermissionNotHeld, field: "permissions" });
   },
   async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permissions }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);

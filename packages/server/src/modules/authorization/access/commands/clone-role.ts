@@ -6,7 +6,7 @@ import { requireVisible } from "#operation/declaration/visible-name.ts";
 import { mustFit } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
-import { NotHeld, RoleNameTaken, RoleNotFound } from "../errors.ts";
+import { PermissionNotHeld, RoleNameTaken, RoleNotFound } from "../errors.ts";
 import { PermissionAddedToRole, RoleCreated } from "../events.ts";
 import { Role } from "../model.ts";
 import { access } from "../module.ts";
@@ -27,14 +27,14 @@ export const cloneRole = access.command("cloneRole", {
   versioned: true,
   input: Type.Object({ roleId: Uuid, name: Name, description: Type.Optional(nullable(Description)) }),
   output: Role,
-  errors: [RoleNotFound, RoleNameTaken, NotHeld, QuotaExceeded],
+  errors: [RoleNotFound, RoleNameTaken, PermissionNotHeld, QuotaExceeded],
   tenant: tenantOfRole,
   async prepare({ reading, requireHeld, fail }, { roleId }) {
     const { role, given } = await reading(async (store) => {
       const found = (await store.roleById(roleId)) ?? fail(RoleNotFound);
       return { role: found, given: (await representOne(store, found)).permissions };
     });
-    await requireHeld(role.organization_id, given, { error: NotHeld, field: "roleId" });
+    await requireHeld(role.organization_id, given, { error: PermissionNotHeld, field: "roleId" });
     return given;
   },
   async run({ store, emit, fail, audit, now, services }, { roleId, name, description }, given) {
@@ -67,7 +67,7 @@ export const cloneRole = access.command("cloneRole", {
     } else await store.copyRules(source.id, row.id, row.organization_id);
     const clone = await representOne(store, row);
     // What was written is what was looked at: the source may have been given more in between.
-    if (clone.permissions.some((value) => !given.includes(value))) fail(NotHeld, { field: "roleId", rule: "held" });
+    if (clone.permissions.some((value) => !given.includes(value))) fail(PermissionNotHeld, { field: "roleId", rule: "held" });
     audit({ entity: { type: "Role", id: row.id }, before: null, after: { clonedFrom: source.id, permissions: clone.permissions } });
     const about = { roleId: row.id, organizationId: row.organization_id };
     emit(RoleCreated, { ...about, name: row.name, scope: row.scope });

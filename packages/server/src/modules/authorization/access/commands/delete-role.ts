@@ -3,9 +3,9 @@ import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { violatedReference } from "#platform/database/driver-errors.ts";
 import { RoleInUse, RoleNotFound, SystemRole } from "../errors.ts";
 import { RoleDeleted } from "../events.ts";
-import { revokeSomeGrants } from "../forget-subject.ts";
 import { access } from "../module.ts";
 import { representOne } from "../represent.ts";
+import { revokeSomeGrants } from "../revoke-subject.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
 /** Deletes a role that nobody holds and no open invitation offers. */

@@ -1,12 +1,12 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { HoldersAbove, NotHeld, PermissionNotFound, RoleNotFound, SystemRole } from "../errors.ts";
+import { HoldersAbove, PermissionNotFound, PermissionNotHeld, RoleNotFound, SystemRole } from "../errors.ts";
 import { PermissionRemovedFromRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
 import { access } from "../module.ts";
 import { representOne, rulesOf } from "../represent.ts";
+import { assertCanRevokeFromHolders, stillCovered } from "../revocation-check.ts";
 import { tenantOfRole } from "../role-tenant.ts";
-import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
 
 /**
  * Takes permissions from a role, from no holder who holds more than the caller. One that it was not given is no error: it
@@ -21,7 +21,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
   output: Role,
-  errors: [RoleNotFound, SystemRole, PermissionNotFound, NotHeld, HoldersAbove],
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, PermissionNotHeld, HoldersAbove],
   tenant: tenantOfRole,
   async prepare(context, { roleId, permissions }) {
     const { reading, requireHeld, fail } = context;
@@ -32,8 +32,8 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     const denied = new Set(rules.filter(({ effect }) => effect === "deny").map(({ permission }) => permission));
     // To take a denial away is to give.
     const given = permissions.filter((value) => denied.has(value));
-    await requireHeld(role.organization_id, given, { error: NotHeld, field: "permissions" });
-    return rules.some(({ effect }) => effect === "allow") ? await mayTakeFromHolders(context, role) : undefined;
+    await requireHeld(role.organization_id, given, { error: PermissionNotHeld, field: "permissions" });
+    return rules.some(({ effect }) => effect === "allow") ? await assertCanRevokeFromHolders(context, role) : undefined;
   },
   async run({ store, emit, fail, audit, expectVersion, now, principal }, { roleId, permissions }, looked) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);

@@ -1,12 +1,12 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { invalid } from "#operation/declaration/errors.ts";
 import { nullable, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
-import { NotHeld, RoleNotFound } from "../errors.ts";
-import { revokedAtOnce, revokeSomeGrants } from "../forget-subject.ts";
-import { mayHandle, subjectOf } from "../grant-rules.ts";
+import { PermissionNotHeld, RoleNotFound } from "../errors.ts";
+import { assertCanDelegate, subjectOf } from "../grant-rules.ts";
 import type { GrantSearch } from "../grant-store.ts";
 import { ResourceRef, SubjectRef } from "../model.ts";
 import { access } from "../module.ts";
+import { revokedAtOnce, revokeSomeGrants } from "../revoke-subject.ts";
 
 /** One call ends within the time that its caller waits: ten thousand a second on a small machine, of fifteen seconds. */
 const grantsMax = 50_000;
@@ -49,7 +49,7 @@ export const revokeGrants = access.command("revokeGrants", {
     revoked: Type.Integer(),
     more: Type.Boolean({ description: "Whether grants are left that the call would have revoked without its limit." }),
   }),
-  errors: [NotHeld, RoleNotFound],
+  errors: [PermissionNotHeld, RoleNotFound],
   inParts: "a resource or a subject may have tens of thousands of grants",
   async prepare(context, input) {
     if (!input.resource && !input.subject) {
@@ -64,7 +64,7 @@ export const revokeGrants = access.command("revokeGrants", {
       const message = `is required: there are more than ${grantsMax} grants; call again for as long as the answer says more`;
       throw invalid({ field: "limit", rule: "required", max: grantsMax, message });
     }
-    for (const about of relations) await mayHandle(context, input.organizationId ?? null, about, "takes");
+    for (const about of relations) await assertCanDelegate(context, input.organizationId ?? null, about, "takes");
     return relations;
   },
   async run({ store, emit, fail, more }, input, looked, done = { revoked: 0, more: false }) {
@@ -75,7 +75,7 @@ export const revokeGrants = access.command("revokeGrants", {
       looked.some((about) => about.type === resource_type && about.relation === relation),
     );
     // Another kind came in between; what it can do was not looked at.
-    if (!known) fail(NotHeld, { field: "resource", rule: "changed" });
+    if (!known) fail(PermissionNotHeld, { field: "resource", rule: "changed" });
     const revoked = done.revoked + removed.rows.length;
     const atLimit = removed.rows.length >= allowed;
     if (removed.more && !atLimit) more();

@@ -4,11 +4,11 @@ import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { mustFit } from "#operation/kernel/quota.ts";
 import { AttributesOfSubject, checkAttributes, PersonAttributes, refuseEscalation } from "../attributes.ts";
-import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
+import { HoldersAbove, MemberNotFound, PermissionNotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
 import { bytesOf } from "../policy-store.ts";
-import { mayTakeByAttributes } from "../take-rights.ts";
+import { assertCanRevokeByAttributes } from "../revocation-check.ts";
 
 /**
  * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher. No caller
@@ -23,11 +23,11 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),
   output: AttributesOfSubject,
-  errors: [MemberNotFound, NotHeld, HoldersAbove, QuotaExceeded],
+  errors: [MemberNotFound, PermissionNotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId, userId }) {
     const { principal } = context;
     if (isIdentified(principal) && principal.id === userId) await refuseEscalation(context, "$user.", userId, organizationId);
-    await mayTakeByAttributes(context, organizationId, userId);
+    await assertCanRevokeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now, services }, { organizationId, userId, attributes }) {
     if (!(await store.assignments([userId], organizationId)).has(userId)) fail(MemberNotFound);

@@ -1,13 +1,13 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
-import { checkConditionToKeep } from "../check-condition.ts";
-import { HoldersAbove, LastHolder, NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
+import { checkConditionUnderLock } from "../check-condition.ts";
+import { HoldersAbove, LastHolder, PermissionNotFound, PermissionNotHeld, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { RoleRuleSet } from "../events.ts";
 import { ConditionInput, PermissionValue, Role, RuleEffect } from "../model.ts";
 import { access } from "../module.ts";
 import { representOne, rulesOf } from "../represent.ts";
+import { assertCanRevokeFromHolders, stillCovered } from "../revocation-check.ts";
 import { tenantOfRole } from "../role-tenant.ts";
-import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
 import { topHolders } from "../top-holders.ts";
 
 /**
@@ -28,7 +28,7 @@ export const setRoleRule = access.command("setRoleRule", {
     condition: Type.Optional(nullable(ConditionInput)),
   }),
   output: Role,
-  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld, HoldersAbove, LastHolder],
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, PermissionNotHeld, HoldersAbove, LastHolder],
   tenant: tenantOfRole,
   async prepare(context, { roleId, permission, effect = "allow", condition = null }) {
     const { reading, requireHeld, fail } = context;
@@ -40,9 +40,9 @@ export const setRoleRule = access.command("setRoleRule", {
     const before = rules.find((rule) => rule.permission === permission);
     // To write over a denial is to give as well, also by a weaker denial.
     const gives = defined && (effect === "allow" || before?.effect === "deny");
-    if (gives) await requireHeld(role.organization_id, [permission], { error: NotHeld, field: "permission" });
+    if (gives) await requireHeld(role.organization_id, [permission], { error: PermissionNotHeld, field: "permission" });
     const takes = defined && !role.is_system_role && (effect === "deny" || (condition !== null && before?.effect === "allow"));
-    return takes ? await mayTakeFromHolders(context, role) : undefined;
+    return takes ? await assertCanRevokeFromHolders(context, role) : undefined;
   },
   async run(context, { roleId, permission, effect = "allow", condition = null }, looked) {
     const { store, emit, fail, audit, expectVersion, now, principal } = context;
@@ -58,7 +58,7 @@ export const setRoleRule = access.command("setRoleRule", {
     if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permission", rule: "same_scope", permission });
     if (looked !== undefined && !(await stillCovered(store, row, principal, looked)))
       fail(HoldersAbove, { field: "roleId", rule: "changed" });
-    await checkConditionToKeep(store, condition);
+    await checkConditionUnderLock(store, condition);
     const able = effect === "deny" ? await topHolders(context, row.organization_id) : [];
     await store.setRule(row.id, row.organization_id, definition.id, effect, condition);
     if (able.length > 0 && (await topHolders(context, row.organization_id)).length === 0)

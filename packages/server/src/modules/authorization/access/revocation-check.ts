@@ -32,7 +32,7 @@ type Preparing = PrepareContextOf<typeof access, typeof HoldersAbove>;
  * Refuses to take something from the holders of a role where one of them holds more than the caller: nobody ends the rights of those
  * above. Returns the rights that were looked at, for {@link stillCovered}.
  */
-export async function mayTakeFromHolders(
+export async function assertCanRevokeFromHolders(
   { principal, reading, requireHeld }: Preparing,
   role: Pick<RoleRow, "id" | "organization_id">,
 ): Promise<readonly string[]> {
@@ -52,7 +52,7 @@ interface Taking {
  * of a role who hold more than the caller. Whom a set or everybody will stand for is not known, so there the caller holds what is taken;
  * the owner can always revoke such a grant, because grants do not decide about the product's own operations.
  */
-export async function mayTakeByGrant(
+export async function assertCanRevokeByGrant(
   context: Preparing,
   organizationId: string | null,
   { type, relation, subject }: Taking,
@@ -77,7 +77,7 @@ const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a
  * Refuses to set attributes that a denial reads, where it would reach somebody who holds more than the caller: a member, or with
  * `userId` null every holder of a role that takes something away under a condition on the organization's attributes.
  */
-export async function mayTakeByAttributes(context: Preparing, organizationId: string, userId: string | null): Promise<void> {
+export async function assertCanRevokeByAttributes(context: Preparing, organizationId: string, userId: string | null): Promise<void> {
   const { principal } = context;
   if (isUser(principal, userId ?? undefined)) return;
   const placeholder = userId === null ? "$tenant." : "$user.";

@@ -5,7 +5,7 @@ import { type GrantRow, type GrantSearch, type RemovedGrants, relationshipOf } f
 interface Forgetting {
   readonly store: {
     removeGrants(search: GrantSearch, limit: number): Promise<RemovedGrants>;
-    forgetMember(organizationId: string, userId: string): Promise<boolean>;
+    deleteMemberAttributes(organizationId: string, userId: string): Promise<boolean>;
   };
   readonly emit: Emit;
 }
@@ -37,8 +37,8 @@ export const grantsOf = (organizationId: string | null, userId: string): GrantSe
 });
 
 /** Removes the grants and attributes of a leaving member: they must not come back with a later membership. */
-export async function forgetSubject(context: Forgetting, organizationId: string | null, userId: string): Promise<void> {
+export async function revokeSubject(context: Forgetting, organizationId: string | null, userId: string): Promise<void> {
   // All in this transaction: a subject with more than a batch of grants is removed in parts, and these are the rest.
   while ((await revokeSomeGrants(context, grantsOf(organizationId, userId))).more);
-  if (organizationId !== null) await context.store.forgetMember(organizationId, userId);
+  if (organizationId !== null) await context.store.deleteMemberAttributes(organizationId, userId);
 }

@@ -1,11 +1,12 @@
 import { v7 as uuid } from "uuid";
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { CachesAsked } from "../events.ts";
+import { CacheCheckRequested } from "../events.ts";
 import { decisions } from "../module.ts";
 
 /** Asks every process to compare what it has cached of the projection with the database, and to forget what differs. */
-export const askCaches = decisions.command("askCaches", {
+export const startCacheCheck = decisions.command("startCacheCheck", {
+  releasedAs: "decisions.askCaches",
   summary: "Ask every process to compare its caches with the projection.",
   allow: operatorOnly(),
   audit: { action: "ReadModel.CachesAsked", category: "System", severity: "Info" },
@@ -15,7 +16,7 @@ export const askCaches = decisions.command("askCaches", {
   async run({ store, emit }) {
     await store.pruneCacheReports();
     const checkId = uuid();
-    emit(CachesAsked, { checkId });
+    emit(CacheCheckRequested, { checkId });
     return { checkId };
   },
 });

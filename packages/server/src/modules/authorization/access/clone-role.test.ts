@@ -24,7 +24,7 @@ async function original(): Promise<string> {
 }
 
 describe("POST /api/v1/iam/roles/{id}/clone", () => {
-  it("makes a role of one's own with the same rules, conditions and denials", async () => {
+  it("creates a custom role with the same rules, conditions and denials", async () => {
     const role = await original();
     const source = (await scene.send(`GET roles/${role}`, scene.owner.token)).body;
     const answer = await clone(role, { description: "A copy" });
@@ -57,7 +57,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expect(await scene.may(person, "Report.Read")).toBe(false);
   });
 
-  it("of a system role gives what that gives today, and not what is defined later", async () => {
+  it("copies the current permissions of a system role, not those that are defined later", async () => {
     const copy = (await clone(scene.roles["Owner"] as string)).body;
     expect(copy.isSystemRole).toBe(false);
     expect(copy.permissions).toEqual(expect.arrayContaining(["Organization", "Organization.ManageOwners", "Report.Sign"]));
@@ -71,7 +71,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expect(member.permissions.sort()).toEqual(["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"]);
   });
 
-  it("keeps the description unless another is given, and can be changed as any role", async () => {
+  it("copies the description unless another is given, and the clone can be changed like any role", async () => {
     const role = await scene.role();
     await scene.send(`PUT roles/${role}`, scene.owner.token, { description: "First" });
     expect((await clone(role)).body.description).toBe("First");
@@ -81,7 +81,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expect((await scene.send(`DELETE roles/${bare.id}`, scene.owner.token)).status).toBe(204);
   });
 
-  it("is refused to whoever does not hold all that the role gives, also under conditions", async () => {
+  it("is refused to a caller without every permission of the role, conditional ones included", async () => {
     const manager = await scene.person(await scene.role(["Organization.ManageRoles", "Organization.Read", "Report.Read"]));
     const refused = async (role: string) =>
       expectError(await withoutTrace(scene.server, () => clone(role, {}, manager.token)), 403, "access.permission_not_held", "roleId");
@@ -97,7 +97,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expectWritten(await clone(await scene.role(["Report.Read"]), {}, manager.token), 201);
   });
 
-  it("refuses a taken name, unknown roles, members and non-members", async () => {
+  it("rejects a taken name, unknown roles, members and non-members", async () => {
     const role = await scene.role();
     const other = await newOrganization(scene.server);
     const attempt = (at: string, token: string, body = {}) => withoutTrace(scene.server, () => clone(at, body, token));

@@ -1,24 +1,19 @@
-import type { Emit } from "#operation/declaration/module.ts";
+import type { CommandContext } from "#operation/declaration/context.ts";
 import { GrantRevoked } from "./events.ts";
 import { type GrantRow, type GrantSearch, type RemovedGrants, relationshipOf } from "./grant-store.ts";
+import type { AccessReads, AccessWrites } from "./store.ts";
 
-interface Forgetting {
-  readonly store: {
-    removeGrants(search: GrantSearch, limit: number): Promise<RemovedGrants>;
-    deleteMemberAttributes(organizationId: string, userId: string): Promise<boolean>;
-  };
-  readonly emit: Emit;
-}
+type RevokeContext = Pick<CommandContext<AccessReads, AccessWrites, unknown, object, never>, "store" | "emit">;
 
 /**
- * What is removed in one transaction, which takes some tenths of a second: the log's horizon stands still for as long, and every process
- * reads the events of a transaction at once.
+ * Grants that one transaction removes, within some tenths of a second. It holds back the log's horizon for as long, and every process reads
+ * all events of a transaction at once.
  */
 export const revokedAtOnce = 1_000;
 
 /** Removes at most `limit` of the grants that the search finds, each with its event. */
 export async function revokeSomeGrants(
-  { store, emit }: Pick<Forgetting, "store" | "emit">,
+  { store, emit }: RevokeContext,
   search: GrantSearch,
   limit: number = revokedAtOnce,
 ): Promise<RemovedGrants> {
@@ -36,9 +31,9 @@ export const grantsOf = (organizationId: string | null, userId: string): GrantSe
   subjectId: userId,
 });
 
-/** Removes the grants and attributes of a leaving member: they must not come back with a later membership. */
-export async function revokeSubject(context: Forgetting, organizationId: string | null, userId: string): Promise<void> {
-  // All in this transaction: a subject with more than a batch of grants is removed in parts, and these are the rest.
+/** Removes the grants and attributes of a leaving member, so that they do not apply to a later membership. */
+export async function revokeSubject(context: RevokeContext, organizationId: string | null, userId: string): Promise<void> {
+  // All in this transaction: a caller with many grants to remove has removed full batches before.
   while ((await revokeSomeGrants(context, grantsOf(organizationId, userId))).more);
   if (organizationId !== null) await context.store.deleteMemberAttributes(organizationId, userId);
 }

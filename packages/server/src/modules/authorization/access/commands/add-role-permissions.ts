@@ -8,7 +8,7 @@ import { access } from "../module.ts";
 import { representOne, rulesOf } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
-/** Gives a role permissions. Callers give only what they hold themselves. */
+/** Adds permissions to a role. Callers can add only permissions that they hold themselves. */
 export const addRolePermissions = access.command("addRolePermissions", {
   http: "POST /api/v1/iam/roles/:roleId/permissions",
   summary: "Add permissions to a role.",
@@ -25,7 +25,7 @@ export const addRolePermissions = access.command("addRolePermissions", {
       role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
       defined: new Set((await store.permissionsByValue(permissions)).map((row) => row.value)),
     }));
-    // What is not defined is said to be so, rather than not held.
+    // An undefined permission is reported as not found, not as not held.
     const known = permissions.filter((value) => defined.has(value));
     await requireHeld(role.organization_id, known, { error: PermissionNotHeld, field: "permissions" });
   },
@@ -46,7 +46,7 @@ export const addRolePermissions = access.command("addRolePermissions", {
         found.map(({ id }) => id),
       );
     } catch (error) {
-      // Deleted in this moment: by the time it would be held there is no such permission.
+      // A concurrent transaction has deleted one of the permissions.
       if (violatedReference(error) !== undefined) fail(PermissionNotFound, { field: "permissions" });
       throw error;
     }

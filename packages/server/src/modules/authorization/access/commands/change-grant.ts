@@ -12,10 +12,10 @@ import { access } from "../module.ts";
 import { assertCanRevokeByGrant } from "../revocation-check.ts";
 import { grantEventData } from "../revoke-subject.ts";
 
-/** Sets a grant's end and condition, without a moment in which it is not there. */
+/** Changes a grant's expiry and condition in place, so that access is not interrupted. */
 export const changeGrant = access.command("changeGrant", {
   http: "PUT /api/v1/iam/grants/:grantId",
-  summary: "Change a grant's end and condition.",
+  summary: "Change a grant's expiry and condition.",
   allow: scoped({ tenant: "Organization.ManageGrants", internal: "InternalRole.Manage" }),
   audit: { action: "Grant.Changed", category: "Security", severity: "Warning", entity: "Grant" },
   absent: GrantNotFound,

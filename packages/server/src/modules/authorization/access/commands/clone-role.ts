@@ -14,8 +14,8 @@ import { representOne } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
 /**
- * Makes a role of one's own from another of the same scope, with its rules and conditions. Of a system role the copy is
- * given what the system role gives today. Callers give only what they hold themselves.
+ * Creates a custom role as a copy of another role of the same scope, with its rules and conditions. A copy of a system role gets the
+ * permissions that the system role has now. Callers need every copied permission themselves.
  */
 export const cloneRole = access.command("cloneRole", {
   http: "POST /api/v1/iam/roles/:roleId/clone",
@@ -66,7 +66,7 @@ export const cloneRole = access.command("cloneRole", {
       );
     } else await store.copyRules(source.id, row.id, row.organization_id);
     const clone = await representOne(store, row);
-    // What was written is what was looked at: the source may have been given more in between.
+    // The source may have got further permissions since they were checked.
     if (clone.permissions.some((value) => !given.includes(value))) fail(PermissionNotHeld, { field: "roleId", rule: "held" });
     audit({ entity: { type: "Role", id: row.id }, before: null, after: { clonedFrom: source.id, permissions: clone.permissions } });
     const about = { roleId: row.id, organizationId: row.organization_id };

@@ -5,7 +5,7 @@ import { GrantRevoked } from "../events.ts";
 import { access } from "../module.ts";
 import { grantEventData, revokedAtOnce } from "../revoke-subject.ts";
 
-/** So long an expired grant is still listed, marked, for whoever asks why something is no longer allowed. */
+/** Expired grants are still listed for this long, to explain why access ended. */
 const expiredDaysMax = 30;
 
 /** Removes grants that expired long ago. */

@@ -8,7 +8,7 @@ import { tenantOfGrant } from "../grant-tenant.ts";
 import { access } from "../module.ts";
 import { grantEventData } from "../revoke-subject.ts";
 
-/** Takes a subject out of a relation of a resource. */
+/** Deletes one grant. */
 export const revokeGrant = access.command("revokeGrant", {
   http: "DELETE /api/v1/iam/grants/:grantId",
   summary: "Revoke a grant.",

@@ -74,8 +74,8 @@ describe("an export without a server", () => {
     expect(await told(lines.slice(1), "--complete")).toContain("the file does not have every record");
     expect(await told(lines.slice(0, 2), "--complete")).toContain("the file does not have every record");
     const swapped = lines.with(1, lines[2] as string).with(2, lines[1] as string);
-    expect(await told(swapped)).toContain(`WRONG ${name}, record 2: stands behind record 3: reordered`);
-    expect(await told([...lines, "{}"])).toContain(`WRONG line ${lines.length + 1} is no record`);
+    expect(await told(swapped)).toContain(`WRONG ${name}, record 2: follows record 3: reordered`);
+    expect(await told([...lines, "{}"])).toContain(`WRONG line ${lines.length + 1} is not a record`);
   });
 
   it("that a search has filtered is intact, and reports the missing records", async () => {

@@ -1,10 +1,10 @@
 import { hostname } from "node:os";
 import {
-  askCaches,
   listCacheReports,
   listEntryKeys,
   renewSnapshot,
   repairProjection,
+  startCacheCheck,
   verifyProjection,
 } from "#modules/authorization/decisions/index.ts";
 import type { Static } from "#operation/declaration/schema.ts";
@@ -60,7 +60,7 @@ export const projectionRebuildCommand: Command = {
 
 /** Requests a comparison of the caches of every process, prints each report and returns how many cached entries differed. */
 async function countCacheDifferences(call: CallOperation): Promise<number> {
-  const { checkId } = await call(askCaches, {});
+  const { checkId } = await call(startCacheCheck, {});
   const reported = new Set<string>();
   let differing = 0;
   for (let quietMs = 0; quietMs < reportTimeoutMs; quietMs += pollEveryMs) {

@@ -1,4 +1,4 @@
-import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { mayQuery, queryContext, queryPermissionMissing } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { isUser, type Principal } from "#operation/declaration/principal.ts";
@@ -65,7 +65,7 @@ export const evaluateMany = authzen.inMemoryQuery("evaluateMany", {
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
     const others = questions.flatMap((one) => ("check" in one && !isUser(principal, one.check.userId) ? [one.check.tenantId] : []));
     for (const tenantId of new Set(others)) {
-      if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayQuery({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, queryPermissionMissing);
     }
     const context = { ...shared, services, keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(context, questions[0] as ParsedEvaluation);

@@ -28,7 +28,7 @@ type Completing = CommandContextOf<
 export async function completeSignIn(context: Completing, proof: Proof, organizationId: string | null): Promise<Static<typeof SignedIn>> {
   const { store, uses, principal, origin, services, now, audit } = context;
   const { userId, methods } = proof;
-  const facts = await uses.identity.holdSessionFacts(userId);
+  const facts = await uses.identity.lockSessionFacts(userId);
   if (facts?.status === "Suspended") return refuseSignIn(context, UserSuspended);
   if (organizationId !== null) await requireStanding(context, userId, organizationId);
   // Before here the password may have been changed.

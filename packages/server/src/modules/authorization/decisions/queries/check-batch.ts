@@ -13,7 +13,7 @@ import { attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
-import { mayAsk } from "../may-ask.ts";
+import { mayQuery } from "../may-query.ts";
 import { decisions } from "../module.ts";
 import type { Decided } from "../projection/reader.ts";
 
@@ -33,7 +33,7 @@ export const checkBatch = decisions.inMemoryQuery("checkBatch", {
     const others = isIdentified(principal) ? checks.filter((check) => !isUser(principal, check.userId)) : [];
     // Who may ask about one user of a tenant may ask about all of them.
     for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
-      if (!(await mayAsk({ principal, holds }, about?.userId, tenantId)))
+      if (!(await mayQuery({ principal, holds }, about?.userId, tenantId)))
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const shared = queryContext({ state, principal, services });

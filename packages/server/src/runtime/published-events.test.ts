@@ -51,7 +51,7 @@ describe("events that no command emits", () => {
     const publisher = new Publisher({
       ...platform,
       consumers: { wake: (types) => void woken.push(types) },
-      rpc: { tell: (subject) => void notified.push(subject) },
+      rpc: { notify: (subject) => void notified.push(subject) },
       formerVersions: former,
     });
     const announced: string[] = [];

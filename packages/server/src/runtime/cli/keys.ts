@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { recordOnStorage } from "#modules/foundation/audit/index.ts";
 import { type Database, everyTenant } from "#platform/database/database.ts";
-import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
-import { forgetOtherKeys, presentPlaces } from "#platform/keys/known-keys.ts";
+import { deleteOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
+import { deleteOtherKeys, presentFields } from "#platform/keys/known-keys.ts";
 import { encryptionStatus, type FieldStatus, reencrypt } from "#platform/keys/reencrypt.ts";
 import { StartRefused } from "#platform/start-refused.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
@@ -25,8 +25,8 @@ export const keysStatusCommand: Command = {
       const { keys, from } = keyRing(configuration);
       const [current, ...others] = keys?.names ?? [];
       say(current === undefined ? `There is no master key in ${from}.` : `encrypting: ${current}${othersOf(others)}`);
-      const status = await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields));
-      for (const { place, encryptedBy } of status) say(`${place}: ${countsOf(encryptedBy)}`);
+      const status = await encryptionStatus(database, await presentFields(database.owner, encryptedFields));
+      for (const { field, encryptedBy } of status) say(`${field}: ${countsOf(encryptedBy)}`);
       const missing = namesOf(status).filter((name) => name !== "unnamed" && !keys?.names.includes(name));
       for (const name of missing) say(`${name} is missing: the values that it encrypted cannot be decrypted`);
       if (missing.length > 0) process.exitCode = 1;
@@ -65,24 +65,24 @@ export const keysRotateCommand: Command = {
       const undecryptable = await exclusively(database, async () => {
         let undecryptableCount = 0;
         let reencrypted = 0;
-        for (const place of await presentPlaces(database.owner, encryptedFields)) {
-          const done = await reencrypt(database, place, keys);
+        for (const field of await presentFields(database.owner, encryptedFields)) {
+          const done = await reencrypt(database, field, keys);
           undecryptableCount += done.undecryptable;
           reencrypted += done.reencrypted;
           say(
-            `${done.place}: ${done.reencrypted} re-encrypted${done.undecryptable > 0 ? `, ${done.undecryptable} could not be decrypted` : ""}`,
+            `${done.field}: ${done.reencrypted} re-encrypted${done.undecryptable > 0 ? `, ${done.undecryptable} could not be decrypted` : ""}`,
           );
         }
         const done = { current: keys.current, reencrypted, undecryptable: undecryptableCount };
         await database.transact(everyTenant, (tx) => recordOnStorage(tx, "keys.rotate", new Date(), done));
         return undecryptableCount;
       });
-      const others = namesOf(await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields))).filter(
+      const others = namesOf(await encryptionStatus(database, await presentFields(database.owner, encryptedFields))).filter(
         (name) => name !== keys.current,
       );
       if (others.length === 0) {
-        await database.transact(everyTenant, (tx) => forgetOtherKeys(tx, keys));
-        if (inFiles) forgetOlderKeys(configuration.dataDir);
+        await database.transact(everyTenant, (tx) => deleteOtherKeys(tx, keys));
+        if (inFiles) deleteOlderKeys(configuration.dataDir);
         return say(
           `Everything is encrypted by ${keys.current}. ${inFiles ? "The previous key is deleted." : "The others may be removed."}`,
         );

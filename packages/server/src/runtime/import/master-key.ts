@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import type { AnyTables, WriteHandle } from "#platform/database/database.ts";
 import { masterKeyName } from "#platform/keys/aes.ts";
 import type { KeyRing } from "#platform/keys/keys.ts";
-import { MasterKeyRefused, presentPlaces, refuseOtherKeys } from "#platform/keys/known-keys.ts";
+import { MasterKeyRefused, presentFields, refuseOtherKeys } from "#platform/keys/known-keys.ts";
 import { decryptAll } from "#platform/keys/reencrypt.ts";
 import { encryptedFields } from "../modules.ts";
 import { ImportRefused } from "./refused.ts";
@@ -18,7 +18,7 @@ export async function refuseForeignKey(source: Kysely<AnyTables>, inFile: Buffer
     if (!(error instanceof MasterKeyRefused)) throw error;
     throw new ImportRefused(`GATEHOUSE_MASTER_KEY does not decrypt the values of the source. ${error.message} ${remedy}`);
   }
-  const places = await presentPlaces(source, encryptedFields);
+  const places = await presentFields(source, encryptedFields);
   let opened: number;
   try {
     opened = await decryptAll(source as WriteHandle, places, keys);

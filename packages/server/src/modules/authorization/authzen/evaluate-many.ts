@@ -4,7 +4,7 @@ import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors
 import { isUser, type Principal } from "#operation/declaration/principal.ts";
 import { nullable, oneOf, type Static, Type } from "#operation/declaration/schema.ts";
 import { refuseUnstorable } from "#operation/declaration/storable.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { Decision, decideOn, type EvaluationContext, type ParsedEvaluation, parseEvaluation } from "./decision.ts";
 import { Facts, open, optionalFacts } from "./entities.ts";
 import { checkWhole, completed, type Defaults } from "./items.ts";
@@ -60,7 +60,7 @@ export const evaluateMany = authzen.inMemoryQuery("evaluateMany", {
     const questions: ParsedEvaluation[] = [];
     for (const item of items.length === 0 ? [{}] : items) {
       questions.push(questionOf(item, defaults, principal));
-      if (isSliceOver()) await nextSlice();
+      if (isSliceSpent()) await nextSlice();
     }
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
     const others = questions.flatMap((one) => ("check" in one && !isUser(principal, one.check.userId) ? [one.check.tenantId] : []));
@@ -95,7 +95,7 @@ async function decideEach(context: EvaluationContext, questions: readonly Parsed
 }
 
 async function decideInTurn(context: EvaluationContext, question: ParsedEvaluation): Promise<Decision> {
-  if (isSliceOver()) await nextSlice();
+  if (isSliceSpent()) await nextSlice();
   return decideOn(context, question);
 }
 

@@ -538,11 +538,11 @@ describe("the event log's retention", () => {
     const undone = new Error("undone");
     await expect(
       server.application.platform.database.transact(everyTenant, async (tx) => {
-        expect(await appenderOfLog.places(tx as never)).toEqual([]);
+        expect(await appenderOfLog.positions(tx as never)).toEqual([]);
         await sql`insert into audit_entries (id, operation, caller_kind, input, trace_id, occurred_at)
           values (${randomUUID()}, 'authentication.register', 'anonymous', '{}', '', now())`.execute(tx);
         const { rows } = await sql<{ transaction: string }>`select pg_current_xact_id()::text as transaction`.execute(tx);
-        expect(await appenderOfLog.places(tx as never)).toEqual([{ name: "audit.chain-appender", ...rows[0], sequence: "0" }]);
+        expect(await appenderOfLog.positions(tx as never)).toEqual([{ name: "audit.chain-appender", ...rows[0], sequence: "0" }]);
         throw undone;
       }),
     ).rejects.toBe(undone);

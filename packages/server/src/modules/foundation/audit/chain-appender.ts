@@ -1,6 +1,6 @@
 import type { BackgroundTask } from "#platform/background.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
-import { isolateFailures, mayBeTheRecords } from "#platform/database/isolated.ts";
+import { isolateFailures, isRecordError } from "#platform/database/isolated.ts";
 import type { Position } from "#platform/log/event.ts";
 import { revisionOf } from "#platform/log/log.ts";
 import type { Committed } from "#platform/log/publish.ts";
@@ -54,7 +54,7 @@ export function chainAppender(platform: Platform, signers: Signers, operations: 
         result = await step();
         failures = 0;
       } catch (error) {
-        if (mayBeTheRecords(error)) failures += 1;
+        if (isRecordError(error)) failures += 1;
         throw error;
       }
       const { appended, forwarded } = result;
@@ -65,8 +65,8 @@ export function chainAppender(platform: Platform, signers: Signers, operations: 
       if (forwarded !== undefined) publisher.committed(forwarded);
       return appended.length >= batchMax;
     },
-    mark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),
-    isPast: (mark) => database.read(everyTenant, (db) => isAppended(db, JSON.parse(mark) as Position)),
+    watermark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),
+    isPast: (watermark) => database.read(everyTenant, (db) => isAppended(db, JSON.parse(watermark) as Position)),
   };
 }
 

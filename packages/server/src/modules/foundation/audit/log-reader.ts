@@ -6,7 +6,7 @@ import { auditStore } from "./store.ts";
  * the chains with the events of the same transactions: without them it could not detect a deleted entry.
  */
 export const appenderOfLog: LogReader = {
-  async places(db) {
+  async positions(db) {
     const transaction = await auditStore.reads(db).firstPending();
     return transaction === undefined ? [] : [{ name: "audit.chain-appender", transaction, sequence: "0" }];
   },

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "#platform/database/database.ts";
-import { type SchemaStep, sharedTable, tenantTable, whereApplicationRole } from "#platform/database/migrations.ts";
+import { ifApplicationRole, type SchemaStep, sharedTable, tenantTable } from "#platform/database/migrations.ts";
 import { applicationRole } from "#platform/database/scoped.ts";
 
 /** Revokes rights on a table from the application's role. The triggers also bind a login that owns the table. */
 const revoke = (db: Kysely<AnyTables>, rights: string, table: string) =>
-  whereApplicationRole(db, `revoke ${rights} on ${table} from ${applicationRole}`);
+  ifApplicationRole(db, `revoke ${rights} on ${table} from ${applicationRole}`);
 
 /** Rights that the application's role never has, whenever it was created. The triggers below bind every other login. */
 export const withheld: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
 import type { Generated, Selectable } from "kysely";
 import { sql } from "kysely";
 import type { Store } from "#operation/declaration/module.ts";
-import { countAbout } from "#platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { estimateCount } from "#platform/database/estimate-count.ts";
 import { anyOf } from "#platform/database/many-rows.ts";
 import type { Profile, SessionFacts, User, UserStatus } from "./model.ts";
 
@@ -45,7 +45,7 @@ const profileColumns = ({ firstName, lastName, locale }: Profile) => ({ first_na
 
 function reads(db: ReadHandle<Tables>) {
   return {
-    countByStatus: () => countAbout(db as unknown as ReadHandle, { table: "users", by: sql`status` }),
+    countByStatus: () => estimateCount(db as unknown as ReadHandle, { table: "users", by: sql`status` }),
     byId: (id: string): Promise<UserRow | undefined> => db.selectFrom("users").selectAll().where("id", "=", id).executeTakeFirst(),
     byEmail: (email: string): Promise<UserRow | undefined> =>
       db.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", email.toLowerCase()).executeTakeFirst(),

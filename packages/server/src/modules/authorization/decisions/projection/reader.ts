@@ -15,7 +15,7 @@ import { waitForRevision } from "#operation/kernel/wait-for-revision.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
 import type { Platform } from "#platform/platform.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { DecisionBudgets } from "../decision-budgets.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
@@ -227,7 +227,7 @@ export class DecisionReader {
     await this.#containing(action === undefined ? undefined : [action]);
     const waiting = new WaitingTime(settleMs);
     for (let mayBeNew = true; !waiting.isOver; ) {
-      if (isSliceOver()) await nextSlice();
+      if (isSliceSpent()) await nextSlice();
       const composed = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
       // A change that was observed while the view was composed counts, too.
       if (action !== undefined && this.#policies.concerns(action)) {

@@ -10,7 +10,7 @@ import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } f
 import { isIdentified, isUser } from "#operation/declaration/principal.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
 import { mayQuery } from "../may-query.ts";
@@ -40,7 +40,7 @@ export const checkBatch = decisions.inMemoryQuery("checkBatch", {
     const pending: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
       pending.push(outcomeOf(() => decideFor(state, check, shared)));
-      if (isSliceOver()) await nextSlice();
+      if (isSliceSpent()) await nextSlice();
     }
     // Waits for all of them, so that no rejection is left unhandled.
     const decided = pending.some((each) => each instanceof Promise) ? await Promise.all(pending) : (pending as readonly Outcome[]);

@@ -1,6 +1,6 @@
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { eventually } from "@gatehouse/testing/until.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   explain,
   filter,
@@ -29,11 +29,7 @@ import type { Answer } from "./support/world.ts";
  * The reader of decisions over a source in memory: the port is all that it needs of the installation's tables. It has to answer as the
  * engine does with everything at hand, by every way there is to ask.
  */
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const files = new Map(loadCorpus().map((file) => [file.name.replace(/\.yaml$/, ""), file]));
 const chosen = [

@@ -1,19 +1,17 @@
 /** Attack 28 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { address, invite, newPerson, password } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 // That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
 
-let server: TestServer;
-let world: World;
+const world = World.ofSuite(["other", "member"]);
+const { server } = world;
 /** Addresses of every kind that a non-member could ask about; the last one is nobody's. */
 const kinds: Record<string, string> = {};
 beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, ["other", "member"]);
   kinds["active"] = (await newPerson(server, "active")).email;
   const suspended = await newPerson(server, "suspended");
   await expectOk(server.call(`PATCH /api/v1/users/${suspended.id}`, { token: world.administrator.token, body: { status: "Suspended" } }));
@@ -24,7 +22,6 @@ beforeAll(async () => {
   kinds["administrator"] = world.administrator.email;
   kinds["unknown"] = address("unknown");
 });
-afterAll(() => server.close());
 
 const registration = (email: string) => ({ email, password: "a non-member's guess", firstName: "A", lastName: "B", locale: "en" });
 

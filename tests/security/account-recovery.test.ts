@@ -19,12 +19,10 @@ import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["admin", "member"]);
 beforeAll(async () => {
-  world = await World.open(["admin", "member"]);
   await world.define("Lesson", "Lesson.Read", "Lesson.Write");
 });
-afterAll(() => world.close());
 
 const refused = async (work: () => Promise<AnyBody>, status: number, code: string, field?: string) =>
   expectError(await withoutTrace(world.server, work), status, code, field);

@@ -1,9 +1,11 @@
 /** Attack 29 of docs/security/attacks.md. */
+
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { times } from "@gatehouse/testing/lanes.ts";
 import { address, mailedToken, newPerson, password } from "@gatehouse/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { describe, expect, it } from "vitest";
 
 /** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */
 const triesOfAnAddress = 10;
@@ -11,11 +13,7 @@ const triesOfAll = 100;
 /** As login.ts has it: attempts of one address on whatever account. */
 const callsOfAnAddress = 300;
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 let next = 0;
 /** An address that nobody has called from. */

@@ -1,20 +1,15 @@
 /** Attack 33 of docs/security/attacks.md. */
 import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { joinAs, newMember, newPerson, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
 const ask = (question: Record<string, unknown>, token = world.administrator.token): Promise<Answer<AnyBody>> =>
   server.call(`POST ${iam}/authorization/check`, { token, body: question });

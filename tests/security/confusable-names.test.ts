@@ -1,21 +1,16 @@
 /** Attack 53 of docs/security/attacks.md. */
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { unique } from "@gatehouse/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { reservedSlugs } from "../../packages/server/src/modules/organization/tenancy/names.ts";
 import { checkNames } from "../../packages/server/src/runtime/cli/doctor/names.ts";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, ["other"]);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(["other"]);
+const { server } = world;
 
 /** Names that nobody can tell from `Payroll <end>`. */
 const alike = (end: string): readonly string[] => [

@@ -5,18 +5,16 @@ import { times } from "@gatehouse/testing/lanes.ts";
 import { address, invite, newAdministrator, newOrganization, newPerson, newRole, signIn, unique } from "@gatehouse/testing/people.ts";
 import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { newGrant, type Tenant } from "@gatehouse/testing/tenant.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
-let server: TestServer;
-let world: World;
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 let lists: (Operation & { readonly http: string })[];
 beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, twoTenants);
   lists = routesOf(server).filter((operation) => "cursor" in operation.input.properties);
   // Every list has more than one item, so that each has a cursor.
   for (const tenant of [world.own, world.other]) {
@@ -26,7 +24,6 @@ beforeAll(async () => {
   await newAdministrator(server);
   await signIn(server, world.both.person.email);
 });
-afterAll(() => server.close());
 
 /** The list as somebody who may see it, in both tenants where it is a tenant's. */
 async function asked(operation: Operation, tenant: Tenant): Promise<Sample> {

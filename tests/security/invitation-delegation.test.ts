@@ -1,4 +1,5 @@
 /** Attack 22 of docs/security/attacks.md. */
+
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import {
   invite,
@@ -10,15 +11,11 @@ import {
   type Person,
   rolesOf,
 } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 interface Sent {
   readonly organization: OrganizationOf;

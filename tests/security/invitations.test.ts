@@ -2,19 +2,13 @@
 
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { address, invite, newPerson } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import type { Tenant } from "@gatehouse/testing/tenant.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, ["other", "member"]);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(["other", "member"]);
+const { server } = world;
 
 const weekSeconds = 7 * 24 * 3_600;
 

@@ -1,11 +1,13 @@
 /** Attack 24 of docs/security/attacks.md. */
+
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { inLanes, times } from "@gatehouse/testing/lanes.ts";
 import { joinAs, newAdministrator, newOrganization, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
 import { untilAvailable } from "@gatehouse/testing/requests.ts";
-import { type Answer, type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Answer, AnyBody, Backend, TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { expect, it } from "vitest";
 
 /** Two people who each hold the highest role, and the ways in which one can bring the other down and up again. */
 interface Pair {
@@ -105,11 +107,7 @@ async function administrators(server: TestServer): Promise<Pair> {
 }
 
 function suite(backend: Backend, rounds: number): void {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend);
-  });
-  afterAll(() => server.close());
+  const server = serverOfSuite({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend);
 
   const lanes = 4;
   const fight = async (make: (server: TestServer) => Promise<Pair>, width: number, moves: readonly [Move, Move]): Promise<void> => {

@@ -1,8 +1,10 @@
 /** Attack 45 of docs/security/attacks.md. */
+
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { address, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** What shows tokens, or figures of all tenants, to whoever is on this machine. */
@@ -120,11 +122,7 @@ describe("addresses that limits count", () => {
     const answers = await Promise.all(addresses.map((from) => forgot(server, from)));
     return answers.filter(({ status }) => status === 202).length;
   };
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTestServer({ TRUST_PROXY: "true" });
-  });
-  afterAll(() => server.close());
+  const server = serverOfSuite({ TRUST_PROXY: "true" });
   const many = (of: (index: number) => string, count = limit + 10) => Array.from({ length: count }, (_, index) => of(index));
 
   it("are one with whatever port, and in the mapped form", async () => {

@@ -1,9 +1,11 @@
 /** Attack 30 of docs/security/attacks.md. */
+
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { address, mailedToken } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { startTestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { describe, expect, it } from "vitest";
 
 /** A password takes this long at most, whatever it is; hashing one takes a tenth of it. */
 const boundMs = 2_000;
@@ -16,11 +18,7 @@ function sized(bytes: number, end: string): string {
 }
 
 describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as const)("passwords with $PASSWORD_HASH", (environment) => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment });
-  });
-  afterAll(() => server.close());
+  const server = serverOfSuite({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment });
 
   const signIn = (email: string, password: string) => server.call("POST /api/v1/iam/auth/login", { body: { email, password } });
 

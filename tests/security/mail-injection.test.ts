@@ -1,4 +1,5 @@
 /** Attack 50 of docs/security/attacks.md. */
+
 import { times } from "@gatehouse/testing/lanes.ts";
 import {
   address,
@@ -11,21 +12,18 @@ import {
   rolesOf,
   tokenIn,
 } from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 /** As notifications/allowance.ts has it: one mailbox, one kind, an hour. */
 const perMailbox = 5;
 /** As INVITATIONS_PER_HOUR is below. */
 const perAccount = 8;
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer({ INVITATIONS_PER_HOUR: String(perAccount) });
-});
-afterAll(() => server.close());
+const server = serverOfSuite({ INVITATIONS_PER_HOUR: String(perAccount) });
 
 /** What came for an address, once everything that was asked for is done. */
 async function mailsTo(email: string, template: string): Promise<number> {

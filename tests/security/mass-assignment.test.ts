@@ -3,19 +3,14 @@ import { randomUUID } from "node:crypto";
 import { issueOf } from "@gatehouse/testing/answers.ts";
 import { parametersOf, routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
 /** What a row has and a caller must not set, in the API's words and in the database's. */
 const smuggled: Readonly<Record<string, unknown>> = {

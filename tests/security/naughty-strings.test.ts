@@ -7,10 +7,10 @@ import { inForm, isLong } from "@gatehouse/testing/forms.ts";
 import { inLanes } from "@gatehouse/testing/lanes.ts";
 import { parametersOf, routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, backend } from "@gatehouse/testing/server.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 import { nameKey } from "../../packages/server/src/platform/names/name-key.ts";
 
@@ -116,15 +116,10 @@ function placesOf(operation: Operation): Place[] {
   );
 }
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  // Thousands of things are made in one organization.
-  const quotas = { GATEHOUSE_QUOTA_ORGANIZATIONS: "100000", GATEHOUSE_QUOTA_ROLES: "100000", GATEHOUSE_QUOTA_INVITATIONS: "100000" };
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...quotas });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+// Thousands of things are made in one organization.
+const quotas = { GATEHOUSE_QUOTA_ORGANIZATIONS: "100000", GATEHOUSE_QUOTA_ROLES: "100000", GATEHOUSE_QUOTA_INVITATIONS: "100000" };
+const world = World.ofSuite(twoTenants, quotas);
+const { server } = world;
 
 const isWrite = (operation: Operation): boolean => operation.kind === "command";
 const secrets = new Set(["password", "token"]);

@@ -2,21 +2,16 @@
 import { randomBytes } from "node:crypto";
 import { routesOf, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { quiet } from "@gatehouse/testing/stored-rows.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { secretMark } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_AUDIT_FORWARD: "on" });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants, { GATEHOUSE_AUDIT_FORWARD: "on" });
+const { server } = world;
 
 const secretFieldsOf = (schema: AnyBody): string[] =>
   Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretMark] === true ? [name] : []));

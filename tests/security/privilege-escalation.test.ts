@@ -1,18 +1,13 @@
 /** Attack 26 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { address, joinAs, newMember, newPerson, newRole, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
 const iam = "/api/v1/iam";
 

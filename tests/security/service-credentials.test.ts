@@ -2,22 +2,17 @@ import { randomUUID } from "node:crypto";
 import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, backend } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Rule } from "../../packages/server/src/operation/declaration/authorization.ts";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 const tokens = new TokenAuthenticator();
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants, {}, backend, { modules: [tokens.module] });
+const { server } = world;
 
 /** One permission of organizations and one of the internal scope. */
 const twoScopes = ["Organization.ReadRoles", "User.Read"];

@@ -1,9 +1,8 @@
 /** Attack 27 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { address, newPerson, password } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 const publicUrl = "https://id.example.com";
 const evil = "evil.example.net";
@@ -26,13 +25,8 @@ const spoofed: Readonly<Record<string, string>> = {
 };
 
 describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed host, $TRUST_PROXY", (environment) => {
-  let server: TestServer;
-  let world: World;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", PUBLIC_URL: publicUrl, ...environment });
-    world = await World.on(server);
-  });
-  afterAll(() => server.close());
+  const world = World.ofSuite([], { PUBLIC_URL: publicUrl, ...environment });
+  const { server } = world;
 
   async function expectOwnLinks(to: string, template: string): Promise<void> {
     const mail = await server.mail(to, template);

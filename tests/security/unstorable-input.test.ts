@@ -2,10 +2,10 @@
 import { issueOf } from "@gatehouse/testing/answers.ts";
 import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 import { timestampFormat } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
@@ -53,13 +53,8 @@ function placesOf(operation: Operation, wanted: (schema: AnyBody) => boolean): P
   );
 }
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
 /** Would end the sessions that the run needs. Its one time is of the type that the others have; sessions.test.ts tries it. */
 const endsEverySession = "sessions.endAllSessions";

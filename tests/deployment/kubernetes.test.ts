@@ -35,7 +35,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
   const podsOf = () => [...deployments, ...of("Job")].map(({ metadata, spec }) => ({ name: metadata.name, pod: spec.template.spec }));
   const containerOf = (pod: AnyBody) => pod.containers[0];
 
-  it("have a deployment for each role, told its role", () => {
+  it("the manifests have a deployment for each role, with its role variable", () => {
     const told = deployments.map(
       ({ spec }) => containerOf(spec.template.spec).env.find(({ name }: AnyBody) => name === "GATEHOUSE_ROLE").value,
     );
@@ -43,7 +43,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     expect(told.sort()).toEqual(roles);
   });
 
-  it("probe only what the product answers, at a port that the container has", async () => {
+  it("probes use paths of the product and ports of the container", async () => {
     for (const { spec } of deployments) {
       const { ports, startupProbe, livenessProbe, readinessProbe } = containerOf(spec.template.spec);
       // As documented in docs/operations/kubernetes.md.
@@ -59,7 +59,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("confine every pod: no root, no privileges, nothing to write to but a scratch folder, no token of the cluster", () => {
+  it("every pod is confined: no root, no privileges, one writable scratch folder, no cluster token", () => {
     for (const { name, pod } of podsOf()) {
       expect(pod.securityContext, name).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
       expect(pod.automountServiceAccountToken, name).toBe(false);
@@ -75,7 +75,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("name no variable that the product does not have, and take secrets from the secret alone", () => {
+  it("the manifests set only variables of the product, and take secrets from the secret alone", () => {
     const [{ data }] = of("ConfigMap") as [AnyBody];
     const documents = parseAllDocuments(readFileSync(join(folder, "secret.example.yaml"), "utf8"));
     const offered = new Map<string, string[]>(
@@ -95,20 +95,20 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("configure what the product accepts", () => {
+  it("the product accepts the configuration of every deployment", () => {
     const [{ data }] = of("ConfigMap") as [AnyBody];
     for (const variable of variables.filter(({ name }) => name in data))
       expect(variable.parse(data[variable.name]), variable.name).toBeDefined();
   });
 
-  it("migrate with a configuration that the product accepts, in an image that listens to others by default", () => {
+  it("the product accepts the configuration of the migration job, in an image that listens beyond loopback", () => {
     const [{ pod }] = podsOf().slice(-1) as [AnyBody];
     const image = { HOST: "0.0.0.0", OPERATIONS_PORT: "9090", GATEHOUSE_DATA_DIR: "/tmp/gatehouse" };
     const given = containerOf(pod).env.map(({ name, value }: AnyBody) => [name, value ?? "postgres://a@b/c"]);
     expect(() => readConfiguration({ ...image, ...Object.fromEntries(given) })).not.toThrow();
   });
 
-  it("let a pod stop in order: preStop and the grace of the process end before the pod is killed", () => {
+  it("preStop and the process's grace period end before the pod is killed", () => {
     for (const { spec } of deployments) {
       const { terminationGracePeriodSeconds, containers } = spec.template.spec;
       const [, sleepSeconds] = containers[0].lifecycle.preStop.exec.command;
@@ -116,7 +116,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("grow within their limits, lose one pod of a kind at a time, and select what there is", () => {
+  it("autoscalers have limits, disruption budgets allow one pod of a kind, and selectors match deployments", () => {
     const limits = Object.fromEntries(
       of("HorizontalPodAutoscaler").map(({ metadata, spec }) => [metadata.name, [spec.minReplicas, spec.maxReplicas]]),
     );
@@ -136,7 +136,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     for (const { spec } of of("Service")) expect(deployments.some((deployment) => matches(spec.selector, deployment))).toBe(true);
   });
 
-  it.runIf(overlay.endsWith("production"))("grow by processor, memory, requests, lag and queue", () => {
+  it.runIf(overlay.endsWith("production"))("autoscalers scale by processor, memory, requests, lag and queue", () => {
     const grownBy = (name: string): unknown[] => {
       const { spec } = of("HorizontalPodAutoscaler").find(({ metadata }) => metadata.name === name);
       return spec.metrics.map(({ type, resource, pods, external }: AnyBody) => {
@@ -164,7 +164,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     ]);
   });
 
-  it("ask only for metrics that the adapter makes of what Prometheus records, and the adapter for nothing else", () => {
+  it("autoscalers use exactly the metrics that the adapter makes of Prometheus records", () => {
     const made = adapterQueries().map(({ kind, metric }) => `${kind} ${metric}`);
     const asked = of("HorizontalPodAutoscaler").flatMap(({ spec }) =>
       spec.metrics.flatMap(({ type, pods, external }: AnyBody) =>
@@ -185,7 +185,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("are found by Prometheus, which sets the labels that autoscalers and roll-outs ask by", () => {
+  it("Prometheus discovers the pods and sets the labels that autoscalers and roll-outs select by", () => {
     const { scrape_configs } = parse(readFileSync(join(folder, "..", "prometheus", "kubernetes.yml"), "utf8"));
     const [{ kubernetes_sd_configs, relabel_configs }] = scrape_configs as [AnyBody];
     const [{ metadata }] = of("Namespace") as [AnyBody];
@@ -200,7 +200,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it.runIf(overlay.endsWith("production"))("are given the planned resources", () => {
+  it.runIf(overlay.endsWith("production"))("pods request the planned resources", () => {
     const given = Object.fromEntries(
       deployments.map(({ metadata, spec }) => {
         const { requests, limits } = containerOf(spec.template.spec).resources;
@@ -214,14 +214,14 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     });
   });
 
-  it("make new pods of a changed configuration: its name tells what is in it, and every role has that name", () => {
+  it("a changed configuration rolls out new pods, because its name contains its hash", () => {
     const [{ metadata }] = of("ConfigMap") as [AnyBody];
     expect(metadata.name).toMatch(/^gatehouse-[a-z\d]{10}$/);
     for (const { spec } of deployments)
       expect(containerOf(spec.template.spec).envFrom).toEqual([{ configMapRef: { name: metadata.name } }]);
   });
 
-  it("forbid all traffic that is not named; the gateway has no way to the database, and outsiders none to anything but the gateway", () => {
+  it("network policies deny unnamed traffic: the gateway cannot reach the database, and outside traffic reaches only the gateway", () => {
     const policies = of("NetworkPolicy");
     expect(policies.find(({ metadata }) => metadata.name === "nothing").spec).toEqual({
       podSelector: {},

@@ -112,7 +112,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     };
   }
 
-  it("migrates, then rolls out worker, command, query and gateway, and leaves a release that is well", { timeout: 300_000 }, async () => {
+  it("roll-out.sh migrates, rolls out worker, command, query and gateway, and keeps a healthy release", { timeout: 300_000 }, async () => {
     const signIn = await newRelease("well");
     const { code, said } = await rollOut([], { WATCH_SECONDS: "20" }, signIn);
     expect(said).toBe("");
@@ -124,7 +124,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect(undone()).toEqual([]);
   });
 
-  it("takes back a release that answers with faults although it is ready, and rolls out nothing after it", {
+  it("roll-out.sh rolls back a ready release that answers with errors, and rolls out nothing after it", {
     timeout: 300_000,
   }, async () => {
     const signIn = await newRelease("faulty", "raise exception 'a release that is not well';");
@@ -135,7 +135,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect(applied()).toEqual(["worker", "command", "query"]);
   });
 
-  it("takes back a release whose sign-ins take longer than their target", { timeout: 300_000 }, async () => {
+  it("roll-out.sh rolls back a release whose sign-ins exceed their target", { timeout: 300_000 }, async () => {
     const busy = "while clock_timestamp() < statement_timestamp() + interval '700 milliseconds' loop end loop;";
     const signIn = await newRelease("slow", busy);
     const { code, said } = await rollOut([], { WATCH_SECONDS: "120" }, signIn);
@@ -144,27 +144,27 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect(undone()).toEqual(["deployment/query --to-revision=1"]);
   });
 
-  it("takes back what Prometheus does not see", { timeout: 60_000 }, async () => {
+  it("roll-out.sh rolls back a release that Prometheus does not scrape", { timeout: 60_000 }, async () => {
     const { code, said } = await rollOut([]);
     expect(said).toContain(`query cannot be watched: ${prometheus.url} does not scrape its new pods and was taken back`);
     expect(code).toBe(1);
   });
 
-  it("takes back what does not come up", { timeout: 60_000 }, async () => {
+  it("roll-out.sh rolls back a release that does not become ready", { timeout: 60_000 }, async () => {
     writeFileSync(join(state, "fails.query"), "");
     const { code, said } = await rollOut([]);
     expect(said).toContain("query did not come up and was taken back");
     expect([code, undone()]).toEqual([1, ["deployment/query --to-revision=1"]]);
   });
 
-  it("leaves a role as it is that does not come up and in which nothing was changed", { timeout: 60_000 }, async () => {
+  it("roll-out.sh leaves an unchanged role alone, even if it is not ready", { timeout: 60_000 }, async () => {
     writeFileSync(join(state, "fails.worker"), "");
     const { code, said } = await rollOut([]);
     expect(said).toContain("worker did not come up; nothing was changed in it");
     expect([code, undone(), applied()]).toEqual([1, [], ["worker"]]);
   });
 
-  it("changes nothing where it could not watch, and no role where the migration failed", { timeout: 60_000 }, async () => {
+  it("roll-out.sh changes nothing without Prometheus, and no role after a failed migration", { timeout: 60_000 }, async () => {
     const away = await rollOut([], { PROMETHEUS_URL: `http://127.0.0.1:${await freePort()}` });
     expect(away.said).toContain("nothing was changed");
     expect(away.code).toBe(1);
@@ -178,7 +178,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect([failed.code, applied()]).toEqual([1, []]);
   });
 
-  it("takes every role back by hand, the gateway first", { timeout: 60_000 }, async () => {
+  it("roll-out.sh rolls back every role on request, the gateway first", { timeout: 60_000 }, async () => {
     expect((await rollOut(["back"])).code).toBe(0);
     expect(undone()).toEqual(["gateway", "query", "command", "worker"].map((role) => `deployment/${role}`));
     expect(applied()).toEqual([]);

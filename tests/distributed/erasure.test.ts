@@ -13,7 +13,7 @@ import { startProcess, until } from "./support.ts";
 const members = 5_000;
 
 describe.runIf(backend === "postgresql")("the erasure of an organization (PostgreSQL only: embedded storage has one process)", () => {
-  it("goes on in another process where the one that was at it is killed, and removes and tells everything once", async () => {
+  it("another process continues an erasure whose process was killed, and deletes and publishes everything once", async () => {
     const database = await makeDatabase();
     const shared = { DATABASE_URL: database.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"), GATEHOUSE_SIGN_IN_LIMIT: "off" };
     const http = await openTestServer(shared, { worker: false });

@@ -6,7 +6,7 @@ import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { describe, expect, it } from "vitest";
 
 /** Every operation once with each role in a process of its own; by status they are tested in one process, in their modules. */
-describe.skipIf(!distributed)("with each role in a process of its own (TEST_TOPOLOGY=distributed)", () => {
+describe.skipIf(!distributed)("operations with each role in a process of its own (TEST_TOPOLOGY=distributed)", () => {
   const world = World.ofSuite(twoTenants);
   const { server } = world;
 

@@ -7,7 +7,7 @@ import { gatehouse } from "../newcomer/process.ts";
 import { startProcess, until } from "./support.ts";
 
 describe.runIf(backend === "postgresql")("several processes behind one port (PostgreSQL only: embedded storage has one process)", () => {
-  it("share requests out, add their figures up, replace one that dies, and end together", async () => {
+  it("processes behind one port share requests, aggregate their metrics, replace one that dies, and end together", async () => {
     const database = await makeDatabase();
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -42,7 +42,7 @@ describe.runIf(backend === "postgresql")("several processes behind one port (Pos
     }
   }, 180_000);
 
-  it("end with the first where the configuration is refused", async () => {
+  it("all processes end when the configuration is refused", async () => {
     const { code, output } = await gatehouse(["start", "--workers", "2"], { GATEHOUSE_DATA_DIR: "memory" });
     expect(code).toBe(78);
     expect(output).toContain("GATEHOUSE_WORKERS is above 1. DATABASE_URL is not set");

@@ -20,14 +20,14 @@ function ask(...args: readonly string[]): Promise<{ readonly code: number; reado
 }
 
 describe("deploy/grafana/ask.ts", () => {
-  it("says what it takes, and that nobody answers", async () => {
+  it("ask.ts prints its usage, and reports a Prometheus that does not answer", async () => {
     expect(await ask()).toMatchObject({ code: 64, output: expect.stringContaining("<address of Prometheus>") });
     expect(await ask("prometheus")).toMatchObject({ code: 64 });
     const nobody = await ask("http://127.0.0.1:9");
     expect(nobody).toMatchObject({ code: 69, output: expect.stringContaining("does not answer at http://127.0.0.1:9") });
   });
 
-  it("finds the metrics that an expression names", () => {
+  it("ask.ts finds the metrics that an expression names", () => {
     expect(metricNames('sum(rate(gatehouse_sign_ins_total{result="ok"}[15m])) / 2 > process_open_fds and up == 1')).toEqual([
       "gatehouse_sign_ins_total",
       "process_open_fds",
@@ -38,7 +38,7 @@ describe("deploy/grafana/ask.ts", () => {
 describe("the configuration for one machine", () => {
   const configuration = parse(readFileSync(join(prometheusFolder, "one-machine.yml"), "utf8"));
 
-  it("scrapes the ports of npm run stack, each with its role, and loads every alert", () => {
+  it("the configuration for one machine scrapes the ports of npm run stack by role and loads every alert", () => {
     const found = configuration.scrape_configs[0].static_configs.map(
       ({ targets, labels }: { targets: string[]; labels: { component: string } }) => [labels.component, ...targets],
     );
@@ -53,13 +53,13 @@ describe("the configuration for one machine", () => {
     expect(configuration.rule_files).toEqual(expect.arrayContaining(["recording-rules.yml", "alerts/*.yml"]));
   });
 
-  it.skipIf(spawnSync("promtool", ["--version"]).status !== 0)("is one that Prometheus takes (skipped: promtool is not installed)", () => {
+  it.skipIf(spawnSync("promtool", ["--version"]).status !== 0)("promtool accepts the configuration for one machine (skipped: promtool is not installed)", () => {
     expect(spawnSync("promtool", ["check", "config", "one-machine.yml"], { cwd: prometheusFolder, encoding: "utf8" }).status).toBe(0);
   });
 });
 
 // Prometheus is a program of its own.
-describe.skipIf(!prometheusInstalled())("asking a Prometheus that scrapes a running server (skipped: prometheus is not installed)", () => {
+describe.skipIf(!prometheusInstalled())("ask.ts with a Prometheus that scrapes a running server (skipped: prometheus is not installed)", () => {
   let server: TestServer;
   let prometheus: Prometheus;
   beforeAll(async () => {
@@ -71,7 +71,7 @@ describe.skipIf(!prometheusInstalled())("asking a Prometheus that scrapes a runn
     await server?.close();
   });
 
-  it("tells that it understands everything, and names what answers and what answers nothing", async () => {
+  it("ask.ts reports that every expression parses, and which have data", async () => {
     // Each look is a program of its own, and a rate wants two scrapes with a sign-in between them.
     const look = async (): Promise<string> => {
       await newPerson(server);

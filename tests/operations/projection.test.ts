@@ -36,7 +36,7 @@ async function prepare({ dataDir, environment }: Place): Promise<void> {
 function faults(place: () => Place): void {
   const run = (...args: string[]) => gatehouse(["projection", ...args], { ...place().environment, GATEHOUSE_DATA_DIR: place().dataDir });
 
-  it("names a part that was tampered with, one that is gone and one that nothing stands behind; a rebuild puts all right", {
+  it("`projection verify` names changed, missing and surplus entries, and a rebuild repairs them", {
     timeout: 180_000,
   }, async () => {
     const nobody = "00000000-0000-7000-8000-000000000001";
@@ -108,7 +108,7 @@ describeOnPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
   });
   faults(() => place);
 
-  it("names a part of the shared copy that was tampered with, beside a server that runs, and a rebuild ends the copy", {
+  it("`projection verify` names a changed entry of the Redis snapshot while a server runs, and a rebuild replaces the snapshot", {
     timeout: 180_000,
   }, async () => {
     const environment = { ...place.environment, GATEHOUSE_DATA_DIR: dataDir };

@@ -56,15 +56,15 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
       return Number(data.result[0]?.value[1] ?? 0);
     };
 
-    it("reads its metrics", async () => {
+    it("Prometheus scrapes the metrics of a running process", async () => {
       await expect.poll(scrapes, { timeout: 20_000 }).toBeGreaterThan(0);
     });
 
-    it("understands every expression of alerts, rules and dashboards", async () => {
+    it("Prometheus parses every expression of alerts, rules and dashboards", async () => {
       for (const { where, expr } of expressions) expect(await ask(expr), where).toMatchObject({ status: "success" });
     });
 
-    it("evaluates every rule without an error", async () => {
+    it("Prometheus evaluates every rule without an error", async () => {
       const health = async () => {
         const { data } = await prometheus.get("/api/v1/rules");
         const rules: { name: string; health: string; lastError?: string }[] = data.groups.flatMap(
@@ -75,7 +75,7 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
       await expect.poll(health, { timeout: 20_000 }).toEqual([]);
     });
 
-    it.each(core)("has data for %s", async (name) => {
+    it.each(core)("Prometheus has data for %s", async (name) => {
       const found = expressions.filter(({ where }) => where === name);
       expect(found.length).toBeGreaterThan(0);
       for (const { expr } of found) {

@@ -39,7 +39,7 @@ async function silentBilling(): Promise<{ readonly url: string; close(): void }>
 }
 
 // A rule that is tested with series of its own making may rest for ever on the ones that are really told.
-describe("the series that rules, dashboards and their tests name are ones that a running process tells:", () => {
+describe("series that rules, dashboards and their tests name", () => {
   let server: TestServer;
   let scrape: Scrape;
   let billing: Awaited<ReturnType<typeof silentBilling>>;
@@ -93,12 +93,12 @@ describe("the series that rules, dashboards and their tests name are ones that a
     );
   };
 
-  it("each series of the rules' tests", () => {
+  it("a running process exports each series of the rules' tests", () => {
     expect(inputSeries.length).toBeGreaterThan(100);
     expect([...new Set(inputSeries.flatMap((series) => missing(seriesOf(series)) ?? []))]).toEqual([]);
   });
 
-  it("each value that a rule or a dashboard selects", () => {
+  it("a running process exports each value that a rule or a dashboard selects", () => {
     const wrong = expressions.flatMap(({ where, expr }) =>
       [...expr.matchAll(/\b(gatehouse_\w+)\{([^}]*)\}/g)].flatMap(([, name = "", selector = ""]) =>
         [...selector.matchAll(/(\w+)\s*(=~|=)\s*"((?:[^"\\]|\\.)*)"/g)].flatMap(([, label = "", operator, value = ""]) => {

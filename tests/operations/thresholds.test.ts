@@ -51,12 +51,12 @@ describe.skipIf(!promtool)(
       return status === 0;
     }
 
-    it("are there for every alert", () => {
+    it("every alert has thresholds", () => {
       expect(every.map(({ rule }) => rule.alert).sort()).toEqual(alerts.map(({ alert }) => alert).sort());
     });
 
     it.each(every.map((each) => [each.rule.alert as string, each] as const))(
-      "pass as %s is, and fail when one of its numbers is changed",
+      "the cases of %s pass, and fail when one of its numbers is changed",
       {
         timeout: 180_000,
       },

@@ -25,7 +25,7 @@ describe.each(files)("corpus $name", (file) => {
     }
   });
 
-  it.each(file.refused)("refuses a model: $name", ({ model, field }) => {
+  it.each(file.refused)("the compiler refuses a model: $name", ({ model, field }) => {
     const refused = (): unknown => compilePolicy(file.permissions, model);
     expect(refused).toThrow(PolicyError);
     expect(refused).toThrow(expect.objectContaining({ code: "invalid_definition", issues: [expect.objectContaining({ field })] }));

@@ -30,7 +30,7 @@ const timeoutMs = 120_000;
 
 type Roles = ReadonlyMap<string, Role>;
 
-it("has the denials of the whole corpus", () => {
+it("the denials of the whole corpus are covered", () => {
   expect(files.flatMap(({ cases }) => cases.filter(isDenial)).length).toBeGreaterThanOrEqual(denialsMin);
 });
 
@@ -44,7 +44,7 @@ describe.each(files.filter(({ cases }) => cases.some(isDenial)))("denials of $na
   });
 });
 
-it("proposes what allows, and misses no single change, in generated worlds", { timeout: timeoutMs }, () => {
+it("explanations propose changes that allow, and miss no single change, in generated worlds", { timeout: timeoutMs }, () => {
   let denials = 0;
   let mended = 0;
   fc.assert(

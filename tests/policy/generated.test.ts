@@ -44,7 +44,7 @@ const worldsOfFilters = isLong ? 1_000 : 200;
 const worldsOfCircles = isLong ? 1_000 : 200;
 
 describe("the engine and the naive evaluator", () => {
-  it("answer alike in generated worlds, by every reason there is", { timeout: timeoutMs }, () => {
+  it("the engine and the naive evaluator decide alike in generated worlds, for every reason", { timeout: timeoutMs }, () => {
     const outcomes = new Map<string, number>();
     let refused = 0;
     let allowed = 0;
@@ -77,7 +77,7 @@ describe("the engine and the naive evaluator", () => {
     expect(tooSeldom.map(([outcome]) => `${outcome} occurred ${outcomes.get(outcome) ?? 0} times`)).toEqual([]);
   });
 
-  it("go round circles alike", { timeout: timeoutMs }, () => {
+  it("the engine and the naive evaluator decide alike on cyclic relationships", { timeout: timeoutMs }, () => {
     const outcomes = new Map<string, number>();
     fc.assert(
       fc.property(circles, (world) => {
@@ -97,7 +97,7 @@ describe("the engine and the naive evaluator", () => {
       expect(outcomes.get(outcome)).toBeGreaterThan(worldsOfCircles / 10);
   });
 
-  it("choose alike in generated worlds, where the engine's filter chooses at all", { timeout: timeoutMs }, () => {
+  it("the engine's filter selects what the naive evaluator allows in generated worlds", { timeout: timeoutMs }, () => {
     const count = { chosen: 0, left: 0, undecided: 0 };
     fc.assert(
       fc.property(generated, (world) => {

@@ -35,7 +35,7 @@ const refusals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 const isHad = (file: CorpusFile) => (question: Case) => cannotBeHad(question, file) === undefined;
 const isDecided = (file: CorpusFile) => (question: Case) => isHad(file)(question) && refusedByServer(question) === undefined;
 
-it("asks nearly the whole corpus", () => {
+it("nearly the whole corpus is evaluated over HTTP", () => {
   const counts = files.map((file) => ({ name: file.name, all: file.cases.length, decided: file.cases.filter(isDecided(file)).length }));
   for (const { name, all, decided } of counts) expect(1 - decided / all, name).toBeLessThan(leftOutMax);
   expect(counts.reduce((sum, { decided }) => sum + decided, 0)).toBeGreaterThanOrEqual(askedMin);
@@ -55,11 +55,11 @@ describe.each(files)(`corpus $name ${surface}`, (file) => {
     test(reason === undefined ? question.name : `${question.name} (${reason})`, () => asksEveryWay(world, question));
   }
 
-  it("has its world by the API, but for what that refuses on purpose", () => {
+  it("the API creates everything but what it refuses on purpose", () => {
     expect(Object.fromEntries(world.refused)).toEqual(refusals[file.name] ?? {});
   });
 
-  it("answers all that can be decided in one batch as one by one", async () => {
+  it("a batch answers every case as a single check does", async () => {
     const decided = file.cases.filter((each) => isDecided(file)(each) && "allowed" in each.expect);
     for (const [now, together] of Map.groupBy(decided, (each) => each.now)) {
       const answer = await world.ask("check-batch", { checks: together.map((each) => world.checkOf(each)) }, now);

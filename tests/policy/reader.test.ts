@@ -92,17 +92,17 @@ async function outcomeOf<T>(ask: () => T | Pending | Promise<T>): Promise<T | st
   }
 }
 
-it("lists and filters have resources to choose from in most of the files", () => {
+it("most corpus files have resources for lists and filters", () => {
   const aboutTypes = chosen.filter((name) => files.get(name)?.cases.some(({ resource }) => resource?.type !== undefined));
   expect(aboutTypes.length).toBeGreaterThan(5);
 });
 
-describe.each(chosen)("corpus %s, from a source in memory", (name) => {
+describe.each(chosen)("corpus %s, read from an in-memory source", (name) => {
   const file = files.get(name) as CorpusFile;
   const questions = file.cases.filter(canBeAsked);
-  it("has questions", () => expect(questions.length).toBeGreaterThan(0));
+  it("the corpus file has cases", () => expect(questions.length).toBeGreaterThan(0));
 
-  it("check decides as the engine does, and again from what is cached", async () => {
+  it("a check decides as the engine does, cached and not", async () => {
     const { engine, reader, contextOf } = opened(file);
     for (const question of [...questions, ...questions]) {
       const { user, tenant } = question.subject;
@@ -112,7 +112,7 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
     }
   });
 
-  it("explain explains the same decision", async () => {
+  it("an explanation has the decision of the check", async () => {
     const { engine, settle } = opened(file);
     for (const question of questions) {
       const explained = () =>
@@ -125,7 +125,7 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
     }
   });
 
-  it("lists and filters choose what they choose with everything at hand", async () => {
+  it("lists and filters select the same as with all data at hand", async () => {
     const { engine, settle } = opened(file);
     for (const question of questions) {
       const { type, id = "", attributes } = question.resource ?? {};
@@ -149,7 +149,7 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
   });
 });
 
-describe("what a source does not have", () => {
+describe("a source without an entry", () => {
   const file = files.get("teachers-and-classes") as CorpusFile;
   const question = file.cases.find(
     ({ expect: expected, subject }) => "allowed" in expected && expected.allowed && subject.tenant.id !== null,
@@ -163,7 +163,7 @@ describe("what a source does not have", () => {
   const decideInTime = (source: MemoryPolicySource) => eventually(() => decideFrom(source), { withinMs: 30_000 });
   const sourceOf = () => new MemoryPolicySource(file, file.subjects.values());
 
-  it("is allowed with every entry there", async () => {
+  it("a check is allowed when every entry is present", async () => {
     expect(await decideInTime(sourceOf())).toMatchObject({ allowed: true });
   });
 
@@ -172,14 +172,14 @@ describe("what a source does not have", () => {
     ["the user", userKey(user.id), "permission_data_unavailable"],
     ["the tenant", tenantStatusKey(tenant.id as string), "permission_data_unavailable"],
     ["the membership", membershipKey(user.id, tenant.id), "not_a_member"],
-  ])("%s: denied with its reason, never allowed", async (_what, key, reason) => {
+  ])("a missing entry of %s denies with its reason", async (_what, key, reason) => {
     const source = sourceOf();
     source.delete(key);
     expect(await decideInTime(source)).toMatchObject({ allowed: false, reason });
   });
 
   it.each([policyKey, userKey(user.id), membershipKey(user.id, tenant.id)])(
-    "%s could not be computed: denied as unavailable",
+    "an entry of %s that could not be computed denies as unavailable",
     async (key) => {
       const source = sourceOf();
       source.markUnavailable(key);
@@ -187,7 +187,7 @@ describe("what a source does not have", () => {
     },
   );
 
-  it("a source that is unavailable makes the decision fail, and denies nothing", async () => {
+  it("an unavailable source makes the decision fail and denies nothing", async () => {
     const source = sourceOf();
     source.entries = () => Promise.reject(new Unavailable("source", undefined));
     await expect(decideFrom(source)).rejects.toThrow(Unavailable);

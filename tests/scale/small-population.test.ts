@@ -23,7 +23,7 @@ const triesMax = 3;
 
 // PGlite holds the filled database in the memory of the test's own process, and its planner has no statistics of that size.
 describeOnPostgresql(
-  "with 20,000 roles and 5,000 permissions (PostgreSQL only: the planner and its statistics are what is looked at)",
+  "an installation with 20,000 roles and 5,000 permissions (PostgreSQL only: its planner is what is tested)",
   () => {
     let server: TestServer;
     let world: World;
@@ -67,7 +67,7 @@ describeOnPostgresql(
       expect(slow).toEqual([]);
     });
 
-    it("a check of somebody who was never asked about answers within the bound, and right", { timeout: 120_000 }, async () => {
+    it("the first check of a user answers within the bound and correctly", { timeout: 120_000 }, async () => {
       for (let role = 0; role < size.roles; role += size.roles / 20) {
         const { root, group } = holderOf(size, role);
         const limit = await bound();

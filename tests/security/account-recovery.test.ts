@@ -57,8 +57,8 @@ async function secondOwner({ organization, roles }: Awaited<ReturnType<typeof sh
   return person;
 }
 
-describe("a denial reaches nobody above", () => {
-  it("who may manage roles takes nothing from an owner by a role that they share, under no condition", async () => {
+describe("denials of more privileged members", () => {
+  it("a manager of roles cannot deny an owner anything by a role that they share, under any condition", async () => {
     const { team, manager, reads, organization } = await sharedRole();
     expectWritten(await world.rule(team, "Lesson.Write", {}, organization.owner.token), 200);
     for (const permission of ["Organization", "Organization.Read", "Lesson.Write", "Lesson.Read"])
@@ -76,14 +76,14 @@ describe("a denial reaches nobody above", () => {
     expectRead(await reads());
   });
 
-  it("an administrator of the organization who is no owner does not either", async () => {
+  it("an admin who is no owner cannot deny an owner anything", async () => {
     const { team, roles, organization } = await sharedRole();
     const admin = await newPerson(world.server, "admin");
     await joinAs(world.server, organization, admin, roles["Admin"] as string);
     await refused(() => world.rule(team, "Lesson.Read", { effect: "deny" }, admin.token), 403, "access.holders_above");
   });
 
-  it("from those who hold no more than themselves they may", async () => {
+  it("a manager of roles can deny members who hold no more than they do", async () => {
     const { organization, manager, roles } = await sharedRole();
     const lesser = await world.role(["Organization.ReadRoles"], organization);
     await joinAs(world.server, organization, await newPerson(world.server), lesser);
@@ -94,7 +94,7 @@ describe("a denial reaches nobody above", () => {
     expectWritten(await world.send(`DELETE roles/${lesser}/permissions`, admin.token, remove), 200);
   });
 
-  it("a clerk of the internal scope takes nothing from an administrator", async () => {
+  it("a clerk of the internal scope cannot deny an administrator anything", async () => {
     const administrator = world.administrator;
     const clerk = await internalMember("InternalRole.Manage", "InternalRole.Read");
     const shared = await internalRole();
@@ -112,8 +112,8 @@ describe("a denial reaches nobody above", () => {
   });
 });
 
-describe("an owner who can undo everything is left", () => {
-  it("the only owner is under no denial by their own hand", async () => {
+describe("the last unrestricted owner", () => {
+  it("the only owner cannot deny themselves a permission of the product", async () => {
     const { team, owner, giveOwner, organization, reads } = await sharedRole();
     const deny = (role: string, rule = {}) =>
       world.rule(role, "Organization.ReadGrants", { effect: "deny", ...rule }, organization.owner.token);
@@ -125,7 +125,7 @@ describe("an owner who can undo everything is left", () => {
     expectRead(await reads());
   });
 
-  it("of an application's permission they may be, and take it back themselves", async () => {
+  it("the only owner can deny themselves an application's permission, and undo it", async () => {
     const { team, organization } = await sharedRole();
     const { token } = organization.owner;
     expectWritten(await world.rule(team, "Lesson.Read", { effect: "deny" }, token), 200);
@@ -136,7 +136,7 @@ describe("an owner who can undo everything is left", () => {
     expect(await may()).toBe(true);
   });
 
-  it("of two owners one may be denied something, and the other takes it back", async () => {
+  it("one of two owners can be denied a permission, and the other can undo it", async () => {
     const shared = await sharedRole();
     const { team, organization, owner, giveOwner } = shared;
     const second = await secondOwner(shared);
@@ -151,7 +151,7 @@ describe("an owner who can undo everything is left", () => {
     expectWritten(await world.send(`DELETE ${at}`, second.token), 204);
   });
 
-  it("who is suspended does not count", async () => {
+  it("a suspended owner does not count as an unrestricted owner", async () => {
     const shared = await sharedRole();
     const { organization, owner, team, giveOwner } = shared;
     const second = await secondOwner(shared);
@@ -172,8 +172,8 @@ describe("an owner who can undo everything is left", () => {
   });
 });
 
-describe("a helpdesk takes no administrator's access", () => {
-  it("who may suspend users suspends nobody who holds more than they do, nor lets them in again", async () => {
+describe("suspension of more privileged users", () => {
+  it("a helpdesk can neither suspend nor reactivate a user who holds more than they do", async () => {
     const helpdesk = await internalMember("User.SetStatus");
     const officer = await internalMember("User.SetStatus", "User.Read");
     const set = (whom: Person, status: string, by = helpdesk) =>
@@ -192,7 +192,7 @@ describe("a helpdesk takes no administrator's access", () => {
     expectWritten(await set(organization.owner, "Active", again), 200);
   });
 
-  it("the last active administrator stays active, whoever asks", async () => {
+  it("the last active administrator cannot be suspended by any caller", async () => {
     const defined = await permissions("Internal");
     const roots = defined.filter((one) => one.parent === null).map(({ value }) => value);
     const equal = await internalMember(...roots);
@@ -204,11 +204,11 @@ describe("a helpdesk takes no administrator's access", () => {
   });
 });
 
-describe("a requirement of the model shuts nobody out", () => {
+describe("requirements of the model", () => {
   const requirements = (values: object) => ({ model: { requirements: values } });
   const put = (values: object, token = world.administrator.token) => world.send("PUT authorization/model", token, requirements(values));
 
-  it("the product's own operations decide with the caller's session, as the check does", async () => {
+  it("the product's own operations evaluate the caller's session, as a check does", async () => {
     const { organization } = await sharedRole();
     const person = organization.owner;
     const make = (token: string) =>
@@ -244,7 +244,7 @@ describe("a requirement of the model shuts nobody out", () => {
     await refused(() => make("10.8.1.1"), 403, "auth.permission_denied");
   });
 
-  it("questions about others need what the model requires of asking", async () => {
+  it("checks about other users need what the model requires of the check permission", async () => {
     const body = { checks: [{ userId: world.member.id, tenantId: world.organization.id, actionType: "Organization.Read" }] };
     const ask = () => world.send("POST authorization/check-batch", world.administrator.token, body);
     expectRead(await ask());
@@ -254,7 +254,7 @@ describe("a requirement of the model shuts nobody out", () => {
     expectRead(await ask());
   });
 
-  it("whoever may replace the model can always meet what it requires", async () => {
+  it("a caller who may replace the model can always meet its requirements", async () => {
     for (const permission of ["Authorization.ManageModel", "Authorization"])
       for (const requirement of [
         { session: { anyMethod: ["hwk"] } },
@@ -271,7 +271,7 @@ describe("a requirement of the model shuts nobody out", () => {
     expectWritten(await put({}, await signIn(world.server, world.administrator.email)), 200);
   });
 
-  it("a model of an earlier release that shuts everybody out is replaced all the same", async () => {
+  it("a model of an earlier release that denies every caller can still be replaced", async () => {
     const { owner } = world.server.application.platform.database;
     const document = { requirements: { "Authorization.ManageModel": { session: { anyMethod: ["hwk"] } } } };
     const { rows } = await sql<{ version: number }>`insert into authorization_models (version, document, created_at)
@@ -288,8 +288,8 @@ describe("a requirement of the model shuts nobody out", () => {
   });
 });
 
-describe("other ways by which rights could end", () => {
-  it("a grant that bans, of or later than before, reaches nobody above", async () => {
+describe("other ways to take permissions away", () => {
+  it("a grant that bans cannot affect more privileged members", async () => {
     const relations = { viewer: { subjects: ["user"] }, banned: { subjects: ["user", "user:*", "role"] } };
     await world.model({ resourceTypes: { Room: { relations, permissions: { "Lesson.Read": { allow: "viewer", deny: "banned" } } } } });
     const bouncer = await world.person(await world.role(["Organization.ManageGrants", "Lesson.Read"]));
@@ -315,7 +315,7 @@ describe("other ways by which rights could end", () => {
     expect(await world.mayOn(world.owner, "Lesson.Read", room)).toBe(true);
   });
 
-  it("who notes attributes triggers no denial of somebody above", async () => {
+  it("a manager of attributes cannot trigger a denial of a more privileged member", async () => {
     const shared = await sharedRole();
     const { team, organization } = shared;
     await secondOwner(shared);
@@ -336,7 +336,7 @@ describe("other ways by which rights could end", () => {
     await refused(() => note({ barred: "yes" }, "attributes"), 403, "access.holders_above", "attributes");
   });
 
-  it("the product's own permissions are neither removed nor moved, and no role of the product changed", async () => {
+  it("permissions and roles of the product cannot be deleted, moved or changed", async () => {
     const defined = [...(await permissions("Organization")), ...(await permissions("Internal"))];
     const token = world.administrator.token;
     for (const value of ["Organization.ManageRoles", "Authorization.ManageModel"]) {
@@ -353,8 +353,8 @@ describe("other ways by which rights could end", () => {
   });
 });
 
-describe("the command line gives access back", () => {
-  it("to an administrator and to an owner, whatever was taken from them", async () => {
+describe("recovery by the command line", () => {
+  it("the command line restores an administrator's and an owner's access after any denial", async () => {
     const shared = await sharedRole();
     const { team, organization, reads } = shared;
     const second = await secondOwner(shared);
@@ -382,7 +382,7 @@ describe("the command line gives access back", () => {
     await expect(unknown).rejects.toThrow("There is no such user.");
   });
 
-  it("and to nobody else: no caller from outside reaches it", async () => {
+  it("no remote caller can call the recovery operations", async () => {
     const names = world.server.application.kernel.catalogue.operations.filter(({ name }) => name.startsWith("tenancy.restore"));
     expect(names.map(({ http, allow }) => [http, allow.kind])).toEqual([
       [undefined, "operator"],
@@ -391,14 +391,14 @@ describe("the command line gives access back", () => {
   });
 });
 
-describeOnPostgresql("owners who deny each other something at once", () => {
+describeOnPostgresql("owners who deny each other a permission concurrently", () => {
   let races: World;
   beforeAll(async () => {
     races = await World.open();
   });
   afterAll(() => races.close());
 
-  it("leave one whom nothing is denied, 60 rounds", { timeout: 180_000 }, async () => {
+  it("concurrent denials leave one owner without a denial, 60 rounds", { timeout: 180_000 }, async () => {
     const pairs = await Promise.all(
       times(3).map(async () => {
         const one = await newOrganization(races.server);

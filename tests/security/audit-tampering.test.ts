@@ -20,8 +20,8 @@ beforeEach(async () => {
   chain = await attackedChain(server, records);
 });
 
-describe("a chain", () => {
-  it("that nobody has touched verifies", async () => {
+describe("a chain of audit records", () => {
+  it("an unchanged chain verifies", async () => {
     expect(await chain.told()).toEqual([]);
     expect(await chain.whole()).toEqual([]);
     expect(await chain.told([await chain.head()])).toEqual([]);
@@ -41,36 +41,36 @@ describe("a chain", () => {
     ["its personal data's hash", sql`personal_hashes = '{}'`],
     ["its hash", sql`hash = repeat('0', 64)`],
     ["what it stands on", sql`previous_hash = repeat('0', 64)`],
-  ])("of which a record was changed: %s", async (_what, change) => {
+  ])("verification finds a changed record: %s", async (_what, change) => {
     await chain.tamper(sql`update audit_records set ${change} where ${chain.here} and number = 4`);
     expect(await chain.told()).toContain("changed 4-4");
     expect((await chain.told()).every((one) => one.endsWith(" 4-4"))).toBe(true);
   });
 
-  it("of which every changed record is named, not only the first", async () => {
+  it("verification names every changed record, not only the first", async () => {
     await chain.tamper(sql`update audit_records set action = 'Nothing' where ${chain.here} and number in (2, 5, 7)`);
     expect(await chain.told()).toEqual(["changed 2-2", "changed 5-5", "changed 7-7"]);
   });
 
-  it("of which records were deleted", async () => {
+  it("verification finds deleted records", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number in (3, 4, 6)`);
     expect(await chain.told()).toEqual(["deleted 3-4", "deleted 6-6"]);
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = 1`);
     expect(await chain.told()).toContain("deleted 1-1");
   });
 
-  it("of which two records were put into each other's place", async () => {
+  it("verification finds two swapped records", async () => {
     await chain.tamper(sql`update audit_records set number = -number where ${chain.here} and number in (3, 5)`);
     await chain.tamper(sql`update audit_records set number = 8 + number where ${chain.here} and number in (-3, -5)`);
     expect(await chain.told()).toEqual(["reordered 3-3", "reordered 5-5"]);
   });
 
-  it("of which the newest were dropped", async () => {
+  it("verification finds that the newest records were deleted", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number > ${records - 2}`);
     expect(await chain.told()).toEqual([`missing_at_the_end ${records - 1}-${records}`]);
   });
 
-  it("of which the newest were dropped, and the head moved back", async () => {
+  it("verification finds that the newest records were deleted and the head was moved back", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = ${records}`);
     await chain.tamper(sql`update audit_chains set number = ${records - 1},
       hash = (select hash from audit_records where ${chain.here} and number = ${records - 1}) where ${chain.here}`);
@@ -78,7 +78,7 @@ describe("a chain", () => {
     expect(await chain.whole()).toContainEqual(expect.stringContaining("missing_at_the_end"));
   });
 
-  it("that was put back to an older state with its signed head, which a checkpoint that is kept elsewhere tells", async () => {
+  it("an external checkpoint shows that a chain was restored to an older state with its signed head", async () => {
     const old = await chain.head();
     await chain.rename(`Another name of ${chain.organization.id}`);
     await server.application.settled();
@@ -91,7 +91,7 @@ describe("a chain", () => {
     expect(await chain.told([{ ...kept, number: old.number, hash: old.hash }])).toContain(`wrong_signature ${old.number}-${old.number}`);
   });
 
-  it("that vanished as a whole", async () => {
+  it("verification finds that a whole chain was deleted", async () => {
     for (const table of ["audit_records", "audit_personal", "audit_chains"]) {
       await chain.tamper(sql`delete from ${sql.table(table)} where ${chain.here}`);
     }
@@ -100,7 +100,7 @@ describe("a chain", () => {
     expect(findings).toContainEqual(expect.stringContaining("is in the log of events, and in no chain"));
   });
 
-  it("to which a record was added behind the head", async () => {
+  it("verification finds a record that was added after the head", async () => {
     await chain.tamper(sql`insert into audit_records (organization_id, number, previous_hash, hash, id, transaction, occurred_at, recorded_at,
         source, operation, action, category, severity, result, actor_kind, trace_id, stands_for, details, personal_hashes)
       select organization_id, number + 1, hash, hash, gen_random_uuid(), transaction, occurred_at, recorded_at, source, operation, action,
@@ -109,13 +109,13 @@ describe("a chain", () => {
     expect(await chain.told()).toEqual([`beyond_the_head ${records + 1}-${records + 1}`]);
   });
 
-  it("of which personal data was changed or deleted", async () => {
+  it("verification finds changed and deleted personal data", async () => {
     await chain.tamper(sql`update audit_personal set sealed = sealed || 'A' where ${chain.here} and number = 2`);
     await chain.tamper(sql`delete from audit_personal where ${chain.here} and number = 6`);
     expect(await chain.told()).toEqual(["personal_data_changed 2-2", "personal_data_changed 6-6"]);
   });
 
-  it("that was signed anew with a key of the attacker's", async () => {
+  it("verification finds a chain that was signed with an attacker's key", async () => {
     const { owner } = server.application.platform.database;
     const { rows } = await sql<{ public_key: string }>`select public_key from audit_signing_keys`.execute(owner);
     const { generateKeyPairSync } = await import("node:crypto");
@@ -126,7 +126,7 @@ describe("a chain", () => {
     await chain.tamper(sql`update audit_signing_keys set public_key = ${rows[0]?.public_key}`);
   });
 
-  it("cannot be changed or shortened by the application itself", async () => {
+  it("the application's login cannot change or delete records", async () => {
     const { database } = server.application.platform;
     await asOperator(server, "audit.signCheckpoints", {});
     for (const statement of [
@@ -146,8 +146,8 @@ describe("a chain", () => {
 });
 
 // The sealer is kept from its lock by another connection; embedded storage has one.
-describeOnPostgresql("an entry that is not sealed yet", () => {
-  it("and is taken away is told by the command's events", async () => {
+describeOnPostgresql("an audit entry that is not yet in the chain", () => {
+  it("verification finds a deleted audit entry by the events of its command", async () => {
     const { database } = server.application.platform;
     const before = (await chain.whole()).length;
     // Held by another, the sealer does not get to the entry.

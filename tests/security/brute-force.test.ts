@@ -60,7 +60,7 @@ function expectWaits(answers: readonly { status: number; body: AnyBody; headers:
 }
 
 describe("guessing passwords", () => {
-  it("is ended for one account and address, at one after the other and at 50 at once, known or not", async () => {
+  it("guesses at one account from one address are limited, sequential or 50 at once, known or not", async () => {
     const { email } = await newPerson(server, "target");
     for (const target of [email, address("nobody")]) {
       const from = newAddress();
@@ -76,7 +76,7 @@ describe("guessing passwords", () => {
     }
   });
 
-  it("is not helped by another spelling of the address", async () => {
+  it("another spelling of the email address does not reset the limit", async () => {
     const { email } = await newPerson(server, "target");
     const from = newAddress();
     const spellings = [email, email.toUpperCase(), email.replace("target", "Target"), email.replace("example", "EXAMPLE")];
@@ -84,7 +84,7 @@ describe("guessing passwords", () => {
     expect(tried(answers)).toBe(triesOfAnAddress);
   });
 
-  it("is not helped by a spoofed X-Forwarded-For, X-Real-IP or Forwarded", async () => {
+  it("a spoofed X-Forwarded-For, X-Real-IP or Forwarded does not reset the limit", async () => {
     const { email } = await newPerson(server, "target");
     const from = newAddress();
     const answers = await Promise.all(
@@ -96,7 +96,7 @@ describe("guessing passwords", () => {
     expect(tried(answers)).toBe(triesOfAnAddress);
   });
 
-  it("from many addresses is ended for the account, and its owner still signs in from known addresses", async () => {
+  it("guesses from many addresses are limited for the account, and its owner still signs in from known addresses", async () => {
     const target = await newPerson(server, "target");
     const home = newAddress();
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
@@ -112,7 +112,7 @@ describe("guessing passwords", () => {
     expect((await server.call("GET /api/v1/iam/users/me", { token: target.token })).status).toBe(200);
   });
 
-  it("does not lock the owner out for good: a new password is a way in, from anywhere", async () => {
+  it("a limited account is not locked: its owner signs in with a new password from any address", async () => {
     const target = await newPerson(server, "target");
     await guessFromEverywhere(target.email, triesOfAll + 20);
     const away = newAddress();
@@ -124,7 +124,7 @@ describe("guessing passwords", () => {
     expect((await signIn({ email: target.email, from: away, password: fresh })).status).toBe(200);
   });
 
-  it("of one password at many accounts is ended for the address", { timeout: 60_000 }, async () => {
+  it("guesses of one password at many accounts are limited for the address", { timeout: 60_000 }, async () => {
     const from = newAddress();
     const answers = await Promise.all(times(callsOfAnAddress + 30).map((index) => signIn({ email: `nobody-${index}@example.com`, from })));
     expect(tried(answers)).toBeLessThanOrEqual(callsOfAnAddress);
@@ -132,7 +132,7 @@ describe("guessing passwords", () => {
     expect(tried([await signIn({ email: "nobody-else@example.com", from: newAddress() })])).toBe(1);
   });
 
-  it("of tokens is ended for the address", async () => {
+  it("guesses of tokens are limited for the address", async () => {
     for (const [route, body, limit] of [
       ["verify-email", {}, 60],
       ["reset-password", { password }, 60],
@@ -149,7 +149,7 @@ describe("guessing passwords", () => {
 });
 
 describe("behind a proxy", () => {
-  it("that adds to X-Forwarded-For, what the client wrote there is no address", async () => {
+  it("an X-Forwarded-For of the client is ignored behind a proxy that adds to it", async () => {
     const proxied = await startTestServer({ TRUST_PROXY: "true" });
     try {
       const email = address("nobody");
@@ -168,7 +168,7 @@ describe("behind a proxy", () => {
     }
   });
 
-  it("two clients are two addresses", async () => {
+  it("two clients behind a proxy are two addresses", async () => {
     const proxied = await startTestServer({ TRUST_PROXY: "true" });
     try {
       const guess = (client: string) =>

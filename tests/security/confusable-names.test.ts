@@ -51,7 +51,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
     expect(answer.body.error.details[0].rule).toBe("confusable");
   };
 
-  it("is one with all that look alike, when it is given and when it is changed", async () => {
+  it("a name conflicts with every name that looks alike, on creation and on change", async () => {
     const end = unique();
     const first = await create(`Payroll ${end}`);
     expectWritten(first, 201);
@@ -66,7 +66,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
     expectWritten(await create(`payroll ${end}`), 201);
   });
 
-  it("has something that one can see", async () => {
+  it("a name without a visible character is refused", async () => {
     const { id } = (await create(`Seen ${unique()}`)).body;
     for (const name of invisible) {
       expectError(await withoutTrace(server, () => create(name)), 400, "common.validation_failed", "name");
@@ -74,7 +74,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
     }
   });
 
-  it("that was there before it had to be one stays, and can be changed in all else", async () => {
+  it("an existing conflicting name stays, and other fields can be changed", async () => {
     const [end, table] = [unique(), kind === "organization" ? "organizations" : "roles"];
     const [first, later] = [await create(`Payroll ${end}`), await create(`Another ${end}`)];
     const { owner } = server.application.platform.database;
@@ -94,7 +94,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
 });
 
 describe("a role", () => {
-  it("is not called as one of the product's own looks, by cloning either; in another organization it may", async () => {
+  it("a role cannot be named like a system role, by cloning either, but like a role of another organization", async () => {
     const { owner, id, roles } = world.own;
     for (const name of ["OWNER", "Οwner", "Ｏｗｎｅｒ", "0wner", "Own\u200ber", "аdmin"]) {
       const make = { token: owner.token, body: { name, scope: "Organization", organizationId: id } };
@@ -130,7 +130,7 @@ describe("a slug", () => {
   const rename = (slug: string) =>
     server.call(`PUT /api/v1/iam/organizations/${world.own.id}`, { token: world.own.owner.token, body: { slug } });
 
-  it("is none that is reserved, nor one that looks like it", async () => {
+  it("a reserved slug and one that looks like it are refused", async () => {
     for (const slug of ["admin", "api", "www", "login", "support", "l0gin", "1ogin", "vvww", "adrnin", "r00t"]) {
       for (const attempt of [() => create(slug), () => rename(slug)]) {
         const answer = await withoutTrace(server, attempt);
@@ -140,7 +140,7 @@ describe("a slug", () => {
     }
   });
 
-  it("is reserved where the product answers at an address that begins so", async () => {
+  it("a slug is reserved when a path of the product begins with it", async () => {
     // The tree of routes: what stands right below the root.
     const routes = server.http.printRoutes({ commonPrefix: false }).split("\n");
     const firsts = new Set(routes.flatMap((line) => /^ {4}[├└]── \.?([\w-]+)/.exec(line)?.[1] ?? []));
@@ -163,7 +163,7 @@ describe("a slug", () => {
       expectError(await withoutTrace(server, () => create(slug)), 400, "common.validation_failed", "slug");
   });
 
-  it("that was taken before its word was reserved stays", async () => {
+  it("a slug that was taken before it was reserved stays valid", async () => {
     const { owner } = server.application.platform.database;
     await sql`update organizations set slug = 'status' where id = ${world.own.id}`.execute(owner);
     expectWritten(await rename("status"), 200);

@@ -54,7 +54,7 @@ async function expectRefused(operation: Operation, sample: Sample, what: string)
 }
 
 describe("a cursor", () => {
-  it("that was forged is refused by every list", async () => {
+  it("every list refuses a forged cursor", async () => {
     expect(lists.length).toBeGreaterThan(6);
     for (const operation of lists) {
       const sample = await asked(operation, world.own);
@@ -80,7 +80,7 @@ describe("a cursor", () => {
     }
   });
 
-  it("of another list is refused", async () => {
+  it("a cursor of another list is refused", async () => {
     const cursors = new Map<Operation, string>();
     for (const operation of lists) cursors.set(operation, await cursorOf(operation, world.own));
     for (const operation of lists) {
@@ -91,7 +91,7 @@ describe("a cursor", () => {
     }
   });
 
-  it("of another tenant is refused, also to an owner of both", async () => {
+  it("a cursor of another tenant is refused, also to an owner of both", async () => {
     for (const operation of lists) {
       const sample = await asked(operation, world.own);
       if (!isOfTenant(sample)) continue;
@@ -99,7 +99,7 @@ describe("a cursor", () => {
     }
   });
 
-  it("of another person is refused where the list is their own", async () => {
+  it("a cursor of another person is refused where lists are personal", async () => {
     const someone = await newPerson(server, "someone");
     await signIn(server, someone.email);
     for (const operation of lists.filter(({ name }) => ["sessions.listSessions", "tenancy.listOrganizations"].includes(name))) {
@@ -110,7 +110,7 @@ describe("a cursor", () => {
 });
 
 describe("a list", () => {
-  it("refuses a limit that is none, an order and a filter that it does not have", async () => {
+  it("a list refuses an invalid limit, an unknown order and an unknown filter", async () => {
     for (const operation of lists) {
       const sample = await asked(operation, world.own);
       for (const limit of ["0", "-1", "201", "1.5", "abc", "1e3", "", "9".repeat(30)]) {
@@ -126,7 +126,7 @@ describe("a list", () => {
     }
   });
 
-  it("of a tenant holds nothing of another one, whatever the filter and the page", async () => {
+  it("a tenant's list contains nothing of another tenant, with any filter on any page", async () => {
     const theirs = JSON.stringify([
       world.other.id,
       world.other.roles,
@@ -153,7 +153,7 @@ describe("a list", () => {
     }
   });
 
-  it("shows each item once over its pages, with names as long as they may be", async () => {
+  it("a list shows each item once over its pages, with names of any length", async () => {
     for (const letter of ["x", "ế", "语", "👍"]) {
       const name = `${unique()} ${letter.repeat(240)}`;
       await expectOk(
@@ -181,7 +181,7 @@ describe("a list", () => {
     }
   });
 
-  it("of organizations shows a session's own one, whatever the page", async () => {
+  it("the list of organizations shows the session's own one on any page", async () => {
     const owner = await newPerson(server, "owner");
     const ids: string[] = [];
     for (const _ of times(4)) ids.push((await newOrganization(server, owner)).id);
@@ -195,7 +195,7 @@ describe("a list", () => {
     }
   });
 
-  it("of users and of every organization is for internal administrators", async () => {
+  it("lists of users and of every organization are for internal administrators", async () => {
     for (const route of ["GET /api/v1/users", `GET /api/v1/users?email=${world.own.owner.email}`, "GET /api/v1/iam/organizations?of=all"]) {
       for (const token of [world.own.owner.token, world.both.sessionForOwn]) expect((await server.call(route, { token })).status).toBe(403);
     }

@@ -21,8 +21,8 @@ const withinMs = 1_500;
 /** Long enough for several looks at the database and at the others. */
 const whileMs = 2_000;
 
-describeOnPostgresql("a database that is away for everybody", () => {
-  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+describeOnPostgresql("an unavailable database", () => {
+  if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let postgresql: OwnPostgresql;
   let redis: OwnRedis;
   let wire: Wire;
@@ -106,7 +106,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     }
   }
 
-  it("checks go on, warm from memory and cold from Redis; commands get 503; all of it is over when the database is back", {
+  it("without the database checks are answered from caches and Redis, and commands with 503, until it is back", {
     timeout: 90_000,
   }, async () => {
     await crash();
@@ -129,7 +129,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     expect((await ask(other, warm)).body.isAuthorized).toBe(true);
   });
 
-  it("is not for everybody where another process hears it: 503, though the address refuses", { timeout: 60_000 }, async () => {
+  it("a process whose database address refuses answers 503 when another process still reaches the database", { timeout: 60_000 }, async () => {
     await wire.cut();
     await settles(() => ask(other, warm), 503, knownMs);
     await stays(other, warm, 503);
@@ -140,7 +140,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     await settles(() => ask(other, warm), 200, backMs);
   });
 
-  it("decides nothing from what ended without a process having heard it from the database, and all the rest", {
+  it("without the database a process does not allow a user who was suspended without its knowledge, and decides about others", {
     timeout: 90_000,
   }, async () => {
     expect((await ask(other, bystander)).body.isAuthorized).toBe(true);
@@ -161,7 +161,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     for (const server of [worker, other]) expect((await ask(server, bystander)).body.isAuthorized).toBe(false);
   });
 
-  it("is not believed to be away where Redis is away, too: the process fails closed", { timeout: 90_000 }, async () => {
+  it("without the database and Redis the process fails closed", { timeout: 90_000 }, async () => {
     await crash();
     redisWire.hold();
     await settles(() => ask(worker, warm), 503, knownMs);
@@ -171,7 +171,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     await back();
   });
 
-  it("that hangs is answered with 503 within a second, whatever is asked", { timeout: 60_000 }, async () => {
+  it("a database that hangs is answered with 503 within a second", { timeout: 60_000 }, async () => {
     wire.hold();
     const stopwatch = startStopwatch();
     await settles(() => ask(other, warm), 503, knownMs);

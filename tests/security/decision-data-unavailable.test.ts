@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 const boundMs = 2_000;
 const backMs = 15_000;
 
-describeOnPostgresql("a database that is away", () => {
+describeOnPostgresql("an unavailable database", () => {
   let server: TestServer;
   let world: World;
   let warm: Person;
@@ -65,7 +65,7 @@ describeOnPostgresql("a database that is away", () => {
     }
   }
 
-  it("is answered with 503 within the bound, in memory or not, and nothing of it is remembered", async () => {
+  it("a check without its data is answered with 503 within the bound, and the answer is not cached", async () => {
     expect((await expectOk(ask(warm))).isAuthorized).toBe(true);
     await letIn(false);
     for (const person of [warm, cold]) {

@@ -46,7 +46,7 @@ async function expectEnded(invitation: Sent): Promise<void> {
   expect({ status: refused.status, code: refused.body.error?.code }).toEqual({ status: 409, code: "tenancy.invitation_revoked" });
 }
 
-describe("an invitation ends with the right of whoever sent it", () => {
+describe("an invitation ends with its inviter's permission", () => {
   it("an invitation works while its inviter may invite", async () => {
     expect((await accept(await sent())).status).toBe(200);
   });
@@ -59,7 +59,7 @@ describe("an invitation ends with the right of whoever sent it", () => {
     await expectEnded(invitation);
   });
 
-  it("an invitation ends when its inviter has a role that invites nobody", async () => {
+  it("an invitation ends when its inviter loses the permission to invite", async () => {
     const invitation = await sent();
     const { organization, membershipId, roles } = invitation;
     await expectOk(
@@ -71,7 +71,7 @@ describe("an invitation ends with the right of whoever sent it", () => {
     await expectEnded(invitation);
   });
 
-  it("an invitation rests while its inviter's account is suspended, and works again with it", async () => {
+  it("an invitation is invalid while its inviter's account is suspended, and valid again afterwards", async () => {
     const invitation = await sent();
     const { token } = await newAdministrator(server);
     const set = (status: string) => server.call(`PATCH /api/v1/users/${invitation.inviter.id}`, { token, body: { status } });

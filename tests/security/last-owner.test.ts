@@ -164,5 +164,5 @@ function suite(backend: Backend, rounds: number): void {
   });
 }
 
-describeOnPostgresql("two who bring each other down", () => suite("postgresql", 200));
-describeOnPglite("two who bring each other down", () => suite("pglite", 8));
+describeOnPostgresql("two owners or administrators who remove each other", () => suite("postgresql", 200));
+describeOnPglite("two owners or administrators who remove each other", () => suite("pglite", 8));

@@ -79,11 +79,11 @@ function sendRaw(operation: Operation, sample: Sample, body: string): Promise<An
 }
 
 describe("fields that a caller must not set", () => {
-  it("has a sample request for every route", () => {
+  it("every route has a sample request", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
   });
 
-  it("are refused with 400 and their names by every write, and nothing changes; without them the write passes", {
+  it("every write refuses undeclared fields with 400 and their names, and changes nothing", {
     timeout: 180_000,
   }, async () => {
     const wrong: string[] = [];
@@ -109,7 +109,7 @@ describe("fields that a caller must not set", () => {
     expect(({} as Record<string, unknown>)["isSystemRole"]).toBeUndefined();
   });
 
-  it("in a body are refused where the address has said them", async () => {
+  it("fields of the path are refused in a body", async () => {
     const wrong: string[] = [];
     for (const operation of routesOf(server).filter((one) => isWrite(one) && parametersOf(one).length > 0)) {
       const sample = await sampleOf(world, operation.name);
@@ -125,7 +125,7 @@ describe("fields that a caller must not set", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("are ignored where a standard has them ignored, and pollute nothing", async () => {
+  it("undeclared fields are ignored where a standard requires it, and pollute no prototype", async () => {
     const open = routesOf(server).filter(isOpen);
     expect(open.map(({ http }) => http.split(" ")[1])).toSatisfy((paths: string[]) =>
       paths.every((path) => path.startsWith("/access/v1/")),
@@ -151,7 +151,7 @@ describe("fields that a caller must not set", () => {
     expect(({} as Record<string, unknown>)["isSystemRole"]).toBeUndefined();
   });
 
-  it("in a query are refused by every read", async () => {
+  it("every read refuses undeclared query parameters", async () => {
     const wrong: string[] = [];
     for (const operation of routesOf(server).filter((one) => !isWrite(one) && !isOpen(one))) {
       const sample = await sampleOf(world, operation.name);
@@ -167,7 +167,7 @@ describe("fields that a caller must not set", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("deep in a body are refused too", async () => {
+  it("undeclared fields deep in a body are refused", async () => {
     const operation = routesOf(server).find(({ name }) => name === "access.checkBatch") as Operation;
     const sample = await sampleOf(world, operation.name);
     const [check] = sample.input["checks"] as Record<string, unknown>[];

@@ -180,7 +180,7 @@ async function kept(table: string, column: string): Promise<Set<string>> {
 }
 
 describe("naughty strings", () => {
-  it("has a sample request for every route", () => {
+  it("every route has a sample request", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
   });
 
@@ -221,16 +221,16 @@ describe("naughty strings", () => {
 
   // The strings of our own are tried on PostgreSQL, too; the list takes a minute, and is the same texts to both.
   it.skipIf(!found || backend === "postgresql")(
-    `of the list, in every string field of every write, are kept to the byte or refused${found ? "" : ` (skipped: ${reason})`}`,
+    `every string field of every write stores the strings of the list to the byte or refuses them${found ? "" : ` (skipped: ${reason})`}`,
     { timeout: 600_000 },
     () => everywhere([...new Set(JSON.parse(readFileSync(file, "utf8")) as string[])]),
   );
 
-  it("of our own, in every string field of every write, are kept to the byte or refused", { timeout: 240_000 }, () =>
+  it("every string field of every write stores our own strings to the byte or refuses them", { timeout: 240_000 }, () =>
     everywhere(ownStrings),
   );
 
-  it("that are no UTF-8 are refused, or kept as they are, never turned into something else", async () => {
+  it("strings that are not UTF-8 are refused or stored unchanged", async () => {
     for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f], [0xc0, 0x80]]) {
       const name = Buffer.from(bytes);
       const payload = Buffer.concat([
@@ -282,7 +282,7 @@ function valuesFor(schema: AnyBody, ids: readonly string[]): fc.Arbitrary<unknow
 describe("generated requests", () => {
   // Schemas and validation are the same on every database.
   it.skipIf(backend === "postgresql")(
-    "from the schemas of every operation get an answer of ours, never a 5xx and never our inside",
+    "requests generated from the schema of every operation are never answered with 5xx or internals",
     {
       timeout: 180_000,
     },

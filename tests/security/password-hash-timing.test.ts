@@ -38,7 +38,7 @@ async function timeOfWrongPassword(email: string): Promise<number> {
   return user + system;
 }
 
-it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody", {
+it("a wrong password takes equally long for an account with an older hash, for others and for no account", {
   // Not what it should take: 28 hashes of bcrypt one after the other, on a machine that other programs keep busy.
   timeout: 300_000,
 }, async () => {

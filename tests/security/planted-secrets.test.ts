@@ -36,7 +36,7 @@ async function everyRow(): Promise<string> {
 }
 
 describe("planted secrets", () => {
-  it("never appear in an answer, in the logs, in events, jobs, the trail or any other table", { timeout: 180_000 }, async () => {
+  it("planted secrets never appear in an answer, in the logs, in events, jobs, the audit log or any other table", { timeout: 180_000 }, async () => {
     const secrets: string[] = [];
     const answers: string[] = [];
     const remember = (): string => {

@@ -15,7 +15,7 @@ const iam = "/api/v1/iam";
 const rounds = 6;
 const action = "Organization.InviteMember";
 
-describeOnPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away", () => {
+describeOnPostgresql("revocation on three processes that share a Redis snapshot", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let wire: Wire;

@@ -70,7 +70,7 @@ const isRefusal = ({ status }: Answer<AnyBody>): boolean => status === 403 || st
 describe("a service with a credential of its own", () => {
   const restricted = () => routesOf(server).filter(({ allow }) => allow.kind !== "anyone");
 
-  it("is refused what no scope covers, on every route, and leaves no trace", { timeout: 300_000 }, async () => {
+  it("a service is refused on every route that no scope covers, and leaves no trace", { timeout: 300_000 }, async () => {
     const wrong: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
@@ -89,7 +89,7 @@ describe("a service with a credential of its own", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("does what its two scopes cover as a member with its roles does", { timeout: 120_000 }, async () => {
+  it("a service does what its two scopes cover as a member with its roles does", { timeout: 120_000 }, async () => {
     const covered: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
@@ -108,7 +108,7 @@ describe("a service with a credential of its own", () => {
     ]);
   });
 
-  it("without scopes does what its roles allow, and nothing that is a user's own", { timeout: 300_000 }, async () => {
+  it("a service without scopes does what its roles allow, and nothing that only users may", { timeout: 300_000 }, async () => {
     const wrong: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
@@ -121,7 +121,7 @@ describe("a service with a credential of its own", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("is told that only a user may, where nothing else is in the way", async () => {
+  it("a service receives the rule `principal` where only a user may call", async () => {
     const token = serviceLike(world.own.owner.id);
     for (const operation of restricted().filter(({ allow }) => allow.kind === "signedIn")) {
       const sample = await sampleOf(world, operation.name);
@@ -134,7 +134,7 @@ describe("a service with a credential of its own", () => {
     }
   });
 
-  it("is not the user whose id it has: it neither leaves for them nor asks about itself as them", async () => {
+  it("a service is not the user with the same id: it cannot leave for them or check itself as them", async () => {
     const { id, member, membershipIds } = world.own;
     const token = serviceLike(member.id);
     const membership = `DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`;

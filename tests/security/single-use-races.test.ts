@@ -14,7 +14,7 @@ const ways = 16;
 const rounds = 10;
 const iam = "/api/v1/iam";
 
-describeOnPostgresql("single use under race", () => {
+describeOnPostgresql("single use in races", () => {
   let server: TestServer;
   let beside: TestServer;
   let world: World;
@@ -51,7 +51,7 @@ describeOnPostgresql("single use under race", () => {
 
   const registration = (email: string) => ({ email, password, firstName: "A", lastName: "B", locale: "en" });
 
-  it("a link that confirms an address", async () => {
+  it("one of many concurrent confirmations of an address succeeds", async () => {
     for (const _ of times(rounds)) {
       const email = address("new");
       await expectOk(server.call(`POST ${iam}/auth/register`, { body: registration(email) }));
@@ -61,7 +61,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("a link that resets a password: one password wins", async () => {
+  it("one of many concurrent resets of a password succeeds", async () => {
     for (const _ of times(4)) {
       const { email } = await newPerson(server, "forgetful");
       await expectOk(server.call(`POST ${iam}/auth/forgot-password`, { body: { email } }));
@@ -75,7 +75,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("an address that many register at once", async () => {
+  it("concurrent registrations of one address create one user", async () => {
     for (const _ of times(4)) {
       const email = address("wanted");
       const { told } = await race(
@@ -88,7 +88,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("the set-up link", async () => {
+  it("one of many concurrent uses of the set-up link succeeds", async () => {
     for (const _ of times(4)) {
       const token = await openSetUp(server);
       const { told } = await race(
@@ -106,7 +106,7 @@ describeOnPostgresql("single use under race", () => {
     return { guest, ...(await invite(server, world.own.organization, guest.email, world.own.roles["Member"] as string)) };
   };
 
-  it("an invitation that is accepted, or revoked, or both", async () => {
+  it("an invitation is either accepted or revoked, once", async () => {
     for (const _ of times(rounds)) {
       const { guest, id, token } = await inviteNew();
       const accept: Call = [`POST ${iam}/invitations/${id}/accept`, { token: guest.token, body: { token } }];
@@ -120,7 +120,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("an invitation of one address", async () => {
+  it("concurrent invitations of one address create one invitation", async () => {
     for (const _ of times(rounds)) {
       const body = { email: address("guest"), roleId: world.own.roles["Member"] };
       const { told } = await race(same(`POST ${iam}/organizations/${world.own.id}/invitations`, { token: world.own.owner.token, body }));
@@ -128,7 +128,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("a removal of a member, and a session's end", async () => {
+  it("one of many concurrent removals of a member or a session succeeds", async () => {
     for (const _ of times(4)) {
       const leaver = await newPerson(server, "leaver");
       const { id } = await joinAs(server, world.own.organization, leaver, world.own.roles["Member"] as string);
@@ -140,7 +140,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("an Idempotency-Key: one write, and every retry gets its answer", async () => {
+  it("an Idempotency-Key makes one write, and every retry gets its answer", async () => {
     for (const _ of times(rounds)) {
       const body = { name: `Once ${unique()}`, slug: `once-${unique()}`, country: "VN" };
       const options = { token: world.own.owner.token, body, headers: { "idempotency-key": `key-${unique()}` } };
@@ -156,7 +156,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("an Idempotency-Key of a write that fails is free again", async () => {
+  it("an Idempotency-Key can be reused after its write failed", async () => {
     const headers = { "idempotency-key": `key-${unique()}` };
     const body = { name: `Retry ${unique()}`, slug: `retry-${unique()}`, country: "VN" };
     const taken = { ...body, slug: world.own.organization.body.slug };
@@ -165,7 +165,7 @@ describeOnPostgresql("single use under race", () => {
     expect((await server.call(`POST ${iam}/organizations`, { token: world.own.owner.token, body, headers })).status).toBe(201);
   });
 
-  it("the name of an organization, its slug, a role's name and a permission's value", async () => {
+  it("concurrent creations under one name create one organization, role or permission", async () => {
     for (const _ of times(rounds)) {
       const [name, slug, value] = [`Unique ${unique()}`, `unique-${unique()}`, `Unique${unique()}`];
       const { token } = world.own.owner;
@@ -186,7 +186,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("many changes of one thing are all made, each on the one before", async () => {
+  it("concurrent changes of one entity are all applied, each on the one before", async () => {
     const { token } = world.own.owner;
     const { id } = await newRole(server, world.organization);
     const before = await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }));
@@ -201,7 +201,7 @@ describeOnPostgresql("single use under race", () => {
     expect(new Set(organization.told)).toEqual(new Set(["200"]));
   });
 
-  it("a version in If-Match", async () => {
+  it("one of many concurrent writes with the same If-Match succeeds", async () => {
     const { token } = world.own.owner;
     for (const _ of times(rounds)) {
       const { id, version } = await newRole(server, world.organization);
@@ -215,7 +215,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("a role is deleted, or given and offered, never both", async () => {
+  it("a role is either deleted or assigned and offered, never both", async () => {
     const { own } = world;
     const { token } = own.owner;
     for (const round of times(rounds)) {
@@ -247,7 +247,7 @@ describeOnPostgresql("single use under race", () => {
       }),
     );
 
-  it("a permission is deleted, or held by a role, or stands above another, never both", async () => {
+  it("a permission is either deleted or used by a role or a child, never both", async () => {
     const { token } = world.own.owner;
     const admin = world.administrator.token;
     for (const round of times(rounds)) {
@@ -269,7 +269,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("moves in the permission tree never meet in a circle", async () => {
+  it("concurrent moves in the permission tree never make a cycle", async () => {
     const token = world.administrator.token;
     for (const _ of times(3)) {
       const nodes = await Promise.all(times(ways).map(() => newPermission()));
@@ -293,7 +293,7 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("one person enters many organizations and leaves them at the same moment", async () => {
+  it("one person joins and leaves many organizations at the same moment", async () => {
     const person = await newPerson(server, "busy");
     const { own, other } = world;
     await inLanes(times(rounds), 1, async () => {

@@ -82,8 +82,8 @@ async function everywhere(
   return { places, wrong: wrong.join("\n") };
 }
 
-describe("what a schema could let through and nothing can hold", () => {
-  it("a time is held or refused with its field, in every input, and stops no queue", { timeout: 120_000 }, async () => {
+describe("input that a schema could accept and no column can store", () => {
+  it("every input stores a time or refuses it by field, and no queue stops", { timeout: 120_000 }, async () => {
     const isTime = (schema: AnyBody): boolean => schema.format === timestampFormat;
     const complaint = (answer: Answer<AnyBody>, { field }: Place, value: unknown): string | undefined => {
       const issue = issueOf(answer);
@@ -108,7 +108,7 @@ describe("what a schema could let through and nothing can hold", () => {
     expect(rows).toEqual([]);
   });
 
-  it("a number is held or refused, in every input", { timeout: 120_000 }, async () => {
+  it("every input stores a number or refuses it", { timeout: 120_000 }, async () => {
     const isNumber = (schema: AnyBody): boolean => schema.type === "integer" || schema.type === "number";
     const { places, wrong } = await everywhere(isNumber, numbers);
     expect(wrong).toBe("");
@@ -121,7 +121,7 @@ describe("what a schema could let through and nothing can hold", () => {
       body: `{"organizationId":"${world.own.id}","source":"deep","action":"a.b","entityType":"t","entityId":"1","details":{"a":${details}}}`,
     });
 
-  it("a number beyond a double is refused, not kept as null", async () => {
+  it("a number beyond a double is refused, not stored as null", async () => {
     for (const number of [beyondDouble, `-${beyondDouble}`, "9".repeat(400)]) {
       const answer = await event(number);
       expect(answer.status).toBe(400);
@@ -129,7 +129,7 @@ describe("what a schema could let through and nothing can hold", () => {
     }
   });
 
-  it("depth is refused before any work, in a field of any shape", async () => {
+  it("a deep value is refused before any work, in a field of any shape", async () => {
     for (const depth of depths) {
       for (const deep of [`${"[".repeat(depth)}${"]".repeat(depth)}`, `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`]) {
         const answer = await event(deep);

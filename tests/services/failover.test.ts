@@ -15,7 +15,7 @@ const backMs = 30_000;
 
 // A failover is between servers: the one that crashes and the standby that had not received its last transactions.
 describeOnPostgresql("a failover that loses the last transactions", () => {
-  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let primary: OwnPostgresql;
   let standby: OwnStandby;
   let redis: OwnRedis;
@@ -60,7 +60,7 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     return answer.isAuthorized ?? status;
   };
 
-  it("leaves nothing in the memory of any process, nor in Redis, that no table holds", { timeout: 180_000 }, async () => {
+  it("after a failover no process and no Redis snapshot caches what the database has lost", { timeout: 180_000 }, async () => {
     await world.send(`POST roles/${role}/permissions`, world.owner.token, { permissions: ["Room.Close"] });
     const { body } = await server.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: person.email, password } });
     const lost = body.sessionToken;
@@ -96,7 +96,7 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     }
   });
 
-  it("is looked for in every process's caches by `projection verify`, which also makes them forget what differs", {
+  it("`projection verify` compares every process's caches with the database and invalidates what differs", {
     timeout: 120_000,
   }, async () => {
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
@@ -119,7 +119,7 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
   });
 
-  it("goes on to work: what is written from then on is projected, handled and seen by every process", { timeout: 120_000 }, async () => {
+  it("after a failover new writes are projected, handled and visible in every process", { timeout: 120_000 }, async () => {
     await expect
       .poll(async () => (await world.send(`POST roles/${role}/permissions`, world.owner.token, { permissions: ["Room.Close"] })).status, {
         timeout: backMs,

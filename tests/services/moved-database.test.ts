@@ -18,8 +18,8 @@ const iam = "/api/v1/iam";
 const programs = postgresqlPrograms();
 
 // A dump leaves out what belongs to the cluster: its transaction ids. Both clusters are the test's own.
-describeOnPostgresql("a database that pg_dump has moved to another cluster", () => {
-  if (programs === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
+describeOnPostgresql("a database that pg_dump moved to another cluster", () => {
+  if (programs === undefined) return it.skip("PostgreSQL that a test can start is not installed", () => {});
   const masterKey = randomBytes(32).toString("base64");
   const dump = join(tmpdir(), `gatehouse-moved-${randomBytes(4).toString("hex")}.dump`);
   const environment = (url: string) => ({ DATABASE_URL: url, GATEHOUSE_MASTER_KEY: masterKey, GATEHOUSE_SIGN_IN_LIMIT: "off" });
@@ -128,12 +128,12 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     expect(await rowsOf(at, "select from dead_letters")).toEqual([]);
   };
 
-  describe("that has given fewer transaction ids", () => {
+  describe("a target that has assigned fewer transaction ids", () => {
     beforeEach(async () => {
       url = await restoredIn(cluster);
     }, 60_000);
 
-    it("is refused by name, at the start and by the doctor, and neither changes anything", { timeout: 120_000 }, async () => {
+    it("a start and the doctor refuse the moved database by name and change nothing", { timeout: 120_000 }, async () => {
       const rows = await rowsOf(url, "select count(*)::int as events from events");
       expect(await starts(url)).toContain("moved here from another PostgreSQL");
       const doctor = await runGatehouse(["doctor"], environment(url));
@@ -147,7 +147,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     });
 
     it.each(["postgres", "plain"] as const)(
-      "is mended by a rebase of the login %s, works as before, and is not changed by a second one",
+      "a rebase by the login %s repairs the database, and a second one changes nothing",
       { timeout: 240_000 },
       async (login) => {
         url = await restoredIn(cluster, login);
@@ -160,7 +160,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
       },
     );
 
-    it("is not rebased beside a server, nor with a signature that is wrong", { timeout: 120_000 }, async () => {
+    it("a rebase is refused while a server runs and when a signature is wrong", { timeout: 120_000 }, async () => {
       const server = await asAdministrator(async (client) => {
         await client.query("set application_name = 'gatehouse'");
         return runGatehouse(["rebase"], environment(url));
@@ -173,7 +173,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
       expect(await starts(url)).toContain("moved here");
     });
 
-    it("puts what a server of an earlier release has written here behind what came along", { timeout: 240_000 }, async () => {
+    it("a rebase orders what an earlier release wrote here after what was moved", { timeout: 240_000 }, async () => {
       const id = "01a21ebe-0f0c-7650-86fd-1bc9057f6ffc";
       await rowsOf(
         url,
@@ -192,8 +192,8 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     });
   });
 
-  describe("that has given more transaction ids", () => {
-    it("works as before without a rebase: everything that is written lies behind what came along", { timeout: 240_000 }, async () => {
+  describe("a target that has assigned more transaction ids", () => {
+    it("a server works without a rebase: new writes are ordered after what was moved", { timeout: 240_000 }, async () => {
       const older = await startPostgresql();
       try {
         await burn(older.url, 60_000);
@@ -204,7 +204,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
       }
     });
 
-    it("is refused where the sequences did not come along, as with logical replication, and mended", { timeout: 240_000 }, async () => {
+    it("a start is refused when logical replication left the sequences behind, and a rebase repairs them", { timeout: 240_000 }, async () => {
       const older = await startPostgresql();
       try {
         await burn(older.url, 60_000);

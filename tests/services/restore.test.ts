@@ -5,7 +5,7 @@ import { drillRestore } from "../../scripts/drills/drill.ts";
 const why = process.env["TEST_BACKEND"] === "postgresql" ? whyNoDrill() : "npm run test:services runs it";
 
 it.skipIf(why !== undefined)(
-  `a lost disk costs what was not archived yet and no more, and a named time gives what was there then${why ? ` (skipped: ${why})` : ""}`,
+  `a restore after a lost disk loses only what was not archived, and a restore to a time has the data of that time${why ? ` (skipped: ${why})` : ""}`,
   async () => {
     const archiveSeconds = 2;
     const report = await drillRestore({ perSecond: 5, phaseSeconds: 4, archiveSeconds });

@@ -36,11 +36,11 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
   const containerOf = (pod: AnyBody) => pod.containers[0];
 
   it("the manifests have a deployment for each role, with its role variable", () => {
-    const told = deployments.map(
+    const roleOfDeployments = deployments.map(
       ({ spec }) => containerOf(spec.template.spec).env.find(({ name }: AnyBody) => name === "GATEHOUSE_ROLE").value,
     );
     expect(deployments.map(({ metadata }) => metadata.name).sort()).toEqual(roles);
-    expect(told.sort()).toEqual(roles);
+    expect(roleOfDeployments.sort()).toEqual(roles);
   });
 
   it("probes use paths of the product and ports of the container", async () => {
@@ -166,12 +166,12 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
 
   it("autoscalers use exactly the metrics that the adapter makes of Prometheus records", () => {
     const made = adapterQueries().map(({ kind, metric }) => `${kind} ${metric}`);
-    const asked = of("HorizontalPodAutoscaler").flatMap(({ spec }) =>
+    const used = of("HorizontalPodAutoscaler").flatMap(({ spec }) =>
       spec.metrics.flatMap(({ type, pods, external }: AnyBody) =>
         type === "Resource" ? [] : [`${type} ${(pods ?? external).metric.name}`],
       ),
     );
-    expect(overlay.endsWith("production") ? made.toSorted() : []).toEqual([...new Set(asked)].sort());
+    expect(overlay.endsWith("production") ? made.toSorted() : []).toEqual([...new Set(used)].sort());
     expect(autoscalingRules.map(({ record }) => record).sort()).toEqual(
       adapterQueries()
         .map(({ metric }) => metric)

@@ -79,14 +79,14 @@ describe.skipIf(!has("nats-server"))("NATS with the shipped configuration (skipp
     await command.serve("rpc.command.>", "command", () => ({ body: Buffer.from("of command"), headers: {} }));
     const ask = async (subject: string) => Buffer.from((await gateway.request(subject, body, { timeoutMs: 10_000 })).body).toString();
     expect([await ask("rpc.query.a.b"), await ask("rpc.command.a.b")]).toEqual(["of query", "of command"]);
-    let told = 0;
+    let announced = 0;
     for (const rpc of [query, command, worker])
       await rpc.listen("log.appended", () => {
-        told += 1;
+        announced += 1;
       });
     worker.tell("log.appended");
     command.tell("log.appended");
-    await expect.poll(() => told, { timeout: 5_000 }).toBe(6);
+    await expect.poll(() => announced, { timeout: 5_000 }).toBe(6);
   });
 
   it.each([

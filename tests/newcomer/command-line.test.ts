@@ -40,7 +40,7 @@ describe("the command line, alone", () => {
   });
 
   it("audit verify compares the audit log with stored checkpoints and names the changed chain", async () => {
-    const kept = join(dataDir, "checkpoints.jsonl");
+    const checkpoints = join(dataDir, "checkpoints.jsonl");
     const server = await startServer(dataDir);
     try {
       // Each look is a program of its own.
@@ -49,14 +49,14 @@ describe("the command line, alone", () => {
     } finally {
       await server.end("SIGTERM");
     }
-    expect((await gatehouse(["audit", "checkpoint", "--out", kept], embedded)).code).toBe(0);
-    const whole = await gatehouse(["audit", "verify", "--against", kept], embedded);
+    expect((await gatehouse(["audit", "checkpoint", "--out", checkpoints], embedded)).code).toBe(0);
+    const whole = await gatehouse(["audit", "verify", "--against", checkpoints], embedded);
     expect(whole.output).toMatch(/^internal: \d+ records looked at$/m);
     expect(whole.output).toContain("The audit log is intact.");
     expect(whole.code).toBe(0);
-    const [head] = readFileSync(kept, "utf8").split("\n");
-    writeFileSync(kept, JSON.stringify({ ...JSON.parse(head as string), hash: "0".repeat(64) }));
-    const other = await gatehouse(["audit", "verify", "--organization", "internal", "--against", kept], embedded);
+    const [head] = readFileSync(checkpoints, "utf8").split("\n");
+    writeFileSync(checkpoints, JSON.stringify({ ...JSON.parse(head as string), hash: "0".repeat(64) }));
+    const other = await gatehouse(["audit", "verify", "--organization", "internal", "--against", checkpoints], embedded);
     expect(other.output).toMatch(/^WRONG internal: .* \(wrong_signature\)$/m);
     expect(other.code).toBe(1);
     expect((await gatehouse(["audit", "verify", "--organization", "nobody"], embedded)).code).toBe(64);

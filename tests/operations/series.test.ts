@@ -65,11 +65,11 @@ describe("series that rules, dashboards and their tests name", () => {
   /** What a running process does not tell of a series; undefined where it tells all of it. */
   function missing({ name, labels }: { name: string; labels: Readonly<Record<string, string>> }): string | undefined {
     if (ofPrometheus.has(name)) return undefined;
-    const told = scrape.get(name);
-    if (told === undefined) return isConditional(name) ? undefined : `${name} is not told`;
+    const exported = scrape.get(name);
+    if (exported === undefined) return isConditional(name) ? undefined : `${name} is not exported`;
     for (const [label, value] of Object.entries(labels)) {
       if (ofScrapes.has(label)) continue;
-      const values = told.get(label);
+      const values = exported.get(label);
       if (values === undefined) return `${name} has no label ${label}`;
       if (!open.has(label) && !values.has(value) && !isDeclared(label, value, labels)) return `${name} has no ${label}="${value}"`;
     }

@@ -88,15 +88,15 @@ describeOnPostgresql("the plans of all statements, with 20,000 rows of other ten
       "select relname as table, reltuples::int as rows from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'",
     );
     const rowsOf = new Map(rows.map((row) => [row.table, row.rows]));
-    const faults: string[] = [];
+    const wrong: string[] = [];
     for (const statement of recorded) {
       const text = statement.text.replaceAll(/\s+/g, " ").trim();
       const large = (await readsOf(client, statement, rowsOf)).filter((read) => read.rows > rowsMax);
       if (large.length === 0 || exceptions.some((exception) => exception.statement.test(text))) continue;
       const reads = large.map(({ table, by, rows: read }) => `${read} rows of ${table} by ${by}`).join(", ");
-      faults.push(`${reads}, scope ${statement.scope}:\n    ${text}`);
+      wrong.push(`${reads}, scope ${statement.scope}:\n    ${text}`);
     }
-    expect(faults.join("\n")).toBe("");
+    expect(wrong.join("\n")).toBe("");
   }, 120_000);
 });
 

@@ -15,7 +15,16 @@ import { loadCorpus } from "./support/corpus.ts";
 import { decideDirectly, Engine, inRounds } from "./support/engine.ts";
 import { generated } from "./support/generators.ts";
 import { decideNaively } from "./support/naive.ts";
-import { type Asked, afterChange, isDenial, isOfUserAlone, keyOf, rolesOf, type Single, singlesOf } from "./support/proposed-changes.ts";
+import {
+  afterChange,
+  type Evaluation,
+  isDenial,
+  isOfUserAlone,
+  keyOf,
+  rolesOf,
+  type Single,
+  singlesOf,
+} from "./support/proposed-changes.ts";
 import type { Answer, Question, Role, World } from "./support/world.ts";
 
 /** What an explanation proposes for each denial of the corpus, held against every single change that there is. */
@@ -115,11 +124,11 @@ function explained(engine: Engine, question: Question, roles: Roles): Explanatio
 
 /** What the engine and the naive evaluator say once the changes are made. */
 function answersAfter(world: World, question: Question, changes: readonly Change[], roles: Roles): [Answer, Answer] {
-  const start: Asked = { world, question };
-  const asked = changes.reduce((at, change) => afterChange(at, change, roles), start);
-  const engine = new Engine(asked.world);
-  const answer = decideDirectly(engine.view(asked.question.subject), question.action, engine.context(asked.question));
-  return [answer, decideNaively(asked.world, asked.question)];
+  const start: Evaluation = { world, question };
+  const evaluation = changes.reduce((at, change) => afterChange(at, change, roles), start);
+  const engine = new Engine(evaluation.world);
+  const answer = decideDirectly(engine.view(evaluation.question.subject), question.action, engine.context(evaluation.question));
+  return [answer, decideNaively(evaluation.world, evaluation.question)];
 }
 
 /** The engine's answer after a single change, beside what the engine has already: of thousands of changes each is tried. */
@@ -128,14 +137,14 @@ function answerAfter(engine: Engine, world: World, question: Question, change: S
   const { relationships } = engine;
   const added = new RelationshipIndex(after.world.relationships);
   const removed = change.kind === "remove_relationship" ? keyOf(change.relationship) : undefined;
-  const join = (kept: readonly Relationship[], more: readonly Relationship[]) => [
-    ...kept.filter((each) => keyOf(each) !== removed),
+  const join = (current: readonly Relationship[], more: readonly Relationship[]) => [
+    ...current.filter((each) => keyOf(each) !== removed),
     ...more,
   ];
   const reader: RelationshipReader = {
-    direct: (...asked) => join(relationships.direct(...asked), added.direct(...asked)),
-    indirect: (...asked) => join(relationships.indirect(...asked), added.indirect(...asked)),
-    reverse: (...asked) => join(relationships.reverse(...asked), added.reverse(...asked)),
+    direct: (...query) => join(relationships.direct(...query), added.direct(...query)),
+    indirect: (...query) => join(relationships.indirect(...query), added.indirect(...query)),
+    reverse: (...query) => join(relationships.reverse(...query), added.reverse(...query)),
   };
   return decideDirectly(engine.view(after.question.subject), question.action, { ...engine.context(question), relationships: reader });
 }

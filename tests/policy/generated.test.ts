@@ -108,11 +108,11 @@ describe("the engine and the naive evaluator", () => {
           const { resource, ...context } = engine.context(question);
           const { type } = resource ?? {};
           if (type === undefined) continue;
-          const asked = rows.flatMap((attributes) => ids.map((id) => ({ ...question, resource: { type, id, attributes } })));
-          const expected = asked.map((each) => decideNaively(world, each));
+          const cases = rows.flatMap((attributes) => ids.map((id) => ({ ...question, resource: { type, id, attributes } })));
+          const expected = cases.map((each) => decideNaively(world, each));
           try {
             const chosen = filter(engine.view(question.subject), question.action, type, context);
-            for (const [index, { resource: row }] of asked.entries()) {
+            for (const [index, { resource: row }] of cases.entries()) {
               const isChosen = matches(atOnce(chosen), { ...row.attributes, id: row.id });
               expect({ row, isChosen }).toEqual({ row, isChosen: isAllowed(expected[index]) });
               count[isChosen ? "chosen" : "left"]++;

@@ -22,7 +22,7 @@ import { DecisionReader } from "../../packages/server/src/modules/authorization/
 import { Unavailable } from "../../packages/server/src/platform/unavailable.ts";
 import { type Case, type CorpusFile, loadCorpus } from "./support/corpus.ts";
 import { decideDirectly, Engine } from "./support/engine.ts";
-import { MemoryPolicySource } from "./support/memory-source.ts";
+import { InMemoryPolicySource } from "./support/in-memory-source.ts";
 import type { Answer } from "./support/world.ts";
 
 /**
@@ -46,14 +46,14 @@ const chosen = [
 ];
 
 /** The internal scope has no status, attributes or plan of its own: the reader knows that without an entry. */
-const canBeAsked = ({ subject: { tenant } }: Case): boolean =>
+const canBeDecided = ({ subject: { tenant } }: Case): boolean =>
   tenant.id !== null || (tenant.status === "Active" && tenant.entitlements === undefined && Object.keys(tenant.attributes).length === 0);
 
-const readerOf = (source: MemoryPolicySource): DecisionReader => new DecisionReader(server.application.platform, source);
+const readerOf = (source: InMemoryPolicySource): DecisionReader => new DecisionReader(server.application.platform, source);
 
 function opened(file: CorpusFile) {
   const engine = new Engine(file);
-  const reader = readerOf(new MemoryPolicySource(file, file.subjects.values()));
+  const reader = readerOf(new InMemoryPolicySource(file, file.subjects.values()));
   const contextOf = (question: Case) => {
     const { relationships: _inMemory, ...context } = engine.context(question);
     return context;
@@ -99,7 +99,7 @@ it("most corpus files have resources for lists and filters", () => {
 
 describe.each(chosen)("corpus %s, read from an in-memory source", (name) => {
   const file = files.get(name) as CorpusFile;
-  const questions = file.cases.filter(canBeAsked);
+  const questions = file.cases.filter(canBeDecided);
   it("the corpus file has cases", () => expect(questions.length).toBeGreaterThan(0));
 
   it("a check decides as the engine does, cached and not", async () => {
@@ -155,13 +155,13 @@ describe("a source without an entry", () => {
     ({ expect: expected, subject }) => "allowed" in expected && expected.allowed && subject.tenant.id !== null,
   ) as Case;
   const { user, tenant } = question.subject;
-  const decideFrom = async (source: MemoryPolicySource) => {
+  const decideFrom = async (source: InMemoryPolicySource) => {
     const { relationships: _inMemory, ...context } = new Engine(file).context(question);
     return (await readerOf(source).decide(user.id, tenant.id, question.action, context)).decision;
   };
   /** On a busy machine a view may take longer than the bound: then the reader answers as unavailable, and the caller retries. */
-  const decideInTime = (source: MemoryPolicySource) => eventually(() => decideFrom(source), { withinMs: 30_000 });
-  const sourceOf = () => new MemoryPolicySource(file, file.subjects.values());
+  const decideInTime = (source: InMemoryPolicySource) => eventually(() => decideFrom(source), { withinMs: 30_000 });
+  const sourceOf = () => new InMemoryPolicySource(file, file.subjects.values());
 
   it("a check is allowed when every entry is present", async () => {
     expect(await decideInTime(sourceOf())).toMatchObject({ allowed: true });

@@ -45,9 +45,9 @@ const seen = (answer: Answer<AnyBody>) => ({
   headers: Object.keys(answer.headers).sort(),
 });
 
-async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): Promise<void> {
+async function expectAlike(send: (email: string) => Promise<Answer<AnyBody>>): Promise<void> {
   const answers = new Map<string, ReturnType<typeof seen>>();
-  for (const [kind, email] of Object.entries(kinds)) answers.set(kind, seen(await asked(email)));
+  for (const [kind, email] of Object.entries(kinds)) answers.set(kind, seen(await send(email)));
   for (const [kind, answer] of answers) expect(answer, kind).toEqual(answers.get("unknown"));
 }
 

@@ -422,11 +422,11 @@ describeOnPostgresql("owners who deny each other a permission concurrently", () 
         index % 2 === 0 ? deny(held[0] as string, people[1]) : demote(),
         deny(held[1] as string, people[0]),
       ]);
-      const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
-      expect(answers.filter(({ status }) => status === 200).length, told).toBe(1);
+      const outcomes = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
+      expect(answers.filter(({ status }) => status === 200).length, outcomes).toBe(1);
       expect(
         answers.every(({ status }) => [200, 403, 409].includes(status)),
-        told,
+        outcomes,
       ).toBe(true);
       const undo = { permissions: ["Organization.ReadGrants"] };
       if (answers[1]?.status === 200) expectWritten(await races.send(`DELETE roles/${held[1]}/permissions`, people[0].token, undo), 200);

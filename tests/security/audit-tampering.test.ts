@@ -4,7 +4,7 @@ import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
-import { type AttackedChain, attackedChain } from "./support/trail.ts";
+import { type AttackedChain, attackedChain } from "./support/attacked-chain.ts";
 
 let server: TestServer;
 let chain: AttackedChain;
@@ -22,9 +22,9 @@ beforeEach(async () => {
 
 describe("a chain of audit records", () => {
   it("an unchanged chain verifies", async () => {
-    expect(await chain.told()).toEqual([]);
-    expect(await chain.whole()).toEqual([]);
-    expect(await chain.told([await chain.head()])).toEqual([]);
+    expect(await chain.findings()).toEqual([]);
+    expect(await chain.consistency()).toEqual([]);
+    expect(await chain.findings([await chain.head()])).toEqual([]);
   });
 
   it.each([
@@ -43,39 +43,39 @@ describe("a chain of audit records", () => {
     ["what it stands on", sql`previous_hash = repeat('0', 64)`],
   ])("verification finds a changed record: %s", async (_what, change) => {
     await chain.tamper(sql`update audit_records set ${change} where ${chain.here} and number = 4`);
-    expect(await chain.told()).toContain("changed 4-4");
-    expect((await chain.told()).every((one) => one.endsWith(" 4-4"))).toBe(true);
+    expect(await chain.findings()).toContain("changed 4-4");
+    expect((await chain.findings()).every((one) => one.endsWith(" 4-4"))).toBe(true);
   });
 
   it("verification names every changed record, not only the first", async () => {
     await chain.tamper(sql`update audit_records set action = 'Nothing' where ${chain.here} and number in (2, 5, 7)`);
-    expect(await chain.told()).toEqual(["changed 2-2", "changed 5-5", "changed 7-7"]);
+    expect(await chain.findings()).toEqual(["changed 2-2", "changed 5-5", "changed 7-7"]);
   });
 
   it("verification finds deleted records", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number in (3, 4, 6)`);
-    expect(await chain.told()).toEqual(["deleted 3-4", "deleted 6-6"]);
+    expect(await chain.findings()).toEqual(["deleted 3-4", "deleted 6-6"]);
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = 1`);
-    expect(await chain.told()).toContain("deleted 1-1");
+    expect(await chain.findings()).toContain("deleted 1-1");
   });
 
   it("verification finds two swapped records", async () => {
     await chain.tamper(sql`update audit_records set number = -number where ${chain.here} and number in (3, 5)`);
     await chain.tamper(sql`update audit_records set number = 8 + number where ${chain.here} and number in (-3, -5)`);
-    expect(await chain.told()).toEqual(["reordered 3-3", "reordered 5-5"]);
+    expect(await chain.findings()).toEqual(["reordered 3-3", "reordered 5-5"]);
   });
 
   it("verification finds that the newest records were deleted", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number > ${records - 2}`);
-    expect(await chain.told()).toEqual([`missing_at_the_end ${records - 1}-${records}`]);
+    expect(await chain.findings()).toEqual([`missing_at_the_end ${records - 1}-${records}`]);
   });
 
   it("verification finds that the newest records were deleted and the head was moved back", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = ${records}`);
     await chain.tamper(sql`update audit_chains set number = ${records - 1},
       hash = (select hash from audit_records where ${chain.here} and number = ${records - 1}) where ${chain.here}`);
-    expect(await chain.told()).toEqual([`wrong_signature ${records - 1}-${records - 1}`]);
-    expect(await chain.whole()).toContainEqual(expect.stringContaining("missing_at_the_end"));
+    expect(await chain.findings()).toEqual([`wrong_signature ${records - 1}-${records - 1}`]);
+    expect(await chain.consistency()).toContainEqual(expect.stringContaining("missing_at_the_end"));
   });
 
   it("an external checkpoint shows that a chain was restored to an older state with its signed head", async () => {
@@ -86,16 +86,18 @@ describe("a chain of audit records", () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = ${kept.number}`);
     await chain.tamper(sql`update audit_chains set number = ${old.number}, hash = ${old.hash}, signature = ${old.signature},
       signed_at = ${new Date(old.signedAt)} where ${chain.here}`);
-    expect(await chain.told()).toEqual([]);
-    expect(await chain.told([kept])).toEqual([`other_history ${kept.number}-${kept.number}`]);
-    expect(await chain.told([{ ...kept, number: old.number, hash: old.hash }])).toContain(`wrong_signature ${old.number}-${old.number}`);
+    expect(await chain.findings()).toEqual([]);
+    expect(await chain.findings([kept])).toEqual([`other_history ${kept.number}-${kept.number}`]);
+    expect(await chain.findings([{ ...kept, number: old.number, hash: old.hash }])).toContain(
+      `wrong_signature ${old.number}-${old.number}`,
+    );
   });
 
   it("verification finds that a whole chain was deleted", async () => {
     for (const table of ["audit_records", "audit_personal", "audit_chains"]) {
       await chain.tamper(sql`delete from ${sql.table(table)} where ${chain.here}`);
     }
-    const findings = await chain.whole();
+    const findings = await chain.consistency();
     expect(findings).toContainEqual(expect.stringMatching(/^missing_at_the_end: \d+ chains with \d+ records were appended/));
     expect(findings).toContainEqual(expect.stringContaining("is in the log of events, and in no chain"));
   });
@@ -106,13 +108,13 @@ describe("a chain of audit records", () => {
       select organization_id, number + 1, hash, hash, gen_random_uuid(), transaction, occurred_at, recorded_at, source, operation, action,
         category, severity, result, actor_kind, trace_id, stands_for, details, personal_hashes
       from audit_records where ${chain.here} and number = ${records}`);
-    expect(await chain.told()).toEqual([`beyond_the_head ${records + 1}-${records + 1}`]);
+    expect(await chain.findings()).toEqual([`beyond_the_head ${records + 1}-${records + 1}`]);
   });
 
   it("verification finds changed and deleted personal data", async () => {
     await chain.tamper(sql`update audit_personal set sealed = sealed || 'A' where ${chain.here} and number = 2`);
     await chain.tamper(sql`delete from audit_personal where ${chain.here} and number = 6`);
-    expect(await chain.told()).toEqual(["personal_data_changed 2-2", "personal_data_changed 6-6"]);
+    expect(await chain.findings()).toEqual(["personal_data_changed 2-2", "personal_data_changed 6-6"]);
   });
 
   it("verification finds a chain that was signed with an attacker's key", async () => {
@@ -121,8 +123,8 @@ describe("a chain of audit records", () => {
     const { generateKeyPairSync } = await import("node:crypto");
     const foreign = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" }) as string;
     await chain.tamper(sql`update audit_signing_keys set public_key = ${foreign}`);
-    expect(await chain.told()).toContain(`wrong_signature ${records}-${records}`);
-    expect(await chain.whole()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
+    expect(await chain.findings()).toContain(`wrong_signature ${records}-${records}`);
+    expect(await chain.consistency()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
     await chain.tamper(sql`update audit_signing_keys set public_key = ${rows[0]?.public_key}`);
   });
 
@@ -141,7 +143,7 @@ describe("a chain of audit records", () => {
       const tried = database.transact(everyTenant, (tx) => statement.execute(tx));
       await expect(tried).rejects.toThrow(/only added to|permission denied/);
     }
-    expect(await chain.told()).toEqual([]);
+    expect(await chain.findings()).toEqual([]);
   });
 });
 
@@ -149,7 +151,7 @@ describe("a chain of audit records", () => {
 describeOnPostgresql("an audit entry that is not yet in the chain", () => {
   it("verification finds a deleted audit entry by the events of its command", async () => {
     const { database } = server.application.platform;
-    const before = (await chain.whole()).length;
+    const before = (await chain.consistency()).length;
     // Held by another, the sealer does not get to the entry.
     await database.owner.transaction().execute(async (tx) => {
       await sql`select 1 from audit_progress for update`.execute(tx);
@@ -160,7 +162,7 @@ describeOnPostgresql("an audit entry that is not yet in the chain", () => {
     });
     await chain.rename(`After it of ${chain.organization.id}`);
     await server.application.settled();
-    expect(await chain.told()).toEqual([]);
-    expect((await chain.whole()).length).toBe(before + 1);
+    expect(await chain.findings()).toEqual([]);
+    expect((await chain.consistency()).length).toBe(before + 1);
   });
 });

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 
 /** The list as somebody who may see it, in both tenants where it is a tenant's. */
-async function asked(operation: Operation, tenant: Tenant): Promise<Sample> {
+async function requestFor(operation: Operation, tenant: Tenant): Promise<Sample> {
   const sample = await sampleOf(world, operation.name);
   const { email: _, status: __, ...input } = sample.input as Record<string, unknown>;
   const token = sample.token === world.administrator.token ? sample.token : world.both.person.token;
@@ -40,7 +40,7 @@ const isOfTenant = ({ input }: Sample): boolean => "organizationId" in input || 
 const withCursor = (sample: Sample, cursor: string): Sample => ({ ...sample, input: { ...sample.input, cursor } });
 
 async function cursorOf(operation: Operation, tenant: Tenant): Promise<string> {
-  const { nextCursor } = await expectOk(sendRequest(server, operation, await asked(operation, tenant)));
+  const { nextCursor } = await expectOk(sendRequest(server, operation, await requestFor(operation, tenant)));
   expect(nextCursor, `${operation.http} has one page only`).toEqual(expect.any(String));
   return nextCursor;
 }
@@ -57,7 +57,7 @@ describe("a cursor", () => {
   it("every list refuses a forged cursor", async () => {
     expect(lists.length).toBeGreaterThan(6);
     for (const operation of lists) {
-      const sample = await asked(operation, world.own);
+      const sample = await requestFor(operation, world.own);
       const real = await cursorOf(operation, world.own);
       const body = real.slice(3);
       const flipped = `g1.${body.slice(0, 30)}${body[30] === "A" ? "B" : "A"}${body.slice(31)}`;
@@ -84,7 +84,7 @@ describe("a cursor", () => {
     const cursors = new Map<Operation, string>();
     for (const operation of lists) cursors.set(operation, await cursorOf(operation, world.own));
     for (const operation of lists) {
-      const sample = await asked(operation, world.own);
+      const sample = await requestFor(operation, world.own);
       for (const [from, cursor] of cursors) {
         if (from !== operation) await expectRefused(operation, withCursor(sample, cursor), `with the cursor of ${from.http}`);
       }
@@ -93,7 +93,7 @@ describe("a cursor", () => {
 
   it("a cursor of another tenant is refused, also to an owner of both", async () => {
     for (const operation of lists) {
-      const sample = await asked(operation, world.own);
+      const sample = await requestFor(operation, world.own);
       if (!isOfTenant(sample)) continue;
       await expectRefused(operation, withCursor(sample, await cursorOf(operation, world.other)), "with another tenant's cursor");
     }
@@ -112,7 +112,7 @@ describe("a cursor", () => {
 describe("a list", () => {
   it("a list refuses an invalid limit, an unknown order and an unknown filter", async () => {
     for (const operation of lists) {
-      const sample = await asked(operation, world.own);
+      const sample = await requestFor(operation, world.own);
       for (const limit of ["0", "-1", "201", "1.5", "abc", "1e3", "", "9".repeat(30)]) {
         await expectRefused(operation, { ...sample, input: { ...sample.input, limit } }, `?limit=${limit}`);
       }
@@ -165,7 +165,7 @@ describe("a list", () => {
     }
     await newRole(server, world.organization);
     for (const operation of lists) {
-      const sample = await asked(operation, world.own);
+      const sample = await requestFor(operation, world.own);
       const whole = await expectOk(sendRequest(server, operation, { ...sample, input: { ...sample.input, limit: 200 } }));
       const seen: string[] = [];
       let cursor: string | null = null;

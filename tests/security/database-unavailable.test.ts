@@ -129,7 +129,9 @@ describeOnPostgresql("an unavailable database", () => {
     expect((await ask(other, warm)).body.isAuthorized).toBe(true);
   });
 
-  it("a process whose database address refuses answers 503 when another process still reaches the database", { timeout: 60_000 }, async () => {
+  it("a process whose database address refuses answers 503 when another process still reaches the database", {
+    timeout: 60_000,
+  }, async () => {
     await wire.cut();
     await settles(() => ask(other, warm), 503, knownMs);
     await stays(other, warm, 503);

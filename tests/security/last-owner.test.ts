@@ -31,17 +31,17 @@ const refusals = [401, 403, 404, 409];
 async function round(pair: Pair, moves: readonly [Move, Move]): Promise<void> {
   const [one, other] = pair.people;
   const answers = await Promise.all([untilAvailable(() => moves[0](pair, one, other)), untilAvailable(() => moves[1](pair, other, one))]);
-  const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
-  expect(answers.filter(({ status }) => status < 300).length, told).toBe(1);
+  const outcomes = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
+  expect(answers.filter(({ status }) => status < 300).length, outcomes).toBe(1);
   expect(
     answers.every(({ status }) => status < 300 || refusals.includes(status)),
-    told,
+    outcomes,
   ).toBe(true);
   const left = await pair.holders();
-  expect(left.length, told).toBe(1);
+  expect(left.length, outcomes).toBe(1);
   const [survivor, loser] = left[0] === one.id ? [one, other] : [other, one];
   expect(left).toEqual([survivor.id]);
-  expect([await pair.mayRule(survivor), await pair.mayRule(loser)], told).toEqual([true, false]);
+  expect([await pair.mayRule(survivor), await pair.mayRule(loser)], outcomes).toEqual([true, false]);
   await pair.restore(survivor, loser);
 }
 

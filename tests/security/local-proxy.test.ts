@@ -50,8 +50,8 @@ describe.each([
 
   it("a mail is sent all the same, and no caller can read its token", async () => {
     const { email } = await newPerson(server, "reader");
-    const asked = await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email }, headers: proxied });
-    expect(asked.status).toBe(202);
+    const reset = await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email }, headers: proxied });
+    expect(reset.status).toBe(202);
     expect((await server.mail(email, "reset-password")).links).toHaveLength(1);
   });
 });

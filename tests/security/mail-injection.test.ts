@@ -68,7 +68,9 @@ describe("a mailbox receives a bounded number of mails, from any number of clien
     expect((await post("auth/reset-password", { token: first, password: "a harbour after the storm" })).status).toBe(204);
   });
 
-  it("invitations of one address from several organizations send a bounded number of mails, in any spelling", { timeout: 60_000 }, async () => {
+  it("invitations of one address from several organizations send a bounded number of mails, in any spelling", {
+    timeout: 60_000,
+  }, async () => {
     const mailbox = address("victim");
     const [name, host] = mailbox.split("@") as [string, string];
     const statuses: number[] = [];

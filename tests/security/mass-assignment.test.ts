@@ -59,10 +59,10 @@ async function refused(operation: Operation, sample: Sample, extra: Readonly<Rec
 }
 
 function complaint(answer: Answer<AnyBody>, what: string): string | undefined {
-  const told = (answer.body?.error?.details ?? []).some((detail: AnyBody) =>
+  const isNamed = (answer.body?.error?.details ?? []).some((detail: AnyBody) =>
     ["unknown_field", "syntax", "prototype"].includes(detail.rule),
   );
-  const right = answer.status === 400 && answer.body.error.code === "common.validation_failed" && told;
+  const right = answer.status === 400 && answer.body.error.code === "common.validation_failed" && isNamed;
   return issueOf(answer) ?? (right ? undefined : `${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
 }
 

@@ -29,7 +29,7 @@ describe.runIf(possible)("an attacker on NATS", () => {
 
   beforeAll(async () => {
     server = await startTestServer({ NATS_PREFIX: prefix, GATEHOUSE_SIGN_IN_LIMIT: "off" });
-    beside = await server.beside();
+    beside = await server.startAnother();
     organization = await newOrganization(server);
     victim = organization.owner;
     nonMember = await newPerson(server);

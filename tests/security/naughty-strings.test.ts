@@ -91,16 +91,16 @@ const inEveryForm: ReadonlySet<string> = new Set(["access.createRole name", "acc
 /** Where a valid request costs a mail or a sign-in before it can be sent, so that few are made. */
 const lanes = 2;
 
-interface Place {
+interface Target {
   readonly field: string;
-  /** The schema in words: what it refuses at one place it refuses at every other. */
+  /** The schema in words: what it refuses at one target it refuses at every other. */
   readonly schema: string;
   readonly put: (input: Sample["input"], text: string) => Sample["input"];
 }
 
 /** The string fields of an input, those in lists and in lists of objects too. */
-function placesOf(operation: Operation): Place[] {
-  const inside = (schema: AnyBody, field: string, put: Place["put"]): Place[] => {
+function targetsOf(operation: Operation): Target[] {
+  const inside = (schema: AnyBody, field: string, put: Target["put"]): Target[] => {
     if (schema.type === "string" || schema.anyOf?.some((one: AnyBody) => one.type === "string"))
       return [{ field, schema: JSON.stringify(schema), put }];
     if (schema.items) return inside(schema.items, `${field}.0`, (input, text) => put(input, [text] as never));
@@ -127,14 +127,14 @@ const secrets = new Set(["password", "token"]);
 const canonical = new Set(["locale"]);
 
 /** What is wrong with the answer to `text` in `place`, or undefined: byte-exact, or refused. */
-function complaint(answer: Answer<AnyBody>, place: Place, text: string): string | undefined {
+function complaint(answer: Answer<AnyBody>, target: Target, text: string): string | undefined {
   const issue = issueOf(answer);
   if (issue) return issue;
-  if (answer.status >= 400 || secrets.has(place.field) || canonical.has(place.field)) return undefined;
-  const kept = place.field.split(".").reduce((value, name) => value?.[name], answer.body);
+  if (answer.status >= 400 || secrets.has(target.field) || canonical.has(target.field)) return undefined;
+  const kept = target.field.split(".").reduce((value, name) => value?.[name], answer.body);
   // Open: PGlite's decoder drops a byte order mark at the beginning of each text that it reads; PostgreSQL's does not.
   if (backend === "pglite" && text.startsWith("\ufeff") && kept === text.slice(1)) return undefined;
-  return kept === undefined || kept === text || place.field.endsWith(".0") ? undefined : `kept ${JSON.stringify(kept)}`;
+  return kept === undefined || kept === text || target.field.endsWith(".0") ? undefined : `kept ${JSON.stringify(kept)}`;
 }
 
 /** What each schema has refused, by the schema: at further places with it, one in {@link oneIn} of these is tried again. */
@@ -146,30 +146,30 @@ const refusedBySchema = ({ status, body }: Answer<AnyBody>, field: string): bool
 /** Every string once in the field, in lanes that each have a request of their own. */
 async function tryStrings(
   operation: Operation & { http: string },
-  place: Place,
+  target: Target,
   strings: readonly string[],
   refused: Refused,
 ): Promise<{ readonly accepted: number; readonly wrong: string[] }> {
   let accepted = 0;
   const wrong: string[] = [];
-  const before = refused.get(place.schema);
+  const before = refused.get(target.schema);
   const here = new Set<string>();
   const fresh = new Map<number, Sample>();
   const tried = strings.filter((text, index) => index % oneIn === 0 || !before?.has(text));
   await inLanes(tried, lanes, async (text, lane) => {
-    if (parametersOf(operation).includes(place.field) && (!text.isWellFormed() || /^\.{0,2}$/.test(text))) return;
+    if (parametersOf(operation).includes(target.field) && (!text.isWellFormed() || /^\.{0,2}$/.test(text))) return;
     const sample = fresh.get(lane) ?? (await sampleOf(world, operation.name));
     fresh.set(lane, sample);
-    const answer = await sendRequest(server, operation, { ...sample, input: place.put(sample.input, text) });
-    const issue = complaint(answer, place, text);
-    if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(text).slice(0, 200)}: ${issue}`);
-    if (refusedBySchema(answer, place.field)) here.add(text);
+    const answer = await sendRequest(server, operation, { ...sample, input: target.put(sample.input, text) });
+    const issue = complaint(answer, target, text);
+    if (issue) wrong.push(`${operation.http} ${target.field} = ${JSON.stringify(text).slice(0, 200)}: ${issue}`);
+    if (refusedBySchema(answer, target.field)) here.add(text);
     if (answer.status < 300) {
       accepted += 1;
       if (!samples[operation.name]?.again) fresh.delete(lane);
     }
   });
-  refused.set(place.schema, new Set([...(before ?? []), ...here]));
+  refused.set(target.schema, new Set([...(before ?? []), ...here]));
   return { accepted, wrong };
 }
 
@@ -187,17 +187,17 @@ describe("naughty strings", () => {
   async function everywhere(all: readonly string[]): Promise<void> {
     const wrong: string[] = [];
     let accepted = 0;
-    let placesBefore = 0;
+    let targetsBefore = 0;
     const refused: Refused = new Map();
     for (const operation of routesOf(server).filter(isWrite)) {
-      for (const place of placesOf(operation)) {
-        const closed = isClosed(operation.input.properties[place.field.split(".")[0] as string]);
-        const spared = closed || sparing[operation.name]?.includes(place.field) || !isLong;
-        const few = spared && all.length > 100 && !inEveryForm.has(`${operation.name} ${place.field}`);
-        // Each place gets others, so that every string is somewhere.
-        const strings = few ? all.filter((_, index) => (index + placesBefore) % oneIn === 0) : all;
-        placesBefore += 1;
-        const outcome = await tryStrings(operation, place, strings, refused);
+      for (const target of targetsOf(operation)) {
+        const closed = isClosed(operation.input.properties[target.field.split(".")[0] as string]);
+        const spared = closed || sparing[operation.name]?.includes(target.field) || !isLong;
+        const few = spared && all.length > 100 && !inEveryForm.has(`${operation.name} ${target.field}`);
+        // Each target gets others, so that every string is somewhere.
+        const strings = few ? all.filter((_, index) => (index + targetsBefore) % oneIn === 0) : all;
+        targetsBefore += 1;
+        const outcome = await tryStrings(operation, target, strings, refused);
         accepted += outcome.accepted;
         wrong.push(...outcome.wrong);
       }

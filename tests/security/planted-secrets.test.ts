@@ -36,7 +36,9 @@ async function everyRow(): Promise<string> {
 }
 
 describe("planted secrets", () => {
-  it("planted secrets never appear in an answer, in the logs, in events, jobs, the audit log or any other table", { timeout: 180_000 }, async () => {
+  it("planted secrets never appear in an answer, in the logs, in events, jobs, the audit log or any other table", {
+    timeout: 180_000,
+  }, async () => {
     const secrets: string[] = [];
     const answers: string[] = [];
     const remember = (): string => {
@@ -67,7 +69,7 @@ describe("planted secrets", () => {
     await quiet(server);
     const places = { rows: await everyRow(), logs: JSON.stringify(server.logged), answers: answers.join("\n") };
     const logs = await server.call(`GET /api/v1/audit/logs?limit=200`, { token: world.administrator.token });
-    const found = Object.entries({ ...places, trail: JSON.stringify(logs.body) }).flatMap(([place, text]) =>
+    const found = Object.entries({ ...places, auditLog: JSON.stringify(logs.body) }).flatMap(([place, text]) =>
       secrets.filter((secret) => text.includes(secret)).map((secret) => `${place}: ${secret}`),
     );
     expect(found).toEqual([]);

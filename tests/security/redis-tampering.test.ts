@@ -37,8 +37,8 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
   const own = () => `iam:membership:user:${mallory.id}:internal`;
   const administrators = () => `iam:membership:user:${world.administrator.id}:internal`;
   /** Of a process that has nothing of it in memory. */
-  const asked = async (by: Person): Promise<readonly number[]> => {
-    const fresh = await (processes.all[0] as TestServer).beside();
+  const statusesOf = async (by: Person): Promise<readonly number[]> => {
+    const fresh = await (processes.all[0] as TestServer).startAnother();
     try {
       const statuses: number[] = [];
       for (const server of [...processes.all, fresh]) for (const _ of times(2)) statuses.push((await users(server, by)).status);
@@ -67,7 +67,7 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
     const written = await text();
     expect(written).not.toBe("null");
     await redis.raw.set(own(), written);
-    expect(await asked(mallory)).toEqual([403]);
+    expect(await statusesOf(mallory)).toEqual([403]);
   });
 
   it("a replayed Redis entry does not restore a revoked permission", { timeout: 60_000 }, async () => {
@@ -76,7 +76,7 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
       expectOk(server.call(`PUT /api/v1/iam/internal/memberships/${mallory.id}`, { token: world.administrator.token, body: { roleId } }));
     await redis.raw.del(own());
     await assign(world.administratorRoleId);
-    const fresh = await server.beside();
+    const fresh = await server.startAnother();
     await expect.poll(() => users(fresh, mallory).then(({ status }) => status), { timeout: 10_000 }).toBe(200);
     await expect.poll(() => redis.raw.get(own()), { timeout: 10_000 }).toContain(world.administratorRoleId);
     const genuine = (await redis.raw.get(own())) as string;
@@ -96,7 +96,7 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
   it("a forged watermark and values of a forged generation give no permission", { timeout: 60_000 }, async () => {
     await redis.raw.set("iam:read-model:mark", "mine 999999");
     await redis.raw.set(own(), `mine 1 ${roles()}`);
-    expect(await asked(mallory)).toEqual([403]);
+    expect(await statusesOf(mallory)).toEqual([403]);
   });
 
   it("forged role rules, statuses and policies give no permission", { timeout: 60_000 }, async () => {
@@ -105,8 +105,8 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
       const value = await redis.raw.get(key).catch(() => null);
       if (value?.includes("{")) await redis.raw.set(key, `${now} 99999999 {"status":"active","roleIds":[],"permissions":[],"model":{}}`);
     }
-    expect(await asked(mallory)).toEqual([403]);
-    expect(await asked(world.administrator)).toEqual([200]);
+    expect(await statusesOf(mallory)).toEqual([403]);
+    expect(await statusesOf(world.administrator)).toEqual([200]);
   });
 
   it("tampering with Redis is counted and logged", () => {

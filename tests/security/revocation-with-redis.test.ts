@@ -71,7 +71,7 @@ describeOnPostgresql("revocation on three processes that share a Redis snapshot"
 
   it("a revoked right is refused within the bound while Redis is there", { timeout: 120_000 }, async () => {
     await expectTaken(async () => {});
-    const { generation } = await mark();
+    const { generation } = await watermark();
     expect(generation).toBeTruthy();
   });
 
@@ -100,15 +100,15 @@ describeOnPostgresql("revocation on three processes that share a Redis snapshot"
 
   it("a restored Redis snapshot comes to the database's revision by itself, in one generation", { timeout: 60_000 }, async () => {
     const number = async (): Promise<boolean> => {
-      const one = await mark();
+      const one = await watermark();
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const other = await mark();
+      const other = await watermark();
       return one.generation !== undefined && one.generation === other.generation;
     };
     await expect.poll(number, { timeout: 20_000 }).toBe(true);
   });
 
-  async function mark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
+  async function watermark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
     const [generation, number] = ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ");
     return { generation: generation || undefined, number: Number(number) };
   }

@@ -162,9 +162,9 @@ describe("rows that a use case reads without a filter", () => {
   });
 
   it("a use case reads only the tenant's rows through the API of another module", async () => {
-    const asked = { ofOrganization: other.id, roleId: otherRole };
-    expect((await dispatch(throughApi, { ...asked, organizationId: id() }, { principal })).output.permissions).toEqual([]);
-    const { permissions } = (await dispatch(throughApi, { ...asked, organizationId: other.id }, { principal })).output;
+    const request = { ofOrganization: other.id, roleId: otherRole };
+    expect((await dispatch(throughApi, { ...request, organizationId: id() }, { principal })).output.permissions).toEqual([]);
+    const { permissions } = (await dispatch(throughApi, { ...request, organizationId: other.id }, { principal })).output;
     expect(permissions.length).toBeGreaterThan(0);
   });
 

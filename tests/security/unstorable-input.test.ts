@@ -35,14 +35,14 @@ const numbers = [-1, 1.5, 2 ** 31, 2 ** 53 + 2, 2 ** 63, 1e21, 1e308];
 const beyondDouble = "1e999";
 const depths = [64, 65, 4_000, 20_000];
 
-interface Place {
+interface Target {
   readonly field: string;
   readonly put: (input: Sample["input"], value: unknown) => Sample["input"];
 }
 
 /** The places of an input whose schema is `wanted`, also below objects. */
-function placesOf(operation: Operation, wanted: (schema: AnyBody) => boolean): Place[] {
-  const inside = (schema: AnyBody, field: string, put: Place["put"]): Place[] => {
+function targetsOf(operation: Operation, wanted: (schema: AnyBody) => boolean): Target[] {
+  const inside = (schema: AnyBody, field: string, put: Target["put"]): Target[] => {
     if (wanted(schema) || schema.anyOf?.some(wanted)) return [{ field, put }];
     return Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
       inside(inner, `${field}.${name}`, (input, value) => put(input, { ...(input[field] as object), [name]: value })),
@@ -63,29 +63,29 @@ const endsEverySession = "sessions.endAllSessions";
 async function everywhere(
   wanted: (schema: AnyBody) => boolean,
   values: readonly unknown[],
-  complaint: (answer: Answer<AnyBody>, place: Place, value: unknown) => string | undefined = issueOf,
-): Promise<{ readonly places: number; readonly wrong: string }> {
+  complaint: (answer: Answer<AnyBody>, target: Target, value: unknown) => string | undefined = issueOf,
+): Promise<{ readonly targets: number; readonly wrong: string }> {
   const wrong: string[] = [];
-  let places = 0;
+  let targets = 0;
   for (const operation of routesOf(server)) {
     if (operation.name === endsEverySession) continue;
-    for (const place of placesOf(operation, wanted)) {
-      places += 1;
+    for (const target of targetsOf(operation, wanted)) {
+      targets += 1;
       for (const value of values) {
         const sample = await sampleOf(world, operation.name);
-        const answer = await sendRequest(server, operation, { ...sample, input: place.put(sample.input, value) });
-        const issue = complaint(answer, place, value);
-        if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(value)}: ${issue}`);
+        const answer = await sendRequest(server, operation, { ...sample, input: target.put(sample.input, value) });
+        const issue = complaint(answer, target, value);
+        if (issue) wrong.push(`${operation.http} ${target.field} = ${JSON.stringify(value)}: ${issue}`);
       }
     }
   }
-  return { places, wrong: wrong.join("\n") };
+  return { targets, wrong: wrong.join("\n") };
 }
 
 describe("input that a schema could accept and no column can store", () => {
   it("every input stores a time or refuses it by field, and no queue stops", { timeout: 120_000 }, async () => {
     const isTime = (schema: AnyBody): boolean => schema.format === timestampFormat;
-    const complaint = (answer: Answer<AnyBody>, { field }: Place, value: unknown): string | undefined => {
+    const complaint = (answer: Answer<AnyBody>, { field }: Target, value: unknown): string | undefined => {
       const issue = issueOf(answer);
       if (issue) return issue;
       const refused = answer.status === 400 && answer.body.error.details.some((one: AnyBody) => one.field === field);
@@ -95,9 +95,9 @@ describe("input that a schema could accept and no column can store", () => {
         ? undefined
         : `status ${answer.status} ${JSON.stringify(answer.body)}`;
     };
-    const { places, wrong } = await everywhere(isTime, times, complaint);
+    const { targets, wrong } = await everywhere(isTime, times, complaint);
     expect(wrong).toBe("");
-    expect(places).toBeGreaterThan(5);
+    expect(targets).toBeGreaterThan(5);
     // What was accepted is in its chain, and read back as it was hashed.
     await server.application.settled();
     expect((await asOperator(server, "audit.verifyChain", { organizationId: world.own.id })).findings).toEqual([]);
@@ -110,9 +110,9 @@ describe("input that a schema could accept and no column can store", () => {
 
   it("every input stores a number or refuses it", { timeout: 120_000 }, async () => {
     const isNumber = (schema: AnyBody): boolean => schema.type === "integer" || schema.type === "number";
-    const { places, wrong } = await everywhere(isNumber, numbers);
+    const { targets, wrong } = await everywhere(isNumber, numbers);
     expect(wrong).toBe("");
-    expect(places).toBeGreaterThan(5);
+    expect(targets).toBeGreaterThan(5);
   });
 
   const event = (details: string): Promise<Answer<AnyBody>> =>

@@ -204,7 +204,9 @@ describeOnPostgresql("a database that pg_dump moved to another cluster", () => {
       }
     });
 
-    it("a start is refused when logical replication left the sequences behind, and a rebase repairs them", { timeout: 240_000 }, async () => {
+    it("a start is refused when logical replication left the sequences behind, and a rebase repairs them", {
+      timeout: 240_000,
+    }, async () => {
       const older = await startPostgresql();
       try {
         await burn(older.url, 60_000);

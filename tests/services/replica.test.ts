@@ -85,7 +85,9 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
     await expect.poll(() => may(other), { timeout: 1_000, interval: 20 }).toBe(false);
   });
 
-  it("a server works while its replica is stopped, reports it in its health, and uses it again afterwards", { timeout: 120_000 }, async () => {
+  it("a server works while its replica is stopped, reports it in its health, and uses it again afterwards", {
+    timeout: 120_000,
+  }, async () => {
     await standby.crash();
     await expect.poll(async () => (await ready(server)).degraded, { timeout: 10_000 }).toEqual(["postgresqlReplica"]);
     expect((await ready(server)).status).toBe("UP");
@@ -114,7 +116,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
 
   it("a server starts while its replica is unavailable", { timeout: 120_000 }, async () => {
     await standby.crash();
-    const late = await other.beside();
+    const late = await other.startAnother();
     try {
       expect((await late.call(`GET ${iam}/users/me`, { token: await signedIn(late) })).status).toBe(200);
       await newPerson(server);

@@ -25,7 +25,7 @@ export interface Ended {
 }
 
 /** Enough to see why something ended. */
-const keptCharacters = 64 * 1_024;
+const outputCharactersMax = 64 * 1_024;
 
 /** Starts a program in a process group of its own, so that Ctrl-C reaches the suite and not what it is watching. */
 export function start(program: string, args: readonly string[], options: SpawnOptions = {}): Child {
@@ -33,7 +33,7 @@ export function start(program: string, args: readonly string[], options: SpawnOp
   const ended = Promise.withResolvers<Ended>();
   let text = "";
   const remember = (chunk: Buffer): void => {
-    text = (text + chunk.toString()).slice(-keptCharacters);
+    text = (text + chunk.toString()).slice(-outputCharactersMax);
   };
   const pid = child.pid ?? 0;
   if (pid !== 0) reapAtEnd({ process: pid });

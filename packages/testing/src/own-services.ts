@@ -9,7 +9,7 @@ import { freePort } from "./free-port.ts";
 import { openService, type Service } from "./own-service.ts";
 
 /** Where distributions put what is not on the path. */
-const places = [
+const usualFolders = [
   "/usr/lib/postgresql/17/bin",
   "/usr/lib/postgresql/16/bin",
   "/usr/lib/postgresql/15/bin",
@@ -19,7 +19,7 @@ const places = [
 
 /** The program's path, undefined where this machine does not have it. */
 export function found(program: string): string | undefined {
-  const folders = [...places, ...(process.env["PATH"] ?? "").split(delimiter)];
+  const folders = [...usualFolders, ...(process.env["PATH"] ?? "").split(delimiter)];
   return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 

@@ -16,7 +16,7 @@ export interface Processes {
  */
 export async function startProcesses(count: number, workers = 2, environment: Readonly<Record<string, string>> = {}): Promise<Processes> {
   const first = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment }, "postgresql");
-  const others = await Promise.all(times(count - 1).map((index) => first.beside({ worker: index + 1 < workers })));
+  const others = await Promise.all(times(count - 1).map((index) => first.startAnother({ worker: index + 1 < workers })));
   return {
     all: [first, ...others],
     async close() {

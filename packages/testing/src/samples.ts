@@ -15,7 +15,7 @@ export interface Recipe {
 }
 
 const api = "/api/v1/iam";
-const nobody = (input: Sample["input"]): Sample => ({ input });
+const anonymous = (input: Sample["input"]): Sample => ({ input });
 const person = () => ({ email: address("new"), password, firstName: "New", lastName: "Person", locale: "en" });
 
 async function registered(server: TestServer): Promise<string> {
@@ -86,11 +86,11 @@ const school = { type: "school", id: "1" };
 
 /** One for each operation with a route; {@link operationsWithoutSample} tells which one is missing. */
 export const samples: Readonly<Record<string, Recipe>> = {
-  "identity.register": { make: async () => nobody(person()) },
-  "identity.verifyEmail": { make: async ({ server }) => nobody({ token: await registered(server) }) },
-  "identity.forgotPassword": { make: async () => nobody({ email: address("unknown") }), again: true },
-  "identity.resetPassword": { make: async ({ server }) => nobody({ token: await forgotten(server), password: "a louder harbour" }) },
-  "identity.resendConfirmation": { make: async () => nobody({ email: address("unknown") }), again: true },
+  "identity.register": { make: async () => anonymous(person()) },
+  "identity.verifyEmail": { make: async ({ server }) => anonymous({ token: await registered(server) }) },
+  "identity.forgotPassword": { make: async () => anonymous({ email: address("unknown") }), again: true },
+  "identity.resetPassword": { make: async ({ server }) => anonymous({ token: await forgotten(server), password: "a louder harbour" }) },
+  "identity.resendConfirmation": { make: async () => anonymous({ email: address("unknown") }), again: true },
   "identity.resendMail": internally(async ({ server }) => ({ userId: (await newPerson(server, "unread")).id }), true),
   "identity.resendMyMail": { make: async ({ server }) => ({ token: (await newPerson(server, "unread")).token, input: {} }), again: true },
   "identity.getMe": owned(() => ({}), true),
@@ -237,7 +237,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "tenancy.removeInternalMember": internally(async (world) => ({ userId: await internalMember(world) })),
-  "tenancy.setUp": { make: async ({ server }) => nobody({ token: await openSetUp(server), ...person() }) },
+  "tenancy.setUp": { make: async ({ server }) => anonymous({ token: await openSetUp(server), ...person() }) },
 
   "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
   "audit.exportLogs": owned(({ own }) => ({ organizationId: own.id, format: "csv", action: "Role" }), true),
@@ -258,7 +258,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "audit.getExport": owned(async (world) => ({ exportId: (await newExport(world)).id }), true),
   "audit.getExportPart": owned(async (world) => ({ exportId: (await newExport(world)).id, part: "1" }), true),
   "audit.getCheckpoint": owned(({ own }) => ({ organizationId: own.id }), true),
-  "audit.getPublicKeys": { make: async () => nobody({}), again: true },
+  "audit.getPublicKeys": { make: async () => anonymous({}), again: true },
   "audit.erasePerson": internally(() => ({ userId: unique(), email: address("forgotten") }), true),
 
   "sessions.logout": { make: async ({ server, own }) => ({ token: await signIn(server, own.member.email), input: {} }) },
@@ -277,7 +277,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
   "sessions.getSession": owned(() => ({}), true),
   "authentication.login": {
-    make: async ({ own }) => nobody({ email: own.owner.email, password, organizationId: own.id }),
+    make: async ({ own }) => anonymous({ email: own.owner.email, password, organizationId: own.id }),
     again: true,
   },
 };

@@ -48,7 +48,7 @@ export interface TestServer {
   readonly logged: AnyBody[];
   readonly configuration: Configuration;
   /** Another process on the same database, with memories of its own. On PostgreSQL only: PGlite has one holder. */
-  beside(options?: { readonly worker?: boolean }): Promise<TestServer>;
+  startAnother(options?: { readonly worker?: boolean }): Promise<TestServer>;
   close(): Promise<void>;
 }
 
@@ -150,7 +150,7 @@ export async function openTestServer(environment: Readonly<Record<string, string
     configuration,
     call: (route, options) => call(http, route, options),
     mail: (to, template, about = "") => waitForMail(application, to, template, about),
-    beside: ({ worker = false } = {}) =>
+    startAnother: ({ worker = false } = {}) =>
       openTestServer(environment, { worker, clock, ...(options.topology && { topology: options.topology }) }),
     close,
   };

@@ -40,7 +40,7 @@ export function serverOfSuite(...options: Parameters<typeof startTestServer>): T
     },
     call: (route, options) => started().call(route, options),
     mail: (to, template, about) => started().mail(to, template, about),
-    beside: (options) => started().beside(options),
+    startAnother: (options) => started().startAnother(options),
     close: () => started().close(),
   };
 }

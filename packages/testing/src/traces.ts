@@ -4,7 +4,7 @@ import { everyTenant } from "../../server/src/platform/database/database.ts";
 import type { TestServer } from "./server.ts";
 
 /** What the sealer makes of the trail's entries, whenever it gets to them. */
-export const sealedByItself = [
+export const appendedInBackground = [
   "audit_records",
   "audit_personal",
   "audit_chains",
@@ -15,7 +15,7 @@ export const sealedByItself = [
 ] as const;
 
 /** Progress of the background, mails on their way, questions kept for previews: they change without a request. */
-const movingByThemselves = new Set([
+const changedInBackground = new Set([
   "broker_consumers",
   "consumers",
   "log_removals",
@@ -25,7 +25,7 @@ const movingByThemselves = new Set([
   "rpc_calls",
   "recorded_decisions",
   "schema_steps_lock",
-  ...sealedByItself,
+  ...appendedInBackground,
 ]);
 
 /**
@@ -46,7 +46,7 @@ export async function contentOf(server: TestServer): Promise<Readonly<Record<str
   const content: Record<string, string> = {};
   // Row-level security holds the owner too where the login is a plain one.
   await database.transact(everyTenant, async (tx) => {
-    for (const { name } of tables.filter((table) => !movingByThemselves.has(table.name) && !table.name.startsWith("schema_"))) {
+    for (const { name } of tables.filter((table) => !changedInBackground.has(table.name) && !table.name.startsWith("schema_"))) {
       const { rows } = await sql<{ digest: string }>`
         select count(*) || ' ' || coalesce(md5(string_agg(row, chr(10) order by row)), '') as digest
         from (select (to_jsonb(t) - 'last_active_at')::text as row from ${sql.table(name)} t ${tracesIn(name)}) rows`.execute(tx);

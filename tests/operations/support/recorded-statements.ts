@@ -21,25 +21,26 @@ type Query = (...parameters: unknown[]) => unknown;
  * kept, the newest.
  */
 export class StatementRecorder {
-  readonly #kept = new Map<string, Recorded>();
+  readonly #recorded = new Map<string, Recorded>();
   readonly #settings = new WeakMap<object, Sent[]>();
   readonly #original = pg.Client.prototype.query as unknown as Query;
 
   start(): void {
-    const note = (client: object, text: unknown, values: unknown): void => this.#note(client, text, Array.isArray(values) ? values : []);
+    const record = (client: object, text: unknown, values: unknown): void =>
+      this.#record(client, text, Array.isArray(values) ? values : []);
     const original = this.#original;
     (pg.Client.prototype as { query: unknown }).query = function (this: pg.Client, ...parameters: unknown[]) {
-      note(this, parameters[0], parameters[1]);
+      record(this, parameters[0], parameters[1]);
       return original.apply(this, parameters);
     };
   }
 
   stop(): readonly Recorded[] {
     (pg.Client.prototype as { query: unknown }).query = this.#original;
-    return [...this.#kept.values()];
+    return [...this.#recorded.values()];
   }
 
-  #note(client: object, text: unknown, values: readonly unknown[]): void {
+  #record(client: object, text: unknown, values: readonly unknown[]): void {
     if (typeof text !== "string") return;
     if (/^\s*(begin|start transaction)/i.test(text)) this.#settings.set(client, []);
     const settings = this.#settings.get(client);
@@ -51,7 +52,7 @@ export class StatementRecorder {
     }
     if (!/^\s*(select|insert|update|delete|with)\b/i.test(text)) return;
     const scope = scopeOf(settings);
-    this.#kept.set(`${scope} ${text}`, { text, values, settings: [...settings], scope });
+    this.#recorded.set(`${scope} ${text}`, { text, values, settings: [...settings], scope });
   }
 }
 

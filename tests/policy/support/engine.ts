@@ -89,7 +89,7 @@ type Answers = readonly Relationship[];
 class RelationshipsInRounds implements RelationshipReader {
   readonly #stored: RelationshipReader;
   readonly #atHand = new Map<string, Answers>();
-  readonly #asked = new Map<string, () => Answers>();
+  readonly #requested = new Map<string, () => Answers>();
 
   constructor(stored: RelationshipReader) {
     this.#stored = stored;
@@ -97,9 +97,9 @@ class RelationshipsInRounds implements RelationshipReader {
 
   /** How many look-ups were loaded. */
   load(): number {
-    const count = this.#asked.size;
-    for (const [key, read] of this.#asked) this.#atHand.set(key, read());
-    this.#asked.clear();
+    const count = this.#requested.size;
+    for (const [key, read] of this.#requested) this.#atHand.set(key, read());
+    this.#requested.clear();
     return count;
   }
 
@@ -122,7 +122,7 @@ class RelationshipsInRounds implements RelationshipReader {
   #answer(question: readonly (string | null)[], read: () => Answers | undefined): Answers | undefined {
     const key = JSON.stringify(question);
     const atHand = this.#atHand.get(key);
-    if (atHand === undefined) this.#asked.set(key, () => read() ?? []);
+    if (atHand === undefined) this.#requested.set(key, () => read() ?? []);
     return atHand;
   }
 }

@@ -142,7 +142,7 @@ export class HttpWorld {
     for (const tenant of this.#tenants.values()) await this.#state(tenant);
     await this.#server.application.settled();
     await this.#repair(this.#keys());
-    await this.#oddParts();
+    await this.#unusualEntries();
   }
 
   async #policy(): Promise<void> {
@@ -230,7 +230,7 @@ export class HttpWorld {
     );
     const members = this.#members
       .filter(({ user }) => user.status !== undefined)
-      .map((member) => ({ ...member.user, at: this.#place(member), roles: this.#rolesHeld(member) }))
+      .map((member) => ({ ...member.user, at: this.#keysOf(member), roles: this.#rolesOfMember(member) }))
       .filter(({ roles }) => roles.length > 0);
     await this.#insert(
       "memberships",
@@ -261,8 +261,8 @@ export class HttpWorld {
         ...{ subject_type: to.type, subject_id: to.id, subject_relation: to.relation ?? "", condition: this.#withIds(condition ?? null) },
         ...{ expires_at: expiresAt == null ? null : new Date(expiresAt), granted_at: this.#now, version: 1 },
       };
-      const isOver = row.expires_at !== null && row.expires_at.getTime() <= this.#now.getTime();
-      if (organizationId === null || isOver || this.#file.relationships.length > grantsMax) written.push(row);
+      const isExpired = row.expires_at !== null && row.expires_at.getTime() <= this.#now.getTime();
+      if (organizationId === null || isExpired || this.#file.relationships.length > grantsMax) written.push(row);
       else {
         const grant = { organizationId, resource, relation, subject: to, condition: row.condition, expiresAt: row.expires_at };
         await this.#byApi("POST grants", grant, "grant", () => void written.push(row));
@@ -295,18 +295,18 @@ export class HttpWorld {
   }
 
   /** What the tables do not hold, but the read model might: a status that nobody knows, roles and people that are not there. */
-  async #oddParts(): Promise<void> {
+  async #unusualEntries(): Promise<void> {
     for (const member of this.#members) {
-      const { user_id, organization_id } = this.#place(member);
+      const { user_id, organization_id } = this.#keysOf(member);
       const isUnknown = member.user.status === undefined || member.roles.includes(undefined);
-      const roleIds = [...this.#rolesHeld(member), ...(member.roles.includes(undefined) ? [idOf("role", "that nobody knows")] : [])];
-      if (isUnknown) await this.#writePart(membershipKey(user_id, organization_id), organization_id, { roleIds });
+      const roleIds = [...this.#rolesOfMember(member), ...(member.roles.includes(undefined) ? [idOf("role", "that nobody knows")] : [])];
+      if (isUnknown) await this.#writeEntry(membershipKey(user_id, organization_id), organization_id, { roleIds });
       const { status } = member.user;
-      if (status !== undefined && !knownStatuses.has(status)) await this.#writePart(userKey(user_id), null, { status });
+      if (status !== undefined && !knownStatuses.has(status)) await this.#writeEntry(userKey(user_id), null, { status });
     }
   }
 
-  #writePart(key: string, organizationId: string | null, value: Row): Promise<void> {
+  #writeEntry(key: string, organizationId: string | null, value: Row): Promise<void> {
     return this.#run(sql`insert into access_read_model (key, organization_id, value, version)
       values (${key}, ${organizationId}::uuid, ${JSON.stringify(value)}::jsonb, pg_current_xact_id()::text::bigint)
       on conflict (key) do update set value = excluded.value, version = excluded.version`);
@@ -337,11 +337,11 @@ export class HttpWorld {
     return { created_at: this.#now, updated_at: this.#now };
   }
 
-  #place({ user, tenant }: Subject): { readonly user_id: string; readonly organization_id: string | null } {
+  #keysOf({ user, tenant }: Subject): { readonly user_id: string; readonly organization_id: string | null } {
     return { user_id: idOf("user", user.id), organization_id: this.#tenantId(tenant) };
   }
 
-  #rolesHeld({ tenant, roles }: Member): readonly string[] {
+  #rolesOfMember({ tenant, roles }: Member): readonly string[] {
     return roles.flatMap((role) => (role ? (this.#roles.get(this.#roleName(tenant, role.id)) as readonly string[]) : []));
   }
 

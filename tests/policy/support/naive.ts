@@ -381,10 +381,10 @@ class Relations {
    * Whether a path leads further from the resource than the bound, or the relationships on the way are more than it. The engine
    * gives up when it gets there, which depends on the way that it takes; so a case about a bound leaves it only one.
    */
-  excess(expressions: readonly RelationExpression[], asked: ResourceRef): "depth" | "width" | undefined {
+  excess(expressions: readonly RelationExpression[], resource: ResourceRef): "depth" | "width" | undefined {
     const seen = new Set<string>();
     let lookups = 0;
-    let open = expressions.flatMap((expression) => this.#steps(expression, asked));
+    let open = expressions.flatMap((expression) => this.#steps(expression, resource));
     for (let steps = 0; open.length > 0; steps++) {
       const fresh = open.filter(([at, name]) => !seen.has(keyOf(at.type, at.id, name)));
       if (fresh.length > 0 && steps >= stepsMax) return "depth";

@@ -16,7 +16,7 @@ import { decideNaively } from "./naive.ts";
 import { SqlRows } from "./sql-rows.ts";
 import type { Answer, Subject } from "./world.ts";
 
-type Asked = Partial<Answer> | Promise<Partial<Answer>>;
+type Result = Partial<Answer> | Promise<Partial<Answer>>;
 
 /**
  * One way to ask the corpus's questions. Each is made anew for a file, so that it may keep what it likes between the cases.
@@ -24,7 +24,7 @@ type Asked = Partial<Answer> | Promise<Partial<Answer>>;
  */
 export interface Surface {
   readonly name: string;
-  open(file: CorpusFile): (question: Case) => Asked;
+  open(file: CorpusFile): (question: Case) => Result;
   /** Why a case cannot be asked here; undefined when it can. */
   skips?(question: Case, file: CorpusFile): string | undefined;
   /** What the surface should answer where the decision is `expected`; without it, the decision. */

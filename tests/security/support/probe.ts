@@ -70,9 +70,9 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
   await joinAs(server, own.organization, person, role);
   const id = `probe ${unique()}`;
   const grant = (resource: object, relation: string, subject: object) => ({ organizationId: own.id, resource, relation, subject });
-  const himself = { type: "user", id: person.id };
+  const user = { type: "user", id: person.id };
   const ofGroup = { type: "group", id };
-  const direct = grant({ type: "probe", id }, "user", himself);
+  const direct = grant({ type: "probe", id }, "user", user);
   const rule = (value: string, body: object) => (at: TestServer) =>
     at.call(`PUT ${iam}/roles/${role}/permissions/${value}`, { token: owner, body });
   const question = {
@@ -109,7 +109,7 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
             body: grant({ type: "probe", id }, "user", { ...ofGroup, relation: "member" }),
           }),
         );
-        return byGrant(grant(ofGroup, "member", himself));
+        return byGrant(grant(ofGroup, "member", user));
       case "a role's rule":
         await expectOk(
           server.call(`PUT ${iam}/organizations/${own.id}/members/${person.id}/attributes`, {

@@ -131,11 +131,11 @@ console.log(`${pairs} pairs each, medians in milliseconds`);
 for (const question of questions.filter(({ name }) => name.includes(only))) {
   const times = { known: [] as number[], unknown: [] as number[] };
   for (let pair = -warmUps; pair < pairs; pair += 1) {
-    const asked = [
+    const probes = [
       { kind: "known", email: await question.known() },
       { kind: "unknown", email: address() },
     ] as const;
-    for (const { kind, email } of Math.random() < 0.5 ? asked : [...asked].reverse()) {
+    for (const { kind, email } of Math.random() < 0.5 ? probes : [...probes].reverse()) {
       const took = await timed(question, email);
       if (pair >= 0) times[kind].push(took);
     }

@@ -57,7 +57,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     expectRead(answer);
     expect(answer.body).toEqual({
       isAuthorized: true,
-      reason: expect.stringMatching(/^Allowed by role 'Sellers \w+'$/),
+      reason: expect.stringMatching(/^Allowed by role 'Role \w+'$/),
       reasonCode: "role",
       missingPermissions: [],
       applicableEntitlements: {},

@@ -25,7 +25,7 @@ interface Holder {
 
 async function holderOf(on: TestServer, permissions: readonly string[]): Promise<Holder> {
   const organization = await newOrganization(on);
-  const person = await newMember(on, organization, permissions);
+  const person = await newMember(on, organization, permissions, "person");
   return { organizationId: organization.id, ownerToken: organization.owner.token, person, roleId: person.roleId };
 }
 

@@ -17,9 +17,9 @@ export interface AttackedChain {
   readonly here: RawBuilder<unknown>;
   rename(name: string): Promise<AnyBody>;
   /** What is wrong with the chain, held against what was kept elsewhere as well; `changed 4-4`. */
-  told(kept?: readonly AnyBody[]): Promise<string[]>;
+  findings(kept?: readonly AnyBody[]): Promise<string[]>;
   /** What is wrong with the trail beside its chains. */
-  whole(): Promise<string[]>;
+  consistency(): Promise<string[]>;
   verified(): Promise<Verified>;
   head(): Promise<AnyBody>;
   /** Runs a statement that changes something. */
@@ -39,7 +39,7 @@ export async function attackedChain(server: TestServer, records: number): Promis
     rename,
     tamper: (statement) => tamper(server, statement),
     verified: () => verified(server, organization.id),
-    async told(kept = []) {
+    async findings(kept = []) {
       const { findings } = await verified(server, organization.id);
       const held =
         kept.length === 0
@@ -47,7 +47,7 @@ export async function attackedChain(server: TestServer, records: number): Promis
           : (await asOperator(server, "audit.verifyCheckpoints", { organizationId: organization.id, checkpoints: kept })).findings;
       return [...findings, ...held].map(({ kind, number, through }: Finding) => `${kind} ${number}-${through}`);
     },
-    whole: () => whole(server),
+    consistency: () => consistency(server),
     head: () => headOf(server, organization.id),
   };
 }
@@ -72,7 +72,7 @@ export async function verified(server: TestServer, organizationId: string | null
   }
 }
 
-export const whole = async (server: TestServer): Promise<string[]> =>
+export const consistency = async (server: TestServer): Promise<string[]> =>
   (await asOperator(server, "audit.verifyConsistency", {})).findings.map((one: Finding) => `${one.kind}: ${one.text}`);
 
 async function headOf(server: TestServer, organizationId: string): Promise<AnyBody> {

@@ -20,7 +20,7 @@ const version = "1";
 const anySubject = new Set(["user", "role"]);
 
 /** A world of the corpus as a source of decisions: no database, no projection, no snapshot. */
-export class MemoryPolicySource implements PolicySource {
+export class InMemoryPolicySource implements PolicySource {
   readonly #entries = new Map<string, SourceEntry>();
   readonly #relationships: readonly Relationship[];
   readonly #roleIds = new Map<Role, string>();

@@ -41,7 +41,7 @@ describe("the compose file", () => {
     for (const [name, { environment }] of ours) {
       for (const [variable, value] of Object.entries(environment) as [string, string][]) {
         expect(known.has(variable), `${name}: ${variable}`).toBe(true);
-        // A password in an address inside of the set is the set's own; others come from outside.
+        // Passwords in internal addresses belong to the set; others come from outside.
         if (variable.startsWith("GATEHOUSE_MASTER") || variable === "SMTP_URL") expect(value).toMatch(/^\$\{/);
       }
     }

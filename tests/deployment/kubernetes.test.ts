@@ -89,7 +89,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
         expect(known, `${role}: ${name}`).toContain(name);
         const { name: secret = "", key, optional = false } = valueFrom?.secretKeyRef ?? {};
         if (valueFrom && !optional) expect(offered.get(secret), `${role}: ${name}`).toContain(key);
-        // Each role signs in to NATS as itself.
+        // Each role has its own NATS user.
         if (name === "NATS_URL") expect(secret).toBe(`gatehouse-nats-${role}`);
       }
     }
@@ -131,7 +131,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
         .sort(),
     ).toEqual(roles.map((role) => [role, 1]));
     for (const { spec } of of("PodDisruptionBudget")) expect(spec.unhealthyPodEvictionPolicy).toBe("AlwaysAllow");
-    // An autoscaler decides how many; a manifest that says so too would take it back at each roll-out.
+    // The autoscaler sets the number of replicas; a manifest with a number would reset it at each roll-out.
     for (const { spec, metadata } of deployments) expect(spec, metadata.name).not.toHaveProperty("replicas");
     for (const { spec } of of("Service")) expect(deployments.some((deployment) => matches(spec.selector, deployment))).toBe(true);
   });
@@ -146,7 +146,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
       });
     };
     const requests = "Pods gatehouse_pod_requests_per_second";
-    // The planned rates over the least and the most pods that there may be, at 70 %.
+    // The planned rates divided by the minimum and maximum of pods, at 70 %.
     const planned = { query: (5_000 + 1_000) / 5, command: (500 + 100 + 50) / 10 };
     expect(grownBy("query")).toEqual([
       ["cpu", 70],
@@ -259,7 +259,7 @@ const matches = (selector: AnyBody, deployment: AnyBody): boolean =>
 
 const component = "app.kubernetes.io/component";
 
-/** Whether a pod selector of a network policy means the pods of a role. */
+/** Whether a pod selector of a network policy selects the pods of a role. */
 function selects({ matchLabels = {}, matchExpressions = [] }: AnyBody, role: string): boolean {
   const named = matchLabels[component];
   return (

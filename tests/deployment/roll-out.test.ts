@@ -19,8 +19,8 @@ const notInstalled = missing.length === 0 ? "" : ` (skipped: not installed: ${mi
 const why = servicesAsked ? notInstalled : " (skipped: npm run test:services runs it)";
 const administrator = { email: "ada@example.com", password: "a quiet green harbour" };
 
-// A real Prometheus with the shipped relabelling and rules, and real processes of the product as the pods that it scrapes. What
-// kubectl.sh stands for is said there: no cluster runs here.
+// A real Prometheus with the shipped relabelling and rules scrapes real processes of the product. kubectl.sh replaces kubectl, because no
+// cluster runs here.
 describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-roll-out-"));
   const targets = join(folder, "targets");
@@ -33,7 +33,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     mkdirSync(join(folder, "bin"));
     symlinkSync(join(import.meta.dirname, "support/kubectl.sh"), join(folder, "bin/kubectl"));
     prometheus = await startPrometheusWith(shippedScrapes(targets));
-    // The roll-out asks for the rules before it begins.
+    // The roll-out requires the rules before it starts.
     await vi.waitFor(() => prometheus.get("/api/v1/rules"), { timeout: 20_000 });
   }, 60_000);
   afterAll(async () => {
@@ -54,7 +54,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     calls().flatMap((call) => /^apply -l app\.kubernetes\.io\/component=(\w+)/.exec(call)?.[1] ?? []);
   const undone = (): readonly string[] => calls().flatMap((call) => /rollout undo (.+)/.exec(call)?.[1] ?? []);
 
-  /** Runs it to its end, with what it says. `meanwhile` is done over and over. */
+  /** Runs the script until it exits and returns its output. Repeats `meanwhile` until then. */
   async function rollOut(args: readonly string[], environment: object = {}, meanwhile?: () => Promise<void>) {
     const child = spawn(join(root, "deploy/kubernetes/roll-out.sh"), ["production", ...args], {
       env: {
@@ -82,7 +82,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     return { code, said };
   }
 
-  /** A release of its own, which Prometheus finds once the role is applied. `flaw` is done to every sign-in by its database. */
+  /** A new release, which Prometheus discovers once the role is applied. Its database runs `flaw` at every sign-in. */
   async function newRelease(name: string, flaw?: string): Promise<() => Promise<void>> {
     const dataDir = join(folder, name);
     const made = await gatehouse(
@@ -185,7 +185,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
   });
 });
 
-/** What discovery tells Prometheus of a pod of the shipped manifests. */
+/** The labels that Kubernetes discovery gives to a pod of the shipped manifests. */
 const found = (component: string, release: string): Readonly<Record<string, string>> => ({
   __meta_kubernetes_namespace: "gatehouse",
   __meta_kubernetes_pod_name: `${component}-${release}-1`,
@@ -196,12 +196,12 @@ const found = (component: string, release: string): Readonly<Record<string, stri
   __meta_kubernetes_pod_label_pod_template_hash: release,
 });
 
-/** The shipped scrapes of a cluster, with files in the place of the cluster that finds the pods. */
+/** The shipped scrape configuration, with file discovery instead of the cluster's. */
 function shippedScrapes(folder: string): readonly object[] {
   const { scrape_configs } = parse(readFileSync(join(prometheusFolder, "kubernetes.yml"), "utf8"));
   return (scrape_configs as { kubernetes_sd_configs: unknown }[]).map(({ kubernetes_sd_configs: _, ...scrape }) => ({
     ...scrape,
-    // A process that computes for 700 ms answers late.
+    // A process that is busy for 700 ms answers late.
     scrape_interval: "2s",
     scrape_timeout: "2s",
     file_sd_configs: [{ files: [join(folder, "*.yml")], refresh_interval: "1s" }],

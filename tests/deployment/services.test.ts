@@ -24,7 +24,7 @@ const has = (program: string): boolean => spawnSync(program, ["--version"]).stat
 const key = transportKey();
 
 describe.skipIf(!has("nats-server"))("NATS with the shipped configuration (skipped without nats-server)", () => {
-  // One that looks like a number, as a password of hexadecimal digits may.
+  // A hexadecimal password can look like a number.
   const passwords = { GATEWAY: "8e12", QUERY: "1234", COMMAND: "3k", WORKER: "w" };
   let server: ChildProcess;
   let conf: string;
@@ -47,7 +47,7 @@ describe.skipIf(!has("nats-server"))("NATS with the shipped configuration (skipp
     writeFileSync(conf, text.replace("0.0.0.0:4222", `127.0.0.1:${port}`).replace(/^http: .*$/m, ""));
     const environment = Object.fromEntries(Object.entries(passwords).map(([role, value]) => [`NATS_${role}_PASSWORD`, `"${value}"`]));
     server = spawn("nats-server", ["-c", conf], { env: { PATH: process.env["PATH"], ...environment }, stdio: "ignore" });
-    // Until it listens.
+    // Waits until it listens.
     while (
       await as("worker").then(
         () => false,
@@ -72,7 +72,7 @@ describe.skipIf(!has("nats-server"))("NATS with the shipped configuration (skipp
     const [gateway, query, command, worker] = [await as("gateway"), await as("query"), await as("command"), await as("worker")];
     const body = Buffer.from("{}");
     await query.serve("rpc.query.>", "query", async () => {
-      // Longer than a sign of life takes.
+      // Longer than a heartbeat interval.
       await new Promise((resolve) => setTimeout(resolve, 1_200));
       return { body: Buffer.from("of query"), headers: {} };
     });

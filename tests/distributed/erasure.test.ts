@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 import { startProcess, until } from "./support.ts";
 
-/** Past the 3,120 members at which one statement for three events each was full; a batch takes long enough to be met in the middle. */
+/** More than the 3,120 members at which one statement was full; a batch takes long enough to be killed in the middle. */
 const members = 5_000;
 
 describe.runIf(backend === "postgresql")("the erasure of an organization (PostgreSQL only: embedded storage has one process)", () => {
@@ -46,7 +46,7 @@ describe.runIf(backend === "postgresql")("the erasure of an organization (Postgr
       expect(await count(`organizations where id = '${erased.id}'`)).toBe(1);
 
       running = await worker();
-      // A job whose process was killed is taken up when its sign of life is missing; then a batch takes less than a second.
+      // The job of a killed process is retried when its heartbeat is missing; a batch then takes less than a second.
       await expect.poll(erasures, { timeout: 150_000, interval: 100 }).toEqual([]);
       expect(await count(`organizations where id = '${erased.id}'`)).toBe(0);
       for (const table of ["memberships", "role_assignments", "relationships", "roles"]) {

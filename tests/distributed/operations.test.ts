@@ -5,7 +5,7 @@ import { distributed } from "@gatehouse/testing/server.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { describe, expect, it } from "vitest";
 
-/** Every operation once with each role in a process of its own; by status they are tested in one process, in their modules. */
+/** Every operation once with each role in a process of its own. The modules test every status in one process. */
 describe.skipIf(!distributed)("operations with each role in a process of its own (TEST_TOPOLOGY=distributed)", () => {
   const world = World.ofSuite(twoTenants);
   const { server } = world;

@@ -24,7 +24,7 @@ describe.runIf(backend === "postgresql")("several processes behind one port (Pos
       const requests = 40;
       for (let index = 0; index < requests; index += 1) await fetch(`${url}/api/v1/iam/users/me`, { headers: { connection: "close" } });
       const figure = /^gatehouse_operation_duration_seconds_count\{[^}]*operation="identity.getMe"[^}]*\} (\d+)$/m;
-      // Whichever process answers, it tells of all.
+      // Any process reports the metrics of all.
       for (let index = 0; index < 4; index += 1) {
         const text = await (await fetch(`${url}/metrics`, { headers: { connection: "close" } })).text();
         expect(Number(figure.exec(text)?.[1])).toBe(requests);

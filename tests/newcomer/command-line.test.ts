@@ -43,7 +43,7 @@ describe("the command line, alone", () => {
     const checkpoints = join(dataDir, "checkpoints.jsonl");
     const server = await startServer(dataDir);
     try {
-      // Each look is a program of its own.
+      // Each call starts a program.
       const looks = { timeout: 20_000, interval: 200 };
       await expect.poll(async () => (await gatehouse(["audit", "checkpoint"], embedded)).output, looks).toContain('"kind":"head"');
     } finally {
@@ -60,7 +60,7 @@ describe("the command line, alone", () => {
     expect(other.output).toMatch(/^WRONG internal: .* \(wrong_signature\)$/m);
     expect(other.code).toBe(1);
     expect((await gatehouse(["audit", "verify", "--organization", "nobody"], embedded)).code).toBe(64);
-    // Eight starts of the program, one after the other.
+    // Eight sequential starts of the program.
   }, 120_000);
 
   it("a start names every wrong variable with its value and what it accepts, with exit code 78 and without secrets", async () => {
@@ -79,7 +79,7 @@ describe("the command line, alone", () => {
   });
 
   it("a start says in a sentence that PostgreSQL does not answer or rejects the login, and shows no password", async () => {
-    // Nobody listens on port 1.
+    // Nothing listens on port 1.
     for (const command of [["start"], ["migrate"]]) {
       const away = await gatehouse(command, { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/gatehouse" });
       expect(away).toMatchObject({ code: 69, output: "PostgreSQL (DATABASE_URL) does not answer: connect ECONNREFUSED 127.0.0.1:1\n" });

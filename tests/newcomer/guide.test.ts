@@ -52,6 +52,6 @@ describe.skipIf(!hasShell)("docs/guides/authorization.md (skipped where bash or 
       if (says !== undefined) expect(printed[index], text).toBe(says);
     }
     expect(runnable.filter(({ says }) => says !== undefined).length).toBeGreaterThanOrEqual(9);
-    // Some sixty commands, each with processes of its own.
+    // Some sixty commands, each of which starts processes.
   }, 180_000);
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gatehouse, type RunningServer, root, run, startServer } from "./process.ts";
 
-/** The shell commands of the README's walk, as they stand there. */
+/** The shell commands of the README's first steps. */
 function walk(): string {
   const text = readFileSync(join(root, "README.md"), "utf8");
   const section = text.split("\n## First steps\n")[1]?.split("\n## ")[0] ?? "";

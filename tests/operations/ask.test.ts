@@ -42,7 +42,7 @@ describe("the configuration for one machine", () => {
     const found = configuration.scrape_configs[0].static_configs.map(
       ({ targets, labels }: { targets: string[]; labels: { component: string } }) => [labels.component, ...targets],
     );
-    // The door has the set's port, the others those that follow, in the order of their start: one worker, two commands, two queries.
+    // The gateway has the set's port, the others the following ones in start order: one worker, two commands, two queries.
     expect(found).toEqual([
       ["worker", "127.0.0.1:8081"],
       ["command", "127.0.0.1:8082", "127.0.0.1:8083"],
@@ -77,7 +77,7 @@ describe.skipIf(!prometheusInstalled())(
     });
 
     it("ask.ts reports that every expression parses, and which have data", async () => {
-      // Each look is a program of its own, and a rate wants two scrapes with a sign-in between them.
+      // Each call starts a program, and a rate needs two scrapes with a sign-in in between.
       const look = async (): Promise<string> => {
         await newPerson(server);
         const { code, output } = await ask(prometheus.url, "--all");

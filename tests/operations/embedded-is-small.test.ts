@@ -6,7 +6,7 @@ import { root, run } from "../newcomer/process.ts";
 
 const clients = ["ioredis", "rabbitmq-client", "@platformatic/kafka", "@nats-io", "@opentelemetry/sdk-trace"];
 
-/** Says which of the clients' folders anything was loaded from while an embedded application was put together and taken apart. */
+/** Reports the client packages that were loaded while an embedded application was assembled and stopped. */
 const script = `
 import { registerHooks } from "node:module";
 const loaded = new Set();

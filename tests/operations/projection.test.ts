@@ -14,11 +14,11 @@ import { gatehouse, type RunningServer, startServer } from "../newcomer/process.
 interface Installation {
   readonly dataDir: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** The storage itself, past the product. */
+  /** Direct access to the storage. */
   tamper(work: (database: Database) => Promise<void>): Promise<void>;
 }
 
-/** Starts a server on an empty storage, makes an administrator, waits until they are projected and stops it. */
+/** Starts a server on empty storage, creates an administrator, waits for the projection, and stops it. */
 async function prepare({ dataDir, environment }: Installation): Promise<void> {
   const server = await startServer(dataDir, environment);
   const made = await gatehouse(

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Prometheus, prometheusInstalled, startPrometheus } from "./support/prometheus.ts";
 import { expressions } from "./support/rules.ts";
 
-/** What must come back from a product that has just been used, so that an expression that names what nothing sets is seen. */
+/** Panels that must have data after some use. An expression over an unset label would have none. */
 const core = [
   "rbac_cache_hit_ratio",
   "login_success_rate",
@@ -33,7 +33,7 @@ const core = [
   "Gatehouse: Business, Sign-ins",
 ];
 
-// Prometheus is a program of its own; without it the form of the rules is still checked by the other tests.
+// Prometheus may be missing; the other tests check the form of the rules without it.
 describe.skipIf(!servicesAsked || !prometheusInstalled())(
   "a Prometheus that scrapes a running server (skipped where prometheus is not installed; npm run test:services runs it)",
   () => {
@@ -80,7 +80,7 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
       expect(found.length).toBeGreaterThan(0);
       for (const { expr } of found) {
         const values = async () => {
-          // Rates want two scrapes with something in between.
+          // A rate needs two scrapes with a change in between.
           await use(server);
           const { data } = await ask(expr);
           return (data.result as { value: [number, string] }[]).filter(({ value }) => Number.isFinite(Number(value[1]))).length;
@@ -91,7 +91,7 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
   },
 );
 
-/** A little of everything: somebody registers, signs in, makes an organization, and asks what they may do. */
+/** A user registers, signs in, creates an organization and checks permissions. */
 async function use(server: TestServer): Promise<void> {
   await server.call("POST /api/v1/iam/auth/register", { body: registration(), from: anAddress() });
   const person = await newPerson(server);

@@ -26,8 +26,8 @@ import { InMemoryPolicySource } from "./support/in-memory-source.ts";
 import type { Answer } from "./support/world.ts";
 
 /**
- * The reader of decisions over a source in memory: the port is all that it needs of the installation's tables. It has to answer as the
- * engine does with everything at hand, by every way there is to ask.
+ * The decision reader over an in-memory source, the only port that it needs. It must answer as the engine does with all data at hand, on
+ * every surface.
  */
 const server = serverOfSuite();
 
@@ -45,7 +45,7 @@ const chosen = [
   "zones-and-parents",
 ];
 
-/** The internal scope has no status, attributes or plan of its own: the reader knows that without an entry. */
+/** The internal scope has no status, attributes or plan, and the reader needs no entry for it. */
 const canBeDecided = ({ subject: { tenant } }: Case): boolean =>
   tenant.id !== null || (tenant.status === "Active" && tenant.entitlements === undefined && Object.keys(tenant.attributes).length === 0);
 
@@ -80,7 +80,7 @@ async function answerOf(ask: () => Promise<{ readonly allowed: boolean; readonly
   }
 }
 
-/** What the engine answers with everything at hand, or the code of its error. */
+/** The engine's decision with all data at hand, or the code of its error. */
 async function outcomeOf<T>(ask: () => T | Pending | Promise<T>): Promise<T | string> {
   try {
     const answer = await ask();
@@ -159,7 +159,7 @@ describe("a source without an entry", () => {
     const { relationships: _inMemory, ...context } = new Engine(file).context(question);
     return (await readerOf(source).decide(user.id, tenant.id, question.action, context)).decision;
   };
-  /** On a busy machine a view may take longer than the bound: then the reader answers as unavailable, and the caller retries. */
+  /** On a busy machine a view may exceed its time limit: the reader then answers as unavailable, and the caller retries. */
   const decideInTime = (source: InMemoryPolicySource) => eventually(() => decideFrom(source), { withinMs: 30_000 });
   const sourceOf = () => new InMemoryPolicySource(file, file.subjects.values());
 

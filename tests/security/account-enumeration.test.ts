@@ -5,11 +5,11 @@ import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 
-// That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
+// support/timing.ts compares the times. It is run by hand, because concurrent suites distort them.
 
 const world = World.ofSuite(["other", "member"]);
 const { server } = world;
-/** Addresses of every kind that a non-member could ask about; the last one is nobody's. */
+/** Email addresses of every kind. The last one has no account. */
 const kinds: Record<string, string> = {};
 beforeAll(async () => {
   kinds["active"] = (await newPerson(server, "active")).email;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 const registration = (email: string) => ({ email, password: "a non-member's guess", firstName: "A", lastName: "B", locale: "en" });
 
-/** The shape of a value: the names in it and the types, not what it says. */
+/** The names and types of a value, without its contents. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shapeOf);
   if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
@@ -36,7 +36,7 @@ function shapeOf(value: unknown): unknown {
   );
 }
 
-/** All that a non-member sees of an answer but its time. */
+/** Everything that a caller sees of an answer, except its time. */
 const seen = (answer: Answer<AnyBody>) => ({
   status: answer.status,
   code: answer.body?.error?.code,

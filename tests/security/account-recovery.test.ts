@@ -66,7 +66,7 @@ describe("denials of more privileged members", () => {
         const rule = { effect: "deny", ...(condition ? { condition } : {}) };
         await refused(() => world.rule(team, permission, rule, manager.token), 403, "access.holders_above", "roleId");
       }
-    // A condition on what they have, and the end of it, take as much.
+    // Adding a condition to a permission and removing it need the same permission.
     const holds = await world.role(["Lesson.Write"], organization);
     const writer = await newPerson(world.server, "writer");
     await joinAs(world.server, organization, writer, holds);
@@ -103,7 +103,7 @@ describe("denials of more privileged members", () => {
     expectWritten(await give([top, shared]), 200);
     for (const permission of ["Authorization", "InternalRole.Manage", "User.Read"])
       await refused(() => world.rule(shared, permission, { effect: "deny" }, clerk.token), 403, "access.holders_above");
-    // The only administrator does not do it either, nor takes a role on that does.
+    // The only administrator cannot do it either, nor assign themselves such a role.
     await refused(() => world.rule(shared, "User.Read", { effect: "deny" }, administrator.token), 409, "access.last_holder");
     const denying = await internalRole();
     expectWritten(await world.rule(denying, "User.Read", { effect: "deny" }, administrator.token), 200);
@@ -141,7 +141,7 @@ describe("the last unrestricted owner", () => {
     const { team, organization, owner, giveOwner } = shared;
     const second = await secondOwner(shared);
     expectWritten(await world.rule(team, "Organization.ReadGrants", { effect: "deny" }, second.token), 200);
-    // Who is denied something does not count: the second is the last one now.
+    // A restricted owner does not count, so the second one is the last.
     const of = (await memberships(organization)).get(second.id);
     const at = `organizations/${organization.id}/memberships/${of}`;
     await refused(() => world.send(`DELETE ${at}`, second.token), 409, "tenancy.last_owner");
@@ -185,7 +185,7 @@ describe("suspension of more privileged users", () => {
     await setStatus(officer, "Active");
     expectWritten(await set(helpdesk, "Suspended", await signedInAgain(officer)), 200);
     await setStatus(helpdesk, "Active");
-    // A user without internal roles is below everybody there, an owner of an organization as well.
+    // A user without internal roles holds less than any internal member; so does an owner of an organization.
     const { organization } = await sharedRole();
     const again = await signedInAgain(helpdesk);
     expectWritten(await set(organization.owner, "Suspended", again), 200);
@@ -303,7 +303,7 @@ describe("other ways to take permissions away", () => {
     await refused(longer, 403, "access.holders_above");
     await world.granted(room, "banned", `user:${reader.id}`, {}, bouncer.token);
     expect(await world.mayOn(reader, "Lesson.Read", room)).toBe(false);
-    // A grant decides nothing about the product's own operations: the owner takes any ban back.
+    // Grants do not affect the product's own operations, so the owner can remove any ban.
     await world.granted(room, "banned", "user:*", {}, bouncer.token);
     expectWritten(
       await world.send("POST grants/revoke", world.owner.token, {
@@ -367,7 +367,7 @@ describe("recovery by the command line", () => {
     const again = { ...organization, owner: await signedInAgain(organization.owner) };
     expectRead(await world.send(`GET organizations/${organization.id}`, again.owner.token));
     expect((await reads()).status).toBe(401);
-    // Somebody who is no member becomes one.
+    // A non-member becomes a member.
     const newcomer = await newPerson(world.server, "newcomer");
     await asOperator(world.server, "tenancy.restoreOwner", { organizationId: organization.id, email: newcomer.email });
     expectRead(await world.send(`GET organizations/${organization.id}`, newcomer.token));
@@ -461,7 +461,7 @@ async function internalRole(...permissions: string[]): Promise<string> {
   return made.body.id;
 }
 
-/** Somebody of the internal scope with one role that gives these permissions. */
+/** An internal member with one role that gives these permissions. */
 async function internalMember(...permissions: string[]): Promise<Person> {
   const person = await newPerson(world.server, "clerk");
   const roleId = await internalRole(...permissions);

@@ -1,4 +1,4 @@
-/** Attack 40 of docs/security/attacks.md: whoever writes to the tables knows the form, and makes hashes that fit. */
+/** Attack 40 of docs/security/attacks.md: an attacker with write access to the tables forges matching hashes. */
 import { newAdministrator } from "@gatehouse/testing/people.ts";
 import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { hashOfRecord, type RecordRow } from "../../packages/server/src/modules/foundation/audit/record.ts";
 import { type AttackedChain, attackedChain } from "./support/attacked-chain.ts";
 
-/** Attacks that leave every hash of a record as it should be, and so are seen only by what else the verifier looks at. */
+/** Attacks that keep every hash valid, and so are found only by the verifier's other rules. */
 let server: TestServer;
 let chain: AttackedChain;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ beforeEach(async () => {
   chain = await attackedChain(server, records);
 });
 
-/** A copy of a record under another number and another id, with the hash that it then has to have. */
+/** A copy of a record under another number and id, with the hash that it needs. */
 const forgedColumns = sql`organization_id, previous_hash, transaction, occurred_at, recorded_at, source, operation, action, category, severity,
   result, actor_kind, actor_id, principal_kind, principal_id, credential_kind, credential_id, trace_id, request_id, stands_for, details`;
 const insertCopy = (number: number) => sql`insert into audit_records (id, number, hash, personal_hashes, ${forgedColumns})
@@ -111,7 +111,7 @@ describe("forged records with valid hashes", () => {
 });
 
 describe("the progress of the appender", () => {
-  /** Does `change` to the only row, looks, and puts it back. */
+  /** Applies `change` to the only row, verifies, and restores it. */
   async function consistencyAfter(change: ReturnType<typeof sql>): Promise<string[]> {
     const { owner } = server.application.platform.database;
     await sql`create table kept_progress as select * from audit_progress`.execute(owner);
@@ -181,7 +181,7 @@ describe("an erasure", () => {
     const body = { userId: chain.organization.owner.id };
     const erased = await server.call("POST /api/v1/audit/persons/erase", { token: administrator.token, body });
     expect(erased.body).toEqual({ erased: true });
-    // Before it is sealed, and afterwards.
+    // Before it is appended to the chain, and afterwards.
     expect(await destroyed()).toEqual(before);
     await server.application.settled();
     expect(await destroyed()).toEqual(before);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** A chain of its own for each attack, with some records. */
+/** Each attack has its own chain with some records. */
 const records = 8;
 beforeEach(async () => {
   chain = await attackedChain(server, records);
@@ -147,12 +147,12 @@ describe("a chain of audit records", () => {
   });
 });
 
-// The sealer is kept from its lock by another connection; embedded storage has one.
+// Another connection holds the appender's lock; embedded storage has one connection.
 describeOnPostgresql("an audit entry that is not yet in the chain", () => {
   it("verification finds a deleted audit entry by the events of its command", async () => {
     const { database } = server.application.platform;
     const before = (await chain.consistency()).length;
-    // Held by another, the sealer does not get to the entry.
+    // While another connection holds the lock, the appender does not process the entry.
     await database.owner.transaction().execute(async (tx) => {
       await sql`select 1 from audit_progress for update`.execute(tx);
       await chain.rename(`Taken away of ${chain.organization.id}`);

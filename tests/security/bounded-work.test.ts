@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const iam = "/api/v1/iam";
 const groups = 1_500;
 /**
- * Processor time of the thread between two turns of the event loop, test and server together. The product's own bound is a slice of 10 ms
- * and one decision; the tests in packages/policy hold that without a server around it.
+ * Processor time of the thread between two turns of the event loop, of test and server together. The product's own bound is a slice of
+ * 10 ms and one decision, which the tests of packages/policy check without a server.
  */
 const heldMsMax = 100;
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.close());
 
-/** The longest that the event loop was held while `work` was done, in processor time of this thread. */
+/** The longest event-loop stall during `work`, in processor time of this thread. */
 async function longestHeldMs(work: () => Promise<unknown>): Promise<number> {
   let longest = 0;
   let running = true;
@@ -56,7 +56,7 @@ async function longestHeldMs(work: () => Promise<unknown>): Promise<number> {
   running = false;
   return longest;
 }
-/** The least of some rounds: what is compiled or collected in one of them is not the request's. */
+/** The minimum of some rounds, because compilation and garbage collection are not the request's work. */
 async function heldMs(work: () => Promise<unknown>): Promise<number> {
   const rounds: number[] = [];
   for (const _ of times(3)) rounds.push(await longestHeldMs(work));

@@ -7,16 +7,16 @@ import { type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
 import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { describe, expect, it } from "vitest";
 
-/** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */
+/** The limits of authentication/attempts.ts: for an account from one address, and from all addresses. */
 const triesOfAnAddress = 10;
 const triesOfAll = 100;
-/** As login.ts has it: attempts of one address on whatever account. */
+/** The limit of login.ts: attempts of one address on any account. */
 const callsOfAnAddress = 300;
 
 const server = serverOfSuite();
 
 let next = 0;
-/** An address that nobody has called from. */
+/** An unused client address. */
 const newAddress = (): string => {
   next += 1;
   return `198.18.${next >> 8}.${next & 255}`;
@@ -46,9 +46,9 @@ async function guessFromEverywhere(email: string, count: number) {
   return answers;
 }
 
-/** How many of the answers are of a password that was looked at. */
+/** The number of answers to passwords that were verified. */
 const tried = (answers: readonly { readonly status: number }[]): number =>
-  // Of a wave, what finds no place among the sign-ins is refused with 503, and its password is not looked at either.
+  // Sign-ins without a bulkhead permit are refused with 503, and their passwords are not verified either.
   answers.filter(({ status }) => status !== 429 && status !== 503).length;
 
 function expectWaits(answers: readonly { status: number; body: AnyBody; headers: AnyBody }[]): void {
@@ -105,10 +105,10 @@ describe("guessing passwords", () => {
     expectWaits(answers);
     expect((await signIn({ email: target.email, from: newAddress(), password })).status).toBe(429);
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
-    // The owner's mistakes are counted apart from the attackers'.
+    // The owner's mistakes are counted separately.
     for (const _ of times(3)) expect((await signIn({ email: target.email, from: home })).status).toBe(401);
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
-    // And their session is not ended.
+    // Their session stays valid.
     expect((await server.call("GET /api/v1/iam/users/me", { token: target.token })).status).toBe(200);
   });
 

@@ -12,7 +12,7 @@ import { checkNames } from "../../packages/server/src/runtime/cli/doctor/names.t
 const world = World.ofSuite(["other"]);
 const { server } = world;
 
-/** Names that nobody can tell from `Payroll <end>`. */
+/** Names that look like `Payroll <end>`. */
 const alike = (end: string): readonly string[] => [
   `payroll ${end}`,
   `PAYROLL ${end.toUpperCase()}`,
@@ -60,7 +60,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
       expectConfusable(await withoutTrace(server, () => create(name)));
       expectConfusable(await withoutTrace(server, () => rename(other.body.id, { name })));
     }
-    // Its own looks are nobody else's.
+    // A name does not conflict with itself.
     expectWritten(await rename(first.body.id, { name: `PAYROLL ${end}` }), 200);
     expectWritten(await rename(first.body.id, { name: `Payroll, renamed ${end}` }), 200);
     expectWritten(await create(`payroll ${end}`), 201);
@@ -141,7 +141,7 @@ describe("a slug", () => {
   });
 
   it("a slug is reserved when a path of the product begins with it", async () => {
-    // The tree of routes: what stands right below the root.
+    // The first path segments of all routes.
     const routes = server.http.printRoutes({ commonPrefix: false }).split("\n");
     const firsts = new Set(routes.flatMap((line) => /^ {4}[├└]── \.?([\w-]+)/.exec(line)?.[1] ?? []));
     expect(firsts.size).toBeGreaterThan(8);

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await signIn(server, world.both.person.email);
 });
 
-/** The list as somebody who may see it, in both tenants where it is a tenant's. */
+/** A request for the list by a caller who may read it, in either tenant. */
 async function requestFor(operation: Operation, tenant: Tenant): Promise<Sample> {
   const sample = await sampleOf(world, operation.name);
   const { email: _, status: __, ...input } = sample.input as Record<string, unknown>;
@@ -175,7 +175,7 @@ describe("a list", () => {
         cursor = page.nextCursor;
       } while (cursor !== null && seen.length < 500);
       const expected = whole.items.map((item: AnyBody) => item.id);
-      // What was asked so far, this reading too, comes into the trail meanwhile, before the newest that was there.
+      // Earlier requests, this one included, are appended to the audit log meanwhile, before the newest entry of the first page.
       const arrived = operation.name === "audit.listLogs" ? seen.indexOf(expected[0]) : 0;
       expect(seen.slice(arrived), operation.http).toEqual(expected);
     }

@@ -13,12 +13,12 @@ import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-/** Half a second until the lease is over, and one until the last report of the others is; the rest is for the machine. */
+/** The lease expires after half a second and the peers' last report after one; the rest allows for a busy machine. */
 const knownMs = 10_000;
 const backMs = 20_000;
-/** A process gives up after 900 ms; the rest is for the machine that the tests share. */
+/** A process gives up after 900 ms; the rest allows for a busy machine. */
 const withinMs = 1_500;
-/** Long enough for several looks at the database and at the others. */
+/** Long enough for several probes of the database and the peers. */
 const whileMs = 2_000;
 
 describeOnPostgresql("an unavailable database", () => {
@@ -71,7 +71,7 @@ describeOnPostgresql("an unavailable database", () => {
     await postgresql?.close();
   }, 60_000);
 
-  /** Asks with the administrator's session, which both processes have in memory. */
+  /** Checks with the administrator's session, which both processes have cached. */
   const ask = (server: TestServer, { id }: Person) =>
     server.call<AnyBody>(`POST ${iam}/authorization/check`, {
       token: world.administrator.token,
@@ -91,7 +91,7 @@ describeOnPostgresql("an unavailable database", () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-  /** Ends the database at a moment when every process has heard of all that was written. */
+  /** Crashes the database when every process has observed all writes. */
   async function crash(): Promise<void> {
     await worker.application.settled();
     for (const server of [worker, other]) if (server.application.platform.log.fresh) await server.application.platform.log.catchUp();
@@ -136,7 +136,7 @@ describeOnPostgresql("an unavailable database", () => {
     await settles(() => ask(other, warm), 503, knownMs);
     await stays(other, warm, 503);
     expect((await ask(worker, warm)).status).toBe(200);
-    // What is taken meanwhile is not given where it cannot be known.
+    // A process that cannot observe a revocation does not allow either.
     expect((await rename(worker)).status).toBe(200);
     await wire.mend();
     await settles(() => ask(other, warm), 200, backMs);

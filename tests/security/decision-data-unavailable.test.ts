@@ -8,7 +8,7 @@ import { World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-/** The lease is half the bound of a second; the rest is for the machine that the tests share. */
+/** The lease is half of the bound of one second; the rest allows for a busy machine. */
 const boundMs = 2_000;
 const backMs = 15_000;
 
@@ -34,7 +34,7 @@ describeOnPostgresql("an unavailable database", () => {
     return person;
   }
 
-  /** Lets nobody into the server's database and ends who is in it; or lets everybody in again. */
+  /** Refuses connections to the server's database and ends the existing ones, or accepts connections again. */
   async function letIn(open: boolean): Promise<void> {
     const name = new URL(server.configuration.databaseUrl as string).pathname.slice(1);
     const client = new pg.Client({ connectionString: adminUrl });
@@ -53,7 +53,7 @@ describeOnPostgresql("an unavailable database", () => {
       body: { userId: person.id, tenantId: world.own.id, actionType: "Organization.Read" },
     });
 
-  /** Asks until the answer is `status`; everything before must be one of `meanwhile`. */
+  /** Repeats a request until its status is `status`; earlier ones must be in `meanwhile`. */
   async function until(status: number, person: Person, limitMs: number, meanwhile: readonly number[]): Promise<AnyBody> {
     const deadline = performance.now() + limitMs;
     for (;;) {
@@ -71,9 +71,9 @@ describeOnPostgresql("an unavailable database", () => {
     for (const person of [warm, cold]) {
       const refused = await until(503, person, boundMs, [200]);
       expect(refused.error.code).toBe("common.unavailable");
-      // It stays so: what memory holds is not trusted again without the log.
+      // Caches are not trusted again without the log.
       for (let again = 0; again < 5; again += 1) expect((await ask(person)).status).toBe(503);
-      // The session is not the only one to refuse: the decision is, too.
+      // The decision refuses too, not only the session.
       const decide = async () => server.application.reader.decide(person.id, world.own.id, "Organization.Read");
       await expect(decide()).rejects.toThrow();
     }

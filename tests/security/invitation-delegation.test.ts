@@ -26,7 +26,7 @@ interface Sent {
   readonly invitation: { readonly id: string; readonly token: string };
 }
 
-/** An Admin of an organization has invited somebody. */
+/** An admin of an organization has invited a guest. */
 async function sent(): Promise<Sent> {
   const organization = await newOrganization(server);
   const roles = await rolesOf(server, organization);

@@ -9,14 +9,14 @@ import type { Answer, AnyBody, Backend, TestServer } from "@gatehouse/testing/se
 import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { expect, it } from "vitest";
 
-/** Two people who each hold the highest role, and the ways in which one can bring the other down and up again. */
+/** Two people with the highest role, and the ways to remove and restore it. */
 interface Pair {
   readonly people: readonly [Person, Person];
   remove(by: Person, whom: Person): Promise<Answer<AnyBody>>;
   demote(by: Person, whom: Person): Promise<Answer<AnyBody>>;
-  /** Who holds the highest role, as the database has it. */
+  /** The holders of the highest role, from the database. */
   holders(): Promise<readonly string[]>;
-  /** Who may use it, as a decision has it. */
+  /** Whether a decision allows a person to use it. */
   mayRule(person: Person): Promise<boolean>;
   restore(by: Person, whom: Person): Promise<void>;
 }
@@ -25,7 +25,7 @@ type Move = (pair: Pair, by: Person, whom: Person) => Promise<Answer<AnyBody>>;
 const remove: Move = (pair, by, whom) => pair.remove(by, whom);
 const demote: Move = (pair, by, whom) => pair.demote(by, whom);
 
-/** What a loser of the race may be told: they are the last one, are no longer there, may no longer, or the target is gone. */
+/** Possible answers to the loser: last owner, no longer a member, no permission, or unknown target. */
 const refusals = [401, 403, 404, 409];
 
 async function round(pair: Pair, moves: readonly [Move, Move]): Promise<void> {
@@ -124,7 +124,7 @@ function suite(backend: Backend, rounds: number): void {
   it(`an owner who removes and one who takes the role leave one, ${rounds} rounds`, { timeout: 180_000 }, () =>
     fight(owners, lanes, [remove, demote]),
   );
-  // The internal scope is one, so these have one lane.
+  // There is one internal scope, so these rounds run one after the other.
   it(`two administrators who bring each other down at once leave one, ${rounds} rounds`, { timeout: 180_000 }, async () => {
     const pair = await administrators(server);
     const mixes = [

@@ -7,10 +7,10 @@ import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-/** What shows tokens, or figures of all tenants, to whoever is on this machine. */
+/** Paths that show tokens, or figures of all tenants, to local callers. */
 const surfaces = ["/dev/inbox", "/dev/inbox.json", "/metrics"] as const;
 
-/** A request as it stands, its path unread by any client. */
+/** Sends a raw request, whose path no client normalizes. */
 const ask = (server: TestServer, path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<number> =>
   new Promise((resolve, reject) => {
     const { port } = server.http.server.address() as AddressInfo;
@@ -96,7 +96,7 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY:
         expect(await ask(server, target, evil), target).toBe(404);
         expect(await ask(server, target, evil, "HEAD"), target).toBe(404);
       }
-      // The target stands above the Host header (RFC 9112 §3.2.2).
+      // The request target takes precedence over the Host header (RFC 9112 §3.2.2).
       expect(await ask(server, `http://evil.example.net${path}`, local)).toBe(404);
       for (const host of [
         "localhost@evil.example.net",

@@ -18,14 +18,14 @@ import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 
-/** As notifications/allowance.ts has it: one mailbox, one kind, an hour. */
+/** The limit of notifications/allowance.ts: per mailbox, kind and hour. */
 const perMailbox = 5;
-/** As INVITATIONS_PER_HOUR is below. */
+/** The value of INVITATIONS_PER_HOUR below. */
 const perAccount = 8;
 
 const server = serverOfSuite({ INVITATIONS_PER_HOUR: String(perAccount) });
 
-/** What came for an address, once everything that was asked for is done. */
+/** The mails to an address, once all jobs are done. */
 async function mailsTo(email: string, template: string): Promise<number> {
   await server.application.settled();
   const open = async () => {
@@ -109,7 +109,7 @@ describe("limits of invitations", () => {
       await joinAs(server, organization, person, admin);
       inviters.push(person.token);
     }
-    // Five invitations of the owner brought the inviters in.
+    // The owner has sent five invitations to the inviters.
     let sent = 5;
     for (const token of [organization.owner.token, ...inviters]) {
       for (const _ of times(perAccount)) if ((await invite(organization, address("guest"), token)).status === 201) sent += 1;

@@ -12,7 +12,7 @@ import type { Operation } from "../../packages/server/src/operation/declaration/
 const world = World.ofSuite(twoTenants);
 const { server } = world;
 
-/** What a row has and a caller must not set, in the API's words and in the database's. */
+/** Columns that a caller must not set, by their names in the API and in the database. */
 const smuggled: Readonly<Record<string, unknown>> = {
   id: randomUUID(),
   organizationId: randomUUID(),
@@ -48,11 +48,11 @@ const polluting: readonly string[] = [
   '{#"\\u005f_proto__":{"isSystemRole":true}}',
 ];
 
-/** AuthZEN has what it does not know ignored (10.1.1): its inputs are open, and what is smuggled into them must change nothing. */
+/** AuthZEN requires that unknown fields are ignored (10.1.1): its inputs are open, and unknown fields must change nothing. */
 const isOpen = (operation: Operation): boolean => (operation.input as AnyBody).additionalProperties === true;
 const isWrite = (operation: Operation): boolean => !operation.http?.startsWith("GET ") && !isOpen(operation);
 
-/** The request with `extra` in the body, where the operation does not take it itself. */
+/** The request with `extra` in the body, unless the operation declares it. */
 async function refused(operation: Operation, sample: Sample, extra: Readonly<Record<string, unknown>>): Promise<string | undefined> {
   const answer = await sendRequest(server, operation, { ...sample, input: { ...sample.input, ...extra } });
   return complaint(answer, `with ${Object.keys(extra).join()}`);

@@ -55,7 +55,7 @@ const ownStrings: readonly string[] = [
 /** Some fields get one string in this many, each for a reason. */
 const oneIn = 12;
 const sparing: Readonly<Record<string, readonly string[]>> = {
-  // Each accepted string is hashed with argon2, at 20 ms and more.
+  // Each accepted string is hashed with argon2, which takes 20 ms and more.
   "identity.register": ["firstName", "lastName", "password"],
   "identity.resetPassword": ["password", "token"],
   "identity.verifyEmail": ["password", "newPassword", "token"],
@@ -70,30 +70,30 @@ const sparing: Readonly<Record<string, readonly string[]>> = {
   "access.updateRole": ["name", "description"],
   "tenancy.createOrganization": ["name"],
   "access.cloneRole": ["name", "description"],
-  // Kept as createGrant keeps the resource's id, or only looked for.
+  // Stored as createGrant stores the resource's id, or only searched.
   "access.createGrant": ["relation", "resource.type", "subject.type", "subject.id", "subject.relation"],
-  // Texts of one schema, each kept as `entityId` and `userName` are, or only looked for.
+  // Texts of one schema, each stored like `entityId` and `userName`, or only searched.
   "audit.recordEvent": ["source", "action", "failureReason", "userId", "sessionId", "entityType", "timestamp", "ipAddress", "userAgent"],
   "audit.startExport": ["actorId", "principalId", "credentialId", "action", "entityType", "entityId", "traceId", "from", "to"],
   "audit.erasePerson": ["userId", "email"],
   "access.revokeGrants": ["resource.type", "resource.id", "subject.type", "subject.id", "subject.relation"],
 };
-/** Refused by the schema, whichever string it is, before anything else looks at it. */
+/** True if the schema refuses every string before any other check. */
 const isClosed = (schema: AnyBody): boolean =>
   schema.format === "uuid" ||
   schema.enum !== undefined ||
   (schema.anyOf ?? []).some(isClosed) ||
   (schema.items !== undefined && isClosed(schema.items));
 
-/** Every string of the list goes into these in the short form too: their columns are looked at afterwards. */
+/** Fields that get every string in the short form too, because their columns are compared afterwards. */
 const inEveryForm: ReadonlySet<string> = new Set(["access.createRole name", "access.createRole description"]);
 
-/** Where a valid request costs a mail or a sign-in before it can be sent, so that few are made. */
+/** Fields whose valid requests cost a mail or a sign-in, so that few are sent. */
 const lanes = 2;
 
 interface Target {
   readonly field: string;
-  /** The schema in words: what it refuses at one target it refuses at every other. */
+  /** The schema as text: equal schemas refuse the same strings. */
   readonly schema: string;
   readonly put: (input: Sample["input"], text: string) => Sample["input"];
 }
@@ -116,17 +116,17 @@ function targetsOf(operation: Operation): Target[] {
   );
 }
 
-// Thousands of things are made in one organization.
+// The suite creates thousands of entities in one organization.
 const quotas = { GATEHOUSE_QUOTA_ORGANIZATIONS: "100000", GATEHOUSE_QUOTA_ROLES: "100000", GATEHOUSE_QUOTA_INVITATIONS: "100000" };
 const world = World.ofSuite(twoTenants, quotas);
 const { server } = world;
 
 const isWrite = (operation: Operation): boolean => operation.kind === "command";
 const secrets = new Set(["password", "token"]);
-/** Kept in a form of their own: a locale in its canonical one. */
+/** Stored in a canonical form, such as a locale. */
 const canonical = new Set(["locale"]);
 
-/** What is wrong with the answer to `text` in `place`, or undefined: byte-exact, or refused. */
+/** Why the answer to `text` in `target` is wrong, or undefined: it must be stored to the byte or refused. */
 function complaint(answer: Answer<AnyBody>, target: Target, text: string): string | undefined {
   const issue = issueOf(answer);
   if (issue) return issue;
@@ -194,7 +194,7 @@ describe("naughty strings", () => {
         const closed = isClosed(operation.input.properties[target.field.split(".")[0] as string]);
         const spared = closed || sparing[operation.name]?.includes(target.field) || !isLong;
         const few = spared && all.length > 100 && !inEveryForm.has(`${operation.name} ${target.field}`);
-        // Each target gets others, so that every string is somewhere.
+        // Each target gets other strings, so that every string is used.
         const strings = few ? all.filter((_, index) => (index + targetsBefore) % oneIn === 0) : all;
         targetsBefore += 1;
         const outcome = await tryStrings(operation, target, strings, refused);
@@ -211,7 +211,7 @@ describe("naughty strings", () => {
     ];
     const storable = all.filter((text) => !text.includes("\u0000") && text.isWellFormed() && [...text].length <= 255);
     expect(storable.filter((text) => !descriptions.has(text) && !text.startsWith("\ufeff"))).toEqual([]);
-    // Of names that look alike the first is kept (53).
+    // Of names that look alike only the first is accepted (attack 53).
     const looks = new Set([...roles].map(nameKey));
     const named = storable.filter((text) => nameKey(text) !== "");
     expect(named.filter((text) => !looks.has(nameKey(text)))).toEqual([]);
@@ -249,7 +249,7 @@ describe("naughty strings", () => {
   });
 });
 
-/** Values for a schema: mostly what it asks for, now and then something else. */
+/** Values for a schema: mostly valid, sometimes not. */
 function valuesFor(schema: AnyBody, ids: readonly string[]): fc.Arbitrary<unknown> {
   const anything = fc.oneof(
     fc.jsonValue(),
@@ -301,7 +301,7 @@ describe("generated requests", () => {
       const wrong: string[] = [];
       const loggedBefore = server.logged.length;
       for (const operation of routesOf(server)) {
-        // Whoever may: each run needs somebody who is not suspended by the one before.
+        // Each run needs a user whom the one before has not suspended.
         const sample = await sampleOf(world, operation.name);
         const parameters = parametersOf(operation);
         const hashes = operation.name in sparing || operation.name === "identity.setUserStatus";
@@ -314,14 +314,14 @@ describe("generated requests", () => {
                 const text = String(input[name]);
                 if (input[name] === undefined || !text.isWellFormed()) input[name] = sample.input[name];
               }
-              // These would end the sessions that the run needs; they are tried with everything but a right id.
+              // These would end the sessions that the run needs, so they never get a valid id.
               if (operation.name === "sessions.logout") input["x"] = 1;
               const answer = await sendRequest(server, operation, { token: sample.token, input });
               const issue = issueOf(answer);
               if (issue) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${issue}`);
               return issue === undefined;
             }),
-            // The seed is fixed so that a failure can be seen again; FAST_CHECK_SEED tries others.
+            // The seed is fixed, so that failures are reproducible; FAST_CHECK_SEED sets another one.
             {
               numRuns: hashes ? inForm({ short: 10, long: 40 }) : inForm({ short: 25, long: 100 }),
               seed: Number(process.env["FAST_CHECK_SEED"] ?? 20),

@@ -116,7 +116,7 @@ describeOnPostgresql("denials on another process", () => {
           if (status !== 200 || body.isAuthorized !== allowed) wrong.push(`round ${round}, ${allowed}: ${status} ${JSON.stringify(body)}`);
         }
       });
-      // The model is left as the other probes need it.
+      // Restores the model for the other probes.
       await probes[0]?.allow(server);
       expect(wrong).toEqual([]);
     },

@@ -11,7 +11,7 @@ const { server } = world;
 
 const iam = "/api/v1/iam";
 
-/** 403 or 404, and not a trace. */
+/** Expects 403 or 404 without a trace. */
 async function refused(what: string, token: string, route: string, body?: unknown): Promise<Answer<AnyBody>> {
   return leavesNoTrace(server, what, async () => {
     const answer = await server.call(route, { token, ...(body === undefined ? {} : { body }) });
@@ -227,7 +227,7 @@ describe("no member escalates privileges by a grant, a rule or an attribute", ()
     }
   });
 
-  // Known to remain (docs/security/attacks.md): to note attributes is to be trusted with every condition that reads them.
+  // A known limit (docs/security/attacks.md): a manager of attributes is trusted with every condition that reads them.
   it("a manager of attributes cannot use them to meet the conditions of permissions that they lack", async () => {
     const { owner, id } = world.own;
     const climber = await memberWith("Organization.ManageAttributes");

@@ -54,7 +54,7 @@ describeOnPostgresql("revocation on three processes that share a Redis snapshot"
     });
   const decided = (server: TestServer) => check(server).then(({ body }) => body.isAuthorized === true);
 
-  /** Given, seen everywhere, taken, and refused everywhere within the bound and from then on, with `fault` in between. */
+  /** Grants, expects access everywhere, injects `fault`, revokes, and expects refusal everywhere within the bound and afterwards. */
   async function expectTaken(issue: (round: number) => Promise<void>): Promise<void> {
     for (const round of times(rounds)) {
       const writer = processes.all[round % processes.all.length] as TestServer;

@@ -26,24 +26,24 @@ describeOnPostgresql("revocation on three processes", () => {
   const writer = (round: number): TestServer => processes.all[round % processes.all.length] as TestServer;
 
   interface Case {
-    /** Somebody with a right, and a request that needs it. */
+    /** A person with a permission, and a request that needs it. */
     readonly person: Person;
     readonly use: (server: TestServer) => Promise<Answer<AnyBody>>;
     readonly take: (server: TestServer) => Promise<Answer<AnyBody>>;
     readonly refusal: readonly number[];
   }
 
-  /** The right works on every process; then it is taken on one of them; from then on it is refused on all, and stays so. */
+  /** Expects that a permission works in every process, is revoked in one, and is then refused in all of them for good. */
   async function expectTaken(name: string, make: () => Promise<Case>): Promise<void> {
     for (const round of times(rounds)) {
       const { use, take, refusal } = await make();
       for (const server of processes.all) {
-        // Twice, so that every memory holds it.
+        // Twice, so that every cache has it.
         expect((await use(server)).status).toBe(200);
         expect((await use(server)).status).toBe(200);
       }
       expect((await take(writer(round))).status).toBeLessThan(300);
-      // The process that took it knows at once.
+      // The revoking process refuses immediately.
       expect(refusal, `${name}: where it was taken`).toContain((await use(writer(round))).status);
       await Promise.all(
         processes.all.map((server, index) =>

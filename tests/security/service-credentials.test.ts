@@ -18,8 +18,8 @@ const { server } = world;
 const twoScopes = ["Organization.ReadRoles", "User.Read"];
 
 /**
- * A service with an API key. It holds the roles of a user by having the user's id: the projection knows no other subject yet. So it also
- * proves that a service is not taken for the user whose id it has.
+ * A service with an API key. It has the roles of a user by the user's id, because the projection knows no other subject. So the tests also
+ * show that a service is not treated as that user.
  */
 const serviceLike = (userId: string, scopes?: readonly string[]): string =>
   tokens.issue({
@@ -29,11 +29,11 @@ const serviceLike = (userId: string, scopes?: readonly string[]): string =>
     credential: { kind: "apiKey", id: randomUUID(), authenticatedAt: Date.now(), methods: [], ...(scopes ? { scopes } : {}) },
   });
 
-/** Operations that ask in their handlers who may ask about whom: the samples ask about a user. */
+/** Operations whose handlers authorize requests about other users; the samples are about a user. */
 const asksAboutUsers = (operation: Operation): boolean =>
   operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "access.getMyPermissions";
 
-/** Whether a service that holds everything that the rule names is let in, within its scopes. */
+/** Whether a service with every permission of the rule is allowed, within its scopes. */
 function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | undefined): boolean {
   const covers = (permission: string) => scopes === undefined || scopes.includes(permission);
   switch (rule.kind) {
@@ -58,7 +58,7 @@ function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | un
 }
 
 const userIds = new Map<string, string>();
-/** Whose session a sample is sent with. */
+/** The user whose session a sample is sent with. */
 async function userOf(token: string): Promise<string> {
   const known = userIds.get(token) ?? (await expectOk(server.call("GET /api/v1/iam/users/me", { token }))).id;
   userIds.set(token, known);

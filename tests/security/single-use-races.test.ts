@@ -1,4 +1,4 @@
-/** What may be used once is used once, by sixteen calls on two processes. */
+/** Sixteen concurrent calls on two processes use each single-use thing once. */
 import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { inLanes, times } from "@gatehouse/testing/lanes.ts";
@@ -8,9 +8,9 @@ import { openSetUp } from "@gatehouse/testing/set-up.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-/** CONTRIBUTING: single-use things die once, also when this many come for them at the same moment. */
+/** The number of concurrent calls that CONTRIBUTING.md requires. */
 const ways = 16;
-/** A race that is lost one time in ten is seen in this many rounds. */
+/** Enough rounds to see a race that is lost one time in ten. */
 const rounds = 10;
 const iam = "/api/v1/iam";
 
@@ -40,7 +40,7 @@ describeOnPostgresql("single use in races", () => {
 
   const same = (...call: Call): Call[] => times(ways).map(() => call);
 
-  /** One of them succeeded, and each other one was told one of `refusals`. */
+  /** Expects that one call succeeded and each other one got one of `refusals`. */
   function expectOne(outcomes: readonly string[], ...refusals: string[]): void {
     expect(
       outcomes.filter((one) => one.startsWith("2")),
@@ -152,7 +152,7 @@ describeOnPostgresql("single use in races", () => {
       expect(new Set(answers.map(({ headers }) => headers["x-gatehouse-revision"])).size).toBe(1);
       const other = await server.call(`POST ${iam}/organizations`, { ...options, body: { ...body, country: "DE" } });
       expect([other.status, other.body.error.code]).toEqual([409, "common.idempotency_key_reused"]);
-      // Another person's same key is another key.
+      // The same key of another person is another key.
       const { status } = await server.call(`POST ${iam}/organizations`, { ...options, token: world.other.owner.token });
       expect(status).toBe(409);
     }
@@ -275,7 +275,7 @@ describeOnPostgresql("single use in races", () => {
     const token = world.administrator.token;
     for (const _ of times(3)) {
       const nodes = await Promise.all(times(ways).map(() => newPermission()));
-      // Each under the next: all of them together would be a circle.
+      // Each below the next: all moves together would make a cycle.
       const { outcomes } = await race(
         nodes.map((node, index) => [`PUT ${iam}/permissions/${node.id}`, { token, body: { parent: nodes[(index + 1) % ways].value } }]),
       );

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 const publicUrl = "https://id.example.com";
 const evil = "evil.example.net";
 
-/** Every way in which a request can claim that it came to another host. */
+/** Every way in which a request can claim another host. */
 const spoofed: Readonly<Record<string, string>> = {
   host: evil,
   "x-forwarded-host": evil,

@@ -1,4 +1,4 @@
-/** A query that forgets its WHERE: whatever a use case reads, row-level security gives it no row of another tenant (docs/security/attacks.md, 20). */
+/** Attack 20 of docs/security/attacks.md: row-level security returns no row of another tenant, even to a query without WHERE. */
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { type RawBuilder, sql } from "kysely";
@@ -17,7 +17,7 @@ interface TenantRow {
   readonly tenant: string | null;
 }
 
-/** Statements without any filter, on tables that keep rows of several tenants. */
+/** Statements without a filter, on tables with rows of several tenants. */
 const unfiltered = {
   roles: sql<TenantRow>`select distinct organization_id as tenant from roles`,
   memberships: sql<TenantRow>`select distinct organization_id as tenant from memberships`,

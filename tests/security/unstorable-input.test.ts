@@ -11,7 +11,7 @@ import { timestampFormat } from "../../packages/server/src/operation/declaration
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 import { readTimestamp } from "../../packages/server/src/platform/timestamp.ts";
 
-/** Times that a schema's format may let through and that JavaScript or PostgreSQL cannot hold, beside such as both can. */
+/** Times that a schema's format may accept and JavaScript or PostgreSQL cannot represent, and some that both can. */
 const times = [
   "2016-12-31T23:59:60Z",
   "2026-11-27T23:59:60Z",
@@ -56,7 +56,7 @@ function targetsOf(operation: Operation, wanted: (schema: AnyBody) => boolean): 
 const world = World.ofSuite(twoTenants);
 const { server } = world;
 
-/** Would end the sessions that the run needs. Its one time is of the type that the others have; sessions.test.ts tries it. */
+/** Would end the sessions that the run needs. sessions.test.ts covers its only time. */
 const endsEverySession = "sessions.endAllSessions";
 
 /** What is wrong with the answers to `values` at each place that is `wanted`. */
@@ -90,7 +90,7 @@ describe("input that a schema could accept and no column can store", () => {
       if (issue) return issue;
       const refused = answer.status === 400 && answer.body.error.details.some((one: AnyBody) => one.field === field);
       if (readTimestamp(value as string) === undefined) return refused ? undefined : `status ${answer.status}, not refused`;
-      // It may still be refused by a rule, as an expiry in the past.
+      // A rule may still refuse it, such as an expiry in the past.
       return answer.status < 300 || answer.body.error.details.some((one: AnyBody) => one.field === field && one.rule !== "format:date-time")
         ? undefined
         : `status ${answer.status} ${JSON.stringify(answer.body)}`;
@@ -98,7 +98,7 @@ describe("input that a schema could accept and no column can store", () => {
     const { targets, wrong } = await everywhere(isTime, times, complaint);
     expect(wrong).toBe("");
     expect(targets).toBeGreaterThan(5);
-    // What was accepted is in its chain, and read back as it was hashed.
+    // Accepted values are in the chain, and are read as they were hashed.
     await server.application.settled();
     expect((await asOperator(server, "audit.verifyChain", { organizationId: world.own.id })).findings).toEqual([]);
     expect((await asOperator(server, "audit.verifyConsistency", {})).findings).toEqual([]);

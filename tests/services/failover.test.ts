@@ -10,10 +10,10 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-/** A promotion, connections that break, and one look at the log; the rest is for the machine. */
+/** Time for a promotion, reconnects and one read of the log; the rest allows for a busy machine. */
 const backMs = 30_000;
 
-// A failover is between servers: the one that crashes and the standby that had not received its last transactions.
+// The primary crashes, and the standby has not received its last transactions.
 describeOnPostgresql("a failover that loses the last transactions", () => {
   if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let primary: OwnPostgresql;
@@ -69,7 +69,7 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
       expect((await at.call(`GET ${iam}/users/me`, { token: lost })).status).toBe(200);
     }
     await server.application.settled();
-    // The standby's next transactions have the numbers of the lost ones, and pass them before anybody looks.
+    // The standby's next transactions reuse the lost ids and pass them before a process reads the log.
     await primary.crash();
     await standby.promote(primary.port);
     await expect
@@ -103,9 +103,9 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     const verified = () => runGatehouse(["projection", "verify"], { ...environment, DATABASE_URL: primary.url });
     const sound = await verified();
     expect(sound, sound.output).toMatchObject({ code: 0, output: expect.stringContaining("all as the database has them") });
-    // Both servers of this test are one process of the machine: one of them tells.
+    // Both servers of this test are in one process, so one of them reports.
     expect(sound.output).toMatch(/1 running processes have answered/);
-    // Past the product: no event says that the entry has changed, as after a failover that nobody has noticed.
+    // Changed by SQL, without an event, as after an unnoticed failover.
     await sql`update access_read_model set value = '{"status": "Suspended"}' where key = ${`iam:user:id:${person.id}`}`.execute(
       server.application.platform.database.owner,
     );

@@ -17,13 +17,13 @@ const run = promisify(execFile);
 const iam = "/api/v1/iam";
 const programs = postgresqlPrograms();
 
-// A dump leaves out what belongs to the cluster: its transaction ids. Both clusters are the test's own.
+// A dump does not contain the transaction ids of its cluster. Both clusters are the test's own.
 describeOnPostgresql("a database that pg_dump moved to another cluster", () => {
   if (programs === undefined) return it.skip("PostgreSQL that a test can start is not installed", () => {});
   const masterKey = randomBytes(32).toString("base64");
   const dump = join(tmpdir(), `gatehouse-moved-${randomBytes(4).toString("hex")}.dump`);
   const environment = (url: string) => ({ DATABASE_URL: url, GATEHOUSE_MASTER_KEY: masterKey, GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  /** As a superuser: any other login is held by row-level security. */
+  /** As a superuser, because row-level security applies to any other login. */
   const rowsOf = (at: string, text: string): Promise<AnyBody[]> =>
     asAdministrator(async (client) => (await client.query(text)).rows, at.replace("plain@", "postgres@"));
   const burn = (url: string, count: number) =>
@@ -55,7 +55,7 @@ describeOnPostgresql("a database that pg_dump moved to another cluster", () => {
   beforeAll(async () => {
     home = await startPostgresql();
     cluster = await startPostgresql();
-    // The old cluster has lived for longer than the new one.
+    // The old cluster has assigned more transaction ids than the new one.
     await burn(home.url, 20_000);
     const server = await openTestServer(environment(home.url));
     world = await World.on(server, ["member", "nonMember"]);
@@ -79,7 +79,7 @@ describeOnPostgresql("a database that pg_dump moved to another cluster", () => {
     await home?.close();
   }, 60_000);
 
-  /** As a superuser, who steps down in transactions; or as a login that owns the database, and is held by row-level security. */
+  /** As a superuser, who switches to a plain role in transactions, or as the database's owner, subject to row-level security. */
   const restoredIn = async (target: OwnPostgresql, login: "postgres" | "plain" = "postgres"): Promise<string> => {
     count += 1;
     for (const role of ["gatehouse_app nologin", "plain login"])
@@ -183,7 +183,7 @@ describeOnPostgresql("a database that pg_dump moved to another cluster", () => {
       const rebased = await runGatehouse(["rebase"], environment(url));
       expect(rebased, rebased.output).toMatchObject({ code: 0 });
       expect(await eventIds(url)).toEqual([...order, id]);
-      // Consumers that had passed everything have not passed this one.
+      // Consumers at the end of the log have not passed this event.
       const passed = await rowsOf(
         url,
         `select name from consumers where (transaction, sequence) >= (select transaction, sequence from events where id = '${id}')`,

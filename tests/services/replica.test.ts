@@ -7,10 +7,10 @@ import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-/** Asynchronous replication over a network, on a bad day. */
+/** The lag of asynchronous replication over a slow network. */
 const delay = { recovery_min_apply_delay: "200ms" };
 
-// Replication is between two servers; both are the test's own, so that it may stop them.
+// Both servers are the test's own, so that it may stop them.
 describeOnPostgresql("an installation with a read replica that is late", () => {
   if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let primary: OwnPostgresql;

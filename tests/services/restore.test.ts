@@ -11,7 +11,7 @@ it.skipIf(why !== undefined)(
     const report = await drillRestore({ perSecond: 5, phaseSeconds: 4, archiveSeconds });
     expect(report.acknowledged).toBeGreaterThan(10);
     expect(report.acknowledged - report.lost).toBeGreaterThan(0);
-    // Beside the time after which a segment is archived: the time that archiving one takes on a busy machine.
+    // A busy machine takes this long to archive a segment, after the archive timeout.
     expect(report.rpoSeconds).toBeLessThan(archiveSeconds + 10);
     expect(report.wrongAtNamedTime).toBe(0);
     expect(report.verified).toHaveLength(2);

@@ -6,9 +6,9 @@ import { openSetUp } from "./set-up.ts";
 import { newGrant, schoolModel } from "./tenant.ts";
 import type { World } from "./world.ts";
 
-/** How a valid request of an operation is made. */
+/** Makes valid requests of an operation. */
 export interface Recipe {
-  /** A valid request that has not been used. */
+  /** A new valid request. */
   make(world: World): Promise<Sample>;
   /** The request can be sent again with other values after it has succeeded. */
   readonly again?: true;
@@ -46,7 +46,7 @@ const internalMember = async ({ server, administrator, internalRoleId }: World):
   return id;
 };
 
-/** An export that is written. */
+/** An export that is ready. */
 async function newExport({ server, own }: World): Promise<{ id: string }> {
   const { token } = own.owner;
   const { id } = await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: own.id } }));
@@ -74,17 +74,17 @@ const customRole = async (world: World): Promise<string> => (await newRole(world
 const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
   newGrant(server, own.organization, { type: "user", id: own.member.id });
 
-/** A question about the member. */
+/** A request about the member. */
 const about = (more: Readonly<Record<string, unknown>>): Recipe =>
   owned(({ own }) => ({ userId: own.member.id, tenantId: own.id, resourceType: "school", ...more }), true);
 
-/** The same, as AuthZEN has it. */
+/** A request of AuthZEN. */
 const authzen = (input: (world: World) => Sample["input"]): Recipe => owned(input, true);
 const memberOf = ({ id, member }: World["own"]) => ({ type: "user", id: member.id, properties: { tenantId: id } });
 const action = { name: "Organization.ReadGrants" };
 const school = { type: "school", id: "1" };
 
-/** One for each operation with a route; {@link operationsWithoutSample} tells which one is missing. */
+/** One for each operation with a route; {@link operationsWithoutSample} finds missing ones. */
 export const samples: Readonly<Record<string, Recipe>> = {
   "identity.register": { make: async () => anonymous(person()) },
   "identity.verifyEmail": { make: async ({ server }) => anonymous({ token: await registered(server) }) },
@@ -273,7 +273,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   },
   "sessions.endOtherSessions": { make: async ({ server }) => ({ token: (await newPerson(server, "many")).token, input: {} }), again: true },
   "sessions.endSessionsOfUser": internally(async ({ server }) => ({ userId: (await newPerson(server, "many")).id }), true),
-  // Of a time from before the world: its people stay signed in.
+  // Sessions from before the world: its people stay signed in.
   "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
   "sessions.getSession": owned(() => ({}), true),
   "authentication.login": {
@@ -282,7 +282,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   },
 };
 
-/** A new route without a sample makes every suite that is driven by the table fail, so that none is missed. */
+/** Suites that run every operation expect none, so that a new route without a sample fails them. */
 export const operationsWithoutSample = (server: TestServer): string[] =>
   routesOf(server)
     .map(({ name }) => name)

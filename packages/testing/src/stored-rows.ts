@@ -6,14 +6,14 @@ import { appendedInBackground, tracesIn } from "./traces.ts";
 /** Rows of every table, by table. */
 export type Rows = ReadonlyMap<string, readonly string[]>;
 
-/** Tables that move by themselves: how far consumers and the relay have come, the schema's own steps, the questions kept for previews. */
+/** Tables that change in the background: positions of consumers and the relay, schema steps, decisions recorded for previews. */
 const changedInBackground = new Set([
   "public.broker_consumers",
   "public.consumers",
   "public.relays",
   "public.schema_steps",
   "public.schema_steps_lock",
-  // Ids of messages between processes, of refused commands too.
+  // Ids of RPC messages, also of refused commands.
   "public.rpc_calls",
   "public.recorded_decisions",
   ...appendedInBackground.map((table) => `public.${table}`),
@@ -37,7 +37,7 @@ export async function rowsOf(server: TestServer): Promise<Rows> {
   return new Map([...byTable].map(([name, found]) => [name, found.map(({ row }) => row).sort()]));
 }
 
-/** Resolves when nothing that was begun is still under way: events are handled, jobs are done. */
+/** Resolves when all events are handled and all jobs are done. */
 export async function quiet(server: TestServer): Promise<void> {
   await server.application.settled();
   const deadline = Date.now() + 15_000;
@@ -52,7 +52,7 @@ export async function quiet(server: TestServer): Promise<void> {
   }
 }
 
-/** What is in one and not in the other, table by table. */
+/** The differences, by table. */
 export function changes(before: Rows, after: Rows): string[] {
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((table) => {
     const was = new Set(before.get(table));
@@ -64,7 +64,7 @@ export function changes(before: Rows, after: Rows): string[] {
   });
 }
 
-/** Runs `work` and proves that no row, event, audit entry, job or mail came of it. */
+/** Runs `work` and expects that it leaves no row, event, audit entry, job or mail. */
 export async function leavesNoTrace<T>(server: TestServer, what: string, work: () => Promise<T>): Promise<T> {
   await quiet(server);
   const before = await rowsOf(server);

@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** A statement as it was sent, with the settings that its transaction had then: the tenant, the user and the role. */
+/** A statement as it was sent, with the settings of its transaction: tenant, user and role. */
 export interface Recorded {
   readonly text: string;
   readonly values: readonly unknown[];
@@ -17,8 +17,7 @@ interface Sent {
 type Query = (...parameters: unknown[]) => unknown;
 
 /**
- * Notes every statement that any connection of this process sends to PostgreSQL, and lets it pass. One of each text and scope is
- * kept, the newest.
+ * Records every statement that any connection of this process sends to PostgreSQL. Stores the newest of each text and scope.
  */
 export class StatementRecorder {
   readonly #recorded = new Map<string, Recorded>();
@@ -44,7 +43,7 @@ export class StatementRecorder {
     if (typeof text !== "string") return;
     if (/^\s*(begin|start transaction)/i.test(text)) this.#settings.set(client, []);
     const settings = this.#settings.get(client);
-    // Outside of a transaction the login itself is at work: migrations, and questions to the server.
+    // Statements outside of a transaction are migrations and queries of the login itself.
     if (settings === undefined || /^\s*(begin|start|commit|rollback|savepoint|release)/i.test(text)) return;
     if (text.includes("set_config(")) {
       settings.push({ text, values });

@@ -2,7 +2,7 @@ import { type Change, isIndirect, type Relationship, type ResourceRef, type Subj
 import type { Case, CorpusFile } from "./corpus.ts";
 import type { Question, Role, Subject, World } from "./world.ts";
 
-/** A question and the world that it is asked in. */
+/** A question and its world. */
 export interface Evaluation {
   readonly world: World;
   readonly question: Question;

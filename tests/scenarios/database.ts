@@ -33,15 +33,15 @@ function awayScenario(name: string, how: Away): Scenario {
       await pause(1_500);
       const before = application.fleet.members.map(({ starts }) => starts).join();
       await take(stage, how);
-      const asked = await askWhileAway(stage, how, how === "frozen" ? form.awayMs * 2 : form.awayMs);
+      const checked = await askWhileAway(stage, how, how === "frozen" ? form.awayMs * 2 : form.awayMs);
       await bringBack(stage, how);
       const recoveredMs = await recovery(stage);
       await pause(1_000);
       const report = await load.stopAndVerify();
-      const problems = [...report.problems, ...asked.problems];
+      const problems = [...report.problems, ...checked.problems];
       if (application.fleet.members.map(({ starts }) => starts).join() !== before) problems.push("a process was restarted to recover");
       if (recoveredMs > recoveredWithinMs) problems.push(`the first command after it took ${recoveredMs} ms`);
-      return { problems, ...asked.counts, recoveredMs, slowestMs: speedOf(load.seen).maxMs, ...countsOf(report) };
+      return { problems, ...checked.counts, recoveredMs, slowestMs: speedOf(load.seen).maxMs, ...countsOf(report) };
     },
   };
 }
@@ -66,7 +66,7 @@ const check = ({ application: { http }, calm: { id, member } }: Stage) =>
 
 /** A session that a process has not met cannot be found without the database, so each of the two is asked before. */
 async function everyProcessKnows(stage: Stage): Promise<void> {
-  for (let asked = 0; asked < 30; asked += 1) await check(stage);
+  for (let count = 0; count < 30; count += 1) await check(stage);
 }
 
 /** Commands and checks one after the other, without a retry: what is measured is the product's first answer. */

@@ -8,7 +8,7 @@ import { openStage, type Stage, shortForm } from "./support/stage.ts";
 const reason = skippedBecause();
 if (reason !== undefined) console.warn(`skipped: faults: ${reason}`);
 
-describe.skipIf(reason !== undefined)("with processes and services that fail", () => {
+describe.skipIf(reason !== undefined)("processes and services that fail", () => {
   let stage: Stage;
   beforeAll(async () => {
     stage = await openStage(shortForm);

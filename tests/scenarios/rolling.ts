@@ -29,7 +29,7 @@ export const rollingScenario: Scenario = {
     for (const role of everyRole) {
       for (const member of fleet.of(role)) {
         await aMoment(settledMs, settledMs + 300);
-        const askedAt = performance.now();
+        const stopRequestedAt = performance.now();
         const { code, signal, tookMs } = await fleet.replace(member);
         slowest.push(tookMs);
         if (code !== 0) problems.push(`${role} ended with ${code ?? signal}`);
@@ -37,8 +37,8 @@ export const rollingScenario: Scenario = {
         await fleet.allReady();
         steps.push({
           what: `${role} ${fleet.of(role).indexOf(member) + 1}`,
-          askedAt,
-          endedAt: askedAt + tookMs,
+          stopRequestedAt,
+          endedAt: stopRequestedAt + tookMs,
           readyAt: performance.now(),
         });
       }
@@ -62,7 +62,7 @@ export const rollingScenario: Scenario = {
 /** One process replaced by another; milliseconds as of the observer's clock. */
 interface Step {
   readonly what: string;
-  readonly askedAt: number;
+  readonly stopRequestedAt: number;
   readonly endedAt: number;
   readonly readyAt: number;
 }
@@ -70,11 +70,12 @@ interface Step {
 /** Which processes were replaced while a request was under way, and how long after its beginning. */
 function duringOf({ endedAt, tookMs }: Seen, steps: readonly Step[]): string {
   const beganAt = endedAt - tookMs;
-  const near = steps.filter((step) => step.askedAt < endedAt && step.readyAt > beganAt - 1_000);
+  const near = steps.filter((step) => step.stopRequestedAt < endedAt && step.readyAt > beganAt - 1_000);
   const since = (at: number): number => Math.round(at - beganAt);
   return near
     .map(
-      (step) => `${step.what} asked to end at ${since(step.askedAt)}, ended at ${since(step.endedAt)}, ready at ${since(step.readyAt)} ms`,
+      (step) =>
+        `${step.what} asked to end at ${since(step.stopRequestedAt)}, ended at ${since(step.endedAt)}, ready at ${since(step.readyAt)} ms`,
     )
     .join("; ");
 }

@@ -28,7 +28,7 @@ export const terminateScenario: Scenario = {
       const [member] = fleet.of(role) as readonly [Member];
       const [gateway] = fleet.of("gateway") as readonly [Member];
       const http = new HttpClient([gateway.url]);
-      const asked = Array.from(
+      const requests = Array.from(
         { length: inFlight },
         (_, index): Promise<Answer> =>
           role === "query"
@@ -37,7 +37,7 @@ export const terminateScenario: Scenario = {
       );
       await pause(role === "query" ? 1 : underWayAfterMs);
       const ending = fleet.replace(member);
-      const answers = await Promise.all(asked);
+      const answers = await Promise.all(requests);
       const lost = answers.filter(({ status }) => status !== 200);
       counts.answered += answers.length - lost.length;
       for (const { status, body: said } of lost) problems.push(`${role}: a request under way got ${status} ${JSON.stringify(said)}`);

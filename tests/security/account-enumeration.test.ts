@@ -1,19 +1,17 @@
 /** Attack 28 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { address, invite, newPerson, password } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-// That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
+// support/timing.ts compares the times. It is run by hand, because concurrent suites distort them.
 
-let server: TestServer;
-let world: World;
-/** Addresses of every kind that a non-member could ask about; the last one is nobody's. */
+const world = World.ofSuite(["other", "member"]);
+const { server } = world;
+/** Email addresses of every kind. The last one has no account. */
 const kinds: Record<string, string> = {};
 beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, ["other", "member"]);
   kinds["active"] = (await newPerson(server, "active")).email;
   const suspended = await newPerson(server, "suspended");
   await expectOk(server.call(`PATCH /api/v1/users/${suspended.id}`, { token: world.administrator.token, body: { status: "Suspended" } }));
@@ -24,11 +22,10 @@ beforeAll(async () => {
   kinds["administrator"] = world.administrator.email;
   kinds["unknown"] = address("unknown");
 });
-afterAll(() => server.close());
 
 const registration = (email: string) => ({ email, password: "a non-member's guess", firstName: "A", lastName: "B", locale: "en" });
 
-/** The shape of a value: the names in it and the types, not what it says. */
+/** The names and types of a value, without its contents. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shapeOf);
   if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
@@ -39,7 +36,7 @@ function shapeOf(value: unknown): unknown {
   );
 }
 
-/** All that a non-member sees of an answer but its time. */
+/** Everything that a caller sees of an answer, except its time. */
 const seen = (answer: Answer<AnyBody>) => ({
   status: answer.status,
   code: answer.body?.error?.code,
@@ -48,9 +45,9 @@ const seen = (answer: Answer<AnyBody>) => ({
   headers: Object.keys(answer.headers).sort(),
 });
 
-async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): Promise<void> {
+async function expectAlike(send: (email: string) => Promise<Answer<AnyBody>>): Promise<void> {
   const answers = new Map<string, ReturnType<typeof seen>>();
-  for (const [kind, email] of Object.entries(kinds)) answers.set(kind, seen(await asked(email)));
+  for (const [kind, email] of Object.entries(kinds)) answers.set(kind, seen(await send(email)));
   for (const [kind, answer] of answers) expect(answer, kind).toEqual(answers.get("unknown"));
 }
 

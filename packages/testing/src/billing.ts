@@ -7,10 +7,10 @@ import { everyTenant } from "../../server/src/platform/database/database.ts";
 import type { OrganizationOf } from "./people.ts";
 import { World } from "./world.ts";
 
-/** A server whose billing is one of the test's own: its API, and what it says on the broker. */
+/** A world with a billing service of the test's own: its API and its messages on the broker. */
 export interface BillingWorld {
   readonly world: World;
-  /** What billing's API answers, by organization; a number is an HTTP status, and without an entry it is 404. */
+  /** The responses of billing's API by organization. A number is an HTTP status; without an entry the status is 404. */
   readonly said: Map<string, unknown>;
   readonly asked: { readonly id: string; readonly authorization: string | undefined }[];
   says(type: string, data: object, more?: object): ReturnType<typeof said>;

@@ -1,4 +1,4 @@
-/** Ends what its suite has started and removes its folders, as soon as the suite is gone: then the input ends. */
+/** Kills the processes of its suite and deletes its folders when the suite has ended, which closes the input. */
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { below, tell } from "./process-tree.ts";
@@ -13,7 +13,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 for (const what of owned.values()) {
   if (!("process" in what)) continue;
   for (const id of below(what.process)) tell(id, "SIGKILL");
-  // Its group, of which it is the first.
+  // The process group that it leads.
   tell(-what.process, "SIGKILL");
 }
 for (const what of owned.values()) {

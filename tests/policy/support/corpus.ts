@@ -35,7 +35,7 @@ export interface Case extends Question {
   readonly known: Readonly<Record<string, string>>;
 }
 
-/** A model that must not be compiled, and the place that must be named. */
+/** A model that must be refused, and the path that the error must name. */
 export interface Refusal {
   readonly name: string;
   readonly model: AuthorizationModel;
@@ -48,7 +48,7 @@ export const loadCorpus = (): CorpusFile[] =>
     .sort()
     .map((name) => readCorpusFile(name, readFileSync(new URL(name, folder), "utf8")));
 
-// What stands in a file. Every object is checked for fields that it does not have, so that a slip of the pen is no silent case.
+// The file format. Unknown fields are refused, so that a typing error is not ignored.
 
 type WrittenTree = { readonly [value: string]: WrittenTree | null };
 type WrittenCondition =
@@ -89,7 +89,7 @@ interface WrittenCase {
   readonly subject?: string;
   readonly tenant?: string;
   readonly action: string;
-  /** Null takes a default away. */
+  /** Null removes a default. */
   readonly resource?: string | { readonly type?: string; readonly id?: string; readonly attributes?: Attributes } | null;
   readonly request?: Attributes | null;
   readonly session?: Attributes | null;
@@ -121,7 +121,7 @@ const fields = {
   case: ["name", "subject", "tenant", "action", "resource", "request", "session", "scopes", "now", "expect", "known"],
 } as const;
 
-/** Monday morning in Ho Chi Minh City, where a file does not say when it is. */
+/** The default time of a file: Monday morning in Ho Chi Minh City. */
 const someMoment = "2026-03-02T02:00:00Z";
 
 export function readCorpusFile(name: string, text: string): CorpusFile {
@@ -158,7 +158,7 @@ function readRole(id: string, written: WrittenRole, at: string): Role {
   };
 }
 
-/** Throws where the engine would not take the condition. */
+/** Throws if the engine would refuse the condition. */
 function readCondition(written: WrittenCondition, at: string): Condition {
   const condition = expand(written);
   const issues = issuesOfCondition(condition);
@@ -205,7 +205,7 @@ function readSubjects(written: WrittenFile, roles: ReadonlyMap<string, Role>, fi
   return subjects;
 }
 
-/** Active where nothing is written; null stands for a status that is not known. */
+/** Active by default; null is an unknown status. */
 const statusOf = ({ status }: { readonly status?: string | null }): string | undefined =>
   status === undefined ? "Active" : (status ?? undefined);
 

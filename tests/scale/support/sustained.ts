@@ -66,7 +66,7 @@ export async function sustain({ url, administrator }: Installation, size: Size, 
     givenMs: [] as number[],
   };
   let changing = true;
-  const asking = Array.from({ length: lanes }, async (_, lane) => {
+  const checks = Array.from({ length: lanes }, async (_, lane) => {
     for (let index = lane; changing; index += lanes) {
       // A few hundred holders: most are in memory, and some are met for the first time.
       const role = (index * 7_919) % Math.min(size.roles, 500 + index);
@@ -114,7 +114,7 @@ export async function sustain({ url, administrator }: Installation, size: Size, 
     }
   } finally {
     changing = false;
-    await Promise.all(asking);
+    await Promise.all(checks);
   }
   return report;
 }

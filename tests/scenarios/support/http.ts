@@ -31,8 +31,8 @@ export interface Seen {
   readonly tookMs: number;
   readonly endedAt: number;
   readonly tries: number;
-  /** What each try was told, and when; of one that was answered at once nothing. */
-  readonly told: string;
+  /** What each try was attempts, and when; of one that was answered at once nothing. */
+  readonly attempts: string;
 }
 
 /** Longer than the product's own limits, so that what is measured is the product's answer. */
@@ -59,11 +59,11 @@ export class HttpClient {
     const turn = this.#turn;
     let answer = await this.#once(route, request, { key, tries: 1, turn });
     const { beganAt } = answer;
-    let told = hasFailed(answer) ? tellOf(answer, beganAt) : "";
+    let attempts = hasFailed(answer) ? describeAttempt(answer, beganAt) : "";
     if (isUnavailable(answer) && request.retry !== false) {
       await pause(retryAfterMs);
       answer = await this.#once(route, request, { key, tries: 2, turn: turn + 1 });
-      told += `, ${tellOf(answer, beganAt)}`;
+      attempts += `, ${describeAttempt(answer, beganAt)}`;
     }
     this.seen.push({
       route: shapeOf(route),
@@ -71,7 +71,7 @@ export class HttpClient {
       tookMs: answer.endedAt - beganAt,
       endedAt: answer.endedAt,
       tries: answer.tries,
-      told,
+      attempts,
     });
     return answer;
   }
@@ -130,7 +130,7 @@ export const isUnavailable = ({ status }: { readonly status: number }): boolean 
 /** Not answered: nothing came, or what came blames the product. */
 export const hasFailed = ({ status }: { readonly status: number }): boolean => status === 0 || status >= 500;
 
-const tellOf = ({ status, body, beganAt, endedAt }: Answer, from: number): string => {
+const describeAttempt = ({ status, body, beganAt, endedAt }: Answer, from: number): string => {
   const why = status === 0 ? String(body) : status < 400 ? "" : JSON.stringify(body?.error ?? body);
   return `${status} from ${Math.round(beganAt - from)} to ${Math.round(endedAt - from)} ms ${why}`.trimEnd();
 };

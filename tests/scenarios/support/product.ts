@@ -90,7 +90,7 @@ class Place implements Member {
   starts = 0;
   child: Child;
   readonly #run: () => Child;
-  #asked = false;
+  #isStopRequested = false;
   #closed = false;
 
   constructor(role: Role, port: number, environment: Readonly<Record<string, string>>, from: string) {
@@ -119,7 +119,7 @@ class Place implements Member {
 
   /** Sends the signal and resolves when it has ended and the next one is started. */
   async end(signal: NodeJS.Signals): Promise<Ended> {
-    this.#asked = true;
+    this.#isStopRequested = true;
     const { child } = this;
     child.signal(signal);
     const ended = await child.ended;
@@ -138,16 +138,16 @@ class Place implements Member {
 
   #begin(): Child {
     this.starts += 1;
-    this.#asked = false;
+    this.#isStopRequested = false;
     const child = this.#run();
     void child.ended.then(({ code, signal }) => {
       if (this.#closed) return;
-      if (!this.#asked) this.falls.push(`${this.role} ended by itself with ${code ?? signal}:\n${child.output().slice(-2_000)}`);
+      if (!this.#isStopRequested) this.falls.push(`${this.role} ended by itself with ${code ?? signal}:\n${child.output().slice(-2_000)}`);
       setTimeout(
         () => {
           if (!this.#closed) this.child = this.#begin();
         },
-        this.#asked ? 0 : restartAfterMs,
+        this.#isStopRequested ? 0 : restartAfterMs,
       );
     });
     return child;

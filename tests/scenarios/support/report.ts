@@ -26,7 +26,7 @@ export function speedOf(seen: readonly Seen[]): Speed {
 }
 
 /** A request that failed, with what each of its tries was told. */
-export const failureOf = ({ route, told }: Seen): string => `${route} failed: ${told}`;
+export const failureOf = ({ route, attempts }: Seen): string => `${route} failed: ${attempts}`;
 
 /** One line of a scenario's counts. */
 export const say = (name: string, counts: object): void => {

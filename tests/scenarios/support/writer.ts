@@ -74,7 +74,7 @@ export class Writer {
   }
 
   /** Writes down what became of a command. `also` are the statuses by which a second try says that the first had done it. */
-  #told(route: string, answer: Answer, wanted: number, promised: (answer: Answer) => Promised, also: readonly number[] = []): Outcome {
+  #outcomeOf(route: string, answer: Answer, wanted: number, promised: (answer: Answer) => Promised, also: readonly number[] = []): Outcome {
     const repeated = answer.tries > 1 && also.includes(answer.status);
     if (answer.status === wanted || repeated) {
       this.#ledger.promise(promised(answer));
@@ -90,7 +90,7 @@ export class Writer {
     const route = `POST ${api}/organizations`;
     const { token } = this.#school.owner;
     const answer = await this.#http.call(route, { token, body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" } });
-    const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "organization.created.v1", revision }));
+    const outcome = this.#outcomeOf(route, answer, 201, ({ revision }) => ({ type: "organization.created.v1", revision }));
     this.#ledger.organizations.push({ name, organizationId: this.#school.id, outcome, id: answer.body?.id });
   }
 
@@ -99,7 +99,7 @@ export class Writer {
     const name = `guest-${unique()}@example.com`;
     const route = `POST ${api}/organizations/${id}/invitations`;
     const answer = await this.#http.call(route, { token: owner.token, body: { email: name, roleId: roles[0] } });
-    const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "invitation.created.v1", revision }));
+    const outcome = this.#outcomeOf(route, answer, 201, ({ revision }) => ({ type: "invitation.created.v1", revision }));
     this.#ledger.invitations.push({ name, organizationId: id, outcome, id: answer.body?.id });
   }
 
@@ -110,7 +110,10 @@ export class Writer {
     const route = `PUT ${api}/organizations/${id}/memberships/${membershipId}`;
     const answer = await this.#http.call(route, { token: owner.token, body: { roleId } });
     // A second try finds the role as it is already, and then there is nothing to say: by its subject it was said once.
-    const outcome = this.#told(route, answer, 200, () => ({ type: "membership.roles_changed.v1", subject: `membership/${membershipId}` }));
+    const outcome = this.#outcomeOf(route, answer, 200, () => ({
+      type: "membership.roles_changed.v1",
+      subject: `membership/${membershipId}`,
+    }));
     current.wrote(roleId, outcome);
   }
 
@@ -119,7 +122,7 @@ export class Writer {
     const firstName = `Owner ${unique()}`;
     const route = `PUT ${api}/users/me`;
     const answer = await this.#http.call(route, { token: owner.token, body: { firstName } });
-    const outcome = this.#told(route, answer, 200, () => ({ type: "user.profile_updated.v1", subject: `user/${owner.id}` }));
+    const outcome = this.#outcomeOf(route, answer, 200, () => ({ type: "user.profile_updated.v1", subject: `user/${owner.id}` }));
     (this.#ledger.firstNames.get(id) as LastValue).wrote(firstName, outcome);
   }
 
@@ -132,7 +135,7 @@ export class Writer {
       token: owner.token,
       body: { organizationId: id, resource: { type: "Document", id: name }, relation: "reader", subject: { type: "user", id: member.id } },
     });
-    const outcome = this.#told(route, made, 201, ({ revision }) => ({ type: "grant.created.v1", revision }));
+    const outcome = this.#outcomeOf(route, made, 201, ({ revision }) => ({ type: "grant.created.v1", revision }));
     const grant = { name, organizationId: id, outcome, id: made.body?.id } as { removed?: Outcome } & Ledger["grants"][number];
     this.#ledger.grants.push(grant);
     if (outcome !== "done" || this.#ledger.grants.length % 3 === 0) return;
@@ -149,7 +152,7 @@ export class Writer {
     const away = `DELETE ${api}/grants/${grant.id}`;
     const subject = `grant/${grant.id}`;
     const taken = await this.#http.call(away, { token: owner.token });
-    grant.removed = this.#told(away, taken, 204, () => ({ type: "grant.revoked.v1", subject }), [404]);
+    grant.removed = this.#outcomeOf(away, taken, 204, () => ({ type: "grant.revoked.v1", subject }), [404]);
     if (grant.removed === "done") watch.revokedAt = taken.endedAt;
     else this.#forget(watch);
   }
@@ -158,7 +161,7 @@ export class Writer {
     const { member } = this.#school;
     const route = `POST ${api}/auth/login`;
     const begun = await this.#http.call(route, { body: { email: member.email, password: member.password } });
-    if (this.#told(route, begun, 200, ({ revision }) => ({ type: "session.started.v1", revision })) !== "done") return;
+    if (this.#outcomeOf(route, begun, 200, ({ revision }) => ({ type: "session.started.v1", revision })) !== "done") return;
     const token: string = begun.body.sessionToken;
     const watch = this.#watches.add({
       what: "a session that was ended",
@@ -169,7 +172,7 @@ export class Writer {
     const away = `POST ${api}/auth/logout`;
     const ended = await this.#http.call(away, { token });
     // A second try with a session that the first has ended is refused as what it is: a non-member's.
-    const outcome = this.#told(away, ended, 204, ({ revision }) => ({ type: "session.ended.v1", revision }), [401]);
+    const outcome = this.#outcomeOf(away, ended, 204, ({ revision }) => ({ type: "session.ended.v1", revision }), [401]);
     if (outcome === "done") watch.revokedAt = ended.endedAt;
     else this.#forget(watch);
   }

@@ -5,10 +5,27 @@ import { HotCounter, HotHistogram } from "./hot-metrics.ts";
 /** Buckets around the latencies that are targets (20 ms, 50 ms, 200 ms, 500 ms, 1 s), in seconds. */
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 
+/**
+ * What describes the process itself: its memory, event loop and garbage collection. It is collected once, because prom-client's timer and
+ * observer cannot be ended: with the registry of each server they would keep every closed server in memory.
+ */
+let processMetrics: Registry | undefined;
+
+function registerProcessMetrics(registry: Registry): void {
+  if (processMetrics === undefined) {
+    processMetrics = new Registry();
+    collectDefaultMetrics({ register: processMetrics });
+  }
+  for (const { name } of processMetrics.getMetricsAsArray()) {
+    const metric = processMetrics.getSingleMetric(name);
+    if (metric !== undefined) registry.registerMetric(metric);
+  }
+}
+
 /** Every metric of the product, in one place, so that a name is used once and has its help beside it. */
 export function createMetrics() {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  registerProcessMetrics(registry);
   const registers = [registry];
   const authorization = new Activity();
   /** Projection entries that decisions in this process took from memory: a number, because they are tens of thousands a second. */

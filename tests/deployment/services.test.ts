@@ -79,14 +79,14 @@ describe.skipIf(!has("nats-server"))("NATS with the configuration that is shippe
     await command.serve("rpc.command.>", "command", () => ({ body: Buffer.from("of command"), headers: {} }));
     const ask = async (subject: string) => Buffer.from((await gateway.request(subject, body, { timeoutMs: 10_000 })).body).toString();
     expect([await ask("rpc.query.a.b"), await ask("rpc.command.a.b")]).toEqual(["of query", "of command"]);
-    let told = 0;
+    let notified = 0;
     for (const rpc of [query, command, worker])
       await rpc.listen("log.appended", () => {
-        told += 1;
+        notified += 1;
       });
-    worker.tell("log.appended");
-    command.tell("log.appended");
-    await expect.poll(() => told, { timeout: 5_000 }).toBe(6);
+    worker.notify("log.appended");
+    command.notify("log.appended");
+    await expect.poll(() => notified, { timeout: 5_000 }).toBe(6);
   });
 
   it.each([

@@ -28,7 +28,7 @@ async function prepare({ dataDir, environment }: Place): Promise<void> {
   );
   expect(made.code, made.output).toBe(0);
   const sound = await gatehouse(["projection", "verify"], { ...environment, GATEHOUSE_DATA_DIR: dataDir });
-  expect(sound.output).toContain("all as the tables say");
+  expect(sound.output).toContain("all equal to the tables");
   expect(sound.code).toBe(0);
   await server.end("SIGTERM");
 }
@@ -55,12 +55,12 @@ function faults(place: () => Place): void {
     expect(found.output).toMatch(new RegExp(`missing +table +${deleted}`));
     expect(found.output).toMatch(new RegExp(`left over +table +iam:membership:user:${nobody}:internal`));
     expect(found.output).toMatch(/left over +table +iam:no:such:part/);
-    expect(found.output).toContain("4 not as the tables say");
+    expect(found.output).toContain("4 not equal to the tables");
     const rebuilt = await run("rebuild");
     expect(rebuilt.code, rebuilt.output).toBe(0);
-    expect(rebuilt.output).toMatch(/\d+ entries are written anew/);
+    expect(rebuilt.output).toMatch(/\d+ entries recomputed/);
     const after = await run("verify");
-    expect(after.output).toContain("all as the tables say");
+    expect(after.output).toContain("all equal to the tables");
     expect(after.code).toBe(0);
   });
 }

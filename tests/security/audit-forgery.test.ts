@@ -127,8 +127,8 @@ describe("how much is sealed", () => {
 
   it("cannot be said to be nothing", async () => {
     const told = await toldAfter(sql`update audit_progress set key_id = null, signature = null, chains = 0, records = 0`);
-    expect(told).toContainEqual(expect.stringMatching(/^other_history: 0 chains with 0 records were appended/));
-    expect(told).toContainEqual("wrong_signature: the signature of the number of chains and records is not right");
+    expect(told).toContainEqual(expect.stringMatching(/^other_history: the signed total is 0 chains with 0 records/));
+    expect(told).toContainEqual("wrong_signature: the signature of the total of chains and records is invalid");
   });
 
   it("cannot be put back to what was signed earlier", async () => {
@@ -167,7 +167,7 @@ describe("a signing key", () => {
     const { owner } = server.application.platform.database;
     const { rows } = await sql<{ sealed: string }>`select sealed_private_key as sealed from audit_signing_keys`.execute(owner);
     await chain.tamper(sql`update audit_signing_keys set sealed_private_key = reverse(sealed_private_key)`);
-    expect(await chain.whole()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
+    expect(await chain.whole()).toContainEqual(expect.stringContaining("was not created by this installation, or was replaced"));
     await chain.tamper(sql`update audit_signing_keys set sealed_private_key = ${rows[0]?.sealed}`);
   });
 });

@@ -96,8 +96,8 @@ describe("a chain", () => {
       await chain.tamper(sql`delete from ${sql.table(table)} where ${chain.here}`);
     }
     const findings = await chain.whole();
-    expect(findings).toContainEqual(expect.stringMatching(/^missing_at_the_end: \d+ chains with \d+ records were appended/));
-    expect(findings).toContainEqual(expect.stringContaining("is in the log of events, and in no chain"));
+    expect(findings).toContainEqual(expect.stringMatching(/^missing_at_the_end: the signed total is \d+ chains with \d+ records/));
+    expect(findings).toContainEqual(expect.stringContaining("is in the event log, but in no chain"));
   });
 
   it("to which a record was added behind the head", async () => {
@@ -122,7 +122,7 @@ describe("a chain", () => {
     const foreign = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" }) as string;
     await chain.tamper(sql`update audit_signing_keys set public_key = ${foreign}`);
     expect(await chain.told()).toContain(`wrong_signature ${records}-${records}`);
-    expect(await chain.whole()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
+    expect(await chain.whole()).toContainEqual(expect.stringContaining("was not created by this installation, or was replaced"));
     await chain.tamper(sql`update audit_signing_keys set public_key = ${rows[0]?.public_key}`);
   });
 

@@ -108,7 +108,7 @@ const seesEveryTenant = (operation: Operation, name: string): boolean =>
   operation.name.startsWith("identity.") ||
   operation.name.startsWith("entitlements.") ||
   operation.name.startsWith("audit.") ||
-  operation.name === "sessions.endSessionsOfUser" ||
+  ["sessions.endSessionsOfUser", "tenancy.setUserStatus", "authentication.resendMail"].includes(operation.name) ||
   (name === "userId" && operation.name.includes("nternal"));
 
 interface Case {

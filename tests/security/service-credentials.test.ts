@@ -105,9 +105,9 @@ describe("a service with a credential of its own", () => {
       covered.push(operation.name);
     }
     expect(covered.toSorted()).toEqual([
-      "decisions.getMyPermissions",
       "access.getRole",
       "access.listRoles",
+      "decisions.getMyPermissions",
       "identity.getUser",
       "identity.listUsers",
     ]);

@@ -11,12 +11,11 @@ import { serveOverRpc } from "#operation/rpc/client.ts";
 import { pruneCalls } from "#operation/rpc/recorded-calls.ts";
 import { respond } from "#operation/rpc/responder.ts";
 import { type Serve, serveInProcess } from "#operation/transport/serve.ts";
-import { atMostEvery } from "#platform/at-most-every.ts";
 import { type RunningTask, runBackgroundTask } from "#platform/background.ts";
 import { pruneMessages } from "#platform/broker/database-broker-store.ts";
 import { pruneInbox } from "#platform/broker/inbox.ts";
 import { Relay } from "#platform/broker/relay.ts";
-import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import type { WriteHandle } from "#platform/database/database.ts";
 import { pruneAll } from "#platform/database/prune.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
 import type { Consumer, Subscription } from "#platform/log/consumers/consumer.ts";
@@ -25,6 +24,7 @@ import { type LogReader, mayRemoveOldEvents, removeOldEvents } from "#platform/l
 import type { Platform } from "#platform/platform.ts";
 import { reportStopped } from "#platform/retention/ceiling.ts";
 import type { Serving } from "#platform/rpc/rpc.ts";
+import { throttled } from "#platform/throttled.ts";
 import { registerBrokerGauges } from "./broker-gauges.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import type { Configuration } from "./configuration.ts";
@@ -131,7 +131,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     if (configuration.natsUrl !== undefined)
       await platform.rpc.listen(
         appendedSubject,
-        atMostEvery(readLogPauseMs, () => readLog(platform)),
+        throttled(readLogPauseMs, () => readLog(platform)),
       );
     // The start operations write, so a process that only answers queries does not run them.
     const writes = configuration.roles.has("command") || configuration.roles.has("worker");
@@ -184,8 +184,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await clockGuard.start();
         const consuming: Consumer[] = [];
         for (const { module, consumers } of modules) {
-          const apis = (tx: WriteHandle) =>
-            kernel.apisFor(module, { db: tx as unknown as ReadHandle, now: new Date(platform.clock.now()) });
+          const apis = (tx: WriteHandle) => kernel.apisFor(module, { db: tx as never, now: new Date(platform.clock.now()) });
           for (const consumer of consumers?.(platform, apis) ?? []) {
             consuming.push(consumer);
             subscriptions.push(await platform.consumers.consume(consumer));

@@ -53,7 +53,7 @@ export async function lagsOf(
   db: ReadHandle,
   consumers: readonly Consumer[],
 ): Promise<readonly { readonly consumer: string; readonly lag: Lag }[]> {
-  const positions = new Map((await consumersOfLog.places(db)).map((position) => [position.name, position]));
+  const positions = new Map((await consumersOfLog.positions(db)).map((position) => [position.name, position]));
   const lags: { consumer: string; lag: Lag }[] = [];
   for (const { name, types } of consumers) {
     const position = positions.get(name);

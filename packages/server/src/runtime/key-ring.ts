@@ -2,7 +2,7 @@ import { type Database, everyTenant } from "#platform/database/database.ts";
 import { aesKeys } from "#platform/keys/aes.ts";
 import { decodeMasterKey, makeMasterKey, masterKeyFile, masterKeysFromFiles } from "#platform/keys/file.ts";
 import type { KeyRing } from "#platform/keys/keys.ts";
-import { type KeyRingSource, refuseOtherKeys, rememberKey } from "#platform/keys/known-keys.ts";
+import { type KeyRingSource, recordKey, refuseOtherKeys } from "#platform/keys/known-keys.ts";
 import type { Configuration } from "./configuration.ts";
 import { encryptedFields } from "./modules.ts";
 
@@ -29,6 +29,6 @@ export async function openKeyRing(database: Database, configuration: Named): Pro
   const { isCurrentKnown } = await database.transact(everyTenant, (tx) => refuseOtherKeys(tx, source, encryptedFields));
   if (source.keys !== undefined && isCurrentKnown) return source.keys;
   const keys = source.keys ?? aesKeys(makeMasterKey(configuration.dataDir));
-  await rememberKey(database, { keys, from: source.from });
+  await recordKey(database, { keys, from: source.from });
   return keys;
 }

@@ -24,7 +24,7 @@ afterAll(async () => {
   await receiver.close();
 });
 
-/** A gateway with a tracer of its own, as another process has: nothing but what is sent carries the trace across. */
+/** A gateway with a separate tracer, like another process: only messages carry the trace. */
 async function openGateway() {
   const { catalogue, kernel, platform, authenticate } = server.application;
   const { publicUrl } = server.configuration.settings;
@@ -55,7 +55,7 @@ async function openGateway() {
   return { http, tracer, lines };
 }
 
-it("is one trace from the gateway over rpc, the command and its transaction to the relay, the broker and a consumer", async () => {
+it("a request has one trace from the gateway over rpc, the command and its transaction to the relay, the broker and a consumer", async () => {
   const { broker, database, logger, metrics } = server.application.platform;
   const person = await newPerson(server);
   const { http, tracer, lines } = await openGateway();
@@ -77,7 +77,7 @@ it("is one trace from the gateway over rpc, the command and its transaction to t
     payload: { name: "Followed", slug: "followed", country: "VN" },
   });
   expect(made.statusCode).toBe(201);
-  // The gateway's own log has the trace as well.
+  // The gateway's log has the trace as well.
   expect(lines).toContainEqual(expect.objectContaining({ traceId: trace, message: "rpc tenancy.createOrganization: ok" }));
 
   const spans = () => receiver.spans.filter(({ traceId }) => traceId === trace);

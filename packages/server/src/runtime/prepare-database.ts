@@ -38,7 +38,7 @@ async function unmetByAddresses({ databaseUrl, databaseDirectUrl }: DatabaseAddr
   if (databaseUrl === undefined || databaseDirectUrl === undefined) return [];
   const [own, direct] = await Promise.all([destinationOf(databaseUrl), destinationOf(databaseDirectUrl)]);
   if (direct.pooled) return [{ what: "DATABASE_DIRECT_URL leads to a pooler", remedy: "set it to the address of the server itself" }];
-  if (direct.place === own.place) return [];
+  if (direct.identity === own.identity) return [];
   return [{ what: "DATABASE_DIRECT_URL names another database or login than DATABASE_URL", remedy: "name the same in both" }];
 }
 

@@ -24,7 +24,7 @@ describe("a stalled queue of the worker", () => {
     await sql`drop function if exists refuse_progress() cascade`.execute(owner());
   });
 
-  // With roles apart the process under test has no worker, and so no such component.
+  // With distributed roles the process under test has no worker, and so no such component.
   it.skipIf(distributed)(
     "is reported by readiness and metrics while it is stalled, and makes no process unready",
     { timeout: 60_000 },

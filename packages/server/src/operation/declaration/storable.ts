@@ -15,6 +15,6 @@ export function asInvalid<Result>(work: () => Result): Result {
     return work();
   } catch (error) {
     if (!(error instanceof UnacceptableJson)) throw error;
-    throw invalid({ field: error.at.join(".") || "body", rule: error.rule, message: error.message });
+    throw invalid({ field: error.path.join(".") || "body", rule: error.rule, message: error.message });
   }
 }

@@ -66,7 +66,7 @@ export class CallLog {
     const { call, outcome } = ended;
     const milliseconds = performance.now() - began;
     metrics.operationSeconds.observe(metricLabel, outcome, milliseconds / 1_000);
-    metrics.activity[operation.kind].note(outcome === "internal_error", milliseconds);
+    metrics.activity[operation.kind].record(outcome === "internal_error", milliseconds);
     if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, principal: call.principal.kind });
     const level = logLevelOf(operation, call, outcome);
     if (logger.isLevelEnabled(level)) logger[level](logFields(operation, ended, milliseconds), `${operation.name}: ${outcome}`);

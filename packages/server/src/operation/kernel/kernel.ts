@@ -1,7 +1,7 @@
 import type { Scope } from "#platform/database/database.ts";
 import { type ReplicaReads, replicaReads } from "#platform/database/replica-reads.ts";
 import type { Platform } from "#platform/platform.ts";
-import { type Bulkhead, bulkheadOf } from "#platform/resilience/bulkhead.ts";
+import { type Bulkhead, createBulkhead } from "#platform/resilience/bulkhead.ts";
 import { administrationAtOnce, type BulkheadName, bulkheads, signInsAtOnce } from "#platform/resilience/policies.ts";
 import { type Authorizer, authorize } from "../declaration/authorization.ts";
 import type { Catalogue } from "../declaration/catalogue.ts";
@@ -170,8 +170,13 @@ export class Kernel {
 
 function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string, Runnable> {
   const permits: Readonly<Record<BulkheadName, Bulkhead>> = {
-    administration: bulkheadOf("administration", bulkheads.administration, administrationAtOnce(connectionsOf(platform)), platform.metrics),
-    "sign-in": bulkheadOf("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
+    administration: createBulkhead(
+      "administration",
+      bulkheads.administration,
+      administrationAtOnce(connectionsOf(platform)),
+      platform.metrics,
+    ),
+    "sign-in": createBulkhead("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
   };
   const found = new Map<string, Runnable>();
   for (const { module, operations } of catalogue.manifests) {

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { policies } from "#platform/resilience/policies.ts";
 import type { Retries } from "#platform/resilience/policy.ts";
 import { type Counted, countedCalls } from "#platform/resilience/resilience.ts";
-import { NobodyServes } from "#platform/rpc/errors.ts";
+import { NoResponders } from "#platform/rpc/errors.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";
 import { noTracer, type Tracer } from "#platform/telemetry/tracing.ts";
@@ -42,7 +42,7 @@ export function serveOverRpc(rpc: Rpc, catalogue: Catalogue, { tracer = noTracer
       retryUntilServed(policy.retries, () => rpc.request(subjectOf(operation), body, { timeoutMs: policy.timeLimitMs })),
     ).catch((error: unknown) => {
       // A query has no effects, so an unknown outcome is only an unavailability.
-      if (operation.kind === "query" && error instanceof OutcomeUnknown) throw new Unavailable(error.dependency, error, error.ending);
+      if (operation.kind === "query" && error instanceof OutcomeUnknown) throw new Unavailable(error.dependency, error, error.reason);
       throw error;
     });
     const answer = readReply(reply.body, reply.headers, catalogue.errors);
@@ -91,7 +91,7 @@ async function retryUntilServed<T>({ times, firstPauseMs, longestPauseMs }: Retr
     try {
       return await request();
     } catch (error) {
-      if (!(error instanceof NobodyServes) || retry >= times) throw error;
+      if (!(error instanceof NoResponders) || retry >= times) throw error;
       const pauseMs = Math.min(firstPauseMs * 2 ** retry, longestPauseMs);
       // Jitter, so that calls that failed together do not retry together.
       await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));

@@ -1,4 +1,4 @@
-import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { mayQuery, queryContext, queryPermissionMissing } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { refuseUnstorable } from "#operation/declaration/storable.ts";
@@ -23,8 +23,8 @@ export const evaluate = authzen.inMemoryQuery("evaluate", {
     const question = parseEvaluation(evaluation, principal);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
-    return after(mayAsk({ principal, holds }, userId, tenantId), (may) =>
-      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, lacking),
+    return after(mayQuery({ principal, holds }, userId, tenantId), (may) =>
+      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, queryPermissionMissing),
     );
   },
 });

@@ -4,7 +4,7 @@ import { isForeignTo, isUser, type Principal } from "#operation/declaration/prin
 import { nullable, oneOfExtensible, RevisionInput, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
-import type { RequestContext } from "./projection/held-view.ts";
+import type { RequestContext } from "./projection/composed-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());

@@ -1,4 +1,4 @@
-import { NotHeld, type RoleSummary } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld, type RoleSummary } from "#modules/authorization/access/index.ts";
 import type { Fail } from "#operation/declaration/context.ts";
 import type { CommandContextOf, PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { RoleUnknown } from "./errors.ts";
@@ -10,12 +10,12 @@ import type { tenancy } from "./module.ts";
  * another scope are refused by {@link rolesInScope}, so that this check does not disclose their permissions.
  */
 export async function requireRolesHeld(
-  { reading, requireHeld }: PrepareContextOf<typeof tenancy, typeof NotHeld>,
+  { reading, requireHeld }: PrepareContextOf<typeof tenancy, typeof PermissionNotHeld>,
   organizationId: string | null,
   roleIds: readonly string[],
 ): Promise<void> {
   const given = await reading((_store, uses) => uses.access.permissionsGivenBy(organizationId, roleIds));
-  await requireHeld(organizationId, given, { error: NotHeld, field: "roleIds" });
+  await requireHeld(organizationId, given, { error: PermissionNotHeld, field: "roleIds" });
 }
 
 /** Locks the requested roles for use. A role of another scope is refused like one that does not exist. */

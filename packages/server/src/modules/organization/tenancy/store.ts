@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Store } from "#operation/declaration/module.ts";
-import { countAbout } from "#platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { estimateCount } from "#platform/database/estimate-count.ts";
 import { lockForQuota } from "#platform/database/quota-lock.ts";
 import { firstRow, rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
@@ -44,7 +44,7 @@ function reads(db: ReadHandle<Tables>) {
     ...erasureReads(db),
     organizationsCreatedBy: (userId: string): Promise<number> => organizationsCreatedBy(db, userId),
     async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
-      const counted = await countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` });
+      const counted = await estimateCount(db as unknown as ReadHandle, { table: "organizations", by: sql`status` });
       const rows = await rowsOf(
         db,
         sql<{ count: number }>`

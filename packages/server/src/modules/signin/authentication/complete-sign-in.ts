@@ -32,7 +32,7 @@ export async function completeSignIn(
 ): Promise<Static<typeof SignedIn>> {
   const { store, uses, principal, origin, services, now, audit } = context;
   const { userId, methods } = proof;
-  const facts = await uses.identity.holdSessionFacts(userId);
+  const facts = await uses.identity.lockSessionFacts(userId);
   if (facts?.status === "Suspended") return refuseSignIn(context, UserSuspended);
   if (organizationId !== null) await requireActiveMembership(context, userId, organizationId);
   // The password may have changed since it was verified.

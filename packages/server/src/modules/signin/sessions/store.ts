@@ -1,7 +1,7 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Store } from "#operation/declaration/module.ts";
-import { countAbout } from "#platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { estimateCount } from "#platform/database/estimate-count.ts";
 import { asRows } from "#platform/database/many-rows.ts";
 
 interface Sessions {
@@ -39,7 +39,7 @@ interface EndFilter {
 function reads(db: ReadHandle<Tables>) {
   return {
     async countLive(now: Date): Promise<number> {
-      const counts = await countAbout(db as unknown as ReadHandle, { table: "sessions", where: sql`expires_at > ${now}` });
+      const counts = await estimateCount(db as unknown as ReadHandle, { table: "sessions", where: sql`expires_at > ${now}` });
       return counts[0]?.value ?? 0;
     },
     byTokenHash: (tokenHash: string): Promise<SessionRow | undefined> =>

@@ -6,7 +6,7 @@ export async function checkMail(configuration: Configuration): Promise<readonly 
   const { smtpUrl, mailFrom } = configuration;
   if (smtpUrl === undefined) {
     return acceptsRemoteCallers(configuration)
-      ? [warning("no SMTP_URL: mails are neither sent nor shown, since callers of other machines come in")]
+      ? [warning("no SMTP_URL: mails are neither sent nor shown, because other machines can connect")]
       : [good("no SMTP_URL: mails are shown at /dev/inbox")];
   }
   const transport = smtpMail(smtpUrl, mailFrom);

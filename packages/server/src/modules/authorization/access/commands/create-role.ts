@@ -13,7 +13,7 @@ import { AccessScope, Role } from "../model.ts";
 import { access } from "../module.ts";
 import { toRole } from "../store.ts";
 
-/** Makes a role, in an organization or in the internal scope. It gives nothing yet. */
+/** Creates a role without permissions, in an organization or in the internal scope. */
 export const createRole = access.command("createRole", {
   http: "POST /api/v1/iam/roles",
   summary: "Create a role.",

@@ -54,7 +54,7 @@ export class EntrySource {
   }
 
   /** Forgets the observed versions: the database may have lost the transactions that they are of. */
-  forgetWritten(): void {
+  clearWritten(): void {
     this.#written.clear();
   }
 

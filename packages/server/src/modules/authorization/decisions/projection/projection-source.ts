@@ -26,7 +26,7 @@ export class ProjectionSource implements PolicySource {
     // A replica of the database may lack the change that an event told of, so there only the projector's announcement counts.
     if (platform.database.replica === undefined) this.lagging = { covers: isOfOwnTables, compute: (keys) => this.#compute(keys) };
     platform.log.onEvent((event) => this.#observe(event));
-    platform.log.onRestart(async () => this.#stored.forgetWritten());
+    platform.log.onRestart(async () => this.#stored.clearWritten());
   }
 
   async start(): Promise<readonly LoggedEvent[]> {

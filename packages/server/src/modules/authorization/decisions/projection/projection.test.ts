@@ -87,7 +87,7 @@ describe("an entry that cannot be computed", () => {
       expect(await keptValue(server, userKey(sound.person.id))).toEqual({ status: "Active" });
       const { watermark } = await cache.read([]);
       await cache.begin(projected.number, watermark);
-      server.application.reader.forgetAll();
+      server.application.reader.clear();
       expect((await ask(server, broken, "Organization.Update")).body).toMatchObject({ reasonCode: "permission_data_unavailable" });
       expect((await ask(server, sound, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
       // The check has asked for its repair.

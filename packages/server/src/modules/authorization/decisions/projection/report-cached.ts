@@ -6,7 +6,7 @@ import { CacheCheckRequested } from "../events.ts";
 import type { CachedDifferences } from "./compare-cached.ts";
 
 /** So many keys are told: they show what is wrong, and the number says how much. */
-const keysToldMax = 100;
+const reportedKeysMax = 100;
 
 /** What a process has found in its own caches when an operator asked for it. */
 export interface CacheReport {
@@ -30,7 +30,7 @@ export function answerCacheChecks(platform: Platform, compare: () => Promise<Cac
 
 /** Writes down what this process has found, where the operator's command finds it. */
 async function reportCached({ database, logger }: Platform, checkId: string, found: CachedDifferences): Promise<void> {
-  const keys = found.keys.slice(0, keysToldMax);
+  const keys = found.keys.slice(0, reportedKeysMax);
   if (found.keys.length > 0) logger.error({ keys, differing: found.keys.length }, "cached entries were not what the database has");
   await database.transact(everyTenant, (tx) =>
     sql`insert into access_cache_reports (check_id, host, pid, entries, differing, keys, reported_at)

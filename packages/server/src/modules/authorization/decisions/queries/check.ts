@@ -1,10 +1,10 @@
-import { EvaluationLimit, tellingErrors, UnknownPermission, UnknownResourceType } from "#modules/authorization/access/index.ts";
+import { EvaluationLimit, UnknownPermission, UnknownResourceType, withOperationErrors } from "#modules/authorization/access/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { after } from "#operation/kernel/maybe-promise.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
-import { mayAsk } from "../may-ask.ts";
+import { mayQuery } from "../may-query.ts";
 import { decisions } from "../module.ts";
 
 /**
@@ -23,7 +23,7 @@ export const check = decisions.inMemoryQuery("check", {
   decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
   run({ state, services, principal, holds, fail }, request) {
     const decideNow = () =>
-      tellingErrors(
+      withOperationErrors(
         () => decideFor(state, request, queryContext({ state, principal, services })),
         (decided) => {
           const { decision } = decided;
@@ -32,7 +32,7 @@ export const check = decisions.inMemoryQuery("check", {
           return answerOf(decided, request, services.revision);
         },
       );
-    return after(mayAsk({ principal, holds }, request.userId, request.tenantId ?? null), (may) =>
+    return after(mayQuery({ principal, holds }, request.userId, request.tenantId ?? null), (may) =>
       may ? decideNow() : fail(PermissionDenied, { field: "userId", rule: "permission", permission: "Authorization.Check" }),
     );
   },

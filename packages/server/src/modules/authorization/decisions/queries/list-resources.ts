@@ -15,7 +15,7 @@ import { inSlices } from "#platform/time-slice.ts";
 import { RequestContextInput, SubjectInput } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
-import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
+import { orTooMany, reachableResources, tooMany } from "../reachable-resources.ts";
 import { scanPage } from "../scan-page.ts";
 import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided.ts";
 
@@ -69,7 +69,7 @@ export const listResources = decisions.inMemoryQuery("listResources", {
         cursor,
       },
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-      found.byRole ? all : inReach(find, all),
+      found.byRole ? all : reachableResources(find, all),
       async (ids) => {
         const decided = await evaluate(shared, subject, ({ view, context }) =>
           inSlices(decideEach(ids, (id) => decide(view, actionType, { ...context, resource: { type, id } }), isOfResource)),

@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { permission } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound, RoleUnknown } from "../errors.ts";
@@ -18,7 +18,7 @@ export const changeMemberRole = tenancy.command("changeMemberRole", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid, ...RoleChoice }),
   output: Membership,
-  errors: [MembershipNotFound, RoleUnknown, LastOwner, NotHeld],
+  errors: [MembershipNotFound, RoleUnknown, LastOwner, PermissionNotHeld],
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, input.organizationId, input.membershipId));

@@ -1,5 +1,5 @@
 import { v7 as uuid } from "uuid";
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { recordUndeliverableOperation } from "#modules/foundation/identity/index.ts";
 import { takeInvitations, takeMail } from "#modules/foundation/notifications/index.ts";
 import { permission } from "#operation/declaration/authorization.ts";
@@ -29,7 +29,7 @@ export const inviteMember = tenancy.command("inviteMember", {
   status: 201,
   input: Type.Object({ organizationId: Uuid, email: Email, ...RoleChoice }),
   output: Invitation,
-  errors: [RoleUnknown, NotHeld, AlreadyMember, InvitationExists, QuotaExceeded],
+  errors: [RoleUnknown, PermissionNotHeld, AlreadyMember, InvitationExists, QuotaExceeded],
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     await requireRolesHeld(context, input.organizationId, wanted);

@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { internal } from "#operation/declaration/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastAdministrator, MembershipNotFound } from "../errors.ts";
@@ -16,7 +16,7 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   input: Type.Object({ userId: Uuid }),
   output: Nothing,
   inBatches: "tens of thousands of grants may name the member",
-  errors: [MembershipNotFound, NotHeld, LastAdministrator],
+  errors: [MembershipNotFound, PermissionNotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, { userId }) {
     const current = await context.reading((_store, uses) => uses.access.rolesOf([userId], null));

@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { either, own, permission } from "#operation/declaration/authorization.ts";
 import { isUser } from "#operation/declaration/principal.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
@@ -18,7 +18,7 @@ export const removeMember = tenancy.command("removeMember", {
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid }),
   output: Nothing,
   inBatches: "tens of thousands of grants may name the member",
-  errors: [MembershipNotFound, LastOwner, NotHeld],
+  errors: [MembershipNotFound, LastOwner, PermissionNotHeld],
   ownerOf: ({ reading }, { organizationId, membershipId }) => reading((store) => store.userOfMembership(organizationId, membershipId)),
   async prepare(context, { organizationId, membershipId }) {
     const { principal } = context;

@@ -1,5 +1,5 @@
 import { v7 as uuid } from "uuid";
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { internal } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastAdministrator, RoleUnknown, UserUnknown } from "../errors.ts";
@@ -18,7 +18,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
   versioned: true,
   input: Type.Object({ userId: Uuid, ...RoleChoice }),
   output: Membership,
-  errors: [UserUnknown, RoleUnknown, NotHeld, LastAdministrator],
+  errors: [UserUnknown, RoleUnknown, PermissionNotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, input) {
     const wanted = chosenRoles(input);

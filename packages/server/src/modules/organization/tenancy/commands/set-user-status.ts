@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { OwnStatus, User, UserNotFound } from "#modules/foundation/identity/index.ts";
 import { internal } from "#operation/declaration/authorization.ts";
 import { CredentialInvalid } from "#operation/declaration/errors.ts";
@@ -20,7 +20,7 @@ export const setUserStatus = tenancy.command("setUserStatus", {
   versioned: true,
   input: Type.Object({ userId: Uuid, status: oneOf("Active", "Suspended") }),
   output: User,
-  errors: [UserNotFound, OwnStatus, CredentialInvalid, NotHeld, LastAdministrator],
+  errors: [UserNotFound, OwnStatus, CredentialInvalid, PermissionNotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, { userId }) {
     const roleIds = (await context.reading((_store, uses) => uses.access.rolesOf([userId], null))).get(userId) ?? [];
@@ -38,7 +38,7 @@ export const setUserStatus = tenancy.command("setUserStatus", {
     if (principal.kind === "user" && locked.get(actor)?.status !== "Active") fail(CredentialInvalid);
     expectVersion(user.version);
     const roleIds = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
-    if (roleIds.some((id) => !checkedRoleIds.includes(id))) fail(NotHeld, { field: "userId", rule: "changed" });
+    if (roleIds.some((id) => !checkedRoleIds.includes(id))) fail(PermissionNotHeld, { field: "userId", rule: "changed" });
     if (await uses.access.wouldLoseLastHolder(userId, null, { roleIds, isActive: status === "Active" })) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     }

@@ -1,4 +1,4 @@
-import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import { rejectInvalidNames, User } from "#modules/foundation/identity/index.ts";
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { createVerifiedUser } from "../create-verified-user.ts";
@@ -18,7 +18,7 @@ export const createUser = authentication.command("createUser", {
   output: User,
   errors: [EmailTaken],
   async prepare({ services }, { email, password, firstName, lastName }) {
-    refuseNoNames({ firstName, lastName });
+    rejectInvalidNames({ firstName, lastName });
     return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
   },
   async run(context, input, passwordHash) {

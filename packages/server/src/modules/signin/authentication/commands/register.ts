@@ -1,5 +1,12 @@
 import { v7 as uuid } from "uuid";
-import { canonicalLocale, Locale, newUser, recordUndeliverableOperation, refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import {
+  canonicalLocale,
+  Locale,
+  newUser,
+  recordUndeliverableOperation,
+  rejectInvalidNames,
+  User,
+} from "#modules/foundation/identity/index.ts";
 import { takeMail } from "#modules/foundation/notifications/index.ts";
 import { anyone } from "#operation/declaration/authorization.ts";
 import { invalid } from "#operation/declaration/errors.ts";
@@ -30,7 +37,7 @@ export const register = authentication.command("register", {
   async prepare({ services }, input) {
     const locale = canonicalLocale(input.locale);
     if (typeof locale !== "string") throw invalid(locale);
-    refuseNoNames(input);
+    rejectInvalidNames(input);
     const { email, firstName, lastName } = input;
     const passwordHash = await hashChosenPassword(input.password, { email, names: [firstName, lastName] }, services.settings);
     return { locale, passwordHash, wait: await takeMail(services, "registration", email) };

@@ -1,4 +1,4 @@
-import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import { rejectInvalidNames, User } from "#modules/foundation/identity/index.ts";
 import { anyone } from "#operation/declaration/authorization.ts";
 import { Token, Type } from "#operation/declaration/schema.ts";
 import { hashSecret } from "#platform/secrets.ts";
@@ -23,7 +23,7 @@ export const setUp = authentication.command("setUp", {
   output: User,
   errors: [SetUpDone, SetUpTokenInvalid, EmailTaken],
   async prepare({ services }, { email, password, firstName, lastName }) {
-    refuseNoNames({ firstName, lastName });
+    rejectInvalidNames({ firstName, lastName });
     return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
   },
   async run(context, input, passwordHash) {

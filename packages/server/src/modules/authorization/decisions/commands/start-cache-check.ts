@@ -5,7 +5,7 @@ import { CacheCheckRequested } from "../events.ts";
 import { decisions } from "../module.ts";
 
 /** Asks every process to compare what it has cached of the projection with the database, and to forget what differs. */
-export const askCaches = decisions.command("askCaches", {
+export const startCacheCheck = decisions.command("startCacheCheck", {
   summary: "Ask every process to compare its caches with the projection.",
   allow: operatorOnly(),
   audit: { action: "ReadModel.CacheCheckRequested", category: "System", severity: "Info" },

@@ -7,7 +7,7 @@ import { newUserFields } from "../model.ts";
 import { authentication } from "../module.ts";
 import { hashChosenPassword } from "../passwords/choose.ts";
 
-/** Makes an active user from the command line (`gatehouse user create`), as an internal administrator where asked. */
+/** Creates an active user, optionally as an internal administrator (`gatehouse user create`). */
 export const createUser = authentication.command("createUser", {
   summary: "Create an active user.",
   allow: operatorOnly(),

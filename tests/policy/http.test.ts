@@ -2,7 +2,7 @@ import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
 import type { AnyBody, Answer as HttpAnswer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Case, type CorpusFile, loadCorpus } from "./support/corpus.ts";
-import { cannotBeHad, HttpWorld, refusedByServer } from "./support/http-world.ts";
+import { HttpWorld, refusedByServer, unsupportedReason } from "./support/http-world.ts";
 import type { Answer } from "./support/world.ts";
 
 /**
@@ -32,8 +32,8 @@ const refusals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "session-strength.yaml": { "model: common.validation_failed": 1 },
 };
 
-const isHad = (file: CorpusFile) => (question: Case) => cannotBeHad(question, file) === undefined;
-const isDecided = (file: CorpusFile) => (question: Case) => isHad(file)(question) && refusedByServer(question) === undefined;
+const isSupported = (file: CorpusFile) => (question: Case) => unsupportedReason(question, file) === undefined;
+const isDecided = (file: CorpusFile) => (question: Case) => isSupported(file)(question) && refusedByServer(question) === undefined;
 
 it("nearly the whole corpus is evaluated over HTTP", () => {
   const counts = files.map((file) => ({ name: file.name, all: file.cases.length, decided: file.cases.filter(isDecided(file)).length }));
@@ -49,7 +49,7 @@ describe.each(files)(`corpus $name ${surface}`, (file) => {
   afterAll(() => world?.close());
 
   for (const question of file.cases) {
-    const reason = cannotBeHad(question, file);
+    const reason = unsupportedReason(question, file);
     const isKnownIssue = Object.keys(question.known).some((name) => surface.startsWith(name));
     const test = reason !== undefined ? it.skip : isKnownIssue ? it.fails : it;
     test(reason === undefined ? question.name : `${question.name} (${reason})`, () => asksEveryWay(world, question));

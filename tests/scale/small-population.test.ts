@@ -13,15 +13,15 @@ const size: Size = { roles: 20_000, permissions: 5_000 };
 const api = "/api/v1/iam";
 
 /**
- * How long one call may take: a second, where no target is above half of one. Where the machine is busy, as long as 150 of the
- * least call that there is, measured beside it; alone on two cores that one takes 3 ms.
+ * How long one call may take: a second, twice the highest target. On a busy machine, 150 times the cheapest call, measured at the same
+ * time; on two idle cores that call takes 3 ms.
  */
 const boundMs = 1_000;
 const boundInLeastCalls = 150;
-/** What was slow once may have been another's turn; what is slow three times grows with the population. */
+/** A slow call may have waited for another process; a call that is slow three times grows with the population. */
 const triesMax = 3;
 
-// PGlite holds the filled database in the memory of the test's own process, and its planner has no statistics of that size.
+// PGlite stores the database in the memory of the test, and its planner has no statistics of that size.
 describeOnPostgresql("an installation with 20,000 roles and 5,000 permissions (PostgreSQL only: its planner is what is tested)", () => {
   let server: TestServer;
   let world: World;

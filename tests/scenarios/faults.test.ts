@@ -4,7 +4,7 @@ import { skippedBecause } from "./support/backend.ts";
 import { say } from "./support/report.ts";
 import { openStage, type Stage, shortForm } from "./support/stage.ts";
 
-// The short form: every fault once or a few times, on one application. `npm run test:scenarios` plays the long one.
+// The short form: every fault once or a few times, on one application. `npm run test:scenarios` runs the long form.
 const reason = skippedBecause();
 if (reason !== undefined) console.warn(`skipped: faults: ${reason}`);
 

@@ -52,18 +52,18 @@ async function expectAlike(send: (email: string) => Promise<Answer<AnyBody>>): P
 }
 
 describe("an unauthenticated caller cannot find out who has an account", () => {
-  it("signing in does not tell a known address from an unknown one", () =>
+  it("signing in does not distinguish a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a non-member's other guess" } })));
 
-  it("signing in for an organization does not tell a known address from an unknown one", () =>
+  it("signing in for an organization does not distinguish a known address from an unknown one", () =>
     expectAlike((email) =>
       server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a non-member's other guess", organizationId: world.own.id } }),
     ));
 
-  it("asking for a new password does not tell a known address from an unknown one", () =>
+  it("requesting a password reset does not distinguish a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/forgot-password", { body: { email } })));
 
-  it("an invitation does not tell a known address from an unknown one, unless the member lists tell its inviter anyway", () =>
+  it("an invitation does not distinguish a known address from an unknown one, unless the inviter sees the members anyway", () =>
     expectAlike((email) =>
       server.call(`POST /api/v1/iam/organizations/${world.own.id}/invitations`, {
         token: world.own.owner.token,
@@ -71,7 +71,7 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
       }),
     ));
 
-  it("accepting an invitation with a guessed token does not tell a known address from an unknown one", async () => {
+  it("accepting an invitation with a guessed token does not distinguish a known address from an unknown one", async () => {
     const guest = await newPerson(server, "guest");
     const known = await invite(server, world.own.organization, guest.email, world.own.roles["Member"] as string);
     const unknown = await invite(server, world.own.organization, address("nobody"), world.own.roles["Member"] as string);
@@ -82,7 +82,7 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
     expect(seen(await accept(unknown.id))).toEqual(none);
   });
 
-  it("a link that confirms or resets does not tell a known address from an unknown one", async () => {
+  it("a link that confirms or resets does not distinguish a known address from an unknown one", async () => {
     for (const route of ["verify-email", "reset-password"]) {
       const answers = await Promise.all(
         ["A".repeat(43), "B".repeat(20), "C".repeat(200)].map((token) =>
@@ -93,7 +93,7 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
     }
   });
 
-  it("registering does not tell a known address from an unknown one, also twice and with an Idempotency-Key", async () => {
+  it("registering does not distinguish a known address from an unknown one, also twice and with an Idempotency-Key", async () => {
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     const key = { "idempotency-key": `register-${Date.now()}` };
@@ -107,7 +107,7 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
     }
   });
 
-  it("signing in with the registered password does not tell whether the address had an account", () =>
+  it("signing in with the registered password does not show whether the address had an account", () =>
     expectAlike(async (email) => {
       await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
       return server.call("POST /api/v1/iam/auth/login", { body: { email, password: registration(email).password } });

@@ -37,7 +37,7 @@ const separators = [
   "__proto__",
 ];
 
-/** Asks the question by itself and among others, first when nothing is in memory and then again. */
+/** Evaluates the request by itself and in batches, first uncached and then cached. */
 async function answersTo(question: Record<string, unknown>): Promise<boolean[]> {
   const single = async () => (await expectOk(ask(question))).isAuthorized as boolean;
   const batch = async () => (await expectOk(askAll([question, question]))).results.map((one: AnyBody) => one.isAuthorized as boolean);

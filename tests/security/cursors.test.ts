@@ -64,7 +64,7 @@ describe("a cursor", () => {
       const forged = {
         "is empty": "",
         "is random": randomBytes(60).toString("base64url"),
-        "is sealed text of nobody": `g1.${randomBytes(60).toString("base64url")}`,
+        "is random ciphertext": `g1.${randomBytes(60).toString("base64url")}`,
         "is plain": Buffer.from(JSON.stringify([world.other.id])).toString("base64url"),
         "is JSON": JSON.stringify([world.other.id]),
         "was cut": real.slice(0, -4),

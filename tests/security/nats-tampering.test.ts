@@ -14,7 +14,7 @@ const iam = "/api/v1/iam";
 const possible = distributed && (await listens("nats"));
 
 /**
- * Somebody who may publish and subscribe everywhere on NATS, and has no key: two sets of roles answer, each in processes' worth of its
+ * An attacker who may publish and subscribe everywhere on NATS and has no key. Two sets of roles answer, each role in a process of its
  * own (TEST_TOPOLOGY=distributed).
  */
 describe.runIf(possible)("an attacker on NATS", () => {

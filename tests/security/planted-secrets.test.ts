@@ -16,7 +16,7 @@ const { server } = world;
 const secretFieldsOf = (schema: AnyBody): string[] =>
   Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretKeyword] === true ? [name] : []));
 
-/** Something that nobody writes by chance, and that is found in JSON and in text as it stands. */
+/** A random text that has the same form in JSON and in plain text. */
 const planted = (): string => `planted${randomBytes(20).toString("hex")}`;
 
 /** Every row of every table as text, jobs included. */

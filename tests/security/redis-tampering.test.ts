@@ -10,7 +10,7 @@ import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { revocationBoundMs } from "../../packages/server/src/platform/log/follower.ts";
 
-/** Somebody who may write to Redis whatever they like, and has no key. */
+/** An attacker who may write to Redis and has no key. */
 describeOnPostgresql("an attacker who writes to Redis", () => {
   let processes: Processes;
   let redis: OwnRedis;
@@ -36,7 +36,7 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
   const generation = async (): Promise<string> => ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ")[0] as string;
   const own = () => `iam:membership:user:${mallory.id}:internal`;
   const administrators = () => `iam:membership:user:${world.administrator.id}:internal`;
-  /** Of a process that has nothing of it in memory. */
+  /** The statuses of a process without caches. */
   const statusesOf = async (by: Person): Promise<readonly number[]> => {
     const fresh = await (processes.all[0] as TestServer).startAnother();
     try {

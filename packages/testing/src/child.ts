@@ -1,6 +1,6 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { below, tell } from "./process-tree.ts";
+import { below, sendSignal } from "./process-tree.ts";
 import { reapAtEnd, spare } from "./reaper.ts";
 
 /** A program that the suite started. It ends with the suite, also if the suite is killed. */
@@ -57,10 +57,10 @@ export function start(program: string, args: readonly string[], options: SpawnOp
       return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
     },
     // A script ends with its children, so the whole group receives the signal.
-    signal: (signal) => tell(signal === "SIGKILL" ? -pid : pid, signal),
+    signal: (signal) => sendSignal(signal === "SIGKILL" ? -pid : pid, signal),
     ended: ended.promise,
-    freeze: () => [pid, ...below(pid)].forEach((id) => void tell(id, "SIGSTOP")),
-    thaw: () => [...below(pid), pid].forEach((id) => void tell(id, "SIGCONT")),
+    freeze: () => [pid, ...below(pid)].forEach((id) => void sendSignal(id, "SIGSTOP")),
+    thaw: () => [...below(pid), pid].forEach((id) => void sendSignal(id, "SIGCONT")),
   };
 }
 

@@ -21,7 +21,7 @@ export function below(parent: number): readonly number[] {
 }
 
 /** A negative number is a process group. A process that has ended already is ignored. */
-export function tell(pid: number, signal: NodeJS.Signals): void {
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   if (pid === 0) return;
   try {
     process.kill(pid, signal);

@@ -14,7 +14,7 @@ import type { Answer, Attributes, Question, Role, Subject, World } from "./world
 
 const folder = new URL("../../../packages/policy/corpus/", import.meta.url);
 
-/** A file of the corpus, every shorthand written out. The format is packages/policy/corpus/README.md. */
+/** A file of the corpus with every shorthand expanded. packages/policy/corpus/README.md describes the format. */
 export interface CorpusFile extends World {
   readonly name: string;
   readonly subjects: ReadonlyMap<string, Subject>;
@@ -31,7 +31,7 @@ export interface Row extends ResourceRef {
 export interface Case extends Question {
   readonly name: string;
   readonly expect: Answer;
-  /** Why a surface does not answer like that yet, by the beginning of its name. */
+  /** Why a surface does not answer as expected yet, by the prefix of its name. */
   readonly known: Readonly<Record<string, string>>;
 }
 
@@ -166,7 +166,7 @@ function readCondition(written: WrittenCondition, at: string): Condition {
   return condition;
 }
 
-/** `[left, operator, right, zone]`, and all, any and not of such. */
+/** `[left, operator, right, zone]`, or all, any and not of such. */
 function expand(written: WrittenCondition): Condition {
   if (Array.isArray(written)) {
     const [left, operator, right, zone] = written;
@@ -221,7 +221,7 @@ const readFacts = (written: readonly (string | WrittenFact | WrittenSeries)[], f
 
 const plainFact = /^([^:#@|\s]+):([^:#@|\s]+)#([^:#@|\s]+)@([^:#@|\s]+):([^:#@|\s]+)(?:#([^:#@|\s]+))?$/;
 
-/** `Camera:gate#viewer@user:an`, or the parts one by one where an id is not that plain. */
+/** `Camera:gate#viewer@user:an`, or separate fields if an id has separators. */
 function readFact(written: WrittenFact, file: string): Relationship {
   checkFields(written, fields.fact, `${file}: relationship`);
   const at = `${file}: relationship ${written.fact ?? JSON.stringify(written.resource)}`;
@@ -273,7 +273,7 @@ function readCase(
   };
 }
 
-/** `Camera:gate` or `Camera`, or the parts one by one. Attributes that are not given are those of the row, if there is one. */
+/** `Camera:gate` or `Camera`, or separate fields. Missing attributes are those of the row, if it exists. */
 function readResource(written: WrittenCase["resource"], rows: readonly Row[]): Question["resource"] {
   if (written === undefined || written === null) return undefined;
   const colon = typeof written === "string" ? written.indexOf(":") : -1;
@@ -290,7 +290,7 @@ function readAnswer(written: WrittenCase["expect"], at: string): Answer {
   return { allowed: outcome === "allowed", reason: found(reason, at) };
 }
 
-/** YAML keeps times as text; so does the corpus, with the zone written out. */
+/** Times are texts with a zone, in YAML and in the corpus. */
 function moment(written: string): number {
   const time = Date.parse(written);
   if (Number.isNaN(time) || !/(?:Z|[+-]\d\d:\d\d)$/.test(written)) throw new Error(`'${written}' is not a moment with its zone`);

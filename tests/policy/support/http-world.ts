@@ -29,12 +29,12 @@ const internalScope = "";
 const permissionPattern = new RegExp((PermissionValue as { readonly pattern?: string }).pattern as string);
 
 /** Why a server cannot evaluate the case; undefined if it can. */
-export function cannotBeHad(question: Case, file: CorpusFile): string | undefined {
+export function unsupportedReason(question: Case, file: CorpusFile): string | undefined {
   const { tenant, roles } = question.subject;
   const isNonMember = "reason" in question.expect && question.expect.reason === "not_a_member";
   if (tenant.id === null && tenant.entitlements !== undefined && !isNonMember) return "the internal scope has no plan";
   const defined = new Set(file.permissions.map(({ value }) => value));
-  if (roles?.some((role) => role?.rules.some(({ permission }) => !defined.has(permission)))) return "no role names what nobody defined";
+  if (roles?.some((role) => role?.rules.some(({ permission }) => !defined.has(permission)))) return "roles name only defined permissions";
   if (relationshipsTwice(file).some(({ resource: { type, id } }) => type === question.resource?.type && id === question.resource.id))
     return "a relationship is there once";
   return [question.resource?.attributes, question.request, question.session].every(fitsIntoJson) ? undefined : "JSON has no such number";
@@ -299,7 +299,7 @@ export class HttpWorld {
     for (const member of this.#members) {
       const { user_id, organization_id } = this.#keysOf(member);
       const isUnknown = member.user.status === undefined || member.roles.includes(undefined);
-      const roleIds = [...this.#rolesOfMember(member), ...(member.roles.includes(undefined) ? [idOf("role", "that nobody knows")] : [])];
+      const roleIds = [...this.#rolesOfMember(member), ...(member.roles.includes(undefined) ? [idOf("role", "unknown")] : [])];
       if (isUnknown) await this.#writeEntry(membershipKey(user_id, organization_id), organization_id, { roleIds });
       const { status } = member.user;
       if (status !== undefined && !knownStatuses.has(status)) await this.#writeEntry(userKey(user_id), null, { status });

@@ -8,7 +8,7 @@ export interface Evaluation {
   readonly question: Question;
 }
 
-/** The single grants and revocations that a person could make; what the engine proposes is told in the same words. */
+/** The single grants and revocations that a person could make; the proposals of the engine have the same form. */
 export type Single = Extract<Change, { kind: "add_relationship" | "remove_relationship" | "give_role" | "take_role" }>;
 
 const isSame = (a: Pick<Relationship, "resource" | "relation" | "subject">, b: Pick<Relationship, "resource" | "relation" | "subject">) =>

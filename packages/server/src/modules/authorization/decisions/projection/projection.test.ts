@@ -237,10 +237,10 @@ describe("the schema step that keeps what roles were given", () => {
         (select jsonb_agg(p - 'scope') from jsonb_array_elements(value -> 'permissions') p)) where key = ${policyKey}`.execute(tx);
       await sql`drop index idx_projection_entries_older_lists`.execute(tx);
       // The step runs before the one that gave the table its name of today.
-      await sql`alter table projection_entries rename to projection_entries`.execute(tx);
+      await sql`alter table projection_entries rename to access_read_model`.execute(tx);
       await step?.up(tx);
-      await sql`alter table projection_entries rename to projection_entries`.execute(tx);
-      await sql`alter index idx_projection_entries_older_lists rename to idx_projection_entries_older_lists`.execute(tx);
+      await sql`alter table access_read_model rename to projection_entries`.execute(tx);
+      await sql`alter index idx_access_read_model_older_lists rename to idx_projection_entries_older_lists`.execute(tx);
     });
     const page: { keys: string[] } = await asOperator(server, "decisions.listEntryKeys", { cursor: null });
     const keys = page.keys.filter((key) => key.startsWith("iam:role:") || key === policyKey);

@@ -4,7 +4,7 @@ export interface Repair {
   readonly keys: readonly string[];
 }
 
-/** The queue keeps the name that it was released with: what an older release has enqueued is still worked off. */
+/** The queue has its released name, so that jobs of an older release are still handled. */
 export const repairJob: JobName<Repair> = { name: "access.repair-read-model" };
 
 export const pruneDecisionsJob: JobName<object> = { name: "access.forget-old-decisions" };

@@ -13,25 +13,25 @@ import { type Answer, type AnyBody, type CallOptions, startTestServer, type Test
 import { expect } from "vitest";
 import { issues } from "./schemas.ts";
 
-/** What the standard's and the certification's examples take for granted: who there is, and what they may do. */
+/** The fixture of the standard's and the certification's examples: users and their permissions. */
 export interface World {
   readonly server: TestServer;
   readonly administrator: Person;
   readonly organization: OrganizationOf;
   readonly alice: Person;
   readonly bob: Person;
-  /** A decision's shared: the owner, with a session that was begun for the organization. */
+  /** A session of the owner for the organization: the default caller. */
   readonly token: string;
-  /** Whom the examples mean by a name. */
+  /** The user id for a name in the examples. */
   readonly idOf: (name: string) => string;
-  /** Asks, and finds every success as the standard has it. */
+  /** Sends a request and expects every successful response to conform to the standard. */
   post(path: string, body: unknown, options?: CallOptions): Promise<Answer<AnyBody>>;
   decide(evaluation: object, token?: string): Promise<AnyBody>;
   grant(resource: string, relation: string, subject: object, condition?: object): Promise<void>;
 }
 
 const users = ["user"];
-/** Held as long as nothing is said of the status, or something else than this. */
+/** True unless the resource has the status `archived`. */
 const notArchived = {
   any: [{ not: { operator: "exists", left: "$resource.status" } }, { operator: "not_equals", left: "$resource.status", right: "archived" }],
 };

@@ -1,19 +1,14 @@
 import { issueOf } from "@gatehouse/testing/answers.ts";
 import { sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
-import { distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { distributed } from "@gatehouse/testing/server.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-/** Every operation once with each role in a process of its own; by status they are tested in one process, in their modules. */
-describe.skipIf(!distributed)("with each role in a process of its own (TEST_TOPOLOGY=distributed)", () => {
-  let server: TestServer;
-  let world: World;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-    world = await World.on(server, twoTenants);
-  });
-  afterAll(() => server?.close());
+/** Every operation once with each role in a process of its own. The modules test every status in one process. */
+describe.skipIf(!distributed)("operations with each role in a process of its own (TEST_TOPOLOGY=distributed)", () => {
+  const world = World.ofSuite(twoTenants);
+  const { server } = world;
 
   it("every operation with a route has a sample request", () => {
     expect(operationsWithoutSample(server)).toEqual([]);

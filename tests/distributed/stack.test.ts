@@ -11,14 +11,14 @@ import { startProcess, until } from "./support.ts";
 
 const possible = backend === "postgresql" && (await listens("nats"));
 const iam = "/api/v1/iam";
-/** More ports than a set takes. */
+/** More ports than a set uses. */
 const setSize = 8;
 
-describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked for or no NATS answers)", () => {
-  it("starts a set that answers, tells what runs where, starts again what is killed, and ends at one word", async () => {
+describe.runIf(possible)("npm run stack (skipped without TEST_BACKEND=postgresql or NATS)", () => {
+  it("npm run stack starts processes that answer, reports where each runs, restarts killed ones, and ends on one signal", async () => {
     const database = await makeDatabase();
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
-    // A row of ports: the set takes those that follow.
+    // The set uses the following consecutive ports.
     const port = await freePort(setSize);
     const url = `http://127.0.0.1:${port}`;
     const stack = startProcess(
@@ -66,7 +66,7 @@ describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked f
     }
   }, 180_000);
 
-  it("hands the variables on, and ends with the sentence of the process that does not take one", async () => {
+  it("npm run stack passes variables on, and ends with the error of the process that refuses one", async () => {
     const database = await makeDatabase();
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
     const stack = startProcess(

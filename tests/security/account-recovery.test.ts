@@ -19,12 +19,10 @@ import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["admin", "member"]);
 beforeAll(async () => {
-  world = await World.open(["admin", "member"]);
   await world.define("Lesson", "Lesson.Read", "Lesson.Write");
 });
-afterAll(() => world.close());
 
 const refused = async (work: () => Promise<AnyBody>, status: number, code: string, field?: string) =>
   expectError(await withoutTrace(world.server, work), status, code, field);
@@ -59,8 +57,8 @@ async function secondOwner({ organization, roles }: Awaited<ReturnType<typeof sh
   return person;
 }
 
-describe("a denial reaches nobody above", () => {
-  it("who may manage roles takes nothing from an owner by a role that they share, under no condition", async () => {
+describe("denials of more privileged members", () => {
+  it("a manager of roles cannot deny an owner anything by a role that they share, under any condition", async () => {
     const { team, manager, reads, organization } = await sharedRole();
     expectWritten(await world.rule(team, "Lesson.Write", {}, organization.owner.token), 200);
     for (const permission of ["Organization", "Organization.Read", "Lesson.Write", "Lesson.Read"])
@@ -68,7 +66,7 @@ describe("a denial reaches nobody above", () => {
         const rule = { effect: "deny", ...(condition ? { condition } : {}) };
         await refused(() => world.rule(team, permission, rule, manager.token), 403, "access.holders_above", "roleId");
       }
-    // A condition on what they have, and the end of it, take as much.
+    // Adding a condition to a permission and removing it need the same permission.
     const holds = await world.role(["Lesson.Write"], organization);
     const writer = await newPerson(world.server, "writer");
     await joinAs(world.server, organization, writer, holds);
@@ -78,14 +76,14 @@ describe("a denial reaches nobody above", () => {
     expectRead(await reads());
   });
 
-  it("an administrator of the organization who is no owner does not either", async () => {
+  it("an admin who is no owner cannot deny an owner anything", async () => {
     const { team, roles, organization } = await sharedRole();
     const admin = await newPerson(world.server, "admin");
     await joinAs(world.server, organization, admin, roles["Admin"] as string);
     await refused(() => world.rule(team, "Lesson.Read", { effect: "deny" }, admin.token), 403, "access.holders_above");
   });
 
-  it("from those who hold no more than themselves they may", async () => {
+  it("a manager of roles can deny members who hold no more than they do", async () => {
     const { organization, manager, roles } = await sharedRole();
     const lesser = await world.role(["Organization.ReadRoles"], organization);
     await joinAs(world.server, organization, await newPerson(world.server), lesser);
@@ -96,7 +94,7 @@ describe("a denial reaches nobody above", () => {
     expectWritten(await world.send(`DELETE roles/${lesser}/permissions`, admin.token, remove), 200);
   });
 
-  it("a clerk of the internal scope takes nothing from an administrator", async () => {
+  it("a clerk of the internal scope cannot deny an administrator anything", async () => {
     const administrator = world.administrator;
     const clerk = await internalMember("InternalRole.Manage", "InternalRole.Read");
     const shared = await internalRole();
@@ -105,7 +103,7 @@ describe("a denial reaches nobody above", () => {
     expectWritten(await give([top, shared]), 200);
     for (const permission of ["Authorization", "InternalRole.Manage", "User.Read"])
       await refused(() => world.rule(shared, permission, { effect: "deny" }, clerk.token), 403, "access.holders_above");
-    // The only administrator does not do it either, nor takes a role on that does.
+    // The only administrator cannot do it either, nor assign themselves such a role.
     await refused(() => world.rule(shared, "User.Read", { effect: "deny" }, administrator.token), 409, "access.last_holder");
     const denying = await internalRole();
     expectWritten(await world.rule(denying, "User.Read", { effect: "deny" }, administrator.token), 200);
@@ -114,8 +112,8 @@ describe("a denial reaches nobody above", () => {
   });
 });
 
-describe("an owner who can undo everything is left", () => {
-  it("the only owner is under no denial by their own hand", async () => {
+describe("the last unrestricted owner", () => {
+  it("the only owner cannot deny themselves a permission of the product", async () => {
     const { team, owner, giveOwner, organization, reads } = await sharedRole();
     const deny = (role: string, rule = {}) =>
       world.rule(role, "Organization.ReadGrants", { effect: "deny", ...rule }, organization.owner.token);
@@ -127,7 +125,7 @@ describe("an owner who can undo everything is left", () => {
     expectRead(await reads());
   });
 
-  it("of an application's permission they may be, and take it back themselves", async () => {
+  it("the only owner can deny themselves an application's permission, and undo it", async () => {
     const { team, organization } = await sharedRole();
     const { token } = organization.owner;
     expectWritten(await world.rule(team, "Lesson.Read", { effect: "deny" }, token), 200);
@@ -138,12 +136,12 @@ describe("an owner who can undo everything is left", () => {
     expect(await may()).toBe(true);
   });
 
-  it("of two owners one may be denied something, and the other takes it back", async () => {
+  it("one of two owners can be denied a permission, and the other can undo it", async () => {
     const shared = await sharedRole();
     const { team, organization, owner, giveOwner } = shared;
     const second = await secondOwner(shared);
     expectWritten(await world.rule(team, "Organization.ReadGrants", { effect: "deny" }, second.token), 200);
-    // Who is denied something does not count: the second is the last one now.
+    // A restricted owner does not count, so the second one is the last.
     const of = (await memberships(organization)).get(second.id);
     const at = `organizations/${organization.id}/memberships/${of}`;
     await refused(() => world.send(`DELETE ${at}`, second.token), 409, "tenancy.last_owner");
@@ -153,7 +151,7 @@ describe("an owner who can undo everything is left", () => {
     expectWritten(await world.send(`DELETE ${at}`, second.token), 204);
   });
 
-  it("who is suspended does not count", async () => {
+  it("a suspended owner does not count as an unrestricted owner", async () => {
     const shared = await sharedRole();
     const { organization, owner, team, giveOwner } = shared;
     const second = await secondOwner(shared);
@@ -174,8 +172,8 @@ describe("an owner who can undo everything is left", () => {
   });
 });
 
-describe("a helpdesk takes no administrator's access", () => {
-  it("who may suspend users suspends nobody who holds more than they do, nor lets them in again", async () => {
+describe("suspension of more privileged users", () => {
+  it("a helpdesk can neither suspend nor reactivate a user who holds more than they do", async () => {
     const helpdesk = await internalMember("User.SetStatus");
     const officer = await internalMember("User.SetStatus", "User.Read");
     const set = (whom: Person, status: string, by = helpdesk) =>
@@ -187,14 +185,14 @@ describe("a helpdesk takes no administrator's access", () => {
     await setStatus(officer, "Active");
     expectWritten(await set(helpdesk, "Suspended", await signedInAgain(officer)), 200);
     await setStatus(helpdesk, "Active");
-    // A user without internal roles is below everybody there, an owner of an organization as well.
+    // A user without internal roles holds less than any internal member; so does an owner of an organization.
     const { organization } = await sharedRole();
     const again = await signedInAgain(helpdesk);
     expectWritten(await set(organization.owner, "Suspended", again), 200);
     expectWritten(await set(organization.owner, "Active", again), 200);
   });
 
-  it("the last active administrator stays active, whoever asks", async () => {
+  it("the last active administrator cannot be suspended by any caller", async () => {
     const defined = await permissions("Internal");
     const roots = defined.filter((one) => one.parent === null).map(({ value }) => value);
     const equal = await internalMember(...roots);
@@ -206,11 +204,11 @@ describe("a helpdesk takes no administrator's access", () => {
   });
 });
 
-describe("a requirement of the model shuts nobody out", () => {
+describe("requirements of the model", () => {
   const requirements = (values: object) => ({ model: { requirements: values } });
   const put = (values: object, token = world.administrator.token) => world.send("PUT authorization/model", token, requirements(values));
 
-  it("the product's own operations decide with the caller's session, as the check does", async () => {
+  it("the product's own operations evaluate the caller's session, as a check does", async () => {
     const { organization } = await sharedRole();
     const person = organization.owner;
     const make = (token: string) =>
@@ -246,7 +244,7 @@ describe("a requirement of the model shuts nobody out", () => {
     await refused(() => make("10.8.1.1"), 403, "auth.permission_denied");
   });
 
-  it("questions about others need what the model requires of asking", async () => {
+  it("checks about other users need what the model requires of the check permission", async () => {
     const body = { checks: [{ userId: world.member.id, tenantId: world.organization.id, actionType: "Organization.Read" }] };
     const ask = () => world.send("POST authorization/check-batch", world.administrator.token, body);
     expectRead(await ask());
@@ -256,7 +254,7 @@ describe("a requirement of the model shuts nobody out", () => {
     expectRead(await ask());
   });
 
-  it("whoever may replace the model can always meet what it requires", async () => {
+  it("a caller who may replace the model can always meet its requirements", async () => {
     for (const permission of ["Authorization.ManageModel", "Authorization"])
       for (const requirement of [
         { session: { anyMethod: ["hwk"] } },
@@ -273,7 +271,7 @@ describe("a requirement of the model shuts nobody out", () => {
     expectWritten(await put({}, await signIn(world.server, world.administrator.email)), 200);
   });
 
-  it("a model of an earlier release that shuts everybody out is replaced all the same", async () => {
+  it("a model of an earlier release that denies every caller can still be replaced", async () => {
     const { owner } = world.server.application.platform.database;
     const document = { requirements: { "Authorization.ManageModel": { session: { anyMethod: ["hwk"] } } } };
     const { rows } = await sql<{ version: number }>`insert into authorization_models (version, document, created_at)
@@ -290,8 +288,8 @@ describe("a requirement of the model shuts nobody out", () => {
   });
 });
 
-describe("other ways by which rights could end", () => {
-  it("a grant that bans, of or later than before, reaches nobody above", async () => {
+describe("other ways to take permissions away", () => {
+  it("a grant that bans cannot affect more privileged members", async () => {
     const relations = { viewer: { subjects: ["user"] }, banned: { subjects: ["user", "user:*", "role"] } };
     await world.model({ resourceTypes: { Room: { relations, permissions: { "Lesson.Read": { allow: "viewer", deny: "banned" } } } } });
     const bouncer = await world.person(await world.role(["Organization.ManageGrants", "Lesson.Read"]));
@@ -305,7 +303,7 @@ describe("other ways by which rights could end", () => {
     await refused(longer, 403, "access.holders_above");
     await world.granted(room, "banned", `user:${reader.id}`, {}, bouncer.token);
     expect(await world.mayOn(reader, "Lesson.Read", room)).toBe(false);
-    // A grant decides nothing about the product's own operations: the owner takes any ban back.
+    // Grants do not affect the product's own operations, so the owner can remove any ban.
     await world.granted(room, "banned", "user:*", {}, bouncer.token);
     expectWritten(
       await world.send("POST grants/revoke", world.owner.token, {
@@ -317,7 +315,7 @@ describe("other ways by which rights could end", () => {
     expect(await world.mayOn(world.owner, "Lesson.Read", room)).toBe(true);
   });
 
-  it("who notes attributes triggers no denial of somebody above", async () => {
+  it("a manager of attributes cannot trigger a denial of a more privileged member", async () => {
     const shared = await sharedRole();
     const { team, organization } = shared;
     await secondOwner(shared);
@@ -338,7 +336,7 @@ describe("other ways by which rights could end", () => {
     await refused(() => note({ barred: "yes" }, "attributes"), 403, "access.holders_above", "attributes");
   });
 
-  it("the product's own permissions are neither removed nor moved, and no role of the product changed", async () => {
+  it("permissions and roles of the product cannot be deleted, moved or changed", async () => {
     const defined = [...(await permissions("Organization")), ...(await permissions("Internal"))];
     const token = world.administrator.token;
     for (const value of ["Organization.ManageRoles", "Authorization.ManageModel"]) {
@@ -355,8 +353,8 @@ describe("other ways by which rights could end", () => {
   });
 });
 
-describe("the command line gives access back", () => {
-  it("to an administrator and to an owner, whatever was taken from them", async () => {
+describe("recovery by the command line", () => {
+  it("the command line restores an administrator's and an owner's access after any denial", async () => {
     const shared = await sharedRole();
     const { team, organization, reads } = shared;
     const second = await secondOwner(shared);
@@ -369,7 +367,7 @@ describe("the command line gives access back", () => {
     const again = { ...organization, owner: await signedInAgain(organization.owner) };
     expectRead(await world.send(`GET organizations/${organization.id}`, again.owner.token));
     expect((await reads()).status).toBe(401);
-    // Somebody who is no member becomes one.
+    // A non-member becomes a member.
     const newcomer = await newPerson(world.server, "newcomer");
     await asOperator(world.server, "tenancy.restoreOwner", { organizationId: organization.id, email: newcomer.email });
     expectRead(await world.send(`GET organizations/${organization.id}`, newcomer.token));
@@ -384,23 +382,23 @@ describe("the command line gives access back", () => {
     await expect(unknown).rejects.toThrow("There is no such user.");
   });
 
-  it("and to nobody else: no caller from outside reaches it", async () => {
-    const restoring = world.server.application.kernel.catalogue.operations.filter(({ name }) => /\.restore/.test(name));
-    expect(restoring.map(({ name, http, allow }) => [name, http, allow.kind]).sort()).toEqual([
-      ["authentication.restoreAdministrator", undefined, "operator"],
-      ["tenancy.restoreOwner", undefined, "operator"],
+  it("no remote caller can call the recovery operations", async () => {
+    const names = world.server.application.kernel.catalogue.operations.filter(({ name }) => name.startsWith("tenancy.restore"));
+    expect(names.map(({ http, allow }) => [http, allow.kind])).toEqual([
+      [undefined, "operator"],
+      [undefined, "operator"],
     ]);
   });
 });
 
-describeOnPostgresql("owners who deny each other something at once", () => {
+describeOnPostgresql("owners who deny each other a permission concurrently", () => {
   let races: World;
   beforeAll(async () => {
     races = await World.open();
   });
   afterAll(() => races.close());
 
-  it("leave one whom nothing is denied, 60 rounds", { timeout: 180_000 }, async () => {
+  it("concurrent denials leave one owner without a denial, 60 rounds", { timeout: 180_000 }, async () => {
     const pairs = await Promise.all(
       times(3).map(async () => {
         const one = await newOrganization(races.server);
@@ -424,11 +422,11 @@ describeOnPostgresql("owners who deny each other something at once", () => {
         index % 2 === 0 ? deny(held[0] as string, people[1]) : demote(),
         deny(held[1] as string, people[0]),
       ]);
-      const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
-      expect(answers.filter(({ status }) => status === 200).length, told).toBe(1);
+      const outcomes = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
+      expect(answers.filter(({ status }) => status === 200).length, outcomes).toBe(1);
       expect(
         answers.every(({ status }) => [200, 403, 409].includes(status)),
-        told,
+        outcomes,
       ).toBe(true);
       const undo = { permissions: ["Organization.ReadGrants"] };
       if (answers[1]?.status === 200) expectWritten(await races.send(`DELETE roles/${held[1]}/permissions`, people[0].token, undo), 200);
@@ -463,7 +461,7 @@ async function internalRole(...permissions: string[]): Promise<string> {
   return made.body.id;
 }
 
-/** Somebody of the internal scope with one role that gives these permissions. */
+/** An internal member with one role that gives these permissions. */
 async function internalMember(...permissions: string[]): Promise<Person> {
   const person = await newPerson(world.server, "clerk");
   const roleId = await internalRole(...permissions);

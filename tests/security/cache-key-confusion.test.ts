@@ -1,20 +1,15 @@
 /** Attack 33 of docs/security/attacks.md. */
 import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { joinAs, newMember, newPerson, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await World.on(server, twoTenants);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
 const ask = (question: Record<string, unknown>, token = world.administrator.token): Promise<Answer<AnyBody>> =>
   server.call(`POST ${iam}/authorization/check`, { token, body: question });
@@ -42,15 +37,15 @@ const separators = [
   "__proto__",
 ];
 
-/** Asks the question by itself and among others, first when nothing is in memory and then again. */
+/** Evaluates the request by itself and in batches, first uncached and then cached. */
 async function answersTo(question: Record<string, unknown>): Promise<boolean[]> {
   const single = async () => (await expectOk(ask(question))).isAuthorized as boolean;
   const batch = async () => (await expectOk(askAll([question, question]))).results.map((one: AnyBody) => one.isAuthorized as boolean);
   return [await single(), await single(), ...(await batch()), await single()];
 }
 
-describe("each question has its own answer", () => {
-  it("whatever its context and resource are called, known or new", async () => {
+describe("cache keys of decisions", () => {
+  it("requests with other names of context and resource have their own decisions, cached or not", async () => {
     const { own, other } = world;
     const contexts = [
       null,
@@ -79,7 +74,7 @@ describe("each question has its own answer", () => {
     expect(decisions.size).toBe(2 * contexts.length * (separators.length + 3));
   });
 
-  it("in whatever order many are asked at once", async () => {
+  it("requests of a batch have their own decisions in any order", async () => {
     const { own, other } = world;
     const people = [own.owner, own.member, other.owner, other.member, world.administrator, world.both.person];
     const questions = people.flatMap(({ id: userId }) =>
@@ -111,7 +106,7 @@ describe("each question has its own answer", () => {
     );
   });
 
-  it("for permissions whose names are alike but for their separators", async () => {
+  it("permissions whose names differ only in separators have their own decisions", async () => {
     const { own, administrator } = world;
     const stem = `Doc${unique()}`;
     const names = [stem, `${stem}:Read`, `${stem}.Read`, `${stem}-Read`, `${stem}_Read`, `${stem}.Read:x`, `${stem}:Read.x`, `${stem}Read`];
@@ -167,7 +162,7 @@ describe("each question has its own answer", () => {
     contextData,
   });
 
-  it("for resources and groups whose ids are alike but for their separators, granted and asked through the API", async () => {
+  it("resources and groups whose ids differ only in separators have their own decisions", async () => {
     const { own } = world;
     const person = await newPerson(server, "viewer");
     await joinAs(server, own.organization, person, own.roles["Member"] as string);
@@ -206,7 +201,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("for the same subject, action and resource with another context, cached or not", async () => {
+  it("requests with another context have their own decisions, cached or not", async () => {
     const { own } = world;
     const person = await newPerson(server, "viewer");
     await joinAs(server, own.organization, person, own.roles["Member"] as string);
@@ -232,7 +227,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and no grant is made with a NUL or half a character in an id: 400", async () => {
+  it("a grant with a NUL or half a character in an id is refused with 400", async () => {
     const { own } = world;
     const user = { type: "user", id: own.member.id };
     for (const id of ["a\u0000b", "\u0000", "\ud800", "a\udc00"]) {
@@ -245,7 +240,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and none with an id that is put together, or with a NUL: 400", async () => {
+  it("a check with a composed id or a NUL is refused with 400", async () => {
     const { own } = world;
     const good = { userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read" };
     const bad: Record<string, unknown>[] = [];
@@ -277,7 +272,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and an action that nobody has defined is a mistake, and stays one", async () => {
+  it("a check of an undefined action is refused, cached or not", async () => {
     const { own } = world;
     for (const actionType of [
       "Organization.read",
@@ -295,7 +290,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and one that is 100,000 deep, or has many fields, ends in time", async () => {
+  it("a request that is 100,000 levels deep or has many fields is answered in time", async () => {
     const { own } = world;
     const good = { userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read" };
     const deep = (open: string, close: string, depth: number) => `${open.repeat(depth)}1${close.repeat(depth)}`;

@@ -4,21 +4,16 @@ import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/datab
 import { times } from "@gatehouse/testing/lanes.ts";
 import { invite, newPerson, signIn } from "@gatehouse/testing/people.ts";
 import { untilAvailable } from "@gatehouse/testing/requests.ts";
-import { type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { AnyBody, Backend } from "@gatehouse/testing/server.ts";
 import { quiet, rowsOf } from "@gatehouse/testing/stored-rows.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
 const accepts = 50;
 
 function suite(backend: Backend): void {
-  let server: TestServer;
-  let world: World;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend);
-    world = await World.on(server);
-  });
-  afterAll(() => server.close());
+  const world = World.ofSuite([], {}, backend);
+  const { server } = world;
 
   it(`${accepts} accepts of one invitation at once make one membership`, async () => {
     const guest = await newPerson(server, "guest");

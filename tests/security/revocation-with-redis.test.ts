@@ -15,7 +15,7 @@ const iam = "/api/v1/iam";
 const rounds = 6;
 const action = "Organization.InviteMember";
 
-describeOnPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away", () => {
+describeOnPostgresql("revocation on three processes that share a Redis snapshot", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let wire: Wire;
@@ -54,7 +54,7 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
     });
   const decided = (server: TestServer) => check(server).then(({ body }) => body.isAuthorized === true);
 
-  /** Given, seen everywhere, taken, and refused everywhere within the bound and from then on, with `fault` in between. */
+  /** Grants, expects access everywhere, injects `fault`, revokes, and expects refusal everywhere within the bound and afterwards. */
   async function expectTaken(issue: (round: number) => Promise<void>): Promise<void> {
     for (const round of times(rounds)) {
       const writer = processes.all[round % processes.all.length] as TestServer;
@@ -71,7 +71,7 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
 
   it("a revoked right is refused within the bound while Redis is there", { timeout: 120_000 }, async () => {
     await expectTaken(async () => {});
-    const { generation } = await mark();
+    const { generation } = await watermark();
     expect(generation).toBeTruthy();
   });
 
@@ -100,15 +100,15 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
 
   it("a restored Redis snapshot comes to the database's revision by itself, in one generation", { timeout: 60_000 }, async () => {
     const number = async (): Promise<boolean> => {
-      const one = await mark();
+      const one = await watermark();
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const other = await mark();
+      const other = await watermark();
       return one.generation !== undefined && one.generation === other.generation;
     };
     await expect.poll(number, { timeout: 20_000 }).toBe(true);
   });
 
-  async function mark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
+  async function watermark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
     const [generation, number] = ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ");
     return { generation: generation || undefined, number: Number(number) };
   }

@@ -12,7 +12,7 @@ import { installModel, installProbes, kinds, newProbe, type ProbeNames } from ".
 const iam = "/api/v1/iam";
 const rounds = 5;
 
-describeOnPostgresql("what is taken is refused on each of three processes within the bound", () => {
+describeOnPostgresql("revocation on three processes", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;
@@ -26,24 +26,24 @@ describeOnPostgresql("what is taken is refused on each of three processes within
   const writer = (round: number): TestServer => processes.all[round % processes.all.length] as TestServer;
 
   interface Case {
-    /** Somebody with a right, and a request that needs it. */
+    /** A person with a permission, and a request that needs it. */
     readonly person: Person;
     readonly use: (server: TestServer) => Promise<Answer<AnyBody>>;
     readonly take: (server: TestServer) => Promise<Answer<AnyBody>>;
     readonly refusal: readonly number[];
   }
 
-  /** The right works on every process; then it is taken on one of them; from then on it is refused on all, and stays so. */
+  /** Expects that a permission works in every process, is revoked in one, and is then refused in all of them for good. */
   async function expectTaken(name: string, make: () => Promise<Case>): Promise<void> {
     for (const round of times(rounds)) {
       const { use, take, refusal } = await make();
       for (const server of processes.all) {
-        // Twice, so that every memory holds it.
+        // Twice, so that every cache has it.
         expect((await use(server)).status).toBe(200);
         expect((await use(server)).status).toBe(200);
       }
       expect((await take(writer(round))).status).toBeLessThan(300);
-      // The process that took it knows at once.
+      // The revoking process refuses immediately.
       expect(refusal, `${name}: where it was taken`).toContain((await use(writer(round))).status);
       await Promise.all(
         processes.all.map((server, index) =>
@@ -66,7 +66,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
     server.call(`GET ${iam}/organizations/${world.own.id}`, { token: person.token });
   const readMe = (token: string) => (server: TestServer) => server.call(`GET ${iam}/auth/session`, { token });
 
-  it("a role that was changed for a lower one", () =>
+  it("a member with a lower role is refused in every process within the bound", () =>
     expectTaken("the admin's role", async () => {
       const { person, membershipId } = await member("Admin");
       const { id, owner, roles } = world.own;
@@ -82,7 +82,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a permission that was taken from a role", () =>
+  it("a permission that a role lost is refused in every process within the bound", () =>
     expectTaken("the role's permission", async () => {
       const server = processes.all[0] as TestServer;
       const { id, organization, owner } = world.own;
@@ -96,7 +96,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a membership", () =>
+  it("a removed member is refused in every process within the bound", () =>
     expectTaken("the membership", async () => {
       const { person, membershipId } = await member("Member");
       const { id, owner } = world.own;
@@ -108,7 +108,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a user who was suspended", () =>
+  it("a suspended user is refused in every process within the bound", () =>
     expectTaken("the suspended user's session", async () => {
       const { person } = await member("Member");
       return {
@@ -120,7 +120,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a suspended user, in what others ask about them", () =>
+  it("checks about a suspended user are denied in every process within the bound", () =>
     expectTaken("the decision about the suspended user", async () => {
       const { person } = await member("Member");
       const body = { userId: person.id, tenantId: world.own.id, actionType: "Organization.Read" };
@@ -136,7 +136,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("an organization that was suspended", () =>
+  it("members of a suspended organization are refused in every process within the bound", () =>
     expectTaken("the suspended organization", async () => {
       const { other, administrator } = world;
       const set = (server: TestServer, status: string) =>
@@ -151,7 +151,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a changed password, for every session that began before", () =>
+  it("sessions from before a password change are refused in every process within the bound", () =>
     expectTaken("the session of the old password", async () => {
       const { person } = await member("Member");
       const server = processes.all[0] as TestServer;
@@ -165,7 +165,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a session that was ended elsewhere, and one that signed out", () =>
+  it("an ended session and a signed-out one are refused in every process within the bound", () =>
     expectTaken("the ended session", async () => {
       const server = processes.all[0] as TestServer;
       const { person } = await member("Member");
@@ -183,7 +183,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("an internal role", () =>
+  it("a revoked internal role is refused in every process within the bound", () =>
     expectTaken("the internal role", async () => {
       const { administrator, administratorRoleId } = world;
       const server = processes.all[0] as TestServer;
@@ -198,7 +198,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it.each(kinds)("%s, in what is decided", (kind) =>
+  it.each(kinds)("a change of %s is decided by every process within the bound", (kind) =>
     expectTaken(kind, async () => {
       const server = processes.all[0] as TestServer;
       const { person, question, allow, deny } = await newProbe(server, world, names, kind);

@@ -1,4 +1,4 @@
-/** A query that forgets its WHERE: whatever a use case reads, row-level security gives it no row of another tenant (docs/security/attacks.md, 20). */
+/** Attack 20 of docs/security/attacks.md: row-level security returns no row of another tenant, even to a query without WHERE. */
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { type RawBuilder, sql } from "kysely";
@@ -17,7 +17,7 @@ interface TenantRow {
   readonly tenant: string | null;
 }
 
-/** Statements without any filter, on tables that keep rows of several tenants. */
+/** Statements without a filter, on tables with rows of several tenants. */
 const unfiltered = {
   roles: sql<TenantRow>`select distinct organization_id as tenant from roles`,
   memberships: sql<TenantRow>`select distinct organization_id as tenant from memberships`,
@@ -142,45 +142,45 @@ describe("rows that a use case reads without a filter", () => {
 
   const id = () => world.organization.id;
 
-  it("are the tenant's alone in prepare, in a query from memory and in ownerOf", async () => {
+  it("a use case reads only the tenant's rows in prepare, in a cached query and in ownerOf", async () => {
     for (const operation of [inPrepare, inMemoryQuery, inOwnerOf]) {
       const { output } = await dispatch(operation, { organizationId: id() }, { principal });
       expect(output.tenants, operation.name).toEqual([id()]);
     }
   });
 
-  it("are those of the internal scope alone where the call acts there", async () => {
+  it("a use case of the internal scope reads only rows of the internal scope", async () => {
     for (const operation of [inPrepare, inMemoryQuery]) {
       const { output } = await dispatch(operation, { organizationId: null }, { principal });
       expect(output.tenants, operation.name).toEqual([null]);
     }
   });
 
-  it("are the caller's own where the call acts in no tenant, and none without a caller", async () => {
+  it("a use case without a tenant reads only the caller's rows, and none without a caller", async () => {
     expect((await dispatch(ofNoTenant, {}, { principal })).output.tenants).toEqual([id()]);
     expect((await dispatch(anonymously, {}, { principal: { kind: "anonymous" } })).output.tenants).toEqual([]);
   });
 
-  it("are the tenant's alone through the API of another module", async () => {
-    const asked = { ofOrganization: other.id, roleId: otherRole };
-    expect((await dispatch(throughApi, { ...asked, organizationId: id() }, { principal })).output.permissions).toEqual([]);
-    const { permissions } = (await dispatch(throughApi, { ...asked, organizationId: other.id }, { principal })).output;
+  it("a use case reads only the tenant's rows through the API of another module", async () => {
+    const request = { ofOrganization: other.id, roleId: otherRole };
+    expect((await dispatch(throughApi, { ...request, organizationId: id() }, { principal })).output.permissions).toEqual([]);
+    const { permissions } = (await dispatch(throughApi, { ...request, organizationId: other.id }, { principal })).output;
     expect(permissions.length).toBeGreaterThan(0);
   });
 
-  it("are those of a tenant that the use case names, and of no other", async () => {
+  it("a use case that names a tenant reads only its rows", async () => {
     expect((await dispatch(named, { of: other.id }, { principal })).output.tenants).toEqual([other.id]);
     expect((await dispatch(named, { of: null }, { principal })).output.tenants).toEqual([null]);
   });
 
-  it("are every tenant's only where the use case says why", async () => {
+  it("a use case reads every tenant's rows only where it states a reason", async () => {
     for (const operation of [ofEveryTenant, declaredForAll]) {
       const { output } = await dispatch(operation, { organizationId: id() }, { principal });
       expect(output.tenants, operation.name).toEqual(expect.arrayContaining([null, id(), other.id]));
     }
   });
 
-  it("are refused before the tenant of the call is resolved", async () => {
+  it("reads are refused before the tenant of the call is resolved", async () => {
     await expect(dispatch(beforeItsTenant, {}, { principal })).rejects.toThrow("before the tenant is resolved");
   });
 });

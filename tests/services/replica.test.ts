@@ -7,12 +7,12 @@ import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-/** Asynchronous replication over a network, on a bad day. */
+/** The lag of asynchronous replication over a slow network. */
 const delay = { recovery_min_apply_delay: "200ms" };
 
-// Replication is between two servers; both are the test's own, so that it may stop them.
+// Both servers are the test's own, so that it may stop them.
 describeOnPostgresql("an installation with a read replica that is late", () => {
-  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let primary: OwnPostgresql;
   let standby: OwnStandby;
   let server: TestServer;
@@ -59,7 +59,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
   };
   const ready = async (at: TestServer) => (await at.http.inject("/health/ready")).json();
 
-  it("knows a session and a role at once, in the process that made them and in another", { timeout: 60_000 }, async () => {
+  it("a new session and a new role are valid at once in the process that made them and in another", { timeout: 60_000 }, async () => {
     for (let round = 0; round < 5; round += 1) {
       const token = await signedIn(server);
       const id = await roleMade(server);
@@ -72,7 +72,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
     }
   });
 
-  it("answers another process's caller of what was just given, and refuses what was just taken", { timeout: 60_000 }, async () => {
+  it("a change of permissions is visible at once to callers of another process", { timeout: 60_000 }, async () => {
     const role = await world.role(["Room.Read"]);
     const person = await world.person(role);
     const may = async (at: TestServer) => {
@@ -85,7 +85,9 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
     await expect.poll(() => may(other), { timeout: 1_000, interval: 20 }).toBe(false);
   });
 
-  it("goes on while the replica is stopped, says so in its health, and uses it again afterwards", { timeout: 120_000 }, async () => {
+  it("a server works while its replica is stopped, reports it in its health, and uses it again afterwards", {
+    timeout: 120_000,
+  }, async () => {
     await standby.crash();
     await expect.poll(async () => (await ready(server)).degraded, { timeout: 10_000 }).toEqual(["postgresqlReplica"]);
     expect((await ready(server)).status).toBe("UP");
@@ -112,9 +114,9 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
       .toBe(true);
   });
 
-  it("begins while the replica is away", { timeout: 120_000 }, async () => {
+  it("a server starts while its replica is unavailable", { timeout: 120_000 }, async () => {
     await standby.crash();
-    const late = await other.beside();
+    const late = await other.startAnother();
     try {
       expect((await late.call(`GET ${iam}/users/me`, { token: await signedIn(late) })).status).toBe(200);
       await newPerson(server);

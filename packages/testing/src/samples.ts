@@ -6,16 +6,16 @@ import { openSetUp } from "./set-up.ts";
 import { newGrant, schoolModel } from "./tenant.ts";
 import type { World } from "./world.ts";
 
-/** How a valid request of an operation is made. */
+/** Makes valid requests of an operation. */
 export interface Recipe {
-  /** A valid request that has not been used. */
+  /** A new valid request. */
   make(world: World): Promise<Sample>;
   /** The request can be sent again with other values after it has succeeded. */
   readonly again?: true;
 }
 
 const api = "/api/v1/iam";
-const nobody = (input: Sample["input"]): Sample => ({ input });
+const anonymous = (input: Sample["input"]): Sample => ({ input });
 const person = () => ({ email: address("new"), password, firstName: "New", lastName: "Person", locale: "en" });
 
 async function registered(server: TestServer): Promise<string> {
@@ -46,7 +46,7 @@ const internalMember = async ({ server, administrator, internalRoleId }: World):
   return id;
 };
 
-/** An export that is written. */
+/** An export that is ready. */
 async function newExport({ server, own }: World): Promise<{ id: string }> {
   const { token } = own.owner;
   const { id } = await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: own.id } }));
@@ -74,23 +74,25 @@ const customRole = async (world: World): Promise<string> => (await newRole(world
 const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
   newGrant(server, own.organization, { type: "user", id: own.member.id });
 
-/** A question about the member. */
+/** A request about the member. */
 const about = (more: Readonly<Record<string, unknown>>): Recipe =>
   owned(({ own }) => ({ userId: own.member.id, tenantId: own.id, resourceType: "school", ...more }), true);
 
-/** The same, as AuthZEN has it. */
+/** A request of AuthZEN. */
 const authzen = (input: (world: World) => Sample["input"]): Recipe => owned(input, true);
 const memberOf = ({ id, member }: World["own"]) => ({ type: "user", id: member.id, properties: { tenantId: id } });
 const action = { name: "Organization.ReadGrants" };
 const school = { type: "school", id: "1" };
 
-/** One for each operation with a route; {@link operationsWithoutSample} tells which one is missing. */
+/** One for each operation with a route; {@link operationsWithoutSample} finds missing ones. */
 export const samples: Readonly<Record<string, Recipe>> = {
-  "authentication.register": { make: async () => nobody(person()) },
-  "authentication.verifyEmail": { make: async ({ server }) => nobody({ token: await registered(server) }) },
-  "authentication.forgotPassword": { make: async () => nobody({ email: address("unknown") }), again: true },
-  "authentication.resetPassword": { make: async ({ server }) => nobody({ token: await forgotten(server), password: "a louder harbour" }) },
-  "authentication.resendConfirmation": { make: async () => nobody({ email: address("unknown") }), again: true },
+  "authentication.register": { make: async () => anonymous(person()) },
+  "authentication.verifyEmail": { make: async ({ server }) => anonymous({ token: await registered(server) }) },
+  "authentication.forgotPassword": { make: async () => anonymous({ email: address("unknown") }), again: true },
+  "authentication.resetPassword": {
+    make: async ({ server }) => anonymous({ token: await forgotten(server), password: "a louder harbour" }),
+  },
+  "authentication.resendConfirmation": { make: async () => anonymous({ email: address("unknown") }), again: true },
   "authentication.resendMail": internally(async ({ server }) => ({ userId: (await newPerson(server, "unread")).id }), true),
   "authentication.resendMyMail": {
     make: async ({ server }) => ({ token: (await newPerson(server, "unread")).token, input: {} }),
@@ -240,7 +242,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "tenancy.removeInternalMember": internally(async (world) => ({ userId: await internalMember(world) })),
-  "authentication.setUp": { make: async ({ server }) => nobody({ token: await openSetUp(server), ...person() }) },
+  "authentication.setUp": { make: async ({ server }) => anonymous({ token: await openSetUp(server), ...person() }) },
 
   "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
   "audit.exportLogs": owned(({ own }) => ({ organizationId: own.id, format: "csv", action: "Role" }), true),
@@ -261,7 +263,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "audit.getExport": owned(async (world) => ({ exportId: (await newExport(world)).id }), true),
   "audit.getExportPart": owned(async (world) => ({ exportId: (await newExport(world)).id, part: "1" }), true),
   "audit.getCheckpoint": owned(({ own }) => ({ organizationId: own.id }), true),
-  "audit.getPublicKeys": { make: async () => nobody({}), again: true },
+  "audit.getPublicKeys": { make: async () => anonymous({}), again: true },
   "audit.erasePerson": internally(() => ({ userId: unique(), email: address("forgotten") }), true),
 
   "sessions.logout": { make: async ({ server, own }) => ({ token: await signIn(server, own.member.email), input: {} }) },
@@ -276,16 +278,16 @@ export const samples: Readonly<Record<string, Recipe>> = {
   },
   "sessions.endOtherSessions": { make: async ({ server }) => ({ token: (await newPerson(server, "many")).token, input: {} }), again: true },
   "sessions.endSessionsOfUser": internally(async ({ server }) => ({ userId: (await newPerson(server, "many")).id }), true),
-  // Of a time from before the world: its people stay signed in.
+  // Sessions from before the world: its people stay signed in.
   "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
   "sessions.getSession": owned(() => ({}), true),
   "authentication.login": {
-    make: async ({ own }) => nobody({ email: own.owner.email, password, organizationId: own.id }),
+    make: async ({ own }) => anonymous({ email: own.owner.email, password, organizationId: own.id }),
     again: true,
   },
 };
 
-/** A new route without a sample makes every suite that is driven by the table fail, so that none is missed. */
+/** Suites that run every operation expect none, so that a new route without a sample fails them. */
 export const operationsWithoutSample = (server: TestServer): string[] =>
   routesOf(server)
     .map(({ name }) => name)

@@ -63,56 +63,40 @@ export function requested<Value>(value: Value | undefined, feature: Feature): Va
   return value;
 }
 
-type Items = Pick<Tenant, "customRoleId" | "membershipIds" | "invitation" | "sessionId" | "grantId" | "exportId">;
+type Items = Pick<Tenant, "customRoleId" | "invitation" | "sessionId" | "grantId" | "exportId">;
 
-export async function newTenant(server: TestServer, features: ReadonlySet<Feature>): Promise<Tenant> {
+/** An organization with those of `admin`, `member` and `oneOfEach` that are wanted. */
+export async function newTenant(server: TestServer, wanted: readonly Feature[]): Promise<Tenant> {
   const organization = await newOrganization(server);
+  const { owner } = organization;
   const roles = await rolesOf(server, organization);
-  const join = async (feature: "admin" | "member", role: string) => {
-    if (!features.has(feature)) return undefined;
+  const join = async (feature: "admin" | "member", role: string): Promise<Person | undefined> => {
+    if (!wanted.includes(feature)) return undefined;
     const person = await newPerson(server, feature);
-    return { person, membershipId: (await joinAs(server, organization, person, roles[role] as string)).id as string };
+    await joinAs(server, organization, person, roles[role] as string);
+    return person;
   };
   const admin = await join("admin", "Admin");
   const member = await join("member", "Member");
-  const items = features.has("oneOfEach") ? await oneOfEach() : undefined;
+  const membershipIds = admin && member ? await membershipsOf(server, organization, { owner, admin, member }) : undefined;
+  const items = wanted.includes("oneOfEach") ? await newItems(server, organization, requested(member, "member"), roles) : undefined;
   const item = <Name extends keyof Items>(name: Name): Items[Name] => requested(items, "oneOfEach")[name];
-
-  async function oneOfEach(): Promise<Items> {
-    const { id, owner } = organization;
-    const { person, membershipId } = requested(member, "member");
-    const memberships = await expectOk(server.call(`GET /api/v1/iam/organizations/${id}/memberships`, { token: owner.token }));
-    const sessions = await expectOk(server.call("GET /api/v1/iam/auth/sessions", { token: person.token }));
-    return {
-      customRoleId: (await newRole(server, organization)).id,
-      membershipIds: {
-        owner: memberships.items.find(({ userId }: AnyBody) => userId === owner.id).id,
-        admin: requested(admin, "admin").membershipId,
-        member: membershipId,
-      },
-      invitation: await invite(server, organization, address("invited"), roles["Member"] as string),
-      sessionId: sessions.items[0].id,
-      grantId: (await newGrant(server, organization, { type: "user", id: person.id })).id,
-      exportId: (await expectOk(server.call("POST /api/v1/audit/exports", { token: owner.token, body: { organizationId: id } }))).id,
-    };
-  }
-
   return {
     organization,
     id: organization.id,
-    owner: organization.owner,
+    owner,
     roles,
     get admin() {
-      return requested(admin, "admin").person;
+      return requested(admin, "admin");
     },
     get member() {
-      return requested(member, "member").person;
+      return requested(member, "member");
+    },
+    get membershipIds() {
+      return requested(membershipIds, admin ? "member" : "admin");
     },
     get customRoleId() {
       return item("customRoleId");
-    },
-    get membershipIds() {
-      return item("membershipIds");
     },
     get invitation() {
       return item("invitation");
@@ -126,6 +110,29 @@ export async function newTenant(server: TestServer, features: ReadonlySet<Featur
     get exportId() {
       return item("exportId");
     },
+  };
+}
+
+async function membershipsOf(
+  server: TestServer,
+  { id, owner: { token } }: OrganizationOf,
+  people: Readonly<Record<"owner" | "admin" | "member", Person>>,
+): Promise<Tenant["membershipIds"]> {
+  const { items } = await expectOk(server.call(`GET /api/v1/iam/organizations/${id}/memberships`, { token }));
+  const idOf = (person: Person): string => items.find(({ userId }: AnyBody) => userId === person.id).id;
+  return { owner: idOf(people.owner), admin: idOf(people.admin), member: idOf(people.member) };
+}
+
+async function newItems(server: TestServer, organization: OrganizationOf, member: Person, roles: Tenant["roles"]): Promise<Items> {
+  const { id: organizationId, owner } = organization;
+  const sessions = await expectOk(server.call("GET /api/v1/iam/auth/sessions", { token: member.token }));
+  const auditExport = await expectOk(server.call("POST /api/v1/audit/exports", { token: owner.token, body: { organizationId } }));
+  return {
+    customRoleId: (await newRole(server, organization)).id,
+    invitation: await invite(server, organization, address("invited"), roles["Member"] as string),
+    sessionId: sessions.items[0].id,
+    grantId: (await newGrant(server, organization, { type: "user", id: member.id })).id,
+    exportId: auditExport.id,
   };
 }
 

@@ -2,6 +2,7 @@ import { expectOk, expectRead, expectWritten } from "./answers.ts";
 import { joinAs, newAdministrator, newPerson, newRole, type OrganizationOf, type Person, signIn, unique } from "./people.ts";
 import { on, refOf, subjectOf } from "./references.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "./server.ts";
+import { ofSuite, serverOfSuite } from "./suite.ts";
 import { type Feature, newTenant, requested, schoolModel, type Tenant } from "./tenant.ts";
 
 export type { Feature, Tenant } from "./tenant.ts";
@@ -12,6 +13,8 @@ type Fields = Readonly<Record<string, unknown>>;
 export const twoTenants: readonly Feature[] = ["both", "oneOfEach"];
 
 const implied: Readonly<Partial<Record<Feature, readonly Feature[]>>> = { both: ["other"], oneOfEach: ["admin", "member"] };
+
+const withoutLimits = { GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" };
 
 /** An owner of both tenants, with a session for the first. */
 interface OwnerOfBoth {
@@ -37,40 +40,31 @@ interface Contents {
 /** A server with an administrator, an organization with its owner, and what a test requests in addition ({@link Feature}). */
 export class World {
   readonly server: TestServer;
-  readonly administrator: Person;
-  readonly own: Tenant;
-  readonly #contents: Contents;
+  readonly #contents: () => Contents;
 
-  private constructor(server: TestServer, contents: Contents) {
+  private constructor(server: TestServer, contents: () => Contents) {
     this.server = server;
-    this.administrator = contents.administrator;
-    this.own = contents.own;
     this.#contents = contents;
   }
 
-  /** Starts a server without rate limits, unless `environment` sets them. */
-  static async open(features: readonly Feature[] = [], environment: Readonly<Record<string, string>> = {}): Promise<World> {
-    const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000", ...environment });
-    return World.on(server, features);
+  /** Starts a server, by default without rate limits. {@link close} closes it. */
+  static async open(features?: readonly Feature[], ...[environment, ...more]: Parameters<typeof startTestServer>): Promise<World> {
+    return World.on(await startTestServer({ ...withoutLimits, ...environment }, ...more), features);
   }
 
-  /** Makes the world on a server that runs already. {@link close} closes it. */
-  static async on(server: TestServer, features: readonly Feature[] = []): Promise<World> {
-    const wanted = new Set(features.flatMap((feature) => [feature, ...(implied[feature] ?? [])]));
-    const administrator = await newAdministrator(server);
-    const { token } = administrator;
-    if (wanted.has("oneOfEach"))
-      await expectOk(server.call("PUT /api/v1/iam/authorization/model", { token, body: { model: schoolModel } }));
-    const own = await newTenant(server, wanted);
-    const other = wanted.has("other") ? await newTenant(server, wanted) : undefined;
-    return new World(server, {
-      administrator,
-      own,
-      other,
-      nonMember: wanted.has("nonMember") ? await newPerson(server, "non-member") : undefined,
-      both: wanted.has("both") ? await ownerOf(server, own, requested(other, "other")) : undefined,
-      internal: wanted.has("oneOfEach") ? await internalRoles(server, token) : undefined,
-    });
+  /** Makes the world on a server that runs already. */
+  static async on(server: TestServer, features?: readonly Feature[]): Promise<World> {
+    const contents = await make(server, features);
+    return new World(server, () => contents);
+  }
+
+  /** A world of the suite that calls this: opened before its first test, closed after its last. Until then, only `server` is set. */
+  static ofSuite(features?: readonly Feature[], ...[environment, ...more]: Parameters<typeof startTestServer>): World {
+    const server = serverOfSuite({ ...withoutLimits, ...environment }, ...more);
+    return new World(
+      server,
+      ofSuite(() => make(server, features)),
+    );
   }
 
   /** The same people and tenants, on another server of the same database. */
@@ -80,6 +74,14 @@ export class World {
 
   close(): Promise<void> {
     return this.server.close();
+  }
+
+  get administrator(): Person {
+    return this.#contents().administrator;
+  }
+
+  get own(): Tenant {
+    return this.#contents().own;
   }
 
   get organization(): OrganizationOf {
@@ -103,23 +105,23 @@ export class World {
   }
 
   get nonMember(): Person {
-    return requested(this.#contents.nonMember, "nonMember");
+    return requested(this.#contents().nonMember, "nonMember");
   }
 
   get other(): Tenant {
-    return requested(this.#contents.other, "other");
+    return requested(this.#contents().other, "other");
   }
 
   get both(): OwnerOfBoth {
-    return requested(this.#contents.both, "both");
+    return requested(this.#contents().both, "both");
   }
 
   get administratorRoleId(): string {
-    return requested(this.#contents.internal, "oneOfEach").administratorRoleId;
+    return requested(this.#contents().internal, "oneOfEach").administratorRoleId;
   }
 
   get internalRoleId(): string {
-    return requested(this.#contents.internal, "oneOfEach").internalRoleId;
+    return requested(this.#contents().internal, "oneOfEach").internalRoleId;
   }
 
   /** Calls `"POST roles"`, whose path is relative to `/api/v1/iam/`. */
@@ -218,6 +220,24 @@ export class World {
     const route = `PUT organizations/${organization.id}/entitlements`;
     expectWritten(await this.send(route, this.administrator.token, { entitlements }), 200);
   }
+}
+
+async function make(server: TestServer, features: readonly Feature[] = []): Promise<Contents> {
+  const wanted = features.flatMap((feature) => [feature, ...(implied[feature] ?? [])]);
+  const administrator = await newAdministrator(server);
+  const { token } = administrator;
+  if (wanted.includes("oneOfEach"))
+    await expectOk(server.call("PUT /api/v1/iam/authorization/model", { token, body: { model: schoolModel } }));
+  const own = await newTenant(server, wanted);
+  const other = wanted.includes("other") ? await newTenant(server, wanted) : undefined;
+  return {
+    administrator,
+    own,
+    other,
+    nonMember: wanted.includes("nonMember") ? await newPerson(server, "non-member") : undefined,
+    both: wanted.includes("both") ? await ownerOf(server, own, requested(other, "other")) : undefined,
+    internal: wanted.includes("oneOfEach") ? await internalRoles(server, token) : undefined,
+  };
 }
 
 async function ownerOf(server: TestServer, own: Tenant, other: Tenant): Promise<OwnerOfBoth> {

@@ -6,16 +6,16 @@ import type { World } from "@gatehouse/testing/world.ts";
 
 const iam = "/api/v1/iam";
 
-/** Somebody, an action and a resource; what allows it, and how that is given and taken. Each has its own, but for the model. */
+/** A user, an action, a resource, and how to allow and deny it. Probes share nothing but the model. */
 export interface Probe {
   readonly person: Person;
   readonly question: Readonly<Record<string, unknown>>;
-  /** Both answer with the write's revision in a header. */
+  /** Both answers have the revision of the write in a header. */
   allow(server: TestServer): Promise<Answer<AnyBody>>;
   deny(server: TestServer): Promise<Answer<AnyBody>>;
 }
 
-/** What of the policy can let somebody do something, and cease to. */
+/** The kinds of policy data that can allow an action. */
 export const kinds = [
   "a grant",
   "a group's grant",
@@ -38,7 +38,7 @@ const modelWith = (action: string, featured: string, allows: boolean) => ({
   requirements: { [featured]: { entitlements: [{ feature: "probe" }] } },
 });
 
-/** The permissions that probes are about: one that is given in many ways, one that a plan must have, one that the model alone gives. */
+/** The permissions of probes: one that is given in many ways, and one that needs an entitlement. */
 export interface ProbeNames {
   readonly action: string;
   readonly featured: string;
@@ -54,7 +54,7 @@ export async function installProbes(server: TestServer, { administrator }: World
   return names;
 }
 
-/** Puts the model by which probes are allowed. */
+/** Installs the model that allows the probes. */
 export function installModel(server: TestServer, { administrator }: Pick<World, "administrator">, names: ProbeNames): Promise<AnyBody> {
   const body = { model: modelWith(names.action, names.featured, true) };
   return expectOk(server.call(`PUT ${iam}/authorization/model`, { token: administrator.token, body }));
@@ -70,9 +70,9 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
   await joinAs(server, own.organization, person, role);
   const id = `probe ${unique()}`;
   const grant = (resource: object, relation: string, subject: object) => ({ organizationId: own.id, resource, relation, subject });
-  const himself = { type: "user", id: person.id };
+  const user = { type: "user", id: person.id };
   const ofGroup = { type: "group", id };
-  const direct = grant({ type: "probe", id }, "user", himself);
+  const direct = grant({ type: "probe", id }, "user", user);
   const rule = (value: string, body: object) => (at: TestServer) =>
     at.call(`PUT ${iam}/roles/${role}/permissions/${value}`, { token: owner, body });
   const question = {
@@ -109,7 +109,7 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
             body: grant({ type: "probe", id }, "user", { ...ofGroup, relation: "member" }),
           }),
         );
-        return byGrant(grant(ofGroup, "member", himself));
+        return byGrant(grant(ofGroup, "member", user));
       case "a role's rule":
         await expectOk(
           server.call(`PUT ${iam}/organizations/${own.id}/members/${person.id}/attributes`, {
@@ -150,5 +150,5 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
   return { person, question, ...(await make()) };
 }
 
-/** What all in the installation, or in the tenant, share: probes of these cannot run side by side. */
+/** Kinds that the whole installation or the tenant shares: their probes cannot run concurrently. */
 export const isShared = (kind: Kind): boolean => kind === "the model" || kind === "an entitlement";

@@ -1,13 +1,10 @@
 import { newPerson } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Answer, type AnyBody, backend } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { describe, expect, it, vi } from "vitest";
 import { gatewayServer } from "./server.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const probe = (path: string): Promise<Answer<AnyBody>> => server.call(`GET ${path}`);
 const kind = backend === "pglite" ? "embedded (PGlite)" : "PostgreSQL";

@@ -1,16 +1,13 @@
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { newOrganization } from "@gatehouse/testing/people.ts";
-import { distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { distributed } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
 import { StalledQueues } from "./stalled-queues.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const owner = () => server.application.platform.database.owner;
 /** Creates a new instance, because one caches its result for some seconds. */

@@ -1,17 +1,15 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { newAdministrator, newPerson, type Person } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { isKnownToClient, parseEntityTags } from "./entity-tags.ts";
 
-let server: TestServer;
+const server = serverOfSuite();
 let person: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   person = await newPerson(server);
 });
-afterAll(() => server.close());
 
 const me = "/api/v1/iam/users/me";
 const current = async (): Promise<string> => (await server.call(`GET ${me}`, { token: person.token })).headers["etag"] as string;

@@ -1,26 +1,17 @@
 import { expectError } from "@gatehouse/testing/answers.ts";
-import {
-  anAddress,
-  newAdministrator,
-  newOrganization,
-  type OrganizationOf,
-  type Person,
-  registration,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { anAddress, type OrganizationOf, type Person, registration, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const world = World.ofSuite();
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
-beforeAll(async () => {
-  server = await startTestServer();
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
+beforeAll(() => {
+  ({ administrator, organization } = world);
 });
-afterAll(() => server.close());
 
 const create = "POST /api/v1/iam/organizations";
 const send = (body: string, headers: Readonly<Record<string, string>> = {}, route = create): Promise<Answer<AnyBody>> =>

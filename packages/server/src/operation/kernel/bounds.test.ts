@@ -2,7 +2,7 @@ import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answe
 import { newPerson, unique } from "@gatehouse/testing/people.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
 import { manifests } from "#runtime/modules.ts";
 import type { Operation } from "../declaration/operation.ts";
@@ -34,12 +34,11 @@ it("every list in an input declares maxItems", () => {
   expect(inputs.flatMap(({ name, input }) => unbounded(input as Node, name))).toEqual([]);
 });
 
-describe("an operation accepts a list of the maximal length, and refuses one more", () => {
-  let world: World;
-  /** One more than a role can be given in a call. */
+describe("an operation does its work at its bound, and refuses one more", () => {
+  const world = World.ofSuite(["member"]);
+  /** One more than a role is given at once. */
   const values = Array.from({ length: 201 }, (_, index) => `Bound.P${index}`);
   beforeAll(async () => {
-    world = await World.open(["member"]);
     await world.define("Bound");
     await world.server.application.platform.database.transact(everyTenant, (tx) =>
       sql`insert into permission_definitions (id, value, scope, parent_permission_id, created_at, updated_at)
@@ -50,7 +49,6 @@ describe("an operation accepts a list of the maximal length, and refuses one mor
     await world.define("Bound.Last");
     await world.server.application.settled();
   });
-  afterAll(() => world.close());
 
   const refusedFor = (answer: Parameters<typeof expectError>[0], field: string): void => {
     expectError(answer, 400, "common.validation_failed");

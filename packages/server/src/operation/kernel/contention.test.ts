@@ -7,8 +7,8 @@ let others: TestServer[];
 let organization: OrganizationOf;
 beforeAll(async () => {
   server = await startTestServer();
-  // PGlite has one process and one command at a time, so commands cannot conflict.
-  others = backend === "postgresql" ? [await server.beside(), await server.beside()] : [];
+  // PGlite has one holder, and one command at a time: there is nothing to be in the way of.
+  others = backend === "postgresql" ? [await server.startAnother(), await server.startAnother()] : [];
   organization = await newOrganization(server);
 });
 afterAll(async () => {

@@ -10,20 +10,19 @@ import {
   signIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let person: Person;
 let administrator: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   person = await newPerson(server);
   administrator = await newAdministrator(server);
 });
-afterAll(() => server.close());
 
 const draft = () => {
   const name = `Idempotent ${unique()}`;

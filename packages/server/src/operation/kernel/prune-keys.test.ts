@@ -1,16 +1,12 @@
 import { newPerson, unique } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
 import { firstRow } from "#platform/database/rows.ts";
 import { pruneKeys } from "./idempotency.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const storedAnswers = () =>
   server.application.platform.database.read(everyTenant, async (db) =>

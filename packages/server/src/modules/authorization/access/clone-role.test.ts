@@ -3,14 +3,12 @@ import { newOrganization, unique, unknownId } from "@gatehouse/testing/people.ts
 import { compare } from "@gatehouse/testing/references.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["admin", "member", "nonMember"]);
 beforeAll(async () => {
-  world = await World.open(["admin", "member", "nonMember"]);
   await world.define("Report", "Report.Read", "Report.Sign");
 });
-afterAll(() => world.close());
 
 const inTime = compare("$request.day", "equals", "monday");
 const clone = (role: string, body: Readonly<Record<string, unknown>> = {}, token = world.owner.token, headers = {}) =>

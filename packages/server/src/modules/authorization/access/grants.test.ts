@@ -6,18 +6,16 @@ import { type Answer, type AnyBody, asOperator } from "@gatehouse/testing/server
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["member", "nonMember"]);
 let person: Person;
 let other: OrganizationOf;
 beforeAll(async () => {
-  world = await World.open(["member", "nonMember"]);
   await installCameras(world);
   person = await world.person();
   other = await newOrganization(world.server);
 });
-afterAll(() => world.close());
 
 const camera = () => `Camera:${unique()}`;
 const view = (who: Person, resource: string, more = {}) => world.mayOn(who, "Camera.View", resource, more);

@@ -4,14 +4,12 @@ import { compare } from "@gatehouse/testing/references.ts";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["member", "nonMember"]);
 beforeAll(async () => {
-  world = await World.open(["member", "nonMember"]);
   await world.define("Camera", "Camera.View", "Camera.Edit");
 });
-afterAll(() => world.close());
 
 const cameras = {
   attributes: { user: { team: "text" }, request: { channel: "text" } },

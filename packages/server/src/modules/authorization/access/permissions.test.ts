@@ -1,18 +1,17 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { newAdministrator, newOrganization, newPerson, type Person, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 let person: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
   person = await newPerson(server);
 });
-afterAll(() => server.close());
 
 const nowhere = "0198c0de-0000-7000-8000-000000000000";
 const define = (value: string, overrides: Readonly<Record<string, unknown>> = {}, token = administrator.token): Promise<Answer<AnyBody>> =>

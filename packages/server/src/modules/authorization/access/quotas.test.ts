@@ -1,40 +1,27 @@
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newPerson, type OrganizationOf, type Person, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-let server: TestServer;
+const world = World.ofSuite(["member"], {
+  GATEHOUSE_QUOTA_ORGANIZATIONS: "3",
+  GATEHOUSE_QUOTA_ROLES: "3",
+  GATEHOUSE_QUOTA_GRANTS: "3",
+  GATEHOUSE_QUOTA_INVITATIONS: "3",
+  GATEHOUSE_QUOTA_ATTRIBUTES_KB: "2",
+});
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let owner: string;
+let member: Person;
 beforeAll(async () => {
-  server = await startTestServer({
-    GATEHOUSE_QUOTA_ORGANIZATIONS: "3",
-    GATEHOUSE_QUOTA_ROLES: "3",
-    GATEHOUSE_QUOTA_GRANTS: "3",
-    GATEHOUSE_QUOTA_INVITATIONS: "3",
-    GATEHOUSE_QUOTA_ATTRIBUTES_KB: "2",
-  });
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
+  ({ administrator, organization, member } = world);
   owner = organization.owner.token;
-  memberRoleId = (await rolesOf(server, organization))["Member"] as string;
-  member = await newPerson(server, "noted");
-  await joinAs(server, organization, member, memberRole());
-  const resourceTypes = { Doc: { relations: { reader: { subjects: ["user"] } } } };
-  await server.call(`PUT ${iam}/authorization/model`, { token: administrator.token, body: { model: { resourceTypes } } });
+  await world.model({ resourceTypes: { Doc: { relations: { reader: { subjects: ["user"] } } } } });
 });
-afterAll(() => server.close());
 
 const make: Readonly<Record<string, (n: number, token: string) => Promise<Answer<AnyBody>>>> = {
   organizations: (_n, token) =>
@@ -57,9 +44,7 @@ const make: Readonly<Record<string, (n: number, token: string) => Promise<Answer
       body: { email: `${unique()}@example.test`, roleIds: [memberRole()] },
     }),
 };
-let member: Person;
-let memberRoleId: string;
-const memberRole = (): string => memberRoleId;
+const memberRole = (): string => world.roles["Member"] as string;
 const refused = (what: string) => ({ code: "common.quota_exceeded", details: [{ field: what, rule: "quota", limit: 3 }] });
 
 describe("the quota of an account or organization", () => {

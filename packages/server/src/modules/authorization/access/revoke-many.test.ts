@@ -2,17 +2,15 @@ import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answe
 import { fillOrganization } from "@gatehouse/testing/populate.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["member"]);
 beforeAll(async () => {
-  world = await World.open(["member"]);
   await world.define("Room", "Room.View");
   await world.model({
     resourceTypes: { Room: { relations: { viewer: { subjects: ["user", "role"] } }, permissions: { "Room.View": { allow: "viewer" } } } },
   });
 });
-afterAll(() => world.close());
 
 const database = () => world.server.application.platform.database;
 const revoke = (body: Readonly<Record<string, unknown>>, headers = {}) =>

@@ -3,14 +3,12 @@ import { newOrganization, unknownId } from "@gatehouse/testing/people.ts";
 import { compare } from "@gatehouse/testing/references.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["member", "nonMember"]);
 beforeAll(async () => {
-  world = await World.open(["member", "nonMember"]);
   await world.define("Lesson", "Lesson.Read", "Lesson.Write", "Lesson.Write.Grades");
 });
-afterAll(() => world.close());
 
 const ownClass = compare("$request.class_id", "equals", "10A1");
 const ruleOf = (body: { rules: { permission: string }[] }, permission: string) => body.rules.find((rule) => rule.permission === permission);

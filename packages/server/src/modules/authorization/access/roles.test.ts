@@ -1,36 +1,21 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { joinAs, newOrganization, newPerson, type OrganizationOf, type Person, signIn, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const world = World.ofSuite(["admin", "member", "nonMember"]);
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let system: Readonly<Record<string, string>>;
 let admin: Person;
 let member: Person;
 let nonMember: Person;
-beforeAll(async () => {
-  server = await startTestServer();
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
-  system = await rolesOf(server, organization);
-  [admin, member, nonMember] = [await newPerson(server), await newPerson(server), await newPerson(server)];
-  await joinAs(server, organization, admin, system["Admin"] as string);
-  await joinAs(server, organization, member, system["Member"] as string);
+beforeAll(() => {
+  ({ administrator, organization, roles: system, admin, member, nonMember } = world);
 });
-afterAll(() => server.close());
 
 const nowhere = "0198c0de-0000-7000-8000-000000000000";
 const create = (overrides: Readonly<Record<string, unknown>> = {}, token = organization.owner.token): Promise<Answer<AnyBody>> =>

@@ -4,13 +4,12 @@ import { compare } from "@gatehouse/testing/references.ts";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["member", "nonMember"]);
 let teacher: Person;
 let teachers: string;
 beforeAll(async () => {
-  world = await World.open(["member", "nonMember"]);
   await world.define("attendance", "attendance.mark", "grade", "grade.edit", "report", "report.read", "vault");
   await world.model({
     attributes: {
@@ -23,7 +22,6 @@ beforeAll(async () => {
   teacher = await world.person(teachers);
   await world.setAttributes(teacher, { class_id: "10A1" });
 });
-afterAll(() => world.close());
 
 const inClass = (class_id: unknown) => ({ contextData: { class_id } });
 const faultsOf = ({ body }: { body: AnyBody }) => body.error.details.map(({ field, rule }: AnyBody) => `${field} ${rule}`).sort();

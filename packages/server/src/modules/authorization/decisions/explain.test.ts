@@ -5,11 +5,10 @@ import { compare, on } from "@gatehouse/testing/references.ts";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["admin", "member", "nonMember"]);
 beforeAll(async () => {
-  world = await World.open(["admin", "member", "nonMember"]);
   await world.define("vault", "video", "seat");
   await installCameras(world, {
     requirements: {
@@ -19,7 +18,6 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => world.close());
 
 type Fields = Readonly<Record<string, unknown>>;
 const camera = () => `Camera:${unique()}`;

@@ -6,7 +6,7 @@ import { compare } from "@gatehouse/testing/references.ts";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { CompiledQuery, type Kysely, sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 interface Row {
   readonly id: string;
@@ -15,12 +15,11 @@ interface Row {
   readonly owner: string | null;
 }
 
-let world: World;
+const world = World.ofSuite(["member", "nonMember"]);
 let db: Kysely<never>;
 /** The product's own rows: every floor, with and without what conditions read, and ids that SQL and JSON would trip over. */
 const rows: Row[] = [];
 beforeAll(async () => {
-  world = await World.open(["member", "nonMember"]);
   await installCameras(world, { attributes: { user: { clearance: "number", team: "text" }, request: { open: "boolean" } } });
   db = world.server.application.platform.database.owner as Kysely<never>;
   await sql`create table product_cameras (id text primary key, floor integer, public boolean, owner text)`.execute(db);
@@ -32,7 +31,6 @@ beforeAll(async () => {
   for (const { id, floor, public: open, owner } of rows)
     await sql`insert into product_cameras values (${id}, ${floor}, ${open}, ${owner})`.execute(db);
 });
-afterAll(() => world.close());
 
 const sqlOf = {
   dialect: "postgresql",

@@ -5,13 +5,12 @@ import { compare, on, refOf } from "@gatehouse/testing/references.ts";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["member", "nonMember"]);
 /** Cameras that relationships know. */
 const cameras: string[] = [];
 beforeAll(async () => {
-  world = await World.open(["member", "nonMember"]);
   await installCameras(world);
   for (let index = 0; index < 12; index += 1) {
     const one = `Camera:${String(index).padStart(2, "0")}-${unique()}`;
@@ -20,7 +19,6 @@ beforeAll(async () => {
     await world.granted(one, "banned", "Group:nobody#member");
   }
 });
-afterAll(() => world.close());
 
 type Fields = Readonly<Record<string, unknown>>;
 const about = (person: Person, more: Fields = {}) => ({ userId: person.id, tenantId: world.organization.id, ...more });

@@ -4,14 +4,12 @@ import { compare } from "@gatehouse/testing/references.ts";
 import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["member", "nonMember"]);
 beforeAll(async () => {
-  world = await World.open(["member", "nonMember"]);
   await world.define("Book", "Book.Read", "Book.Lend", "Book.Burn");
 });
-afterAll(() => world.close());
 
 type Fields = Readonly<Record<string, unknown>>;
 const preview = (roleId: string, change: Fields, token = world.owner.token, tenantId: string | null = world.organization.id) =>

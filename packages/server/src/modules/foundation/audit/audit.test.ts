@@ -3,7 +3,6 @@ import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answe
 import {
   anAddress,
   joinAs,
-  newAdministrator,
   newOrganization,
   newPerson,
   type OrganizationOf,
@@ -13,26 +12,22 @@ import {
 } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { Value } from "typebox/value";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
 import { appenderOfLog } from "./log-reader.ts";
 
-let server: TestServer;
+const world = World.ofSuite(["member", "nonMember"]);
+const { server } = world;
 let organization: OrganizationOf;
 let administrator: Person;
 let member: Person;
 let nonMember: Person;
-beforeAll(async () => {
-  server = await startTestServer();
-  organization = await newOrganization(server);
-  administrator = await newAdministrator(server);
-  member = await newPerson(server, "member");
-  nonMember = await newPerson(server, "non-member");
-  await joinAs(server, organization, member, (await rolesOf(server, organization))["Member"] as string);
+beforeAll(() => {
+  ({ organization, administrator, member, nonMember } = world);
 });
-afterAll(() => server.close());
 
 const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const logs = (search: Readonly<Record<string, string>> = {}, token = organization.owner.token) =>

@@ -14,7 +14,7 @@ describeOnPostgresql("appending to a chain", () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({}, "postgresql");
-    servers.push(server, await server.beside({ worker: true }), await server.beside({ worker: true }));
+    servers.push(server, await server.startAnother({ worker: true }), await server.startAnother({ worker: true }));
   });
   afterAll(async () => {
     for (const one of servers.toReversed()) await one.close();

@@ -1,22 +1,21 @@
 import { eventually } from "@gatehouse/testing/eventually.ts";
-import { newAdministrator, newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { OrganizationOf, Person } from "@gatehouse/testing/people.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { deadEntryAction, entryConsumer } from "./dead-entry-store.ts";
 import { forwardConsumer } from "./forward.ts";
 
-let server: TestServer;
+const world = World.ofSuite(["other"], { GATEHOUSE_AUDIT_FORWARD: "on" });
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let other: OrganizationOf;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_AUDIT_FORWARD: "on" });
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
-  other = await newOrganization(server);
+beforeAll(() => {
+  ({ administrator, organization } = world);
+  other = world.other.organization;
 });
-afterAll(() => server.close());
 
 const owner = () => server.application.platform.database.owner;
 

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { newAdministrator, newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { OrganizationOf, Person } from "@gatehouse/testing/people.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
 import { appenderStore } from "./chain-store.ts";
 import { hashOfRecord } from "./record.ts";
@@ -10,16 +11,14 @@ import { Signers } from "./signers.ts";
 import type { StoredRecord } from "./store.ts";
 import { verifyFile } from "./verify-file.ts";
 
-// An upgraded installation has records and entries of an older release, which had neither principal nor credential.
-let server: TestServer;
+// An installation that was upgraded has records and entries of the release before, which had neither principal nor credential.
+const world = World.ofSuite();
+const { server } = world;
 let organization: OrganizationOf;
 let administrator: Person;
-beforeAll(async () => {
-  server = await startTestServer();
-  organization = await newOrganization(server);
-  administrator = await newAdministrator(server);
+beforeAll(() => {
+  ({ organization, administrator } = world);
 });
-afterAll(() => server.close());
 
 const logs = async (search: Readonly<Record<string, string>> = {}): Promise<AnyBody[]> => {
   await server.application.settled();

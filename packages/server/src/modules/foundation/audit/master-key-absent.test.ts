@@ -1,16 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { newOrganization } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { expect, it } from "vitest";
 import { operator } from "#operation/declaration/principal.ts";
 import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
 import { aesKeys } from "#platform/keys/aes.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const findingsOf = async (operation: string, input: object) => {
   const { output } = await server.application.dispatch({ operation, input: { ...input }, principal: operator, origin: backgroundOrigin() });

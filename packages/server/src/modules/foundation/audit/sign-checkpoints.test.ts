@@ -1,6 +1,6 @@
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import { signCheckpointsWork } from "./jobs.ts";
@@ -9,16 +9,14 @@ import { auditStore } from "./store.ts";
 /** More chains than one transaction signs. */
 const chains = 2_100;
 
-let server: TestServer;
+const server = serverOfSuite();
 beforeAll(async () => {
-  server = await startTestServer();
   const { database } = server.application.platform;
   await sql`insert into audit_chains (organization_id, number, hash, key_id, signature, signed_at)
     select md5('chain' || n)::uuid, n, 'hash ' || n, gen_random_uuid(), '', now() from generate_series(1, ${chains}) n`.execute(
     database.owner,
   );
 });
-afterAll(() => server.close());
 
 const owner = () => server.application.platform.database.owner;
 const run = () => signCheckpointsWork(internalDispatch(server.application.dispatch)).handle({});

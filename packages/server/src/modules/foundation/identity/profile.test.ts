@@ -9,17 +9,16 @@ import {
   registration,
   signIn,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
 });
-afterAll(() => server.close());
 
 const setStatus = (userId: string, status: string, token = administrator.token): Promise<Answer<AnyBody>> =>
   server.call(`PATCH /api/v1/users/${userId}`, { token, body: { status } });

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { newPerson } from "@gatehouse/testing/people.ts";
-import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 import { deadLetterRecords } from "#platform/dead-letters.ts";
@@ -11,11 +12,7 @@ import { manifests } from "#runtime/modules.ts";
 import { brokerConsumers } from "./dead-letter-ports.ts";
 import { ConsumerNotFound } from "./errors.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const consumer = "iam.billing";
 const list = async () => (await asOperator(server, "operations.listDeadLetters", { consumer })).items;

@@ -2,11 +2,10 @@ import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answe
 import { newOrganization, type OrganizationOf, type Person, unknownId } from "@gatehouse/testing/people.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let world: World;
+const world = World.ofSuite(["nonMember"]);
 beforeAll(async () => {
-  world = await World.open(["nonMember"]);
   await world.define("video", "video.watch", "seat", "seat.add", "plain");
   await world.model({
     requirements: {
@@ -15,7 +14,6 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => world.close());
 
 const put = (at: OrganizationOf | string, body: Readonly<Record<string, unknown>>, token = world.administrator.token, headers = {}) =>
   world.send(`PUT organizations/${typeof at === "string" ? at : at.id}/entitlements`, token, body, headers);

@@ -3,19 +3,15 @@ import { fillOrganization } from "@gatehouse/testing/populate.ts";
 import { type AnyBody, asOperator, distributed } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 
 /** Several batches of each kind. */
 const memberCount = 2_500;
 const grantCount = 1_500;
 
-let world: World;
-beforeAll(async () => {
-  // The batches are done by hand, so that it can be looked between them.
-  world = await World.open();
-});
-afterAll(() => world.close());
+// The batches are done by hand, so that it can be looked between them.
+const world = World.ofSuite();
 
 const transact = <T>(work: (tx: WriteHandle) => Promise<T>): Promise<T> =>
   world.server.application.platform.database.transact(everyTenant, work);

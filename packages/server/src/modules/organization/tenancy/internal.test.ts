@@ -10,19 +10,18 @@ import {
   signIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 let administratorRole: string;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
   administratorRole = (await server.call("GET /api/v1/iam/roles?scope=Internal", { token: administrator.token })).body.items[0].id;
 });
-afterAll(() => server.close());
 
 const give = (userId: string, body: unknown, token = administrator.token, headers = {}): Promise<Answer<AnyBody>> =>
   server.call(`PUT /api/v1/iam/internal/memberships/${userId}`, { token, body, headers });

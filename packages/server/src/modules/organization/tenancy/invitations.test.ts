@@ -1,6 +1,7 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import {
   joinAs,
+  mailedToken,
   newAdministrator,
   newOrganization,
   newPerson,
@@ -11,16 +12,13 @@ import {
   tokenIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const nowhere = "0198c0de-0000-7000-8000-000000000000";
 const week = 7 * 24 * 3_600;
@@ -58,7 +56,7 @@ interface Invited {
 async function invited(at: Setting, person: { readonly email: string }, body?: unknown): Promise<Invited> {
   const answer = await invite(at, person.email, body);
   expectWritten(answer, 201);
-  return { id: answer.body.id, token: tokenIn(await server.mail(person.email, "invitation", answer.body.id)) };
+  return { id: answer.body.id, token: await mailedToken(server, person.email, answer.body.id) };
 }
 
 describe("POST /api/v1/iam/organizations/{id}/invitations", () => {

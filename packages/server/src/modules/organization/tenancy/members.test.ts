@@ -1,44 +1,23 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { joinAs, newPerson, type Person, signIn, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { newTenant, type Tenant } from "@gatehouse/testing/tenant.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const nowhere = "0198c0de-0000-7000-8000-000000000000";
 
-interface Team {
-  readonly organization: OrganizationOf;
-  readonly roles: Readonly<Record<string, string>>;
-  readonly admin: Person;
-  readonly member: Person;
-  readonly membershipOf: Readonly<Record<"owner" | "admin" | "member", string>>;
+interface Team extends Pick<Tenant, "organization" | "roles" | "admin" | "member"> {
+  readonly membershipOf: Tenant["membershipIds"];
 }
 
 async function team(): Promise<Team> {
-  const organization = await newOrganization(server);
-  const roles = await rolesOf(server, organization);
-  const [admin, member] = [await newPerson(server, "admin"), await newPerson(server, "member")];
-  const asAdmin = await joinAs(server, organization, admin, roles["Admin"] as string);
-  const asMember = await joinAs(server, organization, member, roles["Member"] as string);
-  const { body } = await list(organization, organization.owner.token);
-  const own = body.items.find((one: AnyBody) => one.userId === organization.owner.id);
-  return { organization, roles, admin, member, membershipOf: { owner: own.id, admin: asAdmin.id, member: asMember.id } };
+  const { organization, roles, admin, member, membershipIds } = await newTenant(server, ["admin", "member"]);
+  return { organization, roles, admin, member, membershipOf: membershipIds };
 }
 
 const list = (organization: { id: string }, token: string, query = ""): Promise<Answer<AnyBody>> =>

@@ -1,28 +1,18 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { newAdministrator, newOrganization, newPerson, type Person, signIn, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { newTenant } from "@gatehouse/testing/tenant.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 let person: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
   person = await newPerson(server);
 });
-afterAll(() => server.close());
 
 const nowhere = "0198c0de-0000-7000-8000-000000000000";
 const draft = (overrides: Readonly<Record<string, unknown>> = {}) => {
@@ -35,15 +25,8 @@ const update = (id: string, token: string, body: unknown, headers: Readonly<Reco
   server.call(`PUT /api/v1/iam/organizations/${id}`, { token, body, headers });
 const read = (id: string, token: string): Promise<Answer<AnyBody>> => server.call(`GET /api/v1/iam/organizations/${id}`, { token });
 
-/** An organization with a user in each system role. */
-async function staffed(): Promise<{ organization: OrganizationOf; admin: Person; member: Person }> {
-  const organization = await newOrganization(server);
-  const roles = await rolesOf(server, organization);
-  const [admin, member] = [await newPerson(server, "admin"), await newPerson(server, "member")];
-  await joinAs(server, organization, admin, roles["Admin"] as string);
-  await joinAs(server, organization, member, roles["Member"] as string);
-  return { organization, admin, member };
-}
+/** An organization with an owner, an admin and a member. */
+const staffed = () => newTenant(server, ["admin", "member"]);
 
 describe("POST /api/v1/iam/organizations", () => {
   it("creates the organization with its system roles, and the caller as its owner", async () => {

@@ -1,15 +1,12 @@
 import { anAddress, newOrganization, newPerson, type Person, password, registration, tokenIn, unique } from "@gatehouse/testing/people.ts";
-import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { internalScope, type ReadHandle, type Scope, tenantScope } from "#platform/database/database.ts";
 import { firstRow } from "#platform/database/rows.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const owner = () => server.application.platform.database.owner;
 const post = (path: string, body: object) => server.call(`POST /api/v1/iam/auth/${path}`, { body, from: anAddress() });

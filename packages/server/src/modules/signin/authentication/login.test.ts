@@ -11,16 +11,13 @@ import {
   signIn,
   tokenIn,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const login = (body: Readonly<Record<string, unknown>>, from = anAddress(), on = server): Promise<Answer<AnyBody>> =>
   on.call("POST /api/v1/iam/auth/login", { body: { password, ...body }, from });

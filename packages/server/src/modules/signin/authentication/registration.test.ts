@@ -1,15 +1,12 @@
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { anAddress, newPerson, password, registration, tokenIn, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const register = (body: unknown, from = anAddress()): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/auth/register", { body, from });

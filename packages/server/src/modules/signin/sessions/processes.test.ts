@@ -21,7 +21,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
   let second: TestServer;
   beforeAll(async () => {
     first = await startTestServer();
-    second = await first.beside();
+    second = await first.startAnother();
   });
   afterAll(async () => {
     await second.close();

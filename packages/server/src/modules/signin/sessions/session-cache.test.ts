@@ -1,15 +1,13 @@
 import { newPerson, signIn } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type SessionCache, sessions } from "./index.ts";
 
-let server: TestServer;
+const server = serverOfSuite();
 let cache: SessionCache;
-beforeAll(async () => {
-  server = await startTestServer();
+beforeAll(() => {
   cache = server.application.kernel.stateOf<SessionCache>(sessions);
 });
-afterAll(() => server.close());
 afterEach(() => vi.restoreAllMocks());
 
 const logOut = async (token: string): Promise<void> => {

@@ -1,16 +1,13 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { anAddress, joinAs, newAdministrator, newOrganization, newPerson, password, rolesOf, signIn } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type SessionCache, sessions } from "./index.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const me = (token: string): Promise<Answer<AnyBody>> => server.call("GET /api/v1/iam/users/me", { token });
 const list = (token: string, query = ""): Promise<Answer<AnyBody>> => server.call(`GET /api/v1/iam/auth/sessions${query}`, { token });

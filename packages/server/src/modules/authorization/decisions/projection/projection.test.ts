@@ -2,17 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expectWritten } from "@gatehouse/testing/answers.ts";
-import { joinAs, newAdministrator, newOrganization, newPerson, type Person, unique } from "@gatehouse/testing/people.ts";
+import { newAdministrator, newMember, newOrganization, type Person, unique } from "@gatehouse/testing/people.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
-import {
-  type AnyBody,
-  asOperator,
-  backend,
-  distributed,
-  openTestServer,
-  startTestServer,
-  type TestServer,
-} from "@gatehouse/testing/server.ts";
+import { type AnyBody, asOperator, backend, distributed, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { UserFactsById } from "#modules/authorization/access/entries/compute-kinds.ts";
@@ -32,15 +25,8 @@ interface Holder {
 
 async function holderOf(on: TestServer, permissions: readonly string[]): Promise<Holder> {
   const organization = await newOrganization(on);
-  const { token } = organization.owner;
-  const { body } = await on.call(`POST ${iam}/roles`, {
-    token,
-    body: { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id },
-  });
-  expectWritten(await on.call(`POST ${iam}/roles/${body.id}/permissions`, { token, body: { permissions } }), 200);
-  const person = await newPerson(on);
-  await joinAs(on, organization, person, body.id);
-  return { organizationId: organization.id, ownerToken: token, person, roleId: body.id };
+  const person = await newMember(on, organization, permissions, "person");
+  return { organizationId: organization.id, ownerToken: organization.owner.token, person, roleId: person.roleId };
 }
 
 const ask = async (on: TestServer, { organizationId, person }: Holder, actionType: string): Promise<AnyBody> =>
@@ -53,11 +39,7 @@ const keptValue = async (on: TestServer, key: string): Promise<AnyBody> => {
   return rows[0]?.value;
 };
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 describe("an entry that cannot be computed", () => {
   const issues: readonly [string, (tx: WriteHandle) => Promise<never>][] = [

@@ -4,38 +4,25 @@ import { join } from "node:path";
 import { expectWritten } from "@gatehouse/testing/answers.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import {
-  joinAs,
   newAdministrator,
+  newMember,
   newOrganization,
-  newPerson,
   type OrganizationOf,
   type Person,
   rolesOf,
   signIn,
-  unique,
 } from "@gatehouse/testing/people.ts";
 import { makeDatabase } from "@gatehouse/testing/postgres.ts";
-import {
-  type AnyBody,
-  asOperator,
-  backend,
-  distributed,
-  openTestServer,
-  startTestServer,
-  type TestServer,
-} from "@gatehouse/testing/server.ts";
+import { type AnyBody, asOperator, backend, distributed, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { membershipKey, roleKey, userKey } from "#modules/authorization/access/index.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import type { Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { projectorName } from "./names.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 interface Staffed {
   readonly organization: OrganizationOf;
@@ -43,21 +30,11 @@ interface Staffed {
   readonly role: string;
 }
 
-/** A person who may update the organization by a role of its own, and has not asked anything yet. */
+/** A member who may update the organization by a role of their own, and of whom nothing is cached. */
 async function staffed(on: TestServer = server): Promise<Staffed> {
   const organization = await newOrganization(on);
-  const { token } = organization.owner;
-  const { body } = await on.call("POST /api/v1/iam/roles", {
-    token,
-    body: { name: `Updaters ${unique()}`, scope: "Organization", organizationId: organization.id },
-  });
-  expectWritten(
-    await on.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions: ["Organization.Update"] } }),
-    200,
-  );
-  const person = await newPerson(on);
-  await joinAs(on, organization, person, body.id);
-  return { organization, person, role: body.id };
+  const person = await newMember(on, organization, ["Organization.Update"]);
+  return { organization, person, role: person.roleId };
 }
 
 const ask = async ({ organization, person }: Staffed, on: TestServer = server): Promise<AnyBody> =>

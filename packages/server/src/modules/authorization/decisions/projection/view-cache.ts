@@ -30,7 +30,8 @@ export class ViewCache {
   constructor(entries: EntryCache, policies: CurrentPolicy, bytesMax: number) {
     this.#entries = entries;
     this.#policies = policies;
-    this.#views = new LRUCache({ max: viewsMax, maxSize: bytesMax, sizeCalculation: sizeOfView });
+    // Without `max`, for which lru-cache allocates at once: megabytes for an empty cache.
+    this.#views = new LRUCache({ maxSize: bytesMax, sizeCalculation: sizeOfView });
   }
 
   /** The view, where it is cached and each of its entries is current. */
@@ -48,6 +49,7 @@ export class ViewCache {
     const composed = await this.#compose(userId, organizationId, deadline);
     if (this.#isStale(composed)) return undefined;
     this.#views.set(viewKey(userId, organizationId), composed);
+    if (this.#views.size > viewsMax) this.#views.pop();
     return composed;
   }
 

@@ -10,23 +10,23 @@ export interface Verified {
   readonly begins: number;
 }
 
-/** The chain of an organization of its own, and what whoever holds the database itself does to it. */
+/** The chain of a new organization, and what an attacker with access to the database does to it. */
 export interface AttackedChain {
   readonly organization: OrganizationOf;
-  /** The condition of its rows. */
+  /** The SQL condition that selects its rows. */
   readonly here: RawBuilder<unknown>;
   rename(name: string): Promise<AnyBody>;
-  /** What is wrong with the chain, held against what was kept elsewhere as well; `changed 4-4`. */
-  told(kept?: readonly AnyBody[]): Promise<string[]>;
-  /** What is wrong with the trail beside its chains. */
-  whole(): Promise<string[]>;
+  /** The findings about the chain, also against external checkpoints; `changed 4-4`. */
+  findings(kept?: readonly AnyBody[]): Promise<string[]>;
+  /** The findings about the audit log outside of its chains. */
+  consistency(): Promise<string[]>;
   verified(): Promise<Verified>;
   head(): Promise<AnyBody>;
-  /** Runs a statement that changes something. */
+  /** Runs a statement that changes rows. */
   tamper(statement: RawBuilder<unknown>): Promise<void>;
 }
 
-/** An organization whose chain has `records` records, all sealed. */
+/** An organization whose chain has `records` records. */
 export async function attackedChain(server: TestServer, records: number): Promise<AttackedChain> {
   const organization = await newOrganization(server);
   const rename = (name: string): Promise<AnyBody> =>
@@ -39,7 +39,7 @@ export async function attackedChain(server: TestServer, records: number): Promis
     rename,
     tamper: (statement) => tamper(server, statement),
     verified: () => verified(server, organization.id),
-    async told(kept = []) {
+    async findings(kept = []) {
       const { findings } = await verified(server, organization.id);
       const held =
         kept.length === 0
@@ -47,12 +47,12 @@ export async function attackedChain(server: TestServer, records: number): Promis
           : (await asOperator(server, "audit.verifyCheckpoints", { organizationId: organization.id, checkpoints: kept })).findings;
       return [...findings, ...held].map(({ kind, number, through }: Finding) => `${kind} ${number}-${through}`);
     },
-    whole: () => whole(server),
+    consistency: () => consistency(server),
     head: () => headOf(server, organization.id),
   };
 }
 
-/** As an attacker who has the database itself: no trigger, no foreign key and no row-level security applies. */
+/** As an attacker with access to the database: without triggers, foreign keys and row-level security. */
 export async function tamper(server: TestServer, statement: RawBuilder<unknown>): Promise<void> {
   await server.application.platform.database.owner.transaction().execute(async (tx) => {
     await sql`set local session_replication_role = replica`.execute(tx);
@@ -72,7 +72,7 @@ export async function verified(server: TestServer, organizationId: string | null
   }
 }
 
-export const whole = async (server: TestServer): Promise<string[]> =>
+export const consistency = async (server: TestServer): Promise<string[]> =>
   (await asOperator(server, "audit.verifyConsistency", {})).findings.map((one: Finding) => `${one.kind}: ${one.text}`);
 
 async function headOf(server: TestServer, organizationId: string): Promise<AnyBody> {

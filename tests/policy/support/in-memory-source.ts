@@ -15,12 +15,12 @@ import type {
 } from "../../../packages/server/src/modules/authorization/decisions/policy-source.ts";
 import type { Role, Subject, World } from "./world.ts";
 
-/** The revision of everything here: nothing changes after the source was made. */
+/** The one revision: nothing changes after the source was made. */
 const version = "1";
 const anySubject = new Set(["user", "role"]);
 
-/** A world of the corpus as a source of decisions: no database, no projection, no snapshot. */
-export class MemoryPolicySource implements PolicySource {
+/** A world of the corpus as a policy source, without database, projection and snapshot. */
+export class InMemoryPolicySource implements PolicySource {
   readonly #entries = new Map<string, SourceEntry>();
   readonly #relationships: readonly Relationship[];
   readonly #roleIds = new Map<Role, string>();
@@ -31,7 +31,7 @@ export class MemoryPolicySource implements PolicySource {
     for (const subject of subjects) this.#add(subject);
   }
 
-  /** Puts an entry in the place of the one under the key. */
+  /** Replaces the entry of a key. */
   set(key: string, value: unknown): void {
     this.#entries.set(key, { value, version });
   }
@@ -75,7 +75,7 @@ export class MemoryPolicySource implements PolicySource {
     this.set(membershipKey(user.id, tenant.id), { roleIds, attributes: user.attributes });
   }
 
-  /** The key of a role names the object: files give roles of two tenants the same id. */
+  /** Keys roles by object, because files give roles of two tenants the same id. */
   #roleIdOf(role: Role): string {
     const known = this.#roleIds.get(role) ?? String(this.#roleIds.size);
     this.#roleIds.set(role, known);

@@ -96,7 +96,7 @@ describe("the catalogue", () => {
       "error code thing.missing is defined twice",
     );
     const made = () =>
-      defineEvent({ type: "thing.made.v1", says: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
+      defineEvent({ type: "thing.made.v1", summary: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
     expect(() => catalogue([contextOf([], [made(), made()])])).toThrow("event thing.made.v1 is declared twice");
   });
 
@@ -149,7 +149,7 @@ describe("the catalogue", () => {
       const event = (version: number, more: object = {}, kind = "thing") =>
         defineEvent({
           type: `thing.made.v${version}`,
-          says: "Made.",
+          summary: "Made.",
           subject: [kind, "thingId"],
           data: Type.Object({ thingId: Uuid }),
           ...more,

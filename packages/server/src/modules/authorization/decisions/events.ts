@@ -4,7 +4,7 @@ import { Type, Uuid } from "#operation/declaration/schema.ts";
 export const ProjectionChanged = defineEvent({
   type: "decisions.projection_changed.v1",
   internal: true,
-  says: "The projection that decisions are made from now contains what these events changed.",
+  summary: "The projection that decisions are made from now contains what these events changed.",
   subject: ["projection", "changeId"],
   data: Type.Object({
     changeId: Uuid,
@@ -18,7 +18,7 @@ export const ProjectionChanged = defineEvent({
 export const CacheCheckRequested = defineEvent({
   type: "decisions.cache_check_requested.v1",
   internal: true,
-  says: "An operator asks every process to compare its caches with the projection that decisions are made from.",
+  summary: "An operator asks every process to compare its caches with the projection that decisions are made from.",
   subject: ["cache-check", "checkId"],
   data: Type.Object({ checkId: Uuid }),
 });

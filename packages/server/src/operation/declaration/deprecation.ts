@@ -33,8 +33,8 @@ export function issuesOfDates({ since, sunset, instead }: Deprecation): readonly
   if (unread.length > 0) return unread.map((day) => `is deprecated with ${JSON.stringify(day)}, which is no day like 2026-12-01`);
   const days = daysBetween(since, sunset);
   const issues: string[] = [];
-  if (days < 0) issues.push(`goes on ${sunset}, before it is deprecated (${since})`);
-  else if (days < overlapDays) issues.push(`goes ${days} days after it is deprecated; ${overlapDays} is the least`);
+  if (days < 0) issues.push(`has its sunset on ${sunset}, before its deprecation (${since})`);
+  else if (days < overlapDays) issues.push(`has its sunset ${days} days after its deprecation; the minimum is ${overlapDays}`);
   if (instead.trim() === "") issues.push("is deprecated and does not say what to do instead");
   return issues;
 }

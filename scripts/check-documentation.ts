@@ -23,7 +23,7 @@ for (const page of pages) {
   for (const [, target] of text.matchAll(link)) {
     if (!target || /^[a-z]+:/.test(target) || target.startsWith("#")) continue;
     const file = normalize(join(dirname(page), target.split("#")[0] as string));
-    if (!existsSync(join(root, file))) problems.push(`${page}: the link to ${target} leads nowhere`);
+    if (!existsSync(join(root, file))) problems.push(`${page}: the link to ${target} leads unknownId`);
   }
   for (const [, file] of text.matchAll(path)) {
     if (file && !existsSync(join(root, file))) problems.push(`${page}: there is no ${file}`);

@@ -60,7 +60,7 @@ test("what fails twice fails the run", async () => {
 });
 
 test("a file that cannot be read is a failed one", async () => {
-  const { code, output } = await suite({ broken: "import './nowhere.js';" });
+  const { code, output } = await suite({ broken: "import './unknownId.js';" });
   expect(code, output).toBe(1);
   expect(output).toContain("once more, each alone: broken.test.js");
 });

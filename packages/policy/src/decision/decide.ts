@@ -13,7 +13,7 @@ import { issueOfLimit, meets } from "./entitlements.ts";
 import { environmentOf, noRelationships, type RequestContext } from "./request-context.ts";
 import type { View } from "./view.ts";
 
-const nowhere: RequestContext = {};
+const unknownId: RequestContext = {};
 /** Thousands of relationships may have a condition that lacks something; nobody needs to hear of all. */
 const invalidToldMax = 50;
 
@@ -24,7 +24,7 @@ const invalidToldMax = 50;
  * and decide again. Throws {@link PolicyError}: `unknown_permission`, `unknown_resource_type`, `invalid_input` with the
  * placeholders that are missing or of the wrong type, `evaluation_limit`.
  */
-export function decide(view: View, action: string, context: RequestContext = nowhere): Decision | Pending {
+export function decide(view: View, action: string, context: RequestContext = unknownId): Decision | Pending {
   const plan = view.plan(action);
   const type = context.resource?.type;
   if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();

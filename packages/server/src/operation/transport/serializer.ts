@@ -7,4 +7,4 @@ export type Serializer = (output: unknown) => string;
 export const serializerOf = ({ output }: Operation): Serializer => fastJsonStringify(output as never) as Serializer;
 
 /** Whether an operation answers without a body. */
-export const answersNothing = ({ output }: Operation): boolean => (output as { type?: string }).type === "null";
+export const hasNoBody = ({ output }: Operation): boolean => (output as { type?: string }).type === "null";

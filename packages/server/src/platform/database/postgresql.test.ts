@@ -75,7 +75,7 @@ describeOnPostgresql("an adapter for a PostgreSQL that is temporarily unavailabl
   });
 
   it("rejects every kind of call with Unavailable if no server listens, without the cause in the message", async () => {
-    const database = open("postgres://postgres@127.0.0.1:1/nowhere");
+    const database = open("postgres://postgres@127.0.0.1:1/unknownId");
     for (const call of [database.ping(), database.read(everyTenant, async () => {}), database.transact(everyTenant, async () => {})]) {
       const error = await call.catch((reason) => reason);
       expect(error).toBeInstanceOf(Unavailable);

@@ -63,7 +63,7 @@ describe("the master key in the data directory", () => {
     expect(statSync(join(folder, "data", "deeper")).mode & 0o777).toBe(0o700);
   });
 
-  it("is another for every installation, and for memory is kept nowhere", () => {
+  it("is another for every installation, and for memory is kept unknownId", () => {
     const other = mkdtempSync(join(tmpdir(), "gatehouse-keys-"));
     expect(masterKeyFromFile(folder).equals(masterKeyFromFile(other))).toBe(false);
     rmSync(other, { recursive: true });

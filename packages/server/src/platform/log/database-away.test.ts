@@ -106,6 +106,6 @@ describeOnRedis("the peer reports in Redis", () => {
     expect(await refuses()).toBe(false);
     await wire.cut();
     expect(await refuses()).toBe(true);
-    expect(await refusalOf("postgres://nowhere.invalid/x")()).toBe(false);
+    expect(await refusalOf("postgres://unknownId.invalid/x")()).toBe(false);
   });
 });

@@ -218,7 +218,7 @@ describeOnPostgresql("a log follower on PostgreSQL", () => {
   });
 
   it("does not start if the database does not answer", async () => {
-    const database = openPostgresql({ url: "postgres://postgres@127.0.0.1:1/nowhere" });
+    const database = openPostgresql({ url: "postgres://postgres@127.0.0.1:1/unknownId" });
     toClose.push(() => database.close());
     await expect(new LogFollower(database, silent).start()).rejects.toThrow("database is unavailable");
   });

@@ -4,7 +4,7 @@ import { Type, Uuid } from "#operation/declaration/schema.ts";
 export const ProjectionChanged = defineEvent({
   type: "decisions.projection_changed.v1",
   internal: true,
-  says: "The projection contains the changes of these events.",
+  summary: "The projection contains the changes of these events.",
   subject: ["projection", "changeId"],
   data: Type.Object({
     changeId: Uuid,
@@ -18,7 +18,7 @@ export const ProjectionChanged = defineEvent({
 export const CacheCheckRequested = defineEvent({
   type: "decisions.cache_check_requested.v1",
   internal: true,
-  says: "An operator requested every process to compare its caches with the projection.",
+  summary: "An operator requested every process to compare its caches with the projection.",
   subject: ["cache-check", "checkId"],
   data: Type.Object({ checkId: Uuid }),
 });

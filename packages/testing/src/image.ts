@@ -44,11 +44,13 @@ async function makeImage(): Promise<Buffer> {
 }
 
 /**
- * What each server of the tests would clear and copy at its start: 160 MiB of shared buffers by default, and a first segment of the log of
- * 16 MiB. Sixteen MiB of buffers hold every page of a test's database.
+ * Settings of every server of the tests. By default each would clear 160 MiB of buffers at its start, and copy segments of the log of
+ * 16 MiB, used ones kept for later. Sixteen MiB of buffers hold every page of a test's database.
  */
+const settings = ["shared_buffers = '16MB'", "min_wal_size = '2MB'", "wal_recycle = off"];
+
 async function makeSmallCluster(): Promise<Blob> {
-  const cluster = new PGlite({ dataDir: "memory://", initDbStartParams: ["--wal-segsize=1"], postgresqlconf: ["shared_buffers = '16MB'"] });
+  const cluster = new PGlite({ dataDir: "memory://", initDbStartParams: ["--wal-segsize=1"], postgresqlconf: settings });
   await cluster.waitReady;
   const image = await cluster.dumpDataDir("none");
   await cluster.close();

@@ -13,9 +13,9 @@ import { issueOfLimit, meets } from "./entitlements.ts";
 import { environmentOf, noRelationships, type RequestContext } from "./request-context.ts";
 import type { View } from "./view.ts";
 
-const nowhere: RequestContext = {};
+const emptyContext: RequestContext = {};
 /** Limits reported issues: thousands of relationships may have a condition with a missing value. */
-const invalidToldMax = 50;
+const issuesMax = 50;
 
 /**
  * Decides whether the subject may perform `action` in a request context; the rules are decision 0019.
@@ -24,7 +24,7 @@ const invalidToldMax = 50;
  * and decide again. Throws {@link PolicyError}: `unknown_permission`, `unknown_resource_type`, `invalid_input` with the
  * placeholders that are missing or of the wrong type, `evaluation_limit`.
  */
-export function decide(view: View, action: string, context: RequestContext = nowhere): Decision | Pending {
+export function decide(view: View, action: string, context: RequestContext = emptyContext): Decision | Pending {
   const plan = view.plan(action);
   const type = context.resource?.type;
   if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();
@@ -164,7 +164,7 @@ class Deciding {
   /** The issues of rules whose outcome is invalid; rules with a certain outcome are left out. */
   #invalidInput(deny: Truth, allow: Truth): PolicyError {
     const all = new Set([...(deny === invalid ? this.#invalid.deny : []), ...(allow === invalid ? this.#invalid.allow : [])]);
-    const conditions = [...all].slice(0, invalidToldMax);
+    const conditions = [...all].slice(0, issuesMax);
     const { entitlements = {} } = this.#view.facts.tenant;
     const limits = (this.#plan.requirement?.entitlements ?? []).filter(
       (rule) => meets(rule, entitlements, () => this.environment) === invalid,

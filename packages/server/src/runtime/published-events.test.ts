@@ -26,19 +26,19 @@ describe("events that no command emits", () => {
     for (const server of servers.splice(0)) await server.close();
   });
 
-  it("are counted as those of commands are: the projector's and the chain appender's", async () => {
+  it("are counted like those of commands: the projector's and the chain appender's", async () => {
     const server = await startTestServer({ GATEHOUSE_AUDIT_FORWARD: "on" });
     servers.push(server);
     await newPerson(server);
     await server.application.settled();
     const types = Map.groupBy(await typesInLog(server), (type) => type);
-    for (const type of ["user.registered.v1", "access.read_model_changed.v1", AuditLogRequested.type]) {
+    for (const type of ["user.registered.v1", "decisions.projection_changed.v1", AuditLogRequested.type]) {
       expect(types.get(type)?.length, type).toBeGreaterThan(0);
       expect(await appendedOf(server.application.platform, type), type).toBe(types.get(type)?.length);
     }
   });
 
-  it("are published in their former versions too, announced, and told to consumers and other processes", async () => {
+  it("are published in their former versions, too, and notify consumers and other processes", async () => {
     const server = await openTestServer({ GATEHOUSE_DATA_DIR: "memory", GATEHOUSE_AUDIT_FORWARD: "on" }, { fresh: true, worker: false });
     servers.push(server);
     const { platform } = server.application;

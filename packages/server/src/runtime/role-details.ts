@@ -5,7 +5,7 @@ import type { Component } from "./probe.ts";
 
 type Details = Component["details"];
 
-/** What the query role tells of itself, beside what decides whether its caches may be trusted. */
+/** The details of the query role in its probe. */
 export async function queryDetails({ kernel, platform, reader }: Application): Promise<Details> {
   const { log, metrics } = platform;
   const { activity, projectionLookups } = metrics;
@@ -41,7 +41,7 @@ export const backgroundDetails = ({ platform, reader }: Application): Details =>
   };
 };
 
-/** The indicators of S0 ("Health Indicators") over the last minute; what was refused was answered. */
+/** The health indicators of the last minute. A refused request counts as answered. */
 const indicators = (activity: Activity): Details => {
   const { meanMs, failedShare } = activity.recent();
   return { responseTime: `${meanMs.toFixed(1)}ms`, errorRate: percent(failedShare), availability: percent(1 - failedShare) };

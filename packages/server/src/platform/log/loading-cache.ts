@@ -54,10 +54,11 @@ export class LoadingCache<Key extends string, Value extends object> {
   constructor(options: LoadingCacheOptions<Key, Value>) {
     const { entriesMax, bytes } = options;
     this.#options = options;
+    // Without `max`, for which lru-cache allocates at once: tens of megabytes for an empty cache.
     this.#values = new LRUCache<Key, Value>({
-      max: entriesMax,
+      maxSize: bytes?.max ?? entriesMax,
+      sizeCalculation: bytes?.of ?? (() => 1),
       dispose: (value, key) => this.#drop(value, key),
-      ...(bytes && { maxSize: bytes.max, sizeCalculation: bytes.of }),
     });
   }
 
@@ -155,11 +156,16 @@ export class LoadingCache<Key extends string, Value extends object> {
     const tags = value === null ? [] : (tagsOf?.(value) ?? []);
     const raced = flight.isCleared || flight.invalidated.has(key) || tags.some((tag) => flight.invalidated.has(tag));
     if (value === null) return { value, raced };
-    if (!raced) this.#values.set(key, value);
+    if (!raced) this.#keep(key, value);
     // A value that is not cached would miss later invalidations.
     if (raced || !this.#values.has(key)) onStale?.(value);
     else for (const tag of tags) this.#index.add(tag, key);
     return { value, raced };
+  }
+
+  #keep(key: Key, value: Value): void {
+    this.#values.set(key, value);
+    if (this.#values.size > this.#options.entriesMax) this.#values.pop();
   }
 
   #joined(key: Key): Promise<Loaded<Value>> {

@@ -26,7 +26,7 @@ export const retentionSteps: readonly SchemaStep[] = [
 ];
 
 /** The removals that have a ceiling. */
-export const removalNames = ["audit.records", "access.decisions", "access.grants", "log.events"] as const;
+export const removalNames = ["audit.records", "decisions.recorded", "access.grants", "log.events"] as const;
 export type RemovalName = (typeof removalNames)[number];
 
 /** The share of the rows that one run may delete; with a retention of 30 days, one day's rows are a thirtieth. */

@@ -6,7 +6,7 @@ import { signedTexts, type Trust } from "./signed-texts.ts";
 import { type Entry, type Reading, type SnapshotCache, sameWatermark, type Watermark } from "./snapshot-cache.ts";
 
 /** `generation number code`. It does not expire; if Redis evicts it, no value is trusted until the next write. */
-const watermarkKey = "iam:read-model:mark";
+const watermarkKey = "iam:projection:watermark";
 
 /**
  * Stores a value as `generation version expiry code value`, unless one of the same generation with a higher version exists. Versions

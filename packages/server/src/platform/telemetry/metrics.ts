@@ -5,10 +5,27 @@ import { HotCounter, HotHistogram } from "./hot-metrics.ts";
 /** Buckets around the latencies that are targets (20 ms, 50 ms, 200 ms, 500 ms, 1 s), in seconds. */
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 
+/**
+ * Metrics of the process itself: memory, event loop and garbage collection. They are collected once, because prom-client's timer and
+ * observer cannot be stopped: with the registry of each server they would keep every closed server in memory.
+ */
+let processMetrics: Registry | undefined;
+
+function registerProcessMetrics(registry: Registry): void {
+  if (processMetrics === undefined) {
+    processMetrics = new Registry();
+    collectDefaultMetrics({ register: processMetrics });
+  }
+  for (const { name } of processMetrics.getMetricsAsArray()) {
+    const metric = processMetrics.getSingleMetric(name);
+    if (metric !== undefined) registry.registerMetric(metric);
+  }
+}
+
 /** Creates all metrics of the product, in one file, so that names are unique and documented. */
 export function createMetrics() {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  registerProcessMetrics(registry);
   const registers = [registry];
   const authorization = new Activity();
   /** Projection entries that decisions took from this process's cache: a plain number, because there are tens of thousands per second. */
@@ -105,7 +122,7 @@ export function createMetrics() {
     }),
     projectionHits,
     projectionLookups: new Counter({
-      name: "gatehouse_read_model_lookups_total",
+      name: "gatehouse_projection_lookups_total",
       help: "Look-ups of projection entries, by where they were found: memory, cache, database, computed from the tables, or missing (cache hit rate)",
       labelNames: ["found"] as const,
       registers,

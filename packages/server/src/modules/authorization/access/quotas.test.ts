@@ -29,7 +29,7 @@ beforeAll(async () => {
   organization = await newOrganization(server);
   owner = organization.owner.token;
   memberRoleId = (await rolesOf(server, organization))["Member"] as string;
-  member = await newPerson(server, "noted");
+  member = await newPerson(server, "attributes");
   await joinAs(server, organization, member, memberRole());
   const resourceTypes = { Doc: { relations: { reader: { subjects: ["user"] } } } };
   await server.call(`PUT ${iam}/authorization/model`, { token: administrator.token, body: { model: { resourceTypes } } });

@@ -53,10 +53,10 @@ beforeAll(async () => {
   await joinAs(server, organization, member, role);
   helpdesk = await newPerson(server, "helpdesk");
   await joinAs(server, organization, helpdesk, await newRole(["Organization.CheckAccess"]));
-  const note = (path: string, attributes: object) =>
+  const setAttributes = (path: string, attributes: object) =>
     server.call(`PUT ${iam}/organizations/${organization.id}${path}/attributes`, { token, body: { attributes } });
-  expectWritten(await note(`/members/${member.id}`, { note: secret }), 200);
-  expectWritten(await note("", { plan: secret }), 200);
+  expectWritten(await setAttributes(`/members/${member.id}`, { note: secret }), 200);
+  expectWritten(await setAttributes("", { plan: secret }), 200);
 });
 afterAll(() => server.close());
 
@@ -67,13 +67,13 @@ async function explained(by: Person, note: string): Promise<{ readonly body: Any
   return { body: answer.body, text: JSON.stringify(answer.body) };
 }
 
-describe("an explanation shows attributes to those who may read them", () => {
-  it("to the owner, with what they were compared with", async () => {
+describe("an explanation shows attributes", () => {
+  it("to the owner, with the compared values", async () => {
     const { text } = await explained(organization.owner, "other");
     expect(text.split(secret).length).toBeGreaterThan(2);
   });
 
-  it.each(["other", secret])("and to nobody else, allowed or denied: asked with %s", async (note) => {
+  it.each(["other", secret])("to no caller without the permission, allowed or denied, for the request value %s", async (note) => {
     for (const reader of [helpdesk, member]) {
       const { body, text } = await explained(reader, note);
       expect(body.isAuthorized).toBe(note === secret);
@@ -84,7 +84,7 @@ describe("an explanation shows attributes to those who may read them", () => {
     }
   });
 
-  it("to whoever is given the permission", async () => {
+  it("to a caller with the permission", async () => {
     const reader = await newPerson(server, "reader");
     await joinAs(server, organization, reader, await newRole(["Organization.CheckAccess", "Organization.ReadAttributes"]));
     expect((await explained(reader, "other")).text).toContain(secret);

@@ -8,7 +8,7 @@ var path = require("path");
 
 /** The first release that runs TypeScript without a build. */
 var needed = [22, 18];
-var isRestarted = "GATEHOUSE_NODE_RESTARTED";
+var isRestarted = "GATEHOUSE_NODE_HANDED_OVER";
 
 function isRecent(version) {
   var parts = version.replace(/^v/, "").split(".").map(Number);

@@ -146,7 +146,7 @@ async function makeInstallation(bench: Bench): Promise<Installation> {
 function questions(prefix: string, organization: Organization): Asked {
   const credential = { token: organization.member.token, from: "header" };
   return {
-    subject: `${prefix}.rpc.query.access.check`,
+    subject: `${prefix}.rpc.query.decisions.check`,
     bodies: Array.from({ length: distinct }, (_, index) =>
       Buffer.from(JSON.stringify({ input: checkBody(organization, index), credential })),
     ),

@@ -80,18 +80,18 @@ export async function fill(databaseUrl: string, { users, organizations }: Size):
   ];
   await withClient(databaseUrl, async (client) => {
     // An index that is built at once takes a fraction of the time.
-    await client.query("truncate access_read_model");
-    await client.query("alter table access_read_model drop constraint access_read_model_pkey");
+    await client.query("truncate projection_entries");
+    await client.query("alter table projection_entries drop constraint projection_entries_pkey");
     for (const [count, key, ofOrganization, value] of parts) {
-      await client.query(`insert into access_read_model (key, organization_id, value, version)
+      await client.query(`insert into projection_entries (key, organization_id, value, version)
         select ${key}, ${ofOrganization}, ${value}, 1 from generate_series(0, ${count - 1}) i`);
     }
-    await client.query("insert into access_read_model (key, organization_id, value, version) values ('iam:policy', null, $1, 1)", [
+    await client.query("insert into projection_entries (key, organization_id, value, version) values ('iam:policy', null, $1, 1)", [
       JSON.stringify(policy),
     ]);
     await client.query("set maintenance_work_mem = '256MB'");
-    await client.query("alter table access_read_model add primary key (key)");
-    await client.query("vacuum analyze access_read_model");
+    await client.query("alter table projection_entries add primary key (key)");
+    await client.query("vacuum analyze projection_entries");
   });
 }
 

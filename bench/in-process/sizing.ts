@@ -172,7 +172,7 @@ async function signIn(person: Person, organizationId?: string): Promise<void> {
 const waiting = Math.max(200, Math.floor(users / 2));
 const emptyBytes = await numberOf("select pg_database_size(current_database())");
 await forEach(Array.from({ length: waiting }), async (_, index) => {
-  await call("tenancy.createUser", operator, { email: address("waiting", index), password, firstName: "Bench", lastName: "User" });
+  await call("authentication.createUser", operator, { email: address("waiting", index), password, firstName: "Bench", lastName: "User" });
 });
 const backlogEvents = await numberOf("select count(*) from events");
 const startedAt = performance.now();
@@ -189,11 +189,11 @@ await step("users", users, async () => {
   for (let from = 0; from < users; from += mailsAtOnce) {
     const emails = Array.from({ length: Math.min(mailsAtOnce, users - from) }, (_, index) => address("person", from + index));
     await forEach(emails, async (email) => {
-      await call("identity.register", anonymous, { email, password, firstName: "Huong", lastName: "Nguyen", locale: "vi" });
+      await call("authentication.register", anonymous, { email, password, firstName: "Huong", lastName: "Nguyen", locale: "vi" });
     });
     const tokens = await mailed(emails);
     await forEach(emails, async (email) => {
-      const { id } = await call("identity.verifyEmail", anonymous, { token: tokens.get(email) });
+      const { id } = await call("authentication.verifyEmail", anonymous, { token: tokens.get(email) });
       people.push({ id, email, principal: anonymous, token: "" });
     });
   }

@@ -233,7 +233,7 @@ function growthTable(results: Results): string {
     growing.map(([kind, what, plan]) => [
       what,
       plan === undefined ? "" : bytes(plan),
-      ...["own", "read-model", "events", "audit", "all"].map((part) => bytes(size(`${kind}.${part}`))),
+      ...["own", "projection", "events", "audit", "all"].map((part) => bytes(size(`${kind}.${part}`))),
       ofPlan(size(`${kind}.all`), plan),
       command("sizing"),
     ]),

@@ -126,7 +126,7 @@ app.post<{ Body: { email: string; password: string; firstName: string; lastName:
       );
       await mail(run, "verify-email");
       await event(run, "user.registered.v1", `user/${row?.["id"]}`, null, { userId: row?.["id"], email, firstName, lastName });
-      await entry(run, "identity.register", null, String(row?.["id"]), { locale: "en" });
+      await entry(run, "authentication.register", null, String(row?.["id"]), { locale: "en" });
       reply.code(201);
       return row;
     });

@@ -59,7 +59,7 @@ async function program<Result>(bench: Bench, file: string, args: string[]): Prom
 
 /** What a table is for: rows of a kind, what decisions are made from, what happened, the trail. The rest is not kept for long. */
 const parts = {
-  "read-model": (table: string) => table.startsWith("access_read_model") || table === "access_tenants",
+  projection: (table: string) => table.startsWith("projection_") || table === "access_tenants",
   events: (table: string) => table === "events",
   audit: (table: string) => table.startsWith("audit_"),
   jobs: (table: string) => table.startsWith("jobs."),
@@ -94,8 +94,8 @@ function databaseFigures({ bytes, steps }: SizingResult): Figure[] {
         unit: "B",
         ...(note ? { note } : {}),
       });
-    for (const part of ["own", "read-model", "events", "audit"] as const) add(part, grownBy(step, part));
-    const kept = (["own", "read-model", "events", "audit"] as const).reduce((sum, part) => sum + grownBy(step, part), 0);
+    for (const part of ["own", "projection", "events", "audit"] as const) add(part, grownBy(step, part));
+    const kept = (["own", "projection", "events", "audit"] as const).reduce((sum, part) => sum + grownBy(step, part), 0);
     add("all", kept, `of ${step.count.toLocaleString("en-US")}, without the queue's rows`);
     add("queue", grownBy(step, "jobs"), "removed by the queue in time");
   }

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { eraseOrganization } from "../../packages/server/src/modules/organization/tenancy/index.ts";
-import { callOperation } from "../../packages/server/src/runtime/cli/reach.ts";
+import { callOperation } from "../../packages/server/src/runtime/cli/call-operation.ts";
 import { readConfiguration } from "../../packages/server/src/runtime/configuration.ts";
 import { percentile, watchChecks } from "./checks.ts";
 import { fillBySql } from "./population.ts";

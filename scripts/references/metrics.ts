@@ -5,7 +5,7 @@ import { registerBrokerGauges } from "../../packages/server/src/runtime/broker-g
 import { registerConsumerGauges } from "../../packages/server/src/runtime/consumer-gauges.ts";
 import { registerGauges } from "../../packages/server/src/runtime/gauges.ts";
 import { registerBackendGauges, registerProcessGauges } from "../../packages/server/src/runtime/process-gauges.ts";
-import { registerStandingGauge, StandingQueues } from "../../packages/server/src/runtime/standing-queues.ts";
+import { registerStalledQueuesGauge, StalledQueues } from "../../packages/server/src/runtime/stalled-queues.ts";
 import { code, head, table } from "./page.ts";
 
 export interface MetricReference {
@@ -22,7 +22,7 @@ export function registeredMetrics(): readonly MetricReference[] {
   registerGauges(platform, []);
   registerConsumerGauges(platform, [], { behind: 0, behindSeconds: 0 });
   registerBrokerGauges(platform, []);
-  registerStandingGauge(platform, new StandingQueues(platform.database, [], []));
+  registerStalledQueuesGauge(platform, new StalledQueues(platform.database, [], []));
   registerProcessGauges({ metrics, version: "", roles: new Set(), ready: async () => ({ status: "UP", components: {} }) });
   registerBackendGauges({ platform } as unknown as Application);
   return metrics.registry.getMetricsAsArray() as unknown as readonly MetricReference[];

@@ -84,8 +84,8 @@ describe.skipIf(!has("nats-server"))("NATS with the shipped configuration (skipp
       await rpc.listen("log.appended", () => {
         announced += 1;
       });
-    worker.tell("log.appended");
-    command.tell("log.appended");
+    worker.notify("log.appended");
+    command.notify("log.appended");
     await expect.poll(() => announced, { timeout: 5_000 }).toBe(6);
   });
 

@@ -76,7 +76,7 @@ describe.runIf(possible)("npm run stack (skipped without TEST_BACKEND=postgresql
     );
     try {
       await until("the set ends", () => stack.output().includes("stopping"));
-      expect(stack.output()).toContain('worker-1 does not start:\nThe configuration is not right:\n  NATS_PREFIX is "two words"');
+      expect(stack.output()).toContain('worker-1 does not start:\nThe configuration is invalid:\n  NATS_PREFIX is "two words"');
       expect(await stack.end("SIGINT")).toBe(1);
     } finally {
       await database.drop();

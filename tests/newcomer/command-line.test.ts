@@ -51,7 +51,7 @@ describe("the command line, alone", () => {
     }
     expect((await gatehouse(["audit", "checkpoint", "--out", checkpoints], embedded)).code).toBe(0);
     const whole = await gatehouse(["audit", "verify", "--against", checkpoints], embedded);
-    expect(whole.output).toMatch(/^internal: \d+ records looked at$/m);
+    expect(whole.output).toMatch(/^internal: \d+ records verified$/m);
     expect(whole.output).toContain("The audit log is intact.");
     expect(whole.code).toBe(0);
     const [head] = readFileSync(checkpoints, "utf8").split("\n");
@@ -68,7 +68,7 @@ describe("the command line, alone", () => {
     expect(wrong.code).toBe(78);
     expect(wrong.output).toContain('PORT is "http"; it takes a whole number');
     expect(wrong.output).toContain('LOG_LEVEL is "loud"');
-    expect(wrong.output).toContain("DATABASE_URL is set, but not right");
+    expect(wrong.output).toContain("DATABASE_URL is set, but invalid");
     expect(wrong.output).not.toContain("hunter2");
   });
 

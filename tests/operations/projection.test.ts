@@ -28,7 +28,7 @@ async function prepare({ dataDir, environment }: Installation): Promise<void> {
   );
   expect(made.code, made.output).toBe(0);
   const sound = await gatehouse(["projection", "verify"], { ...environment, GATEHOUSE_DATA_DIR: dataDir });
-  expect(sound.output).toContain("all as the tables say");
+  expect(sound.output).toContain("all equal to the tables");
   expect(sound.code).toBe(0);
   await server.end("SIGTERM");
 }
@@ -43,11 +43,11 @@ function projectionSuite(installation: () => Installation): void {
     const unknownUser = "00000000-0000-7000-8000-000000000001";
     let deleted = "";
     await installation().tamper(async ({ owner }) => {
-      await sql`update access_read_model set value = '{"status": "Suspended"}' where key like 'iam:user:id:%'`.execute(owner);
-      const { rows } = await sql<{ key: string }>`delete from access_read_model
-        where key = (select min(key) from access_read_model where key like 'iam:role:id:%') returning key`.execute(owner);
+      await sql`update projection_entries set value = '{"status": "Suspended"}' where key like 'iam:user:id:%'`.execute(owner);
+      const { rows } = await sql<{ key: string }>`delete from projection_entries
+        where key = (select min(key) from projection_entries where key like 'iam:role:id:%') returning key`.execute(owner);
       deleted = (rows[0] as { key: string }).key;
-      await sql`insert into access_read_model (key, value, version) values
+      await sql`insert into projection_entries (key, value, version) values
         (${`iam:membership:user:${unknownUser}:internal`}, '{"roleIds": []}', 1), ('iam:no:such:part', '{}', 1)`.execute(owner);
     });
     const found = await run("verify");
@@ -56,12 +56,12 @@ function projectionSuite(installation: () => Installation): void {
     expect(found.output).toMatch(new RegExp(`missing +table +${deleted}`));
     expect(found.output).toMatch(new RegExp(`left over +table +iam:membership:user:${unknownUser}:internal`));
     expect(found.output).toMatch(/left over +table +iam:no:such:part/);
-    expect(found.output).toContain("4 not as the tables say");
+    expect(found.output).toContain("4 not equal to the tables");
     const rebuilt = await run("rebuild");
     expect(rebuilt.code, rebuilt.output).toBe(0);
-    expect(rebuilt.output).toMatch(/\d+ entries are written anew/);
+    expect(rebuilt.output).toMatch(/\d+ entries recomputed/);
     const after = await run("verify");
-    expect(after.output).toContain("all as the tables say");
+    expect(after.output).toContain("all equal to the tables");
     expect(after.code).toBe(0);
   });
 }
@@ -116,15 +116,15 @@ describeOnPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
     let server: RunningServer | undefined;
     try {
       server = await startServer(dataDir, installation.environment);
-      await expect.poll(() => redis.raw.get("iam:read-model:mark"), { timeout: 20_000 }).toMatch(/^\S+ \d+ \S+$/);
-      const watermark = (await redis.raw.get("iam:read-model:mark")) as string;
+      await expect.poll(() => redis.raw.get("iam:projection:watermark"), { timeout: 20_000 }).toMatch(/^\S+ \d+ \S+$/);
+      const watermark = (await redis.raw.get("iam:projection:watermark")) as string;
       const [generation] = watermark.split(" ");
       await redis.raw.set("iam:policy", `${generation} 999 {"permissions":[],"model":{}}`);
       const found = await gatehouse(["projection", "verify"], environment);
       expect(found.output).toMatch(/differs +copy +iam:policy/);
       expect(found.code).toBe(1);
       expect((await gatehouse(["projection", "rebuild"], environment)).code).toBe(0);
-      expect(await redis.raw.get("iam:read-model:mark")).not.toContain(generation);
+      expect(await redis.raw.get("iam:projection:watermark")).not.toContain(generation);
       const after = await gatehouse(["projection", "verify"], environment);
       expect(after.code, after.output).toBe(0);
     } finally {

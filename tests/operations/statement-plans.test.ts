@@ -176,8 +176,8 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     await run("entitlements.requestDeletion", { ...deletion, organizationId, messageId: organizationId });
   await run("entitlements.withdrawDeletion", { organizationId: other.id });
   await run("entitlements.listDueDeletions", { limit: 200, erasedWithinHours: 24 });
-  await run("entitlements.listKnown", { limit: 200 });
-  await run("entitlements.listKnown", { limit: 200, after: own.id });
+  await run("entitlements.listSubscriptions", { limit: 200 });
+  await run("entitlements.listSubscriptions", { limit: 200, after: own.id });
   const { nextCursor } = await run("audit.listChains", { limit: 1 });
   await run("audit.listChains", { limit: 1, cursor: nextCursor });
   for (const organizationId of [own.id, null]) await run("audit.verifyChain", { organizationId });

@@ -375,11 +375,11 @@ describe("recovery by the command line", () => {
 
     const clerk = await internalMember("User.Read");
     await setStatus(clerk, "Suspended");
-    await asOperator(world.server, "tenancy.restoreAdministrator", { email: clerk.email.toUpperCase() });
+    await asOperator(world.server, "authentication.restoreAdministrator", { email: clerk.email.toUpperCase() });
     const token = await signIn(world.server, clerk.email);
     expectRead(await world.send("GET internal/memberships", token));
     expectWritten(await world.send(`DELETE internal/memberships/${clerk.id}`, world.administrator.token), 204);
-    const unknown = asOperator(world.server, "tenancy.restoreAdministrator", { email: `nobody-${unique()}@example.com` });
+    const unknown = asOperator(world.server, "authentication.restoreAdministrator", { email: `nobody-${unique()}@example.com` });
     await expect(unknown).rejects.toThrow("There is no such user.");
   });
 

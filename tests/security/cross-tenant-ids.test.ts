@@ -40,11 +40,11 @@ const asker = [
   ["subject", "properties", "tenantId"],
 ];
 const idsInText: Readonly<Record<string, readonly string[][]>> = {
-  "access.evaluate": asker,
-  "access.evaluateMany": asker,
-  "access.searchSubjects": asker,
-  "access.searchResources": asker,
-  "access.searchActions": asker,
+  "authzen.evaluate": asker,
+  "authzen.evaluateMany": asker,
+  "authzen.searchSubjects": asker,
+  "authzen.searchResources": asker,
+  "authzen.searchActions": asker,
 };
 
 const idsOf = (operation: Operation): readonly string[][] => idsInText[operation.name] ?? idsIn(operation.input);
@@ -103,7 +103,7 @@ const seesEveryTenant = (operation: Operation, name: string): boolean =>
   operation.name.startsWith("identity.") ||
   operation.name.startsWith("entitlements.") ||
   operation.name.startsWith("audit.") ||
-  operation.name === "sessions.endSessionsOfUser" ||
+  ["sessions.endSessionsOfUser", "tenancy.setUserStatus", "authentication.resendMail"].includes(operation.name) ||
   (name === "userId" && operation.name.includes("nternal"));
 
 interface Case {

@@ -44,7 +44,7 @@ describe.each([
 
   it.each(surfaces)("%s is not served to any caller, and a start says so", async (path) => {
     for (const headers of [local, proxied, { host: "id.example.com" }]) expect(await ask(server, path, headers)).toBe(404);
-    expect(server.configuration.warnings.join(" ")).toContain(`PUBLIC_URL is ${environment.PUBLIC_URL}, so callers of other machines`);
+    expect(server.configuration.warnings.join(" ")).toContain(`PUBLIC_URL is ${environment.PUBLIC_URL}, so callers on other machines`);
     expect(server.configuration.warnings.join(" ")).toContain("SMTP_URL is not set");
   });
 

@@ -30,7 +30,7 @@ async function mailsTo(email: string, template: string): Promise<number> {
   await server.application.settled();
   const open = async () => {
     const { rows } = await sql<{ open: string }>`select count(*)::text as open from jobs.job
-      where name in ('notifications.send-mail', 'identity.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
+      where name in ('notifications.send-mail', 'authentication.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
       server.application.platform.database.owner,
     );
     return rows[0]?.open;
@@ -136,7 +136,7 @@ describe("names in mails", () => {
     }
     const { token } = await newPerson(server);
     expect((await server.call("PUT /api/v1/iam/users/me", { token, body: { lastName: name } })).status).toBe(400);
-    const made = asOperator(server, "tenancy.createUser", {
+    const made = asOperator(server, "authentication.createUser", {
       email: address("x"),
       password: "a quiet green harbour",
       firstName: name,

@@ -168,7 +168,7 @@ describe("fields that a caller must not set", () => {
   });
 
   it("undeclared fields deep in a body are refused", async () => {
-    const operation = routesOf(server).find(({ name }) => name === "access.checkBatch") as Operation;
+    const operation = routesOf(server).find(({ name }) => name === "decisions.checkBatch") as Operation;
     const sample = await sampleOf(world, operation.name);
     const [check] = sample.input["checks"] as Record<string, unknown>[];
     for (const extra of ["isAuthorized", "roles", "constructor"]) {

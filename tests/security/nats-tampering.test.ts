@@ -103,7 +103,7 @@ describe.runIf(possible)("an attacker on NATS", () => {
       for (const { data } of permits) message.respond(data);
     };
     const before = await distrusted("reply", "unsigned");
-    await withListener("rpc.query.access.check", answer, async () => {
+    await withListener("rpc.query.decisions.check", answer, async () => {
       for (const _ of times(20)) expect((await check(nonMember)).body.isAuthorized ?? false).toBe(false);
     });
     expect(before).toBe(0);
@@ -158,7 +158,7 @@ describe.runIf(possible)("an attacker on NATS", () => {
     expect((await check(victim)).body).toMatchObject({ isAuthorized: true });
     expect(stopwatch.idleMs()).toBeLessThan(10_000);
     await expect.poll(() => distrusted("tell", "unsigned"), { timeout: 10_000 }).toBeGreaterThan(0);
-    const { reply } = captured("rpc.query.access.check").at(-1) as Msg;
+    const { reply } = captured("rpc.query.decisions.check").at(-1) as Msg;
     eve.publish(reply as string, new Uint8Array(), { headers: sign });
     await eve.flush();
   });
@@ -170,7 +170,7 @@ describe.runIf(possible)("an attacker on NATS", () => {
     const calls = [
       ["command.authentication.login", { input: { email: victim.email, password } }],
       ["query.identity.getMe", { input: {}, credential: { token: victim.token, from: "header" } }],
-      ["command.tenancy.createUser", { input: {}, principal: { kind: "operator" } }],
+      ["command.authentication.createUser", { input: {}, principal: { kind: "operator" } }],
       ["query.nothing", {}],
     ] as const;
     for (const [subject, call] of calls) expect((await ask(subject, call)).error.code).toBe("common.service_call_refused");

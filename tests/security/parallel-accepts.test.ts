@@ -45,7 +45,7 @@ function suite(backend: Backend): void {
     const events = (after.get("public.events") ?? [])
       .filter((row) => !before.get("public.events")?.includes(row))
       .map((row) => JSON.parse(row).type);
-    expect(events.filter((type) => type !== "access.read_model_changed.v1").sort()).toEqual([
+    expect(events.filter((type) => type !== "decisions.projection_changed.v1").sort()).toEqual([
       "assignment.changed.v1",
       "invitation.accepted.v1",
       "membership.created.v1",

@@ -7,14 +7,14 @@ import { quiet } from "@gatehouse/testing/stored-rows.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
-import { secretMark } from "../../packages/server/src/operation/declaration/schema.ts";
+import { secretKeyword } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 
 const world = World.ofSuite(twoTenants, { GATEHOUSE_AUDIT_FORWARD: "on" });
 const { server } = world;
 
 const secretFieldsOf = (schema: AnyBody): string[] =>
-  Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretMark] === true ? [name] : []));
+  Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretKeyword] === true ? [name] : []));
 
 /** A random text that has the same form in JSON and in plain text. */
 const planted = (): string => `planted${randomBytes(20).toString("hex")}`;

@@ -33,7 +33,7 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
   }, 60_000);
 
   const users = (server: TestServer, by: Person) => server.call("GET /api/v1/users", { token: by.token });
-  const generation = async (): Promise<string> => ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ")[0] as string;
+  const generation = async (): Promise<string> => ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ")[0] as string;
   const own = () => `iam:membership:user:${mallory.id}:internal`;
   const administrators = () => `iam:membership:user:${world.administrator.id}:internal`;
   /** The statuses of a process without caches. */
@@ -94,7 +94,7 @@ describeOnPostgresql("an attacker who writes to Redis", () => {
   });
 
   it("a forged watermark and values of a forged generation give no permission", { timeout: 60_000 }, async () => {
-    await redis.raw.set("iam:read-model:mark", "mine 999999");
+    await redis.raw.set("iam:projection:watermark", "mine 999999");
     await redis.raw.set(own(), `mine 1 ${roles()}`);
     expect(await statusesOf(mallory)).toEqual([403]);
   });

@@ -109,7 +109,7 @@ describeOnPostgresql("revocation on three processes that share a Redis snapshot"
   });
 
   async function watermark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
-    const [generation, number] = ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ");
+    const [generation, number] = ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ");
     return { generation: generation || undefined, number: Number(number) };
   }
 });

@@ -31,7 +31,7 @@ const serviceLike = (userId: string, scopes?: readonly string[]): string =>
 
 /** Operations whose handlers authorize requests about other users; the samples are about a user. */
 const asksAboutUsers = (operation: Operation): boolean =>
-  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "access.getMyPermissions";
+  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "decisions.getMyPermissions";
 
 /** Whether a service with every permission of the rule is allowed, within its scopes. */
 function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | undefined): boolean {
@@ -100,9 +100,9 @@ describe("a service with a credential of its own", () => {
       covered.push(operation.name);
     }
     expect(covered.toSorted()).toEqual([
-      "access.getMyPermissions",
       "access.getRole",
       "access.listRoles",
+      "decisions.getMyPermissions",
       "identity.getUser",
       "identity.listUsers",
     ]);

@@ -47,13 +47,13 @@ const inPrepare = tenants.command("inPrepare", {
   prepare: ({ reading }) => reading((store) => store.ofRoles()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
 });
-const inMemoryQuery = tenants.memoryQuery("inMemoryQuery", {
+const inMemoryQuery = tenants.inMemoryQuery("inMemoryQuery", {
   ...declared,
   input: InOrganization,
   run: async ({ reading }) => ({ tenants: await reading((store) => store.ofRoles()) }),
 });
 let seenByOwnerOf: readonly (string | null)[] = [];
-const inOwnerOf = tenants.memoryQuery("inOwnerOf", {
+const inOwnerOf = tenants.inMemoryQuery("inOwnerOf", {
   ...declared,
   allow: either(own("thing")),
   input: InOrganization,
@@ -70,13 +70,13 @@ const ofNoTenant = tenants.command("ofNoTenant", {
   prepare: ({ reading }) => reading((store) => store.ofMemberships()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
 });
-const anonymously = tenants.memoryQuery("anonymously", {
+const anonymously = tenants.inMemoryQuery("anonymously", {
   ...declared,
   allow: anyone("nothing is seen"),
   input: Type.Object({}),
   run: async ({ reading }) => ({ tenants: await reading((store) => store.ofMemberships()) }),
 });
-const throughApi = tenants.memoryQuery("throughApi", {
+const throughApi = tenants.inMemoryQuery("throughApi", {
   summary: "What a role gives, asked from within another organization.",
   allow: signedIn(),
   input: Type.Object({ organizationId: Uuid, ofOrganization: Uuid, roleId: Uuid }),
@@ -85,12 +85,12 @@ const throughApi = tenants.memoryQuery("throughApi", {
     permissions: [...(await reading((_store, uses) => uses.access.permissionsGivenBy(ofOrganization, [roleId])))],
   }),
 });
-const named = tenants.memoryQuery("named", {
+const named = tenants.inMemoryQuery("named", {
   ...declared,
   input: Type.Object({ of: nullable(Uuid) }),
   run: async ({ readingTenant }, { of }) => ({ tenants: await readingTenant(of, (store) => store.ofRoles()) }),
 });
-const ofEveryTenant = tenants.memoryQuery("ofEveryTenant", {
+const ofEveryTenant = tenants.inMemoryQuery("ofEveryTenant", {
   ...declared,
   input: InOrganization,
   run: async ({ readingEveryTenant }) => ({
@@ -105,7 +105,7 @@ const declaredForAll = tenants.command("declaredForAll", {
   prepare: ({ reading }) => reading((store) => store.ofRoles()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
 });
-const beforeItsTenant = tenants.memoryQuery("beforeItsTenant", {
+const beforeItsTenant = tenants.inMemoryQuery("beforeItsTenant", {
   ...declared,
   input: Type.Object({}),
   async tenant(context) {

@@ -39,7 +39,7 @@ describeOnPostgresql("deploy/postgresql/login.sh, which the database's container
       const environment = { DATABASE_URL: own.href };
       expect(await runGatehouse(["migrate"], environment)).toMatchObject({ code: 0 });
       const { output } = await runGatehouse(["doctor"], environment);
-      expect(output).toContain("the login is held by row-level security");
+      expect(output).toContain("row-level security applies to the login");
       expect(output).toContain("the schema is up to date");
     },
   );

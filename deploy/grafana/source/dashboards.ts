@@ -4,7 +4,7 @@ import { quantile, quantiles, rate, share } from "./expressions.ts";
 const operations = "gatehouse_operation_duration_seconds";
 const requests = "gatehouse_http_request_duration_seconds";
 const decisions = "gatehouse_authorization_decisions_total";
-const lookups = "gatehouse_read_model_lookups_total";
+const lookups = "gatehouse_projection_lookups_total";
 const consumers = "gatehouse_consumer_duration_seconds";
 const jobs = "gatehouse_job_duration_seconds";
 const transactions = "gatehouse_database_transaction_seconds";
@@ -76,7 +76,7 @@ const query: Dashboard = {
       panels: [
         { title: "Decisions", lines: { "allowed {{allowed}}": rate(decisions, "allowed") }, unit: "ops" },
         { title: "Denials by reason", lines: { "{{reason}}": rate(`${decisions}{allowed="false"}`, "reason") }, unit: "ops" },
-        { title: "Check latency", lines: quantiles(operations, 'operation="access.check"'), unit: "s" },
+        { title: "Check latency", lines: quantiles(operations, 'operation="decisions.check"'), unit: "s" },
       ],
     },
     {
@@ -85,7 +85,7 @@ const query: Dashboard = {
         { title: "Hit rate", lines: { "hit rate": share(lookups, 'found=~"memory|cache"') }, unit: "percentunit" },
         { title: "Parts found in", lines: { "{{found}}": rate(lookups, "found") }, unit: "ops" },
         { title: "Revocation delay, p99", lines: { p99: quantile(0.99, "gatehouse_revocation_delay_seconds") }, unit: "s" },
-        { title: "Changes not in decisions yet", lines: { "{{instance}}": "gatehouse_read_model_pending_events" } },
+        { title: "Changes not in decisions yet", lines: { "{{instance}}": "gatehouse_projection_pending_events" } },
         { title: "Age of the log in each process", lines: { "{{instance}}": "gatehouse_log_age_seconds" }, unit: "s" },
         { title: "Sessions in memory", lines: { "{{instance}}": "gatehouse_sessions_in_memory" } },
       ],

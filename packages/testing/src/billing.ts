@@ -7,21 +7,21 @@ import { everyTenant } from "../../server/src/platform/database/database.ts";
 import type { OrganizationOf } from "./people.ts";
 import { World } from "./world.ts";
 
-/** A world with a billing service of the test's own: its API and its messages on the broker. */
+/** A server with a simulated billing: its API, and its events on the broker. */
 export interface BillingWorld {
   readonly world: World;
-  /** The responses of billing's API by organization. A number is an HTTP status; without an entry the status is 404. */
-  readonly said: Map<string, unknown>;
-  readonly asked: { readonly id: string; readonly authorization: string | undefined }[];
-  says(type: string, data: object, more?: object): ReturnType<typeof said>;
-  letters(): ReturnType<World["server"]["application"]["platform"]["broker"]["deadLetters"]>;
+  /** The answers of billing's API, by organization. A number is an HTTP status; without an entry the answer is 404. */
+  readonly answers: Map<string, unknown>;
+  readonly requests: { readonly id: string; readonly authorization: string | undefined }[];
+  publish(type: string, data: object, more?: object): ReturnType<typeof publishEvent>;
+  deadLetters(): ReturnType<World["server"]["application"]["platform"]["broker"]["deadLetters"]>;
   stateOf(organization: OrganizationOf): Promise<{ readonly status: string; readonly plan: string | null; readonly entitlements: unknown }>;
   /** Whether a message was handled. */
   received(id: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-async function said(world: World, type: string, data: object, more: object) {
+async function publishEvent(world: World, type: string, data: object, more: object) {
   const event = {
     specversion: "1.0" as const,
     id: randomUUID(),
@@ -37,10 +37,10 @@ async function said(world: World, type: string, data: object, more: object) {
 
 export async function openBillingWorld(): Promise<BillingWorld> {
   const answers = new Map<string, unknown>();
-  const asked: { readonly id: string; readonly authorization: string | undefined }[] = [];
+  const requests: { readonly id: string; readonly authorization: string | undefined }[] = [];
   const server = createServer((request, response) => {
     const id = request.url?.split("/")[2] as string;
-    asked.push({ id, authorization: request.headers.authorization });
+    requests.push({ id, authorization: request.headers.authorization });
     const answer = answers.get(id) ?? 404;
     if (typeof answer === "number") return response.writeHead(answer).end();
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
@@ -55,10 +55,10 @@ export async function openBillingWorld(): Promise<BillingWorld> {
   const platform = () => world.server.application.platform;
   return {
     world,
-    said: answers,
-    asked,
-    says: (type, data, more = {}) => said(world, type, data, more),
-    letters: () => platform().broker.deadLetters(billingConsumer),
+    answers,
+    requests,
+    publish: (type, data, more = {}) => publishEvent(world, type, data, more),
+    deadLetters: () => platform().broker.deadLetters(billingConsumer),
     async stateOf({ id }) {
       const [organization, plan] = await Promise.all([
         world.send(`GET organizations/${id}`, world.administrator.token),

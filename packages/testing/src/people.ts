@@ -46,7 +46,7 @@ export const newAdministrator = (server: TestServer): Promise<Person> =>
   createUser(server, { email: address("administrator"), firstName: "An", administrator: true });
 
 async function createUser(server: TestServer, user: { email: string; firstName: string; administrator?: boolean }): Promise<Person> {
-  const { id } = await asOperator(server, "tenancy.createUser", { password, lastName: "Test", ...user });
+  const { id } = await asOperator(server, "authentication.createUser", { password, lastName: "Test", ...user });
   return { id, email: user.email, token: await signIn(server, user.email) };
 }
 

@@ -86,20 +86,25 @@ const school = { type: "school", id: "1" };
 
 /** One for each operation with a route; {@link operationsWithoutSample} finds missing ones. */
 export const samples: Readonly<Record<string, Recipe>> = {
-  "identity.register": { make: async () => anonymous(person()) },
-  "identity.verifyEmail": { make: async ({ server }) => anonymous({ token: await registered(server) }) },
-  "identity.forgotPassword": { make: async () => anonymous({ email: address("unknown") }), again: true },
-  "identity.resetPassword": { make: async ({ server }) => anonymous({ token: await forgotten(server), password: "a louder harbour" }) },
-  "identity.resendConfirmation": { make: async () => anonymous({ email: address("unknown") }), again: true },
-  "identity.resendMail": internally(async ({ server }) => ({ userId: (await newPerson(server, "unread")).id }), true),
-  "identity.resendMyMail": { make: async ({ server }) => ({ token: (await newPerson(server, "unread")).token, input: {} }), again: true },
+  "authentication.register": { make: async () => anonymous(person()) },
+  "authentication.verifyEmail": { make: async ({ server }) => anonymous({ token: await registered(server) }) },
+  "authentication.forgotPassword": { make: async () => anonymous({ email: address("unknown") }), again: true },
+  "authentication.resetPassword": {
+    make: async ({ server }) => anonymous({ token: await forgotten(server), password: "a louder harbour" }),
+  },
+  "authentication.resendConfirmation": { make: async () => anonymous({ email: address("unknown") }), again: true },
+  "authentication.resendMail": internally(async ({ server }) => ({ userId: (await newPerson(server, "unread")).id }), true),
+  "authentication.resendMyMail": {
+    make: async ({ server }) => ({ token: (await newPerson(server, "unread")).token, input: {} }),
+    again: true,
+  },
   "identity.getMe": owned(() => ({}), true),
   "identity.updateMe": owned(() => ({ firstName: "Mai", lastName: "Lan", locale: "vi" }), true),
   "identity.listUsers": internally(() => ({ email: address("nobody"), limit: 5 }), true),
   "identity.getUser": internally(({ own }) => ({ userId: own.member.id }), true),
-  "identity.setUserStatus": internally(async ({ server }) => ({ userId: (await newPerson(server, "noisy")).id, status: "Suspended" })),
+  "tenancy.setUserStatus": internally(async ({ server }) => ({ userId: (await newPerson(server, "noisy")).id, status: "Suspended" })),
 
-  "access.check": owned(
+  "decisions.check": owned(
     ({ own }) => ({
       userId: own.owner.id,
       tenantId: own.id,
@@ -110,32 +115,32 @@ export const samples: Readonly<Record<string, Recipe>> = {
     }),
     true,
   ),
-  "access.checkBatch": owned(
+  "decisions.checkBatch": owned(
     ({ own }) => ({
       checks: [{ userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read", resourceType: "school", resourceId: "1" }],
     }),
     true,
   ),
-  "access.explain": about({ actionType: "Organization.ReadGrants", resourceId: "1" }),
-  "access.filter": about({ actionType: "Organization.ReadGrants", sql: { dialect: "postgresql", columns: { id: "id" } } }),
-  "access.listResources": about({ actionType: "Organization.ReadGrants", limit: 5 }),
-  "access.listActions": about({ resourceId: "1" }),
-  "access.listSubjects": owned(
+  "decisions.explain": about({ actionType: "Organization.ReadGrants", resourceId: "1" }),
+  "decisions.filter": about({ actionType: "Organization.ReadGrants", sql: { dialect: "postgresql", columns: { id: "id" } } }),
+  "decisions.listResources": about({ actionType: "Organization.ReadGrants", limit: 5 }),
+  "decisions.listActions": about({ resourceId: "1" }),
+  "decisions.listSubjects": owned(
     ({ own }) => ({ tenantId: own.id, actionType: "Organization.ReadGrants", resourceType: "school", resourceId: "1", limit: 5 }),
     true,
   ),
-  "access.preview": owned(
+  "decisions.preview": owned(
     ({ own }) => ({ tenantId: own.id, roleId: own.customRoleId, set: [{ permission: "Organization.Read", effect: "deny" }], days: 2 }),
     true,
   ),
-  "access.evaluate": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school })),
-  "access.evaluateMany": authzen(({ own }) => ({ subject: memberOf(own), action, evaluations: [{ resource: school }] })),
-  "access.searchSubjects": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
-  "access.searchResources": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
-  "access.searchActions": authzen(({ own }) => ({ subject: memberOf(own), resource: school, page: { limit: 5 } })),
+  "authzen.evaluate": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school })),
+  "authzen.evaluateMany": authzen(({ own }) => ({ subject: memberOf(own), action, evaluations: [{ resource: school }] })),
+  "authzen.searchSubjects": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "authzen.searchResources": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "authzen.searchActions": authzen(({ own }) => ({ subject: memberOf(own), resource: school, page: { limit: 5 } })),
   "access.getModel": owned(() => ({}), true),
   "access.replaceModel": internally(() => ({ model: schoolModel }), true),
-  "access.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
+  "decisions.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
   "access.listRoles": owned(({ own }) => ({ organizationId: own.id, scope: "Organization", limit: 5 }), true),
   "access.getRole": owned(({ own }) => ({ roleId: own.customRoleId }), true),
   "access.createRole": owned(({ own }) => ({
@@ -237,7 +242,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "tenancy.removeInternalMember": internally(async (world) => ({ userId: await internalMember(world) })),
-  "tenancy.setUp": { make: async ({ server }) => anonymous({ token: await openSetUp(server), ...person() }) },
+  "authentication.setUp": { make: async ({ server }) => anonymous({ token: await openSetUp(server), ...person() }) },
 
   "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
   "audit.exportLogs": owned(({ own }) => ({ organizationId: own.id, format: "csv", action: "Role" }), true),

@@ -307,7 +307,7 @@ export class HttpWorld {
   }
 
   #writeEntry(key: string, organizationId: string | null, value: Row): Promise<void> {
-    return this.#run(sql`insert into access_read_model (key, organization_id, value, version)
+    return this.#run(sql`insert into projection_entries (key, organization_id, value, version)
       values (${key}, ${organizationId}::uuid, ${JSON.stringify(value)}::jsonb, pg_current_xact_id()::text::bigint)
       on conflict (key) do update set value = excluded.value, version = excluded.version`);
   }

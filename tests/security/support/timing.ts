@@ -65,7 +65,7 @@ async function quiet(): Promise<void> {
 
 async function known(): Promise<string> {
   const email = address();
-  await dispatch("tenancy.createUser", { email, password, firstName: "A", lastName: "B" });
+  await dispatch("authentication.createUser", { email, password, firstName: "A", lastName: "B" });
   return email;
 }
 

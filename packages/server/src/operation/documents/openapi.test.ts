@@ -8,15 +8,15 @@ import { type ModuleManifest, module } from "../declaration/module.ts";
 import type { Operation } from "../declaration/operation.ts";
 import { Email, Nothing, nullable, oneOf, Page, Paging, RevisionInput, Secret, Type, Uuid } from "../declaration/schema.ts";
 import { httpServer } from "../http/http-server.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { openapi } from "./openapi.ts";
 
 const BookNotFound = defineError("library.book_not_found", 404, "There is no such book.");
 const BookLent = defineError("library.book_lent", 409, "The book is lent.");
 const CardUnknown = defineError("library.card_unknown", 404, "There is no such card.");
 
-const Book = Type.Object({ id: Uuid, title: Type.String(), note: nullable(Type.String()), version: Type.Integer() });
-const book = { id: "0198a000-0000-7000-8000-000000000001", title: "A book", note: null, version: 3 };
+const Book = Type.Object({ id: Uuid, title: Type.String(), remark: nullable(Type.String()), version: Type.Integer() });
+const book = { id: "0198a000-0000-7000-8000-000000000001", title: "A book", remark: null, version: 3 };
 
 const noStore = { reads: () => ({}), writes: () => ({}) };
 const library = module("library", { store: noStore });
@@ -190,7 +190,7 @@ const codes = (documented: Documented): Record<string, unknown> => {
 };
 
 describe("the OpenAPI document", () => {
-  it("has every operation with a route, and no other, by path and then method", () => {
+  it("has every operation with a route, and no other, sorted by path and method", () => {
     const doc = document();
     expect(doc.openapi).toBe("3.1.0");
     expect(
@@ -209,7 +209,7 @@ describe("the OpenAPI document", () => {
     ]);
   });
 
-  it("says what it describes: version, address, modules as tags", () => {
+  it("has version, server address, and modules as tags", () => {
     const doc = document();
     expect(doc.info).toMatchObject({ title: "Gatehouse", version: "1.2.3" });
     expect(doc.servers).toEqual([{ url: "https://gatehouse.example" }]);
@@ -217,7 +217,7 @@ describe("the OpenAPI document", () => {
     expect(of("/v1/enter", "post").tags).toEqual(["gate"]);
   });
 
-  it("is the same for the same declarations, in whatever order they come", () => {
+  it("does not depend on the order of the declarations", () => {
     const reversed = catalogue([
       contextOf(gate, [oil, repair, enter]),
       contextOf(library, [searchBooks, listBooks, getBook, removeBook, changeBook, addBook]),
@@ -225,7 +225,7 @@ describe("the OpenAPI document", () => {
     expect(JSON.stringify(document(reversed))).toBe(JSON.stringify(document()));
   });
 
-  it("is plain JSON, with every reference leading somewhere", () => {
+  it("is plain JSON whose references all resolve", () => {
     const doc = document();
     expect(JSON.parse(JSON.stringify(doc))).toEqual(doc);
     const references = JSON.stringify(doc).match(/#\/components\/[^"]+/g) ?? [];
@@ -233,13 +233,13 @@ describe("the OpenAPI document", () => {
     for (const $ref of references) expect(resolved(doc, { $ref }), $ref).toBeDefined();
   });
 
-  it("shows no mark of this program's own, at any depth", () => {
+  it("contains no keyword of this program's own, at any depth", () => {
     const text = JSON.stringify(document());
     expect(text).toContain('"password":{"type":"string","maxLength":200}');
     expect(text).not.toMatch(/x-secret|"~/);
   });
 
-  it("refuses two routes that name one path's parameters differently", () => {
+  it("cannot be built where two routes name one path's parameters differently", () => {
     const other = library.query("readBook", {
       http: "GET /v1/libraries/:libraryId/books",
       summary: "Read.",
@@ -255,7 +255,7 @@ describe("the OpenAPI document", () => {
 });
 
 describe("an operation in the OpenAPI document", () => {
-  it("has its path's parameters, its query's, and their rules", () => {
+  it("has its path and query parameters with their schemas", () => {
     expect(of("/v1/books", "get").parameters).toEqual([
       { name: "shelf", in: "query", required: true, description: "Which shelf.", schema: { type: "string" } },
       { name: "limit", in: "query", schema: { type: "integer", minimum: 1, maximum: 200, default: 50 } },
@@ -270,7 +270,7 @@ describe("an operation in the OpenAPI document", () => {
     expect(of("/v1/books", "get").requestBody).toBeUndefined();
   });
 
-  it("has a body of the fields that do not stand in the path, closed as the gate closes it", () => {
+  it("has a closed body with the fields that are not in the path", () => {
     expect(of("/v1/libraries/{organizationId}/books", "post").requestBody).toEqual({
       required: true,
       content: {
@@ -288,7 +288,7 @@ describe("an operation in the OpenAPI document", () => {
     expect(of("/v1/repair", "post").requestBody).toBeUndefined();
   });
 
-  it("asks for a body only where one is needed, and keeps what else is said of it", () => {
+  it("requires a body only where the input does, and keeps the other keywords of its schema", () => {
     expect(of("/v1/books/search", "post").requestBody?.required).toBeUndefined();
     expect(of("/v1/books/search", "post").requestBody?.content["application/json"]?.schema).not.toHaveProperty("required");
     const change = of("/v1/books/{bookId}", "patch").requestBody;
@@ -297,7 +297,7 @@ describe("an operation in the OpenAPI document", () => {
     expect(Object.keys(change?.content["application/json"]?.schema["properties"] as object)).toEqual(["title", "ownerId"]);
   });
 
-  it("takes an Idempotency-Key where it is a command behind POST, and nowhere else", () => {
+  it("accepts an Idempotency-Key only for a command behind POST", () => {
     const takers = Object.entries(document().paths).flatMap(([path, item]) =>
       Object.entries(item)
         .filter(([, { parameters }]) => parameters?.some(({ $ref }) => $ref?.endsWith("IdempotencyKey")))
@@ -307,7 +307,7 @@ describe("an operation in the OpenAPI document", () => {
     expect(document().components["parameters"]?.["IdempotencyKey"]).toMatchObject({ name: "Idempotency-Key", in: "header" });
   });
 
-  it("takes If-Match where it changes a representation that has a version, and nowhere else", () => {
+  it("accepts If-Match only where it changes a versioned representation", () => {
     const takers = Object.entries(document().paths).flatMap(([path, item]) =>
       Object.entries(item)
         .filter(([, { parameters }]) => parameters?.some(({ $ref }) => $ref?.endsWith("IfMatch")))
@@ -316,7 +316,7 @@ describe("an operation in the OpenAPI document", () => {
     expect(takers).toEqual(["patch /v1/books/{bookId}"]);
   });
 
-  it("says who may call it, and needs no credential only where anyone may", () => {
+  it("describes its rule, and requires a credential unless anyone may call it", () => {
     expect(of("/v1/enter", "post").security).toEqual([]);
     expect(of("/v1/enter", "post").description).toContain("Anyone: who enters has no card yet.");
     for (const [path, method] of [
@@ -426,11 +426,11 @@ describe("an operation in the OpenAPI document", () => {
         ...commanded,
       },
     ],
-  ])("lists for %s %s every error that it declares and that the kernel can answer for it, and no other", (method, path, expected) => {
+  ])("lists exactly the errors that %s %s declares and that the kernel can return for it", (method, path, expected) => {
     expect(codes(of(path, method))).toEqual(expected);
   });
 
-  it("shows each error once in full, in the one envelope", () => {
+  it("has one example of each error, in the error envelope", () => {
     const doc = document();
     const envelope = Compile(doc.components["schemas"]?.["Error"] as never);
     const examples = Object.entries(doc.components["examples"] ?? {}) as [
@@ -457,7 +457,7 @@ describe("an operation in the OpenAPI document", () => {
     });
   });
 
-  it("describes the success that the gate gives: status, headers, body", async () => {
+  it("describes the status, headers and body of an actual success", async () => {
     const outputs: Record<string, unknown> = {
       "library.listBooks": { items: [book], nextCursor: "next" },
       "library.searchBooks": { items: [], nextCursor: null },
@@ -465,7 +465,7 @@ describe("an operation in the OpenAPI document", () => {
     };
     const app = httpServer({
       catalogue: small,
-      serve: servedHere(
+      serve: serveInProcess(
         async ({ operation }) => {
           const { kind, output } = small.byName.get(operation) as Operation;
           const nothing = (output as { readonly type?: string }).type === "null";
@@ -485,14 +485,14 @@ describe("an operation in the OpenAPI document", () => {
           url: path.replaceAll(/\{\w+\}/g, book.id),
           headers: { authorization: "Bearer x" },
         });
-        const described = documented.responses[answer.statusCode] as Response;
-        expect(described, `${documented.operationId} answered ${answer.statusCode}`).toBeDefined();
+        const expected = documented.responses[answer.statusCode] as Response;
+        expect(expected, `${documented.operationId} answered ${answer.statusCode}`).toBeDefined();
         expect(answer.statusCode).toBeLessThan(300);
         const named = Object.keys(answer.headers).filter((name) =>
           ["x-request-id", "x-gatehouse-revision", "etag", "set-cookie"].includes(name),
         );
-        expect(Object.keys(described.headers).toSorted(), documented.operationId).toEqual(named.toSorted());
-        const schema = described.content?.["application/json"]?.schema;
+        expect(Object.keys(expected.headers).toSorted(), documented.operationId).toEqual(named.toSorted());
+        const schema = expected.content?.["application/json"]?.schema;
         if (schema === undefined) expect(answer.body).toBe("");
         else expect(Compile(schema as never).Check(answer.json()), documented.operationId).toBe(true);
       }

@@ -45,12 +45,12 @@ describe("authenticators", () => {
   });
   const [ada, bob] = [principal("user", { id: "ada" }), principal("service", { id: "bob" })];
 
-  it("are chosen by the form of the token, and a form that none accepts is no credential", () => {
+  it("are chosen by the form of the token, and a token that none accepts is no credential", () => {
     const authenticate = authenticateWith([answering("a_", ada), answering("b_", bob), answering("c_", null)]);
     expect(["a_1", "b_1", "c_1", "d_1", ""].map((token) => authenticate(token))).toEqual([ada, bob, null, null, null]);
   });
 
-  it("of modules stand beside each other: sessions go on, and a revoked or unknown token is refused with 401", async () => {
+  it("of several modules coexist: sessions still work, and a revoked or unknown token is refused with 401", async () => {
     expectRead(await get("users/me", world.member.token));
     const token = userToken(world.member);
     expectRead(await get("users/me", token));
@@ -60,8 +60,8 @@ describe("authenticators", () => {
   });
 });
 
-describe("a user's credential that is no session", () => {
-  it("is the user's own, but ends no session and is none", async () => {
+describe("an access token of a user", () => {
+  it("authenticates the user, cannot end sessions and is not listed as one", async () => {
     const token = userToken(world.member);
     expectError(await world.send("POST auth/logout", token, {}), 403, "auth.permission_denied");
     expectError(await world.send("DELETE auth/sessions", token), 403, "auth.permission_denied");
@@ -85,7 +85,7 @@ describe("the scopes of a credential", () => {
     );
   });
 
-  it("limit what operations allow, also by a permission above it", async () => {
+  it("limit the permissions of a call, also by an ancestor of the permission", async () => {
     expectRead(await get(memberships(), limited("Organization.ReadMembers")));
     for (const scopes of [[], ["Organization.Read"], ["Ward"]]) {
       const answer = await get(memberships(), limited(...scopes));
@@ -96,7 +96,7 @@ describe("the scopes of a credential", () => {
     expectError(await get(memberships(), userToken(world.nonMember, [])), 404, "tenancy.organization_not_found");
   });
 
-  it("close what is a user's own: no scope names it", async () => {
+  it("deny access to the user's own resources, which no scope covers", async () => {
     const token = limited("Organization.ReadMembers");
     const routes = ["users/me", "auth/session", "auth/sessions", "organizations", "authorization/model"];
     for (const route of routes) {
@@ -109,7 +109,7 @@ describe("the scopes of a credential", () => {
     expectError(await world.send(own, token), 403, "auth.permission_denied");
   });
 
-  it("limit the answer to a question about oneself, and a request cannot widen them", async () => {
+  it("limit a check about the caller, and a request cannot widen them", async () => {
     const token = limited("Ward.Read");
     expect(await check(token, "Ward.Read")).toMatchObject({ isAuthorized: true });
     expect(await check(token, "Ward.Close")).toMatchObject({ isAuthorized: false, reasonCode: "key_scope" });
@@ -120,7 +120,7 @@ describe("the scopes of a credential", () => {
     expect(await check(userToken(nurse), "Ward.Close")).toMatchObject({ isAuthorized: true });
   });
 
-  it("are in batches, AuthZEN, explanations and lists as in a check", async () => {
+  it("apply to batches, AuthZEN, explanations and lists as to a check", async () => {
     const token = limited("Ward.Read");
     const batch = await world.send("POST authorization/check-batch", token, { checks: [about("Ward.Read"), about("Ward.Close")] });
     expect(batch.body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, false]);
@@ -146,14 +146,14 @@ describe("the scopes of a credential", () => {
     expect(none.body).toMatchObject({ permissions: [], conditionalPermissions: [] });
   });
 
-  it("say nothing of others: who may ask is decided by them, what is answered is the other's", async () => {
+  it("limit who may check another user, and not the answer about that user", async () => {
     const asOwner = (scopes: readonly string[]) =>
       world.send("POST authorization/check", userToken(world.owner, scopes), about("Organization.ReadMembers"));
     expect((await asOwner(["Organization.CheckAccess"])).body).toMatchObject({ isAuthorized: true });
     expectError(await asOwner(["Organization.ReadMembers"]), 403, "auth.permission_denied");
   });
 
-  it("limit what is given to others: nobody hands out by a credential what it does not cover", async () => {
+  it("limit delegation: a credential cannot grant permissions outside its scopes", async () => {
     const roleId = await world.role();
     const give = (token: string, permission: string) =>
       world.send(`POST roles/${roleId}/permissions`, token, { permissions: [permission] });
@@ -164,10 +164,10 @@ describe("the scopes of a credential", () => {
   });
 });
 
-describe("what belongs to a principal", () => {
+describe("state that belongs to a principal", () => {
   const invitation = () => ({ email: `${unique()}@example.com`, roleId: world.roles["Member"] });
 
-  it("is its Idempotency-Keys: a service with a user's id and key gets no answer of the user's", async () => {
+  it("includes its Idempotency-Keys: a service with a user's id and key gets no answer of the user", async () => {
     const body = { name: `Keys ${unique()}`, scope: "Organization", organizationId: world.organization.id };
     const create = (token: string) => world.send("POST roles", token, body, { "idempotency-key": "the same" });
     const first = await create(world.owner.token);
@@ -177,7 +177,7 @@ describe("what belongs to a principal", () => {
     expectError(await create(serviceToken(world.owner)), 409, "access.role_name_taken");
   });
 
-  it("keeps a service's answers for it, whichever of its credentials it comes with", async () => {
+  it("includes a service's idempotent answers, for all of its credentials", async () => {
     const body = invitation();
     const key = { "idempotency-key": unique() };
     const invite = (token: string) => world.send(`POST organizations/${world.organization.id}/invitations`, token, body, key);
@@ -186,7 +186,7 @@ describe("what belongs to a principal", () => {
     expect((await invite(serviceToken(world.owner))).body).toEqual(first.body);
   });
 
-  it("is its cursors", async () => {
+  it("includes its cursors", async () => {
     const page = (token: string, cursor?: string) =>
       get(`${memberships()}?limit=1${cursor === undefined ? "" : `&cursor=${cursor}`}`, token);
     const { body } = await page(world.owner.token);
@@ -200,13 +200,13 @@ describe("what belongs to a principal", () => {
 describe("the log line of a call", () => {
   it.skipIf(distributed)("names the principal, its credential and the actor", async () => {
     const actor = { kind: "service", id: randomUUID() } as const;
-    const reached: IdentifiedPrincipal = { ...principal("service", world.owner, { kind: "apiKey" }), actor };
-    expectRead(await get(memberships(), tokens.issue(reached)));
+    const delegated: IdentifiedPrincipal = { ...principal("service", world.owner, { kind: "apiKey" }), actor };
+    expectRead(await get(memberships(), tokens.issue(delegated)));
     const line = world.server.logged.findLast(({ operation }) => operation === "tenancy.listMemberships");
     expect(line).toMatchObject({
       principal: "service",
       serviceId: world.owner.id,
-      apiKeyId: reached.credential.id,
+      apiKeyId: delegated.credential.id,
       organizationId: null,
       actor: `service:${actor.id}`,
     });

@@ -16,7 +16,7 @@ interface Node {
   readonly anyOf?: readonly Node[];
 }
 
-/** The arrays in a schema that say no bound, by where they are. */
+/** The paths of a schema's arrays without `maxItems`. */
 function unbounded(node: Node, path: string): readonly string[] {
   const inner = [
     ...Object.entries({ ...node.properties, ...node.patternProperties }).map(([name, child]) => [`${path}.${name}`, child] as const),
@@ -24,10 +24,10 @@ function unbounded(node: Node, path: string): readonly string[] {
     ...(node.anyOf ?? []).map((child) => [path, child] as const),
   ];
   const own = node.type === "array" && node.maxItems === undefined ? [path] : [];
-  return [...own, ...inner.flatMap(([where, child]) => unbounded(child, where))];
+  return [...own, ...inner.flatMap(([innerPath, child]) => unbounded(child, innerPath))];
 }
 
-it("every list that a caller sends has a bound, which the API's description says", () => {
+it("every list in an input declares maxItems", () => {
   const operations: readonly Operation[] = manifests.flatMap((manifest) => manifest.operations);
   const inputs = operations.filter(({ http }) => http !== undefined);
   expect(inputs.length).toBeGreaterThan(50);
@@ -45,7 +45,7 @@ describe("an operation does its work at its bound, and refuses one more", () => 
         select gen_random_uuid(), value, 'Organization', (select id from permission_definitions where value = 'Bound'), now(), now()
         from unnest(${values}::text[]) value`.execute(tx),
     );
-    // What was written by SQL is projected with the next change of the tree.
+    // The projection reads the rows inserted by SQL with the next change of the tree.
     await world.define("Bound.Last");
     await world.server.application.settled();
   });
@@ -55,7 +55,7 @@ describe("an operation does its work at its bound, and refuses one more", () => 
     expect(answer.body.error.details).toEqual([expect.objectContaining({ field, rule: expect.stringContaining("maxItems") })]);
   };
 
-  it("permissions that are added to a role, and taken from it", async () => {
+  it("of permissions added to a role, and removed from it", async () => {
     const role = await world.role();
     const at = `roles/${role}/permissions`;
     refusedFor(await world.send(`POST ${at}`, world.owner.token, { permissions: values }), "permissions");
@@ -69,17 +69,17 @@ describe("an operation does its work at its bound, and refuses one more", () => 
     expect(taken.body.permissions).toEqual([]);
   });
 
-  it("checks in a batch", async () => {
+  it("of checks in a batch", async () => {
     const check = { userId: world.member.id, tenantId: world.organization.id, actionType: "Bound.P1" };
-    const ask = (count: number) =>
+    const checkBatch = (count: number) =>
       world.send("POST authorization/check-batch", world.member.token, { checks: Array.from({ length: count }, () => check) });
-    const answer = await ask(1_000);
+    const answer = await checkBatch(1_000);
     expectRead(answer);
     expect(answer.body.results).toHaveLength(1_000);
-    refusedFor(await ask(1_001), "checks");
+    refusedFor(await checkBatch(1_001), "checks");
   });
 
-  it("roles that a member is given, by an invitation and by a change", async () => {
+  it("of roles for a member, in an invitation and in a change", async () => {
     const roles: string[] = [];
     for (let index = 0; index < 21; index += 1) roles.push(await world.role());
     const offer = (roleIds: readonly string[]) =>
@@ -95,7 +95,7 @@ describe("an operation does its work at its bound, and refuses one more", () => 
     expectWritten(await world.send(at, world.owner.token, { roleIds: roles.slice(1) }), 200);
   });
 
-  it("roles of the internal scope", async () => {
+  it("of roles in the internal scope", async () => {
     const person = await newPerson(world.server);
     const roles: string[] = [];
     for (let index = 0; index < 21; index += 1) {
@@ -108,7 +108,7 @@ describe("an operation does its work at its bound, and refuses one more", () => 
     expectWritten(await world.send(at, world.administrator.token, { roleIds: roles.slice(1) }), 200);
   });
 
-  it("rules that are previewed", async () => {
+  it("of role rules in a preview", async () => {
     const roleId = await world.role();
     const preview = (permissions: readonly string[]) =>
       world.send("POST authorization/preview", world.owner.token, {

@@ -75,7 +75,7 @@ function instrumented(consumer: BrokerConsumer, system: string, { metrics, trace
       const ended = (outcome: "ok" | "failed") => {
         const milliseconds = performance.now() - began;
         metrics.consumerSeconds.observe(name, outcome, milliseconds / 1_000);
-        metrics.activity.background.note(outcome === "failed", milliseconds);
+        metrics.activity.background.record(outcome === "failed", milliseconds);
       };
       const options = { kind: "consumer", parent: received.event.traceparent, attributes } as const;
       try {

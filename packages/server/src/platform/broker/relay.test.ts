@@ -10,6 +10,7 @@ import { sql } from "kysely";
 import { Connection } from "rabbitmq-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Database, everyTenant } from "../database/database.ts";
+import { rowsOf } from "../database/rows.ts";
 import { deadLetterRecords, deadLetterSteps } from "../dead-letters.ts";
 import { appendIn, appendTo, newEvent } from "../log/conformance/events.ts";
 import { logSteps } from "../log/log.ts";
@@ -20,7 +21,7 @@ import { databaseBroker } from "./database-broker.ts";
 import { jetstreamBroker } from "./jetstream.ts";
 import { rabbitmqBroker } from "./rabbitmq.ts";
 import { rejectedEvents } from "./rejected-events.ts";
-import { Relay, type RelayParts, relayStatus } from "./relay.ts";
+import { Relay, type RelayDependencies, relayStatus } from "./relay.ts";
 import { brokerSteps } from "./schema-steps.ts";
 
 const steps = [...logSteps, ...brokerSteps, ...deadLetterSteps];
@@ -61,7 +62,7 @@ function scene(database: () => Database, start: () => Broker, listener: () => Br
       return exchange;
     },
     /** A relay of another process. */
-    relay(more: Partial<RelayParts> = {}): Relay {
+    relay(more: Partial<RelayDependencies> = {}): Relay {
       const broker = start();
       brokers.push(broker);
       const parts = {
@@ -280,17 +281,13 @@ describeOnPostgresql(answers ? "on a server, with RabbitMQ" : "with RabbitMQ (sk
     await fresh.database.transact(everyTenant, (tx) =>
       sql`update relays set holder = ${thief}, lease_until = now() + interval '1 hour'`.execute(tx),
     );
-    const before = await fresh.database.read(everyTenant, (db) =>
-      sql`select transaction::text, sequence::text from relays`.execute(db as never),
-    );
+    const position = () => fresh.database.read(everyTenant, (db) => rowsOf(db, sql`select transaction::text, sequence::text from relays`));
+    const before = await position();
     await on.append(5, 3, 5);
     // A second relay finds the place held, too; what each has looked at is over once it has claimed in vain.
     const late = on.relay();
     await late.close();
-    const after = await fresh.database.read(everyTenant, (db) =>
-      sql`select transaction::text, sequence::text from relays`.execute(db as never),
-    );
-    expect(after.rows).toEqual(before.rows);
+    expect(await position()).toEqual(before);
   });
 
   it("keeps events while the broker is away and drains them in order when it is back", async () => {

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import type { Logger } from "pino";
 import { type Database, everyTenant, type ReadHandle } from "../database/database.ts";
+import { firstRow, rowsOf } from "../database/rows.ts";
 import { beginning, type LoggedEvent, type Position } from "../log/event.ts";
 import { lagBehind } from "../log/lag.ts";
 import { readAfter } from "../log/log.ts";
-import { beginReading, type LogReader, type ReaderPlace } from "../log/retention.ts";
+import { beginReading, type LogReader, type ReaderPosition } from "../log/retention.ts";
 import { policies } from "../resilience/policies.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Broker } from "./broker.ts";
@@ -23,7 +24,7 @@ const lookEveryMs = 500;
 /** Events that are published at once and confirmed together: enough to hide the way to the broker, a few hundred kilobytes. */
 const batchDefault = 500;
 
-export interface RelayParts {
+export interface RelayDependencies {
   readonly database: Database;
   readonly broker: Broker;
   /** `source` of the events: the installation's public address. */
@@ -44,7 +45,7 @@ export interface RelayParts {
  * broker would hold back the log's horizon for everybody.
  */
 export class Relay {
-  readonly #parts: RelayParts;
+  readonly #parts: RelayDependencies;
   readonly #logger: Logger;
   readonly #lease: Lease;
   readonly #rejected: RejectedEvents;
@@ -54,7 +55,7 @@ export class Relay {
   #isKnown = false;
   #isPrepared = false;
 
-  constructor(parts: RelayParts) {
+  constructor(parts: RelayDependencies) {
     this.#parts = parts;
     this.#logger = parts.logger.child({ module: "relay" });
     this.#lease = new Lease(parts.database, "relays", relayName, parts.leaseSeconds);
@@ -179,35 +180,37 @@ export class Relay {
   }
 }
 
-/** The relay's place in the log. Where one is `expected` and none has begun, everything waits for it. */
+/** The relay's position in the log. If a relay is `expected` and none has begun, no event is removed. */
 export const relayOfLog = (expected: boolean): LogReader => ({
-  async places(db) {
-    const { rows } = await sql<ReaderPlace>`select 'relay' as name, transaction::text, sequence::text from relays`.execute(db as never);
+  async positions(db) {
+    const rows = await rowsOf(db, sql<ReaderPosition>`select 'relay' as name, transaction::text, sequence::text from relays`);
     return rows.length === 0 && expected ? [{ name: "relay", ...beginning }] : rows;
   },
 });
 
-/** Beyond this many the exact number of events that wait tells nobody more. */
+/** Beyond this number, an exact count of waiting events is of no use. */
 const countedMax = 100_000;
 
 export interface RelayStatus {
   readonly holder: string | null;
-  /** Whether the holder's word still counts. */
+  /** Whether the holder has a valid lease. */
   readonly held: boolean;
   /** ISO 8601, UTC; null before the first event was published. */
   readonly movedAt: string | null;
   /** Events of the log that were not published yet, counted up to 100,000. */
   readonly lagEvents: number;
-  /** The age of the oldest of them; 0 where none waits. */
+  /** The age of the oldest of them; 0 if none waits. */
   readonly lagSeconds: number;
 }
 
-/** How far the relay is; undefined where none has ever run. */
+/** The relay's progress; undefined if no relay has ever run. */
 export async function relayStatus(db: ReadHandle): Promise<RelayStatus | undefined> {
-  const { rows } = await sql<Position & { holder: string | null; held: boolean; moved_at: Date | null }>`
-    select holder, coalesce(lease_until > now(), false) as held, moved_at, transaction::text, sequence::text
-    from relays where name = ${relayName}`.execute(db as never);
-  const row = rows[0];
+  const row = await firstRow(
+    db,
+    sql<Position & { holder: string | null; held: boolean; moved_at: Date | null }>`
+      select holder, coalesce(lease_until > now(), false) as held, moved_at, transaction::text, sequence::text
+      from relays where name = ${relayName}`,
+  );
   if (row === undefined) return undefined;
   const { events, seconds } = await lagBehind(db, row, { rowsMax: countedMax });
   return { holder: row.holder, held: row.held, movedAt: row.moved_at?.toISOString() ?? null, lagEvents: events, lagSeconds: seconds };

@@ -7,7 +7,7 @@ import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { aesKeys } from "./aes.ts";
 import type { EncryptedField } from "./encrypted-field.ts";
 import type { KeyRing } from "./keys.ts";
-import { forgetOtherKeys, MasterKeyRefused, refuseOtherKeys, rememberKey } from "./known-keys.ts";
+import { deleteOtherKeys, MasterKeyRefused, recordKey, refuseOtherKeys } from "./known-keys.ts";
 import { keySteps } from "./schema-steps.ts";
 
 const steps: readonly SchemaStep[] = [
@@ -21,7 +21,7 @@ const steps: readonly SchemaStep[] = [
     },
   },
 ];
-const places: readonly EncryptedField[] = [
+const fields: readonly EncryptedField[] = [
   { table: "secrets", key: ["id"], column: "sealed", purpose: ([id]) => `secret ${id}` },
   { queue: "mails", field: "sealed", purpose: "mail" },
 ];
@@ -37,9 +37,8 @@ function suite(open: () => Promise<Fresh>): void {
   });
   const [a, b, c] = [randomBytes(32), randomBytes(32), randomBytes(32)];
   const from = "GATEHOUSE_MASTER_KEY";
-  const look = (keys: KeyRing | undefined) =>
-    fresh.database.read(everyTenant, (db) => refuseOtherKeys(db as never, { keys, from }, places));
-  const remember = (keys: KeyRing) => rememberKey(fresh.database, { keys, from });
+  const look = (keys: KeyRing | undefined) => fresh.database.read(everyTenant, (db) => refuseOtherKeys(db, { keys, from }, fields));
+  const remember = (keys: KeyRing) => recordKey(fresh.database, { keys, from });
   const known = async () =>
     (await sql<{ name: string }>`select name from master_keys`.execute(fresh.database.owner)).rows.map((row) => row.name);
   const sealWith = (keys: KeyRing, id = "one") =>
@@ -79,7 +78,7 @@ function suite(open: () => Promise<Fresh>): void {
     expect((await known()).sort()).toEqual([aesKeys(a).current, aesKeys(b).current].sort());
     // Nothing is encrypted with the former any more, though nobody has said so.
     expect(await look(aesKeys(b))).toMatchObject({ isCurrentKnown: true });
-    await fresh.database.transact(everyTenant, (tx) => forgetOtherKeys(tx, both));
+    await fresh.database.transact(everyTenant, (tx) => deleteOtherKeys(tx, both));
     expect(await known()).toEqual([aesKeys(b).current]);
     await expect(look(aesKeys(a))).rejects.toBeInstanceOf(MasterKeyRefused);
   });
@@ -117,7 +116,7 @@ describeOnPostgresql("the master keys of a database: PostgreSQL, through a login
   it("of two first starts at once with different keys one is refused", async () => {
     const fresh = await freshPostgresql(steps, "plain");
     const starts = Array.from({ length: 8 }, () => aesKeys(randomBytes(32))).map((keys) =>
-      rememberKey(fresh.database, { keys, from: "a file" }),
+      recordKey(fresh.database, { keys, from: "a file" }),
     );
     const ended = await Promise.allSettled(starts);
     expect(ended.filter(({ status }) => status === "fulfilled")).toHaveLength(1);

@@ -66,7 +66,7 @@ it("a server that is away is left alone after its failures, asked by one mail at
   for (let tries = 0; tries < failures; tries += 1) await expect(send(mail)).rejects.toBeInstanceOf(Unavailable);
   expect(await isOpen()).toBe(1);
   expect(connections).toBe(failures);
-  for (let tries = 0; tries < 20; tries += 1) await expect(send(mail)).rejects.toMatchObject({ ending: "circuit_open" });
+  for (let tries = 0; tries < 20; tries += 1) await expect(send(mail)).rejects.toMatchObject({ reason: "circuit_open" });
   expect(connections).toBe(failures);
   expect([await counted("failed"), await counted("circuit_open")]).toEqual([failures, 20]);
 

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
-import { bulkheadOf } from "./bulkhead.ts";
+import { createBulkhead } from "./bulkhead.ts";
 
 const row = { why: "a test", waiting: 2, waitMs: 60_000 };
 const full = (more: Partial<typeof row> = {}) => {
   const metrics = createMetrics();
-  const places = bulkheadOf("thing", { ...row, ...more }, 1, metrics);
+  const places = createBulkhead("thing", { ...row, ...more }, 1, metrics);
   const first = Promise.withResolvers<void>();
   const running = places(() => first.promise);
   const refused = async () => (await metrics.bulkheadRefused.get()).values[0]?.value ?? 0;

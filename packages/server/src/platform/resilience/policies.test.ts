@@ -64,7 +64,7 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
   "platform/rpc/nats.ts": ["nats.connection", "rpc.query", "rpc.command"],
   "platform/telemetry/otlp.ts": ["otlp.export"],
   "runtime/cli/doctor/data-directory.ts": { without: "the command line asks its own server, with a limit of its own; a person waits" },
-  "runtime/cli/reach.ts": { without: "the command line asks its own server; a person waits" },
+  "runtime/cli/call-operation.ts": { without: "the command line asks its own server; a person waits" },
 };
 
 /** Rows of calls that are made through something that another file opens. */

@@ -9,8 +9,9 @@ beforeEach(() => {
   metrics = createMetrics();
 });
 
-const everyFault = () => true;
-const guard = (row: Bounds, isFault = everyFault as (error: unknown) => boolean) => guardOf("thing", row, "the thing", isFault, metrics);
+const everyFailure = () => true;
+const guard = (row: Bounds, isFailure = everyFailure as (error: unknown) => boolean) =>
+  guardOf("thing", row, "the thing", isFailure, metrics);
 const hangs = () => new Promise<never>(() => {});
 const fails = async () => {
   throw new Error("no");

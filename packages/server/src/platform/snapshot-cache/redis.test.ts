@@ -47,9 +47,9 @@ describeOnRedis("on a Redis", () => {
     it("that was restored from an old file shows its old watermark, and the next write ends it", async () => {
       const cache = await open();
       await cache.write([entry("a", "old")], { after: 0, to: 1 });
-      const [oldWatermark, oldValue] = await redis.raw.mget("iam:read-model:mark", "a");
+      const [oldWatermark, oldValue] = await redis.raw.mget("iam:projection:watermark", "a");
       await cache.write([entry("a", "new", 2n)], { after: 1, to: 2 });
-      await redis.raw.mset("iam:read-model:mark", oldWatermark as string, "a", oldValue as string);
+      await redis.raw.mset("iam:projection:watermark", oldWatermark as string, "a", oldValue as string);
       expect((await cache.read(["a"])).watermark?.number).toBe(1);
       expect(await cache.write([entry("b", "of b", 3n)], { after: 2, to: 3 })).toBe(false);
       expect((await cache.read(["a", "b"])).entries.map((each) => each?.value ?? null)).toEqual([null, "of b"]);
@@ -60,7 +60,7 @@ describeOnRedis("on a Redis", () => {
       await cache.write([entry("a", "of a")], { after: 0, to: 1 });
       await redis.raw.set("a", "nothing of ours");
       expect((await cache.read(["a"])).entries).toEqual([null]);
-      await redis.raw.set("iam:read-model:mark", "nonsense");
+      await redis.raw.set("iam:projection:watermark", "nonsense");
       expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
     });
   });
@@ -68,7 +68,7 @@ describeOnRedis("on a Redis", () => {
   describe("a Redis that somebody else writes to", () => {
     const openWith = async (...keys: { name: string; key: Buffer }[]) =>
       redisSnapshotCache(await redis.connect(), createResilience(createMetrics()), { authenticator: authenticator(keys), distrusted });
-    const watermarkText = async () => (await redis.raw.get("iam:read-model:mark")) as string;
+    const watermarkText = async () => (await redis.raw.get("iam:projection:watermark")) as string;
     const other = { name: "BBBBBBBB", key: randomBytes(32) };
     beforeEach(() => distrusted.mockClear());
 
@@ -127,7 +127,7 @@ describeOnRedis("on a Redis", () => {
       for (const heal of [() => cache.write([], { after: 1, to: 2 }).then((continued) => !continued), () => cache.begin(2, null)]) {
         await redis.raw.flushall();
         await cache.write([entry("a", "of a")], { after: 0, to: 1 });
-        await redis.raw.set("iam:read-model:mark", change(await watermarkText()));
+        await redis.raw.set("iam:projection:watermark", change(await watermarkText()));
         expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
         expect(await heal()).toBe(true);
         expect((await cache.read(["a"])).watermark?.number).toBe(2);
@@ -137,7 +137,7 @@ describeOnRedis("on a Redis", () => {
     it("breaks nothing by keys that are no texts", async () => {
       const cache = await open();
       await redis.raw.lpush("a", "x");
-      await redis.raw.lpush("iam:read-model:mark", "x");
+      await redis.raw.lpush("iam:projection:watermark", "x");
       expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
       expect(await cache.write([entry("a", "of a")], { after: 0, to: 1 })).toBe(false);
       expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");

@@ -23,7 +23,7 @@ async function original(): Promise<string> {
 }
 
 describe("POST /api/v1/iam/roles/{id}/clone", () => {
-  it("makes a role of one's own with the same rules, conditions and denials", async () => {
+  it("creates a custom role with the same rules, conditions and denials", async () => {
     const role = await original();
     const source = (await world.send(`GET roles/${role}`, world.owner.token)).body;
     const answer = await clone(role, { description: "A copy" });
@@ -56,7 +56,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expect(await world.may(person, "Report.Read")).toBe(false);
   });
 
-  it("of a system role gives what that gives today, and not what is defined later", async () => {
+  it("copies the current permissions of a system role, not those that are defined later", async () => {
     const copy = (await clone(world.roles["Owner"] as string)).body;
     expect(copy.isSystemRole).toBe(false);
     expect(copy.permissions).toEqual(expect.arrayContaining(["Organization", "Organization.ManageOwners", "Report.Sign"]));
@@ -70,7 +70,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expect(member.permissions.sort()).toEqual(["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"]);
   });
 
-  it("keeps the description unless another is given, and can be changed as any role", async () => {
+  it("copies the description unless another is given, and the clone can be changed like any role", async () => {
     const role = await world.role();
     await world.send(`PUT roles/${role}`, world.owner.token, { description: "First" });
     expect((await clone(role)).body.description).toBe("First");
@@ -80,7 +80,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expect((await world.send(`DELETE roles/${bare.id}`, world.owner.token)).status).toBe(204);
   });
 
-  it("is refused to whoever does not hold all that the role gives, also under conditions", async () => {
+  it("is refused to a caller without every permission of the role, conditional ones included", async () => {
     const manager = await world.person(await world.role(["Organization.ManageRoles", "Organization.Read", "Report.Read"]));
     const refused = async (role: string) =>
       expectError(await withoutTrace(world.server, () => clone(role, {}, manager.token)), 403, "access.permission_not_held", "roleId");
@@ -96,7 +96,7 @@ describe("POST /api/v1/iam/roles/{id}/clone", () => {
     expectWritten(await clone(await world.role(["Report.Read"]), {}, manager.token), 201);
   });
 
-  it("refuses a taken name, unknown roles, members and non-members", async () => {
+  it("rejects a taken name, unknown roles, members and non-members", async () => {
     const role = await world.role();
     const other = await newOrganization(world.server);
     const attempt = (at: string, token: string, body = {}) => withoutTrace(world.server, () => clone(at, body, token));

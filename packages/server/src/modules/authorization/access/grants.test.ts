@@ -30,8 +30,8 @@ const remove = async (who: Person) =>
   world.send(`DELETE organizations/${world.organization.id}/memberships/${await world.membershipOf(who)}`, world.owner.token);
 const secondsAhead = (seconds: number) => new Date(world.server.clock.now() + seconds * 1_000).toISOString();
 
-describe("a grant gives what its relation gives, on this resource and no other", () => {
-  it("to a user, from the moment that it is made until the moment that it is revoked", async () => {
+describe("a grant allows what its relation allows, on its resource only", () => {
+  it("to a user, from its creation until its revocation", async () => {
     const [one, another] = [camera(), camera()];
     const answer = await world.grant(one, "viewer", `user:${person.id}`);
     expectWritten(answer, 201);
@@ -63,7 +63,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     expectError(await world.send(`GET grants/${answer.body.id}`, world.owner.token), 404, "access.grant_not_found");
   });
 
-  it("to everybody: that is every member, and nobody else", async () => {
+  it("to user:*, which is every member and no one else", async () => {
     const one = camera();
     await world.granted(one, "viewer", "user:*");
     expect(await view(person, one)).toBe(true);
@@ -72,7 +72,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     expect(await view(other.owner, one)).toBe(false);
   });
 
-  it("to a role: to each holder, for as long as they hold it", async () => {
+  it("to a role: to each user while they have the role", async () => {
     const [one, role] = [camera(), await world.role()];
     const holder = await world.person(role);
     await world.granted(one, "viewer", `role:${role}`);
@@ -83,7 +83,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     expect(await view(holder, one)).toBe(false);
   });
 
-  it("to a group: to its members and to those of groups in it, until they leave it", async () => {
+  it("to a group: to its members and those of nested groups, until they leave", async () => {
     const [one, outer, inner] = [camera(), `Group:${unique()}`, `Group:${unique()}`];
     await world.granted(one, "viewer", `${outer}#member`);
     await world.granted(outer, "member", `${inner}#member`);
@@ -94,7 +94,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     expect(await view(person, one)).toBe(false);
   });
 
-  it("on a zone: on every camera in it, as long as it is in it", async () => {
+  it("on a parent resource: on each child while it is a child", async () => {
     const [one, outside, zone] = [camera(), camera(), `Zone:${unique()}`];
     await world.granted(zone, "guard", `user:${person.id}`);
     const placed = await world.granted(one, "zone", zone);
@@ -105,7 +105,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     expect(await view(person, one)).toBe(false);
   });
 
-  it("a ban wins over every other relation, directly and over a group, and over a role that gives it", async () => {
+  it("unless a ban overrides it, directly or by a group, and overrides a role as well", async () => {
     const [one, group] = [camera(), `Group:${unique()}`];
     const everywhere = await world.person(await world.role(["Camera.View"]));
     await world.granted(one, "editor", `user:${everywhere.id}`);
@@ -121,7 +121,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     expect(await view(everywhere, one)).toBe(true);
   });
 
-  it("follows every change at once: given and revoked, thirty times", async () => {
+  it("with effect on the next check, for thirty grants and revocations in a row", async () => {
     const one = camera();
     for (let round = 0; round < 30; round += 1) {
       const { id } = await world.granted(one, "viewer", `user:${person.id}`);
@@ -132,7 +132,7 @@ describe("a grant gives what its relation gives, on this resource and no other",
     }
   });
 
-  it("has no effect in another organization, though the resource's id is the same and the user belongs to both", async () => {
+  it("and has no effect in another organization with the same resource id and the same member", async () => {
     const one = camera();
     const role = await world.role([], other);
     await joinAs(world.server, other, person, role);
@@ -149,8 +149,8 @@ describe("a grant gives what its relation gives, on this resource and no other",
   });
 });
 
-describe("a grant with an end", () => {
-  it("ends at that moment by the server's clock, whether or not it was asked before", async () => {
+describe("a grant with an expiry", () => {
+  it("expires by the server's clock, whether or not it was checked before", async () => {
     const [asked, unasked] = [camera(), camera()];
     for (const one of [asked, unasked]) await world.granted(one, "viewer", `user:${person.id}`, { expiresAt: secondsAhead(60) });
     expect(await view(person, asked)).toBe(true);
@@ -163,7 +163,7 @@ describe("a grant with an end", () => {
     expect(body.items).toHaveLength(1);
   });
 
-  it("ends for those who stand behind it: a group's membership, a zone's guard, a ban", async () => {
+  it("expires in indirect relations as well: group membership, parent resource, ban", async () => {
     const [one, two, three, group, zone] = [camera(), camera(), camera(), `Group:${unique()}`, `Zone:${unique()}`];
     const end = { expiresAt: secondsAhead(60) };
     await world.granted(one, "viewer", `${group}#member`);
@@ -178,7 +178,7 @@ describe("a grant with an end", () => {
     expect(await seen()).toEqual([false, false, true]);
   });
 
-  it("cannot be made or moved into the past, and what has ended can be given again, by a change or a new grant", async () => {
+  it("cannot have an expiry in the past, and an expired grant can be renewed or granted again", async () => {
     const one = camera();
     const late = () => world.grant(one, "viewer", `user:${person.id}`, { expiresAt: secondsAhead(-1) });
     expectError(await withoutTrace(world.server, late), 400, "common.validation_failed", "expiresAt");
@@ -208,7 +208,7 @@ describe("a grant that has expired", () => {
     return (await world.send(at, world.owner.token)).body.items;
   };
 
-  it("is marked where grants are listed and read", async () => {
+  it("is flagged as expired in lists and single reads", async () => {
     const one = camera();
     const { id, isExpired } = await world.granted(one, "viewer", `user:${person.id}`, { expiresAt: secondsAhead(30) });
     await world.granted(one, "editor", `user:${person.id}`);
@@ -222,7 +222,7 @@ describe("a grant that has expired", () => {
     expect((await world.send(`GET grants/${id}`, world.owner.token)).body.isExpired).toBe(true);
   });
 
-  it("is removed by a job when it has been so for 30 days, with its event, and no other", async () => {
+  it("is removed by a job 30 days after its expiry, with an event, and no other grant is", async () => {
     const one = camera();
     const { owner } = world.server.application.platform.database;
     const ids = new Map<string, string>();
@@ -244,7 +244,7 @@ describe("a grant that has expired", () => {
 });
 
 describe("PUT /api/v1/iam/grants/{id}", () => {
-  it("sets end and condition, at once; a stale If-Match gets 412", async () => {
+  it("changes expiry and condition at once; a stale If-Match is rejected with 412", async () => {
     const one = camera();
     const { id } = await world.granted(one, "viewer", `user:${person.id}`);
     const condition = compare("$request.purpose", "equals", "audit");
@@ -299,10 +299,10 @@ describe("what a grant cannot be", () => {
     expectError(await attempt(camera(), "viewer", user(), faulty), 400, "common.validation_failed", "condition.left");
   });
 
-  it("to nobody: an unknown user, somebody of another organization, a role of another organization", async () => {
+  it("for an unknown user, a user of another organization, or a role of another organization", async () => {
     const unknown = await attempt(camera(), "viewer", `user:${unknownId}`);
     expectError(unknown, 400, "common.validation_failed", "subject.id");
-    // Whether they exist elsewhere is not told.
+    // The error does not reveal whether they exist elsewhere.
     for (const id of [other.owner.id, world.nonMember.id]) {
       const { body } = await attempt(camera(), "viewer", `user:${id}`);
       expect({ ...body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
@@ -314,18 +314,18 @@ describe("what a grant cannot be", () => {
       expectError(await attempt(camera(), "viewer", `role:${id}`), 404, "access.role_not_found", "subject.id");
   });
 
-  it("there twice: also not when ten are made at the same moment, or the id is in capital letters", async () => {
+  it("as a duplicate, even among ten concurrent requests or with the id in upper case", async () => {
     const one = camera();
     const answers = await Promise.all(Array.from({ length: 10 }, () => world.grant(one, "viewer", user())));
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(9).fill(409)]);
     expectError(await attempt(one, "viewer", user().toUpperCase().replace("USER", "user")), 409, "access.grant_taken", "subject");
-    // Another relation, another subject, another resource are others.
+    // A different relation, subject or resource is no duplicate.
     await world.granted(one, "editor", user());
     await world.granted(one, "viewer", "user:*");
     await world.granted(camera(), "viewer", user());
   });
 
-  it("made, changed, read or revoked by a member, a non-member or another organization's owner", async () => {
+  it("for a member without the permission, a non-member or another organization's owner, as are change, read and revocation", async () => {
     const { id } = await world.granted(camera(), "viewer", user());
     for (const [token, status, code] of [
       [world.member.token, 403, "auth.permission_denied"],
@@ -344,8 +344,8 @@ describe("what a grant cannot be", () => {
   });
 });
 
-describe("nobody gives by a grant what they do not hold, nor removes what denies them", () => {
-  it("over any relation that leads to it", async () => {
+describe("the delegation check of grants", () => {
+  it("rejects a caller without the permissions that the relation allows, directly or indirectly", async () => {
     const manager = await world.person(await world.role(["Organization.ManageGrants", "Organization.ReadGrants", "Camera.Edit"]));
     const conditional = await world.roleWith("Camera.View", { condition: compare("$request.a", "equals", "b") });
     const halfway = await world.person(await world.role(["Organization.ManageGrants"]), conditional);
@@ -366,7 +366,7 @@ describe("nobody gives by a grant what they do not hold, nor removes what denies
     }
   });
 
-  it("and leaves a ban alone, their own and others', while to ban is free", async () => {
+  it("rejects lifting a ban, also the caller's own, but allows a ban", async () => {
     const manager = await world.person(await world.role(["Organization.ManageGrants", "Organization.ReadGrants"]));
     const one = camera();
     await world.granted(one, "viewer", `user:${manager.id}`);
@@ -380,14 +380,14 @@ describe("nobody gives by a grant what they do not hold, nor removes what denies
     await refused(() => revokeAll({ subject: { type: "user", id: manager.id } }, manager.token));
     expect(await view(manager, one)).toBe(false);
     expectWritten(await world.grant(camera(), "banned", `user:${manager.id}`, {}, manager.token), 201);
-    // To take what does not deny is free.
+    // Revoking a grant that denies nothing needs no permission of the relation.
     const plain = await world.granted(camera(), "viewer", `user:${person.id}`);
     expectWritten(await revoke(plain.id, manager.token), 204);
   });
 });
 
 describe("POST /api/v1/iam/grants/revoke", () => {
-  it("revokes all on a resource, at once, and says how many", async () => {
+  it("revokes all grants on a resource at once and returns how many", async () => {
     const one = camera();
     await world.granted(one, "viewer", `user:${person.id}`);
     await world.granted(one, "editor", `user:${person.id}`);
@@ -403,7 +403,7 @@ describe("POST /api/v1/iam/grants/revoke", () => {
     expect((await revokeAll({ resource: refOf(one) })).body).toMatchObject({ revoked: 0 });
   });
 
-  it("revokes all of a subject, however the id is written, and of a set only that set's", async () => {
+  it("revokes all grants of a subject, without regard to the id's case, and for a subject set only that set's", async () => {
     const leaver = await world.person();
     const [one, two, group] = [camera(), camera(), `Group:${unique()}`];
     for (const each of [one, two]) await world.granted(each, "viewer", `user:${leaver.id}`);
@@ -418,11 +418,11 @@ describe("POST /api/v1/iam/grants/revoke", () => {
     expect((await revokeAll({ subject: refOf(zone), resource: refOf(two) })).body).toMatchObject({ revoked: 0 });
   });
 
-  it("needs a resource or a subject: not everything by one call", async () => {
+  it("rejects a request without a resource or subject", async () => {
     expectError(await withoutTrace(world.server, () => revokeAll({})), 400, "common.validation_failed", "resource");
   });
 
-  it("revokes more than fit into one statement", async () => {
+  it("revokes more grants than fit into one statement", async () => {
     const one = camera();
     const count = 1_100;
     await sql`insert into relationships
@@ -434,8 +434,8 @@ describe("POST /api/v1/iam/grants/revoke", () => {
   });
 });
 
-describe("grants of those who are gone", () => {
-  it("a removed member's do not return with a new membership", async () => {
+describe("grants of a removed subject", () => {
+  it("do not apply again to a removed member with a new membership", async () => {
     const leaver = await world.person();
     const [one, group, two] = [camera(), `Group:${unique()}`, camera()];
     await world.granted(one, "viewer", `user:${leaver.id}`);
@@ -447,12 +447,12 @@ describe("grants of those who are gone", () => {
     expect((await list(`&subjectType=user&subjectId=${leaver.id}`)).body.items).toEqual([]);
     await joinAs(world.server, world.organization, leaver, await world.role());
     expect([await view(leaver, one), await view(leaver, two)]).toEqual([false, false]);
-    // And can be given anew.
+    // It can be granted again.
     await world.granted(one, "viewer", `user:${leaver.id}`);
     expect(await view(leaver, one)).toBe(true);
   });
 
-  it("attributes do not either", async () => {
+  it("do not apply again, nor do the attributes of a removed member", async () => {
     const leaver = await world.person();
     await world.setAttributes(leaver, { team: "red" });
     const at = `GET organizations/${world.organization.id}/members/${leaver.id}/attributes`;
@@ -463,7 +463,7 @@ describe("grants of those who are gone", () => {
     expect((await world.send(at, world.owner.token)).body).toMatchObject({ attributes: {}, version: 0 });
   });
 
-  it("a deleted role's go with it", async () => {
+  it("are revoked when their role is deleted", async () => {
     const [one, role] = [camera(), await world.role()];
     await world.granted(one, "viewer", `role:${role}`);
     expect((await list(`&subjectType=role&subjectId=${role}`)).body.items).toHaveLength(1);
@@ -473,7 +473,7 @@ describe("grants of those who are gone", () => {
 });
 
 describe("GET /api/v1/iam/grants", () => {
-  it("lists all in pages, without repeats, and finds by every part", async () => {
+  it("lists all grants page by page, without duplicates, and filters by every field", async () => {
     const one = camera();
     const { id: resourceId } = refOf(one);
     const made: string[] = [];
@@ -496,7 +496,7 @@ describe("GET /api/v1/iam/grants", () => {
     expect((await list(`${where}&subjectType=user&subjectId=${person.id.toUpperCase()}`)).body.items).toHaveLength(1);
   });
 
-  it("refuses a forged cursor, and one of another list", async () => {
+  it("rejects a forged cursor, and one of another list", async () => {
     await world.granted(camera(), "viewer", "Group:c#member");
     await world.granted(camera(), "viewer", "Group:d#member");
     const { nextCursor } = (await list("&limit=1")).body;
@@ -510,7 +510,7 @@ describe("GET /api/v1/iam/grants", () => {
     expectError(elsewhere, 400, "common.validation_failed", "cursor");
   });
 
-  it("shows nothing of another organization", async () => {
+  it("lists no grant of another organization", async () => {
     const theirs = await world.grant(camera(), "viewer", "user:*", { organizationId: other.id }, other.owner.token);
     expectWritten(theirs, 201);
     const { body } = await list("&limit=100");

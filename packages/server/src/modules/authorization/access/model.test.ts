@@ -28,7 +28,7 @@ const cameras = {
 };
 const read = () => world.send("GET authorization/model", world.member.token);
 const version = async (): Promise<number> => (await read()).body.version;
-/** `cameras` with one place changed. */
+/** `cameras` with one value changed. */
 function changed(path: string, value: unknown): AnyBody {
   const model: AnyBody = structuredClone(cameras);
   const names = path.split("/");
@@ -43,7 +43,7 @@ function changed(path: string, value: unknown): AnyBody {
 }
 
 describe("the authorization model", () => {
-  it("is empty and of version 0 at first; then as it was put, with a version that counts up, for everybody to read", async () => {
+  it("is empty with version 0 at first; a replacement increments the version and is readable for every user", async () => {
     const before = await version();
     expect((await read()).headers["etag"]).toBe(`"${before}"`);
     if (before === 0) expect((await read()).body.model).toEqual({});
@@ -56,14 +56,14 @@ describe("the authorization model", () => {
     expect(got.headers["etag"]).toBe(`"${before + 1}"`);
   });
 
-  it("takes If-Match: of two who change the same version only one succeeds", async () => {
+  it("honours If-Match: of two replacements of the same version only one succeeds", async () => {
     const etag = { "if-match": `"${await version()}"` };
     const answers = await Promise.all([world.putModel(cameras, etag), world.putModel(cameras, etag)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
     expectError(await withoutTrace(world.server, () => world.putModel(cameras, etag)), 412, "common.version_conflict");
   });
 
-  it("is replaced by nobody without Authorization.ManageModel", async () => {
+  it("cannot be replaced without Authorization.ManageModel", async () => {
     for (const { token } of [world.owner, world.member, world.nonMember])
       expectError(await withoutTrace(world.server, () => world.putModel(cameras, {}, token)), 403, "auth.permission_denied");
     expectError(
@@ -106,11 +106,11 @@ describe("the authorization model", () => {
     ],
     ["attributes/planet", { a: "text" }, "model.attributes.planet"],
     ["code", "1", "model.code"],
-  ])("refuses %s = %j and names the place", async (path, value, field) => {
+  ])("rejects %s = %j and names its path", async (path, value, field) => {
     expectError(await withoutTrace(world.server, () => world.putModel(changed(path, value))), 400, "common.validation_failed", field);
   });
 
-  it("refuses a relation that depends on its own exclusion, directly and over others", async () => {
+  it("rejects a relation that depends on its own exclusion, directly or indirectly", async () => {
     const loops: [string, AnyBody][] = [
       ["a", { a: { subjects: ["user"], from: { base: "b", except: "a" } }, b: { subjects: ["user"] } }],
       ["a", { a: { subjects: ["user"], from: { base: "b", except: "c" } }, b: { subjects: ["user"] }, c: { from: { any: ["a", "b"] } } }],
@@ -131,7 +131,7 @@ describe("the authorization model", () => {
     expectWritten(await world.putModel(changed("resourceTypes/Loop", { relations: fine })), 200);
   });
 
-  it("tells every fault at once", async () => {
+  it("reports every issue at once", async () => {
     const model = { resourceTypes: { A: { relations: { x: { from: "nobody" }, y: {} } } }, requirements: { Unheard: {} } };
     const answer = await world.putModel(model);
     expect(answer.body.error.details.map(({ field }: AnyBody) => field).sort()).toEqual([
@@ -141,7 +141,7 @@ describe("the authorization model", () => {
     ]);
   });
 
-  it("decides from the moment that it is put, with its revision and without", async () => {
+  it("applies to the next decision, with its revision and without", async () => {
     await world.model(cameras);
     const person = await world.person();
     const camera = `Camera:${unique()}`;
@@ -157,8 +157,8 @@ describe("the authorization model", () => {
   });
 });
 
-describe("what uses the model holds it", () => {
-  it("a relation or a kind of subject that grants use cannot be left out; one that none uses can", async () => {
+describe("a model in use", () => {
+  it("cannot lose a relation or a kind of subject that grants use, but one that none uses", async () => {
     await world.model(cameras);
     const person = await world.person();
     const [camera, zone] = [`Camera:${unique()}`, `Zone:${unique()}`];
@@ -189,14 +189,14 @@ describe("what uses the model holds it", () => {
     expect(revoked.body).toMatchObject({ revoked: 0 });
   });
 
-  it("an attribute that a role's or a grant's condition names cannot be left out", async () => {
+  it("cannot lose an attribute that a condition of a role or grant reads", async () => {
     await world.model(cameras);
     const role = await world.roleWith("Camera.Edit", { condition: compare("$user.team", "equals", "red") });
     const without = changed("attributes/user", { other: "text" });
     const byRole = await withoutTrace(world.server, () => world.putModel(without));
     expectError(byRole, 409, "access.model_in_use", "model.attributes");
     expect(byRole.body.error.details.map(({ rule }: AnyBody) => rule)).toEqual(["used_by_roles"]);
-    // Of another type is as bad as left out.
+    // An attribute with another type is rejected like a missing one.
     expectError(await world.putModel(changed("attributes/user/team", "numbers")), 409, "access.model_in_use");
     expect((await world.send(`DELETE roles/${role}`, world.owner.token)).status).toBe(204);
     expectWritten(await world.putModel(without), 200);
@@ -212,7 +212,7 @@ describe("what uses the model holds it", () => {
     expectWritten(await world.putModel(silent), 200);
   });
 
-  it("conditions name only what it declares, where it declares anything", async () => {
+  it("restricts conditions to declared attributes if it declares any", async () => {
     await world.model(cameras);
     const role = await world.role();
     const attempt = (left: string) => world.rule(role, "Camera.Edit", { condition: compare(left, "equals", "x") });
@@ -224,7 +224,7 @@ describe("what uses the model holds it", () => {
     expect((await world.send(`DELETE roles/${role}`, world.owner.token)).status).toBe(204);
   });
 
-  it("a permission that it names cannot be deleted, in a type or in a requirement", async () => {
+  it("prevents the deletion of a permission that it names in a type or requirement", async () => {
     const named = [`Named${unique()}`, `Required${unique()}`, `Free${unique()}`] as const;
     await world.define(...named);
     const model = changed(`resourceTypes/Camera/permissions/${named[0]}`, { allow: "viewer" });

@@ -19,7 +19,7 @@ const count = async (what: string): Promise<number> => {
   const { rows } = await sql<{ count: number }>`select count(*)::int as count from ${sql.raw(what)}`.execute(database().owner);
   return rows[0]?.count ?? 0;
 };
-/** Grants by SQL: on one room, or of one subject on many. */
+/** Inserts grants by SQL: on one room, or of one subject on many rooms. */
 const grant = async (rows: { resource: string; subject: string; type?: string; times: number }): Promise<void> => {
   const { resource, subject, type = "user", times } = rows;
   await sql`insert into relationships (id, organization_id, resource_type, resource_id, relation, subject_type, subject_id, granted_at)
@@ -28,7 +28,7 @@ const grant = async (rows: { resource: string; subject: string; type?: string; t
 };
 
 describe("many grants", () => {
-  it("on one resource are revoked by one call, each with its event, more than a statement has parameters for", async () => {
+  it("on one resource are revoked by one call, each with its event, even if there are more than a statement has parameters", async () => {
     const many = 20_000;
     await fillOrganization(database(), world.organization.id, { members: many, grants: many, onOne: "full" });
     await world.granted("Room:full", "viewer", `user:${world.member.id}`);
@@ -40,11 +40,11 @@ describe("many grants", () => {
     expect(await world.mayOn(world.member, "Room.View", "Room:full")).toBe(false);
     expect(await count("relationships where resource_id = 'full'")).toBe(0);
     expect((await count("events where type = 'grant.revoked.v1'")) - before).toBe(many + 1);
-    // No transaction has more events than a thousand: other processes read those of one at once.
+    // No transaction has more than a thousand events, because other processes read all events of a transaction at once.
     expect(await count("(select from events where type = 'grant.revoked.v1' group by transaction having count(*) > 1000) large")).toBe(0);
   }, 180_000);
 
-  it("are revoked as far as the limit goes, and the answer says that there are more", async () => {
+  it("are revoked up to the limit, and the response says that there are more", async () => {
     await grant({ resource: "some", subject: "#", times: 2_500 });
     const resource = { type: "Room", id: "some" };
     expect((await revoke({ resource, limit: 1_700 })).body).toEqual({ revoked: 1_700, more: true });
@@ -52,7 +52,7 @@ describe("many grants", () => {
     expect((await revoke({ resource, limit: 1 })).body).toEqual({ revoked: 0, more: false });
   }, 60_000);
 
-  it("are refused as a whole above the bound, and revoked by calls with a limit", async () => {
+  it("above the maximum are rejected without a limit, and revoked by calls with a limit", async () => {
     await grant({ resource: "bound", subject: "#", times: 50_001 });
     const resource = { type: "Room", id: "bound" };
     const refused = await revoke({ resource });
@@ -65,7 +65,7 @@ describe("many grants", () => {
     expect((await revoke({ resource })).body).toEqual({ revoked: 1, more: false });
   }, 60_000);
 
-  it("are answered once for an Idempotency-Key: the whole work's answer, and again to a retry", async () => {
+  it("are revoked once per Idempotency-Key: a retry gets the response for all of them", async () => {
     await grant({ resource: "key", subject: "#", times: 2_100 });
     const body = { resource: { type: "Room", id: "key" } };
     const headers = { "idempotency-key": "revoke-many" };
@@ -77,7 +77,7 @@ describe("many grants", () => {
     expect(await count("relationships where resource_id = 'key'")).toBe(10);
   }, 60_000);
 
-  it("of a member who is removed are revoked with the membership, in parts", async () => {
+  it("of a removed member are revoked with the membership, in several transactions", async () => {
     const person = await world.person();
     await grant({ resource: "of-member-#", subject: person.id, times: 2_300 });
     const at = `organizations/${world.organization.id}/memberships/${await membershipIdOf(person.id)}`;
@@ -87,7 +87,7 @@ describe("many grants", () => {
     expect(await count(`events where type = 'membership.removed.v1' and data->>'userId' = '${person.id}'`)).toBe(1);
   }, 60_000);
 
-  it("to a role go with the role, and none of a role that stays", async () => {
+  it("to a role are revoked when the role is deleted, and none if it cannot be deleted", async () => {
     const role = await world.role();
     const holder = await world.person(role);
     await grant({ resource: "to-role-#", subject: role, type: "role", times: 2_300 });

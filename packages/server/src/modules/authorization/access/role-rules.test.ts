@@ -14,7 +14,7 @@ const ownClass = compare("$request.class_id", "equals", "10A1");
 const ruleOf = (body: { rules: { permission: string }[] }, permission: string) => body.rules.find((rule) => rule.permission === permission);
 
 describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
-  it("gives a permission under a condition, without one, or takes it away; the last word counts, at once", async () => {
+  it("allows a permission, with or without a condition, or denies it; the latest rule applies at once", async () => {
     const role = await world.role();
     const person = await world.person(role);
     const inClass = { contextData: { class_id: "10A1" } };
@@ -40,7 +40,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     expect(await world.may(person, "Lesson.Write")).toBe(true);
   });
 
-  it("says in the role that is read what was written, and in the own permissions what only a check can tell", async () => {
+  it("returns the rule with the role, and lists a conditional permission among the conditional own permissions", async () => {
     const role = await world.roleWith("Lesson.Write", { condition: ownClass });
     expectWritten(await world.rule(role, "Lesson.Write.Grades", { effect: "deny", condition: ownClass }), 200);
     const person = await world.person(role);
@@ -52,7 +52,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     expect(mine.body.conditionalPermissions).toContain("Lesson.Write");
   });
 
-  it("a denial wins over everything that allows, an owner's role included, and everything below it", async () => {
+  it("lets a denial override every other role, Owner included, for the permission and its descendants", async () => {
     const ban = await world.roleWith("Lesson.Write", { effect: "deny" });
     const owner = await world.person(world.roles["Owner"] as string, ban);
     for (const action of ["Lesson.Write", "Lesson.Write.Grades"]) {
@@ -64,7 +64,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     expect(await world.may(owner, "Lesson")).toBe(true);
   });
 
-  it("a denial under a condition denies only where that holds, and what cannot be told is no leave", async () => {
+  it("lets a conditional denial deny only while its condition holds, or if the condition cannot be decided", async () => {
     const ban = await world.roleWith("Lesson.Write", { effect: "deny", condition: ownClass });
     const owner = await world.person(world.roles["Owner"] as string, ban);
     expect(await world.may(owner, "Lesson.Write", { contextData: { class_id: "10A1" } })).toBe(false);
@@ -72,7 +72,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     expectError(await world.check(owner, "Lesson.Write"), 400, "common.validation_failed", "$request.class_id");
   });
 
-  it("follows a change on the very next check, fifty times, with its revision and without", async () => {
+  it("applies to the next check, fifty times in a row, with its revision and without", async () => {
     const role = await world.role(["Lesson.Read"]);
     const person = await world.person(role);
     for (let round = 0; round < 50; round += 1) {
@@ -84,7 +84,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     }
   });
 
-  it("takes If-Match: a stale one gets 412, the right one passes and counts up", async () => {
+  it("honours If-Match: a stale version is rejected with 412, the current one is incremented", async () => {
     const role = await world.role();
     const first = await world.rule(role, "Lesson.Read", {}, world.owner.token, { "if-match": '"1"' });
     expectWritten(first, 200);
@@ -103,7 +103,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     [compare("$request.count", "less_than", "many"), "condition.right"],
     [{ ...compare("$request.a", "equals", "b"), code: "1" }, "condition.code"],
     [{ all: [compare("$request.a", "equals", "b")], operator: "equals" }, "condition"],
-  ])("refuses the condition %j and names the place", async (condition, field) => {
+  ])("rejects the condition %j and names its path", async (condition, field) => {
     const role = await world.role();
     expectError(
       await withoutTrace(world.server, () => world.rule(role, "Lesson.Read", { condition })),
@@ -113,7 +113,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     );
   });
 
-  it("names the place, however deep it is", async () => {
+  it("names the path of an issue that is nested deeply", async () => {
     const role = await world.role();
     let condition: unknown = { any: [compare("$nobody.a", "equals", 1)] };
     for (let depth = 0; depth < 6; depth += 1) condition = { not: condition };
@@ -131,7 +131,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     );
   });
 
-  it("refuses system roles, unknown roles and permissions, other scopes, other effects", async () => {
+  it("rejects system roles, unknown roles and permissions, other scopes, other effects", async () => {
     const attempt = (role: string, permission: string, rule = {}) => withoutTrace(world.server, () => world.rule(role, permission, rule));
     const role = await world.role();
     for (const name of ["Owner", "Admin", "Member"])
@@ -144,7 +144,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     expectError(await attempt(role, "Lesson.Read", { conditions: [] }), 400, "common.validation_failed", "conditions");
   });
 
-  it("refuses members with 403, non-members and other organizations' owners with 404", async () => {
+  it("rejects members with 403, non-members and other organizations' owners with 404", async () => {
     const role = await world.role();
     const other = await newOrganization(world.server);
     const attempt = (token: string, effect: string) => withoutTrace(world.server, () => world.rule(role, "Lesson.Read", { effect }, token));
@@ -156,7 +156,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
   });
 });
 
-describe("nobody gives by a rule what they do not hold", () => {
+describe("the delegation check of role rules", () => {
   const manager = (...more: string[]) => world.role(["Organization.ManageRoles", "Organization.ReadRoles", ...more]);
   const refused = async (token: string, role: string, permission: string, rule = {}) =>
     expectError(
@@ -166,17 +166,17 @@ describe("nobody gives by a rule what they do not hold", () => {
       "permission",
     );
 
-  it("not without a condition, and not under one", async () => {
+  it("rejects a permission that the caller does not hold, with or without a condition", async () => {
     const person = await world.person(await manager("Lesson.Read"));
     const role = await world.role();
     await refused(person.token, role, "Lesson.Write");
     await refused(person.token, role, "Lesson.Write", { condition: ownClass });
-    // A parent gives what is below it, which they do not hold.
+    // A parent includes its descendants, which the caller does not hold.
     await refused(person.token, role, "Lesson");
     expectWritten(await world.rule(role, "Lesson.Read", { condition: ownClass }, person.token), 200);
   });
 
-  it("and who holds it under a condition does not hold it", async () => {
+  it("rejects a permission that the caller holds under a condition only", async () => {
     const conditional = await world.roleWith("Lesson.Write", { condition: ownClass });
     const person = await world.person(await manager(), conditional);
     expect(await world.may(person, "Lesson.Write", { contextData: { class_id: "10A1" } })).toBe(true);
@@ -186,14 +186,14 @@ describe("nobody gives by a rule what they do not hold", () => {
     await refused(person.token, conditional, "Lesson.Write");
   });
 
-  it("and who is denied it does not hold it, under a condition too", async () => {
+  it("rejects a permission that is denied to the caller, even under a condition", async () => {
     for (const rule of [{ effect: "deny" }, { effect: "deny", condition: ownClass }]) {
       const person = await world.person(await manager("Lesson.Write"), await world.roleWith("Lesson.Write", rule));
       await refused(person.token, await world.role(), "Lesson.Write");
     }
   });
 
-  it("to take away is free; to write over a denial, weaken it or remove it is to give", async () => {
+  it("allows to deny a permission, but treats replacing, weakening or removing a denial as granting it", async () => {
     const person = await world.person(await manager());
     const role = await world.role(["Lesson.Write"]);
     expectWritten(await world.rule(role, "Lesson.Write", { effect: "deny" }, person.token), 200);
@@ -203,7 +203,7 @@ describe("nobody gives by a rule what they do not hold", () => {
     expectError(await withoutTrace(world.server, remove), 403, "access.permission_not_held", "permissions");
     const add = () => world.send(`POST roles/${role}/permissions`, person.token, { permissions: ["Lesson.Write"] });
     expectError(await withoutTrace(world.server, add), 403, "access.permission_not_held", "permissions");
-    // Who holds it may do all of that.
+    // A holder of the permission may do all of that.
     const removed = await world.send(`DELETE roles/${role}/permissions`, world.owner.token, { permissions: ["Lesson.Write"] });
     expectWritten(removed, 200);
     expect(removed.body.rules).toEqual([]);

@@ -4,8 +4,8 @@ import type { Services } from "#operation/declaration/context.ts";
 import type { Principal } from "#operation/declaration/principal.ts";
 import { type Static, Type } from "#operation/declaration/schema.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
+import { checkOf, issueOf, tenantOf, userOf } from "./check-request.ts";
 import { type Evaluation, Facts } from "./entities.ts";
-import { checkOf, issueOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 
 /**

@@ -1,10 +1,10 @@
-import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { mayQuery, queryContext, queryPermissionMissing } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { isUser, type Principal } from "#operation/declaration/principal.ts";
 import { nullable, oneOf, type Static, Type } from "#operation/declaration/schema.ts";
 import { refuseUnstorable } from "#operation/declaration/storable.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { Decision, decideOn, type EvaluationContext, type ParsedEvaluation, parseEvaluation } from "./decision.ts";
 import { Facts, open, optionalFacts } from "./entities.ts";
 import { checkWhole, completed, type Defaults } from "./items.ts";
@@ -22,8 +22,7 @@ const Semantic = oneOf("execute_all", "deny_on_first_deny", "permit_on_first_per
 type Semantic = Static<typeof Semantic>;
 
 /** AuthZEN 1.0, Access Evaluations (7): many questions in one request, or one where there are no `evaluations`. */
-export const evaluateMany = authzen.memoryQuery("evaluateMany", {
-  releasedAs: "access.evaluateMany",
+export const evaluateMany = authzen.inMemoryQuery("evaluateMany", {
   http: "POST /access/v1/evaluations",
   summary: "AuthZEN: decide many questions at once.",
   allow: identified({ appliesScopes: true }),
@@ -61,12 +60,12 @@ export const evaluateMany = authzen.memoryQuery("evaluateMany", {
     const questions: ParsedEvaluation[] = [];
     for (const item of items.length === 0 ? [{}] : items) {
       questions.push(questionOf(item, defaults, principal));
-      if (isSliceOver()) await nextSlice();
+      if (isSliceSpent()) await nextSlice();
     }
     // Of all, also those that a short circuit would leave out: whether somebody may ask does not depend on the answers.
     const others = questions.flatMap((one) => ("check" in one && !isUser(principal, one.check.userId) ? [one.check.tenantId] : []));
     for (const tenantId of new Set(others)) {
-      if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayQuery({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, queryPermissionMissing);
     }
     const context = { ...shared, services, keeps: isSmall(defaults) };
     if (items.length === 0) return decideOn(context, questions[0] as ParsedEvaluation);
@@ -96,7 +95,7 @@ async function decideEach(context: EvaluationContext, questions: readonly Parsed
 }
 
 async function decideInTurn(context: EvaluationContext, question: ParsedEvaluation): Promise<Decision> {
-  if (isSliceOver()) await nextSlice();
+  if (isSliceSpent()) await nextSlice();
   return decideOn(context, question);
 }
 

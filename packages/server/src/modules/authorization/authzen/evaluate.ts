@@ -1,4 +1,4 @@
-import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { mayQuery, queryContext, queryPermissionMissing } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { refuseUnstorable } from "#operation/declaration/storable.ts";
@@ -8,8 +8,7 @@ import { Evaluation } from "./entities.ts";
 import { authzen } from "./module.ts";
 
 /** AuthZEN 1.0, Access Evaluation (6). What nobody has defined is denied, not refused. */
-export const evaluate = authzen.memoryQuery("evaluate", {
-  releasedAs: "access.evaluate",
+export const evaluate = authzen.inMemoryQuery("evaluate", {
   http: "POST /access/v1/evaluation",
   summary: "AuthZEN: decide whether a subject may perform an action on a resource.",
   allow: identified({ appliesScopes: true }),
@@ -24,8 +23,8 @@ export const evaluate = authzen.memoryQuery("evaluate", {
     const question = parseEvaluation(evaluation, principal);
     if ("decision" in question) return question.decision;
     const { userId, tenantId } = question.check;
-    return after(mayAsk({ principal, holds }, userId, tenantId), (may) =>
-      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, lacking),
+    return after(mayQuery({ principal, holds }, userId, tenantId), (may) =>
+      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, queryPermissionMissing),
     );
   },
 });

@@ -29,7 +29,7 @@ type PageInput = Static<typeof PageInput>;
 /** 8.2.2. `next_token` is there in every answer, and empty at the end. */
 export const PageOutput = Type.Object({ next_token: Type.String(), count: Type.Integer() });
 
-export interface SearchAsked {
+export interface SearchPageRequest {
   readonly keys: Keys;
   /** Which search it is, in whose session, about which entities: a token is good for this one alone. */
   readonly search: string;
@@ -54,7 +54,7 @@ const purpose = "authzen page";
  * Opens the token of the request. All that was asked must be as before; a limit and page properties may be left out, then they
  * are as before (8.2.1, and the example in 8.2.3, which leaves them out).
  */
-export function placeOf({ keys, search, principal, tenantId, query, page }: SearchAsked): Place {
+export function placeOf({ keys, search, principal, tenantId, query, page }: SearchPageRequest): Place {
   const of = digestOf([search, tenantId, principalKey(principal), query]);
   const token = page?.token ?? null;
   const before = token === null ? undefined : openToken(keys, token);

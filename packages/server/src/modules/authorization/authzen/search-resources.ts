@@ -3,12 +3,12 @@ import { EvaluationLimit } from "#modules/authorization/access/index.ts";
 import {
   decideEach,
   evaluate,
-  inReach,
   isOfResource,
-  lacking,
-  mayAsk,
+  mayQuery,
   orTooMany,
   queryContext,
+  queryPermissionMissing,
+  reachableResources,
   tooMany,
   UndecidedOfPage,
 } from "#modules/authorization/decisions/index.ts";
@@ -16,10 +16,10 @@ import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
+import { issueOf, requestOf, tenantOf, userOf } from "./check-request.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { authzen } from "./module.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { issueOf, requestOf, tenantOf, userOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
@@ -27,8 +27,7 @@ import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
  * AuthZEN 1.0, Resource Search (8.5): of the resources that relationships know, those that the subject may act on, in the order of
  * their ids, as list-resources has them. Others live in the product: what a role gives on those, list-resources and the filter say.
  */
-export const searchResources = authzen.memoryQuery("searchResources", {
-  releasedAs: "access.searchResources",
+export const searchResources = authzen.inMemoryQuery("searchResources", {
   http: "POST /access/v1/search/resource",
   summary: "AuthZEN: on which resources a subject may perform an action.",
   allow: identified({ appliesScopes: true }),
@@ -41,7 +40,7 @@ export const searchResources = authzen.memoryQuery("searchResources", {
       const userId = userOf(subject);
       if (userId === undefined) return nothingFound(unknownSubject);
       const tenantId = tenantOf(subject.properties, principal);
-      if (!(await mayAsk({ principal, holds }, userId, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayQuery({ principal, holds }, userId, tenantId))) fail(PermissionDenied, queryPermissionMissing);
       const { type } = resource;
       const refusal = refusalOf(issueOf({ type }));
       if (refusal) return nothingFound(refusal);
@@ -65,7 +64,7 @@ export const searchResources = authzen.memoryQuery("searchResources", {
       const undecided = new UndecidedOfPage();
       const chosen = await pageFrom(
         place,
-        found?.byRole ? all : inReach(find, all),
+        found?.byRole ? all : reachableResources(find, all),
         async (ids) => {
           const decided = await evaluate(shared, question, ({ view, context: known }) =>
             inSlices(decideEach(ids, (id) => decide(view, action.name, { ...known, resource: { type, id } }), isOfResource)),

@@ -5,9 +5,9 @@ import {
   decidedAmong,
   decideEach,
   evaluate,
-  lacking,
-  mayAsk,
+  mayQuery,
   queryContext,
+  queryPermissionMissing,
   UndecidedOfPage,
   withoutSystemRoles,
 } from "#modules/authorization/decisions/index.ts";
@@ -15,10 +15,10 @@ import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
+import { checkOf, issueOf, tenantOf, userType } from "./check-request.ts";
 import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
 import { authzen } from "./module.ts";
 import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { checkOf, issueOf, tenantOf, userType } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
@@ -26,8 +26,7 @@ import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
  * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. With `direct: true` among the
  * properties of the subject, who may by a role of the system alone is left out.
  */
-export const searchSubjects = authzen.memoryQuery("searchSubjects", {
-  releasedAs: "access.searchSubjects",
+export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
   http: "POST /access/v1/search/subject",
   summary: "AuthZEN: which subjects may perform an action on a resource.",
   allow: identified({ appliesScopes: true }),
@@ -38,7 +37,7 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
   run: ({ state, services, principal, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const tenantId = tenantOf(subject.properties, principal);
-      if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayQuery({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, queryPermissionMissing);
       if (subject.type !== userType) return nothingFound(unknownSubject);
       const refusal = refusalOf(issueOf(resource));
       if (refusal) return nothingFound(refusal);

@@ -102,7 +102,7 @@ describe("GET /.well-known/authzen-configuration", () => {
     expect(issues[address]?.(answer.body)).toEqual([]);
     for (const endpoint of Object.values(answer.body as Record<string, string>).slice(1))
       expectError(await world.server.call(`POST ${new URL(endpoint).pathname}`, { body: {} }), 401, "auth.credential_required");
-    const operations = world.server.application.kernel.catalogue.operations.filter(({ name }) => name === "access.evaluate");
+    const operations = world.server.application.kernel.catalogue.operations.filter(({ name }) => name === "authzen.evaluate");
     expect(Object.keys(authzenMetadata(operations, publicUrl))).toEqual(["policy_decision_point", "access_evaluation_endpoint"]);
   });
 

@@ -4,7 +4,7 @@ import type { Authorizer, Refusal, RequestFacts } from "#operation/declaration/a
 import type { IdentifiedPrincipal } from "#operation/declaration/principal.ts";
 import { after, attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
-import type { RequestContext } from "./projection/held-view.ts";
+import type { RequestContext } from "./projection/composed-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 /** The projection as the kernel asks it: the same decisions that the check answers. */

@@ -1,10 +1,10 @@
 import { applicableEntitlements, type Budget, type Decision, type DecisionReason, type View } from "@gatehouse/policy";
 import { PermissionValue } from "#modules/authorization/access/index.ts";
 import { isForeignTo, isUser, type Principal } from "#operation/declaration/principal.ts";
-import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, oneOfExtensible, RevisionInput, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
-import type { RequestContext } from "./projection/held-view.ts";
+import type { RequestContext } from "./projection/composed-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());
@@ -50,7 +50,7 @@ const reasonCodes = [
   "permission_data_unavailable",
   "entitlement_data_unavailable",
 ] as const satisfies readonly DecisionReason[];
-export const ReasonCode = oneOfGrowing(...reasonCodes);
+export const ReasonCode = oneOfExtensible(...reasonCodes);
 /** Every reason of a decision. */
 export const decisionReasons: readonly DecisionReason[] = reasonCodes;
 

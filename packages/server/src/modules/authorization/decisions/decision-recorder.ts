@@ -6,7 +6,7 @@ import { FairSample } from "./fair-sample.ts";
 import { type RecordedRow, recordedWrites } from "./recorded-decisions.ts";
 
 /** A question as it is kept: all that decides it again, but neither the credential nor the session. */
-export interface KeptQuestion {
+export interface RecordedQuery {
   readonly userId: string;
   readonly tenantId?: string | null;
   readonly actionType: string;
@@ -17,7 +17,7 @@ export interface KeptQuestion {
 }
 
 /** A question as it is taken down. Its data is text, so that nothing large is held, and null where there is none. */
-interface QuestionDraft {
+interface QueryDraft {
   readonly userId: string;
   readonly tenantId: string | null;
   readonly actionType: string;
@@ -40,7 +40,7 @@ const dataLengthMax = 4_000;
 /** Keeps which questions were decided and how often, for previews of policy changes. Loses what a crash finds unwritten. */
 export class DecisionRecorder {
   readonly #platform: Platform;
-  readonly #drafts = new FairSample<QuestionDraft>(draftsMax);
+  readonly #drafts = new FairSample<QueryDraft>(draftsMax);
   #notKept = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -50,7 +50,7 @@ export class DecisionRecorder {
   }
 
   /** Takes a question down; it is written later. Queries about non-members are not recorded: they could only fill the organization's previews. */
-  record(question: KeptQuestion, { allowed, reason }: Decision): void {
+  record(question: RecordedQuery, { allowed, reason }: Decision): void {
     if (this.#platform.settings.decisionDays === 0 || reason === "not_a_member") return;
     const { userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData } = question;
     const tenant = tenantId ?? "";
@@ -90,7 +90,7 @@ export class DecisionRecorder {
     return this.flush();
   }
 
-  async #write(drafts: readonly QuestionDraft[]): Promise<void> {
+  async #write(drafts: readonly QueryDraft[]): Promise<void> {
     const { clock, database, logger, metrics } = this.#platform;
     try {
       const rows = rowsOf(drafts, new Date(clock.now()).toISOString());
@@ -113,7 +113,7 @@ function textOf(data: unknown): string | undefined {
 }
 
 /** Each question once, with how often it was asked and its last answer. */
-function rowsOf(drafts: readonly QuestionDraft[], lastAt: string): readonly RecordedRow[] {
+function rowsOf(drafts: readonly QueryDraft[], lastAt: string): readonly RecordedRow[] {
   const rows = new Map<string, RecordedRow>();
   for (const { allowed, ...question } of drafts) {
     const key = JSON.stringify(question);
@@ -131,9 +131,9 @@ function rowsOf(drafts: readonly QuestionDraft[], lastAt: string): readonly Reco
   return [...rows.values()];
 }
 
-function kept({ data, ...question }: Omit<QuestionDraft, "allowed">): KeptQuestion {
+function kept({ data, ...question }: Omit<QueryDraft, "allowed">): RecordedQuery {
   const [resourceData, contextData] =
-    data === null ? [null, null] : (JSON.parse(data) as [KeptQuestion["resourceData"], KeptQuestion["contextData"]]);
+    data === null ? [null, null] : (JSON.parse(data) as [RecordedQuery["resourceData"], RecordedQuery["contextData"]]);
   const given = Object.entries({ ...question, resourceData, contextData }).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(given) as unknown as KeptQuestion;
+  return Object.fromEntries(given) as unknown as RecordedQuery;
 }

@@ -6,7 +6,7 @@ import { isForeignTo, type Principal } from "#operation/declaration/principal.ts
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { type CheckRequest, requestContextOf, revisionText } from "./check.ts";
-import type { HeldView } from "./projection/held-view.ts";
+import type { ComposedView } from "./projection/composed-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
 /** Queries about one user: for that user, for who may check in the whole installation, and for who may check in the organization. */
@@ -45,7 +45,7 @@ type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision
 /** What a query is evaluated on: a view, and what the engine takes beside it. */
 export interface EvaluationTarget {
   readonly view: View;
-  readonly held: HeldView;
+  readonly composed: ComposedView;
   readonly context: RequestContext;
 }
 
@@ -61,9 +61,9 @@ export async function evaluate<Answer>(
   const tenantId = request.tenantId ?? null;
   if (isForeignTo(principal, tenantId)) return undefined;
   const context = requestContextOf(request as CheckRequest, principal, now, budget);
-  const evaluateOn = (held: HeldView, relationships: RelationshipReader) => {
-    if (held.view === undefined) throw new Unavailable("authorization projection", undefined);
-    return query({ view: held.view, held, context: { ...context, relationships } });
+  const evaluateOn = (composed: ComposedView, relationships: RelationshipReader) => {
+    if (composed.view === undefined) throw new Unavailable("authorization projection", undefined);
+    return query({ view: composed.view, composed, context: { ...context, relationships } });
   };
   try {
     const about = { userId: request.userId, organizationId: tenantId, action: request.actionType };

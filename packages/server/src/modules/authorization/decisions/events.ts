@@ -1,11 +1,11 @@
 import { defineEvent } from "#operation/declaration/event.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 
-export const ReadModelChanged = defineEvent({
-  type: "access.read_model_changed.v1",
+export const ProjectionChanged = defineEvent({
+  type: "decisions.projection_changed.v1",
   internal: true,
   says: "The projection that decisions are made from now contains what these events changed.",
-  subject: ["read-model", "changeId"],
+  subject: ["projection", "changeId"],
   data: Type.Object({
     changeId: Uuid,
     handled: Type.Array(Uuid),
@@ -15,12 +15,12 @@ export const ReadModelChanged = defineEvent({
   }),
 });
 
-export const CachesAsked = defineEvent({
-  type: "access.caches_asked.v1",
+export const CacheCheckRequested = defineEvent({
+  type: "decisions.cache_check_requested.v1",
   internal: true,
   says: "An operator asks every process to compare its caches with the projection that decisions are made from.",
   subject: ["cache-check", "checkId"],
   data: Type.Object({ checkId: Uuid }),
 });
 
-export const events = [ReadModelChanged, CachesAsked];
+export const events = [ProjectionChanged, CacheCheckRequested];

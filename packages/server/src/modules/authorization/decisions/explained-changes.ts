@@ -1,5 +1,5 @@
 import { type Change, type Explanation, givesAlways, type Policy, type RoleFacts, relationEffects } from "@gatehouse/policy";
-import { type WhoMay, whoMay } from "./who-may.ts";
+import { authorityFor, type ChangeAuthority } from "./change-authority.ts";
 
 /** What a change is judged by: the scope that it is made in, and whom it is about. */
 export interface ChangeContext {
@@ -9,10 +9,10 @@ export interface ChangeContext {
   /** Roles of the scope that somebody may hold. */
   readonly roles: readonly RoleFacts[];
   /** Roles that the subject holds there. */
-  readonly held: readonly RoleFacts[];
+  readonly subjectRoles: readonly RoleFacts[];
 }
 
-export type ExplainedChange = Change & { readonly by: WhoMay & { readonly roles: readonly string[] } };
+export type ExplainedChange = Change & { readonly by: ChangeAuthority & { readonly roles: readonly string[] } };
 
 /**
  * The proposed sets of changes, those that give the least first, each change with who may make it: the roles that hold the operation's
@@ -23,11 +23,11 @@ export function explainedChanges({ changes }: Explanation, context: ChangeContex
   const sets = changes.map((set) => ({ set, weight: weightOf(set, context, rights) }));
   // Equal ones stay as the engine has them.
   sets.sort((a, b) => a.weight[0] - b.weight[0] || a.weight[1] - b.weight[1]);
-  return sets.map(({ set }) => set.map((change) => ({ ...change, by: makersOf(change, context, rights) })));
+  return sets.map(({ set }) => set.map((change) => ({ ...change, by: authorityOf(change, context, rights) })));
 }
 
-function makersOf(change: Change, { tenantId, isMember, roles, ...context }: ChangeContext, rights: Rights): ExplainedChange["by"] {
-  const by = whoMay(change, tenantId, isMember);
+function authorityOf(change: Change, { tenantId, isMember, roles, ...context }: ChangeContext, rights: Rights): ExplainedChange["by"] {
+  const by = authorityFor(change, tenantId, isMember);
   // Internal roles are not shown to an organization; their permission says enough.
   const { permission } = by;
   if (permission === null || (by.scope === "Internal" && tenantId !== null)) return { ...by, roles: [] };
@@ -35,19 +35,19 @@ function makersOf(change: Change, { tenantId, isMember, roles, ...context }: Cha
   return { ...by, roles: roles.filter((role) => rights.holds(role, [permission, ...needed])).map(({ name }) => name) };
 }
 
-type Needs = Pick<ChangeContext, "isMember" | "policy" | "roles" | "held">;
+type Needs = Pick<ChangeContext, "isMember" | "policy" | "roles" | "subjectRoles">;
 
 /** What the operation that makes the change asks its caller to hold, beside its own permission. */
-function neededFor(change: Change, { isMember, policy, roles, held }: Needs, rights: Rights): readonly string[] {
-  const ofHeld = () => held.flatMap((role) => rights.about(role));
+function neededFor(change: Change, { isMember, policy, roles, subjectRoles }: Needs, rights: Rights): readonly string[] {
+  const ofSubject = () => subjectRoles.flatMap((role) => rights.about(role));
   switch (change.kind) {
     case "give_role": {
       const role = roles.find(({ id }) => id === change.roleId);
-      return [...(role ? rights.about(role) : []), ...(isMember ? ofHeld() : [])];
+      return [...(role ? rights.about(role) : []), ...(isMember ? ofSubject() : [])];
     }
     case "take_role":
     case "activate_user":
-      return ofHeld();
+      return ofSubject();
     case "add_permission":
       return [change.permission];
     case "add_relationship":
@@ -115,12 +115,12 @@ class Rights {
   holds(role: RoleFacts, values: readonly string[]): boolean {
     let always = this.#always.get(role.id);
     if (always === undefined) {
-      always = new Set([...this.#lineages].filter(([, lineage]) => isHeld(role, lineage)).map(([value]) => value));
+      always = new Set([...this.#lineages].filter(([, lineage]) => givesWithoutDenial(role, lineage)).map(([value]) => value));
       this.#always.set(role.id, always);
     }
     return values.every((value) => always.has(value));
   }
 }
 
-const isHeld = ({ rules }: RoleFacts, lineage: readonly string[]): boolean =>
+const givesWithoutDenial = ({ rules }: RoleFacts, lineage: readonly string[]): boolean =>
   givesAlways(rules, lineage) && !rules.about(lineage).some(({ effect }) => effect === "deny");

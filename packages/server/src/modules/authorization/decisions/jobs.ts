@@ -1,5 +1,5 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
 import { pruneDecisions } from "./commands/prune-decisions.ts";
 import { repairProjection } from "./commands/repair-projection.ts";
@@ -14,4 +14,4 @@ export const repairWork = (dispatch: InternalDispatch): Job<Repair> => ({
 });
 
 export const pruneDecisionsWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...pruneDecisionsJob, operation: pruneDecisions, schedule: "41 3 * * *" });
+  scheduledJob(dispatch, { ...pruneDecisionsJob, operation: pruneDecisions, schedule: "41 3 * * *" });

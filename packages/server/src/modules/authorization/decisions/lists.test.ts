@@ -160,7 +160,7 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
 });
 
 describe("POST /api/v1/iam/authorization/list-subjects", () => {
-  const whoMay = (resource: string, more: Fields = {}) => ({
+  const subjectQuery = (resource: string, more: Fields = {}) => ({
     tenantId: world.organization.id,
     actionType: "Camera.View",
     ...on(resource),
@@ -183,30 +183,35 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
     const { body } = await world.send(`GET organizations/${world.organization.id}/memberships?limit=100`, world.owner.token);
     const may: string[] = [];
     for (const { userId } of body.items) {
-      const check = { userId, ...whoMay(one) };
+      const check = { userId, ...subjectQuery(one) };
       if ((await world.send("POST authorization/check", world.administrator.token, check)).body.isAuthorized) may.push(userId);
     }
     expect(may).toEqual(expect.arrayContaining([direct.id, byRole.id, world.owner.id]));
     expect(may).not.toContain(banned.id);
     expect(may.length).toBeLessThan(body.items.length);
     for (const limit of [1, 3, 100]) {
-      const found = await all("subjects", whoMay(one, { limit }));
+      const found = await all("subjects", subjectQuery(one, { limit }));
       expect(found).toEqual(may.sort().map((id) => ({ type: "user", id })));
     }
     // Directly: without whoever may by a role of the system alone.
-    const directly = (await all("subjects", whoMay(one, { direct: true, limit: 1 }))).map(({ id }) => id);
+    const directly = (await all("subjects", subjectQuery(one, { direct: true, limit: 1 }))).map(({ id }) => id);
     expect(directly).toEqual(expect.arrayContaining([direct.id, byRole.id]));
     expect(directly).not.toContain(world.owner.id);
     const systemRoles = ["Owner", "Admin", "Member"];
     const left = body.items.filter(({ userId }: AnyBody) => may.includes(userId) && !directly.includes(userId));
     for (const { roles } of left) expect(systemRoles).toEqual(expect.arrayContaining(roles.map(({ name }: AnyBody) => name)));
     expect(directly.length + left.length).toBe(may.length);
-    const first = (await list("subjects", whoMay(one, { limit: 1 }))).body.nextCursor;
-    expectError(await list("subjects", whoMay(one, { limit: 1, direct: true, cursor: first })), 400, "common.validation_failed", "cursor");
+    const first = (await list("subjects", subjectQuery(one, { limit: 1 }))).body.nextCursor;
+    expectError(
+      await list("subjects", subjectQuery(one, { limit: 1, direct: true, cursor: first })),
+      400,
+      "common.validation_failed",
+      "cursor",
+    );
     await world.granted(one, "viewer", `user:${world.owner.id}`);
-    expect((await all("subjects", whoMay(one, { direct: true }))).map(({ id }) => id)).toContain(world.owner.id);
+    expect((await all("subjects", subjectQuery(one, { direct: true }))).map(({ id }) => id)).toContain(world.owner.id);
     await world.granted(one, "viewer", "user:*");
-    const everybody = (await all("subjects", whoMay(one))).map(({ id }) => id);
+    const everybody = (await all("subjects", subjectQuery(one))).map(({ id }) => id);
     expect(everybody).toEqual(
       body.items
         .map(({ userId }: AnyBody) => userId)

@@ -15,8 +15,8 @@ export const decisions = module("decisions", {
      */
     async mayHold(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<boolean> {
       const { always, conditional } = await state.permissionsOf(userId, organizationId);
-      const held = new Set([...always, ...conditional]);
-      return permissions.every((permission) => held.has(permission));
+      const granted = new Set([...always, ...conditional]);
+      return permissions.every((permission) => granted.has(permission));
     },
   }),
   writeApi: ({ store }) => ({

@@ -34,7 +34,7 @@ export interface FoundRelationships {
  * Consistency that a source must give:
  * - What is returned contains every change that the event log of this process told of before the call. A source that cannot be sure
  *   rejects with `Unavailable`; it never answers with older data. For entries, a change counts as told of once the projection has
- *   announced it (`access.read_model_changed.v1`); until then the reader waits, or calls {@link LaggingEntries.compute}.
+ *   announced it (`decisions.projection_changed.v1`); until then the reader waits, or calls {@link LaggingEntries.compute}.
  * - The entries of one call need not be of one moment: the reader notices a change between two reads by the event that follows it.
  * - A key without an entry is null. Nothing is assumed about it: the decision is denied with `permission_data_unavailable`, or
  *   `not_a_member` where the missing entry is the membership.

@@ -16,7 +16,7 @@ export interface RecordedRow {
   readonly lastAt: string;
 }
 
-export interface RecordedQuestion {
+export interface RecordedQueryRow {
   readonly userId: string;
   readonly question: Readonly<Record<string, unknown>>;
   readonly times: number;
@@ -25,10 +25,10 @@ export interface RecordedQuestion {
 
 export const recordedReads = (db: ReadHandle) => ({
   /** Distinct questions that were decided in the organization since `since`, the most asked first. */
-  async recordedQuestions(organizationId: string | null, since: Date, limit: number): Promise<readonly RecordedQuestion[]> {
+  async recordedQueries(organizationId: string | null, since: Date, limit: number): Promise<readonly RecordedQueryRow[]> {
     return rowsOf(
       db,
-      sql<RecordedQuestion>`
+      sql<RecordedQueryRow>`
       select user_id as "userId", question, sum(times)::float8 as times, max(last_at) as "lastAt" from recorded_decisions
       where ${ofTenant(organizationId)} and day >= ${since.toISOString().slice(0, 10)}::date
       group by user_id, question_hash, question order by 3 desc, 4 desc limit ${limit}`,
@@ -52,10 +52,10 @@ export const recordedWrites = (tx: WriteHandle) => ({
   eraseRecordedDecisions: (organizationId: string, limit: number): Promise<number> =>
     deleteSome(tx, "recorded_decisions", sql`organization_id = ${organizationId}`, limit),
   /** Removes at most `limit` questions that were recorded before; none, and stopped, where more are due than one run may take. */
-  async forgetRecordedBefore(before: Date, limit: number): Promise<{ readonly removed: number; readonly stopped: boolean }> {
+  async pruneRecordedBefore(before: Date, limit: number): Promise<{ readonly removed: number; readonly stopped: boolean }> {
     const isOld = sql`day < ${before.toISOString().slice(0, 10)}::date`;
     const { rows } = await sql<{ due: string }>`select count(*)::text as due from recorded_decisions where ${isOld}`.execute(tx);
-    const may = await mayRemove(tx, { name: "access.decisions", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
+    const may = await mayRemove(tx, { name: "decisions.recorded", due: Number(rows[0]?.due ?? 0), table: "recorded_decisions" });
     return { removed: may ? await deleteSome(tx, "recorded_decisions", isOld, limit) : 0, stopped: !may };
   },
 });

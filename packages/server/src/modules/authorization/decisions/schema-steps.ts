@@ -80,4 +80,29 @@ export const steps: readonly SchemaStep[] = [
       await sharedTable(db, "access_cache_reports");
     },
   },
+  {
+    name: "0232_decisions_projection_names",
+    why: "the projection, its watermark, its consumer and its events have one name, before the first release freezes names",
+    breaking: true,
+    async up(db) {
+      await sql`alter table access_read_model rename to projection_entries`.execute(db);
+      await sql`alter index access_read_model_pkey rename to projection_entries_pkey`.execute(db);
+      await sql`alter index idx_access_read_model_older_lists rename to idx_projection_entries_older_lists`.execute(db);
+      await sql`alter table access_read_model_marks rename to projection_watermarks`.execute(db);
+      await sql`alter index access_read_model_marks_pkey rename to projection_watermarks_pkey`.execute(db);
+      await sql`alter table dead_letters drop constraint dead_letters_consumer_fkey`.execute(db);
+      await sql`update consumers set name = 'decisions.update-projection' where name = 'access.read-model'`.execute(db);
+      await sql`update dead_letters set consumer = 'decisions.update-projection' where consumer = 'access.read-model'`.execute(db);
+      await sql`alter table dead_letters add constraint dead_letters_consumer_fkey foreign key (consumer) references consumers (name)`.execute(
+        db,
+      );
+      await sql`update record_dead_letters set consumer = 'decisions.projection-entries' where consumer = 'access.projection-entries'`.execute(
+        db,
+      );
+      await sql`update stopped_removals set name = 'decisions.recorded' where name = 'access.decisions'`.execute(db);
+      await sql`update events set type = case type
+          when 'access.read_model_changed.v1' then 'decisions.projection_changed.v1' else 'decisions.cache_check_requested.v1' end
+        where type in ('access.read_model_changed.v1', 'access.caches_asked.v1')`.execute(db);
+    },
+  },
 ];

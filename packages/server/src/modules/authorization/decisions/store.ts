@@ -29,7 +29,7 @@ const writes = (tx: WriteHandle) => ({
     await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
   },
   async removeEntries(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await sql`delete from access_read_model where key = any(${keys}::text[])`.execute(tx);
+    if (keys.length > 0) await sql`delete from projection_entries where key = any(${keys}::text[])`.execute(tx);
   },
   project: (keys: readonly string[], compute: Compute, options?: { readonly treeMoved?: boolean }): Promise<Projected> =>
     projectKeys(tx, keys, compute, options),

@@ -13,7 +13,7 @@ const findingsOf = async (operation: string, input: object) => {
   return (output as { findings: { kind: string; text: string }[] }).findings;
 };
 
-it("an audit log that is verified with another master key is reported as such, and not as changed", async () => {
+it("an audit log that is verified without its master key is reported as such, and not as changed", async () => {
   const { id: organizationId } = await newOrganization(server);
   await server.application.settled();
   expect(await findingsOf("audit.verifyConsistency", {})).toEqual([]);
@@ -21,7 +21,7 @@ it("an audit log that is verified with another master key is reported as such, a
   const { platform } = server.application;
   const { keys } = platform;
   const name = (keys as ReturnType<typeof aesKeys>).current;
-  // As where a key of before is not at hand any more.
+  // As if an earlier master key were missing.
   Object.assign(platform, { keys: aesKeys(randomBytes(32)) });
   const [whole, chain] = [await findingsOf("audit.verifyConsistency", {}), await findingsOf("audit.verifyChain", { organizationId })];
   Object.assign(platform, { keys });
@@ -29,7 +29,7 @@ it("an audit log that is verified with another master key is reported as such, a
     expect(findings.length).toBeGreaterThan(0);
     expect(new Set(findings.map(({ kind }) => kind))).toEqual(new Set(["master_key_absent"]));
     for (const { text } of findings)
-      expect(text).toContain(`sealed with the master key ${name}, which is not here: docs/operations/keys.md`);
+      expect(text).toContain(`encrypted with the master key ${name}, which is not here: docs/operations/keys.md`);
   }
   expect(await findingsOf("audit.verifyConsistency", {})).toEqual([]);
 });

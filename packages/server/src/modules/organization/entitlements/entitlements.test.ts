@@ -19,7 +19,7 @@ const put = (at: OrganizationOf | string, body: Readonly<Record<string, unknown>
   world.send(`PUT organizations/${typeof at === "string" ? at : at.id}/entitlements`, token, body, headers);
 const get = (at: OrganizationOf | string, token: string) =>
   world.send(`GET organizations/${typeof at === "string" ? at : at.id}/entitlements`, token);
-/** An owner of an organization that billing has said nothing of. */
+/** An organization without a subscription, and its owner. */
 const fresh = async (): Promise<{ at: OrganizationOf; owner: Person }> => {
   const at = await newOrganization(world.server);
   return { at, owner: at.owner };
@@ -27,8 +27,8 @@ const fresh = async (): Promise<{ at: OrganizationOf; owner: Person }> => {
 const decides = (at: OrganizationOf, actionType: string, contextData: unknown = null) =>
   world.decide(at.owner, actionType, { tenantId: at.id, contextData });
 
-describe("what the plan includes decides", () => {
-  it("nothing is known of it: denied with its own reason, and what needs no plan is not", async () => {
+describe("an entitlement requirement", () => {
+  it("denies with a reason of its own where no entitlements are known", async () => {
     const { at } = await fresh();
     for (const [action, data] of [
       ["video.watch", null],
@@ -43,7 +43,7 @@ describe("what the plan includes decides", () => {
     expect(await decides(at, "seat")).toMatchObject({ isAuthorized: true });
   });
 
-  it("a feature: there or not, for everything below the permission that asks for it, at once", async () => {
+  it("on a feature applies to all descendants of the permission, immediately after a change", async () => {
     const { at } = await fresh();
     for (const [entitlements, allowed] of [
       [{ video: true }, true],
@@ -67,7 +67,7 @@ describe("what the plan includes decides", () => {
     }
   });
 
-  it("a limit: what the request counts must be below it; unlimited is no limit", async () => {
+  it("on a limit requires the request's count to be below it, unless it is unlimited", async () => {
     const { at } = await fresh();
     await world.setEntitlements({ seats: 5, video: true }, at);
     for (const [count, allowed] of [
@@ -81,7 +81,7 @@ describe("what the plan includes decides", () => {
       expect(await decides(at, "seat.add", { count })).toMatchObject({
         isAuthorized: allowed,
         reasonCode: allowed ? "role" : "entitlement",
-        // Only what the action asks for.
+        // Only the entitlements that the action requires.
         applicableEntitlements: { seats: 5 },
       });
     for (const contextData of [null, {}, { count: null }, { count: "4" }])
@@ -101,13 +101,13 @@ describe("what the plan includes decides", () => {
     expect(await decides(at, "seat.add", { count: 0 })).toMatchObject({ isAuthorized: false });
   });
 
-  it("and gives nothing that no role gives", async () => {
+  it("grants nothing without a role", async () => {
     await world.setEntitlements({ video: true });
     const person = await world.person();
     expect(await world.decide(person, "video.watch")).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
   });
 
-  it("is told to nobody who does not belong: what the plan includes is the organization's", async () => {
+  it("does not disclose entitlements to a non-member", async () => {
     await world.setEntitlements({ video: true, seats: 7 });
     for (const action of ["video.watch", "seat.add"]) {
       const answer = await world.decide(world.nonMember, action, { contextData: { count: 1 } });
@@ -121,7 +121,7 @@ describe("what the plan includes decides", () => {
     expect(batch.body.results[0].applicableEntitlements).toEqual({});
   });
 
-  it("of one organization says nothing of another", async () => {
+  it("reads the entitlements of its own organization only", async () => {
     const [one, two] = [await fresh(), await fresh()];
     await world.setEntitlements({ video: true }, one.at);
     await world.setEntitlements({ video: false }, two.at);
@@ -131,7 +131,7 @@ describe("what the plan includes decides", () => {
 });
 
 describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
-  it("replace the whole of it, with versions and If-Match, for members to read", async () => {
+  it("replace the entitlements, with versions and If-Match, and are readable by members", async () => {
     const { at, owner } = await fresh();
     const none = await get(at, owner.token);
     expectRead(none);
@@ -148,7 +148,7 @@ describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
     expectError(await withoutTrace(world.server, stale), 412, "common.version_conflict");
   });
 
-  it("is written by internal staff alone, and read by nobody from elsewhere", async () => {
+  it("are writable by internal administrators only, and unreadable for non-members", async () => {
     const { at, owner } = await fresh();
     for (const token of [owner.token, world.owner.token, world.nonMember.token])
       expectError(await withoutTrace(world.server, () => put(at, { entitlements: {} }, token)), 403, "auth.permission_denied");
@@ -167,7 +167,7 @@ describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
     [{ seats: [1] }, "entitlements.seats"],
     [{ "a b": 1 }, "entitlements"],
     [{ "": 1 }, "entitlements"],
-  ])("refuses %j", async (entitlements, field) => {
+  ])("refuse the entitlements %j", async (entitlements, field) => {
     const answer = await withoutTrace(world.server, () => put(world.organization, { entitlements }));
     expectError(answer, 400, "common.validation_failed");
     expect(answer.body.error.details[0].field.startsWith(field)).toBe(true);

@@ -9,10 +9,10 @@ export const SubscriptionChanged = defineEvent({
   data: Type.Object({ organizationId: Uuid, plan: nullable(Type.String()) }),
 });
 
-/** A failure of the business kind: a retry does not help. */
+/** A permanent failure: a retry does not help. */
 export const SubscriptionSyncFailed = defineEvent({
   type: "subscription-sync.failed.v1",
-  says: "What billing said of an organization could not be followed.",
+  says: "A change of an organization in billing could not be applied.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid, messageId: Type.String(), reason: Type.String(), occurredAt: Timestamp }),

@@ -7,7 +7,7 @@ const settings = { organizationId: Uuid, name: Name, slug: Slug, country: Countr
 
 export const OrganizationCreated = defineEvent({
   type: "organization.created.v1",
-  says: "An organization was made; its maker is the first owner.",
+  says: "An organization was created; its creator is the first owner.",
   ...inOrganization,
   data: Type.Object({ ...settings, ownerUserId: Uuid }),
 });
@@ -28,7 +28,7 @@ export const OrganizationStatusChanged = defineEvent({
 
 export const OrganizationErasureStarted = defineEvent({
   type: "organization.erasure_started.v1",
-  says: "An organization is no longer there for any operation, and its data are being removed. organization.erased.v1 follows when nothing is left.",
+  says: "An organization is inaccessible and its data is being deleted. organization.erased.v1 follows when nothing is left.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid }),

@@ -87,7 +87,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expect(rows[0]?.token).not.toBe(tokenIn(mail));
   });
 
-  it("keeps one open invitation of an address, whatever its case, also of sixteen at the same moment", async () => {
+  it("allows one open invitation for an address, case-insensitively, also of sixteen at the same moment", async () => {
     const at = await newSetting();
     const email = `guest-${unique()}@example.com`;
     const answers = await Promise.all(Array.from({ length: 16 }, () => invite(at, email)));
@@ -97,7 +97,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expectWritten(await invite(await newSetting(), email), 201);
   });
 
-  it("refuses who is a member already", async () => {
+  it("refuses the address of a member", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     await joinAs(server, at.organization, person, at.roles["Member"] as string);
@@ -105,7 +105,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expectError(await withoutTrace(server, () => invite(at, at.organization.owner.email)), 409, "tenancy.already_member", "email");
   });
 
-  it("offers roles of the organization only, and none that gives more than the inviter holds", async () => {
+  it("accepts only roles of the organization whose permissions the inviter holds", async () => {
     const [at, other] = [await newSetting(), await newSetting()];
     const admin = await newPerson(server);
     await joinAs(server, at.organization, admin, at.roles["Admin"] as string);
@@ -136,7 +136,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
 });
 
 describe("POST /api/v1/iam/invitations/{id}/accept", () => {
-  it("makes the invited address a member with the offered roles, and checks follow at once", async () => {
+  it("makes the invited user a member with the offered roles, and checks change immediately", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const { id, token } = await invited(at, person, { roleIds: [at.roles["Member"], at.roles["Admin"]] });
@@ -170,7 +170,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expect(body.items).toHaveLength(2);
   });
 
-  it("is for the invited address only; a wrong token is told as an unknown invitation", async () => {
+  it("is for the invited address only, and answers a wrong token like an unknown invitation", async () => {
     const [at, other] = [await newSetting(), await newSetting()];
     const [person, nonMember] = [await newPerson(server), await newPerson(server)];
     const { id, token } = await invited(at, person);
@@ -190,7 +190,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expectWritten(await accept(id, token, person), 200);
   });
 
-  it("tells an expired and a revoked invitation by their own codes", async () => {
+  it("has separate error codes for expired and revoked invitations", async () => {
     const at = await newSetting();
     const [late, unwanted] = [await newPerson(server), await newPerson(server)];
     const revoked = await invited(at, unwanted);
@@ -202,7 +202,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expectError(await withoutTrace(server, () => accept(expired.id, expired.token, again)), 409, "tenancy.invitation_expired");
   });
 
-  it("is refused while the organization is suspended, and the invitation stays open", async () => {
+  it("is refused while the organization is suspended, and the invitation remains open", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const { token: administrator } = await newAdministrator(server);
@@ -221,7 +221,7 @@ async function signInAgain(person: Person): Promise<Person> {
 }
 
 describe("DELETE /api/v1/iam/invitations/{id}", () => {
-  it("revokes an open one with 204; every other state has its own code", async () => {
+  it("revokes an open invitation with 204, and has an error code for every other status", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const open = await invited(at, person);
@@ -242,7 +242,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
     expectError(await attempt(late.id, owner.token), 409, "tenancy.invitation_expired");
   });
 
-  it("of two at the same moment, revoking or accepting wins, never both", async () => {
+  it("and an acceptance at the same moment never both succeed", async () => {
     const at = await newSetting();
     for (let round = 0; round < 4; round += 1) {
       const person = await newPerson(server);
@@ -254,7 +254,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
 });
 
 describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
-  it("lists them by status, never with a token; time makes an open one an expired one, marked or not", async () => {
+  it("lists invitations by status without tokens, and shows expired ones as expired before the job has run", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const accepted = await invited(at, person);
@@ -271,7 +271,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
       expectRead(answer);
       return answer.body.items.map((one: AnyBody) => [one.id, one.status]);
     };
-    for (let marked = 0; marked < 2; marked += 1) {
+    for (let jobRuns = 0; jobRuns < 2; jobRuns += 1) {
       expect(await idsOf("Expired")).toEqual([[late.id, "Expired"]]);
       expect(await idsOf("Pending")).toEqual([]);
       await asOperator(server, "tenancy.expireInvitations", {});
@@ -288,7 +288,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
     expectError(await list(again, "?status=Gone"), 400, "common.validation_failed", "status");
   });
 
-  it("lets an address be invited again once its invitation was revoked or has expired", async () => {
+  it("allows a new invitation after the last one was revoked or has expired", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const first = await invited(at, person);
@@ -306,7 +306,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
 });
 
 describe("roles that an invitation offers", () => {
-  it("are not deleted while it is open, and can be once it is accepted, revoked or expired", async () => {
+  it("cannot be deleted while it is open, and can be once it is accepted, revoked or expired", async () => {
     const at = await newSetting();
     const { token } = at.organization.owner;
     const role = async () =>

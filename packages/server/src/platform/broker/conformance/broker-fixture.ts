@@ -4,6 +4,7 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { type Database, everyTenant, type WriteHandle } from "../../database/database.ts";
 import { type SchemaStep, sharedTable } from "../../database/migrations.ts";
+import { rowsOf } from "../../database/rows.ts";
 import type { Broker, BrokerConsumer, BrokerMessage, Received } from "../broker.ts";
 import type { Envelope } from "../cloud-event.ts";
 import { once } from "../inbox.ts";
@@ -148,8 +149,8 @@ export function brokerFixture(make: () => Promise<BrokerUnderTest>) {
     effectOnce: (received: Received, consumer = name()): Promise<void> =>
       once(database(), { consumer, id: received.event.id, now: new Date() }, write(consumer, received)),
     effects: async (consumer = name()): Promise<string[]> => {
-      const { rows } = await database().read(everyTenant, (db) =>
-        sql<{ event_id: string }>`select event_id from effects where consumer = ${consumer} order by number`.execute(db as never),
+      const rows = await database().read(everyTenant, (db) =>
+        rowsOf(db, sql<{ event_id: string }>`select event_id from effects where consumer = ${consumer} order by number`),
       );
       return rows.map((row) => row.event_id);
     },

@@ -16,8 +16,8 @@ export const pruneDecisions = decisions.command("pruneDecisions", {
   output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
   async run({ store, services, now }) {
     const before = new Date(now.getTime() - services.settings.decisionDays * dayMs);
-    const { removed, stopped } = await store.forgetRecordedBefore(before, prunedAtOnce);
-    if (stopped) reportStopped(services.logger, "access.decisions");
+    const { removed, stopped } = await store.pruneRecordedBefore(before, prunedAtOnce);
+    if (stopped) reportStopped(services.logger, "decisions.recorded");
     return { more: removed === prunedAtOnce, stopped };
   },
 });

@@ -3,7 +3,7 @@ import { isEntryKey } from "#modules/authorization/access/index.ts";
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { EntryKeys } from "../entry-keys.ts";
-import { ReadModelChanged } from "../events.ts";
+import { ProjectionChanged } from "../events.ts";
 import { decisions } from "../module.ts";
 
 /**
@@ -23,7 +23,7 @@ export const repairProjection = decisions.command("repairProjection", {
     await store.removeEntries(keys.filter((key) => !isEntryKey(key)));
     const { number, failed } = await store.project(keys.filter(isEntryKey), uses.access.computeEntries);
     if (failed.length > 0) services.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
-    emit(ReadModelChanged, { changeId: uuid(), handled: [], keys, number });
+    emit(ProjectionChanged, { changeId: uuid(), handled: [], keys, number });
     return null;
   },
 });

@@ -31,7 +31,7 @@ export async function compareCached(
     for (const key of suspects) {
       if (entries.peek(key) !== cached[page.indexOf(key)]) continue;
       differing.push(key);
-      entries.forget(key);
+      entries.invalidate(key);
     }
   }
   return { entries: keys.length, keys: differing };

@@ -90,14 +90,14 @@ export class CurrentPolicy {
   }
 
   /** Drops the policy at hand; the next question loads it. */
-  forget(): void {
+  invalidate(): void {
     this.#replace(undefined);
     this.#wanted = true;
   }
 
   /** Forgets the policy at hand and what it does not contain; those that wait look again. */
-  forgetAll(): void {
-    this.forget();
+  clear(): void {
+    this.invalidate();
     this.#changes.clear();
     this.#tellWaiters();
   }
@@ -114,7 +114,7 @@ export class CurrentPolicy {
     await catchUp();
     // One that a newer one is on its way for is not wrong, only not the newest.
     if (this.#entry !== entry || this.#wanted || this.#running !== undefined || this.#changes.size > 0) return false;
-    this.forget();
+    this.invalidate();
     return true;
   }
 

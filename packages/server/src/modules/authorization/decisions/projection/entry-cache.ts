@@ -48,22 +48,22 @@ export class EntryCache {
   /** An event has changed the entries under `keys`. */
   changed(eventId: string, keys: readonly string[]): void {
     this.#pending.add(eventId, keys);
-    for (const key of keys) this.#entries.forget(key);
+    for (const key of keys) this.#entries.invalidate(key);
   }
 
   /** The projector has written the entries under `keys`, and with them what the events `handled` have changed. */
   announced(handled: readonly string[], keys: readonly string[]): void {
-    for (const key of keys) this.#entries.forget(key);
+    for (const key of keys) this.#entries.invalidate(key);
     this.#pending.handled(handled);
   }
 
-  forget(keys: readonly string[]): void {
-    for (const key of keys) this.#entries.forget(key);
+  invalidate(keys: readonly string[]): void {
+    for (const key of keys) this.#entries.invalidate(key);
   }
 
   /** Forgets what was read and what is behind. */
-  forgetAll(): void {
-    this.#entries.forgetAll();
+  clear(): void {
+    this.#entries.clear();
     this.#pending.clear();
   }
 
@@ -84,7 +84,7 @@ export class EntryCache {
   }
 
   /** An entry as it is kept, past memory. */
-  async kept(key: string): Promise<LoadedEntry | null> {
+  async stored(key: string): Promise<LoadedEntry | null> {
     return (await this.#source.entries([key]))[0] ?? null;
   }
 
@@ -94,8 +94,8 @@ export class EntryCache {
     // What is in memory was read after every event that has changed it.
     const missing = this.#entries.missing(keys);
     if (missing.length > 0) await this.#projected(missing, deadline);
-    const { readModelLookups } = this.#platform.metrics;
-    if (missing.length < keys.length) readModelLookups.inc({ found: "memory" }, keys.length - missing.length);
+    const { projectionLookups } = this.#platform.metrics;
+    if (missing.length < keys.length) projectionLookups.inc({ found: "memory" }, keys.length - missing.length);
     return (await this.#entries.load(keys)) as readonly CachedEntry<Value>[];
   }
 

@@ -59,11 +59,11 @@ export class EntryMap {
     return this.#entries.staled;
   }
 
-  forget(key: string): void {
+  invalidate(key: string): void {
     this.#entries.invalidate(key);
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#entries.clear();
   }
 

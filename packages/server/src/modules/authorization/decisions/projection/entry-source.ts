@@ -54,12 +54,12 @@ export class EntrySource {
   }
 
   /** Forgets the observed versions: the database may have lost the transactions that they are of. */
-  forgetWritten(): void {
+  clearWritten(): void {
     this.#written.clear();
   }
 
   async fetch(keys: readonly string[]): Promise<readonly (LoadedEntry | null)[]> {
-    const { readModelLookups } = this.#platform.metrics;
+    const { projectionLookups } = this.#platform.metrics;
     const copy = await this.#readCopy(keys);
     const found = new Map<string, LoadedEntry>();
     keys.forEach((key, index) => {
@@ -68,13 +68,13 @@ export class EntrySource {
       const loaded = loadedOf(key, JSON.parse(hit.value), String(hit.version));
       if (loaded) found.set(key, loaded);
     });
-    readModelLookups.inc({ found: "cache" }, found.size);
+    projectionLookups.inc({ found: "cache" }, found.size);
     const missing = keys.filter((key) => !found.has(key));
     if (missing.length > 0) {
       const table = await this.#platform.log.whileObserved(() => this.#queryRows(missing));
       const { rows } = table;
-      readModelLookups.inc({ found: "database" }, rows.length);
-      readModelLookups.inc({ found: "missing" }, missing.length - rows.length);
+      projectionLookups.inc({ found: "database" }, rows.length);
+      projectionLookups.inc({ found: "missing" }, missing.length - rows.length);
       for (const { key, value, version } of rows) {
         const loaded = loadedOf(key, value, version);
         if (loaded) found.set(key, loaded);
@@ -118,7 +118,7 @@ export class EntrySource {
   async #queryRows(keys: readonly string[]): Promise<Rows> {
     const { rows } = await this.#platform.database.read(everyTenant, (db) =>
       sql<Row>`select m.number::text, r.key, r.value, r.version::text
-        from access_read_model_marks m left join access_read_model r on r.key = any(${keys}::text[])`.execute(db as never),
+        from projection_watermarks m left join projection_entries r on r.key = any(${keys}::text[])`.execute(db as never),
     );
     const number = Number(rows[0]?.number ?? 0);
     this.observe(number);

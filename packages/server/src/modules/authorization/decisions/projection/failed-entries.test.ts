@@ -45,7 +45,7 @@ const owner = () => server.application.platform.database.owner;
 async function breakEntry(key: string): Promise<void> {
   await sql`create function refuse_entry() returns trigger language plpgsql as $$ begin
     raise exception 'this entry holds \\u0000 and cannot be written'; end $$`.execute(owner());
-  await sql`create trigger refuse_entry before insert on access_read_model for each row
+  await sql`create trigger refuse_entry before insert on projection_entries for each row
     when (new.key = ${sql.lit(key)}) execute function refuse_entry()`.execute(owner());
 }
 

@@ -16,7 +16,7 @@ export async function leaveLineage(platform: Platform): Promise<void> {
   if (!cache.shared || log.lineage === undefined) return;
   const { lineage } = log;
   const hasLeapt = await database.transact(everyTenant, async (tx) => {
-    const { numAffectedRows } = await sql`update access_read_model_marks set number = number + ${numbersApart}, lineage = ${lineage}
+    const { numAffectedRows } = await sql`update projection_watermarks set number = number + ${numbersApart}, lineage = ${lineage}
       where lineage is null or lineage <> ${lineage}`.execute(tx);
     return numAffectedRows === 1n;
   });

@@ -1,4 +1,4 @@
-/** The consumer that keeps the projection; its row in `consumers` is the lock that the projection is written under. The name was released. */
-export const projectorName = "access.read-model";
+/** The consumer that keeps the projection; its row in `consumers` is the lock that the projection is written under. */
+export const projectorName = "decisions.update-projection";
 /** The dead-letter queue of single projection entries, by their keys. */
-export const entriesConsumer = "access.projection-entries";
+export const entriesConsumer = "decisions.projection-entries";

@@ -9,7 +9,7 @@ export const isOlderList = sql<boolean>`key like '%:effective_permissions'`;
 /** Lists of system roles that are not there, as in a new installation. */
 export async function missingSystemLists(tx: WriteHandle): Promise<readonly string[]> {
   const wanted = systemRoles.map(systemListKey);
-  const { rows } = await sql<{ key: string }>`select key from access_read_model where key = any(${wanted}::text[])`.execute(tx);
+  const { rows } = await sql<{ key: string }>`select key from projection_entries where key = any(${wanted}::text[])`.execute(tx);
   return wanted.filter((key) => !rows.some((row) => row.key === key));
 }
 
@@ -17,7 +17,7 @@ export async function missingSystemLists(tx: WriteHandle): Promise<readonly stri
 export async function dropLists(tx: WriteHandle, roleIds: readonly string[]): Promise<readonly string[]> {
   if (roleIds.length === 0) return [];
   const { rows } = await sql<{ key: string }>`
-    update access_read_model set value = 'null'::jsonb, version = pg_current_xact_id()::text::bigint
+    update projection_entries set value = 'null'::jsonb, version = pg_current_xact_id()::text::bigint
     where key = any(${roleIds.map(listKey)}::text[]) and value <> 'null'::jsonb returning key`.execute(tx);
   return rows.map(({ key }) => key);
 }
@@ -25,7 +25,7 @@ export async function dropLists(tx: WriteHandle, roleIds: readonly string[]): Pr
 /** The same for every role but the system's; true where there was one. */
 export async function dropEveryList(tx: WriteHandle): Promise<boolean> {
   const { numAffectedRows = 0n } = await sql`
-    update access_read_model set value = 'null'::jsonb, version = pg_current_xact_id()::text::bigint
+    update projection_entries set value = 'null'::jsonb, version = pg_current_xact_id()::text::bigint
     where ${isOlderList} and value <> 'null'::jsonb and key not like 'iam:role:system:%'`.execute(tx);
   return numAffectedRows > 0n;
 }

@@ -55,13 +55,13 @@ export async function projectKeys(
 
 async function write(tx: WriteHandle, entries: readonly Computed[]): Promise<void> {
   // In the order of keys, so that two writers of the same ones wait for each other instead of locking each other out.
-  await sql`insert into access_read_model (key, organization_id, value, version)
+  await sql`insert into projection_entries (key, organization_id, value, version)
     select key, organization_id, value::jsonb, pg_current_xact_id()::text::bigint
     from unnest(${entries.map(({ key }) => key)}::text[], ${entries.map(({ organizationId }) => organizationId)}::uuid[],
       ${entries.map(({ json }) => json)}::text[]) as p (key, organization_id, value)
     order by key
     on conflict (key) do update set value = excluded.value, organization_id = excluded.organization_id, version = excluded.version
-    where access_read_model.version <= excluded.version`.execute(tx);
+    where projection_entries.version <= excluded.version`.execute(tx);
 }
 
 /** Unmarked, a membership that could not be computed would look like none. An entry that cannot even be marked is deleted. */
@@ -69,14 +69,14 @@ async function markUnavailable(tx: WriteHandle, key: string): Promise<void> {
   try {
     await inSavepoint(tx, () => write(tx, [{ key, organizationId: null, json: JSON.stringify(unavailableValue) }]));
   } catch {
-    await sql`delete from access_read_model where key = ${key}`.execute(tx);
+    await sql`delete from projection_entries where key = ${key}`.execute(tx);
   }
 }
 
 /** Counts a write of the projection, in its transaction; the next writer waits until that has ended. */
 async function nextNumber(tx: WriteHandle, by: number): Promise<number> {
   const { rows } = await sql<{ number: string }>`
-    update access_read_model_marks set number = number + ${by}::bigint returning number::text`.execute(tx);
+    update projection_watermarks set number = number + ${by}::bigint returning number::text`.execute(tx);
   return Number((rows[0] as { number: string }).number);
 }
 

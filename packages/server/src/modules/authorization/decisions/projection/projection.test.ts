@@ -33,7 +33,7 @@ const ask = async (on: TestServer, { organizationId, person }: Holder, actionTyp
   on.call(`POST ${iam}/authorization/check`, { token: person.token, body: { userId: person.id, tenantId: organizationId, actionType } });
 
 const keptValue = async (on: TestServer, key: string): Promise<AnyBody> => {
-  const { rows } = await sql<{ value: AnyBody }>`select value from access_read_model where key = ${key}`.execute(
+  const { rows } = await sql<{ value: AnyBody }>`select value from projection_entries where key = ${key}`.execute(
     on.application.platform.database.owner,
   );
   return rows[0]?.value;
@@ -69,7 +69,7 @@ describe("an entry that cannot be computed", () => {
       expect(await keptValue(server, userKey(sound.person.id))).toEqual({ status: "Active" });
       const { watermark } = await cache.read([]);
       await cache.begin(projected.number, watermark);
-      server.application.reader.forgetAll();
+      server.application.reader.clear();
       expect((await ask(server, broken, "Organization.Update")).body).toMatchObject({ reasonCode: "permission_data_unavailable" });
       expect((await ask(server, sound, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
       // The check has asked for its repair.
@@ -110,12 +110,12 @@ describe("a change of the tree", () => {
     await server.application.settled();
     const { database } = server.application.platform;
     const newest = async () =>
-      (await sql<{ version: string }>`select max(version)::text as version from access_read_model`.execute(database.owner)).rows[0]
+      (await sql<{ version: string }>`select max(version)::text as version from projection_entries`.execute(database.owner)).rows[0]
         ?.version;
     const before = await newest();
     expectWritten(await server.call(`POST ${iam}/permissions`, { token, body: { value: `${root}.Read`, scope: "Organization" } }), 201);
     await server.application.settled();
-    const { rows } = await sql<{ key: string }>`select key from access_read_model where version > ${before}::bigint`.execute(
+    const { rows } = await sql<{ key: string }>`select key from projection_entries where version > ${before}::bigint`.execute(
       database.owner,
     );
     expect(rows.map(({ key }) => key)).toEqual([policyKey]);
@@ -187,7 +187,7 @@ describe("processes of the release before, in a roll-out and after a roll-back",
     const { owner } = server.application.platform.database;
     expect(await keptValue(server, ownerList)).toContain("Organization.ManageOwners");
     const lists = [changed, other].map(({ roleId }) => listKey(roleId));
-    await sql`insert into access_read_model (key, value, version)
+    await sql`insert into projection_entries (key, value, version)
       select key, '["Organization.Update"]', 1 from unnest(${lists}::text[]) as l (key)`.execute(owner);
     const body = { permissions: ["Organization.Update"] };
     const { ownerToken: token, roleId } = changed;
@@ -232,11 +232,15 @@ describe("the schema step that keeps what roles were given", () => {
     const step = steps.find(({ name }) => name === "0120_access_rules_as_given");
     await owner.transaction().execute(async (tx) => {
       await sql`select set_config('app.tenant', '*', true)`.execute(tx);
-      await sql`update access_read_model set value = value - 'given' - 'isSystem' where key like 'iam:role:id:%'`.execute(tx);
-      await sql`update access_read_model set value = jsonb_set(value, '{permissions}',
+      await sql`update projection_entries set value = value - 'given' - 'isSystem' where key like 'iam:role:id:%'`.execute(tx);
+      await sql`update projection_entries set value = jsonb_set(value, '{permissions}',
         (select jsonb_agg(p - 'scope') from jsonb_array_elements(value -> 'permissions') p)) where key = ${policyKey}`.execute(tx);
-      await sql`drop index idx_access_read_model_older_lists`.execute(tx);
+      await sql`drop index idx_projection_entries_older_lists`.execute(tx);
+      // The step runs before the one that gave the table its name of today.
+      await sql`alter table projection_entries rename to access_read_model`.execute(tx);
       await step?.up(tx);
+      await sql`alter table access_read_model rename to projection_entries`.execute(tx);
+      await sql`alter index idx_access_read_model_older_lists rename to idx_projection_entries_older_lists`.execute(tx);
     });
     const page: { keys: string[] } = await asOperator(server, "decisions.listEntryKeys", { cursor: null });
     const keys = page.keys.filter((key) => key.startsWith("iam:role:") || key === policyKey);

@@ -6,7 +6,7 @@ import type { LoggedEvent } from "#platform/log/event.ts";
 import { revisionOf } from "#platform/log/log.ts";
 import type { Committed } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
-import { ReadModelChanged } from "../events.ts";
+import { ProjectionChanged } from "../events.ts";
 import { projectorName } from "./names.ts";
 import type { Projected } from "./project.ts";
 import { publish } from "./snapshot.ts";
@@ -41,8 +41,8 @@ export function projector(platform: Platform, project: Project): Consumer {
       if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
       const event = {
         id: uuid(),
-        type: ReadModelChanged.type,
-        subject: `read-model/${changeId}`,
+        type: ProjectionChanged.type,
+        subject: `projection/${changeId}`,
         organizationId: null,
         data: { changeId, handled: events.map(({ id }) => id), keys: [...entries.map(({ key }) => key), ...failed], number },
       };

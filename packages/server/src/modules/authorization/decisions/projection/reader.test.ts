@@ -62,7 +62,7 @@ describe("a part of the read model that is lost", () => {
     await server.application.settled();
     const { database } = server.application.platform;
     const before = await rowOf(key);
-    await sql`delete from access_read_model where key = ${key}`.execute(database.owner);
+    await sql`delete from projection_entries where key = ${key}`.execute(database.owner);
     await emptyCopy();
     expect(await ask(at)).toMatchObject({
       isAuthorized: false,
@@ -78,7 +78,7 @@ describe("a part of the read model that is lost", () => {
   });
 
   async function rowOf(key: string): Promise<unknown> {
-    const { rows } = await sql<{ value: unknown }>`select value from access_read_model where key = ${key}`.execute(
+    const { rows } = await sql<{ value: unknown }>`select value from projection_entries where key = ${key}`.execute(
       server.application.platform.database.owner,
     );
     return rows[0]?.value;
@@ -129,7 +129,7 @@ describe("a repair at the same moment as a change", () => {
       await server.application.settled();
       const { rows } = await sql<{
         value: string[];
-      }>`select value -> 'given' as value from access_read_model where key = ${roleKey(at.role)}`.execute(
+      }>`select value -> 'given' as value from projection_entries where key = ${roleKey(at.role)}`.execute(
         server.application.platform.database.owner,
       );
       expect(rows[0]?.value, `round ${round}`).toEqual(method === "POST" ? ["Organization.Update"] : []);

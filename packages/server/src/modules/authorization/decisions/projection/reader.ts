@@ -15,19 +15,19 @@ import { waitForRevision } from "#operation/kernel/wait-for-revision.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
 import type { Platform } from "#platform/platform.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { DecisionBudgets } from "../decision-budgets.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
-import { ReadModelChanged } from "../events.ts";
+import { ProjectionChanged } from "../events.ts";
 import type { PolicySource } from "../policy-source.ts";
 import { type CachedDifferences, together } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-entries.ts";
+import type { ComposedView, DecisionQuery, RequestContext } from "./composed-view.ts";
 import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
 import { type GrantOfEvent, revokingGrantEvents } from "./grant-events.ts";
-import type { DecisionQuery, HeldView, RequestContext } from "./held-view.ts";
 import { isOfTopRole, missingPermissions, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
@@ -73,19 +73,19 @@ export class DecisionReader {
     this.recorder = new DecisionRecorder(platform);
     this.#entries = new EntryCache(platform, source);
     this.#policies = new CurrentPolicy({
-      fetch: () => this.#entries.kept(policyKey),
+      fetch: () => this.#entries.stored(policyKey),
       isProjected: (eventId) => this.#entries.isProjected(eventId),
     });
     this.#views = new ViewCache(this.#entries, this.#policies, platform.settings.cacheBytes / 4);
     this.#relationships = new RelationshipCache(platform, source);
     this.#repairs = new Repairs(platform, (keys) => {
-      this.#entries.forget(keys);
-      if (keys.includes(policyKey)) this.#policies.forget();
+      this.#entries.invalidate(keys);
+      if (keys.includes(policyKey)) this.#policies.invalidate();
     });
     // Until the projector's announcement arrives, nothing is decided from the entries that an event has changed.
     platform.log.onEvent((event) => this.#observe(event), { ...revokingEvents, ...revokingGrantEvents });
     platform.log.onRestart(() => {
-      this.forgetAll();
+      this.clear();
       return this.start();
     });
   }
@@ -96,12 +96,12 @@ export class DecisionReader {
   }
 
   /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
-  forgetAll(): void {
+  clear(): void {
     this.#views.clear();
-    this.#entries.forgetAll();
-    this.#policies.forgetAll();
-    this.#relationships.forgetAll();
-    this.#repairs.forgetAll();
+    this.#entries.clear();
+    this.#policies.clear();
+    this.#relationships.clear();
+    this.#repairs.clear();
   }
 
   /** Compares everything that is cached with the database; what differs is forgotten. */
@@ -155,16 +155,16 @@ export class DecisionReader {
   ): MaybePromise<Decided> {
     const { log } = this.#platform;
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
-      const held = this.#views.current(userId, organizationId);
-      if (held?.view !== undefined && !this.#policies.concerns(action)) {
+      const composed = this.#views.current(userId, organizationId);
+      if (composed?.view !== undefined && !this.#policies.concerns(action)) {
         try {
-          const decision = this.#decideAtOnce(held.view, organizationId, action, context);
+          const decision = this.#decideAtOnce(composed.view, organizationId, action, context);
           if (decision !== pendingDecision) {
-            this.#platform.metrics.readModelHits.count += held.entries.length;
-            return { decision, view: held.view };
+            this.#platform.metrics.projectionHits.count += composed.entries.length;
+            return { decision, view: composed.view };
           }
         } catch (error) {
-          this.#missesProfile(error, held);
+          this.#missesProfile(error, composed);
           if (!this.#mayBeNew(error)) throw error;
         }
       }
@@ -185,7 +185,7 @@ export class DecisionReader {
   }
 
   /** An entry of the release before has no profile; it is written anew when a condition asks for it. */
-  #missesProfile(error: unknown, { view, entries }: HeldView): void {
+  #missesProfile(error: unknown, { view, entries }: ComposedView): void {
     if (view?.facts.user.profile !== undefined || !(error instanceof PolicyError) || error.code !== "invalid_input") return;
     if (error.issues.some(({ field }) => profileFields.has(field)))
       this.#repairs.renew(entries.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
@@ -221,14 +221,14 @@ export class DecisionReader {
    */
   async settle<Answer>(
     { userId, organizationId, minRevision, action }: DecisionQuery,
-    query: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
+    query: (composed: ComposedView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
   ): Promise<Answer> {
     if (minRevision !== undefined) await waitForRevision(this.#platform.log, minRevision);
     await this.#containing(action === undefined ? undefined : [action]);
     const waiting = new WaitingTime(settleMs);
     for (let mayBeNew = true; !waiting.isOver; ) {
-      if (isSliceOver()) await nextSlice();
-      const held = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
+      if (isSliceSpent()) await nextSlice();
+      const composed = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
       // A change that was observed while the view was composed counts, too.
       if (action !== undefined && this.#policies.concerns(action)) {
         await waiting.on(() => this.#containing([action]));
@@ -236,11 +236,11 @@ export class DecisionReader {
       }
       const relationships = this.#relationships.reading(organizationId);
       try {
-        const answer = await orPendingLater(relationships, async () => query(held, relationships));
+        const answer = await orPendingLater(relationships, async () => query(composed, relationships));
         if (answer !== pendingDecision) return answer;
         await waiting.on(() => this.#relationships.load(relationships));
       } catch (error) {
-        this.#missesProfile(error, held);
+        this.#missesProfile(error, composed);
         if (!mayBeNew || !this.#mayBeNew(error)) throw error;
         mayBeNew = false;
         await waiting.on(() => this.#containing(undefined));
@@ -264,7 +264,7 @@ export class DecisionReader {
   }
 
   /** The view in memory, where it may be decided from now. */
-  #current(userId: string, organizationId: string | null): HeldView | undefined {
+  #current(userId: string, organizationId: string | null): ComposedView | undefined {
     return this.#platform.log.fresh ? this.#views.current(userId, organizationId) : undefined;
   }
 
@@ -312,17 +312,17 @@ export class DecisionReader {
     answer: (view: View | undefined, entries: readonly CachedEntry[]) => Answer,
   ): Promise<Answer> {
     await this.#containing(actions);
-    const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
-    return answer(held.view, held.entries);
+    const composed = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
+    return answer(composed.view, composed.entries);
   }
 
   /** Composes a view, again when an entry changed meanwhile, until the revocation bound is over. */
-  async #view(userId: string, organizationId: string | null): Promise<HeldView> {
+  async #view(userId: string, organizationId: string | null): Promise<ComposedView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
       await this.#waitUntilFresh();
-      const held = await this.#views.compose(userId, organizationId, deadline);
-      if (held !== undefined) return held;
+      const composed = await this.#views.compose(userId, organizationId, deadline);
+      if (composed !== undefined) return composed;
     }
     throw new Unavailable("authorization projection", undefined);
   }
@@ -334,7 +334,7 @@ export class DecisionReader {
   }
 
   #observe(event: LoggedEvent): void {
-    if (event.type === ReadModelChanged.type) {
+    if (event.type === ProjectionChanged.type) {
       const { handled, keys } = event.data as { readonly handled: readonly string[]; readonly keys: readonly string[] };
       this.#entries.announced(handled, keys);
       if (keys.includes(policyKey)) this.#policies.announced();
@@ -349,7 +349,7 @@ export class DecisionReader {
     }
     if (isGrant) {
       const { resource, relation, subject } = event.data as unknown as GrantOfEvent;
-      this.#relationships.forget(event.organizationId, resource, relation, { ...subject, relation: subject.relation ?? undefined });
+      this.#relationships.invalidate(event.organizationId, resource, relation, { ...subject, relation: subject.relation ?? undefined });
       return;
     }
     if (keys.length === 0) return;

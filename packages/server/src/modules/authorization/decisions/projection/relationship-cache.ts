@@ -63,15 +63,15 @@ export class RelationshipCache {
     await this.#entries.load([...missing]);
   }
 
-  forgetAll(): void {
-    this.#entries.forgetAll();
+  clear(): void {
+    this.#entries.clear();
   }
 
   /** Forgets every look-up that a written or removed relationship stands in. */
-  forget(organizationId: string | null, resource: ResourceRef, relation: string, subject: SubjectRef): void {
-    this.#entries.forget(keyOf(organizationId, "direct", resource.type, relation, subject, resource.id));
-    this.#entries.forget(keyOf(organizationId, "reverse", resource.type, relation, subject, ""));
-    if (isIndirect(subject)) this.#entries.forget(keyOf(organizationId, "indirect", resource.type, relation, nobody, resource.id));
+  invalidate(organizationId: string | null, resource: ResourceRef, relation: string, subject: SubjectRef): void {
+    this.#entries.invalidate(keyOf(organizationId, "direct", resource.type, relation, subject, resource.id));
+    this.#entries.invalidate(keyOf(organizationId, "reverse", resource.type, relation, subject, ""));
+    if (isIndirect(subject)) this.#entries.invalidate(keyOf(organizationId, "indirect", resource.type, relation, nobody, resource.id));
   }
 
   /** Compares what is cached with the table; what differs is forgotten. */

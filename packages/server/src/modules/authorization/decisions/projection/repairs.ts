@@ -9,13 +9,13 @@ const repairEveryMs = 10_000;
 /** Asks the worker to put missing entries back; the check itself has been denied (decision 0002). One a process. */
 export class Repairs {
   readonly #platform: Platform;
-  readonly #forget: (keys: readonly string[]) => void;
+  readonly #invalidate: (keys: readonly string[]) => void;
   readonly #requestedAt = new Map<string, number>();
 
   /** `forget` drops what is in memory of the entries, so that they are read again. */
-  constructor(platform: Platform, forget: (keys: readonly string[]) => void) {
+  constructor(platform: Platform, invalidate: (keys: readonly string[]) => void) {
     this.#platform = platform;
-    this.#forget = forget;
+    this.#invalidate = invalidate;
   }
 
   ask(entries: readonly CachedEntry[]): void {
@@ -41,13 +41,13 @@ export class Repairs {
   #enqueue(keys: readonly string[], now: number): void {
     const { database, jobs, logger } = this.#platform;
     for (const key of keys) this.#requestedAt.set(key, now);
-    this.#forget(keys);
+    this.#invalidate(keys);
     database
       .transact(everyTenant, (tx) => jobs.enqueue(tx, repairJob, { keys }))
       .catch((error) => logger.error({ err: error }, "the repair of the projection could not be requested"));
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#requestedAt.clear();
   }
 }

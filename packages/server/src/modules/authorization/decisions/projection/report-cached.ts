@@ -2,11 +2,11 @@ import { hostname } from "node:os";
 import { type Kysely, sql } from "kysely";
 import { type AnyTables, everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
-import { CachesAsked } from "../events.ts";
+import { CacheCheckRequested } from "../events.ts";
 import type { CachedDifferences } from "./compare-cached.ts";
 
 /** So many keys are told: they show what is wrong, and the number says how much. */
-const keysToldMax = 100;
+const reportedKeysMax = 100;
 
 /** What a process has found in its own caches when an operator asked for it. */
 export interface CacheReport {
@@ -20,7 +20,7 @@ export interface CacheReport {
 /** Lets this process answer when an operator asks what it has cached. */
 export function answerCacheChecks(platform: Platform, compare: () => Promise<CachedDifferences>): void {
   platform.log.onEvent(({ type, data }) => {
-    if (type !== CachesAsked.type) return;
+    if (type !== CacheCheckRequested.type) return;
     const { checkId } = data as { checkId: string };
     compare()
       .then((found) => reportCached(platform, checkId, found))
@@ -30,7 +30,7 @@ export function answerCacheChecks(platform: Platform, compare: () => Promise<Cac
 
 /** Writes down what this process has found, where the operator's command finds it. */
 async function reportCached({ database, logger }: Platform, checkId: string, found: CachedDifferences): Promise<void> {
-  const keys = found.keys.slice(0, keysToldMax);
+  const keys = found.keys.slice(0, reportedKeysMax);
   if (found.keys.length > 0) logger.error({ keys, differing: found.keys.length }, "cached entries were not what the database has");
   await database.transact(everyTenant, (tx) =>
     sql`insert into access_cache_reports (check_id, host, pid, entries, differing, keys, reported_at)

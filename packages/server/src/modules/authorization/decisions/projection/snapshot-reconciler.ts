@@ -32,7 +32,7 @@ export function snapshotReconciler(platform: Platform): BackgroundTask {
       return false;
     },
     // One look repairs what there is to repair.
-    mark: async () => "",
+    watermark: async () => "",
     isPast: async () => true,
   };
 }

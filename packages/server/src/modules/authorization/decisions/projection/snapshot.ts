@@ -62,7 +62,7 @@ export const entryOf = (key: string, value: string, version: bigint): Entry => (
 /** The number of the projection's last committed write; asked of the primary, because a replica may lag behind the copy. */
 export const lastNumber = (database: Database): Promise<number> =>
   database.transact(everyTenant, async (tx) => {
-    const { rows } = await sql<{ number: string }>`select number::text from access_read_model_marks`.execute(tx);
+    const { rows } = await sql<{ number: string }>`select number::text from projection_watermarks`.execute(tx);
     return Number(rows[0]?.number ?? 0);
   });
 

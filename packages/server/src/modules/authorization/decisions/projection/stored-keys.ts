@@ -28,7 +28,7 @@ const expectedPrefix = "expected";
 
 async function storedKeys(db: Kysely<AnyTables>, after: string, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ key: string }>`
-    select key from access_read_model where key > ${after} and not (${isOlderList}) order by key limit ${limit}`.execute(db);
+    select key from projection_entries where key > ${after} and not (${isOlderList}) order by key limit ${limit}`.execute(db);
   return rows.map(({ key }) => key);
 }
 
@@ -36,6 +36,6 @@ async function withoutRow(db: Kysely<AnyTables>, keys: readonly string[]): Promi
   if (keys.length === 0) return keys;
   const { rows } = await sql<{ key: string }>`
     select wanted.key from unnest(${keys}::text[]) as wanted (key)
-    where not exists (select from access_read_model present where present.key = wanted.key)`.execute(db);
+    where not exists (select from projection_entries present where present.key = wanted.key)`.execute(db);
   return rows.map(({ key }) => key);
 }

@@ -31,8 +31,8 @@ export async function verifyEntries(
   const rows = await rowsOf(
     db,
     sql<{ number: string; key: string | null; value: unknown }>`
-    select m.number::text, r.key, r.value from access_read_model_marks m
-    left join access_read_model r on r.key = any(${keys}::text[])`,
+    select m.number::text, r.key, r.value from projection_watermarks m
+    left join projection_entries r on r.key = any(${keys}::text[])`,
   );
   const kept = new Map(rows.flatMap(({ key, value }) => (key === null ? [] : [[key, value] as const])));
   const believed = watermark !== null && watermark.number >= Number(rows[0]?.number);

@@ -13,10 +13,10 @@ import {
   userKey,
 } from "#modules/authorization/access/index.ts";
 import { policyOf, roleFacts } from "./compiled-entries.ts";
+import { type ComposedView, sizeOfView } from "./composed-view.ts";
 import type { CurrentPolicy } from "./current-policy.ts";
 import type { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
-import { type HeldView, sizeOfView } from "./held-view.ts";
 
 const viewsMax = 200_000;
 const internalTenant: TenantEntry = { status: "Active" };
@@ -25,18 +25,19 @@ const internalTenant: TenantEntry = { status: "Active" };
 export class ViewCache {
   readonly #entries: EntryCache;
   readonly #policies: CurrentPolicy;
-  readonly #views: LRUCache<string, HeldView>;
+  readonly #views: LRUCache<string, ComposedView>;
 
   constructor(entries: EntryCache, policies: CurrentPolicy, bytesMax: number) {
     this.#entries = entries;
     this.#policies = policies;
-    this.#views = new LRUCache({ max: viewsMax, maxSize: bytesMax, sizeCalculation: sizeOfView });
+    // Without `max`, for which lru-cache allocates at once: megabytes for an empty cache.
+    this.#views = new LRUCache({ maxSize: bytesMax, sizeCalculation: sizeOfView });
   }
 
   /** The view, where it is cached and each of its entries is current. */
-  current(userId: string, organizationId: string | null): HeldView | undefined {
-    const held = this.#views.get(viewKey(userId, organizationId));
-    return held === undefined || this.#isStale(held) ? undefined : held;
+  current(userId: string, organizationId: string | null): ComposedView | undefined {
+    const composed = this.#views.get(viewKey(userId, organizationId));
+    return composed === undefined || this.#isStale(composed) ? undefined : composed;
   }
 
   clear(): void {
@@ -44,23 +45,24 @@ export class ViewCache {
   }
 
   /** Composes the view and keeps it. Undefined where an entry changed meanwhile: then it has to be composed again. */
-  async compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView | undefined> {
-    const held = await this.#compose(userId, organizationId, deadline);
-    if (this.#isStale(held)) return undefined;
-    this.#views.set(viewKey(userId, organizationId), held);
-    return held;
+  async compose(userId: string, organizationId: string | null, deadline: number): Promise<ComposedView | undefined> {
+    const composed = await this.#compose(userId, organizationId, deadline);
+    if (this.#isStale(composed)) return undefined;
+    this.#views.set(viewKey(userId, organizationId), composed);
+    if (this.#views.size > viewsMax) this.#views.pop();
+    return composed;
   }
 
   /** Looks at a view's entries only where some entry has become stale since: of thousands of decisions few come after a change. */
-  #isStale(held: HeldView): boolean {
+  #isStale(composed: ComposedView): boolean {
     const staled = this.#entries.staled + this.#policies.replaced;
-    if (held.lookedAt === staled) return false;
-    for (const entry of held.entries) if (entry.stale) return true;
-    held.lookedAt = staled;
+    if (composed.lookedAt === staled) return false;
+    for (const entry of composed.entries) if (entry.stale) return true;
+    composed.lookedAt = staled;
     return false;
   }
 
-  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
+  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<ComposedView> {
     const keys = [membershipKey(userId, organizationId), userKey(userId)];
     if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
     const [membership, user, tenant, entitlements] = (await this.#entries.load(keys, deadline)) as [

@@ -10,10 +10,10 @@ import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } f
 import { isIdentified, isUser } from "#operation/declaration/principal.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
-import { mayAsk } from "../may-ask.ts";
+import { mayQuery } from "../may-query.ts";
 import { decisions } from "../module.ts";
 import type { Decided } from "../projection/reader.ts";
 
@@ -21,8 +21,7 @@ import type { Decided } from "../projection/reader.ts";
 const checksMax = 1_000;
 
 /** Many checks in one request, each about whomever the caller may check; the answers stand in the order of the questions (docs/contract.md). */
-export const checkBatch = decisions.memoryQuery("checkBatch", {
-  releasedAs: "access.checkBatch",
+export const checkBatch = decisions.inMemoryQuery("checkBatch", {
   http: "POST /api/v1/iam/authorization/check-batch",
   summary: "Check many actions at once.",
   allow: identified({ appliesScopes: true }),
@@ -34,14 +33,14 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
     const others = isIdentified(principal) ? checks.filter((check) => !isUser(principal, check.userId)) : [];
     // Who may ask about one user of a tenant may ask about all of them.
     for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
-      if (!(await mayAsk({ principal, holds }, about?.userId, tenantId)))
+      if (!(await mayQuery({ principal, holds }, about?.userId, tenantId)))
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const shared = queryContext({ state, principal, services });
     const pending: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
       pending.push(outcomeOf(() => decideFor(state, check, shared)));
-      if (isSliceOver()) await nextSlice();
+      if (isSliceSpent()) await nextSlice();
     }
     // Waits for all of them, so that no rejection is left unhandled.
     const decided = pending.some((each) => each instanceof Promise) ? await Promise.all(pending) : (pending as readonly Outcome[]);

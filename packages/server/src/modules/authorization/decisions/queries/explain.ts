@@ -29,8 +29,7 @@ const ChangeAnswer = Type.Unsafe<ExplainedChange>(
 );
 
 /** Why a check answers what it answers, with the facts used and their revisions; and for a denial what would allow it. */
-export const explain = decisions.memoryQuery("explain", {
-  releasedAs: "access.explain",
+export const explain = decisions.inMemoryQuery("explain", {
   http: "POST /api/v1/iam/authorization/explain",
   summary: "Explain a decision, and what would change it.",
   allow: aboutUser,
@@ -52,11 +51,11 @@ export const explain = decisions.memoryQuery("explain", {
     const tenantId = request.tenantId ?? null;
     const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((_store, uses) => uses.access.roleIdsOf(tenantId)));
-    const answer = await evaluate(queryContext({ state, principal, services }), request, async ({ view, held, context }) => {
+    const answer = await evaluate(queryContext({ state, principal, services }), request, async ({ view, composed, context }) => {
       const isMember = view.facts.roles !== undefined;
       const seen = isMember || seesAll ? view : asNonMember(view);
       const explanation = await inSlices(explainInSteps(seen, request.actionType, context, roles));
-      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.entries, isMember, view };
+      return typeof explanation === "symbol" ? explanation : { explanation, parts: composed.entries, isMember, view };
     });
     if (answer === undefined) return fail(MemberNotFound);
     const { isMember, view } = answer;
@@ -77,7 +76,7 @@ export const explain = decisions.memoryQuery("explain", {
         isMember,
         policy: view.policy,
         roles,
-        held: (view.facts.roles ?? []).filter((role) => role !== undefined),
+        subjectRoles: (view.facts.roles ?? []).filter((role) => role !== undefined),
       }),
       revision: services.revision,
     };

@@ -36,8 +36,7 @@ const SqlInput = Type.Object({
  * tables: the same answer as a check of each row. It does not choose a resource whose relationships lack what their conditions need:
  * such a one is in `undecided`.
  */
-export const filter = decisions.memoryQuery("filter", {
-  releasedAs: "access.filter",
+export const filter = decisions.inMemoryQuery("filter", {
   http: "POST /api/v1/iam/authorization/filter",
   summary: "Which resources of a type, as a filter.",
   allow: aboutUser,

@@ -7,8 +7,7 @@ import { decisions } from "../module.ts";
 const nothing = { always: [], conditional: [] };
 
 /** What the principal may do in an organization, or in the scope of its credential: for an interface to show or hide. */
-export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
-  releasedAs: "access.getMyPermissions",
+export const getMyPermissions = decisions.inMemoryQuery("getMyPermissions", {
   http: "GET /api/v1/iam/users/me/permissions",
   summary: "The own permissions in an organization or in the session's scope.",
   allow: identified({ appliesScopes: true }),

@@ -2,7 +2,7 @@ import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { decisions } from "../module.ts";
 
-/** What processes have reported so far of a check that `askCaches` began. */
+/** What processes have reported so far of a check that `startCacheCheck` began. */
 export const listCacheReports = decisions.query("listCacheReports", {
   summary: "List what processes have found in their caches.",
   allow: operatorOnly(),

@@ -15,7 +15,7 @@ import { inSlices } from "#platform/time-slice.ts";
 import { RequestContextInput, SubjectInput } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
-import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
+import { orTooMany, reachableResources, tooMany } from "../reachable-resources.ts";
 import { scanPage } from "../scan-page.ts";
 import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided.ts";
 
@@ -24,8 +24,7 @@ import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided
  * where a role gives the action on every resource, or on those with certain attributes, `coverage` says so and the filter tells which.
  * A resource whose relationships lack what their conditions need is in `undecided`, and takes no other with it.
  */
-export const listResources = decisions.memoryQuery("listResources", {
-  releasedAs: "access.listResources",
+export const listResources = decisions.inMemoryQuery("listResources", {
   http: "POST /api/v1/iam/authorization/list-resources",
   summary: "Which resources a user may act on.",
   allow: aboutUser,
@@ -65,12 +64,12 @@ export const listResources = decisions.memoryQuery("listResources", {
     const { items, nextCursor, end } = await scanPage(
       {
         keys: services.keys,
-        list: `access.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
+        list: `decisions.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
         limit,
         cursor,
       },
       // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-      found.byRole ? all : inReach(find, all),
+      found.byRole ? all : reachableResources(find, all),
       async (ids) => {
         const decided = await evaluate(shared, subject, ({ view, context }) =>
           inSlices(decideEach(ids, (id) => decide(view, actionType, { ...context, resource: { type, id } }), isOfResource)),

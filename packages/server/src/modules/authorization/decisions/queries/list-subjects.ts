@@ -21,8 +21,7 @@ import { type DecidedItems, decideEach, Missing, UndecidedOfPage } from "../unde
  * The members of a tenant who may act on a resource, in the order of their ids. A member of whom a condition asks something that is not
  * noted about them is not among them; one about whom the request lacks something is in `undecided`, and takes no other with them.
  */
-export const listSubjects = decisions.memoryQuery("listSubjects", {
-  releasedAs: "access.listSubjects",
+export const listSubjects = decisions.inMemoryQuery("listSubjects", {
   http: "POST /api/v1/iam/authorization/list-subjects",
   summary: "Which users may act on a resource.",
   allow: aboutTenant,
@@ -60,7 +59,7 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
       ...(direct ? ["direct"] : []),
     ]);
     const { items, nextCursor, end } = await scanPage(
-      { keys: services.keys, list: `access.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
+      { keys: services.keys, list: `decisions.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
       (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
       async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
       shared.budget,

@@ -19,16 +19,16 @@ import {
 } from "#modules/authorization/access/index.ts";
 import { TooManyRequests } from "#operation/declaration/errors.ts";
 import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
-import type { KeptQuestion } from "../decision-recorder.ts";
+import type { RecordedQuery } from "../decision-recorder.ts";
 import { aboutTenant, type EvaluationTarget, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
-import type { RecordedQuestion } from "../recorded-decisions.ts";
+import type { RecordedQueryRow } from "../recorded-decisions.ts";
 
 const dayMs = 86_400_000;
 /** Distinct questions that one preview replays, the most asked first. */
 const replayedMax = 5_000;
 /** Differences that are told; their number is told in full. */
-const toldMax = 200;
+const listedMax = 200;
 
 const RuleInput = Type.Object({
   permission: PermissionValue,
@@ -52,8 +52,7 @@ type Difference = Static<typeof Difference>;
  * Who would gain and who would lose what if a role were changed: questions that were decided in the last days are decided with
  * the role as it is and as it would be. Nothing is changed.
  */
-export const preview = decisions.memoryQuery("preview", {
-  releasedAs: "access.preview",
+export const preview = decisions.inMemoryQuery("preview", {
   http: "POST /api/v1/iam/authorization/preview",
   summary: "Try a change of a role on the decisions of the last days.",
   allow: aboutTenant,
@@ -92,13 +91,13 @@ export const preview = decisions.memoryQuery("preview", {
       const unknown = set.filter(({ permission }) => !defined.has(permission));
       if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map(({ permission }) => ({ field: "set", permission })));
       for (const { condition } of set) await uses.access.checkCondition(condition ?? null);
-      return { rules, questions: await store.recordedQuestions(tenantId, since, replayedMax + 1) };
+      return { rules, questions: await store.recordedQueries(tenantId, since, replayedMax + 1) };
     });
     const replay = replayer(roleId, changedRules(rules, set, remove));
     const shared = { ...queryContext({ state, principal, services }), now };
     const differences: Difference[] = [];
     for (const recorded of questions.slice(0, replayedMax)) {
-      const question = recorded.question as unknown as KeptQuestion;
+      const question = recorded.question as unknown as RecordedQuery;
       const both = await evaluate(shared, { ...question, tenantId }, (target) => replay(target, question.actionType));
       if (both !== undefined && both.before !== both.after) differences.push({ ...shown(recorded, question), ...both });
     }
@@ -109,9 +108,9 @@ export const preview = decisions.memoryQuery("preview", {
       since: since.toISOString(),
       replayed: Math.min(questions.length, replayedMax),
       partial: questions.length > replayedMax,
-      gains: gains.slice(0, toldMax),
-      losses: losses.slice(0, toldMax),
-      undecided: undecided.slice(0, toldMax),
+      gains: gains.slice(0, listedMax),
+      losses: losses.slice(0, listedMax),
+      undecided: undecided.slice(0, listedMax),
       counts: { gains: gains.length, losses: losses.length, undecided: undecided.length },
       revision: services.revision,
     };
@@ -154,7 +153,7 @@ function outcomeOf(decideOn: () => Decision | Pending): Difference["before"] | P
   }
 }
 
-const shown = ({ userId, times, lastAt }: RecordedQuestion, { actionType, resourceType, resourceId }: KeptQuestion) => ({
+const shown = ({ userId, times, lastAt }: RecordedQueryRow, { actionType, resourceType, resourceId }: RecordedQuery) => ({
   userId,
   actionType,
   resourceType: resourceType ?? null,

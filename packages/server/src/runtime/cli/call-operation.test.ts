@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** What is asked of an installation that is there. */
+/** Commands that need an existing installation. */
 const commands = ["audit verify", "audit checkpoint", "projection verify", "projection rebuild"];
 const masterKey = randomBytes(32).toString("base64");
 let folder: string;
@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe.each(commands)("gatehouse %s", (command) => {
-  it("says that there is no installation in an empty folder, and makes none", async () => {
+  it("reports that an empty folder has no installation, and creates none", async () => {
     expect(await runGatehouse(command.split(" "), { GATEHOUSE_DATA_DIR: folder })).toEqual({
       code: 78,
       output: expect.stringContaining(`There is no installation in ${folder}.`),
@@ -28,7 +28,7 @@ describe.each(commands)("gatehouse %s", (command) => {
   });
 
   describeOnPostgresql("on PostgreSQL", () => {
-    it("says that there is no installation in an empty database, and makes none", async () => {
+    it("reports that an empty database has no installation, and creates none", async () => {
       const { url, drop } = await makeDatabase();
       const environment = { DATABASE_URL: url, GATEHOUSE_MASTER_KEY: masterKey, GATEHOUSE_DATA_DIR: folder };
       expect(await runGatehouse(command.split(" "), environment)).toEqual({

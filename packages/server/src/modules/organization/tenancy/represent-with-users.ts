@@ -4,8 +4,8 @@ import type { tenancy } from "./module.ts";
 import { representMembers } from "./represent.ts";
 import type { MembershipRow } from "./store.ts";
 
-/** Members with the people that they are. */
-export async function membersWithPeople(
+/** Represents members with their user data. */
+export async function representMembersWithUsers(
   uses: QueryContextOf<typeof tenancy>["uses"],
   organizationId: string | null,
   rows: readonly MembershipRow[],

@@ -10,47 +10,47 @@ import { lagsOf } from "./consumer-gauges.ts";
 import { type Component, component } from "./probe.ts";
 
 /**
- * A queue stands still when a record has waited for so long and none was handled in the same time. The tries before a
- * record is dead-lettered take seconds, so a queue that waits longer is held up by something else.
+ * A queue is stalled when its oldest record has waited for so long and none was handled in the same time. The attempts before a
+ * record is dead-lettered take seconds, so a longer wait has another cause.
  */
-const standsAfterSeconds = 60;
-/** A scrape and a probe of the same moment ask once. */
-const keptForMs = 5_000;
+const stalledAfterSeconds = 60;
+/** A scrape and a probe at the same moment share one read. */
+const cacheTtlMs = 5_000;
 
-/** How long each queue of the worker's has stood still; 0 for one that moves or has nothing to do. */
-export class StandingQueues {
+/** How long each queue of the worker has been stalled; 0 for one that moves or is empty. */
+export class StalledQueues {
   readonly #database: Database;
   readonly #backlogs: readonly Backlog[];
   #states: Promise<readonly BacklogState[]> | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
 
-  /** `consumers` without eager ones, which do not keep their place exactly. */
+  /** Leaves out eager consumers, which do not store their exact position. */
   constructor(database: Database, backlogs: readonly Backlog[], consumers: readonly Consumer[]) {
     this.#database = database;
     this.#backlogs = [...backlogs, ofConsumers(consumers.filter(({ eager }) => !eager)), ofJobs, ofRelay];
   }
 
   async seconds(): Promise<ReadonlyMap<string, number>> {
-    const stands = (state: BacklogState) => state.waitingSeconds > standsAfterSeconds && state.idleSeconds > standsAfterSeconds;
-    return new Map((await this.#read()).map((state) => [state.queue, stands(state) ? state.waitingSeconds : 0]));
+    const isStalled = (state: BacklogState) => state.waitingSeconds > stalledAfterSeconds && state.idleSeconds > stalledAfterSeconds;
+    return new Map((await this.#read()).map((state) => [state.queue, isStalled(state) ? state.waitingSeconds : 0]));
   }
 
-  /** As a component of a probe: DOWN while a queue stands. */
+  /** The queues as a component of a probe: DOWN while one is stalled. */
   async component(): Promise<Component> {
-    const standing = [...(await this.seconds())].filter(([, seconds]) => seconds > 0);
-    const details = Object.fromEntries(standing.map(([queue, seconds]) => [queue, `${Math.round(seconds)}s`]));
-    return component(standing.length === 0, { standing: standing.length, ...details });
+    const stalled = [...(await this.seconds())].filter(([, seconds]) => seconds > 0);
+    const details = Object.fromEntries(stalled.map(([queue, seconds]) => [queue, `${Math.round(seconds)}s`]));
+    return component(stalled.length === 0, { standing: stalled.length, ...details });
   }
 
   #read(): Promise<readonly BacklogState[]> {
-    if (this.#states !== undefined && performance.now() - this.#readAt < keptForMs) return this.#states;
+    if (this.#states !== undefined && performance.now() - this.#readAt < cacheTtlMs) return this.#states;
     this.#readAt = performance.now();
     this.#states = this.#database.read(everyTenant, async (db) => {
       const states: BacklogState[] = [];
       for (const backlog of this.#backlogs) states.push(...(await backlog.read(db)));
       return states;
     });
-    // A failure is told to each that waits for it, and not remembered.
+    // A failed read is not cached.
     this.#states.catch(() => {
       this.#states = undefined;
     });
@@ -58,10 +58,10 @@ export class StandingQueues {
   }
 }
 
-export function registerStandingGauge({ metrics, logger }: Platform, queues: StandingQueues): void {
+export function registerStalledQueuesGauge({ metrics, logger }: Platform, queues: StalledQueues): void {
   new Gauge({
-    name: "gatehouse_queue_standing_seconds",
-    help: `How long a queue of the worker's stands still: the age of its oldest record where none was handled for ${standsAfterSeconds} s, else 0`,
+    name: "gatehouse_queue_stalled_seconds",
+    help: `How long a queue of the worker has been stalled: the age of its oldest record where none was handled for ${stalledAfterSeconds} s, else 0`,
     labelNames: ["queue"],
     registers: [metrics.registry],
     async collect() {
@@ -70,7 +70,7 @@ export function registerStandingGauge({ metrics, logger }: Platform, queues: Sta
         this.reset();
         for (const [queue, value] of seconds) this.set({ queue }, value);
       } catch (error) {
-        logger.warn({ err: error, metric: "gatehouse_queue_standing_seconds" }, "a figure could not be counted");
+        logger.warn({ err: error, metric: "gatehouse_queue_stalled_seconds" }, "a figure could not be counted");
       }
     },
   });
@@ -91,18 +91,18 @@ const ofConsumers = (consumers: readonly Consumer[]): Backlog => ({
   },
 });
 
-/** Jobs that are due. Whether the queue moves is asked only of one whose oldest job has waited. */
+/** Jobs that are due. Whether a queue moves is read only where its oldest job has waited too long. */
 const ofJobs: Backlog = {
   async read(db) {
     const rows = await rowsOf(
       db,
       sql<{ name: string; waiting: string; moves: boolean }>`
       select w.name, w.waiting::text, exists (select from jobs.job j where j.name = w.name
-        and (j.started_on > clock_timestamp() - make_interval(secs => ${standsAfterSeconds})
-          or j.completed_on > clock_timestamp() - make_interval(secs => ${standsAfterSeconds}))) as moves
+        and (j.started_on > clock_timestamp() - make_interval(secs => ${stalledAfterSeconds})
+          or j.completed_on > clock_timestamp() - make_interval(secs => ${stalledAfterSeconds}))) as moves
       from (select name, extract(epoch from clock_timestamp() - min(start_after)) as waiting from jobs.job
         where state in ('created', 'retry') and start_after <= clock_timestamp() and name not like '\\_\\_%' group by name) w
-      where w.waiting > ${standsAfterSeconds}`,
+      where w.waiting > ${stalledAfterSeconds}`,
     );
     return rows.map(({ name, waiting, moves }) => ({
       queue: `jobs/${name}`,

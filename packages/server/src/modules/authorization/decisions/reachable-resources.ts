@@ -19,7 +19,7 @@ export async function orTooMany<Answer>(ask: () => Promise<Answer | Pending>): P
  * Candidates of a list in the order of their ids: those in reach of the subject, of which `find` gives a page, or where they are too
  * many, all that relationships know. So a list ends a page at its limit and never fails for its length.
  */
-export function inReach(find: (after: string | undefined) => Promise<readonly string[] | typeof tooMany>, all: Batch): Batch {
+export function reachableResources(find: (after: string | undefined) => Promise<readonly string[] | typeof tooMany>, all: Batch): Batch {
   let page: readonly string[] | typeof tooMany | undefined;
   return async (after, size) => {
     page ??= await find(after);

@@ -4,10 +4,10 @@ import { hashSecret, newSecret } from "#platform/secrets.ts";
 import type { authentication } from "./module.ts";
 
 /**
- * Mails a locked user again: the link to confirm the address where it is not confirmed, else a mail that only shows whether mails arrive.
- * The mark that the address is undeliverable goes, and comes back where this mail is refused as well.
+ * Sends a mail to a locked user again: the confirmation link for an unconfirmed address, else a test mail. Clears the undeliverable flag of
+ * the address, which is set again where this mail is refused as well.
  */
-export async function sendAgain({ store, uses, now, services }: CommandContextOf<typeof authentication>, user: User): Promise<void> {
+export async function resend({ store, uses, now, services }: CommandContextOf<typeof authentication>, user: User): Promise<void> {
   const to = { to: user.email, locale: user.locale, onUndeliverable: recordUndeliverableOperation };
   const { firstName } = user;
   await uses.identity.retryMail(user);

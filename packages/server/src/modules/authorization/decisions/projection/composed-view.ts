@@ -3,7 +3,7 @@ import { policyKey } from "#modules/authorization/access/index.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
 /** What decisions about one user in one scope are made from, with the entries that it was put together from. */
-export interface HeldView {
+export interface ComposedView {
   /** Undefined where the policy itself is missing: then nothing can be decided. */
   readonly view: View | undefined;
   readonly entries: readonly CachedEntry[];
@@ -25,5 +25,5 @@ export type RequestContext = Omit<EngineContext, "relationships">;
 
 /** A view holds the values of its entries, also of those that are no longer kept by themselves. The policy is every view's. */
 const viewBytes = 500;
-export const sizeOfView = ({ entries }: HeldView): number =>
+export const sizeOfView = ({ entries }: ComposedView): number =>
   entries.reduce((sum, { key, bytes }) => (key === policyKey ? sum : sum + bytes), viewBytes);

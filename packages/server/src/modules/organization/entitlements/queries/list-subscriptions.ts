@@ -4,8 +4,8 @@ import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { EntitlementValues } from "../model.ts";
 import { entitlements } from "../module.ts";
 
-/** What is known of organizations that billing knows, too, in the order of their ids: for the reconciliation. */
-export const listKnown = entitlements.query("listKnown", {
+/** The stored status and subscription of organizations, sorted by id. Used by the reconciliation. */
+export const listSubscriptions = entitlements.query("listSubscriptions", {
   summary: "List organizations with their plans, for the reconciliation with billing.",
   allow: operatorOnly(),
   everyTenant: "the reconciliation serves every organization",
@@ -22,13 +22,13 @@ export const listKnown = entitlements.query("listKnown", {
   }),
   async run({ store, uses }, { after, limit }) {
     const organizations = await uses.tenancy.organizationsAfter(after, limit);
-    const known = await store.subscriptions(organizations.map(({ id }) => id));
+    const subscriptions = await store.subscriptions(organizations.map(({ id }) => id));
     return {
       items: organizations.map(({ id, status }) => ({
         organizationId: id,
         status,
-        plan: known.get(id)?.plan ?? null,
-        entitlements: known.get(id)?.entitlements ?? null,
+        plan: subscriptions.get(id)?.plan ?? null,
+        entitlements: subscriptions.get(id)?.entitlements ?? null,
       })),
     };
   },

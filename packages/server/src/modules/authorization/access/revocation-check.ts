@@ -3,20 +3,12 @@ import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { isUser, type Principal } from "#operation/declaration/principal.ts";
 import { HoldersAbove } from "./errors.ts";
 import { permissionsGivenBy } from "./given-permissions.ts";
-import type { RoleRule } from "./model.ts";
 import type { access } from "./module.ts";
-import type { RoleRow } from "./store.ts";
+import type { AccessReads, RoleRow } from "./store.ts";
 
-type GivenReads = Parameters<typeof permissionsGivenBy>[0];
+type HolderReads = Parameters<typeof permissionsGivenBy>[0] & Pick<AccessReads, "rolesOfHolders">;
 
-export interface HolderReads extends GivenReads {
-  rolesOfHolders(roleId: string, organizationId: string | null, except: string | null): Promise<readonly string[]>;
-  assignments(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
-  rulesOf(roleIds: readonly string[]): Promise<ReadonlyMap<string, readonly RoleRule[]>>;
-  rolesWithDenials(organizationId: string): Promise<readonly string[]>;
-}
-
-/** Everything that the roles of those who hold `role` give and take, without what the caller holds as one of them. */
+/** Every permission that the roles of the holders of `role` allow or deny, without the caller's own roles. */
 export async function rightsOfHolders(
   store: HolderReads,
   { id, organization_id }: Pick<RoleRow, "id" | "organization_id">,
@@ -26,14 +18,14 @@ export async function rightsOfHolders(
   return permissionsGivenBy(store, organization_id, await store.rolesOfHolders(id, organization_id, except));
 }
 
-type Preparing = PrepareContextOf<typeof access, typeof HoldersAbove>;
+type CheckContext = PrepareContextOf<typeof access, typeof HoldersAbove>;
 
 /**
- * Refuses to take something from the holders of a role where one of them holds more than the caller: nobody ends the rights of those
- * above. Returns the rights that were looked at, for {@link stillCovered}.
+ * Rejects a change that restricts a role if one of its holders has more permissions than the caller: callers cannot revoke the rights of
+ * those above them. Returns the checked rights, for {@link stillCovered}.
  */
-export async function mayTakeFromHolders(
-  { principal, reading, requireHeld }: Preparing,
+export async function assertCanRevokeFromHolders(
+  { principal, reading, requireHeld }: CheckContext,
   role: Pick<RoleRow, "id" | "organization_id">,
 ): Promise<readonly string[]> {
   const rights = await reading((store) => rightsOfHolders(store, role, principal));
@@ -41,21 +33,21 @@ export async function mayTakeFromHolders(
   return rights;
 }
 
-interface Taking {
+interface DenyingGrant {
   readonly type: string;
   readonly relation: string;
   readonly subject: { readonly type: string; readonly id: string; readonly relation?: string | undefined };
 }
 
 /**
- * Refuses to put a subject into a relation that takes something away, by a `deny` or an `except` of the model: from a user or the holders
- * of a role who hold more than the caller. Whom a set or everybody will stand for is not known, so there the caller holds what is taken;
- * the owner can always revoke such a grant, because grants do not decide about the product's own operations.
+ * Rejects a grant on a relation that denies something, by a `deny` or an `except` of the model, to a user or role holders with more
+ * permissions than the caller. The members of a subject set, or of `user:*`, are not known in advance: there the caller must hold what the
+ * relation denies. An owner can always revoke such a grant, because grants do not apply to the product's own operations.
  */
-export async function mayTakeByGrant(
-  context: Preparing,
+export async function assertCanRevokeByGrant(
+  context: CheckContext,
   organizationId: string | null,
-  { type, relation, subject }: Taking,
+  { type, relation, subject }: DenyingGrant,
 ): Promise<void> {
   const policy = await context.reading((store) => context.state.compile(store));
   const { takes } = relationEffects(policy, type, relation);
@@ -74,30 +66,30 @@ export async function mayTakeByGrant(
 const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 
 /**
- * Refuses to set attributes that a denial reads, where it would reach somebody who holds more than the caller: a member, or with
- * `userId` null every holder of a role that takes something away under a condition on the organization's attributes.
+ * Rejects a change of attributes that a denial's condition reads, if the denial could apply to a user with more permissions than the caller.
+ * That is the member, or with `userId` null every holder of a role with a denial under a condition on the organization's attributes.
  */
-export async function mayTakeByAttributes(context: Preparing, organizationId: string, userId: string | null): Promise<void> {
+export async function assertCanRevokeByAttributes(context: CheckContext, organizationId: string, userId: string | null): Promise<void> {
   const { principal } = context;
   if (isUser(principal, userId ?? undefined)) return;
   const placeholder = userId === null ? "$tenant." : "$user.";
   const rights = await context.reading(async (store) => {
-    const held =
+    const roleIds =
       userId === null ? await store.rolesWithDenials(organizationId) : (await store.assignments([userId], organizationId)).get(userId);
-    const rules = await store.rulesOf(held ?? []);
+    const rules = await store.rulesOf(roleIds ?? []);
     const denying = [...rules].filter(([, list]) => list.some((rule) => rule.effect === "deny" && reads(rule.condition, placeholder)));
     if (denying.length === 0) return [];
-    if (userId !== null) return permissionsGivenBy(store, organizationId, held ?? []);
+    if (userId !== null) return permissionsGivenBy(store, organizationId, roleIds ?? []);
     const all = denying.map(([id]) => rightsOfHolders(store, { id, organization_id: organizationId }, principal));
     return [...new Set((await Promise.all(all)).flat())];
   });
   await context.requireHeld(organizationId, rights, { error: HoldersAbove, field: "attributes" });
 }
 
-/** A placeholder stands in a condition as a text of its own, so its JSON shows it. */
+/** Whether a condition reads a placeholder. Placeholders are whole strings in it, so its JSON contains them. */
 const reads = (condition: unknown, placeholder: string): boolean => JSON.stringify(condition ?? null).includes(`"${placeholder}`);
 
-/** Whether the holders of the role, which is locked now, have no more than what was looked at before the transaction. */
+/** Whether the holders of the role, which the transaction has locked, have no rights beyond the ones checked before it. */
 export async function stillCovered(
   store: HolderReads,
   role: Pick<RoleRow, "id" | "organization_id">,

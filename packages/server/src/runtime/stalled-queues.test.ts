@@ -5,31 +5,31 @@ import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
 import { afterEach, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
-import { StandingQueues } from "./standing-queues.ts";
+import { StalledQueues } from "./stalled-queues.ts";
 
 const server = serverOfSuite();
 
 const owner = () => server.application.platform.database.owner;
-/** Asked anew: what a probe has found is kept for some seconds. */
-const standing = async (backlogs: ConstructorParameters<typeof StandingQueues>[1] = []) =>
+/** Creates a new instance, because one caches its result for some seconds. */
+const stalled = async (backlogs: ConstructorParameters<typeof StalledQueues>[1] = []) =>
   Object.fromEntries(
-    [...(await new StandingQueues(server.application.platform.database, backlogs, []).seconds())].filter(([, seconds]) => seconds > 0),
+    [...(await new StalledQueues(server.application.platform.database, backlogs, []).seconds())].filter(([, seconds]) => seconds > 0),
   );
 
-describe("a queue of the worker's that stands still", () => {
+describe("a stalled queue of the worker", () => {
   afterEach(async () => {
     await sql`drop function if exists refuse_progress() cascade`.execute(owner());
   });
 
-  // With roles apart the process under test has no worker, and so no such component.
+  // With distributed roles the process under test has no worker, and so no such component.
   it.skipIf(distributed)(
-    "is told by readiness and metrics while it stands, and takes no process out of service",
+    "is reported by readiness and metrics while it is stalled, and makes no process unready",
     { timeout: 60_000 },
     async () => {
       await server.application.settled();
       const ready = async () => (await server.http.inject("/health/ready")).json();
       expect((await ready()).components.queues).toEqual({ status: "UP", details: { standing: 0 } });
-      // Nothing that the chain appender does is kept, as with an internal error that no dead letter can help.
+      // Every write of the chain appender is rolled back, as by an error that dead letters cannot resolve.
       await sql`create function refuse_progress() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`.execute(
         owner(),
       );
@@ -48,32 +48,32 @@ describe("a queue of the worker's that stands still", () => {
       expect(answer.json().components.queues.details["audit.seal-entries"]).toMatch(/^3\d\ds$/);
       expect((await server.http.inject("/health/background")).json()).toMatchObject({ status: "UP", degraded: ["queues"] });
       const metrics = await server.application.platform.metrics.registry.metrics();
-      expect(metrics).toMatch(/^gatehouse_queue_standing_seconds\{queue="audit\.seal-entries"\} 3\d\d/m);
+      expect(metrics).toMatch(/^gatehouse_queue_stalled_seconds\{queue="audit\.seal-entries"\} 3\d\d/m);
     },
   );
 
-  it("is one of jobs whose oldest is due for a minute, unless the queue moves", async () => {
+  it("is a job queue whose oldest job is due for a minute, unless the queue moves", async () => {
     const { database, jobs } = server.application.platform;
-    const queue = "access.forget-old-decisions";
+    const queue = "decisions.prune-recorded";
     await database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: queue }, {}));
     const age = (state: string) =>
       sql`update jobs.job set state = ${sql.lit(state)}, start_after = now() - interval '10 minutes', created_on = now() - interval '10 minutes',
         started_on = null, completed_on = null where name = ${queue}`.execute(owner());
-    // As a job that no worker takes: a queue whose workers are gone.
+    // A job that no worker takes, as in a queue whose workers are gone.
     await eventually(async () => {
       await age("created");
-      return Object.keys(await standing());
+      return Object.keys(await stalled());
     }).toContain(`jobs/${queue}`);
     await age("completed");
     await sql`delete from jobs.job where name = ${queue}`.execute(owner());
-    expect(await standing()).not.toHaveProperty(`jobs/${queue}`);
+    expect(await stalled()).not.toHaveProperty(`jobs/${queue}`);
   });
 
-  it("is none that has waited and moves, or rests and has nothing", async () => {
+  it("is not a queue that has waited and moves, or that is empty", async () => {
     const of = (waitingSeconds: number, idleSeconds: number) => [{ read: async () => [{ queue: "q", waitingSeconds, idleSeconds }] }];
-    expect(await standing(of(3_600, 1))).toEqual({});
-    expect(await standing(of(0, 3_600))).toEqual({});
-    expect(await standing(of(59, 3_600))).toEqual({});
-    expect(await standing(of(61, 61))).toEqual({ q: 61 });
+    expect(await stalled(of(3_600, 1))).toEqual({});
+    expect(await stalled(of(0, 3_600))).toEqual({});
+    expect(await stalled(of(59, 3_600))).toEqual({});
+    expect(await stalled(of(61, 61))).toEqual({ q: 61 });
   });
 });

@@ -1,20 +1,20 @@
 import type { Change } from "@gatehouse/policy";
 
 /** Who may make a change: the holders of a permission, or a person by their part in it. */
-export interface WhoMay {
+export interface ChangeAuthority {
   readonly scope: "Organization" | "Internal" | null;
   readonly permission: string | null;
   /** Where no permission says it. */
   readonly who: "the user" | "the owner of the credential" | null;
 }
 
-const holders = (inTenant: string, internal: string, tenantId: string | null): WhoMay =>
+const holders = (inTenant: string, internal: string, tenantId: string | null): ChangeAuthority =>
   tenantId === null ? { scope: "Internal", permission: internal, who: null } : { scope: "Organization", permission: inTenant, who: null };
-const operators = (permission: string): WhoMay => ({ scope: "Internal", permission, who: null });
-const somebody = (who: NonNullable<WhoMay["who"]>): WhoMay => ({ scope: null, permission: null, who });
+const operators = (permission: string): ChangeAuthority => ({ scope: "Internal", permission, who: null });
+const somebody = (who: NonNullable<ChangeAuthority["who"]>): ChangeAuthority => ({ scope: null, permission: null, who });
 
 /** Who may make a change that an explanation proposes. A non-member gets a role by an invitation. */
-export function whoMay(change: Change, tenantId: string | null, isMember: boolean): WhoMay {
+export function authorityFor(change: Change, tenantId: string | null, isMember: boolean): ChangeAuthority {
   switch (change.kind) {
     case "give_role":
       return holders(isMember ? "Organization.ChangeMemberRole" : "Organization.InviteMember", "InternalMember.Manage", tenantId);

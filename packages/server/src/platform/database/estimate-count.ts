@@ -1,35 +1,33 @@
 import { type RawBuilder, sql } from "kysely";
 import type { ReadHandle } from "./database.ts";
-import { rowsOf } from "./rows.ts";
+import { firstRow, rowsOf } from "./rows.ts";
 
-/** Rows up to which a count is exact: they take a few milliseconds. */
+/** Up to this many rows a count is exact; it takes a few milliseconds. */
 export const exactRowsMax = 40_000;
-/** Rows that a larger table's estimate reads: a group of a tenth of the table is then told to within some percent. */
+/** Rows sampled in a larger table: the error for a tenth of the table is a few percent. */
 const sampledRows = 20_000;
 
-export interface CountAbout {
+export interface CountQuery {
   readonly table: string;
-  /** What is counted apart; one count where absent. */
+  /** The grouping expression; one group by default. */
   readonly by?: RawBuilder<string>;
   readonly where?: RawBuilder<unknown>;
 }
 
 /**
- * Counts a table's rows for a gauge: exactly while the table is small, and from a sample of its blocks beyond, so that the cost has a
- * bound. The same blocks are read each time, so that two counts of an unchanged table agree. A group of very few rows may be missing.
+ * Counts a table's rows for a gauge: exactly while the table is small, otherwise from a sample of its blocks, so that the cost is
+ * bounded. The same blocks are read each time, so that two counts of an unchanged table agree. A very small group may be missing.
  */
-export async function countAbout(
+export async function estimateCount(
   db: ReadHandle,
-  { table, by = sql<string>`''`, where = sql`true` }: CountAbout,
+  { table, by = sql<string>`''`, where = sql`true` }: CountQuery,
 ): Promise<readonly { readonly label: string; readonly value: number }[]> {
   // -1 before a table was first analyzed.
-  const sizes = await rowsOf(
+  const statistics = await firstRow(
     db,
-    sql<{
-      rows: number;
-    }>`select reltuples::float8 as rows from pg_class where oid = ${table}::regclass`,
+    sql<{ rows: number }>`select reltuples::float8 as rows from pg_class where oid = ${table}::regclass`,
   );
-  const size = sizes[0]?.rows ?? 0;
+  const size = statistics?.rows ?? 0;
   const isExact = size <= exactRowsMax;
   const sample = isExact ? sql`` : sql`tablesample system (${sql.lit((sampledRows / size) * 100)}) repeatable (0)`;
   const rows = await rowsOf(
@@ -38,6 +36,6 @@ export async function countAbout(
     select ${by} as label, (count(*) filter (where ${where}))::float8 as count, (sum(count(*)) over ())::float8 as read
     from ${sql.table(table)} ${sample} group by 1`,
   );
-  // By its part of the sample, as how many blocks a sample has is left to chance.
+  // Scaled by its share of the sample, because the number of sampled blocks is random.
   return rows.map(({ label, count, read }) => ({ label, value: isExact ? count : Math.round((count / read) * size) }));
 }

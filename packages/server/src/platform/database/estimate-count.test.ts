@@ -2,13 +2,13 @@ import { describeOnPostgresql, type Fresh, freshPglite, freshPostgresql } from "
 import { rowsRead } from "@gatehouse/testing/rows-read.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { countAbout, exactRowsMax } from "./count-about.ts";
 import { everyTenant } from "./database.ts";
+import { estimateCount, exactRowsMax } from "./estimate-count.ts";
 import { type SchemaStep, sharedTable } from "./migrations.ts";
 
 const things: SchemaStep = {
   name: "0001_contract_things",
-  why: "rows to count",
+  why: "rows to be counted",
   async up(db) {
     await sql`create table things (id integer primary key, kind text not null, note text not null)`.execute(db);
     await sharedTable(db, "things");
@@ -28,12 +28,12 @@ function contract(name: string, make: () => Promise<Fresh>): void {
         from generate_series(1, ${rows}) n`.execute(fresh.database.owner);
       await sql`analyze things`.execute(fresh.database.owner);
     };
-    const count = async (options: Partial<Parameters<typeof countAbout>[1]> = {}) => {
-      const counts = await fresh.database.read(everyTenant, (db) => countAbout(db, { table: "things", ...options }));
+    const count = async (options: Partial<Parameters<typeof estimateCount>[1]> = {}) => {
+      const counts = await fresh.database.read(everyTenant, (db) => estimateCount(db, { table: "things", ...options }));
       return Object.fromEntries(counts.map(({ label, value }) => [label, value]));
     };
 
-    it("is exact for a small table, also one that nobody has analyzed", async () => {
+    it("is exact for a small table, also if it was never analyzed", async () => {
       expect(await count({ by: sql`kind` })).toEqual({});
       await sql`insert into things values (1, 'rare', ''), (2, 'common', ''), (3, 'common', '')`.execute(fresh.database.owner);
       expect(await count({ by: sql`kind` })).toEqual({ rare: 1, common: 2 });
@@ -42,7 +42,7 @@ function contract(name: string, make: () => Promise<Fresh>): void {
       expect(await count({ where: sql`id > 900` })).toEqual({ "": 100 });
     });
 
-    it("is near for a large one, and the same each time", async () => {
+    it("is approximate for a large table, and stable", async () => {
       const rows = exactRowsMax * 3;
       await fill(rows);
       const counts = await count({ by: sql`kind` });
@@ -51,12 +51,12 @@ function contract(name: string, make: () => Promise<Fresh>): void {
       expect(await count({ by: sql`kind` })).toEqual(counts);
     });
 
-    it("reads a part of a large one", async () => {
+    it("reads a sample of a large table", async () => {
       const rows = exactRowsMax * 3;
       await fill(rows);
       const read = await fresh.database.read(everyTenant, async (db) => {
         const before = await rowsRead(db, "things");
-        await countAbout(db, { table: "things" });
+        await estimateCount(db, { table: "things" });
         return (await rowsRead(db, "things")) - before;
       });
       expect(read).toBeGreaterThan(0);
@@ -66,4 +66,4 @@ function contract(name: string, make: () => Promise<Fresh>): void {
 }
 
 contract("PGlite", () => freshPglite([things]));
-describeOnPostgresql("on a server", () => contract("PostgreSQL", () => freshPostgresql([things])));
+describeOnPostgresql("estimated counts on PostgreSQL", () => contract("PostgreSQL", () => freshPostgresql([things])));

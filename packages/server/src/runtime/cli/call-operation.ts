@@ -15,7 +15,7 @@ import { schemaSteps } from "../modules.ts";
 import { openStorage } from "../storage.ts";
 import { causeOf } from "./cause.ts";
 
-/** The server that holds the embedded storage of this configuration, if one runs. */
+/** The running server that owns the embedded storage of this configuration, if any. */
 export const runningServer = ({ databaseUrl, dataDir }: Configuration): Holder | undefined =>
   databaseUrl === undefined && dataDir !== "memory" ? holderOf(dataDir) : undefined;
 
@@ -25,15 +25,15 @@ export type CallOperation = <Input extends TObject, Output extends TSchema>(
   input: Static<Input>,
 ) => Promise<Static<Output>>;
 
-/** There is no installation where the configuration says; nothing was made there. */
+/** The configured storage has no installation; nothing was created. */
 export class NoInstallation extends StartRefused {
   constructor(where: string) {
-    super(`There is no installation in ${where}. \`gatehouse start\` makes one, \`gatehouse import\` brings one.`);
+    super(`There is no installation in ${where}. \`gatehouse start\` creates one, \`gatehouse import\` moves one there.`);
     this.name = "NoInstallation";
   }
 }
 
-/** Calls one operation: through the server that runs, else on the storage itself, which is made where there is none. */
+/** Calls one operation: through the running server, else on the storage itself, which is created where there is none. */
 export const callOperation = <Input extends TObject, Output extends TSchema>(
   configuration: Configuration,
   operation: TypedOperation<Input, Output>,
@@ -41,15 +41,15 @@ export const callOperation = <Input extends TObject, Output extends TSchema>(
 ): Promise<Static<Output>> => withOperations(configuration, (call) => call(operation, input));
 
 /**
- * Lets `work` call operations on what is there, as {@link callOperation} does. Throws {@link NoInstallation} where nothing is: who wants to
- * look at an installation, and has named the wrong database, must be told so and find it as empty as it was.
+ * Lets `work` call operations on an existing installation. Throws {@link NoInstallation} where there is none: a command that only reads
+ * must not create an installation in a wrongly named database.
  */
 export async function callOperations<T>(configuration: Configuration, work: (call: CallOperation) => Promise<T>): Promise<T> {
-  await refuseWhereNothingIs(configuration);
+  await requireInstallation(configuration);
   return withOperations(configuration, work);
 }
 
-async function refuseWhereNothingIs(configuration: Configuration): Promise<void> {
+async function requireInstallation(configuration: Configuration): Promise<void> {
   const { databaseUrl, dataDir } = configuration;
   if (databaseUrl === undefined) {
     if (!existsSync(join(dataDir, "postgres"))) throw new NoInstallation(dataDir);
@@ -64,7 +64,7 @@ async function refuseWhereNothingIs(configuration: Configuration): Promise<void>
   }
 }
 
-/** Lets `work` call operations through the server that runs, else on the storage itself, which is made where there is none. */
+/** Lets `work` call operations through the running server, else on the storage itself, which is created where there is none. */
 export async function withOperations<T>(configuration: Configuration, work: (call: CallOperation) => Promise<T>): Promise<T> {
   const holder = runningServer(configuration);
   if (holder) return work(callerOf(holder));
@@ -81,7 +81,7 @@ export async function withOperations<T>(configuration: Configuration, work: (cal
   }
 }
 
-/** The lock, or the server that took it in this moment. */
+/** The lock, or the server that took it at the same moment. */
 function lockOrServer({ dataDir, settings }: Configuration) {
   try {
     return lockDataDir(dataDir, settings.publicUrl);
@@ -91,7 +91,7 @@ function lockOrServer({ dataDir, settings }: Configuration) {
   }
 }
 
-/** The server runs the same release, so its answer is of the declared type. */
+/** The server runs the same release, so its answer has the declared type. */
 const callerOf =
   (holder: Holder): CallOperation =>
   async <Input extends TObject, Output extends TSchema>({ name }: TypedOperation<Input, Output>, input: Static<Input>) =>
@@ -103,10 +103,10 @@ async function callRunning(holder: Holder, operation: string, input: Record<stri
     headers: { "content-type": "application/json", authorization: `Bearer ${holder.secret}` },
     body: JSON.stringify({ operation, input }),
   }).catch((error: Error) => {
-    // As from another container, where the server's address is not its own.
+    // For example from another container, where the server's address is not reachable.
     const where = `process ${holder.pid} on ${holder.host} at ${holder.url}`;
     throw new StartRefused(
-      `The server that holds the data directory (${where}) cannot be reached: ${causeOf(error)}.`,
+      `The server that owns the data directory (${where}) cannot be reached: ${causeOf(error)}.`,
       "unavailable",
       error,
     );

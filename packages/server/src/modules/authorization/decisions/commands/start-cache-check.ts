@@ -1,21 +1,21 @@
 import { v7 as uuid } from "uuid";
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { CachesAsked } from "../events.ts";
+import { CacheCheckRequested } from "../events.ts";
 import { decisions } from "../module.ts";
 
 /** Asks every process to compare what it has cached of the projection with the database, and to forget what differs. */
-export const askCaches = decisions.command("askCaches", {
+export const startCacheCheck = decisions.command("startCacheCheck", {
   summary: "Ask every process to compare its caches with the projection.",
   allow: operatorOnly(),
-  audit: { action: "ReadModel.CachesAsked", category: "System", severity: "Info" },
+  audit: { action: "ReadModel.CacheCheckRequested", category: "System", severity: "Info" },
   everyTenant: "the caches serve every tenant",
   input: Type.Object({}),
   output: Type.Object({ checkId: Uuid }),
   async run({ store, emit }) {
     await store.pruneCacheReports();
     const checkId = uuid();
-    emit(CachesAsked, { checkId });
+    emit(CacheCheckRequested, { checkId });
     return { checkId };
   },
 });

@@ -1,7 +1,7 @@
 import { isIdentified, isUser, type Principal } from "#operation/declaration/principal.ts";
 import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 
-interface AskingContext {
+interface QueryCaller {
   readonly principal: Principal;
   holds(organizationId: string | null, value: string): MaybePromise<boolean>;
 }
@@ -11,11 +11,11 @@ interface AskingContext {
  * holders of `Authorization.Check` in the internal scope may, and of `Organization.CheckAccess` in the tenant. Whoever asks is believed
  * what they say of the resource and the request; who asks about themselves deceives nobody else.
  */
-export function mayAsk({ principal, holds }: AskingContext, userId: string | undefined, tenantId: string | null): MaybePromise<boolean> {
+export function mayQuery({ principal, holds }: QueryCaller, userId: string | undefined, tenantId: string | null): MaybePromise<boolean> {
   if (!isIdentified(principal)) return principal.kind !== "anonymous";
   if (isUser(principal, userId)) return true;
   return after(holds(null, "Authorization.Check"), (may) => may || (tenantId !== null && holds(tenantId, "Organization.CheckAccess")));
 }
 
 /** What is told to whoever may not. The same for every user and tenant, there or not. */
-export const lacking = { field: "subject", rule: "permission", permission: "Authorization.Check" } as const;
+export const queryPermissionMissing = { field: "subject", rule: "permission", permission: "Authorization.Check" } as const;

@@ -15,7 +15,7 @@ export interface MetricReference {
   readonly labelNames: readonly string[];
 }
 
-/** Every metric that a process with all roles registers. Nothing is asked for its value, so nothing must be there to answer. */
+/** Every metric that a process with all roles registers. No value is collected, so no dependency is needed. */
 export function registeredMetrics(): readonly MetricReference[] {
   const metrics = createMetrics();
   const platform = { metrics, settings: { version: "" } } as unknown as Platform;
@@ -28,11 +28,11 @@ export function registeredMetrics(): readonly MetricReference[] {
   return metrics.registry.getMetricsAsArray() as unknown as readonly MetricReference[];
 }
 
-/** Every metric: its name, what it counts, and what its values differ in. */
+/** Every metric with its name, its meaning and its labels. */
 export function metricsPage(): string {
   const rows = [...registeredMetrics()]
     .sort((one, other) => (one.name < other.name ? -1 : 1))
     .map(({ name, type, labelNames = [], help }) => [code(name), type, labelNames.map(code).join(" "), help]);
-  const from = "What `/metrics` tells. What it is for stands in [metrics](../operations/metrics.md).";
+  const from = "The metrics of `/metrics`. Their use is described in [metrics](../operations/metrics.md).";
   return `${head("Metrics", from)}\n${table(["Name", "Type", "Labels", "Meaning"], rows)}`;
 }

@@ -27,7 +27,7 @@ describe.runIf(possible)("npm run stack (skipped without TEST_BACKEND=postgresql
       join(root, "scripts/stack.ts"),
     );
     try {
-      await until("the set says what runs where", () => stack.output().includes("Kill what you like"));
+      await until("the stack prints its processes", () => stack.output().includes("A killed process is restarted"));
       expect(stack.output()).toMatch(/worker-1 +process \d+/);
       expect(stack.output()).toMatch(/gateway-1 +process \d+ +http/);
       const again = startProcess(
@@ -49,7 +49,7 @@ describe.runIf(possible)("npm run stack (skipped without TEST_BACKEND=postgresql
       for (const name of ["query-1", "gateway-1"]) {
         const pid = Number(new RegExp(`${name} +process (\\d+)`).exec(stack.output())?.[1]);
         process.kill(pid, "SIGKILL");
-        await until(`${name} is started again`, () => stack.output().includes(`${name} (process ${pid}) ended with SIGKILL`));
+        await until(`${name} is restarted`, () => stack.output().includes(`${name} (process ${pid}) ended with SIGKILL`));
         await until("the set answers again", () =>
           me().then(
             (status) => status === 200,

@@ -88,8 +88,8 @@ describe.skipIf(!prometheusInstalled())(
         .toMatch(/^0 1 of 1 processes are scraped$[\s\S]*^ +\d+ +Gatehouse: Business, Sign-ins/m);
       const output = await look();
       expect(output).not.toMatch(/^ {2}refused/m);
-      expect(output).toMatch(/^ {2}nothing {2}Gatehouse: Background, Subscriptions taken over/m);
-      expect(output).toMatch(/^ {2}nothing {2}GatehouseBillingDifferences: no process tells gatehouse_billing_differences_total$/m);
+      expect(output).toMatch(/^ {2}nothing {2}Gatehouse: Background, Subscriptions synchronized/m);
+      expect(output).toMatch(/^ {2}nothing {2}GatehouseBillingDifferences: no process exports gatehouse_billing_differences_total$/m);
     }, 120_000);
   },
 );

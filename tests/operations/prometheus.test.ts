@@ -19,7 +19,7 @@ const core = [
   "Gatehouse: Service overview, Processor",
   "Gatehouse: Query, Decisions",
   "Gatehouse: Query, Check latency",
-  "Gatehouse: Query, Parts found in",
+  "Gatehouse: Query, Entries found in",
   "Gatehouse: Command, Commands",
   "Gatehouse: Command, Success rate",
   "Gatehouse: Command, Events appended",

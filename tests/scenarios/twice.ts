@@ -44,7 +44,7 @@ async function jobsAtOnce(url: string, problems: string[]): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const queue = "sessions.remove-over";
+    const queue = "sessions.delete-expired";
     await client.query("insert into jobs.job (name, data) select $1, '{}' from generate_series(1, 20)", [queue]);
     await client.query("select pg_notify('pgboss', $1)", [queue]).catch(() => {});
     const deadline = performance.now() + 60_000;

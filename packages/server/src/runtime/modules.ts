@@ -92,6 +92,7 @@ export const retiredQueues: readonly string[] = [
   "access.repair-read-model",
   "identity.start-confirmation",
   "identity.start-password-reset",
+  "sessions.remove-over",
 ];
 
 /** Every queue of the product. */

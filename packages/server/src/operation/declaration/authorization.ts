@@ -120,7 +120,7 @@ export function authorize(rule: Rule, request: AccessRequest, authorizer: Author
 function evaluate(rule: Rule, request: AccessRequest, authorizer: Authorizer): MaybePromise<Outcome> {
   const { principal } = request;
   if (rule.kind === "anyone") return true;
-  if (rule.kind === "either") return firstThatHolds(rule.rules, 0, undefined, request, authorizer);
+  if (rule.kind === "either") return evaluateAlternatives(rule.rules, 0, undefined, request, authorizer);
   if (rule.kind === "byInput") {
     const value = request.input[rule.field];
     const chosen = typeof value === "string" && Object.hasOwn(rule.cases, value) ? (rule.cases[value] as Rule) : rule.otherwise;
@@ -166,19 +166,19 @@ function isOwner(principal: IdentifiedPrincipal, { tenant, absent, ownerOf }: Ac
   return after(ownerOf?.(), (owner) => isUser(principal, owner) || denied());
 }
 
-function firstThatHolds(
+function evaluateAlternatives(
   rules: readonly Rule[],
   from: number,
-  telling: OperationError | undefined,
+  mostSpecific: OperationError | undefined,
   request: AccessRequest,
   authorizer: Authorizer,
 ): MaybePromise<Outcome> {
   const rule = rules[from];
-  if (rule === undefined) return telling ?? denied();
+  if (rule === undefined) return mostSpecific ?? denied();
   return after(evaluate(rule, request, authorizer), (outcome) => {
     if (outcome === true) return true;
-    const next = telling === undefined || outcome.definition.status === 404 ? outcome : telling;
-    return firstThatHolds(rules, from + 1, next, request, authorizer);
+    const next = mostSpecific === undefined || outcome.definition.status === 404 ? outcome : mostSpecific;
+    return evaluateAlternatives(rules, from + 1, next, request, authorizer);
   });
 }
 

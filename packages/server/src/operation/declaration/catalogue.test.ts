@@ -96,7 +96,7 @@ describe("the catalogue", () => {
       "error code thing.missing is defined twice",
     );
     const made = () =>
-      defineEvent({ type: "thing.made.v1", says: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
+      defineEvent({ type: "thing.made.v1", summary: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
     expect(() => catalogue([contextOf([], [made(), made()])])).toThrow("event thing.made.v1 is declared twice");
   });
 
@@ -114,12 +114,12 @@ describe("the catalogue", () => {
       [
         "with a sunset before its start",
         { ...deprecation, sunset: "2026-11-30" },
-        "goes on 2026-11-30, before it is deprecated (2026-12-01)",
+        "has its sunset on 2026-11-30, before its deprecation (2026-12-01)",
       ],
       [
         "with a sunset within half a year",
         { ...deprecation, sunset: "2027-05-29" },
-        "goes 179 days after it is deprecated; 180 is the least",
+        "has its sunset 179 days after its deprecation; the minimum is 180",
       ],
       [
         "with a sunset on no calendar day",
@@ -149,7 +149,7 @@ describe("the catalogue", () => {
       const event = (version: number, more: object = {}, kind = "thing") =>
         defineEvent({
           type: `thing.made.v${version}`,
-          says: "Made.",
+          summary: "Made.",
           subject: [kind, "thingId"],
           data: Type.Object({ thingId: Uuid }),
           ...more,
@@ -159,7 +159,9 @@ describe("the catalogue", () => {
       const from = (data: object) => data;
       expect(catalogueOf(going({ replacedBy: "thing.made.v2", from }), event(2)).formerEvents.get("thing.made.v2")).toHaveLength(1);
       expect(() => catalogueOf(going({}))).not.toThrow();
-      expect(() => catalogueOf(going({ sunset: "2027-01-01" }))).toThrow("event thing.made.v1 goes 31 days after it is deprecated");
+      expect(() => catalogueOf(going({ sunset: "2027-01-01" }))).toThrow(
+        "event thing.made.v1 has its sunset 31 days after its deprecation",
+      );
       expect(() => catalogueOf(going({ replacedBy: "thing.made.v2" }), event(2))).toThrow("not both");
       expect(() => catalogueOf(going({ replacedBy: "thing.made.v2", from }))).toThrow("thing.made.v2, which is no event");
       expect(() => catalogueOf(going({ replacedBy: "thing.made.v2", from }), event(2, { deprecated: deprecation }))).toThrow(

@@ -6,7 +6,7 @@ import type { EventDefinition } from "./event.ts";
 import type { ModuleManifest } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { type TSchema, timeBoundKeyword, timestampFormat } from "./schema.ts";
-import { problemsOfEvent, problemsOfVersion } from "./versions.ts";
+import { issuesOfEvent, issuesOfVersion } from "./versions.ts";
 
 /** All declarations of all modules. The transports, the API's description and the checks read it. */
 export interface Catalogue {
@@ -23,31 +23,31 @@ export interface Catalogue {
 /** Collects the declarations. Throws where one is incomplete or contradicts another: such a program does not start. */
 export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
   const operations = manifests.flatMap((manifest) => manifest.operations);
-  const problems: string[] = [];
-  const byName = unique(operations, (operation) => operation.name, "operation", problems);
+  const issues: string[] = [];
+  const byName = unique(operations, (operation) => operation.name, "operation", issues);
   unique(
     operations.filter((operation) => operation.http),
     (operation) => shapeOf(operation.http as string),
     "route",
-    problems,
+    issues,
   );
   const events = manifests.flatMap((manifest) => manifest.events);
-  unique(events, (event) => event.type, "event", problems);
+  unique(events, (event) => event.type, "event", issues);
   for (const operation of operations) {
-    problems.push(...issuesOfOperation(operation));
-    problems.push(...problemsOfVersion(operation, byName).map((problem) => `${operation.name} ${problem}`));
+    issues.push(...issuesOfOperation(operation));
+    issues.push(...issuesOfVersion(operation, byName).map((issue) => `${operation.name} ${issue}`));
   }
-  for (const event of events) problems.push(...problemsOfEvent(event, events).map((problem) => `event ${event.type} ${problem}`));
+  for (const event of events) issues.push(...issuesOfEvent(event, events).map((issue) => `event ${event.type} ${issue}`));
   const errors = new Map<string, ErrorDefinition>();
   for (const error of [
     ...kernelErrors,
     ...operations.flatMap((operation) => [...operation.errors, ...(operation.absent ? [operation.absent] : [])]),
   ]) {
     const known = errors.get(error.code);
-    if (known && known !== error) problems.push(`error code ${error.code} is defined twice`);
+    if (known && known !== error) issues.push(`error code ${error.code} is defined twice`);
     errors.set(error.code, error);
   }
-  if (problems.length > 0) throw new Error(`The operations are not complete:\n  ${problems.join("\n  ")}`);
+  if (issues.length > 0) throw new Error(`The operations are not complete:\n  ${issues.join("\n  ")}`);
   const replaced = events.filter(({ deprecated }) => deprecated?.replacedBy !== undefined);
   const formerEvents = Map.groupBy(replaced, ({ deprecated }) => deprecated?.replacedBy as string);
   return { manifests, operations, byName, events, formerEvents, errors };
@@ -57,29 +57,31 @@ export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
 const shapeOf = (http: string): string => http.replace(/:\w+/g, ":");
 
 function issuesOfOperation(operation: Operation): string[] {
-  const problems: string[] = [];
-  const say = (problem: string) => problems.push(`${operation.name} ${problem}`);
+  const issues: string[] = [];
+  const report = (issue: string) => issues.push(`${operation.name} ${issue}`);
   // Types require the same; this also rejects a declaration that was cast or comes from JavaScript.
-  if (!operation.allow) say("does not declare who may call it (allow)");
+  if (!operation.allow) report("does not declare who may call it (allow)");
   if (operation.http !== undefined && !/^(GET|POST|PUT|PATCH|DELETE) \/\S*$/.test(operation.http))
-    say(`has a route that cannot be read: ${operation.http}`);
+    report(`has a route that cannot be read: ${operation.http}`);
   for (const [, parameter] of (operation.http ?? "").matchAll(/:(\w+)/g)) {
-    if (parameter && !(parameter in operation.input.properties)) say(`has :${parameter} in its route and not in its input`);
+    if (parameter && !(parameter in operation.input.properties)) report(`has :${parameter} in its route and not in its input`);
   }
   if (operation.kind === "query" && operation.http !== undefined && !/^(GET|POST) /.test(operation.http))
-    say("is a query behind a writing method");
-  if (operation.kind === "command" && operation.document) say("is a command; only a query is a document");
-  for (const issue of issuesOfAudit(operation.kind, operation.audit)) say(issue);
-  for (const field of otherTimes(operation.input, [])) say(`takes a time at ${field} that is not a Timestamp`);
-  if (saysOwn(operation.allow) !== (operation.ownerOf !== undefined)) say("has the rule own without ownerOf, or ownerOf without the rule");
+    report("is a query behind a writing method");
+  if (operation.kind === "command" && operation.document) report("is a command; only a query is a document");
+  for (const issue of issuesOfAudit(operation.kind, operation.audit)) report(issue);
+  for (const field of otherTimes(operation.input, [])) report(`takes a time at ${field} that is not a Timestamp`);
+  if (usesOwnRule(operation.allow) !== (operation.ownerOf !== undefined))
+    report("has the rule own without ownerOf, or ownerOf without the rule");
   if (operation.cookie === "begins" && operation.stillValid === undefined)
-    say("begins a session and does not check whether the stored answer of a retry is still valid (stillValid)");
+    report("begins a session and does not check whether the stored answer of a retry is still valid (stillValid)");
   const needsTenant = operation.allow && permissionsIn(operation.allow).some((needed) => needed.scope === "tenant");
-  if (needsTenant && !operation.absent) say("requires a permission in a tenant and does not declare the error for a non-member (absent)");
-  return problems;
+  if (needsTenant && !operation.absent)
+    report("requires a permission in a tenant and does not declare the error for a non-member (absent)");
+  return issues;
 }
 
-const saysOwn = (rule: Rule | undefined): boolean => rule?.kind === "own" || (rule?.kind === "either" && rule.rules.some(saysOwn));
+const usesOwnRule = (rule: Rule | undefined): boolean => rule?.kind === "own" || (rule?.kind === "either" && rule.rules.some(usesOwnRule));
 
 /** Field names of times: `expiresAt`, `timestamp`, `validUntil`. */
 const timeName = /(?:At|Until|Since)$|^(?:until|since|time|.*[tT]imestamp)$/;
@@ -106,11 +108,11 @@ function otherTimes(schema: TSchema, path: readonly string[]): readonly string[]
   ];
 }
 
-function unique<Item>(items: readonly Item[], keyOf: (item: Item) => string, what: string, problems: string[]): Map<string, Item> {
+function unique<Item>(items: readonly Item[], keyOf: (item: Item) => string, what: string, issues: string[]): Map<string, Item> {
   const found = new Map<string, Item>();
   for (const item of items) {
     const key = keyOf(item);
-    if (found.has(key)) problems.push(`${what} ${key} is declared twice`);
+    if (found.has(key)) issues.push(`${what} ${key} is declared twice`);
     found.set(key, item);
   }
   return found;

@@ -28,15 +28,15 @@ export function startOf(day: string): number {
 export const daysBetween = (from: string, to: string): number => (startOf(to) - startOf(from)) / dayMs;
 
 /** The issues of a deprecation on its own. */
-export function problemsOfDates({ since, sunset, instead }: Deprecation): readonly string[] {
+export function issuesOfDates({ since, sunset, instead }: Deprecation): readonly string[] {
   const unread = [since, sunset].filter((day) => Number.isNaN(startOf(day)));
   if (unread.length > 0) return unread.map((day) => `is deprecated with ${JSON.stringify(day)}, which is no day like 2026-12-01`);
   const days = daysBetween(since, sunset);
-  const problems: string[] = [];
-  if (days < 0) problems.push(`goes on ${sunset}, before it is deprecated (${since})`);
-  else if (days < overlapDays) problems.push(`goes ${days} days after it is deprecated; ${overlapDays} is the least`);
-  if (instead.trim() === "") problems.push("is deprecated and does not say what to do instead");
-  return problems;
+  const issues: string[] = [];
+  if (days < 0) issues.push(`has its sunset on ${sunset}, before its deprecation (${since})`);
+  else if (days < overlapDays) issues.push(`has its sunset ${days} days after its deprecation; the minimum is ${overlapDays}`);
+  if (instead.trim() === "") issues.push("is deprecated and does not say what to do instead");
+  return issues;
 }
 
 /** The `Deprecation` header (RFC 9745): a structured-field date (RFC 9651 §3.3.7). */

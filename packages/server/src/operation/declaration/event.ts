@@ -10,7 +10,7 @@ export interface EventDefinition<Data extends TObject = TObject> {
   /** `user.registered.v1`. */
   readonly type: string;
   /** The meaning of the event, one sentence. */
-  readonly says: string;
+  readonly summary: string;
   /** The kind of the aggregate, and the data field that has its id: `["user", "userId"]`. */
   readonly subject: readonly [kind: string, field: keyof Static<Data> & string];
   /** The data field that has the tenant, where there is one. */

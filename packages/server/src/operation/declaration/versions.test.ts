@@ -59,13 +59,13 @@ const getBookV2 = library.query("getBook.v2", {
 
 const BookLentV2 = defineEvent({
   type: "book.lent.v2",
-  says: "A book was lent.",
+  summary: "A book was lent.",
   subject: ["book", "bookId"],
   data: Type.Object({ bookId: Uuid, reader: Type.Object({ first: Type.String(), last: Type.String() }) }),
 });
 const BookLent = defineEvent({
   type: "book.lent.v1",
-  says: "A book was lent.",
+  summary: "A book was lent.",
   subject: ["book", "bookId"],
   data: Type.Object({ bookId: Uuid, reader: Type.String() }),
   deprecated: {

@@ -1,4 +1,4 @@
-import { problemsOfDates } from "./deprecation.ts";
+import { issuesOfDates } from "./deprecation.ts";
 import type { EventDefinition } from "./event.ts";
 import type { Operation } from "./operation.ts";
 
@@ -15,53 +15,53 @@ const majorOfRoute = (http: string): number | undefined => {
 };
 
 /** The issues of an operation's version and of its deprecation. */
-export function problemsOfVersion(operation: Operation, byName: ReadonlyMap<string, Operation>): readonly string[] {
-  return [...problemsOfRoute(operation), ...problemsOfLimit(operation, byName), ...problemsOfEnd(operation, byName)];
+export function issuesOfVersion(operation: Operation, byName: ReadonlyMap<string, Operation>): readonly string[] {
+  return [...issuesOfRoute(operation), ...issuesOfLimit(operation, byName), ...issuesOfDeprecation(operation, byName)];
 }
 
-function problemsOfRoute({ name, http }: Operation): readonly string[] {
+function issuesOfRoute({ name, http }: Operation): readonly string[] {
   const route = http === undefined ? undefined : majorOfRoute(http);
   const named = majorOf(name);
   return route === undefined || route === named ? [] : [`is version ${named} by its name and version ${route} by its route`];
 }
 
 /** A version with its own limit would double what a caller may do. */
-function problemsOfLimit({ name, limit }: Operation, byName: ReadonlyMap<string, Operation>): readonly string[] {
+function issuesOfLimit({ name, limit }: Operation, byName: ReadonlyMap<string, Operation>): readonly string[] {
   const first = byName.get(familyOf(name));
   if (first === undefined || first.name === name) return [];
   const [one, other] = [limit, first.limit];
   return one?.points === other?.points && one?.seconds === other?.seconds ? [] : [`has another limit than ${first.name}`];
 }
 
-function problemsOfEnd({ name, http, deprecated }: Operation, byName: ReadonlyMap<string, Operation>): readonly string[] {
+function issuesOfDeprecation({ name, http, deprecated }: Operation, byName: ReadonlyMap<string, Operation>): readonly string[] {
   if (deprecated === undefined) return [];
-  const problems = [...problemsOfDates(deprecated)];
-  if (http === undefined) problems.push("is deprecated and has no route: no client calls it");
-  if (deprecated.replacedBy === undefined) return problems;
+  const issues = [...issuesOfDates(deprecated)];
+  if (http === undefined) issues.push("is deprecated and has no route: no client calls it");
+  if (deprecated.replacedBy === undefined) return issues;
   const successor = byName.get(deprecated.replacedBy);
   if (successor === undefined || successor.http === undefined) {
-    problems.push(`is replaced by ${deprecated.replacedBy}, which is no operation with a route`);
+    issues.push(`is replaced by ${deprecated.replacedBy}, which is no operation with a route`);
   } else if (successor.deprecated !== undefined || successor.name === name) {
-    problems.push(`is replaced by ${deprecated.replacedBy}, which is deprecated itself`);
+    issues.push(`is replaced by ${deprecated.replacedBy}, which is deprecated itself`);
   }
-  return problems;
+  return issues;
 }
 
 /** The issues of an event's deprecation. */
-export function problemsOfEvent({ subject, tenant, deprecated }: EventDefinition, events: readonly EventDefinition[]): readonly string[] {
+export function issuesOfEvent({ subject, tenant, deprecated }: EventDefinition, events: readonly EventDefinition[]): readonly string[] {
   if (deprecated === undefined) return [];
-  const problems = [...problemsOfDates(deprecated)];
+  const issues = [...issuesOfDates(deprecated)];
   const { replacedBy, from } = deprecated;
   if ((replacedBy === undefined) !== (from === undefined)) {
-    problems.push("is deprecated and declares only one of its replacement and how it is derived from that, not both");
+    issues.push("is deprecated and declares only one of its replacement and how it is derived from that, not both");
   }
-  if (replacedBy === undefined) return problems;
+  if (replacedBy === undefined) return issues;
   const successor = events.find((event) => event.type === replacedBy);
-  if (successor === undefined) problems.push(`is replaced by ${replacedBy}, which is no event`);
-  else if (successor.deprecated !== undefined) problems.push(`is replaced by ${replacedBy}, which is deprecated itself`);
+  if (successor === undefined) issues.push(`is replaced by ${replacedBy}, which is no event`);
+  else if (successor.deprecated !== undefined) issues.push(`is replaced by ${replacedBy}, which is deprecated itself`);
   // Messages are ordered by subject, and row-level security goes by the tenant: both versions must have the same.
   else if (successor.subject[0] !== subject[0] || (successor.tenant === undefined) !== (tenant === undefined)) {
-    problems.push(`is replaced by ${replacedBy}, which is about another kind of subject or tenant`);
+    issues.push(`is replaced by ${replacedBy}, which is about another kind of subject or tenant`);
   }
-  return problems;
+  return issues;
 }

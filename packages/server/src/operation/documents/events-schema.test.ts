@@ -10,21 +10,21 @@ import { eventSchemas } from "./events-schema.ts";
 
 const BookLent = defineEvent({
   type: "book.lent.v2",
-  says: "A book was lent.",
+  summary: "A book was lent.",
   subject: ["book", "bookId"],
   tenant: "organizationId",
   data: Type.Object({ bookId: Uuid, organizationId: Uuid, reader: Type.Object({ name: Type.String(), pin: Secret({ maxLength: 9 }) }) }),
 });
 const CardIssued = defineEvent({
   type: "card.issued.v1",
-  says: "A reader has a card.",
+  summary: "A reader has a card.",
   subject: ["card", "cardId"],
   tenant: "organizationId",
   data: Type.Object({ cardId: Uuid, organizationId: nullable(Uuid) }),
 });
 const ReaderRegistered = defineEvent({
   type: "reader.registered.v1",
-  says: "A reader has registered.",
+  summary: "A reader has registered.",
   subject: ["reader", "readerId"],
   data: Type.Object({ readerId: Uuid, tags: Type.Array(Type.Object({ tag: Type.String() })) }),
 });

@@ -57,10 +57,10 @@ function schemaOf(event: EventDefinition): object {
 }
 
 /** The description of an event. A deprecated event also has JSON Schema's `deprecated`, and its sunset. */
-function descriptionOf({ says, deprecated }: EventDefinition): object {
-  if (deprecated === undefined) return { description: says };
+function descriptionOf({ summary, deprecated }: EventDefinition): object {
+  if (deprecated === undefined) return { description: summary };
   const successor = deprecated.replacedBy === undefined ? undefined : `\`${deprecated.replacedBy}\``;
-  return { description: `${says}\n\n${describeDeprecation(deprecated, successor)}`, deprecated: true, "x-sunset": deprecated.sunset };
+  return { description: `${summary}\n\n${describeDeprecation(deprecated, successor)}`, deprecated: true, "x-sunset": deprecated.sunset };
 }
 
 function isAlwaysGiven({ data }: EventDefinition, field: string): boolean {

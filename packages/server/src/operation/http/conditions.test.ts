@@ -113,8 +113,8 @@ describe("Content-Encoding (RFC 9110 §8.4)", () => {
   it("identity, or any coding without content, is accepted, and an unknown address gets 404", async () => {
     expectWritten(await encoded("identity"), 200);
     expectRead(await server.call(`GET ${me}`, { token: person.token, headers: { "content-encoding": "gzip" } }));
-    const nowhere = await server.call("POST /api/v1/iam/nothing", { body: {}, headers: { "content-encoding": "gzip" } });
-    expectError(nowhere, 404, "common.not_found");
+    const unknownId = await server.call("POST /api/v1/iam/nothing", { body: {}, headers: { "content-encoding": "gzip" } });
+    expectError(unknownId, 404, "common.not_found");
   });
 });
 

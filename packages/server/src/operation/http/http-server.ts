@@ -8,7 +8,7 @@ import type { Origin } from "../declaration/origin.ts";
 import type { Principal } from "../declaration/principal.ts";
 import type { Answer, Call } from "../kernel/dispatch.ts";
 import { parseJson } from "../transport/json.ts";
-import { answersNothing, serializerOf } from "../transport/serializer.ts";
+import { hasNoBody, serializerOf } from "../transport/serializer.ts";
 import type { Serve } from "../transport/serve.ts";
 import { endConnectionsAtClose } from "./closing.ts";
 import { clearSessionCookie, credentialOf, sessionCookie } from "./credential.ts";
@@ -111,7 +111,7 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpServe
   const [method, url] = operation.http.split(" ") as [string, string];
   const serialize = serializerOf(operation);
   const status = operation.status ?? 200;
-  const nothing = answersNothing(operation);
+  const nothing = hasNoBody(operation);
   const read = inputReader(operation, url);
   const deprecation = deprecationHeadersOf(operation, options.catalogue.byName, options.publicUrl);
 

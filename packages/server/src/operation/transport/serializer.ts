@@ -4,7 +4,16 @@ import type { Operation } from "../declaration/operation.ts";
 /** Serializes an operation's output by its schema: undeclared fields are stripped at every depth. */
 export type Serializer = (output: unknown) => string;
 
-export const serializerOf = ({ output }: Operation): Serializer => fastJsonStringify(output as never) as Serializer;
+/** By schema: to compile one costs a millisecond, and a process has several transports for its operations. */
+const compiled = new WeakMap<object, Serializer>();
+
+export function serializerOf({ output }: Operation): Serializer {
+  const known = compiled.get(output);
+  if (known !== undefined) return known;
+  const serializer = fastJsonStringify(output as never) as Serializer;
+  compiled.set(output, serializer);
+  return serializer;
+}
 
 /** Whether an operation answers without a body. */
-export const answersNothing = ({ output }: Operation): boolean => (output as { type?: string }).type === "null";
+export const hasNoBody = ({ output }: Operation): boolean => (output as { type?: string }).type === "null";

@@ -14,7 +14,7 @@ export interface StoredMessage {
   readonly body: string;
 }
 
-/** How long messages are kept for consumers that do not run; the services' adapters keep theirs as long. */
+/** Retention of messages for consumers that do not run; the other adapters retain messages as long. */
 export const messageDays = 7;
 
 export async function insertMessages(tx: WriteHandle, messages: readonly BrokerMessage[]): Promise<void> {
@@ -64,7 +64,7 @@ export async function insertDeadLetter(tx: WriteHandle, consumer: string, letter
       failed_at = excluded.failed_at, again = false`.execute(tx);
 }
 
-/** Dead letters that are to be handled again, oldest first. */
+/** Redriven dead letters, oldest first. */
 export function redriven(db: ReadHandle, consumer: string, limit: number): Promise<readonly { id: string; topic: string; body: string }[]> {
   return rowsOf(
     db,
@@ -83,6 +83,11 @@ export async function deleteDeadLetter(tx: WriteHandle, consumer: string, id: st
 export const pruneMessages = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
   deleteSome(tx, "broker_messages", sql`published_at < ${now}::timestamptz - make_interval(days => ${messageDays})`, limit);
 
+interface DeadLetterRow extends Omit<DeadLetter, "failedAt"> {
+  readonly number: string;
+  readonly failed_at: Date;
+}
+
 interface Transactions {
   read<T>(work: (db: ReadHandle) => Promise<T>): Promise<T>;
   write<T>(work: (tx: WriteHandle) => Promise<T>): Promise<T>;
@@ -97,24 +102,14 @@ export function tableDeadLetters(consumer: string, { read, write }: Transactions
     });
   return {
     async list({ limit, after }) {
-      const rows = await read(async (db) => {
-        const rows = await rowsOf(
+      const rows = await read((db) =>
+        rowsOf(
           db,
-          sql<{
-            number: string;
-            id: string;
-            topic: string;
-            body: string;
-            attempts: number;
-            failure: string;
-            failed_at: Date;
-          }>`
-          select number::text, id, topic, body, attempts, failure, failed_at from broker_dead_letters
-          where consumer = ${consumer} and not again and number > ${after ?? "0"}::bigint
-          order by broker_dead_letters.number limit ${limit + 1}`,
-        );
-        return rows;
-      });
+          sql<DeadLetterRow>`select number::text, id, topic, body, attempts, failure, failed_at from broker_dead_letters
+            where consumer = ${consumer} and not again and number > ${after ?? "0"}::bigint
+            order by broker_dead_letters.number limit ${limit + 1}`,
+        ),
+      );
       const page = rows.slice(0, limit);
       return {
         items: page.map(({ number: _, failed_at, ...row }) => ({ ...row, failedAt: failed_at.toISOString() })),

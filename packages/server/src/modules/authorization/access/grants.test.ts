@@ -273,12 +273,12 @@ describe("PUT /api/v1/iam/grants/{id}", () => {
   });
 });
 
-describe("what a grant cannot be", () => {
+describe("a grant is rejected", () => {
   const attempt = (resource: string, relation: string, subject: string, more = {}, token?: string) =>
     withoutTrace(world.server, () => world.grant(resource, relation, subject, more, token));
   const user = () => `user:${person.id}`;
 
-  it("of an unknown type, of an unknown relation, to a kind of subject that the relation does not take", async () => {
+  it("for an unknown type, an unknown relation, or a kind of subject that the relation does not accept", async () => {
     expectError(await attempt("Submarine:1", "viewer", user()), 400, "access.unknown_resource_type", "resource.type");
     expectError(await attempt(camera(), "captain", user()), 400, "access.unknown_relation", "relation");
     for (const inherited of ["constructor", "toString", "__proto__"]) {

@@ -13,7 +13,7 @@ beforeAll(async () => {
   person = await newPerson(server);
 });
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const define = (value: string, overrides: Readonly<Record<string, unknown>> = {}, token = administrator.token): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/permissions", { token, body: { value, scope: "Organization", ...overrides } });
 const update = (id: string, body: unknown, token = administrator.token, headers = {}): Promise<Answer<AnyBody>> =>
@@ -128,7 +128,7 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
       "common.version_conflict",
     );
     expectError(await attempt(middle.id, { description: "New" }, person.token), 403, "auth.permission_denied");
-    expectError(await attempt(nowhere, { description: "New" }), 404, "access.permission_not_found");
+    expectError(await attempt(unknownId, { description: "New" }), 404, "access.permission_not_found");
     const system = (await list("?limit=200")).body.items.find(({ value }: AnyBody) => value === "Organization.Read");
     expectError(await attempt(system.id, { description: "Ours" }), 409, "access.system_permission");
   });

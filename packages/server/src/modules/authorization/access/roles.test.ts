@@ -17,7 +17,7 @@ beforeAll(() => {
   ({ administrator, organization, roles: system, admin, member, nonMember } = world);
 });
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const create = (overrides: Readonly<Record<string, unknown>> = {}, token = organization.owner.token): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/roles", {
     token,
@@ -80,7 +80,7 @@ describe("POST /api/v1/iam/roles", () => {
     expectError(await attempt({ name: "" }), 400, "common.validation_failed", "name");
     expectError(await attempt({}, member.token), 403, "auth.permission_denied");
     expectError(await attempt({}, nonMember.token), 404, "access.role_not_found");
-    expectError(await attempt({ organizationId: nowhere }), 404, "access.role_not_found");
+    expectError(await attempt({ organizationId: unknownId }), 404, "access.role_not_found");
     expectError(await attempt({ scope: "Internal", organizationId: null }), 403, "auth.permission_denied");
   });
 });
@@ -139,7 +139,7 @@ describe("PUT and DELETE /api/v1/iam/roles/{id}", () => {
       const body = method === "PUT" ? { name: "Mine" } : undefined;
       expectError(await withoutTrace(server, () => change(method, id, member.token, body)), 403, "auth.permission_denied");
       const refused = await withoutTrace(server, () => change(method, id, nonMember.token, body));
-      const unknown = await withoutTrace(server, () => change(method, nowhere, nonMember.token, body));
+      const unknown = await withoutTrace(server, () => change(method, unknownId, nonMember.token, body));
       expectError(refused, 404, "access.role_not_found");
       expect({ ...refused.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     }

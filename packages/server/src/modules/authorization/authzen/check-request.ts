@@ -3,19 +3,18 @@ import { invalid, type OperationError } from "#operation/declaration/errors.ts";
 import { organizationOf, type Principal } from "#operation/declaration/principal.ts";
 import type { Action, Evaluation, Facts, Resource, Subject } from "./entities.ts";
 
-/** The one type of subject that there is; its id is the user's. */
+/** The only supported type of subject; its id is the user's. */
 export const userType = "user";
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The id of the user that a subject is, as memory and database write it; undefined for whatever is no user. */
+/** The user id of a subject, in lower case as stored; undefined if the subject is not a user. */
 export const userOf = ({ type, id }: Pick<Subject, "type" | "id">): string | undefined =>
   type === userType && uuid.test(id) ? id.toLowerCase() : undefined;
 
 /**
- * The tenant that a question is about. AuthZEN has no member for it. It is the session's organization; a session without one may
- * name the tenant by the subject's property `tenantId`, and asks about the internal scope where it does not. A session with an
- * organization that names another counts as a non-member there (decision 0014): it is never answered about its own instead.
- * Throws `common.validation_failed` where the property is no id.
+ * The tenant of an evaluation, for which AuthZEN has no member. It is the subject's property `tenantId`, else the credential's organization,
+ * else the internal scope. A credential of one organization that names another tenant counts as a non-member there (decision 0014): the
+ * evaluation never falls back to its own organization. Throws `common.validation_failed` if the property is not an id.
  */
 export function tenantOf(properties: Facts | null | undefined, principal: Principal): string | null {
   const named = properties?.["tenantId"] ?? null;
@@ -24,10 +23,10 @@ export function tenantOf(properties: Facts | null | undefined, principal: Princi
   throw invalid({ field: "subject.properties.tenantId", rule: "format:uuid", message: "is not the id of an organization" });
 }
 
-/** What grants and the check API bound a resource's names at; a longer one would only fill memory. */
+/** The limit of resource names in grants and the check API. A longer one would only fill the cache. */
 const nameMax = 255;
 
-/** What keeps a question from being asked at all, as the engine would say it. */
+/** The issue of a resource that is not passed to the engine at all. */
 export function issueOf({ type, id }: { readonly type: string; readonly id?: string }): OperationError | undefined {
   const long = [...(type.length > nameMax ? ["resource.type"] : []), ...(id !== undefined && id.length > nameMax ? ["resource.id"] : [])];
   if (long.length === 0) return undefined;
@@ -35,24 +34,24 @@ export function issueOf({ type, id }: { readonly type: string; readonly id?: str
 }
 
 /**
- * `$request`: the context, and below `action` the properties of the action. The subject's own properties are ignored: the caller
- * says them about a user of whom the projection knows more.
+ * `$request`: the context, and the properties of the action under `action`. The subject's properties are ignored: the projection is the
+ * authority on users, not the caller.
  */
 export function requestOf(context: Facts | null | undefined, action?: Action): Facts {
   const { properties } = action ?? {};
   if (!properties) return context ?? {};
   if (!context) return { action: properties };
-  // Both may be the defaults of a thousand questions, and large.
+  // Both may be large defaults that a thousand evaluations share.
   const known = requests.get(context);
   if (known?.["action"] === properties) return known;
   const request = { ...context, action: properties };
   requests.set(context, request);
   return request;
 }
-/** The last request that was made of a context. */
+/** The last request that was built from a context. */
 const requests = new WeakMap<Facts, Facts>();
 
-/** A question as the check API has it. */
+/** An evaluation as a request of the check API. */
 export const checkOf = (
   { action, resource, context }: Pick<Evaluation, "action" | "resource"> & { readonly context?: Facts | null | undefined },
   about: { readonly userId: string; readonly tenantId: string | null },

@@ -7,7 +7,7 @@ import { Decision, decideOn, parseEvaluation } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
 import { authzen } from "./module.ts";
 
-/** AuthZEN 1.0, Access Evaluation (6). What nobody has defined is denied, not refused. */
+/** AuthZEN 1.0, Access Evaluation (6). An undefined action or resource type is denied; it is no error. */
 export const evaluate = authzen.inMemoryQuery("evaluate", {
   http: "POST /access/v1/evaluation",
   summary: "AuthZEN: decide whether a subject may perform an action on a resource.",
@@ -20,11 +20,11 @@ export const evaluate = authzen.inMemoryQuery("evaluate", {
   run({ state, services, principal, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
     const shared = queryContext({ state, principal, services });
-    const question = parseEvaluation(evaluation, principal);
-    if ("decision" in question) return question.decision;
-    const { userId, tenantId } = question.check;
+    const parsed = parseEvaluation(evaluation, principal);
+    if ("decision" in parsed) return parsed.decision;
+    const { userId, tenantId } = parsed.check;
     return after(mayQuery({ principal, holds }, userId, tenantId), (may) =>
-      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, queryPermissionMissing),
+      may ? decideOn({ ...shared, services, records: true }, parsed) : fail(PermissionDenied, queryPermissionMissing),
     );
   },
 });

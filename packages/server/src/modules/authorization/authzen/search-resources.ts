@@ -19,13 +19,13 @@ import { inSlices } from "#platform/time-slice.ts";
 import { issueOf, requestOf, tenantOf, userOf } from "./check-request.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { authzen } from "./module.ts";
-import { PageInput, pageFrom, placeOf } from "./page.ts";
+import { PageInput, pageFrom, pagePositionOf } from "./page.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /**
- * AuthZEN 1.0, Resource Search (8.5): of the resources that relationships know, those that the subject may act on, in the order of
- * their ids, as list-resources has them. Others live in the product: what a role gives on those, list-resources and the filter say.
+ * AuthZEN 1.0, Resource Search (8.5): the resources in relationships on which the subject may perform the action, sorted by id, like
+ * list-resources. All other resources are known to the application only: for them use `coverage` of list-resources, and the filter.
  */
 export const searchResources = authzen.inMemoryQuery("searchResources", {
   http: "POST /access/v1/search/resource",
@@ -45,12 +45,12 @@ export const searchResources = authzen.inMemoryQuery("searchResources", {
       const refusal = refusalOf(issueOf({ type }));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { userId, properties: subject.properties }, action, type, properties: resource.properties, context };
-      const place = placeOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
+      const position = pagePositionOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
       const shared = queryContext({ state, principal, services });
-      const question = { userId, tenantId, contextData: requestOf(context, action) };
-      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-      const found = await evaluate(shared, question, async ({ view, context: known }) => {
-        // Evaluated before the role is, because it refuses an unknown type.
+      const request = { userId, tenantId, contextData: requestOf(context, action) };
+      // If a role may allow the action, every resource is a candidate; else only those that the user's relationships lead to.
+      const found = await evaluate(shared, request, async ({ view, context: known }) => {
+        // Evaluated before the role, because it rejects an unknown type.
         const byRelation = await orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, known)));
         if (byRelation !== tooMany && typeof byRelation === "symbol") return byRelation;
         return { byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
@@ -58,15 +58,15 @@ export const searchResources = authzen.inMemoryQuery("searchResources", {
       const all = (after: string | undefined, size: number) =>
         readingTenant(tenantId, (_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
       const find = async (after: string | undefined) =>
-        (await evaluate(shared, question, ({ view, context: known }) =>
+        (await evaluate(shared, request, ({ view, context: known }) =>
           orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, known, { after }))),
         )) ?? [];
       const undecided = new UndecidedOfPage();
       const chosen = await pageFrom(
-        place,
+        position,
         found?.byRole ? all : reachableResources(find, all),
         async (ids) => {
-          const decided = await evaluate(shared, question, ({ view, context: known }) =>
+          const decided = await evaluate(shared, request, ({ view, context: known }) =>
             inSlices(decideEach(ids, (id) => decide(view, action.name, { ...known, resource: { type, id } }), isOfResource)),
           );
           return decided === undefined ? [] : undecided.take(decided);

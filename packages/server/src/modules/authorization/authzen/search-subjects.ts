@@ -18,13 +18,13 @@ import { inSlices } from "#platform/time-slice.ts";
 import { checkOf, issueOf, tenantOf, userType } from "./check-request.ts";
 import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
 import { authzen } from "./module.ts";
-import { PageInput, pageFrom, placeOf } from "./page.ts";
+import { PageInput, pageFrom, pagePositionOf } from "./page.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /**
- * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may, in the order of their ids. With `direct: true` among the
- * properties of the subject, who may by a role of the system alone is left out.
+ * AuthZEN 1.0, Subject Search (8.4): the members of the tenant who may perform the action, sorted by id. The subject's property
+ * `direct: true` leaves out members who may only because of a system role.
  */
 export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
   http: "POST /access/v1/search/subject",
@@ -42,7 +42,7 @@ export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
       const refusal = refusalOf(issueOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { properties: subject.properties, action, resource, context };
-      const place = placeOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
+      const position = pagePositionOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
       const shared = queryContext({ state, principal, services });
       const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
@@ -51,7 +51,7 @@ export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
         )) ?? { allowed: [], undecided: [] };
       const undecided = new UndecidedOfPage();
       const found = await pageFrom(
-        place,
+        position,
         (after, size) => readingTenant(tenantId, (_store, uses) => uses.access.memberIds(tenantId, after, size)),
         async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
         shared.budget,
@@ -64,5 +64,5 @@ export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
     }),
 });
 
-/** What is not noted about a member is a no, as in an evaluation. */
+/** A missing attribute of a member is a denial, as in an evaluation. */
 const isOfUser = (field: string): boolean => field.startsWith("$user.");

@@ -142,8 +142,8 @@ describe("a search", () => {
       await nothing(kind, { subject: { type: "user", id: "nobody" } }, "unknown_subject");
       await nothing(kind, { subject: { type: "user", id: randomUUID() } });
     }
-    expect(await found("subject", { ...body("subject"), resource: { type: "account", id: "nowhere" } })).toEqual([]);
-    await nothing("action", { subject: { type: "user", id: world.bob.id }, resource: { type: "account", id: "nowhere" } });
+    expect(await found("subject", { ...body("subject"), resource: { type: "account", id: "unknownId" } })).toEqual([]);
+    await nothing("action", { subject: { type: "user", id: world.bob.id }, resource: { type: "account", id: "unknownId" } });
   });
 
   it("ignores the id of what is sought, an action among actions, and every field that it does not know", async () => {

@@ -1,19 +1,19 @@
 import type { Change } from "@gatehouse/policy";
 
-/** Who may make a change: the holders of a permission, or a person by their part in it. */
+/** Who may make a change: the holders of a permission, or a specific person. */
 export interface ChangeAuthority {
   readonly scope: "Organization" | "Internal" | null;
   readonly permission: string | null;
-  /** Where no permission says it. */
+  /** The person, if no permission allows the change. */
   readonly who: "the user" | "the owner of the credential" | null;
 }
 
 const holders = (inTenant: string, internal: string, tenantId: string | null): ChangeAuthority =>
   tenantId === null ? { scope: "Internal", permission: internal, who: null } : { scope: "Organization", permission: inTenant, who: null };
 const operators = (permission: string): ChangeAuthority => ({ scope: "Internal", permission, who: null });
-const somebody = (who: NonNullable<ChangeAuthority["who"]>): ChangeAuthority => ({ scope: null, permission: null, who });
+const person = (who: NonNullable<ChangeAuthority["who"]>): ChangeAuthority => ({ scope: null, permission: null, who });
 
-/** Who may make a change that an explanation proposes. A non-member gets a role by an invitation. */
+/** Who may make a change that an explanation proposes. A non-member gets a role with an invitation. */
 export function authorityFor(change: Change, tenantId: string | null, isMember: boolean): ChangeAuthority {
   switch (change.kind) {
     case "give_role":
@@ -32,17 +32,17 @@ export function authorityFor(change: Change, tenantId: string | null, isMember: 
     case "entitlement":
       return operators("Tenant.SetEntitlements");
     case "widen_scopes":
-      return somebody("the owner of the credential");
+      return person("the owner of the credential");
     case "stronger_session":
-      return somebody("the user");
+      return person("the user");
     case "meet_condition":
       return readsAttributes(change.condition)
         ? holders("Organization.ManageAttributes", "InternalRole.Manage", tenantId)
-        : somebody("the user");
+        : person("the user");
   }
 }
 
-/** Whether the condition depends on what the organization notes; else it is the request that would have to be another. */
+/** Whether the condition reads attributes of the user or organization; else only a different request can meet it. */
 function readsAttributes(trace: Extract<Change, { kind: "meet_condition" }>["condition"]): boolean {
   const names = Object.keys(trace.values ?? {});
   return names.some((name) => name.startsWith("$user.") || name.startsWith("$tenant.")) || (trace.parts ?? []).some(readsAttributes);

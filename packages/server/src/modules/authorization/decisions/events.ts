@@ -4,13 +4,13 @@ import { Type, Uuid } from "#operation/declaration/schema.ts";
 export const ProjectionChanged = defineEvent({
   type: "decisions.projection_changed.v1",
   internal: true,
-  says: "The projection that decisions are made from now contains what these events changed.",
+  summary: "The projection contains the changes of these events.",
   subject: ["projection", "changeId"],
   data: Type.Object({
     changeId: Uuid,
     handled: Type.Array(Uuid),
     keys: Type.Array(Type.String()),
-    /** Counts the writes of the projection; absent in events of older releases. */
+    /** The number of the projection's write; absent in events of older releases. */
     number: Type.Optional(Type.Integer()),
   }),
 });
@@ -18,7 +18,7 @@ export const ProjectionChanged = defineEvent({
 export const CacheCheckRequested = defineEvent({
   type: "decisions.cache_check_requested.v1",
   internal: true,
-  says: "An operator asks every process to compare its caches with the projection that decisions are made from.",
+  summary: "An operator requested every process to compare its caches with the projection.",
   subject: ["cache-check", "checkId"],
   data: Type.Object({ checkId: Uuid }),
 });

@@ -36,7 +36,7 @@ export { entriesConsumer } from "./projection/names.ts";
 export type { Decided, DecisionReader } from "./projection/reader.ts";
 export { readerOf } from "./projection/reader-of.ts";
 export { orTooMany, reachableResources, tooMany } from "./reachable-resources.ts";
-export { among, decidedAmong, scanPage } from "./scan-page.ts";
+export { batchesOf, decidedAmong, scanPage } from "./scan-page.ts";
 export { type DecidedItems, decideEach, isOfResource, type UndecidedItem, UndecidedOfPage } from "./undecided.ts";
 export { decisions, listCacheReports, listEntryKeys, renewSnapshot, repairProjection, startCacheCheck, verifyProjection };
 

@@ -5,7 +5,7 @@ import { pruneDecisions } from "./commands/prune-decisions.ts";
 import { repairProjection } from "./commands/repair-projection.ts";
 import { pruneDecisionsJob, type Repair, repairJob } from "./queues.ts";
 
-/** Writes entries again that a check has found missing. */
+/** Recomputes entries that a check found missing. */
 export const repairWork = (dispatch: InternalDispatch): Job<Repair> => ({
   ...repairJob,
   async handle({ keys }) {

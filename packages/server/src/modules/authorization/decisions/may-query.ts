@@ -7,9 +7,9 @@ interface QueryCaller {
 }
 
 /**
- * Whether the caller may ask about a user in a tenant, or about everybody there: about themselves everybody may, about others the
- * holders of `Authorization.Check` in the internal scope may, and of `Organization.CheckAccess` in the tenant. Whoever asks is believed
- * what they say of the resource and the request; who asks about themselves deceives nobody else.
+ * Whether the caller may query decisions about a user in a tenant, or about all users there. Callers may query about themselves. Others need
+ * `Authorization.Check` in the internal scope or `Organization.CheckAccess` in the tenant: resource and request data of a query are
+ * trusted.
  */
 export function mayQuery({ principal, holds }: QueryCaller, userId: string | undefined, tenantId: string | null): MaybePromise<boolean> {
   if (!isIdentified(principal)) return principal.kind !== "anonymous";
@@ -17,5 +17,5 @@ export function mayQuery({ principal, holds }: QueryCaller, userId: string | und
   return after(holds(null, "Authorization.Check"), (may) => may || (tenantId !== null && holds(tenantId, "Organization.CheckAccess")));
 }
 
-/** What is told to whoever may not. The same for every user and tenant, there or not. */
+/** The error detail for a caller who may not query. It is the same for every user and tenant, so it does not reveal which exist. */
 export const queryPermissionMissing = { field: "subject", rule: "permission", permission: "Authorization.Check" } as const;

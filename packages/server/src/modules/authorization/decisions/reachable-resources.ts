@@ -1,14 +1,14 @@
 import { type Pending, PolicyError, reachMax } from "@gatehouse/policy";
 
-/** More is in reach of the subject than the engine looks for: the list goes over all resources instead, page by page. */
+/** More resources are reachable than the engine searches for: the list scans all resources instead, page by page. */
 export const tooMany = Symbol("too many");
 
 type Batch = (after: string | undefined, size: number) => Promise<readonly string[]>;
 
-/** The answer, or that there is too much of it. Any other error is one. */
-export async function orTooMany<Answer>(ask: () => Promise<Answer | Pending>): Promise<Answer | Pending | typeof tooMany> {
+/** Evaluates `query`; returns {@link tooMany} if it exceeds the limit. Any other error is rethrown. */
+export async function orTooMany<Answer>(query: () => Promise<Answer | Pending>): Promise<Answer | Pending | typeof tooMany> {
   try {
-    return await ask();
+    return await query();
   } catch (error) {
     if (error instanceof PolicyError && error.code === "evaluation_limit") return tooMany;
     throw error;
@@ -16,8 +16,8 @@ export async function orTooMany<Answer>(ask: () => Promise<Answer | Pending>): P
 }
 
 /**
- * Candidates of a list in the order of their ids: those in reach of the subject, of which `find` gives a page, or where they are too
- * many, all that relationships know. So a list ends a page at its limit and never fails for its length.
+ * Candidates of a list, sorted by id: the resources reachable by the subject, of which `find` returns a page, or if they are too many, all
+ * resources in relationships. So a list never fails because of its length.
  */
 export function reachableResources(find: (after: string | undefined) => Promise<readonly string[] | typeof tooMany>, all: Batch): Batch {
   let page: readonly string[] | typeof tooMany | undefined;

@@ -5,7 +5,7 @@ import { nullable, oneOf, Timestamp, Type, Uuid } from "#operation/declaration/s
 /** The event that an external audit log management consumes. Personal data is masked or left out. */
 export const AuditLogRequested = defineEvent({
   type: "audit-log.requested.v1",
-  says: "A record was appended to the audit log and is forwarded to the audit log management.",
+  summary: "A record was appended to the audit log and is forwarded to the audit log management.",
   subject: ["audit-record", "recordId"],
   tenant: "tenantId",
   data: Type.Object({

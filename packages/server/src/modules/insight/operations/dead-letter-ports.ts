@@ -40,10 +40,10 @@ export const deadLetterPorts = (platform: Platform): DeadLetterPorts => ({
     },
   },
   find(consumer) {
-    const ofBroker = brokerConsumers.find(({ name }) => name === consumer);
-    if (ofBroker !== undefined) return platform.broker.deadLetters(ofBroker);
-    const ofRecords = recordQueues[consumer];
-    if (ofRecords !== undefined) return ofRecords(platform);
+    const brokerConsumer = brokerConsumers.find(({ name }) => name === consumer);
+    if (brokerConsumer !== undefined) return platform.broker.deadLetters(brokerConsumer);
+    const recordQueue = recordQueues[consumer];
+    if (recordQueue !== undefined) return recordQueue(platform);
     const queue = consumer.startsWith(jobsPrefix) ? consumer.slice(jobsPrefix.length) : undefined;
     return queue !== undefined && platform.jobs.queues.includes(queue) ? platform.jobs.deadLetters(queue) : undefined;
   },

@@ -3,7 +3,7 @@ import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.t
 
 export const SubscriptionChanged = defineEvent({
   type: "subscription.changed.v1",
-  says: "What an organization's plan includes changed.",
+  summary: "What an organization's plan includes changed.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid, plan: nullable(Type.String()) }),
@@ -12,7 +12,7 @@ export const SubscriptionChanged = defineEvent({
 /** A permanent failure: a retry does not help. */
 export const SubscriptionSyncFailed = defineEvent({
   type: "subscription-sync.failed.v1",
-  says: "A change of an organization in billing could not be applied.",
+  summary: "A change of an organization in billing could not be applied.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid, messageId: Type.String(), reason: Type.String(), occurredAt: Timestamp }),

@@ -20,7 +20,7 @@ import { describe, expect, it } from "vitest";
 
 const server = serverOfSuite();
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const week = 7 * 24 * 3_600;
 
 interface Setting {
@@ -114,7 +114,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
       expectError(await attempt({ roleId: other.roles[name] }), 404, "tenancy.role_not_found");
       expectError(await attempt({ roleId: other.roles[name] }, admin.token), 404, "tenancy.role_not_found");
     }
-    expectError(await attempt({ roleId: nowhere }), 404, "tenancy.role_not_found");
+    expectError(await attempt({ roleId: unknownId }), 404, "tenancy.role_not_found");
     expectError(await attempt({ roleId: at.roles["Owner"] }, admin.token), 403, "access.permission_not_held");
     expectError(await attempt({}), 400, "common.validation_failed", "roleId");
     expectError(await attempt({ roleId: at.roles["Member"], roleIds: [at.roles["Member"]] }), 400, "common.validation_failed", "roleId");
@@ -178,7 +178,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     const attempt = (invitation: string, shown: string, as: Person) => withoutTrace(server, () => accept(invitation, shown, as));
     expectError(await attempt(id, token, nonMember), 403, "tenancy.invitation_for_another");
     const wrong = await attempt(id, "x".repeat(43), person);
-    const unknown = await attempt(nowhere, token, person);
+    const unknown = await attempt(unknownId, token, person);
     expectError(wrong, 404, "tenancy.invitation_not_found");
     expect({ ...wrong.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     expectError(await attempt(id, elsewhere.token, person), 404, "tenancy.invitation_not_found");
@@ -233,7 +233,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
     const accepted = await invited(at, person);
     await accept(accepted.id, accepted.token, person);
     expectError(await attempt(accepted.id), 409, "tenancy.invitation_accepted");
-    expectError(await attempt(nowhere), 404, "tenancy.invitation_not_found");
+    expectError(await attempt(unknownId), 404, "tenancy.invitation_not_found");
     const late = await invited(at, { email: `late-${unique()}@example.com` });
     server.clock.advance(week + 1);
     const owner = await signInAgain(at.organization.owner);

@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 
 const server = serverOfSuite();
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 
 interface Team extends Pick<Tenant, "organization" | "roles" | "admin" | "member"> {
   readonly membershipOf: Tenant["membershipIds"];
@@ -134,7 +134,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await attempt({}), 400, "common.validation_failed", "roleId");
     expectError(await attempt({ roleIds: [] }), 400, "common.validation_failed", "roleIds");
     expectError(await attempt({ roleIds: [roles["Admin"], roles["Admin"]] }), 400, "common.validation_failed", "roleIds");
-    expectError(await attempt({ roleId: nowhere }), 404, "tenancy.role_not_found");
+    expectError(await attempt({ roleId: unknownId }), 404, "tenancy.role_not_found");
     for (const name of ["Member", "Owner"]) {
       const refused = await attempt({ roleId: other.roles[name] });
       expectError(refused, 404, "tenancy.role_not_found");
@@ -186,7 +186,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     const attempt = (membership: string, headers = {}) =>
       withoutTrace(server, () => change(organization, membership, organization.owner.token, { roleId: roles["Admin"] }, headers));
     expectError(await attempt(other.membershipOf.member), 404, "tenancy.membership_not_found");
-    expectError(await attempt(nowhere), 404, "tenancy.membership_not_found");
+    expectError(await attempt(unknownId), 404, "tenancy.membership_not_found");
     expectError(await attempt(membershipOf.member, { "if-match": '"9"' }), 412, "common.version_conflict");
     const nonMember = await withoutTrace(server, () =>
       change(other.organization, other.membershipOf.member, organization.owner.token, { roleId: other.roles["Admin"] }),
@@ -269,7 +269,7 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     const { organization, member, membershipOf } = one;
     const attempt = (token: string, membership: string, at = organization) => withoutTrace(server, () => remove(at, membership, token));
     expectError(await attempt(member.token, membershipOf.owner), 403, "auth.permission_denied");
-    expectError(await attempt(member.token, nowhere), 403, "auth.permission_denied");
+    expectError(await attempt(member.token, unknownId), 403, "auth.permission_denied");
     expectError(await attempt(member.token, other.membershipOf.member), 403, "auth.permission_denied");
     expectError(await attempt(member.token, other.membershipOf.member, other.organization), 404, "tenancy.organization_not_found");
     expectError(await attempt(member.token, membershipOf.member, other.organization), 404, "tenancy.organization_not_found");

@@ -14,7 +14,7 @@ beforeAll(async () => {
   person = await newPerson(server);
 });
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const draft = (overrides: Readonly<Record<string, unknown>> = {}) => {
   const name = `Studio ${unique()}`;
   return { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN", ...overrides };
@@ -80,8 +80,8 @@ describe("POST /api/v1/iam/organizations", () => {
 
   it.each([
     [{ status: "Suspended" }, "status"],
-    [{ id: nowhere }, "id"],
-    [{ organizationId: nowhere }, "organizationId"],
+    [{ id: unknownId }, "id"],
+    [{ organizationId: unknownId }, "organizationId"],
     [{ name: " " }, "name"],
     [{ name: "n".repeat(256) }, "name"],
     [{ name: undefined }, "name"],
@@ -108,8 +108,8 @@ describe("PUT /api/v1/iam/organizations/{id}", () => {
     expect(byOwner.body).toMatchObject({ ...organization.body, name, version: 2, updatedAt: expect.any(String) });
     expect(byOwner.headers["etag"]).toBe('"2"');
     expect((await update(organization.id, admin.token, { country: "FR" })).body).toMatchObject({ name, country: "FR", version: 3 });
-    expect((await update(organization.id, administrator.token, { logoAssetId: nowhere })).body).toMatchObject({
-      logoAssetId: nowhere,
+    expect((await update(organization.id, administrator.token, { logoAssetId: unknownId })).body).toMatchObject({
+      logoAssetId: unknownId,
       country: "FR",
     });
     expect((await update(organization.id, administrator.token, { logoAssetId: null })).body.logoAssetId).toBeNull();
@@ -122,10 +122,10 @@ describe("PUT /api/v1/iam/organizations/{id}", () => {
     expectError(refused, 403, "auth.permission_denied");
     expect(refused.body.error.details).toContainEqual(expect.objectContaining({ permission: "Organization.Update" }));
     const nonMember = await withoutTrace(server, () => update(organization.id, person.token, { name: "Mine now" }));
-    const unknown = await withoutTrace(server, () => update(nowhere, person.token, { name: "Mine now" }));
+    const unknown = await withoutTrace(server, () => update(unknownId, person.token, { name: "Mine now" }));
     expectError(nonMember, 404, "tenancy.organization_not_found");
     expect({ ...nonMember.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
-    expectError(await update(nowhere, administrator.token, { name: "Nobody's" }), 404, "tenancy.organization_not_found");
+    expectError(await update(unknownId, administrator.token, { name: "Nobody's" }), 404, "tenancy.organization_not_found");
   });
 
   it("requires unique names and slugs, refuses invalid fields, and honours If-Match", async () => {

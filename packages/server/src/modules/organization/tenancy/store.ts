@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import type { Store } from "#operation/declaration/module.ts";
+import type { access } from "#modules/authorization/access/index.ts";
+import type { ReadApisOf, Store } from "#operation/declaration/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { estimateCount } from "#platform/database/estimate-count.ts";
 import { lockForQuota } from "#platform/database/quota-lock.ts";
@@ -26,9 +27,7 @@ export const toOrganization = (row: OrganizationRow): Organization => ({
   version: row.version,
 });
 
-interface RolesOf {
-  rolesOf(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
-}
+type AccessApi = ReadApisOf<{ readonly access: typeof access }>["access"];
 
 /** Excludes organizations that are being erased; only the queries of the erasure see them. */
 const notBeingErased = sql<boolean>`not exists (select from erased_organizations e where e.id = organizations.id)`;
@@ -81,14 +80,14 @@ function reads(db: ReadHandle<Tables>) {
       return query.execute();
     },
     /** The roles of a membership; empty where it is not in this scope. */
-    async rolesOfMembership(access: RolesOf, organizationId: string | null, id: string): Promise<readonly string[]> {
+    async rolesOfMembership(accessApi: AccessApi, organizationId: string | null, id: string): Promise<readonly string[]> {
       const row = await db
         .selectFrom("memberships")
         .select("user_id")
         .where(ofTenant(organizationId))
         .where("id", "=", id)
         .executeTakeFirst();
-      return row ? ((await access.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
+      return row ? ((await accessApi.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
     },
     /** The user of a membership; undefined where it is not in this scope. */
     async userOfMembership(organizationId: string | null, id: string): Promise<string | undefined> {

@@ -12,7 +12,6 @@ export interface MailRequest {
   readonly traceId: string;
 }
 
-/** The queues keep the names of the module that had them: jobs of the build before wait in them. */
 export const startConfirmationJob: JobName<MailRequest> = { name: "authentication.start-confirmation" };
 
 /** Mails a confirmation link outside of the request, so that the response time does not disclose whether the address is known. */

@@ -1,12 +1,12 @@
-import type { SessionFacts, User } from "#modules/foundation/identity/index.ts";
+import type { identity, User } from "#modules/foundation/identity/index.ts";
+import type { tenancy } from "#modules/organization/tenancy/index.ts";
+import type { ReadApisOf } from "#operation/declaration/module.ts";
 import type { SessionRow } from "./store.ts";
 
+type Apis = ReadApisOf<{ readonly identity: typeof identity; readonly tenancy: typeof tenancy }>;
+
 /** Reads of the identity and tenancy modules about the user of a session. */
-export interface UserReads {
-  sessionFacts(userId: string): Promise<SessionFacts | undefined>;
-  userById(id: string): Promise<User | undefined>;
-  isMember(userId: string, organizationId: string): Promise<boolean>;
-}
+export type UserReads = Pick<Apis["identity"], "sessionFacts" | "userById"> & Pick<Apis["tenancy"], "isMember">;
 
 /** The user of a session; undefined where their status, epoch or membership has ended the session. */
 export async function activeUserOf(row: SessionRow, reads: UserReads): Promise<User | undefined> {

@@ -54,7 +54,7 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
         await sql`insert into seats values
           (${seatIds.adaInRed}, ${red}, ${ada}, 'ada in red'), (${seatIds.adaInBlue}, ${blue}, ${ada}, 'ada in blue'),
           (${seatIds.bobInRed}, ${red}, ${bob}, 'bob in red'), (${seatIds.bobInBlue}, ${blue}, ${bob}, 'bob in blue'),
-          (${seatIds.adaNowhere}, null, ${ada}, 'ada nowhere')`.execute(tx);
+          (${seatIds.adaNowhere}, null, ${ada}, 'ada without tenant')`.execute(tx);
       });
     }, 60_000);
     afterAll(() => fresh?.close());
@@ -278,7 +278,7 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
 
     describe("rows of a tenant that also belong to a person", () => {
       it("are visible to that person in every tenant, and no other person's are", async () => {
-        expect(await labels(userScope(ada))).toEqual(["ada in blue", "ada in red", "ada nowhere"]);
+        expect(await labels(userScope(ada))).toEqual(["ada in blue", "ada in red", "ada without tenant"]);
         expect(await labels(userScope(bob))).toEqual(["bob in blue", "bob in red"]);
       });
 
@@ -288,9 +288,9 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
       });
 
       it("are visible with the tenant's rows in a tenant's scope, except another person's rows of another tenant", async () => {
-        expect(await labels(tenantScope(red, ada))).toEqual(["ada in blue", "ada in red", "ada nowhere", "bob in red"]);
+        expect(await labels(tenantScope(red, ada))).toEqual(["ada in blue", "ada in red", "ada without tenant", "bob in red"]);
         expect(await labels(tenantScope(red))).toEqual(["ada in red", "bob in red"]);
-        expect(await labels(internalScope)).toEqual(["ada nowhere"]);
+        expect(await labels(internalScope)).toEqual(["ada without tenant"]);
       });
 
       it("can be changed by that person in a call without a tenant", async () => {

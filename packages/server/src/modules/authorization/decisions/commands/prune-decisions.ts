@@ -6,9 +6,9 @@ import { decisions } from "../module.ts";
 
 const dayMs = 86_400_000;
 
-/** Removes kept questions that are older than they are kept. */
+/** Removes recorded decisions past their retention. */
 export const pruneDecisions = decisions.command("pruneDecisions", {
-  summary: "Remove kept decisions whose time is over.",
+  summary: "Remove recorded decisions past their retention.",
   allow: operatorOnly(),
   audit: { action: "Decisions.Forgotten", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",

@@ -4,9 +4,9 @@ import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { CacheCheckRequested } from "../events.ts";
 import { decisions } from "../module.ts";
 
-/** Asks every process to compare what it has cached of the projection with the database, and to forget what differs. */
+/** Requests every process to compare its cached projection entries with the database and to invalidate those that differ. */
 export const startCacheCheck = decisions.command("startCacheCheck", {
-  summary: "Ask every process to compare its caches with the projection.",
+  summary: "Request every process to compare its caches with the projection.",
   allow: operatorOnly(),
   audit: { action: "ReadModel.CacheCheckRequested", category: "System", severity: "Info" },
   everyTenant: "the caches serve every tenant",

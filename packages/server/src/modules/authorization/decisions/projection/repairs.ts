@@ -3,10 +3,10 @@ import type { Platform } from "#platform/platform.ts";
 import { repairJob } from "../queues.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
-/** A missing entry is put right once, not by every check that misses it. */
+/** The repair of a missing entry is requested once in this time, not by every check that needs it. */
 const repairEveryMs = 10_000;
 
-/** Asks the worker to put missing entries back; the check itself has been denied (decision 0002). One a process. */
+/** Requests the worker to recompute missing entries; the check itself was denied (decision 0002). One instance per process. */
 export class Repairs {
   readonly #platform: Platform;
   readonly #invalidate: (keys: readonly string[]) => void;
@@ -18,18 +18,18 @@ export class Repairs {
     this.#invalidate = invalidate;
   }
 
-  ask(entries: readonly CachedEntry[]): void {
+  request(entries: readonly CachedEntry[]): void {
     const now = performance.now();
     const missing = entries.filter(
       (entry) => entry.value === null && (this.#requestedAt.get(entry.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs,
     );
     if (missing.length === 0) return;
     const keys = missing.map((entry) => entry.key);
-    this.#platform.logger.warn({ keys }, "entries of the projection are missing; their checks are denied until they are put back");
+    this.#platform.logger.warn({ keys }, "projection entries are missing; checks that need them are denied until they are recomputed");
     this.#enqueue(keys, now);
   }
 
-  /** Asks for entries to be written in the form of this release. */
+  /** Requests that entries are rewritten in the form of this release. */
   renew(entries: readonly CachedEntry[]): void {
     const now = performance.now();
     const keys = entries

@@ -8,13 +8,13 @@ import { mayQuery } from "../may-query.ts";
 import { decisions } from "../module.ts";
 
 /**
- * Whether a user may perform an action in a scope, from the projection alone. Everybody
- * may ask about themselves; asking about others takes `Authorization.Check`, or `Organization.CheckAccess` in the organization.
+ * Decides whether a user may perform an action in a scope. Every caller may check themselves. Checks of others need `Authorization.Check`, or
+ * `Organization.CheckAccess` in the organization.
  */
 export const check = decisions.inMemoryQuery("check", {
   http: "POST /api/v1/iam/authorization/check",
   summary: "Check whether a user may perform an action.",
-  // The rule is in the handler: one refusal for all others, so that nobody learns of an organization whether it is there.
+  // The handler authorizes: one error for all other users, so that it does not reveal which organizations exist.
   allow: identified({ appliesScopes: true }),
   input: CheckRequest,
   output: CheckAnswer,

@@ -50,10 +50,10 @@ describe("tenant.data.deletion.requested", () => {
     const found: Record<string, number> = {};
     await database.transact(everyTenant, async (tx) => {
       for (const { name } of columns) {
-        // The read model keeps a mark under the id where something was: it publish that nothing is there.
-        const there = name === "projection_entries" ? sql`and value <> 'null'::jsonb` : sql``;
+        // The projection stores a tombstone under the id of a deleted entry.
+        const notTombstone = name === "projection_entries" ? sql`and value <> 'null'::jsonb` : sql``;
         const { rows } = await sql<{ count: number }>`
-          select count(*)::int as count from ${sql.table(name)} where organization_id = ${id} ${there}`.execute(tx);
+          select count(*)::int as count from ${sql.table(name)} where organization_id = ${id} ${notTombstone}`.execute(tx);
         found[name] = rows[0]?.count ?? 0;
       }
       const { rows } = await sql<{ count: number }>`select count(*)::int as count from organizations where id = ${id}`.execute(tx);

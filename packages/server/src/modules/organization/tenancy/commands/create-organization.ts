@@ -1,6 +1,7 @@
 import { v7 as uuid } from "uuid";
 import { ownerRole } from "#modules/authorization/access/index.ts";
 import { signedIn } from "#operation/declaration/authorization.ts";
+import type { Fail } from "#operation/declaration/context.ts";
 import { invalid, QuotaExceeded } from "#operation/declaration/errors.ts";
 import { Name, Type } from "#operation/declaration/schema.ts";
 import { requireVisible } from "#operation/declaration/visible-name.ts";
@@ -71,10 +72,7 @@ export const createOrganization = tenancy.command("createOrganization", {
 });
 
 /** Fails with the unique field that is already taken. */
-export function failTaken(
-  error: unknown,
-  fail: (error: typeof NameTaken | typeof SlugTaken, detail: { field: string; rule: string }) => never,
-): never {
+export function failTaken(error: unknown, fail: Fail<typeof NameTaken | typeof SlugTaken>): never {
   const index = violatedUnique(error);
   if (index?.endsWith("_slug")) fail(SlugTaken, { field: "slug", ...takenRule(index) });
   if (index !== undefined) fail(NameTaken, { field: "name", ...takenRule(index) });

@@ -5,7 +5,7 @@ import { tenancy } from "../module.ts";
 
 /** Sets the status of expired invitations, so that the roles that they offered can be deleted. */
 export const expireInvitations = tenancy.command("expireInvitations", {
-  summary: "Mark invitations that have expired.",
+  summary: "Set the status of expired invitations.",
   allow: operatorOnly(),
   audit: { action: "Invitation.Expired", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",

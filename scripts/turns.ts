@@ -23,9 +23,15 @@ export const files: readonly string[] = globSync(["packages/*/src/**/*.test.ts",
 
 export const textOf = (file: string): string => readFileSync(join(root, file), "utf8");
 
-/** By these a file says that what it shows depends on a service: isolation, locks, plans, several connections, an adapter. */
-const mark =
-  /\bdescribeOn(Postgresql|Redis)\b|\bonPostgresql\(|\blistens\(|\bservicesAsked\b|\bwhyNoPgbouncer\b|\bwhyNoPostgresql\b|\bpostgresAnswers\b|TEST_BACKEND|\bstartPostgresql\b|\bmakeDatabase\(|\bfreshPostgresql\b|\bbackend\b/;
+/** By these a file says of some of its tests that they depend on a service; their titles name it. */
+const titleMark = /\bdescribeOn(Postgresql|Redis)\b/;
+
+/** By these a file says that what it shows depends on a service: several connections, an adapter, the backend of its servers. */
+const fileMark =
+  /\bonPostgresql\(|\blistens\(|\bservicesAsked\b|\bwhyNoPgbouncer\b|\bwhyNoPostgresql\b|\bpostgresAnswers\b|TEST_BACKEND|\bbackend\b/;
+
+/** Where no title names the service, these mark the file too. */
+const databaseMark = /\bstartPostgresql\b|\bmakeDatabase\(|\bfreshPostgresql\b/;
 
 /** What depends on PostgreSQL and reads as if it did not. */
 const dependentUnmarked: readonly string[] = [
@@ -37,23 +43,28 @@ const dependentUnmarked: readonly string[] = [
   ...files.filter((file) => /^tests\/(services|distributed)\//.test(file)),
 ];
 
-export const dependsOnService = (file: string): boolean => dependentUnmarked.includes(file) || mark.test(textOf(file));
+/** Files of which every test runs on services. */
+export function dependsOnService(file: string): boolean {
+  const text = textOf(file);
+  return dependentUnmarked.includes(file) || fileMark.test(text) || (databaseMark.test(text) && !titleMark.test(text));
+}
 
 /** A test whose calls race says so in its title. One connection proves no race. */
 export const racing = "at the same moment";
 
-/** Files of which only the tests that race run on PostgreSQL. */
-export const racesOnly = (file: string): boolean => !dependsOnService(file) && textOf(file).includes(racing);
+/** Files of which only those tests run on services whose titles say why; `npm test` has run the others. */
+export const dependsByTitle = (file: string): boolean =>
+  !dependsOnService(file) && (titleMark.test(textOf(file)) || textOf(file).includes(racing));
 
 export const turns: readonly Turn[] = [
   {
-    what: "what depends on a service: isolation, locks, plans, and each adapter on its service",
+    what: "files that depend on a service: each adapter on its service, and several processes",
     args: files.filter(dependsOnService),
     more: {},
   },
   {
-    what: "operations that race, on several connections",
-    args: [...files.filter(racesOnly), `--testNamePattern=${racing}`],
+    what: "tests that name a service in their title, or race: isolation, locks, plans, several connections",
+    args: [...files.filter(dependsByTitle), `--testNamePattern=\\[(PostgreSQL|Redis)\\]|${racing}`],
     more: {},
   },
   {

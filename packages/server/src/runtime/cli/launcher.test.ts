@@ -52,7 +52,14 @@ describe("the program, installed below node_modules", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("runs on a Node that is recent enough, and says nothing of its own", () => {
-    expect(run(process.execPath, join(installed, "bin/gatehouse.js"), ["--version"])).toEqual({ status: 0, stdout: version, stderr: "" });
+    const program = join(installed, "bin/gatehouse.js");
+    expect(run(process.execPath, program, ["--version"])).toEqual({ status: 0, stdout: version, stderr: "" });
+    // The version is told without the product; the commands load all of it.
+    expect(run(process.execPath, program, ["help"])).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(`^gatehouse ${version}\n`),
+      stderr: "",
+    });
   });
 
   it.skipIf(oldNode === undefined)(`says which Node it needs where it finds none, and exits 78${why}`, () => {

@@ -1,6 +1,6 @@
 /**
- * `npm run test:scenarios`: the long form of the faults in tests/scenarios. `--rounds 200` says how many processes are killed,
- * `--away 10` for how many seconds a service is away, `--scenario nats` plays the scenarios whose names contain that.
+ * `npm run test:scenarios`: the long form of the faults in tests/scenarios. `--rounds 200` is the number of killed processes,
+ * `--away 10` the seconds that a service is stopped, `--scenario nats` selects scenarios by a part of their names.
  */
 import { parseArgs } from "node:util";
 import { missingPrograms } from "@gatehouse/testing/own-services.ts";

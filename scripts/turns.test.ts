@@ -11,7 +11,7 @@ test("every filter of a turn matches a file", () => {
   expect(filters.filter((filter) => !all.some((file) => file.includes(filter)))).toEqual([]);
 });
 
-test("a file is marked by what it asks of a service", () => {
+test("a file that needs a service is recognized", () => {
   const marked = [
     "packages/server/src/platform/broker/kafka.test.ts",
     "packages/server/src/modules/signin/sessions/processes.test.ts",
@@ -34,13 +34,13 @@ test("a file is marked by what it asks of a service", () => {
   expect(unmarked.filter((file) => dependsOnService(file) || dependsByTitle(file))).toEqual([]);
 });
 
-test("every file with a test that races has its turn on several connections", () => {
+test("every file with a concurrency test runs on several connections", () => {
   const withRaces = files.filter((file) => textOf(file).includes(racing) && !file.startsWith("packages/policy/"));
   expect(withRaces.length).toBeGreaterThan(5);
   expect(withRaces.filter((file) => !dependsByTitle(file) && !dependsOnService(file))).toEqual([]);
 });
 
-test("what needs all roles in one process runs on one process too", () => {
+test("a test that needs all roles in one process runs on one process, too", () => {
   const apart = turns.filter(({ more }) => more["TEST_TOPOLOGY"] === "distributed").flatMap(({ args }) => args);
   const lost = files
     .filter((file) => apart.some((filter) => file.includes(filter)) && /skipIf\(distributed\)/.test(textOf(file)))

@@ -26,17 +26,17 @@ function rulesOf({ roles, classId }: Subject, plain: ReadonlyMap<string, RawRule
 const askedOf = ({ questions }: School) =>
   questions.map(({ subject, verb, entity, classId }) => ({ subject, verb, item: { kind: entity, class_id: classId } satisfies Item }));
 
-/** An ability of every subject is at hand. */
-export function caslKept(school: School): Contestant {
+/** The ability of every subject is cached. */
+export function caslCached(school: School): Contestant {
   const plain = plainRules(school);
   const abilities = school.subjects.map((subject) => createMongoAbility(rulesOf(subject, plain), options));
-  const asked = askedOf(school);
+  const questions = askedOf(school);
   return {
     name: "@casl/ability, kept",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, verb, item } = asked[index] as (typeof asked)[number];
+        const { subject, verb, item } = questions[index] as (typeof questions)[number];
         if ((abilities[subject] as MongoAbility).can(verb, item)) allowed += 1;
       }
       return allowed;
@@ -44,17 +44,17 @@ export function caslKept(school: School): Contestant {
   };
 }
 
-/** The ability is built for the question. The rules without a condition are kept. */
-export function caslBuilt(school: School): Contestant {
+/** Builds the ability for each question. The rules without a condition are cached. */
+export function caslBuilding(school: School): Contestant {
   const plain = plainRules(school);
   const { subjects } = school;
-  const asked = askedOf(school);
+  const questions = askedOf(school);
   return {
     name: "@casl/ability, built",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, verb, item } = asked[index] as (typeof asked)[number];
+        const { subject, verb, item } = questions[index] as (typeof questions)[number];
         if (createMongoAbility(rulesOf(subjects[subject] as Subject, plain), options).can(verb, item)) allowed += 1;
       }
       return allowed;

@@ -1,29 +1,25 @@
 import { randomUUID } from "node:crypto";
-import { ask, expectOk, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
+import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, backend } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
+import { describe, expect, it } from "vitest";
 import type { Rule } from "../../packages/server/src/operation/declaration/authorization.ts";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 const tokens = new TokenAuthenticator();
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants, {}, backend, { modules: [tokens.module] });
+const { server } = world;
 
 /** One permission of organizations and one of the internal scope. */
 const twoScopes = ["Organization.ReadRoles", "User.Read"];
 
 /**
- * A service with an API key. It holds the roles of a user by having the user's id: the projection knows no other subject yet. So it also
- * proves that a service is not taken for the user whose id it has.
+ * A service with an API key. It has the roles of a user by the user's id, because the projection knows no other subject. So the tests also
+ * show that a service is not treated as that user.
  */
 const serviceLike = (userId: string, scopes?: readonly string[]): string =>
   tokens.issue({
@@ -33,11 +29,11 @@ const serviceLike = (userId: string, scopes?: readonly string[]): string =>
     credential: { kind: "apiKey", id: randomUUID(), authenticatedAt: Date.now(), methods: [], ...(scopes ? { scopes } : {}) },
   });
 
-/** Operations that ask in their handlers who may ask about whom: the samples ask about a user. */
+/** Operations whose handlers authorize requests about other users; the samples are about a user. */
 const asksAboutUsers = (operation: Operation): boolean =>
-  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "access.getMyPermissions";
+  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "decisions.getMyPermissions";
 
-/** Whether a service that holds everything that the rule names is let in, within its scopes. */
+/** Whether a service with every permission of the rule is allowed, within its scopes. */
 function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | undefined): boolean {
   const covers = (permission: string) => scopes === undefined || scopes.includes(permission);
   switch (rule.kind) {
@@ -62,7 +58,7 @@ function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | un
 }
 
 const userIds = new Map<string, string>();
-/** Whose session a sample is sent with. */
+/** The user whose session a sample is sent with. */
 async function userOf(token: string): Promise<string> {
   const known = userIds.get(token) ?? (await expectOk(server.call("GET /api/v1/iam/users/me", { token }))).id;
   userIds.set(token, known);
@@ -74,7 +70,7 @@ const isRefusal = ({ status }: Answer<AnyBody>): boolean => status === 403 || st
 describe("a service with a credential of its own", () => {
   const restricted = () => routesOf(server).filter(({ allow }) => allow.kind !== "anyone");
 
-  it("is refused what no scope covers, on every route, and leaves no trace", { timeout: 300_000 }, async () => {
+  it("a service is refused on every route that no scope covers, and leaves no trace", { timeout: 300_000 }, async () => {
     const wrong: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
@@ -83,7 +79,7 @@ describe("a service with a credential of its own", () => {
         for (const scopes of [[], twoScopes]) {
           const isRefused = asksAboutUsers(operation) || !lets(operation.allow, sample.input, scopes);
           if (!isRefused) continue;
-          const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, scopes) });
+          const answer = await sendRequest(server, operation, { ...sample, token: serviceLike(userId, scopes) });
           const issue = issueOf(answer);
           if (issue !== undefined || !isRefusal(answer))
             wrong.push(`${operation.name} with [${scopes}]: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
@@ -93,31 +89,31 @@ describe("a service with a credential of its own", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("does what its two scopes cover as a member with its roles does", { timeout: 120_000 }, async () => {
+  it("a service does what its two scopes cover as a member with its roles does", { timeout: 120_000 }, async () => {
     const covered: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
       if (asksAboutUsers(operation) || !lets(operation.allow, sample.input, twoScopes)) continue;
       const userId = await userOf(sample.token as string);
-      const answer = await ask(server, operation, { ...sample, token: serviceLike(userId, twoScopes) });
+      const answer = await sendRequest(server, operation, { ...sample, token: serviceLike(userId, twoScopes) });
       expect({ operation: operation.name, body: answer.body, ok: answer.status < 300 }).toMatchObject({ ok: true });
       covered.push(operation.name);
     }
     expect(covered.toSorted()).toEqual([
-      "access.getMyPermissions",
       "access.getRole",
       "access.listRoles",
+      "decisions.getMyPermissions",
       "identity.getUser",
       "identity.listUsers",
     ]);
   });
 
-  it("without scopes does what its roles allow, and nothing that is a user's own", { timeout: 300_000 }, async () => {
+  it("a service without scopes does what its roles allow, and nothing that only users may", { timeout: 300_000 }, async () => {
     const wrong: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
       const token = serviceLike(await userOf(sample.token as string));
-      const answer = await ask(server, operation, { ...sample, token });
+      const answer = await sendRequest(server, operation, { ...sample, token });
       const isExpected = lets(operation.allow, sample.input, undefined) ? answer.status < 300 : isRefusal(answer);
       const issue = issueOf(answer);
       if (issue !== undefined || !isExpected) wrong.push(`${operation.name}: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
@@ -125,11 +121,11 @@ describe("a service with a credential of its own", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("is told that only a user may, where nothing else is in the way", async () => {
+  it("a service receives the rule `principal` where only a user may call", async () => {
     const token = serviceLike(world.own.owner.id);
     for (const operation of restricted().filter(({ allow }) => allow.kind === "signedIn")) {
       const sample = await sampleOf(world, operation.name);
-      const answer = await ask(server, operation, { ...sample, token });
+      const answer = await sendRequest(server, operation, { ...sample, token });
       expect({ operation: operation.name, status: answer.status, details: answer.body.error.details }).toEqual({
         operation: operation.name,
         status: 403,
@@ -138,7 +134,7 @@ describe("a service with a credential of its own", () => {
     }
   });
 
-  it("is not the user whose id it has: it neither leaves for them nor asks about itself as them", async () => {
+  it("a service is not the user with the same id: it cannot leave for them or check itself as them", async () => {
     const { id, member, membershipIds } = world.own;
     const token = serviceLike(member.id);
     const membership = `DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`;

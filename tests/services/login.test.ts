@@ -44,17 +44,17 @@ describeOnPostgresql("deploy/postgresql/login.sh, which the database's container
   afterAll(() => asAdmin(`drop database if exists ${login} with (force)`, `drop role if exists ${login}`));
 
   it.skipIf(without)(
-    `makes a login that the server migrates with, and that row security holds${without ? " (skipped: no psql)" : ""}`,
+    `login.sh creates a login that can migrate and is subject to row-level security${without ? " (skipped: no psql)" : ""}`,
     async () => {
       const environment = { DATABASE_URL: own.href };
       expect(await runGatehouse(["migrate"], environment)).toMatchObject({ code: 0 });
       const { output } = await runGatehouse(["doctor"], environment);
-      expect(output).toContain("the login is held by row-level security");
+      expect(output).toContain("row-level security applies to the login");
       expect(output).toContain("the schema is up to date");
     },
   );
 
-  it.skipIf(without)("gives it nothing else", async () => {
+  it.skipIf(without)("the application's login receives no other privilege", async () => {
     const client = new pg.Client({ connectionString: own.href });
     await client.connect();
     try {

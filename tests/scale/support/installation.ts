@@ -13,23 +13,23 @@ import { type Process, startProcess } from "../../distributed/support.ts";
 import { root } from "../../newcomer/process.ts";
 
 export interface Installation {
-  /** Where the gateway answers. */
+  /** The gateway's address. */
   readonly url: string;
   readonly administrator: { readonly email: string; readonly password: string };
-  /** `gatehouse …` on this installation; what it printed. */
+  /** Runs `gatehouse …` on this installation and returns its output. */
   run(...args: string[]): Promise<string>;
   /** Starts the roles. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What works in the background first, the HTTP server last. */
+/** Background roles first, the HTTP server last. */
 const roles = ["worker", "command", "query", "gateway"] as const;
 const readyWithinMs = 120_000;
 
 /**
- * An installation as one stands in production: each role a process of its own behind NATS, with a Redis, on a database whose login owns that
- * and nothing else (deploy/postgresql/login.sh). `fill` gets the database's address as a superuser, after the schema was made.
+ * An installation as in production: each role in a process of its own behind NATS, with Redis, on a database whose login owns only that
+ * database (deploy/postgresql/login.sh). `fill` receives a superuser's address of the migrated database.
  */
 export async function install(fill: (url: string) => Promise<void>): Promise<Installation> {
   const name = `gatehouse_scale_${randomBytes(6).toString("hex")}`;

@@ -1,9 +1,9 @@
 import type { Relation, RelationExpression } from "./model.ts";
 
-/** A relation with its kinds of subjects told apart. */
+/** A relation with its kinds of subjects separated. */
 export interface PreparedRelation {
   readonly user: boolean;
-  /** Everybody: `user:*`. */
+  /** All users: `user:*`. */
   readonly anyone: boolean;
   readonly role: boolean;
   /** Sets of others: `Group#member`. */

@@ -5,7 +5,7 @@ export interface ResourceRef {
   readonly id: string;
 }
 
-/** A user, everybody (`user`, `*`), a role, another resource, or all who stand in a relation of another resource. */
+/** A user, all users (`user`, `*`), a role, another resource, or all subjects of another resource's relation. */
 export interface SubjectRef {
   readonly type: string;
   readonly id: string;
@@ -14,27 +14,27 @@ export interface SubjectRef {
 
 export const anyone: SubjectRef = { type: "user", id: "*" };
 
-/** A fact that puts a subject into a relation of a resource (S2's camera permission is one). */
+/** A fact that puts a subject into a relation of a resource. */
 export interface Relationship {
   readonly resource: ResourceRef;
   readonly relation: string;
   readonly subject: SubjectRef;
   readonly condition?: Condition | null;
-  /** Milliseconds since 1970; from that moment on it is no longer there. */
+  /** Expiry in milliseconds since 1970. */
   readonly expiresAt?: number | null;
-  /** The write that it came with. */
+  /** The revision of its write. */
   readonly revision?: string;
 }
 
 /**
- * Where relationships are read from. Each answer is the complete list, or undefined while it is not at hand: then the
- * decision is `pending`, and who asked loads what was asked for and asks again. So the engine never waits itself.
+ * The source of relationships. Each result is the complete list, or undefined while it is not loaded: then the
+ * decision is `pending`, and the caller loads what was requested and evaluates again. So the engine never waits itself.
  */
 export interface RelationshipReader {
-  /** Those that put this very subject into the relation. */
+  /** Relationships that put exactly this subject into the relation. */
   direct(resource: ResourceRef, relation: string, subject: SubjectRef): readonly Relationship[] | undefined;
   /** Those of the relation whose subject is neither a user nor a role: sets of others, and resources to go through. */
   indirect(resource: ResourceRef, relation: string): readonly Relationship[] | undefined;
-  /** Those that put this very subject into the relation of any resource of the type. */
+  /** Relationships that put exactly this subject into the relation of any resource of the type. */
   reverse(subject: SubjectRef, type: string, relation: string): readonly Relationship[] | undefined;
 }

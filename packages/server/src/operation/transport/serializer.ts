@@ -1,7 +1,7 @@
 import fastJsonStringify from "fast-json-stringify";
 import type { Operation } from "../declaration/operation.ts";
 
-/** Writes an operation's output out as its schema declares it: what is not declared is stripped, at every depth. */
+/** Serializes an operation's output by its schema: undeclared fields are stripped at every depth. */
 export type Serializer = (output: unknown) => string;
 
 /** By schema: to compile one costs a millisecond, and a process has several transports for its operations. */
@@ -15,5 +15,5 @@ export function serializerOf({ output }: Operation): Serializer {
   return serializer;
 }
 
-/** Whether an operation answers with no body at all. */
-export const answersNothing = ({ output }: Operation): boolean => (output as { type?: string }).type === "null";
+/** Whether an operation answers without a body. */
+export const hasNoBody = ({ output }: Operation): boolean => (output as { type?: string }).type === "null";

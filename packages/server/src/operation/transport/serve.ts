@@ -6,29 +6,29 @@ import type { Authenticate } from "../kernel/authenticators.ts";
 import type { Answer, Call, Dispatch } from "../kernel/dispatch.ts";
 import { after, type MaybePromise } from "../kernel/maybe-promise.ts";
 
-/** A credential as it came with a request. A client sets a header on purpose; a browser sends a cookie by itself. */
+/** The credential of a request. A client sets a header deliberately; a browser sends a cookie by itself. */
 export interface SentCredential {
   readonly token: string;
   readonly from: "header" | "cookie";
 }
 
-/** A request as a transport received it: with the credential that was sent, not yet with the principal. */
+/** A request as a transport received it: with its credential, before authentication. */
 export interface ReceivedCall {
   readonly operation: Operation;
   readonly credential: SentCredential | undefined;
   readonly origin: Origin;
-  /** Reads the rest of the request: an invalid credential is refused before an invalid body. */
+  /** Parses the rest of the request. Deferred, so that an invalid credential is refused before an invalid body. */
   call(principal: Principal): Call;
 }
 
-/** Answers the requests of a transport: in this process, or in one behind NATS. Refusals are thrown or rejected. */
+/** Answers the requests of a transport, in this process or in another one. Errors are thrown or rejected. */
 export type Serve = (received: ReceivedCall) => MaybePromise<Answer>;
 
 /**
- * Serves with this process's own operations. Calls `refused` for a credential that is unknown, expired or revoked; `began` is of
+ * Serves calls in this process. Calls `refused` for a credential that is unknown, expired or revoked; `began` is a value of
  * `performance.now()`.
  */
-export function servedHere(
+export function serveInProcess(
   dispatch: Dispatch,
   authenticate: Authenticate,
   refused?: (received: ReceivedCall, began: number) => void,
@@ -46,6 +46,6 @@ export function servedHere(
   };
 }
 
-/** A stale cookie must not keep a browser from signing in again. */
+/** A stale cookie must not prevent a browser from signing in again. */
 const anonymousInstead = ({ from }: SentCredential, { allow }: Operation): Principal | undefined =>
   from === "cookie" && allow.kind === "anyone" ? anonymous : undefined;

@@ -1,29 +1,29 @@
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 
-/** At most `points` in `seconds`, counted from the first. */
+/** At most `points` in a window of `seconds`, which begins with the first. */
 export interface Limit {
   readonly points: number;
   readonly seconds: number;
 }
 
-/** The limits port: counters that forget. */
+/** The limits port: counters that expire. */
 export interface Limits {
-  /** Takes one point. Answers how long to wait, in seconds, when none was left, else 0. */
+  /** Takes one point. Returns how many seconds to wait if none was left, otherwise 0. */
   take(name: string, key: string, limit: Limit): Promise<number>;
-  /** Gives one point back, where one was taken. */
+  /** Gives one point back, if one was taken. */
   giveBack(name: string, key: string, limit: Limit): Promise<void>;
-  /** How long to wait, in seconds, when no point is left; 0 otherwise. Takes none. */
+  /** How many seconds to wait if no point is left; 0 otherwise. Takes none. */
   peek(name: string, key: string, limit: Limit): Promise<number>;
   /** Gives all points back. */
   reset(name: string, key: string, limit: Limit): Promise<void>;
 }
 
-/** Counts in this process's memory. */
+/** Limits that are counted in this process. */
 export const inProcessLimits = (): Limits =>
-  limitsOver((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
+  limitsWith((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
 
-/** The port over the library's counters; `make` gives the one of a name and a limit. */
-export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
+/** The port on the library's counters; `make` creates the counter of a name and a limit. */
+export function limitsWith(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
   const limiters = new Map<string, RateLimiterAbstract>();
   const limiterFor = (name: string, limit: Limit): RateLimiterAbstract => {
     const id = `${name}:${limit.points}:${limit.seconds}`;
@@ -36,7 +36,7 @@ export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbst
   const secondsOf = (result: RateLimiterRes): number => Math.max(1, Math.ceil(result.msBeforeNext / 1_000));
   const giveBack = async (limiter: RateLimiterAbstract, key: string): Promise<void> => {
     const { consumedPoints } = await limiter.reward(key, 1);
-    // More than were taken would be more than there are.
+    // Never gives back more points than were taken.
     if (consumedPoints < 0) await limiter.penalty(key, 1);
   };
   return {
@@ -47,7 +47,7 @@ export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbst
         return 0;
       } catch (result) {
         if (!(result instanceof RateLimiterRes)) throw result;
-        // The library counts refused calls too; they have taken nothing.
+        // The library also counts rejected calls, which take no point here.
         await giveBack(limiter, key);
         return secondsOf(result);
       }

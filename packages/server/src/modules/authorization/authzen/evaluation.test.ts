@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
-import { expectStatus, joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/testing/people.ts";
+import { expectError, expectOk, expectRead } from "@gatehouse/testing/answers.ts";
+import { joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeWorld, type World } from "./conformance/world.ts";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
@@ -50,7 +50,7 @@ describe("POST /access/v1/evaluation", () => {
     ])
       expect(await context({ subject })).toEqual({ reason_code: "unknown_subject", reason: "The subject is not a user." });
     expect(await context({ subject: { type: "user", id: randomUUID() } })).toMatchObject({ reason_code: "not_a_member" });
-    expect((await context({ resource: record("nowhere") })).reason_code).toBe("missing_permission");
+    expect((await context({ resource: record("unknownId") })).reason_code).toBe("missing_permission");
     expect(await context({ resource: record("i".repeat(256)) })).toMatchObject({
       reason_code: "invalid_input",
       details: [{ field: "resource.id", rule: "maxLength" }],
@@ -177,8 +177,7 @@ describe("POST /access/v1/evaluation", () => {
     await world.server.call(`PATCH /api/v1/users/${world.bob.id}`, { token: world.administrator.token, body: { status: "Suspended" } });
     const bob = reading({ subject: { type: "user", id: world.bob.id } });
     expect((await world.decide(bob)).context.reason_code).toBe("user_inactive");
-    await expectStatus(
-      200,
+    await expectOk(
       world.server.call(`PATCH /api/v1/users/${world.bob.id}`, { token: world.administrator.token, body: { status: "Active" } }),
     );
     expect((await world.decide(bob)).decision).toBe(true);
@@ -195,7 +194,7 @@ describe("POST /access/v1/evaluations", () => {
   const items = (...ids: string[]) => ids.map((id) => ({ resource: record(id) }));
 
   it("answers many in their order, each as the single evaluation does", async () => {
-    const all = ["record-1", "nowhere", "record-2", "record-1"];
+    const all = ["record-1", "unknownId", "record-2", "record-1"];
     const { evaluations } = await ask({ ...reading(), evaluations: items(...all) });
     for (const [index, id] of all.entries()) expect(evaluations[index]).toEqual(await world.decide(reading({ resource: record(id) })));
   });
@@ -208,7 +207,7 @@ describe("POST /access/v1/evaluations", () => {
       { evaluations: [], options: { evaluations_semantic: "deny_on_first_deny" } },
     ])
       expect(await ask({ ...reading(), ...more })).toEqual({ decision: true });
-    expect(await ask({ ...reading({ resource: record("nowhere") }) })).toMatchObject({
+    expect(await ask({ ...reading({ resource: record("unknownId") }) })).toMatchObject({
       decision: false,
       context: { reason_code: "missing_permission" },
     });
@@ -294,11 +293,11 @@ describe("POST /access/v1/evaluations", () => {
   });
 
   it.each([
-    ["execute_all", ["record-1", "nowhere", "record-1"], [true, false, true]],
-    ["deny_on_first_deny", ["record-1", "nowhere", "record-1"], [true, false]],
+    ["execute_all", ["record-1", "unknownId", "record-1"], [true, false, true]],
+    ["deny_on_first_deny", ["record-1", "unknownId", "record-1"], [true, false]],
     ["deny_on_first_deny", ["record-1", "record-2"], [true, true]],
-    ["permit_on_first_permit", ["nowhere", "record-1", "nowhere"], [false, true]],
-    ["permit_on_first_permit", ["nowhere", "never"], [false, false]],
+    ["permit_on_first_permit", ["unknownId", "record-1", "unknownId"], [false, true]],
+    ["permit_on_first_permit", ["unknownId", "never"], [false, false]],
   ])("%s of %j gives %j", async (semantic, ids, expected) => {
     const options = { evaluations_semantic: semantic, another_option: "value" };
     expect(await decisions({ ...reading(), evaluations: items(...ids), options })).toEqual(expected);
@@ -325,7 +324,7 @@ describe("POST /access/v1/evaluations", () => {
     const before = await asked();
     await decisions({
       ...reading(),
-      evaluations: items("record-1", "nowhere", "record-1", "record-1"),
+      evaluations: items("record-1", "unknownId", "record-1", "record-1"),
       options: { evaluations_semantic: "deny_on_first_deny" },
     });
     expect((await asked()) - before).toBe(2);
@@ -377,7 +376,7 @@ describe("POST /access/v1/evaluations", () => {
   });
 
   it("gives equal bodies for equal questions", async () => {
-    const body = { ...reading(), evaluations: [...items("record-1", "nowhere"), 7, { action: { name: "delete" } }] };
+    const body = { ...reading(), evaluations: [...items("record-1", "unknownId"), 7, { action: { name: "delete" } }] };
     const answers = await Promise.all([1, 2, 3].map(() => ask(body)));
     expect(answers[1]).toEqual(answers[0]);
     expect(answers[2]).toEqual(answers[0]);

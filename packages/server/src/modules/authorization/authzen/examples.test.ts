@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 import { issues } from "./conformance/schemas.ts";
-import { makeWorld, type World } from "./conformance/world.ts";
 
 interface Example {
   readonly name: string;
@@ -20,9 +20,9 @@ const examples = JSON.parse(readFileSync(new URL("conformance/examples.json", im
   Record<"specification" | "certification", readonly Example[]>
 >;
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 

@@ -4,11 +4,11 @@ import { joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeWorld, type World } from "./conformance/world.ts";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
@@ -142,8 +142,8 @@ describe("a search", () => {
       await nothing(kind, { subject: { type: "user", id: "nobody" } }, "unknown_subject");
       await nothing(kind, { subject: { type: "user", id: randomUUID() } });
     }
-    expect(await found("subject", { ...body("subject"), resource: { type: "account", id: "nowhere" } })).toEqual([]);
-    await nothing("action", { subject: { type: "user", id: world.bob.id }, resource: { type: "account", id: "nowhere" } });
+    expect(await found("subject", { ...body("subject"), resource: { type: "account", id: "unknownId" } })).toEqual([]);
+    await nothing("action", { subject: { type: "user", id: world.bob.id }, resource: { type: "account", id: "unknownId" } });
   });
 
   it("ignores the id of what is sought, an action among actions, and every field that it does not know", async () => {

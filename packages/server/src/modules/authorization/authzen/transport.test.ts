@@ -1,13 +1,13 @@
 import { expectError } from "@gatehouse/testing/answers.ts";
 import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 import { issues } from "./conformance/schemas.ts";
-import { makeWorld, type World } from "./conformance/world.ts";
 import { authzenMetadata } from "./metadata.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
@@ -102,7 +102,7 @@ describe("GET /.well-known/authzen-configuration", () => {
     expect(issues[address]?.(answer.body)).toEqual([]);
     for (const endpoint of Object.values(answer.body as Record<string, string>).slice(1))
       expectError(await world.server.call(`POST ${new URL(endpoint).pathname}`, { body: {} }), 401, "auth.credential_required");
-    const operations = world.server.application.kernel.catalogue.operations.filter(({ name }) => name === "access.evaluate");
+    const operations = world.server.application.kernel.catalogue.operations.filter(({ name }) => name === "authzen.evaluate");
     expect(Object.keys(authzenMetadata(operations, publicUrl))).toEqual(["policy_decision_point", "access_evaluation_endpoint"]);
   });
 

@@ -1,7 +1,7 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import {
   joinAs,
-  newAdministrator,
+  newMember,
   newOrganization,
   newPerson,
   type OrganizationOf,
@@ -10,43 +10,30 @@ import {
   signIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const world = World.ofSuite();
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let product: string;
-let sellers: string;
 let seller: Person;
 beforeAll(async () => {
-  server = await startTestServer();
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
+  ({ administrator, organization } = world);
   product = `Product${unique()}`;
   for (const value of [product, `${product}.Create`, `${product}.Read`]) await define(value);
-  sellers = await newRole("Sellers", [product]);
-  seller = await newPerson(server, "seller");
-  await joinAs(server, organization, seller, sellers);
+  seller = await newMember(server, organization, [product], "seller");
 });
-afterAll(() => server.close());
 
 async function define(value: string, scope = "Organization"): Promise<AnyBody> {
   const answer = await server.call("POST /api/v1/iam/permissions", { token: administrator.token, body: { value, scope } });
   expectWritten(answer, 201);
   return answer.body;
 }
-async function newRole(name: string, permissions: readonly string[], at = organization): Promise<string> {
-  const { token } = at.owner;
-  const { body } = await server.call("POST /api/v1/iam/roles", {
-    token,
-    body: { name: `${name} ${unique()}`, scope: "Organization", organizationId: at.id },
-  });
-  if (permissions.length > 0)
-    expectWritten(await server.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions } }), 200);
-  return body.id;
-}
+const newRole = (permissions: readonly string[], at = organization): Promise<string> => world.role(permissions, at);
 const permissionsOf = (method: "POST" | "DELETE", role: string, permissions: readonly string[]): Promise<Answer<AnyBody>> =>
   server.call(`${method} /api/v1/iam/roles/${role}/permissions`, { token: organization.owner.token, body: { permissions } });
 const check = (token: string, body: Readonly<Record<string, unknown>>): Promise<Answer<AnyBody>> =>
@@ -70,7 +57,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     expectRead(answer);
     expect(answer.body).toEqual({
       isAuthorized: true,
-      reason: expect.stringMatching(/^Allowed by role 'Sellers \w+'$/),
+      reason: expect.stringMatching(/^Allowed by role 'Role \w+'$/),
       reasonCode: "role",
       missingPermissions: [],
       applicableEntitlements: {},
@@ -114,14 +101,14 @@ describe("POST /api/v1/iam/authorization/check", () => {
 
   it("does not hold upwards or sideways", async () => {
     const reader = await newPerson(server);
-    await joinAs(server, organization, reader, await newRole("Readers", [`${product}.Read`]));
+    await joinAs(server, organization, reader, await newRole([`${product}.Read`]));
     expect((await own(reader, `${product}.Read`)).isAuthorized).toBe(true);
     expect((await own(reader, product)).isAuthorized).toBe(false);
     expect((await own(reader, `${product}.Create`)).isAuthorized).toBe(false);
   });
 
   it("follows every change at once: given, taken, given again, a hundred times", async () => {
-    const role = await newRole("Changing", [`${product}.Read`]);
+    const role = await newRole([`${product}.Read`]);
     const person = await newPerson(server);
     await joinAs(server, organization, person, role);
     for (let round = 0; round < 50; round += 1) {
@@ -136,7 +123,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
   });
 
   it("never answers from before a write while many ask at the same moment", async () => {
-    const role = await newRole("Busy", [`${product}.Read`]);
+    const role = await newRole([`${product}.Read`]);
     const person = await newPerson(server);
     await joinAs(server, organization, person, role);
     for (let round = 0; round < 10; round += 1) {
@@ -205,7 +192,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
   });
 
   it("has a minimal revision: one that is reached is fine, a future one gets 503, and what is none gets 400", async () => {
-    const written = await permissionsOf("POST", await newRole("Revised", []), [product]);
+    const written = await permissionsOf("POST", await newRole([]), [product]);
     const revision = written.headers["x-gatehouse-revision"] as string;
     for (const minRevision of [0, "1", revision, Number(revision)])
       expect((await own(seller, product, { minRevision })).isAuthorized).toBe(true);
@@ -327,7 +314,7 @@ describe("GET /api/v1/iam/users/me/permissions", () => {
     const roles = await rolesOf(server, organization);
     const person = await newPerson(server);
     const membership = await joinAs(server, organization, person, roles["Member"] as string);
-    const role = await newRole("Extra", [`${product}.Read`], organization);
+    const role = await newRole([`${product}.Read`], organization);
     await server.call(`PUT /api/v1/iam/organizations/${organization.id}/memberships/${membership.id}`, {
       token: organization.owner.token,
       body: { roleIds: [roles["Member"], role] },

@@ -6,21 +6,21 @@ import { isForeignTo, type Principal } from "#operation/declaration/principal.ts
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { type CheckRequest, requestContextOf, revisionText } from "./check.ts";
-import type { HeldView } from "./projection/held-view.ts";
+import type { ComposedView } from "./projection/composed-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
-/** Queries about one user: for that user, for who may check in the whole installation, and for who may check in the organization. */
+/** Allows queries about one user to that user, and to holders of the check permission in the installation or organization. */
 export const aboutUser: Rule = either(
   subject("userId", { appliesScopes: true }),
   internal("Authorization.Check"),
   permission("Organization.CheckAccess"),
 );
-/** Queries about everybody in a tenant. */
+/** Allows queries about all users of a tenant. */
 export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
 
 export const tenantOfQuery = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
 
-/** What all queries of one request share: the caller, one moment, and what they may cost together. */
+/** The context that all queries of one request share: the caller, the time, and the budget. */
 export interface QueryContext {
   readonly state: DecisionReader;
   readonly principal: Principal;
@@ -28,7 +28,7 @@ export interface QueryContext {
   readonly budget: Budget;
 }
 
-/** Throws `common.too_many_requests` where the caller's decisions have cost more than its share. */
+/** Throws `common.too_many_requests` if the caller has overspent its budget for decisions. */
 export const queryContext = ({
   state,
   principal,
@@ -42,16 +42,16 @@ export const queryContext = ({
 
 type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest>;
 
-/** What a query is evaluated on: a view, and what the engine takes beside it. */
+/** The input of one evaluation: the view and the request context. */
 export interface EvaluationTarget {
   readonly view: View;
-  readonly held: HeldView;
+  readonly composed: ComposedView;
   readonly context: RequestContext;
 }
 
 /**
- * Evaluates a query about one user in one tenant, again after loading the relationships that it lacked. Undefined where the principal's
- * session is for another organization: there the principal is treated as a non-member.
+ * Evaluates a query about one user in one tenant. Repeats it after loading missing relationships. Undefined if the principal's credential is
+ * for another organization: the principal counts as a non-member there.
  */
 export async function evaluate<Answer>(
   { state, principal, now, budget }: QueryContext,
@@ -61,9 +61,9 @@ export async function evaluate<Answer>(
   const tenantId = request.tenantId ?? null;
   if (isForeignTo(principal, tenantId)) return undefined;
   const context = requestContextOf(request as CheckRequest, principal, now, budget);
-  const evaluateOn = (held: HeldView, relationships: RelationshipReader) => {
-    if (held.view === undefined) throw new Unavailable("authorization projection", undefined);
-    return query({ view: held.view, held, context: { ...context, relationships } });
+  const evaluateOn = (composed: ComposedView, relationships: RelationshipReader) => {
+    if (composed.view === undefined) throw new Unavailable("authorization projection", undefined);
+    return query({ view: composed.view, composed, context: { ...context, relationships } });
   };
   try {
     const about = { userId: request.userId, organizationId: tenantId, action: request.actionType };

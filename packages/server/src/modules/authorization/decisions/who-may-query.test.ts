@@ -1,42 +1,24 @@
-import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { expectError } from "@gatehouse/testing/answers.ts";
+import { newMember, newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
 const action = "Organization.Read";
-let server: TestServer;
+const server = serverOfSuite();
 let organization: OrganizationOf;
 let member: Person;
 let helpdesk: Person;
 let colleague: Person;
 
 beforeAll(async () => {
-  server = await startTestServer();
-  await newAdministrator(server);
   organization = await newOrganization(server);
-  const { token } = organization.owner;
-  const newRole = async (permission: string): Promise<string> => {
-    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id };
-    const { id } = (await server.call(`POST ${iam}/roles`, { token, body })).body;
-    expectWritten(await server.call(`POST ${iam}/roles/${id}/permissions`, { token, body: { permissions: [permission] } }), 200);
-    return id;
-  };
-  [member, helpdesk, colleague] = [await newPerson(server), await newPerson(server), await newPerson(server)];
-  await joinAs(server, organization, member, await newRole(action));
-  await joinAs(server, organization, helpdesk, await newRole("Organization.CheckAccess"));
-  await joinAs(server, organization, colleague, await newRole(action));
+  member = await newMember(server, organization, [action]);
+  helpdesk = await newMember(server, organization, ["Organization.CheckAccess"]);
+  colleague = await newMember(server, organization, [action]);
 });
-afterAll(() => server.close());
 
 const aboutMember = () => ({ userId: member.id, tenantId: organization.id });
 const subject = () => ({ type: "user", id: member.id, properties: { tenantId: organization.id } });

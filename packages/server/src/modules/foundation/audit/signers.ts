@@ -15,13 +15,13 @@ export class Signers {
     this.#keys = keys;
   }
 
-  /** The signer of the newest key. Makes the first key; the caller holds the lock of the chain appender. */
+  /** The signer of the newest key. Creates the first key; the caller must hold the chain appender's lock. */
   async current(store: Store, now: Date): Promise<Signer> {
     const newest = (await store.signingKeys()).at(-1);
     if (newest !== undefined) return this.of(newest);
     const made = newSigningKey(this.#keys);
     await store.insertSigningKey(made, now);
-    // Not remembered: the transaction that made it may still be rolled back.
+    // Not cached: the transaction that created the key may still roll back.
     return new Signer(made, this.#keys);
   }
 

@@ -2,7 +2,7 @@ import type { User } from "#modules/foundation/identity/index.ts";
 import type { UserFactsById } from "./compute-kinds.ts";
 import type { UserEntry } from "./values.ts";
 
-/** Status and profile of people, from what the identity module tells of them. */
+/** Reads the status and profile of users from the identity module. */
 export const userFactsOf =
   (identity: { usersById(ids: readonly string[]): Promise<ReadonlyMap<string, User>> }): UserFactsById =>
   async (ids) =>

@@ -1,7 +1,7 @@
 import type { AuthorizationModel, PermissionNode, StoredRule } from "@gatehouse/policy";
 import type { AccessScope } from "../model.ts";
 
-/** What the product itself knows of a user, for conditions: `$user.email` and the others. */
+/** The user's profile, for conditions: `$user.email` and others. */
 export interface UserProfile {
   readonly email: string;
   readonly name: string;
@@ -11,7 +11,7 @@ export interface UserProfile {
 }
 export interface UserEntry {
   readonly status: string;
-  /** Missing in entries of the release before. */
+  /** Missing in entries of the previous release. */
   readonly profile?: UserProfile;
 }
 export interface TenantEntry {
@@ -30,11 +30,11 @@ export interface RoleEntry {
   readonly name: string;
   readonly scope: AccessScope;
   readonly organizationId: string | null;
-  /** A system role gives what the product says (`system.ts`); nothing is given to it. */
+  /** A predicate defines what a system role allows (`system.ts`); it has no stored rules. */
   readonly isSystem: boolean;
-  /** The rules as they were given, in the order of their permissions. What follows from them below in the tree is not kept. */
+  /** The role's rules in the order of their permissions, not expanded over the tree. */
   readonly given: readonly StoredRule[];
-  /** Where processes of the release before look for what the role gives (`older-release.ts`). */
+  /** The key under which processes of the previous release read the role's permissions (`older-release.ts`). */
   readonly effective: string;
 }
 export interface PermissionEntry extends PermissionNode {

@@ -37,7 +37,7 @@ it("does not name what an event has removed meanwhile: it was right when it was 
   const table = tableOf();
   const parts = await cachedParts(table);
   table.set("role:7", { value: { of: "another" }, version: "2" });
-  const found = await compareCached(parts, readFrom(table), async () => parts.forget("role:7"));
+  const found = await compareCached(parts, readFrom(table), async () => parts.invalidate("role:7"));
   expect(found.keys).toEqual([]);
 });
 

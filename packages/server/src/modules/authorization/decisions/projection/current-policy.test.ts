@@ -135,7 +135,7 @@ describe("the policy that a process decides with", () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     kept.held = promise;
     policy.announced();
-    policy.forget();
+    policy.invalidate();
     kept.entry = entry("Report");
     kept.held = undefined;
     resolve();

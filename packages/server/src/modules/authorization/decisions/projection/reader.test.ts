@@ -4,38 +4,25 @@ import { join } from "node:path";
 import { expectWritten } from "@gatehouse/testing/answers.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import {
-  joinAs,
   newAdministrator,
+  newMember,
   newOrganization,
-  newPerson,
   type OrganizationOf,
   type Person,
   rolesOf,
   signIn,
-  unique,
 } from "@gatehouse/testing/people.ts";
 import { makeDatabase } from "@gatehouse/testing/postgres.ts";
-import {
-  type AnyBody,
-  asOperator,
-  backend,
-  distributed,
-  openTestServer,
-  startTestServer,
-  type TestServer,
-} from "@gatehouse/testing/server.ts";
+import { type AnyBody, asOperator, backend, distributed, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { membershipKey, roleKey, userKey } from "#modules/authorization/access/index.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import type { Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { projectorName } from "./names.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 interface Staffed {
   readonly organization: OrganizationOf;
@@ -43,21 +30,11 @@ interface Staffed {
   readonly role: string;
 }
 
-/** A person who may update the organization by a role of its own, and has not asked anything yet. */
+/** A member who may update the organization by a role of their own, and of whom nothing is cached. */
 async function staffed(on: TestServer = server): Promise<Staffed> {
   const organization = await newOrganization(on);
-  const { token } = organization.owner;
-  const { body } = await on.call("POST /api/v1/iam/roles", {
-    token,
-    body: { name: `Updaters ${unique()}`, scope: "Organization", organizationId: organization.id },
-  });
-  expectWritten(
-    await on.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions: ["Organization.Update"] } }),
-    200,
-  );
-  const person = await newPerson(on);
-  await joinAs(on, organization, person, body.id);
-  return { organization, person, role: body.id };
+  const person = await newMember(on, organization, ["Organization.Update"]);
+  return { organization, person, role: person.roleId };
 }
 
 const ask = async ({ organization, person }: Staffed, on: TestServer = server): Promise<AnyBody> =>
@@ -85,7 +62,7 @@ describe("a part of the read model that is lost", () => {
     await server.application.settled();
     const { database } = server.application.platform;
     const before = await rowOf(key);
-    await sql`delete from access_read_model where key = ${key}`.execute(database.owner);
+    await sql`delete from projection_entries where key = ${key}`.execute(database.owner);
     await emptyCopy();
     expect(await ask(at)).toMatchObject({
       isAuthorized: false,
@@ -101,7 +78,7 @@ describe("a part of the read model that is lost", () => {
   });
 
   async function rowOf(key: string): Promise<unknown> {
-    const { rows } = await sql<{ value: unknown }>`select value from access_read_model where key = ${key}`.execute(
+    const { rows } = await sql<{ value: unknown }>`select value from projection_entries where key = ${key}`.execute(
       server.application.platform.database.owner,
     );
     return rows[0]?.value;
@@ -152,7 +129,7 @@ describe("a repair at the same moment as a change", () => {
       await server.application.settled();
       const { rows } = await sql<{
         value: string[];
-      }>`select value -> 'given' as value from access_read_model where key = ${roleKey(at.role)}`.execute(
+      }>`select value -> 'given' as value from projection_entries where key = ${roleKey(at.role)}`.execute(
         server.application.platform.database.owner,
       );
       expect(rows[0]?.value, `round ${round}`).toEqual(method === "POST" ? ["Organization.Update"] : []);

@@ -1,0 +1,21 @@
+import { isIdentified, isUser, type Principal } from "#operation/declaration/principal.ts";
+import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
+
+interface QueryCaller {
+  readonly principal: Principal;
+  holds(organizationId: string | null, value: string): MaybePromise<boolean>;
+}
+
+/**
+ * Whether the caller may query decisions about a user in a tenant, or about all users there. Callers may query about themselves. Others need
+ * `Authorization.Check` in the internal scope or `Organization.CheckAccess` in the tenant: resource and request data of a query are
+ * trusted.
+ */
+export function mayQuery({ principal, holds }: QueryCaller, userId: string | undefined, tenantId: string | null): MaybePromise<boolean> {
+  if (!isIdentified(principal)) return principal.kind !== "anonymous";
+  if (isUser(principal, userId)) return true;
+  return after(holds(null, "Authorization.Check"), (may) => may || (tenantId !== null && holds(tenantId, "Organization.CheckAccess")));
+}
+
+/** The error detail for a caller who may not query. It is the same for every user and tenant, so it does not reveal which exist. */
+export const queryPermissionMissing = { field: "subject", rule: "permission", permission: "Authorization.Check" } as const;

@@ -23,9 +23,15 @@ export const files: readonly string[] = globSync(["packages/*/src/**/*.test.ts",
 
 export const textOf = (file: string): string => readFileSync(join(root, file), "utf8");
 
-/** Code that marks a file as dependent on a service: isolation, locks, plans, several connections, an adapter. */
-const mark =
-  /\bdescribeOn(Postgresql|Redis)\b|\bonPostgresql\(|\blistens\(|\bservicesAsked\b|\bwhyNoPgbouncer\b|\bwhyNoPostgresql\b|\bpostgresAnswers\b|TEST_BACKEND|\bstartPostgresql\b|\bmakeDatabase\(|\bfreshPostgresql\b|\bbackend\b/;
+/** Code that marks single tests as dependent on a service: it adds the service to their titles. */
+const titleMark = /\bdescribeOn(Postgresql|Redis)\b/;
+
+/** Code that marks a whole file as dependent on a service: several connections, an adapter, the backend of its servers. */
+const fileMark =
+  /\bonPostgresql\(|\blistens\(|\bservicesAsked\b|\bwhyNoPgbouncer\b|\bwhyNoPostgresql\b|\bpostgresAnswers\b|TEST_BACKEND|\bbackend\b/;
+
+/** Marks a whole file, too, where no title names the service. */
+const databaseMark = /\bstartPostgresql\b|\bmakeDatabase\(|\bfreshPostgresql\b/;
 
 /** Files that depend on PostgreSQL without such a mark. */
 const dependentUnmarked: readonly string[] = [
@@ -37,23 +43,28 @@ const dependentUnmarked: readonly string[] = [
   ...files.filter((file) => /^tests\/(services|distributed)\//.test(file)),
 ];
 
-export const dependsOnService = (file: string): boolean => dependentUnmarked.includes(file) || mark.test(textOf(file));
+/** Files whose tests all run on services. */
+export function dependsOnService(file: string): boolean {
+  const text = textOf(file);
+  return dependentUnmarked.includes(file) || fileMark.test(text) || (databaseMark.test(text) && !titleMark.test(text));
+}
 
 /** The words in the title of a test with concurrent calls. One connection cannot prove it. */
 export const racing = "at the same moment";
 
-/** Files of which only the tests that race run on PostgreSQL. */
-export const racesOnly = (file: string): boolean => !dependsOnService(file) && textOf(file).includes(racing);
+/** Files whose tests run on services only where the title gives the reason; `npm test` runs the others. */
+export const dependsByTitle = (file: string): boolean =>
+  !dependsOnService(file) && (titleMark.test(textOf(file)) || textOf(file).includes(racing));
 
 export const turns: readonly Turn[] = [
   {
-    what: "tests that depend on a service: isolation, locks, plans, and each adapter on its service",
+    what: "files that depend on a service: each adapter on its service, and several processes",
     args: files.filter(dependsOnService),
     more: {},
   },
   {
-    what: "concurrent operations, on several connections",
-    args: [...files.filter(racesOnly), `--testNamePattern=${racing}`],
+    what: "concurrent operations, and tests that name a service in their title: isolation, locks, plans, several connections",
+    args: [...files.filter(dependsByTitle), `--testNamePattern=\\[(PostgreSQL|Redis)\\]|${racing}`],
     more: {},
   },
   {

@@ -19,4 +19,7 @@ if (__dirname.includes("node_modules")) {
 }
 // Caches the compiled modules for later starts.
 enableCompileCache?.();
-import("../src/runtime/cli/main.ts").then(({ main }) => main(process.argv.slice(2)));
+const args = process.argv.slice(2);
+// The command line loads the whole product; the version needs none of it.
+if (args[0] === "--version") import("../src/runtime/version.ts").then(({ version }) => process.stdout.write(`${version}\n`));
+else import("../src/runtime/cli/main.ts").then(({ main }) => main(args));

@@ -57,10 +57,15 @@ async function makeSmallCluster(): Promise<Blob> {
   return image;
 }
 
-/** An image opens twice as fast without the databases that nobody asks and without a log to recover from. */
+/** An image opens twice as fast without the databases that nobody asks, rows that migrations left dead, and a log to recover from. */
 async function shrink({ pglite }: EmbeddedDatabase): Promise<void> {
   await pglite.exec("update pg_database set datistemplate = false");
-  for (const statement of ["drop database template0", "drop database template1", "checkpoint"]) await pglite.exec(statement);
+  const { rows } = await pglite.query<{ name: string }>(
+    "select oid::regclass::text as name from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'",
+  );
+  const catalogs = rows.map(({ name }) => name).join(", ");
+  for (const statement of ["drop database template0", "drop database template1", `vacuum full ${catalogs}`, "checkpoint"])
+    await pglite.exec(statement);
 }
 
 export const readImage = (file: string): Blob => new Blob([readFileSync(file)]);

@@ -27,7 +27,7 @@ async function tried(): Promise<string | undefined> {
 
 /** `describe` for tests on a real Redis; skipped with the reason where none can be started. */
 export const describeOnRedis = (name: string, tests: () => void): void => {
-  if (whyNoRedis === undefined) describe(name, tests);
+  if (whyNoRedis === undefined) describe(`${name} [Redis]`, tests);
   else describe.skip(`${name} (skipped: ${whyNoRedis})`, tests);
 };
 

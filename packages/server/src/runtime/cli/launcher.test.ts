@@ -52,7 +52,14 @@ describe("the program, installed below node_modules", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("runs on a recent Node without output of its own", () => {
-    expect(run(process.execPath, join(installed, "bin/gatehouse.js"), ["--version"])).toEqual({ status: 0, stdout: version, stderr: "" });
+    const program = join(installed, "bin/gatehouse.js");
+    expect(run(process.execPath, program, ["--version"])).toEqual({ status: 0, stdout: version, stderr: "" });
+    // `--version` loads no product code; `help` loads all of it.
+    expect(run(process.execPath, program, ["help"])).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(`^gatehouse ${version}\n`),
+      stderr: "",
+    });
   });
 
   it.skipIf(oldNode === undefined)(`names the required Node where it finds none, and exits 78${why}`, () => {

@@ -53,7 +53,6 @@ const exit = { failure: 1, usage: 64, ...refusalExitCodes } as const;
 /** The command line: `gatehouse <command> [options]`. */
 export async function main(args: readonly string[]): Promise<void> {
   if (args.length === 0 || args[0] === "help" || args[0] === "--help") return say(help());
-  if (args[0] === "--version") return say(version);
   const command = commands.find(({ words }) => words.every((word, index) => args[index] === word));
   if (!command) return end(exit.usage, `There is no command "${args.slice(0, 2).join(" ")}".\n\n${help()}`);
   const rest = args.slice(command.words.length);

@@ -67,7 +67,7 @@ test("a file that cannot be read counts as failed", async () => {
 
 test("an error that belongs to no test fails the run at once", async () => {
   const { code, output } = await suite({
-    good: `${passes} setTimeout(() => { throw new Error("nobody caught it"); }); test("waits", () => new Promise((done) => setTimeout(done, 50)));`,
+    good: `${passes} setTimeout(() => { throw new Error("uncaught"); }); test("waits", () => new Promise((done) => setTimeout(done, 50)));`,
   });
   expect(code, output).toBe(1);
   expect(output).not.toContain("once more");

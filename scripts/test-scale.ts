@@ -19,9 +19,9 @@ const { values } = parseArgs({
 const size = { roles: Number(values.roles), permissions: Number(values.permissions) };
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const timed = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const result = await work();
-  say(`${what}: ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
+  say(`${what}: ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   return result;
 };
 

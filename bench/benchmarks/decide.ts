@@ -1,14 +1,14 @@
 import type { Benchmark } from "../lib/benchmark.ts";
 import { inProcess } from "../lib/in-process.ts";
 
-type Described = Pick<Benchmark, "name" | "compares" | "target">;
+type Definition = Pick<Benchmark, "name" | "compares" | "target">;
 
 /** Benchmarks without a server: function calls in one process, each with a contest of the same name in `in-process/contests.ts`. */
-const benchmark = (described: Described, ...beside: string[]): Benchmark => ({
-  ...described,
+const benchmark = (definition: Definition, ...informational: string[]): Benchmark => ({
+  ...definition,
   unit: "decisions/s",
   direction: "atLeast",
-  run: (bench) => inProcess(bench, described.name, beside),
+  run: (bench) => inProcess(bench, definition.name, informational),
 });
 
 export const decideHandWritten = benchmark({
@@ -44,7 +44,7 @@ export const decideCold = benchmark(
     compares: "first decision of a cold subject with 10 roles of 20 permissions, against CASL building its ability",
     target: 1,
   },
-  "decide-cold, roles that nobody held together before",
+  "decide-cold, a new combination of roles",
   "decide-cold, roles compiled again",
 );
 

@@ -22,7 +22,7 @@ export const contests: Readonly<Record<string, () => Promise<Contest>>> = {
   "decide-cedar": () => about(smallSchool(), warm, cedarOneByOne),
   "decide-cedar, a role's permissions as one list": () => about(smallSchool(), warm, cedar),
   "decide-cold": () => about(largeSchool(), cold, caslBuilding),
-  "decide-cold, roles that nobody held together before": () => isolated(about(largeSchool(), coldCombination, caslBuilding)),
+  "decide-cold, a new combination of roles": () => isolated(about(largeSchool(), coldCombination, caslBuilding)),
   "decide-cold, roles compiled again": () => isolated(about(largeSchool(), coldRoles, caslBuilding)),
   "decide-relations": async () => relations(),
   "decide-relations, only direct grants": async () => relations("direct"),

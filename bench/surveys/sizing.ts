@@ -96,8 +96,8 @@ function databaseFigures({ bytes, steps }: SizingResult): Figure[] {
         ...(note ? { note } : {}),
       });
     for (const purpose of ["own", "projection", "events", "audit"] as const) add(purpose, grownBy(step, purpose));
-    const kept = (["own", "projection", "events", "audit"] as const).reduce((sum, purpose) => sum + grownBy(step, purpose), 0);
-    add("all", kept, `of ${step.count.toLocaleString("en-US")}, without the queue's rows`);
+    const total = (["own", "projection", "events", "audit"] as const).reduce((sum, purpose) => sum + grownBy(step, purpose), 0);
+    add("all", total, `of ${step.count.toLocaleString("en-US")}, without the queue's rows`);
     add("queue", grownBy(step, "jobs"), "removed by the queue in time");
   }
   const over = (tables: (table: string) => boolean, rows: string) => {

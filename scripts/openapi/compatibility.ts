@@ -75,7 +75,7 @@ function ofResponses(name: string, before: Responses, now: Responses): readonly 
     const present = now[status];
     if (present === undefined) return [`${at}: the status is gone`];
     const headers = Object.keys(response.headers ?? {}).filter(
-      (header) => !endingHeaders.has(header) && !(header in (present.headers ?? {})),
+      (header) => !sunsetHeaders.has(header) && !(header in (present.headers ?? {})),
     );
     return [
       ...headers.map((header) => `${at}: the header ${header} is gone`),
@@ -87,7 +87,7 @@ function ofResponses(name: string, before: Responses, now: Responses): readonly 
 }
 
 /** An operation whose deprecation is withdrawn no longer has these headers. */
-const endingHeaders = new Set(["deprecation", "sunset", "link"]);
+const sunsetHeaders = new Set(["deprecation", "sunset", "link"]);
 
 /** All errors have one envelope. Codes are only added: a missing one may have been renamed, which would break clients silently. */
 function ofErrors(at: string, before: Response, now: Response): readonly string[] {

@@ -124,11 +124,11 @@ describe("the compose file", () => {
     expect(compose.services.alertmanager.volumes).toEqual(["./alertmanager:/etc/alertmanager:ro"]);
     const { route, receivers, global } = read("alertmanager/alertmanager.yml");
     const kinds = Object.fromEntries(receivers.map(({ name, ...configs }: AnyBody) => [name, Object.keys(configs).sort()] as const));
-    expect(kinds).toEqual({ "on-call": ["pagerduty_configs"], everybody: ["email_configs", "slack_configs"] });
-    expect(route.receiver).toBe("everybody");
+    expect(kinds).toEqual({ "on-call": ["pagerduty_configs"], "all-channels": ["email_configs", "slack_configs"] });
+    expect(route.receiver).toBe("all-channels");
     expect(route.routes.map(({ receiver, matchers, continue: goesOn = false }: AnyBody) => [receiver, matchers[0], goesOn])).toEqual([
       ["on-call", 'severity="critical"', true],
-      ["everybody", 'severity=~"critical|warning"', false],
+      ["all-channels", 'severity=~"critical|warning"', false],
     ]);
     const files = [
       global.smtp_auth_password_file,

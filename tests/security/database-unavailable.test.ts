@@ -4,7 +4,7 @@ import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { times } from "@gatehouse/testing/lanes.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
-import { joinAs, newPerson, type Person } from "@gatehouse/testing/people.ts";
+import type { Person } from "@gatehouse/testing/people.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -47,15 +47,11 @@ describeOnPostgresql("an unavailable database", () => {
     worker = await openTestServer({ ...environment, DATABASE_URL: postgresql.url });
     other = await openTestServer({ ...environment, DATABASE_URL: wire.url }, { worker: false });
     world = await World.on(worker);
-    const member = async (): Promise<Person> => {
-      const person = await newPerson(worker, "member");
-      await joinAs(worker, world.own.organization, person, world.own.roles["Member"] as string);
-      return person;
-    };
-    warm = await member();
-    bystander = await member();
+    const role = world.roles["Member"] as string;
+    warm = await world.person(role);
+    bystander = await world.person(role);
     cold = [];
-    for (const _ of times(8)) cold.push(await member());
+    for (const _ of times(8)) cold.push(await world.person(role));
     await worker.application.settled();
     for (const server of [worker, other]) {
       await expectOk(ask(server, warm));

@@ -1,7 +1,7 @@
 /** Attack 35 of docs/security/attacks.md. */
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { joinAs, newPerson, type Person } from "@gatehouse/testing/people.ts";
+import type { Person } from "@gatehouse/testing/people.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { World } from "@gatehouse/testing/world.ts";
@@ -20,19 +20,13 @@ describeOnPostgresql("an unavailable database", () => {
   beforeAll(async () => {
     server = await startTestServer({}, "postgresql");
     world = await World.on(server);
-    warm = await memberOf(world);
-    cold = await memberOf(world);
+    warm = await world.person(world.roles["Member"] as string);
+    cold = await world.person(world.roles["Member"] as string);
   });
   afterAll(async () => {
     await letIn(true);
     await server?.close();
   });
-
-  async function memberOf({ own }: World): Promise<Person> {
-    const person = await newPerson(server, "member");
-    await joinAs(server, own.organization, person, own.roles["Member"] as string);
-    return person;
-  }
 
   /** Refuses connections to the server's database and ends the existing ones, or accepts connections again. */
   async function letIn(open: boolean): Promise<void> {

@@ -2,7 +2,7 @@
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { times } from "@gatehouse/testing/lanes.ts";
-import { joinAs, mailedToken, newMember, newPerson, type Person, password, signIn } from "@gatehouse/testing/people.ts";
+import { type Member, mailedToken, newMember, newPerson, type Person, password, signIn } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
 import { twoTenants, World } from "@gatehouse/testing/world.ts";
@@ -56,25 +56,20 @@ describeOnPostgresql("revocation on three processes", () => {
     }
   }
 
-  const member = async (roleName: string): Promise<{ person: Person; membershipId: string }> => {
-    const { own } = world;
-    const person = await newPerson(processes.all[0] as TestServer, "member");
-    const { id } = await joinAs(processes.all[0] as TestServer, own.organization, person, own.roles[roleName] as string);
-    return { person, membershipId: id };
-  };
+  const member = (roleName: string): Promise<Member> => world.person(world.roles[roleName] as string);
   const readOwn = (person: Person) => (server: TestServer) =>
     server.call(`GET ${iam}/organizations/${world.own.id}`, { token: person.token });
   const readMe = (token: string) => (server: TestServer) => server.call(`GET ${iam}/auth/session`, { token });
 
   it("a member with a lower role is refused in every process within the bound", () =>
     expectTaken("the admin's role", async () => {
-      const { person, membershipId } = await member("Admin");
+      const person = await member("Admin");
       const { id, owner, roles } = world.own;
       return {
         person,
         use: (server) => server.call(`GET ${iam}/organizations/${id}/invitations`, { token: person.token }),
         take: (server) =>
-          server.call(`PUT ${iam}/organizations/${id}/memberships/${membershipId}`, {
+          server.call(`PUT ${iam}/organizations/${id}/memberships/${person.membershipId}`, {
             token: owner.token,
             body: { roleId: roles["Member"] },
           }),
@@ -98,19 +93,19 @@ describeOnPostgresql("revocation on three processes", () => {
 
   it("a removed member is refused in every process within the bound", () =>
     expectTaken("the membership", async () => {
-      const { person, membershipId } = await member("Member");
+      const person = await member("Member");
       const { id, owner } = world.own;
       return {
         person,
         use: readOwn(person),
-        take: (server) => server.call(`DELETE ${iam}/organizations/${id}/memberships/${membershipId}`, { token: owner.token }),
+        take: (server) => server.call(`DELETE ${iam}/organizations/${id}/memberships/${person.membershipId}`, { token: owner.token }),
         refusal: [404],
       };
     }));
 
   it("a suspended user is refused in every process within the bound", () =>
     expectTaken("the suspended user's session", async () => {
-      const { person } = await member("Member");
+      const person = await member("Member");
       return {
         person,
         use: readOwn(person),
@@ -122,7 +117,7 @@ describeOnPostgresql("revocation on three processes", () => {
 
   it("checks about a suspended user are denied in every process within the bound", () =>
     expectTaken("the decision about the suspended user", async () => {
-      const { person } = await member("Member");
+      const person = await member("Member");
       const body = { userId: person.id, tenantId: world.own.id, actionType: "Organization.Read" };
       return {
         person,
@@ -153,7 +148,7 @@ describeOnPostgresql("revocation on three processes", () => {
 
   it("sessions from before a password change are refused in every process within the bound", () =>
     expectTaken("the session of the old password", async () => {
-      const { person } = await member("Member");
+      const person = await member("Member");
       const server = processes.all[0] as TestServer;
       await expectOk(server.call(`POST ${iam}/auth/forgot-password`, { body: { email: person.email } }));
       const token = await mailedToken(server, person.email, "reset-password");
@@ -168,7 +163,7 @@ describeOnPostgresql("revocation on three processes", () => {
   it("an ended session and a signed-out one are refused in every process within the bound", () =>
     expectTaken("the ended session", async () => {
       const server = processes.all[0] as TestServer;
-      const { person } = await member("Member");
+      const person = await member("Member");
       const second = await signIn(server, person.email);
       const { session } = await expectOk(server.call(`GET ${iam}/auth/session`, { token: second }));
       const ended = Math.random() < 0.5;

@@ -163,7 +163,7 @@ const background: Dashboard = {
         { title: "Lag", lines: { "{{consumer}}": "max by (consumer) (gatehouse_consumer_lag_seconds)" }, unit: "s" },
         { title: "Events behind", lines: { "{{consumer}}": "max by (consumer) (gatehouse_consumer_lag_events)" } },
         {
-          title: "Put aside",
+          title: "Dead letters",
           lines: {
             "{{consumer}}": "max by (consumer) (gatehouse_dead_letters)",
             "broker {{consumer}}": "max by (consumer) (gatehouse_broker_dead_letters)",

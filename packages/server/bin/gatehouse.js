@@ -8,7 +8,7 @@ var path = require("path");
 
 /** The first release that runs TypeScript without a build. */
 var needed = [22, 18];
-var handedOver = "GATEHOUSE_NODE_HANDED_OVER";
+var isRestarted = "GATEHOUSE_NODE_HANDED_OVER";
 
 function isRecent(version) {
   var parts = version.replace(/^v/, "").split(".").map(Number);
@@ -50,11 +50,11 @@ function refuse() {
   process.exit(78);
 }
 
-function handOver(program) {
+function runWith(program) {
   var environment = {};
   for (var name in process.env) environment[name] = process.env[name];
   // Prevents a loop where the program is too old, too.
-  environment[handedOver] = "1";
+  environment[isRestarted] = "1";
   var child = childProcess.spawn(program, [__filename].concat(process.argv.slice(2)), { stdio: "inherit", env: environment });
   ["SIGINT", "SIGTERM", "SIGHUP"].forEach(function (signal) {
     process.on(signal, function () {
@@ -70,10 +70,10 @@ function handOver(program) {
 }
 
 if (isRecent(process.version)) {
-  delete process.env[handedOver];
+  delete process.env[isRestarted];
   require("./run.js");
 } else {
-  var found = process.env[handedOver] ? undefined : bundledNode() || nodeOfPath();
-  if (found) handOver(found);
+  var found = process.env[isRestarted] ? undefined : bundledNode() || nodeOfPath();
+  if (found) runWith(found);
   else refuse();
 }

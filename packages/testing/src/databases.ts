@@ -155,6 +155,13 @@ export async function asAdministrator<T>(work: (client: pg.Client) => Promise<T>
   }
 }
 
+/** Drops a database of a test and the role of the same name. */
+export const dropWithRole = (name: string): Promise<void> =>
+  asAdministrator(async (client) => {
+    await client.query(`drop database if exists ${name} with (force)`);
+    await client.query(`drop role if exists ${name}`);
+  });
+
 /**
  * Assigns that many transaction ids of the server, as its other databases would. Uses a separate connection, because the product's
  * connections run each statement in a transaction.

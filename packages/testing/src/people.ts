@@ -126,8 +126,15 @@ export async function joinAs(server: TestServer, organization: Organization, per
   return expectOk(server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: person.token, body: { token } }));
 }
 
+/** A new internal role that gives `permissions`; returns its id. */
+export async function newInternalRole(server: TestServer, { token }: Person, permissions: readonly string[] = []): Promise<string> {
+  const body = { name: `Internal ${unique()}`, scope: "Internal" };
+  const { id } = await expectOk(server.call("POST /api/v1/iam/roles", { token, body }));
+  if (permissions.length > 0) await expectOk(server.call(`POST /api/v1/iam/roles/${id}/permissions`, { token, body: { permissions } }));
+  return id;
+}
+
 export interface Member extends Person {
-  readonly roleId: string;
   readonly membershipId: string;
 }
 
@@ -137,7 +144,7 @@ export async function newMember(
   organization: Organization,
   permissions: readonly string[] = [],
   name = "member",
-): Promise<Member> {
+): Promise<Member & { readonly roleId: string }> {
   const { id: roleId } = await newRole(server, organization, permissions);
   const person = await newPerson(server, name);
   return { ...person, roleId, membershipId: (await joinAs(server, organization, person, roleId)).id };

@@ -1,5 +1,15 @@
 import { expectOk, expectRead, expectWritten } from "./answers.ts";
-import { joinAs, newAdministrator, newPerson, newRole, type OrganizationOf, type Person, signIn, unique } from "./people.ts";
+import {
+  joinAs,
+  type Member,
+  newAdministrator,
+  newInternalRole,
+  newPerson,
+  newRole,
+  type OrganizationOf,
+  type Person,
+  signIn,
+} from "./people.ts";
 import { on, refOf, subjectOf } from "./references.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "./server.ts";
 import { ofSuite, serverOfSuite } from "./suite.ts";
@@ -161,7 +171,7 @@ export class World {
   }
 
   /** A new member with these roles, by default with a role that gives nothing. */
-  async person(...roles: readonly string[]): Promise<Person> {
+  async person(...roles: readonly string[]): Promise<Member> {
     const person = await newPerson(this.server);
     const [first = await this.role(), ...more] = roles;
     const { id } = await joinAs(this.server, this.organization, person, first);
@@ -169,7 +179,7 @@ export class World {
       const route = `PUT organizations/${this.organization.id}/memberships/${id}`;
       expectWritten(await this.send(route, this.owner.token, { roleIds: [first, ...more] }), 200);
     }
-    return person;
+    return { ...person, membershipId: id };
   }
 
   /** The id of a member's membership. */
@@ -236,7 +246,7 @@ async function make(server: TestServer, features: readonly Feature[] = []): Prom
     other,
     nonMember: wanted.includes("nonMember") ? await newPerson(server, "non-member") : undefined,
     both: wanted.includes("both") ? await ownerOf(server, own, requested(other, "other")) : undefined,
-    internal: wanted.includes("oneOfEach") ? await internalRoles(server, token) : undefined,
+    internal: wanted.includes("oneOfEach") ? await internalRoles(server, administrator) : undefined,
   };
 }
 
@@ -246,11 +256,10 @@ async function ownerOf(server: TestServer, own: Tenant, other: Tenant): Promise<
   return { person, sessionForOwn: await signIn(server, person.email, own.id) };
 }
 
-async function internalRoles(server: TestServer, token: string): Promise<InternalRoles> {
-  const { items } = await expectOk(server.call("GET /api/v1/iam/roles", { token }));
-  const body = { name: `Clerk ${unique()}`, scope: "Internal" };
+async function internalRoles(server: TestServer, administrator: Person): Promise<InternalRoles> {
+  const { items } = await expectOk(server.call("GET /api/v1/iam/roles", { token: administrator.token }));
   return {
     administratorRoleId: items.find((role: AnyBody) => role.name === "Administrator").id,
-    internalRoleId: (await expectOk(server.call("POST /api/v1/iam/roles", { token, body }))).id,
+    internalRoleId: await newInternalRole(server, administrator),
   };
 }

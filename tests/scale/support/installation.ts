@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { dropWithRole } from "@gatehouse/testing/databases.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import { startRedis } from "@gatehouse/testing/redis.ts";
 import { services } from "@gatehouse/testing/services.ts";
-import pg from "pg";
 import { type Process, startProcess } from "../../distributed/support.ts";
 import { root } from "../../newcomer/process.ts";
 
@@ -78,7 +78,7 @@ export async function install(fill: (url: string) => Promise<void>): Promise<Ins
       for (const process of running.toReversed()) await process.end("SIGTERM");
       await redis.close();
       rmSync(folder, { recursive: true, force: true });
-      await asAdministrator(`drop database if exists ${name} with (force)`, `drop role if exists ${name}`);
+      await dropWithRole(name);
     },
   };
   try {
@@ -105,16 +105,6 @@ function makeLogin(name: string, password: string): void {
       GATEHOUSE_DATABASE_PASSWORD: password,
     },
   });
-}
-
-async function asAdministrator(...statements: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }
 
 async function ready(url: string, role: string, process: Process): Promise<void> {

@@ -19,7 +19,7 @@ describe("the banner of a start", () => {
       SMTP_URL: "smtp://user:hunter2@mail.example.com:587",
     });
     expect(all).toContain("  cache and limits: Redis; events: RabbitMQ; requests: NATS\n");
-    expect(all).toContain("  mails: handed to mail.example.com:587\n");
+    expect(all).toContain("  mails: sent to mail.example.com:587\n");
     expect(all).not.toContain("hunter2");
     expect(bannerOf({ EVENTS_URL: "kafka://one:9092,two:9092" })).toContain(
       "  events: Kafka; cache and limits, requests: in this process\n",

@@ -20,7 +20,7 @@ export function banner(configuration: Configuration, url: string, setUpToken: st
 
 function mails(configuration: Configuration, url: string): string {
   const { smtpUrl } = configuration;
-  if (smtpUrl !== undefined) return `  mails: handed to ${new URL(smtpUrl).host}`;
+  if (smtpUrl !== undefined) return `  mails: sent to ${new URL(smtpUrl).host}`;
   return acceptsRemoteCallers(configuration)
     ? "  mails: neither sent nor shown, because other machines can connect; set SMTP_URL"
     : `  mails: not sent, shown at ${url}/dev/inbox`;
@@ -42,6 +42,6 @@ function services({ redis, eventsUrl, natsUrl }: Configuration): string {
 
 function storage(databaseUrl: string | undefined, dataDir: string): readonly string[] {
   if (databaseUrl !== undefined) return ["  storage: PostgreSQL"];
-  if (dataDir === "memory") return ["  storage: embedded, in memory; nothing is kept"];
+  if (dataDir === "memory") return ["  storage: embedded, in memory; nothing is persisted"];
   return [`  storage: embedded, in ${dataDir}; it survives a kill, not a power cut (set DATABASE_URL for PostgreSQL)`];
 }

@@ -118,13 +118,13 @@ export function cachedRead<Value>(cacheTtlMs: number, read: (db: ReadHandle) => 
   return (db) => {
     if (reading !== undefined && performance.now() - readAt < cacheTtlMs) return reading;
     readAt = performance.now();
-    const begun = read(db);
-    reading = begun;
+    const started = read(db);
+    reading = started;
     // A failed read is not cached.
-    begun.catch(() => {
-      if (reading === begun) reading = undefined;
+    started.catch(() => {
+      if (reading === started) reading = undefined;
     });
-    return begun;
+    return started;
   };
 }
 

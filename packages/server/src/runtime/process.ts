@@ -44,7 +44,7 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
     application && Promise.race([application.platform.log.lost, application.lost]),
   );
   if (lock) {
-    watchMainThread(stopSignals, isOverdue, (error) => logger.error({ err: error }, "the main thread is not watched any more"));
+    watchMainThread(stopSignals, isOverdue, (error) => logger.error({ err: error }, "the watchdog of the main thread has ended"));
     void lock.lost.then(() => {
       logger.fatal("another process has taken the data directory; this one ends without writing to it again");
       process.exit(1);

@@ -51,7 +51,7 @@ const undecidable: Row["answers"] = {
   all: [503, 503, 503, 503],
 };
 
-/** The table of docs/operations/faults.md, "What readiness says". */
+/** The expected answers of the probes for each failure. */
 const rows: readonly Row[] = [
   {
     failure: "nothing is unavailable",

@@ -62,20 +62,22 @@ describe("an export without a server", () => {
   });
 
   it("reports each record that was changed, left out, moved or added", async () => {
-    const told = async (content: readonly string[], ...more: string[]) => {
+    const verified = async (content: readonly string[], ...more: string[]) => {
       const { code, output } = await verify(content, ...more);
       expect(code, output).toBe(1);
       return output;
     };
     const name = organization.id;
-    expect(await told(changed(2, (log) => Object.assign(log, { result: "refused" })))).toContain(`WRONG ${name}, record 3: was changed`);
-    expect(await told(changed(2, (log) => Object.assign(log.details, { more: 1 })))).toContain(`WRONG ${name}, record 3: was changed`);
-    expect(await told(lines.toSpliced(2, 1), "--complete")).toContain("the file does not have every record");
-    expect(await told(lines.slice(1), "--complete")).toContain("the file does not have every record");
-    expect(await told(lines.slice(0, 2), "--complete")).toContain("the file does not have every record");
+    expect(await verified(changed(2, (log) => Object.assign(log, { result: "refused" })))).toContain(
+      `WRONG ${name}, record 3: was changed`,
+    );
+    expect(await verified(changed(2, (log) => Object.assign(log.details, { more: 1 })))).toContain(`WRONG ${name}, record 3: was changed`);
+    expect(await verified(lines.toSpliced(2, 1), "--complete")).toContain("the file does not have every record");
+    expect(await verified(lines.slice(1), "--complete")).toContain("the file does not have every record");
+    expect(await verified(lines.slice(0, 2), "--complete")).toContain("the file does not have every record");
     const swapped = lines.with(1, lines[2] as string).with(2, lines[1] as string);
-    expect(await told(swapped)).toContain(`WRONG ${name}, record 2: follows record 3: reordered`);
-    expect(await told([...lines, "{}"])).toContain(`WRONG line ${lines.length + 1} is not a record`);
+    expect(await verified(swapped)).toContain(`WRONG ${name}, record 2: follows record 3: reordered`);
+    expect(await verified([...lines, "{}"])).toContain(`WRONG line ${lines.length + 1} is not a record`);
   });
 
   it("that a search has filtered is intact, and reports the missing records", async () => {
@@ -108,8 +110,8 @@ describe("an export without a server", () => {
       await sql`update audit_records set action = 'Nothing' where organization_id = ${organization.id} and number = 2`.execute(tx);
     });
     await server.close();
-    const told = await runGatehouse(["audit", "verify", "--against", at("many.jsonl")], environment());
-    expect(told).toMatchObject({ code: 1, output: expect.stringContaining(`WRONG ${organization.id}: record 2 was changed (changed)`) });
-    expect(told.output).toContain("1 thing is wrong.");
+    const result = await runGatehouse(["audit", "verify", "--against", at("many.jsonl")], environment());
+    expect(result).toMatchObject({ code: 1, output: expect.stringContaining(`WRONG ${organization.id}: record 2 was changed (changed)`) });
+    expect(result.output).toContain("1 thing is wrong.");
   });
 });

@@ -80,12 +80,12 @@ describe("the master key of embedded storage", () => {
     expect(statSync(join(dataDir, "master.key")).mode & 0o777).toBe(0o600);
     expect(existsSync(older())).toBe(false);
     const looked = await openTestServer(environment, { worker: false });
-    const { rows: told } = await sql`select operation, caller_kind, after from audit_entries where operation = 'keys.rotate'`.execute(
+    const { rows: audited } = await sql`select operation, caller_kind, after from audit_entries where operation = 'keys.rotate'`.execute(
       looked.application.platform.database.owner,
     );
     await looked.close();
     const after = { current: keyNamed(key()), reencrypted: expect.any(Number), undecryptable: 0 };
-    expect(told).toEqual([{ operation: "keys.rotate", caller_kind: "operator", after }]);
+    expect(audited).toEqual([{ operation: "keys.rotate", caller_kind: "operator", after }]);
     const status = await runGatehouse(["keys", "status"], environment);
     expect(status.output).toContain(keyNamed(key()));
     expect(status.output).not.toContain(keyNamed(before));

@@ -91,7 +91,7 @@ async function refuseForeignTables(source: Kysely<AnyTables>, target: Kysely<Any
   const others = (await readTables(target)).map(({ name }) => name).filter((name) => !ours.has(name));
   if (others.length === 0) return;
   throw new ImportRefused(
-    `The database of DATABASE_URL has tables that the source lacks (${others.join(", ")}). An import goes into a database of its own.`,
+    `The database of DATABASE_URL has tables that the source lacks (${others.join(", ")}). An import needs a database without other tables.`,
   );
 }
 
@@ -121,7 +121,7 @@ async function refuseUnlessEmpty(tx: Kysely<AnyTables>, tables: readonly Table[]
   if ((await waitingJobs(tx, queueNames)) > 0) filled.push("jobs");
   if (filled.length === 0) return;
   throw new ImportRefused(
-    `The database of DATABASE_URL is not empty (${filled.join(", ")}). An import goes into a new database; no server may have been started on it.`,
+    `The database of DATABASE_URL is not empty (${filled.join(", ")}). An import needs a new database on which no server was started.`,
   );
 }
 

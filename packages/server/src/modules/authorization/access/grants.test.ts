@@ -151,15 +151,15 @@ describe("a grant allows what its relation allows, on its resource only", () => 
 
 describe("a grant with an expiry", () => {
   it("expires by the server's clock, whether or not it was checked before", async () => {
-    const [asked, unasked] = [camera(), camera()];
-    for (const one of [asked, unasked]) await world.granted(one, "viewer", `user:${person.id}`, { expiresAt: secondsAhead(60) });
-    expect(await view(person, asked)).toBe(true);
+    const [checked, unchecked] = [camera(), camera()];
+    for (const one of [checked, unchecked]) await world.granted(one, "viewer", `user:${person.id}`, { expiresAt: secondsAhead(60) });
+    expect(await view(person, checked)).toBe(true);
     world.server.clock.advance(55);
-    expect(await view(person, asked)).toBe(true);
+    expect(await view(person, checked)).toBe(true);
     world.server.clock.advance(6);
-    expect(await view(person, asked)).toBe(false);
-    expect(await view(person, unasked)).toBe(false);
-    const { body } = await list(`&resourceType=Camera&resourceId=${refOf(asked).id}`);
+    expect(await view(person, checked)).toBe(false);
+    expect(await view(person, unchecked)).toBe(false);
+    const { body } = await list(`&resourceType=Camera&resourceId=${refOf(checked).id}`);
     expect(body.items).toHaveLength(1);
   });
 
@@ -392,14 +392,14 @@ describe("POST /api/v1/iam/grants/revoke", () => {
     await world.granted(one, "viewer", `user:${person.id}`);
     await world.granted(one, "editor", `user:${person.id}`);
     await world.granted(one, "viewer", "user:*");
-    const kept = camera();
-    await world.granted(kept, "viewer", `user:${person.id}`);
+    const otherCamera = camera();
+    await world.granted(otherCamera, "viewer", `user:${person.id}`);
     expect(await view(person, one)).toBe(true);
     const answer = await revokeAll({ resource: refOf(one) });
     expectWritten(answer, 200);
     expect(answer.body).toMatchObject({ revoked: 3 });
     expect(await view(person, one)).toBe(false);
-    expect(await view(person, kept)).toBe(true);
+    expect(await view(person, otherCamera)).toBe(true);
     expect((await revokeAll({ resource: refOf(one) })).body).toMatchObject({ revoked: 0 });
   });
 

@@ -33,12 +33,12 @@ function changed(path: string, value: unknown): AnyBody {
   const model: AnyBody = structuredClone(cameras);
   const names = path.split("/");
   const last = names.pop() as string;
-  const place = names.reduce((at, name) => {
+  const parent = names.reduce((at, name) => {
     at[name] ??= {};
     return at[name];
   }, model);
-  if (value === undefined) delete place[last];
-  else place[last] = value;
+  if (value === undefined) delete parent[last];
+  else parent[last] = value;
   return model;
 }
 

@@ -96,9 +96,9 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
     await define(one);
     const moved = (await define(`${one}.Create`)).body;
     await define(other);
-    const described = await update(moved.id, { description: "Make one" });
-    expectWritten(described, 200);
-    expect(described.body).toMatchObject({ description: "Make one", parent: one, version: 2, value: `${one}.Create` });
+    const updatedDescription = await update(moved.id, { description: "Make one" });
+    expectWritten(updatedDescription, 200);
+    expect(updatedDescription.body).toMatchObject({ description: "Make one", parent: one, version: 2, value: `${one}.Create` });
     expect((await update(moved.id, { parent: other })).body).toMatchObject({ description: "Make one", parent: other });
     expect((await update(moved.id, { parent: null, description: null })).body).toMatchObject({
       description: null,

@@ -26,8 +26,8 @@ beforeAll(async () => {
 const inClass = (class_id: unknown) => ({ contextData: { class_id } });
 const faultsOf = ({ body }: { body: AnyBody }) => body.error.details.map(({ field, rule }: AnyBody) => `${field} ${rule}`).sort();
 
-describe("S4's teacher: $request.class_id against $user.class_id", () => {
-  it("marks the attendance of their own class and of no other, letter by letter", async () => {
+describe("a condition that compares $request.class_id with $user.class_id", () => {
+  it("allows a teacher to mark the attendance of their own class only, compared exactly", async () => {
     expect(await world.decide(teacher, "attendance.mark", inClass("10A1"))).toMatchObject({ isAuthorized: true, reasonCode: "role" });
     for (const other of ["10A2", "10a1", "10A1 ", "", "$user.class_id"])
       expect(await world.decide(teacher, "attendance.mark", inClass(other))).toMatchObject({
@@ -36,7 +36,7 @@ describe("S4's teacher: $request.class_id against $user.class_id", () => {
       });
   });
 
-  it("gets no decision without the class, with null, or with something that is none: 400 with its name", async () => {
+  it("is rejected with 400 and the field's name if the class is missing, null or of another type", async () => {
     for (const more of [{}, { contextData: null }, { contextData: {} }, { contextData: { classId: "10A1" } }, inClass(null)]) {
       const answer = await world.check(teacher, "attendance.mark", more);
       expectError(answer, 400, "common.validation_failed", "$request.class_id");
@@ -49,21 +49,21 @@ describe("S4's teacher: $request.class_id against $user.class_id", () => {
     }
   });
 
-  it("is named where no attributes are set, and all that is missing is named at once", async () => {
+  it("reports all missing attributes at once", async () => {
     const newcomer = await world.person(teachers);
     const known = await world.check(newcomer, "attendance.mark", inClass("10A1"));
     expect(faultsOf(known)).toEqual(["$user.class_id required"]);
     expect(faultsOf(await world.check(newcomer, "attendance.mark"))).toEqual(["$request.class_id required", "$user.class_id required"]);
   });
 
-  it("is in a batch named with the number of the question", async () => {
+  it("is reported in a batch with the index of the check", async () => {
     const check = { userId: teacher.id, tenantId: world.organization.id, actionType: "attendance.mark" };
     const checks = [{ ...check, ...inClass("10A1") }, check];
     const answer = await world.send("POST authorization/check-batch", teacher.token, { checks });
     expectError(answer, 400, "common.validation_failed", "checks.1.$request.class_id");
   });
 
-  it("follows a changed class at once", async () => {
+  it("applies a changed class at once", async () => {
     const person = await world.person(teachers);
     for (let round = 0; round < 10; round += 1) {
       const own = `class-${round}`;
@@ -73,7 +73,7 @@ describe("S4's teacher: $request.class_id against $user.class_id", () => {
     }
   });
 
-  it("takes no class from the request: only the organization notes it", async () => {
+  it("ignores the user's class in the request: only the organization sets it", async () => {
     for (const contextData of [
       { class_id: "10A2", user: { class_id: "10A2" } },
       { class_id: "10A2", "$user.class_id": "10A2" },
@@ -114,13 +114,13 @@ describe("attributes", () => {
     [{ class_id: null }, "attributes.class_id"],
     [{ class_id: { a: 1 } }, "attributes.class_id"],
     [{ "a b": "x" }, "attributes"],
-  ])("of a member refuse %j", async (attributes, field) => {
+  ])("of a member reject %j", async (attributes, field) => {
     const answer = await withoutTrace(world.server, () => put(at(teacher.id), attributes));
     expectError(answer, 400, "common.validation_failed");
     expect(answer.body.error.details[0].field.startsWith(field)).toBe(true);
   });
 
-  it("have names and values of the kinds that conditions read, also where the model declares nothing", async () => {
+  it("must have names and values that conditions can read, even if the model declares none", async () => {
     const bare = await World.open();
     try {
       const path = `PUT organizations/${bare.organization.id}/attributes`;
@@ -136,7 +136,7 @@ describe("attributes", () => {
     }
   });
 
-  it("are set and read by those who may, of members only, in their own organization only", async () => {
+  it("need a permission to be set and read, for members of the own organization only", async () => {
     const other = await newOrganization(world.server);
     const own = `organizations/${world.organization.id}/attributes`;
     for (const [token, status] of [
@@ -158,7 +158,7 @@ describe("attributes", () => {
     }
   });
 
-  it("of one organization count in it alone", async () => {
+  it("apply in their own organization only", async () => {
     const other = await newOrganization(world.server, teacher);
     const role = await world.role([], other);
     const condition = compare("$request.class_id", "equals", "$user.class_id");
@@ -172,7 +172,7 @@ describe("attributes", () => {
 });
 
 describe("$tenant", () => {
-  it("is what is noted about the organization, its id and status, as they are now", async () => {
+  it("has the organization's current attributes, id and status", async () => {
     const path = `PUT organizations/${world.organization.id}/attributes`;
     const condition = { all: [compare("$tenant.term", "equals", "spring"), compare("$tenant.status", "equals", "Active")] };
     const person = await world.person(await world.roleWith("grade.edit", { condition }));
@@ -193,13 +193,13 @@ describe("$tenant", () => {
 
 describe("$session", () => {
   const condition = compare("$session.methods", "contains", "otp");
-  it("is the caller's own session for their own questions: what they send cannot replace it", async () => {
+  it("is the caller's own session in a check of the caller: the request cannot replace it", async () => {
     const person = await world.person(await world.roleWith("vault", { condition }));
     for (const sessionData of [undefined, { methods: ["otp"] }, { methods: ["otp", "pwd"], id: "x", authenticatedAt: 0 }])
       expect(await world.decide(person, "vault", sessionData ? { sessionData } : {})).toMatchObject({ reasonCode: "condition" });
   });
 
-  it("has its id and its beginning, by the server's clock", async () => {
+  it("has its id and its start, by the server's clock", async () => {
     const recent = compare("$session.authenticatedAt", "within_last", 300);
     const person = await world.person(await world.roleWith("vault", { condition: recent }));
     const token = await signIn(world.server, person.email);
@@ -218,7 +218,7 @@ describe("$session", () => {
     expect(await ask({ sessionData: { authenticatedAt: new Date(world.server.clock.now()).toISOString() } })).toBe(false);
   });
 
-  it("is the one that is said where somebody asks about another", async () => {
+  it("is taken from the request in a check of another user", async () => {
     const person = await world.person(await world.roleWith("vault", { condition }));
     const ask = (more = {}) =>
       world.send("POST authorization/check", world.administrator.token, {
@@ -234,7 +234,7 @@ describe("$session", () => {
 });
 
 describe("$now", () => {
-  it("is the server's clock, and nothing that the request says", async () => {
+  it("is the server's clock, which the request cannot set", async () => {
     const closes = new Date(world.server.clock.now() + 100_000).toISOString();
     expectWritten(
       await world.send(`PUT organizations/${world.organization.id}/attributes`, world.owner.token, { attributes: { closes } }),
@@ -249,8 +249,8 @@ describe("$now", () => {
   });
 });
 
-describe("what the product itself knows of a user", () => {
-  it("is address, name and locale, above what is noted under these names, and follows the profile at once", async () => {
+describe("the profile of a user in conditions", () => {
+  it("has address, name and locale, takes precedence over attributes, and applies changes at once", async () => {
     const person = await world.person();
     const me = async (method: "GET" | "PUT", body?: unknown): Promise<AnyBody> =>
       (await world.server.call(`${method} /api/v1/iam/users/me`, { token: person.token, ...(body ? { body } : {}) })).body;
@@ -270,8 +270,8 @@ describe("what the product itself knows of a user", () => {
     expect((await world.decide(person, "report.read", inClass("en"))).isAuthorized).toBe(true);
     const path = `organizations/${world.organization.id}/members/${person.id}/attributes`;
     for (const name of Object.keys(known)) {
-      const noted = await world.send(`PUT ${path}`, world.owner.token, { attributes: { [name]: "noted" } });
-      expectError(noted, 400, "common.validation_failed", `attributes.${name}`);
+      const response = await world.send(`PUT ${path}`, world.owner.token, { attributes: { [name]: "noted" } });
+      expectError(response, 400, "common.validation_failed", `attributes.${name}`);
     }
   });
 });

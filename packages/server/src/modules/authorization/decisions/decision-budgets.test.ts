@@ -14,8 +14,8 @@ const principal = (id: string, kind: "user" | "service" = "user"): Principal => 
 const perSecond = 100_000;
 const budgets = () => new DecisionBudgets({ decisionStepsPerSecond: perSecond });
 
-describe("the share of a principal", () => {
-  it("is what is saved of ten seconds, and then what a second brings", () => {
+describe("the decision budget of a principal", () => {
+  it("has a burst of ten seconds, and then the rate of one second", () => {
     const all = budgets();
     all.of(principal("a")).spend(perSecond * 9);
     all.of(principal("a")).spend(perSecond * 5);
@@ -25,7 +25,7 @@ describe("the share of a principal", () => {
     expect(() => all.of(principal("a", "service"))).not.toThrow();
   });
 
-  it("bounds one request too, whatever is saved, and is not for the operator", () => {
+  it("limits one request as well, and does not apply to the operator", () => {
     expect(() =>
       budgets()
         .of(principal("a"))

@@ -40,13 +40,13 @@ async function explained(by: Person, note: string): Promise<{ readonly body: Any
   return { body: answer.body, text: JSON.stringify(answer.body) };
 }
 
-describe("an explanation shows attributes to those who may read them", () => {
-  it("to the owner, with what they were compared with", async () => {
+describe("an explanation shows attributes", () => {
+  it("to the owner, with the compared values", async () => {
     const { text } = await explained(organization.owner, "other");
     expect(text.split(secret).length).toBeGreaterThan(2);
   });
 
-  it.each(["other", secret])("and to nobody else, allowed or denied: asked with %s", async (note) => {
+  it.each(["other", secret])("to no caller without the permission, allowed or denied, for the request value %s", async (note) => {
     for (const reader of [helpdesk, member]) {
       const { body, text } = await explained(reader, note);
       expect(body.isAuthorized).toBe(note === secret);

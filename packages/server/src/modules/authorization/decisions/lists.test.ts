@@ -8,14 +8,14 @@ import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 
 const world = World.ofSuite(["member", "nonMember"]);
-/** Cameras that relationships know. */
+/** Cameras in relationships. */
 const cameras: string[] = [];
 beforeAll(async () => {
   await installCameras(world);
   for (let index = 0; index < 12; index += 1) {
     const one = `Camera:${String(index).padStart(2, "0")}-${unique()}`;
     cameras.push(one);
-    // Known, and nobody's.
+    // In a relationship, but accessible to no one.
     await world.granted(one, "banned", "Group:nobody#member");
   }
 });
@@ -26,7 +26,7 @@ const view = (person: Person, more: Fields = {}) => about(person, { actionType: 
 const list = (what: "resources" | "subjects" | "actions", body: Fields, token = world.owner.token) =>
   world.send(`POST authorization/list-${what}`, token, body);
 
-/** All pages of a list, each no longer than `limit`; fails on a repeat. */
+/** All pages of a list, each no longer than `limit`. Fails on a duplicate. */
 async function all(what: "resources" | "subjects", body: Fields, token?: string): Promise<AnyBody[]> {
   const found: AnyBody[] = [];
   let cursor: string | null = null;
@@ -53,7 +53,7 @@ const expected = async (person: Person) => {
 };
 
 describe("POST /api/v1/iam/authorization/list-resources", () => {
-  it("lists what relations allow, over groups and zones, without what a ban takes, as checks say, in pages of any size", async () => {
+  it("lists the resources that checks allow by relations, groups and parents, without banned ones, in pages of any size", async () => {
     const person = await world.person();
     const [group, zone] = [`Group:${unique()}`, `Zone:${unique()}`];
     const user = `user:${person.id}`;
@@ -77,7 +77,7 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     expect(await idsOf(person, { contextData: { day: "monday" } })).toEqual([...may, refOf(g).id].sort());
     world.server.clock.advance(61);
     expect(await idsOf(person, sunday)).toEqual(may.filter((id) => id !== refOf(f).id));
-    // The one that lacks the day is named, and takes none of the others with it.
+    // The one without the day is undecided, and the others are listed.
     const undated = await list("resources", view(person));
     expectRead(undated);
     expect(undated.body.items.map(({ id }: AnyBody) => id)).toEqual(may.filter((id) => id !== refOf(f).id));
@@ -86,7 +86,7 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     expect((await list("resources", view(person, sunday))).body.undecided).toEqual([]);
   });
 
-  it("names what is undecided on the page that it lies on, also between and after what is allowed, and a ban that is", async () => {
+  it("lists undecided resources on the page of their position, undecided bans included", async () => {
     const person = await world.person();
     const monday = { condition: compare("$request.day", "equals", "monday") };
     const ids = Array.from({ length: 9 }, (_, index) => `u${index}-${unique()}`);
@@ -109,12 +109,12 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     for (const id of undecided) expectError(await world.check(person, "Camera.View", on(`Camera:${id}`)), 400, "common.validation_failed");
   });
 
-  it("still refuses what a role's condition lacks: that is about every resource there is", async () => {
+  it("rejects a request that lacks data of a role's condition, which concerns every resource", async () => {
     const person = await world.person(await world.roleWith("Camera.View", { condition: compare("$request.day", "equals", "monday") }));
     expectError(await list("resources", view(person)), 400, "common.validation_failed", "$request.day");
   });
 
-  it("says where a role allows more than relationships know: everything, or what a filter chooses", async () => {
+  it("reports in its coverage that a role allows all resources, or those of a filter", async () => {
     const everything = await world.person(await world.role(["Camera.View"]));
     expect((await list("resources", view(everything))).body.coverage).toBe("all");
     expect(await idsOf(everything, { limit: 5 })).toEqual(expect.arrayContaining(await expected(everything)));
@@ -125,7 +125,7 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     expect((await list("resources", view(none))).body).toMatchObject({ items: [], coverage: "listed", nextCursor: null });
   });
 
-  it("is complete and without repeats over a thousand resources, also while others are added", async () => {
+  it("is complete and without duplicates over a thousand resources, even while others are added", async () => {
     const person = await world.person();
     const count = 1_000;
     const { owner } = world.server.application.platform.database;
@@ -148,7 +148,7 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     expect(rest).toContain("many-0500-more");
   });
 
-  it("knows no resource of another organization", async () => {
+  it("lists no resource of another organization", async () => {
     const person = await world.person();
     const other = await newOrganization(world.server, person);
     const one = `Camera:theirs-${unique()}`;
@@ -164,12 +164,12 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
     tenantId: world.organization.id,
     actionType: "Camera.View",
     ...on(resource),
-    // Somebody's role asks for it.
+    // A role's condition reads it.
     resourceData: { floor: 2 },
     ...more,
   });
 
-  it("lists the members whom a check allows and no others, in pages of any size", async () => {
+  it("lists exactly the members whom a check allows, in pages of any size", async () => {
     const role = await world.role();
     const [direct, byRole, banned] = [
       await world.person(),
@@ -193,7 +193,7 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
       const found = await all("subjects", subjectQuery(one, { limit }));
       expect(found).toEqual(may.sort().map((id) => ({ type: "user", id })));
     }
-    // Directly: without whoever may by a role of the system alone.
+    // Directly: without members who may only because of a system role.
     const directly = (await all("subjects", subjectQuery(one, { direct: true, limit: 1 }))).map(({ id }) => id);
     expect(directly).toEqual(expect.arrayContaining([direct.id, byRole.id]));
     expect(directly).not.toContain(world.owner.id);
@@ -211,34 +211,34 @@ describe("POST /api/v1/iam/authorization/list-subjects", () => {
     await world.granted(one, "viewer", `user:${world.owner.id}`);
     expect((await all("subjects", subjectQuery(one, { direct: true }))).map(({ id }) => id)).toContain(world.owner.id);
     await world.granted(one, "viewer", "user:*");
-    const everybody = (await all("subjects", subjectQuery(one))).map(({ id }) => id);
-    expect(everybody).toEqual(
+    const everyMember = (await all("subjects", subjectQuery(one))).map(({ id }) => id);
+    expect(everyMember).toEqual(
       body.items
         .map(({ userId }: AnyBody) => userId)
         .filter((id: string) => id !== banned.id)
         .sort(),
     );
-    expect(everybody).not.toContain(world.nonMember.id);
+    expect(everyMember).not.toContain(world.nonMember.id);
   });
 
-  it("leaves out of whom a condition asks what is not noted, and names about whom the request itself lacks something", async () => {
+  it("leaves out members without an attribute of a condition, and lists those undecided for lack of request data", async () => {
     const condition = compare("$user.team", "equals", "red");
     const role = await world.roleWith("Camera.Delete", { condition });
     const [red, blue, unnoted] = [await world.person(role), await world.person(role), await world.person(role)];
     await world.setAttributes(red, { team: "red" });
     await world.setAttributes(blue, { team: "blue" });
-    const asked = { tenantId: world.organization.id, actionType: "Camera.Delete" };
-    const found = (await all("subjects", asked)).map(({ id }) => id);
+    const query = { tenantId: world.organization.id, actionType: "Camera.Delete" };
+    const found = (await all("subjects", query)).map(({ id }) => id);
     expect(found).toContain(red.id);
     for (const { id } of [blue, unnoted]) expect(found).not.toContain(id);
     const asks = await world.roleWith("Camera.Delete", { condition: compare("$request.day", "equals", "monday") });
     const open = await world.person(asks);
-    const page = await list("subjects", { ...asked, limit: 100 });
+    const page = await list("subjects", { ...query, limit: 100 });
     expectRead(page);
     expect(page.body.items.map(({ id }: AnyBody) => id)).toContain(red.id);
     const missing = [{ field: "$request.day", rule: "required", message: expect.any(String) }];
     expect(page.body.undecided).toEqual([{ type: "user", id: open.id, missing }]);
-    expectRead(await list("subjects", { ...asked, contextData: { day: "monday" } }));
+    expectRead(await list("subjects", { ...query, contextData: { day: "monday" } }));
   });
 });
 
@@ -257,7 +257,7 @@ describe("POST /api/v1/iam/authorization/list-actions", () => {
   });
 });
 
-describe("a list of more than is looked for at once", () => {
+describe("a list of more resources than the engine searches at once", () => {
   const many = async (count: number, ...roles: string[]): Promise<{ readonly person: Person; readonly ids: readonly string[] }> => {
     const person = await world.person(...roles);
     const prefix = `lots-${unique()}-`;
@@ -268,20 +268,20 @@ describe("a list of more than is looked for at once", () => {
     return { person, ids: Array.from({ length: count }, (_, index) => `${prefix}${String(index + 1).padStart(6, "0")}`) };
   };
 
-  it("ends each page at its limit and misses none; a filter of so many says so", { timeout: 120_000 }, async () => {
+  it("ends each page at its limit and misses none, and a filter reports the limit", { timeout: 120_000 }, async () => {
     const { person, ids } = await many(10_001);
-    // Beside them there may be what is everybody's.
+    // In addition, there may be resources granted to user:*.
     expect((await idsOf(person, { limit: 100 })).filter((id) => id.startsWith("lots-"))).toEqual(ids);
     const filter = await world.send("POST authorization/filter", world.owner.token, view(person));
     expectError(filter, 409, "access.evaluation_limit", "resourceType");
     expect(filter.body.error.details[0].message).toContain("list them in pages");
-    // A role that gives the action settles it: no relationship is looked for.
+    // A role that allows the action decides: no relationship is read.
     const { person: guard } = await many(10_001, await world.role(["Camera.View"]));
     const settled = await world.send("POST authorization/filter", world.owner.token, view(guard));
     expect(settled.body.filter).toEqual({ kind: "always" });
   });
 
-  it("goes over all resources where relationships are more than a decision reads", { timeout: 120_000 }, async () => {
+  it("scans all resources if there are more relationships than a decision reads", { timeout: 120_000 }, async () => {
     const { person, ids } = await many(20_001);
     const found: string[] = [];
     let cursor: string | null = null;
@@ -299,13 +299,13 @@ describe("a list of more than is looked for at once", () => {
   });
 });
 
-describe("who may have lists", () => {
+describe("authorization of lists", () => {
   const asks = (person: Person, tenantId: string | null = world.organization.id): ["resources" | "actions", Fields][] => [
     ["resources", { ...view(person), tenantId }],
     ["actions", { ...about(person, { resourceType: "Camera" }), tenantId }],
   ];
 
-  it("everybody about themselves, others need Organization.CheckAccess; a non-member gets the answer of an unknown organization", async () => {
+  it("allows every caller themselves, and others with Organization.CheckAccess; a non-member gets the response of an unknown organization", async () => {
     const person = await world.person();
     const other = await newOrganization(world.server);
     for (const [what, body] of asks(person)) {
@@ -322,13 +322,13 @@ describe("who may have lists", () => {
       });
       expect((await list("actions", actions[1], world.nonMember.token)).body).toMatchObject({ actions: [] });
     }
-    const everybody = { tenantId: world.organization.id, actionType: "Camera.View" };
-    expectError(await list("subjects", everybody, world.member.token), 403, "auth.permission_denied");
+    const everyMember = { tenantId: world.organization.id, actionType: "Camera.View" };
+    expectError(await list("subjects", everyMember, world.member.token), 403, "auth.permission_denied");
     for (const { token } of [world.nonMember, other.owner])
-      expectError(await list("subjects", everybody, token), 404, "access.member_not_found");
+      expectError(await list("subjects", everyMember, token), 404, "access.member_not_found");
   });
 
-  it("and no cursor is good for another list, another user or another organization, nor a forged one", async () => {
+  it("rejects a cursor of another list, user or organization, and a forged one", async () => {
     const person = await world.person();
     for (const one of cameras.slice(0, 3)) await world.granted(one, "viewer", `user:${person.id}`);
     const { nextCursor } = (await list("resources", view(person, { limit: 1 }))).body;

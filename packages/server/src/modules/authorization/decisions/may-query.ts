@@ -1,10 +1,8 @@
-import { isIdentified, isUser, type Principal } from "#operation/declaration/principal.ts";
+import type { PrepareContext } from "#operation/declaration/context.ts";
+import { isIdentified, isUser } from "#operation/declaration/principal.ts";
 import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 
-interface QueryCaller {
-  readonly principal: Principal;
-  holds(organizationId: string | null, value: string): MaybePromise<boolean>;
-}
+type QueryCaller = Pick<PrepareContext<unknown, unknown, unknown, never>, "principal" | "holds">;
 
 /**
  * Whether the caller may query decisions about a user in a tenant, or about all users there. Callers may query about themselves. Others need

@@ -24,7 +24,7 @@ const aboutMember = () => ({ userId: member.id, tenantId: organization.id });
 const subject = () => ({ type: "user", id: member.id, properties: { tenantId: organization.id } });
 const evaluation = () => ({ subject: subject(), action: { name: action }, resource: { type: "none", id: "1" } });
 
-/** Every surface that answers about one user, with its body and whether the answer says that the member may. */
+/** Every endpoint for queries about one user, with its body and a reader of the result. */
 const surfaces: readonly [string, () => object, (body: AnyBody) => unknown][] = [
   [`POST ${iam}/authorization/check`, () => ({ ...aboutMember(), actionType: action }), (body) => body["isAuthorized"]],
   [
@@ -36,7 +36,7 @@ const surfaces: readonly [string, () => object, (body: AnyBody) => unknown][] = 
 ];
 
 describe("the holder of Organization.CheckAccess", () => {
-  it.each(surfaces)("is answered about a member by %s, and nobody else in the organization is", async (route, bodyOf, mayOf) => {
+  it.each(surfaces)("may query decisions about a member by %s, and no other member may", async (route, bodyOf, mayOf) => {
     const answer = await server.call(route, { token: helpdesk.token, body: bodyOf() });
     expect(answer.status).toBe(200);
     expect(mayOf(answer.body)).toBe(true);
@@ -44,8 +44,8 @@ describe("the holder of Organization.CheckAccess", () => {
     expectError(refused, 403, "auth.permission_denied");
   });
 
-  it("is answered by AuthZEN, and nobody else in the organization is", async () => {
-    // Answered with the reason that the type is unknown: the question was admitted.
+  it("may query AuthZEN, and no other member may", async () => {
+    // Denied because the type is unknown: the query itself was authorized.
     const answer = await server.call("POST /access/v1/evaluation", { token: helpdesk.token, body: evaluation() });
     expect(answer.status).toBe(200);
     const refused = await server.call("POST /access/v1/evaluation", { token: colleague.token, body: evaluation() });

@@ -107,7 +107,7 @@ async function appendNext(
   const total = { transaction, sequence, chains: progress.chains + batch.newChains, records: progress.records + records.length };
   await store.saveProgress(total, signer.signTotal(total, now));
   await resolveEntries(tx, redrivenIds(again, redriven.failed));
-  // A redriven entry that fails again keeps its stand-in.
+  // A redriven entry that fails again retains its stand-in.
   await deadLetterEntries(tx, [...fresh.failed, ...redriven.failed]);
   for (const { item, error } of fresh.failed)
     platform.logger.error(

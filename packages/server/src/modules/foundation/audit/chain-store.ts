@@ -153,7 +153,7 @@ export const chainStore = (tx: WriteHandle) => ({
   },
 });
 
-/** All SQL of the audit log, for the chain appender and what runs in its place. */
+/** All SQL of the audit log, for the chain appender, and for an import in its place. */
 export const appenderStore = (tx: WriteHandle) => ({ ...auditStore.reads(tx), ...auditStore.writes(tx), ...chainStore(tx) });
 
 /** The newest committed entry, above or below the horizon. */

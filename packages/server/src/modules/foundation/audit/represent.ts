@@ -5,14 +5,10 @@ import { keysOf } from "./person-keys.ts";
 import { personalPurpose } from "./personal-encryption.ts";
 import type { RecordRow } from "./record.ts";
 import type { SigningKeyRow } from "./signing.ts";
-import type { ChainRow, PersonalRow } from "./store.ts";
+import type { AuditReads, ChainRow, PersonalRow } from "./store.ts";
 
 /** Records as the API returns them, with the personal data that can be decrypted. */
-export async function represent(
-  store: { personalOf(ids: readonly string[]): Promise<readonly PersonalRow[]> },
-  rows: readonly RecordRow[],
-  keys: Keys,
-): Promise<AuditLog[]> {
+export async function represent(store: Pick<AuditReads, "personalOf">, rows: readonly RecordRow[], keys: Keys): Promise<AuditLog[]> {
   const parts = Map.groupBy(await store.personalOf(rows.map(({ id }) => id)), ({ record_id }) => record_id);
   const decrypted = new Map<string, Keys>();
   return rows.map((row) => {

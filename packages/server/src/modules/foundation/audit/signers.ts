@@ -1,10 +1,8 @@
 import type { Keys } from "#platform/keys/keys.ts";
 import { newSigningKey, Signer, type SigningKeyRow } from "./signing.ts";
+import type { AuditReads, AuditWrites } from "./store.ts";
 
-interface Store {
-  signingKeys(): Promise<readonly SigningKeyRow[]>;
-  insertSigningKey(row: SigningKeyRow, now: Date): Promise<void>;
-}
+type Store = Pick<AuditReads, "signingKeys"> & Pick<AuditWrites, "insertSigningKey">;
 
 /** The signing keys that this process has decrypted. */
 export class Signers {

@@ -2,6 +2,7 @@ import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answe
 import {
   anAddress,
   newAdministrator,
+  newInternalRole,
   newOrganization,
   newPerson,
   type Person,
@@ -35,14 +36,7 @@ const may = async (person: Person, actionType: string): Promise<AnyBody> =>
     })
   ).body;
 
-async function internalRole(...permissions: string[]): Promise<string> {
-  const { body } = await server.call("POST /api/v1/iam/roles", {
-    token: administrator.token,
-    body: { name: `Internal ${unique()}`, scope: "Internal" },
-  });
-  await server.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token: administrator.token, body: { permissions } });
-  return body.id;
-}
+const internalRole = (...permissions: string[]) => newInternalRole(server, administrator, permissions);
 
 describe("the internal scope", () => {
   it("has one system role with all internal permissions and no organization permission", async () => {

@@ -41,7 +41,7 @@ const check = async ({ organization, person }: Holder, actionType: string) =>
 const deadLetters = async () => (await asOperator(server, "operations.listDeadLetters", { consumer: entriesConsumer })).items;
 const owner = () => server.application.platform.database.owner;
 
-/** The database refuses to store the entry under `key`. */
+/** Makes the database reject the entry of `key`. */
 async function breakEntry(key: string): Promise<void> {
   await sql`create function refuse_entry() returns trigger language plpgsql as $$ begin
     raise exception 'this entry holds \\u0000 and cannot be written'; end $$`.execute(owner());
@@ -52,7 +52,7 @@ async function breakEntry(key: string): Promise<void> {
 const mendEntry = () => sql`drop function refuse_entry() cascade`.execute(owner());
 
 describe("a projection entry that cannot be computed", () => {
-  it("is dead-lettered alone: checks that need it are denied, the others go on, and a redrive puts it back", async () => {
+  it("becomes a dead letter: checks that need it are denied, others succeed, and a redrive recomputes it", async () => {
     const [bad, good] = [await holder(), await holder()];
     for (const each of [bad, good]) await give(each, "Organization.Update");
     await server.application.settled();
@@ -61,7 +61,7 @@ describe("a projection entry that cannot be computed", () => {
     await breakEntry(roleKey(bad.role));
     for (const each of [bad, good]) await give(each, "Organization.InviteMember");
     await expect.poll(async () => (await check(good, "Organization.InviteMember")).isAuthorized, { timeout: 10_000 }).toBe(true);
-    // What it gave before is unknown now: an older entry could allow what was taken away.
+    // The older entry must not be used: it could allow a revoked permission.
     await expect
       .poll(async () => (await check(bad, "Organization.Update")).reasonCode, { timeout: 10_000 })
       .toBe("permission_data_unavailable");

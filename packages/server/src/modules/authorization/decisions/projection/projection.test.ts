@@ -43,12 +43,12 @@ const server = serverOfSuite();
 
 describe("an entry that cannot be computed", () => {
   const issues: readonly [string, (tx: WriteHandle) => Promise<never>][] = [
-    ["the computation throws", () => Promise.reject(new Error("a value that nobody foresaw"))],
+    ["the computation throws", () => Promise.reject(new Error("an unexpected value"))],
     ["the database refuses a statement", (tx) => sql`select 1 / 0`.execute(tx) as unknown as Promise<never>],
   ];
-  // It reaches for the memory of the process that answers; with roles apart that is another one's. It has run in one process.
+  // Uses the caches of the deciding process, which is another one if the roles run in separate processes.
   it.skipIf(distributed).each(issues)(
-    "%s: it is marked and denied with its own reason, and the others are written",
+    "(%s) is stored as unavailable and denied with its own reason, and the others are written",
     async (_what, fail) => {
       const [broken, sound] = [await holderOf(server, ["Organization.Update"]), await holderOf(server, ["Organization.Update"])];
       await server.application.settled();
@@ -72,16 +72,16 @@ describe("an entry that cannot be computed", () => {
       server.application.reader.clear();
       expect((await ask(server, broken, "Organization.Update")).body).toMatchObject({ reasonCode: "permission_data_unavailable" });
       expect((await ask(server, sound, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
-      // The check has asked for its repair.
+      // The check has requested its repair.
       await expect.poll(async () => (await ask(server, broken, "Organization.Update")).body.isAuthorized, { timeout: 15_000 }).toBe(true);
     },
   );
 
-  it("is told by the repair that meets it and by a comparison", async () => {
+  it("is reported by the repair and by a comparison", async () => {
     const { database } = server.application.platform;
     const at = await holderOf(server, ["Organization.Update"]);
     await server.application.settled();
-    // A role's name that is no text any more: what no command writes, and a computation cannot read.
+    // A role whose name is not text: no command writes it, and it cannot be computed.
     await sql`alter table permission_definitions rename column value to value_moved`.execute(database.owner);
     const keys = [roleKey(at.roleId), userKey(at.person.id)];
     try {
@@ -100,8 +100,8 @@ describe("an entry that cannot be computed", () => {
   });
 });
 
-describe("a change of the tree", () => {
-  it("changes one entry, whatever the roles", async () => {
+describe("a change of the permission tree", () => {
+  it("changes one entry, independent of the number of roles", async () => {
     const { token } = await newAdministrator(server);
     const root = `Tree${unique()}`;
     const made = await server.call(`POST ${iam}/permissions`, { token, body: { value: root, scope: "Organization" } });
@@ -122,7 +122,7 @@ describe("a change of the tree", () => {
   });
 });
 
-describe("where nothing projects", () => {
+describe("without a running projector", () => {
   let database: TestDatabase | undefined;
   let folder: string;
   let holder: Holder;
@@ -150,7 +150,7 @@ describe("where nothing projects", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("a check of what a role was given is answered from the tables, within the bound", async () => {
+  it("a check of a changed role is decided from the tables, within the bound", async () => {
     expect((await ask(idle, holder, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
     const { ownerToken: token, roleId } = holder;
     const change = (method: string) =>
@@ -161,7 +161,7 @@ describe("where nothing projects", () => {
     expect((await ask(idle, holder, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
   });
 
-  it("a check that a change of the tree does not concern goes on, and one that it does is refused rather than wrong", async () => {
+  it("a check that a change of the tree does not concern succeeds, and one that it concerns is refused", async () => {
     const { token } = administrator;
     expect((await ask(idle, holder, `${root}.Read`)).body).toMatchObject({ isAuthorized: true });
     const listed = await idle.call(`GET ${iam}/permissions?scope=Organization&limit=200`, { token });
@@ -177,11 +177,11 @@ describe("where nothing projects", () => {
   });
 });
 
-describe("processes of the release before, in a roll-out and after a roll-back", () => {
+describe("processes of the previous release, in a roll-out and after a roll-back", () => {
   const listKey = (roleId: string) => `iam:role:${roleId}:effective_permissions`;
   const ownerList = "iam:role:system:Organization:Owner:effective_permissions";
 
-  it("find what system roles give, and go on with the lists of roles that nothing has changed", async () => {
+  it("find the lists of system roles, and of unchanged custom roles", async () => {
     const [changed, other] = [await holderOf(server, ["Organization.Update"]), await holderOf(server, ["Organization.Update"])];
     await server.application.settled();
     const { owner } = server.application.platform.database;
@@ -195,13 +195,13 @@ describe("processes of the release before, in a roll-out and after a roll-back",
     await server.application.settled();
     expect(await keptValue(server, listKey(roleId))).toBeNull();
     expect(await keptValue(server, listKey(other.roleId))).toEqual(["Organization.Update"]);
-    // What such a process asks for when it misses a list.
+    // The repair that such a process requests for a missing list.
     await asOperator(server, "decisions.repairProjection", { keys: [listKey(roleId)] });
     expect(await keptValue(server, listKey(roleId))).toEqual([]);
   });
 
-  // It looks at the snapshot of the process that projects, which is another one where each role has its own.
-  it.skipIf(distributed)("lose every list of a custom role when a permission moves, and get it back as they ask for it", async () => {
+  // Reads the snapshot of the projecting process, which is another one if the roles run in separate processes.
+  it.skipIf(distributed)("lose every list of a custom role when a permission moves, and get it back on request", async () => {
     const { token } = await newAdministrator(server);
     const [from, to] = [`From${unique()}`, `To${unique()}`];
     const ids: Record<string, string> = {};
@@ -224,8 +224,8 @@ describe("processes of the release before, in a roll-out and after a roll-back",
   });
 });
 
-describe("the schema step that keeps what roles were given", () => {
-  it("makes of the entries of the release before what this one keeps", async () => {
+describe("the schema step 0120", () => {
+  it("converts the entries of the previous release to those of this one", async () => {
     const at = await holderOf(server, ["Organization.Update"]);
     await server.application.settled();
     const { owner } = server.application.platform.database;

@@ -30,7 +30,7 @@ interface Staffed {
   readonly role: string;
 }
 
-/** A member who may update the organization by a role of their own, and of whom nothing is cached. */
+/** A user who may update the organization by a custom role, without any check so far. */
 async function staffed(on: TestServer = server): Promise<Staffed> {
   const organization = await newOrganization(on);
   const person = await newMember(on, organization, ["Organization.Update"]);
@@ -51,12 +51,12 @@ async function emptyCopy(): Promise<void> {
   await cache.begin(watermark?.number ?? 0, watermark);
 }
 
-describe("a part of the read model that is lost", () => {
+describe("a lost projection entry", () => {
   const lost: readonly [string, (at: Staffed) => string][] = [
     ["a role", ({ role }) => roleKey(role)],
     ["the status of the user", ({ person }) => userKey(person.id)],
   ];
-  it.each(lost)("%s: the check is denied with its own reason and a warning, and the worker puts it back", async (_what, keyOf) => {
+  it.each(lost)("(%s) makes the check denied with its own reason and a warning, and the worker recomputes it", async (_what, keyOf) => {
     const at = await staffed();
     const key = keyOf(at);
     await server.application.settled();
@@ -85,9 +85,9 @@ describe("a part of the read model that is lost", () => {
   }
 });
 
-describe("the cache in front of the read model", () => {
-  // It fills and reads the cache of one process; with roles apart each has its own. It has run in one process.
-  it.skipIf(distributed)("never wins with an old value after a change", async () => {
+describe("the snapshot of the projection", () => {
+  // Uses the cache of one process; if the roles run in separate processes, each has its own.
+  it.skipIf(distributed)("never provides an old value after a change", async () => {
     const at = await staffed();
     const key = membershipKey(at.person.id, at.organization.id);
     expect((await ask(at)).isAuthorized).toBe(true);
@@ -107,15 +107,15 @@ describe("the cache in front of the read model", () => {
     });
     expectWritten(changed, 200);
     await server.application.settled();
-    // A slow process gives what it has read before the change.
+    // A slow process fills the snapshot with a value from before the change.
     await cache.fill([{ key, value: old?.value as string, version: old?.version as bigint, ttlSeconds: 3_600 }], watermark as Watermark);
     expect((await cache.read([key])).entries[0]?.value).not.toBe(old?.value);
     expect((await ask(at)).isAuthorized).toBe(false);
   });
 });
 
-describe("a repair at the same moment as a change", () => {
-  it("never leaves what was true before the change", async () => {
+describe("a repair concurrent with a change", () => {
+  it("never leaves the state from before the change", async () => {
     const at = await staffed();
     const { token } = at.organization.owner;
     for (let round = 0; round < 10; round += 1) {
@@ -138,7 +138,7 @@ describe("a repair at the same moment as a change", () => {
 });
 
 describe.runIf(backend === "postgresql")("a repair while the projector works (PostgreSQL only: PGlite has one connection)", () => {
-  it("waits for it: what is computed first is not written last", async () => {
+  it("waits for the projector, so that an older result is not written last", async () => {
     const { database } = server.application.platform;
     await server.application.settled();
     let repaired = false;
@@ -162,7 +162,7 @@ describe.runIf(backend === "postgresql")("a repair while the projector works (Po
 });
 
 describe("after a restart", () => {
-  it("a check is right even when nothing had projected the last change before the process stopped", async () => {
+  it("a check is correct even if the last change was not projected before the process stopped", async () => {
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-restart-"));
     const database = backend === "postgresql" ? await makeDatabase() : undefined;
     const environment = { GATEHOUSE_DATA_DIR: join(folder, "data"), ...(database ? { DATABASE_URL: database.url } : {}) };
@@ -174,7 +174,7 @@ describe("after a restart", () => {
       expect((await ask(at, first)).isAuthorized).toBe(true);
       await first.close();
 
-      // Nobody projects: the change is in the log and not in the projection when the process ends.
+      // Without a projector the change is in the log, but not in the projection, when the process ends.
       const second = await restarted(false);
       const taken = await second.call(`DELETE /api/v1/iam/roles/${at.role}/permissions`, {
         token: at.organization.owner.token,
@@ -186,12 +186,12 @@ describe("after a restart", () => {
 
       const third = await restarted(false);
       expect(third.application.reader.behind).toBe(1);
-      // What was changed before it began to listen says nothing of how soon it hears of a change.
+      // Changes from before it observed events are not measured.
       const { values } = await third.application.platform.metrics.revocationSeconds.get();
       expect(values.find(({ metricName }) => metricName?.endsWith("_count"))?.value).toBe(0);
-      const asked = ask(at, third);
+      const pendingCheck = ask(at, third);
       await third.application.startWorker();
-      expect(await asked).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
+      expect(await pendingCheck).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
       expect(await ask(at, third)).toMatchObject({ isAuthorized: false });
       await signIn(third, at.person.email);
       await third.close();
@@ -202,8 +202,8 @@ describe("after a restart", () => {
   });
 });
 
-describe("the published bound of a revocation", () => {
-  it("is measured: each change of rights that this process hears is a figure below a second", async () => {
+describe("the revocation metric", () => {
+  it("measures each observed change of permissions, below a second", async () => {
     const { revocationSeconds } = server.application.platform.metrics;
     const figure = async (name: string): Promise<number> =>
       (await revocationSeconds.get()).values.find(({ metricName }) => metricName?.endsWith(name))?.value ?? 0;

@@ -12,7 +12,7 @@ export class Repairs {
   readonly #invalidate: (keys: readonly string[]) => void;
   readonly #requestedAt = new Map<string, number>();
 
-  /** `forget` drops what is in memory of the entries, so that they are read again. */
+  /** `invalidate` drops the cached entries, so that they are read again. */
   constructor(platform: Platform, invalidate: (keys: readonly string[]) => void) {
     this.#platform = platform;
     this.#invalidate = invalidate;

@@ -50,7 +50,7 @@ export function dependsOnService(file: string): boolean {
 }
 
 /** The words in the title of a test with concurrent calls. One connection cannot prove it. */
-export const racing = "at the same moment";
+export const racing = "concurrent";
 
 /** Files whose tests run on services only where the title gives the reason; `npm test` runs the others. */
 export const dependsByTitle = (file: string): boolean =>

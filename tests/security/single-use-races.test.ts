@@ -30,7 +30,7 @@ describeOnPostgresql("single use in races", () => {
 
   type Call = Parameters<TestServer["call"]>;
 
-  /** Sends every call at the same moment, by turns to two processes, and returns `status code` of each. */
+  /** Sends every call concurrently, by turns to two processes, and returns `status code` of each. */
   async function race(calls: readonly Call[]): Promise<{ readonly outcomes: string[]; readonly answers: readonly Answer<AnyBody>[] }> {
     const answers = await Promise.all(calls.map(([route, options], index) => (index % 2 ? second : server).call(route, options)));
     const issues = answers.map(issueOf).filter((issue) => issue !== undefined);
@@ -295,7 +295,7 @@ describeOnPostgresql("single use in races", () => {
     }
   });
 
-  it("one person joins and leaves many organizations at the same moment", async () => {
+  it("one person joins and leaves many organizations concurrently", async () => {
     const person = await newPerson(server, "busy");
     const { own, other } = world;
     await inLanes(times(rounds), 1, async () => {

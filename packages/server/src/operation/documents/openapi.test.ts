@@ -29,7 +29,7 @@ import {
   resolved,
   searchBooks,
   small,
-} from "./openapi-fixture.ts";
+} from "./conformance/openapi-fixture.ts";
 
 describe("the OpenAPI document", () => {
   it("has every operation with a route, and no other, sorted by path and method", () => {

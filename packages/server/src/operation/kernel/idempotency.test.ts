@@ -68,7 +68,7 @@ describe("Idempotency-Key on a POST", () => {
     expectWritten(role, 201);
   });
 
-  it("of sixteen at the same moment has one effect and one answer", async () => {
+  it("of sixteen concurrent calls has one effect and one answer", async () => {
     const [body, key] = [draft(), unique()];
     const answers = await Promise.all(Array.from({ length: 16 }, () => create(body, key)));
     expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(201));

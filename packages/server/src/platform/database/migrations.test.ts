@@ -40,7 +40,7 @@ describeOnPostgresql("migrations on PostgreSQL", () => {
     }));
 
   it.each([false, true])(
-    "apply each step once when several processes start on an empty database at the same moment (breaking: %s)",
+    "apply each step once when several processes start concurrently on an empty database (breaking: %s)",
     async (breaking) => {
       fresh = await freshPostgresql([]);
       const { another } = fresh;
@@ -57,7 +57,7 @@ describeOnPostgresql("migrations on PostgreSQL", () => {
     },
   );
 
-  it("let an older and a newer additive release that start at the same moment both start", async () => {
+  it("let an older and a newer additive release that start concurrently both start", async () => {
     for (let round = 0; round < 5; round += 1) {
       fresh = await freshPostgresql([]);
       const { another } = fresh;
@@ -103,7 +103,7 @@ describeOnPostgresql("migrations on PostgreSQL", () => {
     expect(taken).toBe(1);
   });
 
-  it("grant privileges to the application from several processes at the same moment", async () => {
+  it("grant privileges to the application from several processes concurrently", async () => {
     fresh = await freshPostgresql([]);
     const { another, database } = fresh;
     await sql`create table granted (id integer)`.execute(database.owner);
@@ -117,7 +117,7 @@ describeOnPostgresql("migrations on PostgreSQL", () => {
     ).resolves.toHaveLength(8);
   });
 
-  it("create the application role once when several databases of the server start at the same moment", async () => {
+  it("create the application role once when several databases of the server start concurrently", async () => {
     const databases = await Promise.all(Array.from({ length: 4 }, () => freshPostgresql([])));
     try {
       await expect(

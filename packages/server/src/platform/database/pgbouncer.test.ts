@@ -53,7 +53,7 @@ describeOnPostgresql("a database behind PgBouncer in transaction mode", () => {
         expect(await isPooled(pgbouncer.urlOf(serverUrl))).toBe(true);
       });
 
-      it("is migrated once when several processes start at the same moment, without a remaining lock", async () => {
+      it("is migrated once when several processes start concurrently, without a remaining lock", async () => {
         const fresh = await behind([]);
         try {
           const reports = await Promise.all(Array.from({ length: 4 }, () => migrate(fresh.another(2).owner, databaseContractSteps)));

@@ -72,7 +72,7 @@ describeOnPostgresql("the job queue on PostgreSQL", () => {
   };
 
   it(
-    "starts in several processes on an empty database at the same moment",
+    "starts in several processes concurrently on an empty database",
     () =>
       withDatabase(async (fresh) => {
         const queues = ["one", "two", "three"];

@@ -162,7 +162,7 @@ describe("the first and the last administrator", () => {
     }
   });
 
-  it("of sixteen uses of the set-up link at the same moment, one creates the administrator", async () => {
+  it("of sixteen concurrent uses of the set-up link, one creates the administrator", async () => {
     const own = await startTestServer();
     try {
       const { token } = await asOperator(own, "authentication.openSetUp", {});

@@ -87,7 +87,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expect(rows[0]?.token).not.toBe(tokenIn(mail));
   });
 
-  it("allows one open invitation for an address, case-insensitively, also of sixteen at the same moment", async () => {
+  it("allows one open invitation for an address, case-insensitively, also of sixteen concurrent ones", async () => {
     const at = await newSetting();
     const email = `guest-${unique()}@example.com`;
     const answers = await Promise.all(Array.from({ length: 16 }, () => invite(at, email)));
@@ -156,7 +156,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expect((await check()).isAuthorized).toBe(true);
   });
 
-  it("works once, also of sixteen at the same moment", async () => {
+  it("works once, also of sixteen concurrent uses", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const { id, token } = await invited(at, person);
@@ -242,7 +242,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
     expectError(await attempt(late.id, owner.token), 409, "tenancy.invitation_expired");
   });
 
-  it("and an acceptance at the same moment never both succeed", async () => {
+  it("and a concurrent acceptance never both succeed", async () => {
     const at = await newSetting();
     for (let round = 0; round < 4; round += 1) {
       const person = await newPerson(server);

@@ -154,7 +154,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await change(organization, membershipOf.admin, token, { roleId: roles["Member"] }), 403, "access.permission_not_held");
   });
 
-  it("leaves one owner where two owners replace each other's role at the same moment", async () => {
+  it("leaves one owner where two owners replace each other's role concurrently", async () => {
     for (let round = 0; round < 5; round += 1) {
       const { organization, roles, admin, membershipOf } = await team();
       await change(organization, membershipOf.admin, organization.owner.token, { roleId: roles["Owner"] });

@@ -288,7 +288,7 @@ describe("wrong passwords", () => {
     expectError(await login({ email: "nobody-is-here@example.com" }, from), 429, "auth.too_many_attempts");
   });
 
-  it("sent at the same moment are all counted", async () => {
+  it("sent concurrently are all counted", async () => {
     const { email } = await newPerson(server);
     const from = anAddress();
     const answers = await Promise.all(Array.from({ length: 16 }, () => login({ email, password: wrong }, from)));

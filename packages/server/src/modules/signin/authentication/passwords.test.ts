@@ -91,7 +91,7 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     expect((await server.mail(person.email, "password-changed")).text).not.toContain("token=");
   });
 
-  it("accepts a token once, also of sixteen uses at the same moment", async () => {
+  it("accepts a token once, also of sixteen concurrent uses", async () => {
     const person = await newPerson(server);
     const token = await resetToken(person);
     const answers = await Promise.all(Array.from({ length: 16 }, (_, index) => reset(token, `a new password ${index}`)));
@@ -120,7 +120,7 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     for (const invalid of [older, newer]) expectError(await reset(invalid), 400, "identity.token_invalid");
   });
 
-  it("accepts one of several links that are used at the same moment", async () => {
+  it("accepts one of several links that are used concurrently", async () => {
     const person = await newPerson(server);
     const tokens = [await resetToken(person)];
     for (let link = 0; link < 2; link += 1) {

@@ -89,7 +89,7 @@ describe("POST /api/v1/iam/auth/register", () => {
     }
   });
 
-  it("creates one user for registrations of one address at the same moment, and refuses none of them", async () => {
+  it("creates one user for concurrent registrations of one address, and refuses none of them", async () => {
     const email = `at-once-${unique()}@example.com`;
     const answers = await Promise.all(
       Array.from({ length: 6 }, (_, index) => register(registration({ email, firstName: `Number ${index}` }))),
@@ -216,7 +216,7 @@ describe("POST /api/v1/iam/auth/verify-email", () => {
     expect({ ...used.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
   });
 
-  it("accepts a token once of sixteen uses at the same moment", async () => {
+  it("accepts a token once of sixteen concurrent uses", async () => {
     const token = await registeredToken(registration());
     const answers = await Promise.all(Array.from({ length: 16 }, () => verify(token)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);

@@ -125,7 +125,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     expect(other.body).toEqual(one.body);
   });
 
-  it("leaves one owner where both processes remove an owner at the same moment", async () => {
+  it("leaves one owner where both processes remove an owner concurrently", async () => {
     const organization = await newOrganization(first);
     const roles = await rolesOf(first, organization);
     const partner = await newPerson(first);

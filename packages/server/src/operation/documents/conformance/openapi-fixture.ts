@@ -1,11 +1,11 @@
 import { expect } from "vitest";
-import { anyone, byInput, either, internal, operatorOnly, permission, scoped, signedIn, subject } from "../declaration/authorization.ts";
-import { type Catalogue, catalogue } from "../declaration/catalogue.ts";
-import { defineError } from "../declaration/errors.ts";
-import { type ModuleManifest, module } from "../declaration/module.ts";
-import type { Operation } from "../declaration/operation.ts";
-import { Email, Nothing, nullable, oneOf, Page, Paging, RevisionInput, Secret, Type, Uuid } from "../declaration/schema.ts";
-import { openapi } from "./openapi.ts";
+import { anyone, byInput, either, internal, operatorOnly, permission, scoped, signedIn, subject } from "../../declaration/authorization.ts";
+import { type Catalogue, catalogue } from "../../declaration/catalogue.ts";
+import { defineError } from "../../declaration/errors.ts";
+import { type ModuleManifest, module } from "../../declaration/module.ts";
+import type { Operation } from "../../declaration/operation.ts";
+import { Email, Nothing, nullable, oneOf, Page, Paging, RevisionInput, Secret, Type, Uuid } from "../../declaration/schema.ts";
+import { openapi } from "../openapi.ts";
 
 // Operations with every kind of declaration, for the tests of the OpenAPI document.
 

@@ -138,6 +138,8 @@ describeOnPostgresql("settings of a database or role", () => {
 
     it("are unchanged on the connection afterwards, except for the limit of idle transactions", async () => {
       const pool = new pg.Pool({ connectionString: fresh.url as string, max: 1 });
+      // `end` does not wait for the server: dropping the database may still terminate the connection.
+      pool.on("error", () => {});
       const rules = { schema: "public", statementTimeoutMs: 5_000, idleInTransactionMs: 5_000 };
       const connection = await settledPool(pool, rules).connect();
       await connection.query("select 1");
